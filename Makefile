@@ -1,0 +1,45 @@
+# Two commands: `make run` (set-up and the retraining flow) and `make test` (set-up and every check).
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCE ?= simulator
+INPUT ?=
+
+.PHONY: run test up bench screenshots setup lock clean
+
+# Installed from the lock file, by hash; the stamp makes a second run start at once.
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+setup: .venv/.installed
+
+run: setup
+	$(BIN)/tidewaiter retrain --source $(SOURCE) $(if $(INPUT),--input '$(INPUT)')
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/ty check
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not servers" --durations 8
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m servers --durations 8
+
+up: setup
+	$(BIN)/tidewaiter up
+
+bench: setup
+	$(BIN)/python benchmarks/stages.py
+	$(BIN)/python benchmarks/ledger.py
+
+# The pictures of docs/images, from a real run; needs chromium.
+screenshots: setup
+	$(BIN)/python -m docs.screenshots
+
+# Run after changing dependencies in pyproject.toml.
+lock:
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .tidewaiter data

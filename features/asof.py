@@ -1,0 +1,57 @@
+"""What customs knew, and when: versions of declarations and outcomes as facts with a span of visibility.
+
+The as-of rule has this one home. A declaration accepted on day `d` may use a fact if customs knew it before `d` and had
+not replaced it by then. Days are whole: what became known on `d` itself does not count, so the order within a day never
+matters. A correction replaces a version from the day the correction was recorded; before that day the older version is
+what customs knew, and stays so for every declaration accepted up to then.
+"""
+
+from datetime import date
+
+import polars as pl
+
+from features.contract import KEY
+
+LOOK_BACK_DAYS = 365  # nothing accepted longer ago plays a part, so a night never needs more than a year of history
+NEVER = date(9999, 1, 1)
+
+
+def declaration_versions(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.LazyFrame:
+    """Every version that was ever in force, with `accepted_on`, `known_on`, `replaced_on` (days) and `is_original`.
+
+    Visible to declarations accepted on `d` where `known_on < d <= replaced_on`. `is_original` marks the version in
+    force at acceptance: it is what the model sees as the declaration itself. A version that was replaced on the day it
+    became known was never in force and is left out.
+    """
+    versions = pl.concat([superseded.with_columns(_rank=0), current.with_columns(_rank=1)], how="vertical")
+    return _in_force(
+        versions.with_columns(known_on=pl.coalesce("recorded_at", "accepted_at").dt.date()),
+    ).with_columns(
+        accepted_on=pl.col("accepted_at").dt.date(),
+        is_original=pl.col("known_on") == pl.col("known_on").min().over(KEY),
+    )
+
+
+def outcome_versions(current: pl.LazyFrame, superseded: pl.LazyFrame, label_delay_days: int) -> pl.LazyFrame:
+    """Every outcome version with `known_on` and `replaced_on`; one without an instant counts the label delay later."""
+    versions = pl.concat([superseded.with_columns(_rank=0), current.with_columns(_rank=1)], how="vertical")
+    known = pl.coalesce(pl.col("known_at"), pl.col("accepted_at") + pl.duration(days=label_delay_days))
+    return _in_force(versions.with_columns(known_on=known.dt.date()))
+
+
+def _in_force(versions: pl.LazyFrame) -> pl.LazyFrame:
+    # Of versions known on the same day the one that arrived last holds; `_rank` says which that was.
+    ordered = versions.sort(*KEY, "known_on", "_rank", maintain_order=True)
+    replaced = pl.col("known_on").shift(-1).over(KEY).fill_null(NEVER)
+    return ordered.with_columns(replaced_on=replaced).filter(pl.col("replaced_on") > pl.col("known_on")).drop("_rank")
+
+
+def labels(outcomes: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """One row an item: the outcome as known on the evening of `as_of`, with `known_on`. Uninspected items have none."""
+    known = outcomes.filter((pl.col("known_on") <= as_of) & pl.col("is_inspected") & pl.col("is_illicit").is_not_null())
+    return (
+        known.sort(*KEY, "known_on")
+        .group_by(KEY, maintain_order=True)
+        .last()
+        .select(*KEY, "is_inspected", "is_illicit", "is_critical", "recovered_revenue", "known_on")
+    )

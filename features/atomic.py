@@ -1,0 +1,39 @@
+"""Files that are there whole or not at all, whatever happens to the process or the machine."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+PARTIAL = ".partial"  # suffix of a file that is still being written; whoever finds one after a crash may remove it
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Create or replace `path` by what `write` puts into the file it is given."""
+    write_each_atomically({path: write})
+
+
+def write_each_atomically(writes: Mapping[Path, Callable[[Path], object]]) -> None:
+    """Create or replace every path, each by what its function puts into the file it is given; not all at once."""
+    partials = {path: path.with_name(path.name + PARTIAL) for path in writes}
+    for path, write in writes.items():
+        write(partials[path])
+    flush(partials.values())
+    for path, partial in partials.items():
+        partial.replace(path)
+    flush({path.parent for path in writes})
+
+
+def flush(paths: Iterable[Path]) -> None:
+    """Have files and folders on the disk before going on. In parallel: the disk gathers what waits at the same time."""
+    with ThreadPoolExecutor(16) as pool:
+        for _ in pool.map(_flush, paths):
+            pass
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

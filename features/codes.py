@@ -1,0 +1,95 @@
+"""Code lists of the contract: ISO 3166, UN M49, ISO 4217, UN/ECE Rec. 19, HS sections, inspection channels."""
+
+from functools import cache
+
+import pycountry
+
+# UN/ECE Recommendation 19, first digit.
+TRANSPORT_MODES = {
+    "0": "not specified",
+    "1": "maritime",
+    "2": "rail",
+    "3": "road",
+    "4": "air",
+    "5": "mail",
+    "6": "multimodal",
+    "7": "fixed installation",
+    "8": "inland water",
+    "9": "not applicable",
+}
+
+# The lanes that customs systems (ASYCUDA among them) assign.
+INSPECTION_CHANNELS = {
+    "red": "physical inspection",
+    "yellow": "documentary check",
+    "blue": "post-clearance audit",
+    "green": "release",
+}
+
+# HS 2022: section number, first and last chapter.
+HS_SECTIONS = (
+    ("I", 1, 5, "live animals and animal products"),
+    ("II", 6, 14, "vegetable products"),
+    ("III", 15, 15, "fats and oils"),
+    ("IV", 16, 24, "prepared foodstuffs, beverages, tobacco"),
+    ("V", 25, 27, "mineral products"),
+    ("VI", 28, 38, "chemicals"),
+    ("VII", 39, 40, "plastics and rubber"),
+    ("VIII", 41, 43, "hides, leather, furs"),
+    ("IX", 44, 46, "wood"),
+    ("X", 47, 49, "pulp and paper"),
+    ("XI", 50, 63, "textiles"),
+    ("XII", 64, 67, "footwear, headgear"),
+    ("XIII", 68, 70, "stone, ceramics, glass"),
+    ("XIV", 71, 71, "pearls, precious stones and metals"),
+    ("XV", 72, 83, "base metals"),
+    ("XVI", 84, 85, "machinery and electrical equipment"),
+    ("XVII", 86, 89, "vehicles, aircraft, vessels"),
+    ("XVIII", 90, 92, "instruments, clocks, musical instruments"),
+    ("XIX", 93, 93, "arms and ammunition"),
+    ("XX", 94, 96, "miscellaneous manufactures"),
+    ("XXI", 97, 97, "works of art"),
+    ("national", 98, 99, "national use"),
+)
+
+# ISO 3166-1 leaves these to users; customs data use them for 'unknown' (ZZ), Kosovo (XK) and high seas (XZ).
+USER_ASSIGNED_COUNTRIES = frozenset({"ZZ", "XK", "XZ"})
+
+
+@cache
+def countries() -> frozenset[str]:
+    """ISO 3166-1 alpha-2 codes, with the user-assigned ones that customs data use."""
+    return frozenset(c.alpha_2 for c in pycountry.countries) | USER_ASSIGNED_COUNTRIES
+
+
+@cache
+def region_of_country() -> dict[str, str]:
+    """ISO 3166-1 alpha-2 code to its UN M49 sub-region; codes that stand for no country are 'unknown'.
+
+    >>> region_of_country()["KR"], region_of_country()["GB"], region_of_country()["ZZ"]
+    ('Eastern Asia', 'Northern Europe', 'unknown')
+    """
+    from country_converter import CountryConverter  # here, because it loads pandas and only evaluation asks
+
+    table = CountryConverter().data
+    # By alpha-3: the table's alpha-2 column says EL and UK where ISO says GR and GB.
+    by_alpha_3 = dict(zip(table["ISO3"], table["UNregion"], strict=True))
+    regions = {country.alpha_2: by_alpha_3[country.alpha_3] for country in pycountry.countries}
+    return dict.fromkeys(sorted(USER_ASSIGNED_COUNTRIES), "unknown") | {"XK": "Southern Europe"} | regions
+
+
+@cache
+def currencies() -> frozenset[str]:
+    """ISO 4217 alphabetic codes."""
+    return frozenset(c.alpha_3 for c in pycountry.currencies)
+
+
+@cache
+def section_of_chapter() -> dict[str, str]:
+    """HS chapter ('01' to '99', as text) to section number; chapter 77 is reserved and has none."""
+    return {
+        f"{chapter:02d}": section
+        for section, first, last, _ in HS_SECTIONS
+        for chapter in range(first, last + 1)
+        if chapter != 77
+    }

@@ -1,0 +1,164 @@
+"""From a source's columns to the contract's: names, types, codes, constants. What cannot be read says why.
+
+A value is never guessed: a number with an unexpected sign, a date in another format or a code outside the map becomes
+null and a reason in `unreadable`, and a commodity code that lost its zeros is not padded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from features import contract
+from features.contract import Field
+from features.csv_dialect import ReadError
+
+LOST_ZEROS = r"^\d{1,5}$"
+ISO_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f")
+FLAGS = {"0": False, "1": True, "false": False, "true": True}
+_MOST_CODES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class From:
+    """A contract column taken from column `column` of the source.
+
+    `codes`: the source's code to the contract's; a code that is not in it is unreadable. `date_format`: for instants,
+    as in strftime; ISO 8601 without a zone if None. `decimal_comma`: numbers are written as 1234,5.
+    """
+
+    column: str
+    codes: Mapping[str, str] | None = None
+    date_format: str | None = None
+    decimal_comma: bool = False
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A contract column that holds the same value in every row."""
+
+    value: str | int | float | bool
+
+
+Mapped = Mapping[str, From | Constant]
+
+
+def check_mapped(table: str, mapped: Mapped) -> None:
+    """ValueError if `mapped` names a column that `table` has not, or leaves out one that may not be null.
+
+    >>> check_mapped("declarations", {"hs": From("HS6 Code")})
+    Traceback (most recent call last):
+    ...
+    ValueError: 'hs' is not a column of declarations; allowed: declaration_id, item_number, ..., transport_document_id
+    """
+    names = contract.schema(table).names()
+    for name in mapped:
+        if name not in names:
+            raise ValueError(f"{name!r} is not a column of {table}; allowed: {', '.join(names)}")
+    left_out = [field.name for field in contract.TABLES[table] if not field.nullable and field.name not in mapped]
+    if left_out:
+        raise ValueError(f"columns of {table} that may not be null have no source column: {', '.join(left_out)}")
+
+
+def conform(table: str, lines: pl.DataFrame, mapped: Mapped) -> pl.DataFrame:
+    """`lines` (with `source_line`) as rows of `table`, with `source_line` and `unreadable`; unmapped columns are null.
+
+    >>> lines = pl.DataFrame({"source_line": [2], "hs": ["90121"]})
+    >>> conform("declarations", lines, {"hs_code": From("hs")})["unreadable"][0]
+    "hs_code: '90121' has 5 digits; leading zeros were probably lost"
+    """
+    columns: list[pl.Series] = []
+    reasons: list[pl.Series] = []
+    for field in contract.TABLES[table]:
+        how = mapped.get(field.name)
+        if isinstance(how, From):
+            values, faults = _read(field, lines[how.column], how)
+            columns.append(values.alias(field.name))
+            reasons.extend(fault.alias(str(len(reasons))) for fault in faults)
+        else:
+            value = None if how is None else how.value
+            columns.append(pl.repeat(value, lines.height, dtype=field.dtype, eager=True).alias(field.name))
+    return pl.DataFrame([*columns, lines["source_line"], joined(reasons, lines.height)])
+
+
+def joined(reasons: Sequence[pl.Series], height: int) -> pl.Series:
+    """`unreadable`: each row's reasons, joined; null where there is none."""
+    if not reasons:
+        return pl.repeat(None, height, dtype=pl.String, eager=True).alias("unreadable")
+    text = pl.DataFrame(reasons).select(pl.concat_str(pl.all(), separator="; ", ignore_nulls=True)).to_series()
+    return text.set(text == "", None).alias("unreadable")
+
+
+def _read(field: Field, given: pl.Series, how: From) -> tuple[pl.Series, list[pl.Series]]:
+    """Values in the field's type, and reasons (null where there is none) if any cannot be read."""
+    if given.dtype.is_nested() or given.dtype == pl.Binary:
+        raise ReadError(f"column {given.name!r} holds {given.dtype}, which cannot become {field.name}")
+    faults = []
+    if given.dtype == pl.String:
+        given = given.str.strip_chars()
+        given = given.set(given == "", None)
+    if how.codes is not None:
+        coded = given.cast(pl.String).replace_strict(how.codes, default=None, return_dtype=pl.String)
+        shown = [*how.codes][:_MOST_CODES_SHOWN] + ["..."] * (len(how.codes) > _MOST_CODES_SHOWN)
+        faults += _faults(field, given, coded.is_null(), f"is not in the code map ({', '.join(shown)})")
+        given = coded
+    values, allowed = _typed(field, given, how)
+    faults += _faults(field, given, values.is_null(), f"is not {allowed}")
+    if field.name == "hs_code":
+        lost = values.str.contains(LOST_ZEROS).fill_null(False)
+        faults += _faults(field, given, lost, "has {digits} digits; leading zeros were probably lost")
+    return values, faults
+
+
+def _faults(field: Field, given: pl.Series, bad: pl.Series, why: str) -> list[pl.Series]:
+    bad = bad & given.is_not_null()
+    if not bad.any():
+        return []
+    text = pl.col("given").cast(pl.String)
+    start, _, end = why.rpartition("{digits}")
+    count = text.str.len_chars().cast(pl.String) if "{digits}" in why else pl.lit("")
+    reason = pl.concat_str(pl.lit(f"{field.name}: '"), text.str.slice(0, 60), pl.lit(f"' {start}"), count, pl.lit(end))
+    frame = pl.DataFrame({"given": given, "bad": bad})
+    return [frame.select(pl.when("bad").then(reason)).to_series()]
+
+
+def _typed(field: Field, given: pl.Series, how: From) -> tuple[pl.Series, str]:
+    """`given` in the field's type, null where it cannot be; and what it could be."""
+    if field.dtype == contract.INSTANT:
+        return _instants(given, how.date_format)
+    if given.dtype in (pl.Date, pl.Datetime) and field.dtype != contract.TEXT:
+        return pl.repeat(None, given.len(), dtype=field.dtype, eager=True), "of a type that can be a number"
+    if field.dtype == contract.FLAG:
+        flags = given.cast(pl.String).str.to_lowercase().replace_strict(FLAGS, default=None, return_dtype=pl.Boolean)
+        return flags, f"one of {', '.join(FLAGS)}"
+    if field.dtype == contract.NUMBER:
+        if given.dtype == pl.String and how.decimal_comma:
+            given = given.set(given.str.contains(".", literal=True), "?").str.replace(",", ".", literal=True)
+        numbers = given.cast(pl.Float64, strict=False)
+        written = "a number with a decimal comma" if how.decimal_comma else "a number"
+        return numbers.set(numbers.is_finite().not_(), None), written
+    if field.dtype == contract.WHOLE:
+        whole = given.cast(pl.Int32, strict=False)
+        if given.dtype.is_float():
+            whole = whole.set(whole.cast(pl.Float64) != given, None)
+        return whole, "a whole number"
+    return given.cast(pl.String), "text"
+
+
+def _instants(given: pl.Series, date_format: str | None) -> tuple[pl.Series, str]:
+    if isinstance(given.dtype, pl.Datetime) and given.dtype.time_zone is not None:
+        return pl.repeat(None, given.len(), dtype=contract.INSTANT, eager=True), "in legal time, without a zone"
+    if given.dtype in (pl.Date, pl.Datetime):
+        return given.cast(contract.INSTANT), "an instant"
+    text = given.cast(pl.String)
+    if date_format is not None:
+        return _parsed(text, date_format), f"a date as {date_format}"
+    values = _parsed(text, ISO_FORMATS[0])
+    for form in ISO_FORMATS[1:]:
+        if values.null_count() > text.null_count():
+            values = values.fill_null(_parsed(text, form))
+    return values, "an ISO 8601 date, with or without a time, without a zone"
+
+
+def _parsed(text: pl.Series, form: str) -> pl.Series:
+    return text.str.to_datetime(form, time_unit="us", strict=False)

@@ -1,0 +1,137 @@
+"""The declaration contract: what a declaration item, an outcome and a planted scheme are, by name, type and unit.
+
+Every source is brought to these columns and nothing downstream knows any other name. Instants are in the
+administration's legal time, without a zone; `_on` columns are its calendar days. `wco_id` is the element's number
+in the WCO Data Model, given where a public source confirms it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from features import codes
+
+CodeList = Callable[[], frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column: its type, unit, whether it may be null, what it may hold, and its WCO Data Model number."""
+
+    name: str
+    dtype: pl.DataType
+    meaning: str
+    nullable: bool = False
+    unit: str | None = None
+    wco_id: str | None = None
+    codes: CodeList | None = None
+    pattern: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+TEXT, WHOLE, NUMBER, FLAG, INSTANT = pl.String(), pl.Int32(), pl.Float64(), pl.Boolean(), pl.Datetime("us")
+
+# National code lists differ; what they share is being short, upper-case and without blanks.
+NATIONAL_CODE = r"^[0-9A-Z][0-9A-Z_.-]{0,11}$"
+PARTY = r"^\S{1,64}$"
+
+KEY = ("declaration_id", "item_number")
+
+DECLARATION = (
+    Field("declaration_id", TEXT, "the declaration's reference", pattern=PARTY),
+    Field("item_number", WHOLE, "the goods item's number in its declaration", wco_id="006", minimum=1, maximum=9999),
+    Field("accepted_at", INSTANT, "when customs accepted the declaration", wco_id="023"),
+    Field(
+        "recorded_at",
+        INSTANT,
+        "when this version reached customs' records; acceptance where null. A correction carries its own",
+        nullable=True,
+    ),
+    Field("office", TEXT, "office of declaration, national code", pattern=NATIONAL_CODE),
+    Field("procedure", TEXT, "clearance procedure, national code", pattern=NATIONAL_CODE),
+    Field("import_type", TEXT, "kind of import transaction, national code", pattern=NATIONAL_CODE),
+    Field("import_use", TEXT, "intended use of the goods, national code", nullable=True, pattern=NATIONAL_CODE),
+    Field("payment_type", TEXT, "means of payment, national code", nullable=True, pattern=NATIONAL_CODE),
+    Field("transport_mode", TEXT, "mode at the border, UN/ECE Rec. 19", codes=lambda: frozenset(codes.TRANSPORT_MODES)),
+    Field("declarant_id", TEXT, "declarant or customs broker", pattern=PARTY),
+    Field("importer_id", TEXT, "importer", pattern=PARTY),
+    Field("seller_id", TEXT, "seller abroad", nullable=True, pattern=PARTY),
+    Field("courier_id", TEXT, "express courier", nullable=True, pattern=PARTY),
+    Field(
+        "hs_code",
+        TEXT,
+        "commodity code: HS6, or a national code of up to 10 digits",
+        pattern=r"^\d{6,10}$",
+        wco_id="145",
+    ),
+    Field("departure_country", TEXT, "country of departure, ISO 3166-1 alpha-2", codes=codes.countries, wco_id="062"),
+    Field("origin_country", TEXT, "country of origin, ISO 3166-1 alpha-2", codes=codes.countries, wco_id="063"),
+    Field("tax_rate_pct", NUMBER, "rate applied, all duties together", unit="%", minimum=0, maximum=2000),
+    Field("tax_type", TEXT, "tariff or preference claimed, national code", pattern=NATIONAL_CODE),
+    Field("origin_marking", TEXT, "how origin is marked on the goods", nullable=True, pattern=NATIONAL_CODE),
+    Field("net_mass_kg", NUMBER, "net mass of the item", unit="kg", minimum=0, maximum=1e9, wco_id="128"),
+    Field("item_value", NUMBER, "customs value of the item", unit="currency", minimum=0, maximum=1e15, wco_id="108"),
+    Field("currency", TEXT, "currency of item_value, ISO 4217", codes=codes.currencies),
+    Field("goods_description", TEXT, "description in the declarant's words", nullable=True, wco_id="137"),
+    Field("quantity", NUMBER, "quantity in quantity_unit", nullable=True, minimum=0, maximum=1e12),
+    Field("quantity_unit", TEXT, "unit of quantity, UN/ECE Rec. 20", nullable=True, pattern=r"^[0-9A-Z]{1,3}$"),
+    Field("gross_mass_kg", NUMBER, "gross mass", nullable=True, unit="kg", minimum=0, maximum=1e9),
+    Field("container_id", TEXT, "container number, ISO 6346", nullable=True, pattern=r"^[A-Z]{4}\d{7}$"),
+    Field("transport_document_id", TEXT, "bill of lading or air waybill", nullable=True, pattern=PARTY),
+)
+
+OUTCOME = (
+    Field("declaration_id", TEXT, "the declaration's reference", pattern=PARTY),
+    Field("item_number", WHOLE, "the goods item's number in its declaration", wco_id="006", minimum=1, maximum=9999),
+    Field("accepted_at", INSTANT, "when customs accepted the declaration", wco_id="023"),
+    Field("is_inspected", FLAG, "whether the item was inspected"),
+    Field("is_illicit", FLAG, "whether an infringement was found; null where not inspected", nullable=True),
+    Field("is_critical", FLAG, "whether it endangers safety, health or security", nullable=True),
+    Field("recovered_revenue", NUMBER, "duties and taxes recovered", nullable=True, unit="currency", minimum=0),
+    Field(
+        "inspection_channel",
+        TEXT,
+        "lane assigned",
+        nullable=True,
+        codes=lambda: frozenset(codes.INSPECTION_CHANNELS),
+    ),
+    Field(
+        "selection_probability",
+        NUMBER,
+        "probability with which the item was chosen",
+        nullable=True,
+        minimum=0,
+        maximum=1,
+    ),
+    Field("known_at", INSTANT, "when the result was known; acceptance plus the label delay where null", nullable=True),
+)
+
+# What a simulator planted. For evaluation only: no feature reads it.
+TRUTH = (
+    Field("declaration_id", TEXT, "the declaration's reference", pattern=PARTY),
+    Field("item_number", WHOLE, "the goods item's number in its declaration", minimum=1),
+    Field("accepted_at", INSTANT, "when customs accepted the declaration"),
+    Field("scheme", TEXT, "planted scheme, or 'none'"),
+    Field("is_illicit", FLAG, "whether the item truly infringes"),
+    Field("is_critical", FLAG, "whether it endangers safety, health or security"),
+    Field("evaded_revenue", NUMBER, "duties and taxes evaded", unit="currency", minimum=0),
+)
+
+TABLES: dict[str, tuple[Field, ...]] = {"declarations": DECLARATION, "outcomes": OUTCOME, "truth": TRUTH}
+
+
+def schema(table: str) -> pl.Schema:
+    """Polars schema of one table of the contract.
+
+    >>> schema("declarations")["net_mass_kg"]
+    Float64
+    >>> schema("seizures")
+    Traceback (most recent call last):
+    ...
+    ValueError: table 'seizures' is not in the contract; allowed: declarations, outcomes, truth
+    """
+    if table not in TABLES:
+        raise ValueError(f"table {table!r} is not in the contract; allowed: {', '.join(TABLES)}")
+    return pl.Schema({field.name: field.dtype for field in TABLES[table]})

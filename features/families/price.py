@@ -1,0 +1,53 @@
+"""The declared value per kg against what the same goods usually cost.
+
+As of: declarations that customs knew before the day of acceptance, accepted at most a year earlier, in the version then
+in force. The robust z uses the quartiles rather than the median absolute deviation: both resist outliers, and quartiles
+of a sliding window are exact order statistics.
+"""
+
+import numpy as np
+import polars as pl
+
+from features.asof import LOOK_BACK_DAYS
+from features.catalogue import Feature
+from features.families.declared import VALUE_PER_KG
+from features.history import History
+from features.windows import order_statistics
+
+NAME = "price"
+_AS_OF = f"declarations known before the day of acceptance, accepted at most {LOOK_BACK_DAYS} days earlier"
+
+GROUPS = {"hs6_origin": ("hs6", "origin_country"), "hs6": ("hs6",), "importer_hs6": ("importer_id", "hs6")}
+MIN_HISTORY = 5  # fewer prices say nothing of what is usual
+MIN_SPREAD = 0.02  # log10 units, about 5 %: below it a spread is rounding, and dividing by it would shout
+IQR_OF_NORMAL = 1.349  # interquartile range of a standard normal
+
+FEATURES = tuple(
+    feature
+    for group, by in GROUPS.items()
+    for feature in (
+        Feature(f"price_z_{group}", NAME, "numeric", f"robust z of log value per kg among {' x '.join(by)}", _AS_OF),
+        Feature(f"price_quantile_{group}", NAME, "numeric", f"share of prices below among {' x '.join(by)}", _AS_OF),
+        Feature(f"price_ratio_{group}", NAME, "numeric", f"value per kg over the median of {' x '.join(by)}", _AS_OF),
+    )
+)
+
+
+def compute(history: History) -> pl.DataFrame:
+    """Columns of `FEATURES`, one row a query; null where the group has fewer than `MIN_HISTORY` prices."""
+    log_price = VALUE_PER_KG.log10()
+    price = history.rows.select(log_price.fill_null(np.nan)).to_series().to_numpy()
+    past = history.declared.select(log_price.fill_null(np.nan)).to_series().to_numpy()
+    columns: dict[str, np.ndarray] = {}
+    for group, by in GROUPS.items():
+        asked, declared, _ = history.entities(by)
+        statistics = order_statistics(
+            history.declared_facts(declared, LOOK_BACK_DAYS), past, history.queries(asked), price
+        )
+        count, below, low, median, high = statistics.T
+        enough = count >= MIN_HISTORY
+        spread = np.maximum(high - low, MIN_SPREAD) / IQR_OF_NORMAL
+        columns[f"price_z_{group}"] = np.where(enough, (price - median) / spread, np.nan)
+        columns[f"price_quantile_{group}"] = np.where(enough, below, np.nan)
+        columns[f"price_ratio_{group}"] = np.where(enough, 10 ** (price - median), np.nan)
+    return pl.DataFrame({name: pl.Series(value, nan_to_null=True).cast(pl.Float32) for name, value in columns.items()})

@@ -1,0 +1,157 @@
+"""Ingestion: a source's batches into a store, one commit a batch.
+
+A batch that was ingested before (same content, same mapping) is skipped. Of any other, every line is stored,
+quarantined with its reasons, or known already; that the three add up to the lines read is checked before the commit. A
+process that dies anywhere leaves the store as it was before the batch, and the next run takes the batch up again.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from features.csv_dialect import ReadError
+from features.merging import Merged, merge
+from features.partitions import ConservationError, write_days
+from features.sources import Batch, Source
+from features.staging import stage
+from features.store import QUARANTINE, STAGING, BatchRecord, Store, write_parquet
+from features.validation import check_batch
+from features.verdict import BatchRejected, BatchVerdict, Limits, Verdict
+
+__all__ = ["BatchReport", "ConservationError", "IngestRejected", "IngestReport", "Limits", "ingest"]
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What happened to one batch. A batch that was skipped has only the record of when it was ingested."""
+
+    record: BatchRecord
+    is_skipped: bool
+    verdict: Verdict
+    batch_verdict: BatchVerdict | None
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What happened to every batch, in order. The counts are of the batches that were not skipped, in lines."""
+
+    batches: tuple[BatchReport, ...]
+
+    @property
+    def ingested(self) -> tuple[BatchRecord, ...]:
+        return tuple(batch.record for batch in self.batches if not batch.is_skipped)
+
+    @property
+    def rows_in(self) -> int:
+        return sum(record.rows_in for record in self.ingested)
+
+    @property
+    def stored(self) -> int:
+        return sum(record.stored for record in self.ingested)
+
+    @property
+    def quarantined(self) -> int:
+        return sum(record.quarantined for record in self.ingested)
+
+    @property
+    def known(self) -> int:
+        return sum(record.known for record in self.ingested)
+
+    @property
+    def superseded(self) -> int:
+        return sum(record.superseded for record in self.ingested)
+
+    @property
+    def quarantined_by_reason(self) -> dict[str, int]:
+        """Lines by reason, the most frequent first."""
+        total: dict[str, int] = {}
+        for record in self.ingested:
+            for reason, lines in record.quarantined_by_reason.items():
+                total[reason] = total.get(reason, 0) + lines
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def verdict(self) -> Verdict:
+        """Every expectation over all batches that were not skipped."""
+        merged = Verdict()
+        for batch in self.batches:
+            merged = merged.merge(batch.verdict)
+        return merged
+
+
+class IngestRejected(BatchRejected):
+    """A batch was rejected as a whole. Earlier batches are stored; `report` has them, `rejected` what was checked."""
+
+    def __init__(self, cause: BatchRejected, report: IngestReport, rejected: Verdict) -> None:
+        super().__init__(str(cause), cause.verdict)
+        self.report = report
+        self.rejected = rejected
+
+
+def ingest(source: Source, store: Store, limits: Limits, on_progress: Progress | None = None) -> IngestReport:
+    """Bring every batch of `source` into `store`; `on_progress(file, lines read so far)`.
+
+    Raises ReadError (a file cannot be read), IngestRejected (a batch fails as a whole), StoreError (another process
+    writes here) and ConservationError; of the batch at hand nothing is then stored.
+    """
+    reports: list[BatchReport] = []
+    with store.locked():
+        for batch in source.batches():
+            sha256 = batch.sha256
+            record = {record.sha256: record for record in store.batches}.get(sha256)
+            if record is not None:
+                reports.append(BatchReport(record, True, Verdict(), None))
+                continue
+            reports.append(_ingest_batch(batch, sha256, store, limits, on_progress, IngestReport(tuple(reports))))
+    return IngestReport(tuple(reports))
+
+
+def _ingest_batch(
+    batch: Batch, sha256: str, store: Store, limits: Limits, on_progress: Progress | None, earlier: IngestReport
+) -> BatchReport:
+    folder = store.root / STAGING
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    staged = stage(batch, folder, lambda lines: on_progress(batch.name, lines) if on_progress else None)
+    merged = merge(staged, store)
+    try:
+        batch_verdict = check_batch(
+            batch.name, staged.lines, staged.refused, _added_by_day(merged), store.rows("declarations"), limits
+        )
+    except BatchRejected as rejection:
+        raise IngestRejected(rejection, earlier, staged.verdict) from rejection
+    if merged.stored + merged.known + staged.refused != staged.lines:
+        raise ConservationError(
+            f"{batch.name}: {staged.lines} lines in, but {merged.stored} stored + {staged.refused} quarantined + "
+            f"{merged.known} known"
+        )
+    if batch.sha256 != sha256:
+        raise ReadError(f"{batch.name}: the file changed while it was being read; ingest it when it is complete")
+    changed = write_days(merged, store)
+    if staged.refused:
+        write_parquet(store.quarantine_file(sha256), staged.refused_rows(), QUARANTINE)
+    record = BatchRecord(
+        file=batch.name,
+        sha256=sha256,
+        rows_in=staged.lines,
+        stored=merged.stored,
+        quarantined=staged.refused,
+        known=merged.known,
+        superseded=merged.superseded,
+        quarantined_by_reason=dict(sorted(staged.refused_by_reason.items())),
+    )
+    store.commit(changed, record)
+    return BatchReport(record, False, staged.verdict, batch_verdict)
+
+
+def _added_by_day(merged: Merged) -> dict[date, int]:
+    """Declarations by which each day of acceptance grows; a correction that stays on its day adds none."""
+    new = merged.placed("declarations").filter(pl.col("is_older").not_()).select("day", added=1)
+    gone = merged.replaced("declarations").select("day", added=-1)
+    added = pl.concat([new, gone]).group_by("day").agg(pl.col("added").sum()).filter(pl.col("added") > 0).sort("day")
+    return dict(added.collect(engine="streaming").iter_rows())

@@ -1,0 +1,26 @@
+"""The feature matrix: all families side by side, and the labels that were known beside them."""
+
+from datetime import date
+
+import polars as pl
+
+from features.asof import labels
+from features.catalogue import Feature
+from features.contract import KEY
+from features.families import FAMILIES
+from features.history import History
+
+CATALOGUE: tuple[Feature, ...] = tuple(feature for family in FAMILIES for feature in family.FEATURES)
+
+_IDENTITY = (*KEY, "accepted_at")
+
+
+def compute(history: History) -> pl.DataFrame:
+    """Identity (key and instant of acceptance) and all features of the history's rows, in their order."""
+    families = (family.compute(history) for family in FAMILIES)
+    return pl.concat([history.rows.select(_IDENTITY), *families], how="horizontal")
+
+
+def with_labels(matrix: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """`matrix` with the label columns of `outcomes` (versions) as known on `as_of`; null where none was."""
+    return matrix.join(labels(outcomes, as_of), on=KEY, how="left", maintain_order="left").collect()

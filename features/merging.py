@@ -1,0 +1,163 @@
+"""The second pass of an ingestion: what of a staged batch is new, and which version of a row counts.
+
+A row's versions are ordered by the instant they carry (`recorded_at` of declarations, `known_at` of outcomes; none
+comes first), and at the same instant by arrival. So a correction replaces what it corrects even if the two arrive in
+the wrong order, and where rows carry no instant the later file counts. Versions of one row in one file that differ and
+have the same instant contradict each other: all are refused.
+
+The work is cut by ranges of declaration ids, so that memory holds a part of a batch, however large it is.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import pairwise
+
+import polars as pl
+
+from features.contract import INSTANT, KEY
+from features.staging import Staged, content, lines_as_given
+from features.store import CURRENT, Store, scan_files
+from features.verdict import FAILURES
+
+RANGE_ROWS = 500_000
+CONSISTENT = "versions_in_one_file_agree"
+KNOWN_BY = {"declarations": "recorded_at", "outcomes": "known_at"}
+
+_EARLIEST = pl.lit(datetime(1, 1, 1), INSTANT)
+_DAY = pl.col("accepted_at").dt.date()
+_PLACED = pl.Schema({"source_line": pl.Int64(), "day": pl.Date(), "is_older": pl.Boolean()})
+_REPLACED = pl.Schema({"declaration_id": pl.String(), "item_number": pl.Int32(), "day": pl.Date()})
+
+
+@dataclass(frozen=True)
+class Range:
+    """Declaration ids from `start` (inclusive) to `end` (exclusive); None is unbounded."""
+
+    start: str | None = None
+    end: str | None = None
+
+    def of(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        if self.start is not None:
+            frame = frame.filter(pl.col("declaration_id") >= self.start)
+        return frame if self.end is None else frame.filter(pl.col("declaration_id") < self.end)
+
+
+def ranges(boundaries: list[str]) -> list[Range]:
+    """Ranges that meet at `boundaries`.
+
+    >>> ranges(["M", "C"])
+    [Range(start=None, end='C'), Range(start='C', end='M'), Range(start='M', end=None)]
+    """
+    edges = [None, *sorted(set(boundaries)), None]
+    return [Range(start, end) for start, end in pairwise(edges)]
+
+
+@dataclass
+class Merged:
+    """What becomes of a staged batch, in source lines; `superseded` counts versions that a newer one replaced."""
+
+    staged: Staged
+    stored: int = 0
+    known: int = 0
+    superseded: int = 0
+
+    def placed(self, table: str) -> pl.LazyFrame:
+        """Lines to store: `source_line`, `day`, and `is_older` where a newer version is in force."""
+        return scan_files(sorted(self.staged.folder.glob(f"placed-{table}-*.parquet")), _PLACED)
+
+    def replaced(self, table: str) -> pl.LazyFrame:
+        """Stored rows that give way to a line of the batch: their key and day."""
+        return scan_files(sorted(self.staged.folder.glob(f"replaced-{table}-*.parquet")), _REPLACED)
+
+
+def merge(staged: Staged, store: Store) -> Merged:
+    """Decide what becomes of every staged line; lines that contradict each other join the refused ones."""
+    merged = Merged(staged)
+    largest = max(staged.rows.values(), default=0)
+    ids = pl.concat([pl.Series(dtype=pl.String), *(sample["declaration_id"] for sample in staged.samples)]).sort()
+    cuts = -(-largest // RANGE_ROWS)
+    boundaries = [ids[len(ids) * cut // cuts] for cut in range(1, cuts)]
+    for number, part in enumerate(ranges(boundaries)):
+        _merge_range(merged, store, part, number)
+    return merged
+
+
+def _merge_range(merged: Merged, store: Store, part: Range, number: int) -> None:
+    staged = merged.staged
+    offered = {table: _offered(staged, table, part) for table in CURRENT if staged.rows[table]}
+    contradictions = _contradictions(offered)
+    refused = contradictions["source_line"].unique()
+    if not refused.is_empty():
+        staged.refuse(lines_as_given(staged.batch, refused.to_list()), contradictions)
+    lines, stored = [], []
+    for table, rows in offered.items():
+        kept = rows.filter(pl.col("source_line").is_in(refused.implode()).not_())
+        placed, replaced = _placed(store, table, part, kept)
+        placed.write_parquet(staged.folder / f"placed-{table}-{number:06d}.parquet")
+        replaced.write_parquet(staged.folder / f"replaced-{table}-{number:06d}.parquet")
+        merged.superseded += replaced.height + int(placed["is_older"].sum())
+        lines.append(kept["source_line"])
+        stored.append(placed["source_line"])
+    if lines:
+        new = pl.concat(stored).n_unique()
+        merged.stored += new
+        merged.known += pl.concat(lines).n_unique() - new
+
+
+def _offered(staged: Staged, table: str, part: Range) -> pl.DataFrame:
+    """The staged rows' `KEY`, `at` (instant of the version), `day`, `content` and `source_line`."""
+    return part.of(staged.scan(table)).select(*_version(table), "content", "source_line").collect(engine="streaming")
+
+
+def _version(table: str) -> list[pl.Expr]:
+    at = pl.coalesce(KNOWN_BY[table], _EARLIEST) if table in KNOWN_BY else _EARLIEST
+    return [*(pl.col(name) for name in KEY), at.alias("at"), _DAY.alias("day")]
+
+
+def _contradictions(offered: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Failures of lines that give one version of one row different content."""
+    failures = [pl.DataFrame(schema=FAILURES)]
+    for table, rows in offered.items():
+        several = rows.group_by(*KEY, "at").agg(
+            versions=pl.col("content").n_unique(), lines=pl.col("source_line").sort().cast(pl.String)
+        )
+        several = several.filter(pl.col("versions") > 1)
+        reason = pl.format(
+            f"declaration_id: '{{}}', item {{}}: lines {{}} contradict each other in {table}",
+            "declaration_id",
+            "item_number",
+            pl.col("lines").list.head(5).list.join(", "),
+        )
+        found = rows.join(several, on=[*KEY, "at"]).select(
+            "source_line", expectation=pl.lit(CONSISTENT), column=pl.lit("declaration_id"), reason=reason
+        )
+        failures.append(found)
+    return pl.concat(failures)
+
+
+def _placed(store: Store, table: str, part: Range, offered: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lines to store, and stored rows that they replace. A line that is in neither is a copy of what is known."""
+    rows = offered.sort("source_line").unique([*KEY, "at", "content"], keep="first", maintain_order=True)
+    current = _stored(store, table, part, rows)
+    rows = rows.join(current.rename({"at": "held_at", "content": "held", "day": "held_day"}), on=KEY, how="left")
+    rows = rows.filter(pl.col("content").eq_missing(pl.col("held")).not_())
+    newest = pl.col("at") == pl.col("at").max().over(KEY)
+    in_force = newest & (pl.col("held_at").is_null() | (pl.col("at") >= pl.col("held_at")))
+    rows = rows.with_columns(is_older=in_force.not_())
+    older = rows.filter("is_older")
+    if not older.is_empty():
+        older = older.join(_stored(store, f"{table}_superseded", part, older), on=[*KEY, "content"], how="anti")
+    now = rows.filter(pl.col("is_older").not_())
+    placed = pl.concat([now, older]).select(_PLACED.names()).sort("source_line")
+    replaced = now.filter(pl.col("held").is_not_null()).select(*KEY, day="held_day")
+    return placed, replaced
+
+
+def _stored(store: Store, table: str, part: Range, rows: pl.DataFrame) -> pl.DataFrame:
+    """`KEY`, `at`, `day` and `content` of what the store's `table` holds under the keys of `rows`."""
+    keys = rows.lazy().select(KEY).unique()
+    held = part.of(store.scan(table)).select(*KEY, day=_DAY).join(keys, on=KEY, how="semi")
+    days: list[date] = held.select(pl.col("day").unique().sort()).collect(engine="streaming").to_series().to_list()
+    base = table.removesuffix("_superseded")
+    found = part.of(store.scan_days(table, days)).join(keys, on=KEY, how="semi")
+    return found.select(*_version(base), content(base)).collect(engine="streaming")

@@ -1,0 +1,138 @@
+"""Writing what a merge decided: every day that changes is written anew, beside the old one, until the commit.
+
+The work is cut by days, and large days by ranges of declaration ids; rows are ordered by key, so the cuts do not
+show in the files.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from features.contract import KEY
+from features.merging import KNOWN_BY, Merged, Range, ranges
+from features.staging import SAMPLE_EVERY
+from features.store import CURRENT, ROW_GROUP_ROWS, Part, Store, schema, write_day
+
+GROUP_ROWS = 200_000
+
+
+class ConservationError(RuntimeError):
+    """Rows in and rows out do not add up: a fault of this program, not of the data. Nothing was committed."""
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What one day of a stored table gains and loses, in rows."""
+
+    day: date
+    gained: int
+    lost: int
+
+
+def write_days(merged: Merged, store: Store) -> dict[tuple[str, date], Part | None]:
+    """Write every changed day of every table; None for a day that has no row left."""
+    changed: dict[tuple[str, date], Part | None] = {}
+    for table in CURRENT:
+        if merged.staged.rows[table]:
+            for target in (table, f"{table}_superseded"):
+                changed |= _Target(merged, store, table, target).write()
+    return changed
+
+
+@dataclass(frozen=True)
+class _Target:
+    """One stored table that a merge changes: the versions in force of `table`, or the superseded ones."""
+
+    merged: Merged
+    store: Store
+    table: str
+    name: str
+
+    @property
+    def _is_older(self) -> bool:
+        return self.name != self.table
+
+    def write(self) -> dict[tuple[str, date], Part | None]:
+        before = self.store.rows(self.name)
+        written: dict[tuple[str, date], Part | None] = {}
+        for group in self._groups(before):
+            for change, frames in self._frames(group, before):
+                part = write_day(self.store, self.name, change.day, frames)
+                expected = before.get(change.day, 0) + change.gained - change.lost
+                if part.rows != expected:
+                    raise ConservationError(f"{self.name} {change.day}: {part.rows} rows; {expected} were expected")
+                written[self.name, change.day] = part if part.rows else None
+        return written
+
+    def _changes(self) -> list[_Change]:
+        placed = self.merged.placed(self.table).filter(pl.col("is_older") == self._is_older)
+        gained = dict(placed.group_by("day").len().collect(engine="streaming").iter_rows())
+        replaced = dict(self.merged.replaced(self.table).group_by("day").len().collect(engine="streaming").iter_rows())
+        days = sorted({*gained, *replaced})
+        if self._is_older:
+            return [_Change(day, gained.get(day, 0) + replaced.get(day, 0), 0) for day in days]
+        return [_Change(day, gained.get(day, 0), replaced.get(day, 0)) for day in days]
+
+    def _groups(self, before: dict[date, int]) -> Iterator[list[_Change]]:
+        """Consecutive days that fit into memory together; a day that does not fit is alone."""
+        group: list[_Change] = []
+        rows = 0
+        for change in self._changes():
+            more = before.get(change.day, 0) + change.gained
+            if group and rows + more > GROUP_ROWS:
+                yield group
+                group, rows = [], 0
+            group.append(change)
+            rows += more
+        if group:
+            yield group
+
+    def _frames(
+        self, group: list[_Change], before: dict[date, int]
+    ) -> Iterator[tuple[_Change, Iterator[pl.DataFrame]]]:
+        """Each day's rows, in order, in one frame or, where the day is large, in several."""
+        first = group[0]
+        if len(group) == 1 and before.get(first.day, 0) + first.gained > GROUP_ROWS:
+            yield first, (self._rows([first.day], part) for part in self._ranges(first.day))
+            return
+        rows = self._rows([change.day for change in group], Range())
+        by_day = {day: frame for (day,), frame in rows.group_by(pl.col("accepted_at").dt.date(), maintain_order=True)}
+        for change in group:
+            yield change, iter([by_day.get(change.day, rows.clear())])
+
+    def _ranges(self, day: date) -> list[Range]:
+        """Ranges of ids that cut a large day: by the sample of what comes, and the row groups of what is there."""
+        sampled = [sample.filter(table=self.table, day=day)["declaration_id"] for sample in self.merged.staged.samples]
+        boundaries = pl.concat(sampled).sort().gather_every(GROUP_ROWS // SAMPLE_EVERY).to_list()[1:]
+        for file in self.store.files(self.name, day, day):
+            metadata = pq.read_metadata(file)
+            for number in range(0, metadata.num_row_groups, max(1, GROUP_ROWS // ROW_GROUP_ROWS)):
+                boundaries.append(metadata.row_group(number).column(0).statistics.min)
+        return ranges(boundaries)
+
+    def _rows(self, days: list[date], part: Range) -> pl.DataFrame:
+        """The rows of `days` as they will be, ordered."""
+        in_days = pl.col("day").is_between(days[0], days[-1])
+        placed = self.merged.placed(self.table).filter(in_days, pl.col("is_older") == self._is_older)
+        accepted_on = pl.col("accepted_at").dt.date()
+        new = (
+            part.of(self.merged.staged.scan(self.table))
+            .filter(accepted_on.is_between(days[0], days[-1]))
+            .join(placed, on="source_line", how="semi")
+            .with_columns(source_file=pl.lit(self.merged.staged.batch.name))
+        )
+        replaced = self.merged.replaced(self.table).filter(in_days)
+        held = part.of(self.store.scan_days(self.table, days))
+        if self._is_older:
+            kept = part.of(self.store.scan_days(self.name, days))
+            pieces = [new, kept, held.join(replaced, on=KEY, how="semi")]
+            order = [*KEY, KNOWN_BY.get(self.table, KEY[0]), "source_file", "source_line"]
+        else:
+            pieces = [new, held.join(replaced, on=KEY, how="anti")]
+            order = [*KEY]
+        columns = schema(self.name).names()
+        rows = pl.concat([piece.select(columns) for piece in pieces]).collect(engine="streaming")
+        return rows.sort(accepted_on, *order, maintain_order=True)

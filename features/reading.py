@@ -1,0 +1,122 @@
+"""Reading CSV and Parquet in chunks: exact source lines, memory bounded by the chunk, no line dropped.
+
+Values stay as the file has them (CSV: text, empty is null); bringing them to the contract is `features.conform`. A
+fault of the file as a whole (delimiter, header, truncation) raises `ReadError`; a fault of one line makes that line
+`malformed`, with the reason, and costs no other line.
+"""
+
+import hashlib
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.csv_blocks import blocks
+from features.csv_dialect import Dialect, Lines, ReadError, read_header
+
+__all__ = [
+    "CHUNK_LINES",
+    "Dialect",
+    "InputFile",
+    "Lines",
+    "ReadError",
+    "check_readable",
+    "expand",
+    "read_csv",
+    "read_parquet",
+]
+
+CHUNK_LINES = 200_000
+CSV = Dialect()
+
+
+def read_csv(path: Path, required: Collection[str], dialect: Dialect = CSV) -> Iterator[Lines]:
+    """Lines of a CSV file with a header, in chunks; ReadError where the header lacks a `required` column."""
+    with path.open("rb") as file:
+        header = read_header(path.name, file, dialect)
+        _require(f"{path.name} line 1", header, required)
+        for block in blocks(path.name, file, header, dialect):
+            yield from _sliced(block)
+
+
+def read_parquet(path: Path, required: Collection[str]) -> Iterator[Lines]:
+    """Rows of a Parquet file, in chunks; `source_line` is the row's number, from 1."""
+    if path.stat().st_size == 0:
+        raise ReadError(f"{path.name}: the file is empty (0 bytes)")
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            names = file.schema_arrow.names
+            _require(path.name, names, required)
+            line = 1
+            for batch in file.iter_batches(CHUNK_LINES):
+                frame = pl.DataFrame(pa.Table.from_batches([batch]))
+                yield Lines(
+                    frame.with_row_index("source_line", line).with_columns(pl.col("source_line").cast(pl.Int64))
+                )
+                line += batch.num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ReadError(
+            f"{path.name}: not a whole Parquet file, truncated or still being written? ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def _require(where: str, header: Sequence[str], required: Collection[str]) -> None:
+    missing = sorted(set(required) - set(header))
+    if missing:
+        raise ReadError(f"{where}: column {', '.join(map(repr, missing))} missing; the file has {', '.join(header)}")
+
+
+def _sliced(lines: Lines) -> Iterator[Lines]:
+    yield Lines(lines.frame.head(CHUNK_LINES), lines.malformed)
+    for start in range(CHUNK_LINES, lines.frame.height, CHUNK_LINES):
+        yield Lines(lines.frame.slice(start, CHUNK_LINES))
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file given as input: its path and the SHA-256 of its bytes."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def sha256(self) -> str:
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def expand(inputs: Sequence[str]) -> tuple[Path, ...]:
+    """Files named by paths or globs, ordered by base name, then path.
+
+    >>> expand(["/nowhere/*.csv"])
+    Traceback (most recent call last):
+    ...
+    ValueError: no file matches '/nowhere/*.csv'
+    """
+    found: set[Path] = set()
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            raise ValueError(f"{text!r} is a folder; name its files, as in '{path / '*.csv'}'")
+        # A name that is there is no pattern, whatever brackets it has.
+        matching = [path] if path.exists() else Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+        files = {match for match in matching if match.is_file()}
+        if not files:
+            raise ValueError(f"no file matches {text!r}")
+        found |= files
+    check_readable(found)
+    return tuple(sorted(found, key=lambda path: (path.name, path)))
+
+
+def check_readable(paths: Iterable[Path]) -> None:
+    """ReadError if one of `paths` may not be read by this user: before the first is ingested, not in the middle."""
+    for path in sorted(paths):
+        if not os.access(path, os.R_OK):
+            raise ReadError(f"{path}: this user may not read the file")

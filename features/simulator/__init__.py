@@ -1,0 +1,17 @@
+"""Simulated customs declarations: seeded, the same to the byte everywhere, with planted fraud and what was found of it.
+
+Others use `generate` (the contract's tables) and `Parameters`; `simulate` and `companies` are for looking behind it.
+What is realistic and what is not is told in docs/simulator.md.
+"""
+
+from features.simulator.deliveries import deliver
+from features.simulator.frames import Tables, build, companies
+from features.simulator.generate import Parameters, Progress, World, simulate
+
+__all__ = ["Parameters", "Progress", "Tables", "World", "build", "companies", "deliver", "generate", "simulate"]
+
+
+def generate(parameters: Parameters, on_progress: Progress | None = None) -> Tables:
+    """Everything that `parameters` simulate; column `arrives` is the number of the month whose file brings the row."""
+    world = simulate(parameters, on_progress)
+    return deliver(build(world, parameters.seed), world, parameters)

@@ -1,0 +1,163 @@
+"""The simulation: week by week, traffic is drawn, declared, chosen for inspection, and what is found changes the next.
+
+Weeks matter because people react: customs to the hits it knows of, caught companies to being caught. Within a week all
+is drawn at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from features.simulator import days, entities, inspection, phoenix, prices, schemes, traffic
+from features.simulator.days import SECONDS
+from features.simulator.draws import Ints, pick, stream
+from features.simulator.entities import Importers, Lanes
+from features.simulator.inspection import NEVER, Knowledge, Results
+from features.simulator.phoenix import Register
+from features.simulator.schemes import Declared
+from features.simulator.traffic import Setting, Traffic
+
+Progress = Callable[[int, int], None]
+
+_WEEK = 7
+_ITEMS = (0.76, 0.12, 0.055, 0.03, 0.015, 0.01, 0.005, 0.005)  # share of declarations with 1, 2, ... items
+_LATER_SHARE = 0.5  # of the time span, until the later trade defence begins
+
+
+class Parameters(BaseModel):
+    """What decides the simulated data, to the byte. `start` counts from the first of its month."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int = Field(200_000, ge=1_000, le=10_000_000, description="Declaration items")
+    start: date = Field(date(2023, 1, 1), description="First day; the month counts from its first")
+    months: int = Field(18, ge=1, le=120, description="Months")
+    seed: int = Field(20240229, ge=0, description="Same seed, same data")
+
+    def first_days(self) -> list[date]:
+        """First day of each month and of the one after the last."""
+        return days.month_starts(self.start, self.months)
+
+    def month_names(self) -> list[str]:
+        """The months in order, as '2023-01'."""
+        return [first.strftime("%Y-%m") for first in self.first_days()[:-1]]
+
+
+@dataclass(frozen=True)
+class World:
+    """All that happened: items as they are and as declared, results (by item position), companies risen again."""
+
+    start: date
+    month_starts: Ints  # day of each month's first, and of the end
+    traffic: Traffic
+    declared: Declared
+    results: Results
+    register: Register
+
+
+@dataclass
+class _State:
+    """What changes from week to week."""
+
+    importers: Importers
+    lanes: Lanes
+    known: Knowledge
+    caught: Ints  # second at which each importer's last hit was known
+
+
+def simulate(parameters: Parameters, on_progress: Progress | None = None) -> World:
+    """The whole simulation; `on_progress(done, all)` counts weeks."""
+    seed, rows = parameters.seed, parameters.rows
+    firsts = parameters.first_days()
+    starts = np.array([(first - firsts[0]).days for first in firsts], np.int64)
+    span = int(starts[-1])
+    items = _items(seed, rows)
+    seconds = days.instants(seed, firsts[0], span, len(items))
+
+    importers = entities.found_importers(stream(seed, 6), rows, span, len(schemes.DUTY_SCHEMES))
+    lanes = entities.lay_lanes(stream(seed, 7), importers, rows, span)
+    setting = Setting(
+        seller_quality=traffic.seller_quality(stream(seed, 8), lanes),
+        drift=prices.drift(seed, parameters.months),
+        later_from=int(span * _LATER_SHARE),
+        month_of_day=traffic.months_of_days(starts),
+    )
+    state = _begin(importers, lanes)
+    moved: list[Traffic] = []
+    said: list[Declared] = []
+    found: list[Results] = []
+    risen = [phoenix.nobody()]
+    pending = np.empty((0, 3), np.int64)  # importer, second at which the result is known, whether it is a hit
+    position = 0
+    weeks = range(0, span, _WEEK)
+    for week, today in enumerate(weeks):
+        rng = stream(seed, 9, week)
+        is_known = pending[:, 1] < today * SECONDS
+        risen.append(_learn(rng, state, pending[is_known], today, rows))
+        pending = pending[~is_known]
+        first, last = np.searchsorted(seconds, [today * SECONDS, (today + _WEEK) * SECONDS]).tolist()
+        if last > first:
+            drawn = traffic.draw(rng, state.lanes, setting, first, seconds[first:last], items[first:last])
+            declared = schemes.plant(rng, drawn, state.importers, today / span)
+            results = inspection.inspect(rng, drawn, declared, state.known, today)
+            fresh = np.stack([drawn.importer[results.position], results.known, results.is_illicit], axis=1)
+            pending = np.concatenate([pending, fresh])
+            np.minimum.at(state.known.first_seen, drawn.importer, drawn.second // SECONDS)
+            results.position[:] += position
+            position += drawn.count
+            moved.append(drawn)
+            said.append(declared)
+            found.append(results)
+        if on_progress:
+            on_progress(week + 1, len(weeks))
+    return World(
+        start=firsts[0],
+        month_starts=starts,
+        traffic=traffic.concatenated(moved),
+        declared=schemes.concatenated(said),
+        results=inspection.concatenated(found),
+        register=phoenix.joined(risen),
+    )
+
+
+def _items(seed: int, rows: int) -> Ints:
+    """Items of each declaration; they add up to `rows`."""
+    items = 1 + pick(stream(seed, 1), np.array(_ITEMS), rows)
+    total = np.cumsum(items)
+    last = int(np.searchsorted(total, rows))
+    items = items[: last + 1]
+    items[-1] -= int(total[last]) - rows
+    return items
+
+
+def _begin(importers: Importers, lanes: Lanes) -> _State:
+    n = len(importers.weight)
+    return _State(
+        importers=importers,
+        lanes=lanes,
+        # Customs knows who was there before.
+        known=replace(inspection.unknown(n), first_seen=np.where(importers.birth < 0, importers.birth, NEVER)),
+        caught=np.zeros(n, np.int64),
+    )
+
+
+def _learn(rng: np.random.Generator, state: _State, results: Ints, today: int, rows: int) -> Register:
+    """Take in the results that became known before `today`; companies that were caught may close and rise again."""
+    np.add.at(state.known.concluded, results[:, 0], 1)
+    importer, second = results[results[:, 2] == 1, :2].T
+    np.add.at(state.known.hits, importer, 1)
+    np.maximum.at(state.known.last_hit, importer, second // SECONDS)
+    np.maximum.at(state.caught, importer, second)
+    marks = phoenix.marked(state.importers, state.known.hits, importer)
+    if len(marks) == 0:
+        return phoenix.nobody()
+    state.importers, state.lanes, register = phoenix.rise(
+        rng, state.importers, state.lanes, marks, state.caught[marks], today, rows
+    )
+    risen = inspection.unknown(len(register.importer))
+    state.known = inspection.joined(state.known, risen)
+    state.caught = np.concatenate([state.caught, np.zeros(len(register.importer), np.int64)])
+    return register

@@ -1,0 +1,79 @@
+"""Where declarations come from: what a source must offer, and the sources there are.
+
+A source brings an administration's own files to the contract's tables, batch by batch and chunk by chunk, and drops
+nothing: what it cannot read it hands on with the reason. Adding a source is adding one module to this package, with
+`open_source(inputs) -> Source`; its module name is the source's name. Validation, storage and everything downstream are
+the same for all of them.
+"""
+
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Protocol
+
+import polars as pl
+
+from features.csv_dialect import MALFORMED
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some consecutive lines of a batch.
+
+    `raw`: `source_line` (Int64, 1-based line in the file; for Parquet the row's number), then the source's own columns
+    as it gave them; one row a well-formed line.
+    `tables`: contract table to frame, with the table's columns in the contract's types, `source_line`, and `unreadable`
+    (String: null, or why the line cannot be read, as "net_mass_kg: 'abc' is not a number"). A line gives one row of
+    each of one or more tables, all about the same declaration.
+    `malformed`: `source_line`, `text` (the line as it stands) and `reason`, for lines that have no columns at all.
+    Every line of the file is in `raw` or in `malformed` of one chunk.
+    """
+
+    raw: pl.DataFrame
+    tables: Mapping[str, pl.DataFrame]
+    malformed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MALFORMED))
+
+
+class Batch(Protocol):
+    """One input file. `sha256` identifies what it says; `chunks` reads it anew at every call, with the same result."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    def chunks(self) -> Iterator[Chunk]: ...
+
+
+class Source(Protocol):
+    """Batches in the order in which they are to be ingested: of two that say different things, the later counts."""
+
+    @property
+    def name(self) -> str: ...
+
+    def batches(self) -> Iterator[Batch]: ...
+
+
+def names() -> tuple[str, ...]:
+    """The sources there are.
+
+    >>> "kcs" in names()
+    True
+    """
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def open_source(name: str, inputs: Sequence[str]) -> Source:
+    """The source called `name`, reading `inputs` (paths or globs; what they mean is the source's to say).
+
+    >>> open_source("fax", [])
+    Traceback (most recent call last):
+    ...
+    ValueError: source 'fax' is not known; allowed: files, kcs, simulator
+    """
+    if name not in names():
+        raise ValueError(f"source {name!r} is not known; allowed: {', '.join(names())}")
+    opened: Source = import_module(f"{__name__}.{name}").open_source(inputs)
+    return opened

@@ -1,0 +1,130 @@
+"""The first pass of an ingestion: a batch's lines, read, validated, and set aside on disk chunk by chunk.
+
+What can be stored waits in the working folder, by table; what cannot waits beside it as quarantine rows. Memory holds
+one chunk at a time and a small sample of keys, by which the second pass (`features.merging`) cuts its work.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from features import contract
+from features.sources import Batch, Chunk
+from features.store import QUARANTINE, scan_files
+from features.validation import validate
+from features.verdict import Verdict
+
+SAMPLE_EVERY = 1_000
+WELL_FORMED = "line_is_well_formed"
+
+
+@dataclass
+class Staged:
+    """A batch after its first pass, in folder `folder`.
+
+    `refused_by_reason` counts lines by expectation and column; `samples` have every thousandth row's `table`, `day` and
+    `declaration_id`; `rows` counts by table.
+    """
+
+    batch: Batch
+    folder: Path
+    lines: int = 0
+    refused: int = 0
+    refused_by_reason: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    verdict: Verdict = field(default_factory=Verdict)
+    samples: list[pl.DataFrame] = field(default_factory=list)
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """Rows of `table` that passed: the contract's columns, `source_line` and `content`."""
+        return scan_files(sorted(self.folder.glob(f"{table}-*.parquet")), staged_schema(table))
+
+    def refuse(self, raw: pl.DataFrame, failures: pl.DataFrame) -> None:
+        """Set lines aside for quarantine; `raw` has `source_line` and `row` (JSON) of each line in `failures`."""
+        if failures.is_empty():
+            return
+        for expectation, column, count in _counts(failures):
+            self.refused_by_reason[f"{expectation} ({column})" if column else expectation] += count
+        by_line = failures.group_by("source_line").agg(
+            pl.col("expectation").alias("expectations"), pl.col("reason").alias("reasons")
+        )
+        rows = by_line.join(raw, on="source_line", how="left").sort("source_line")
+        rows = rows.with_columns(source_file=pl.lit(self.batch.name)).select(QUARANTINE.names())
+        rows.write_parquet(self.folder / f"refused-{self.refused:015d}.parquet")
+        self.refused += rows.height
+
+    def refused_rows(self) -> Iterator[pl.DataFrame]:
+        """Quarantine rows in the order of their discovery."""
+        return (pl.read_parquet(path) for path in sorted(self.folder.glob("refused-*.parquet")))
+
+
+def staged_schema(table: str) -> pl.Schema:
+    return pl.Schema({**contract.schema(table), "source_line": pl.Int64(), "content": pl.UInt64()})
+
+
+def content(table: str) -> pl.Expr:
+    """A hash of what a row says: rows of one key with the same hash are copies of each other."""
+    return pl.struct(contract.schema(table).names()).hash(1).alias("content")
+
+
+def stage(batch: Batch, folder: Path, on_lines: Callable[[int], None]) -> Staged:
+    """Read and validate `batch` into the empty folder `folder`; `on_lines` hears the lines read so far."""
+    staged = Staged(batch, folder)
+    for number, chunk in enumerate(batch.chunks()):
+        _stage_chunk(staged, number, chunk)
+        on_lines(staged.lines)
+    return staged
+
+
+def lines_as_given(batch: Batch, lines: Collection[int]) -> pl.DataFrame:
+    """`source_line` and `row` (JSON) of some lines, found by reading the batch once more."""
+    wanted = pl.Series(sorted(lines), dtype=pl.Int64)
+    return pl.concat(_rows(chunk.raw.filter(pl.col("source_line").is_in(wanted.implode()))) for chunk in batch.chunks())
+
+
+def _stage_chunk(staged: Staged, number: int, chunk: Chunk) -> None:
+    malformed = chunk.malformed.select(
+        "source_line", expectation=pl.lit(WELL_FORMED), column=pl.lit(None, pl.String), reason="reason"
+    )
+    verdicts = [validate(table, frame) for table, frame in chunk.tables.items()]
+    for verdict in verdicts:
+        staged.verdict = staged.verdict.merge(verdict.summary())
+    # A line that gives rows of two tables may fail for one cause in both.
+    failed = pl.concat([malformed, *(verdict.failures for verdict in verdicts)]).unique(maintain_order=True)
+    raw = chunk.raw.filter(pl.col("source_line").is_in(failed["source_line"].implode()))
+    text = chunk.malformed.select("source_line", row=pl.struct(line="text").struct.json_encode())
+    staged.refuse(pl.concat([_rows(raw), text]), failed)
+    staged.lines += chunk.raw.height + chunk.malformed.height
+    for table, frame in chunk.tables.items():
+        passed = frame.filter(pl.col("source_line").is_in(failed["source_line"].implode()).not_())
+        if passed.is_empty():
+            continue
+        # In order of day, so that the second pass can skip what it does not need.
+        passed = passed.select(*contract.schema(table), "source_line", content(table)).sort(
+            "accepted_at", *contract.KEY
+        )
+        passed.write_parquet(staged.folder / f"{table}-{number:06d}.parquet", row_group_size=50_000)
+        staged.rows[table] += passed.height
+        sample = passed.gather_every(SAMPLE_EVERY)
+        staged.samples.append(
+            sample.select(pl.lit(table).alias("table"), pl.col("accepted_at").dt.date().alias("day"), "declaration_id")
+        )
+
+
+def _counts(failures: pl.DataFrame) -> Iterable[tuple[str, str | None, int]]:
+    """Lines by expectation and column."""
+    lines = pl.col("source_line").n_unique()
+    return failures.group_by("expectation", "column").agg(lines).sort("expectation", "column").iter_rows()
+
+
+def _rows(raw: pl.DataFrame) -> pl.DataFrame:
+    """`source_line` and `row`: the line's columns as text, in JSON."""
+    columns = [
+        pl.col(name) if dtype.is_nested() else pl.col(name).cast(pl.String)
+        for name, dtype in raw.schema.items()
+        if name != "source_line"
+    ]
+    return raw.select("source_line", row=pl.struct(columns).struct.json_encode())

@@ -1,0 +1,280 @@
+"""Declarations and outcomes on disk: daily Parquet partitions, and one manifest that says which of them count.
+
+    manifest.json                                        the only truth: every live file, every batch
+    declarations/accepted_on=2024-01-31/<digest>.parquet      versions in force
+    declarations_superseded/accepted_on=.../<digest>.parquet  what they replaced; likewise outcomes and truth
+    quarantine/<batch>.parquet                           lines that were refused, as the source gave them
+
+Files are named by their content and never change, so replacing the manifest is the commit and a crash leaves the last
+good state; files it does not name are left-overs. Nothing in here depends on the clock or on the order of unrelated
+batches. How new rows come in is `features.ingest`.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features import contract
+from features.atomic import PARTIAL, flush, write_atomically
+
+CURRENT = tuple(contract.TABLES)
+SUPERSEDED = tuple(f"{table}_superseded" for table in CURRENT)
+ORIGIN = pl.Schema({"source_file": pl.String(), "source_line": pl.Int64()})
+QUARANTINE = pl.Schema(
+    {
+        "source_file": pl.String(),
+        "source_line": pl.Int64(),
+        "expectations": pl.List(pl.String()),
+        "reasons": pl.List(pl.String()),
+        "row": pl.String(),
+    }
+)
+ROW_GROUP_ROWS = 131_072
+STAGING = ".staging"  # an ingestion's working folder; no part of the data
+
+
+class StoreError(RuntimeError):
+    """The store on disk is not usable as it is."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One live file of a table's day."""
+
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """What one file brought, in source lines; `superseded` counts versions that a newer one replaced.
+
+    `quarantined_by_reason` counts lines; a line refused for two reasons counts in both.
+    """
+
+    file: str
+    sha256: str
+    rows_in: int
+    stored: int
+    quarantined: int
+    known: int
+    superseded: int
+    quarantined_by_reason: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Live files by table and day, and the batches that made them, in order of arrival."""
+
+    parts: Mapping[str, Mapping[date, Part]] = field(default_factory=dict)
+    batches: tuple[BatchRecord, ...] = ()
+
+    def to_json(self) -> str:
+        parts = {
+            table: {day.isoformat(): {"digest": part.digest, "rows": part.rows} for day, part in sorted(days.items())}
+            for table, days in sorted(self.parts.items())
+        }
+        return json.dumps({"parts": parts, "batches": [asdict(batch) for batch in self.batches]}, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        loaded = json.loads(text)
+        parts = {
+            table: {date.fromisoformat(day): Part(**part) for day, part in days.items()}
+            for table, days in loaded["parts"].items()
+        }
+        return cls(parts, tuple(BatchRecord(**batch) for batch in loaded["batches"]))
+
+
+def schema(table: str) -> pl.Schema:
+    """Columns of a stored table: the contract's, then where the row came from.
+
+    >>> schema("outcomes_superseded").names()[-2:]
+    ['source_file', 'source_line']
+    >>> schema("seizures")
+    Traceback (most recent call last):
+    ...
+    ValueError: table 'seizures' is not stored; allowed: declarations, outcomes, truth, declarations_superseded, ...
+    """
+    if table not in (*CURRENT, *SUPERSEDED):
+        raise ValueError(f"table {table!r} is not stored; allowed: {', '.join((*CURRENT, *SUPERSEDED))}")
+    return pl.Schema({**contract.schema(table.removesuffix("_superseded")), **ORIGIN})
+
+
+@dataclass(frozen=True)
+class Store:
+    """One source's data in folder `root`."""
+
+    root: Path
+
+    @property
+    def exists(self) -> bool:
+        return self._manifest_file.exists()
+
+    @property
+    def _manifest_file(self) -> Path:
+        return self.root / "manifest.json"
+
+    def manifest(self) -> Manifest:
+        """What is live now; empty where nothing was ever stored."""
+        if not self.exists:
+            return Manifest()
+        try:
+            return Manifest.from_json(self._manifest_file.read_text())
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise StoreError(f"{self._manifest_file}: not a manifest ({error!r}); restore the data folder") from error
+
+    @property
+    def batches(self) -> tuple[BatchRecord, ...]:
+        return self.manifest().batches
+
+    def days(self) -> list[date]:
+        """Days on which declarations were accepted, in order."""
+        return sorted(self.manifest().parts.get("declarations", {}))
+
+    def rows(self, table: str) -> dict[date, int]:
+        """Rows by day, in order."""
+        return {day: part.rows for day, part in sorted(self.manifest().parts.get(table, {}).items())}
+
+    def digest(self, table: str, day: date) -> str | None:
+        """Digest of a day's content; None where there is none."""
+        part = self.manifest().parts.get(table, {}).get(day)
+        return part.digest if part else None
+
+    def path(self, table: str, day: date, digest: str) -> Path:
+        return self.root / table / f"accepted_on={day.isoformat()}" / f"{digest}.parquet"
+
+    def files(self, table: str, since: date | None = None, until: date | None = None) -> list[Path]:
+        """Live files of the days from `since` to `until`, both inclusive, in order of day."""
+        return [
+            self.path(table, day, part.digest)
+            for day, part in sorted(self.manifest().parts.get(table, {}).items())
+            if (since is None or since <= day) and (until is None or day <= until)
+        ]
+
+    def scan(self, table: str, since: date | None = None, until: date | None = None) -> pl.LazyFrame:
+        """Rows accepted from `since` to `until`, both inclusive, ordered by day, then key."""
+        return scan_files(self.files(table, since, until), schema(table))
+
+    def scan_days(self, table: str, days: Collection[date]) -> pl.LazyFrame:
+        """Rows accepted on `days`, ordered by day, then key."""
+        live = self.manifest().parts.get(table, {})
+        files = [self.path(table, day, live[day].digest) for day in sorted(days) if day in live]
+        return scan_files(files, schema(table))
+
+    def quarantine(self) -> pl.LazyFrame:
+        """All refused lines: where they stood, which expectations they failed, why, and the row as given, in JSON."""
+        files = [self.quarantine_file(batch.sha256) for batch in self.batches if batch.quarantined]
+        return scan_files(files, QUARANTINE)
+
+    def quarantine_file(self, sha256: str) -> Path:
+        return self.root / "quarantine" / f"{sha256[:12]}.parquet"
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Hold the store for writing; it is cleaned of left-overs before and after. StoreError if another has it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.root, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreError(f"{self.root}: another ingestion is writing here; wait for it to end") from None
+            self._clean()
+            try:
+                yield
+            finally:
+                self._clean()
+        finally:
+            os.close(descriptor)
+
+    def commit(self, changed: Mapping[tuple[str, date], Part | None], record: BatchRecord) -> None:
+        """Make a batch's files (already written) the truth; None removes a day."""
+        manifest = self.manifest()
+        parts = {table: dict(days) for table, days in manifest.parts.items()}
+        for (table, day), part in changed.items():
+            days = parts.setdefault(table, {})
+            days.pop(day, None)
+            if part is not None:
+                days[day] = part
+        new = [self.path(table, day, part.digest) for (table, day), part in changed.items() if part is not None]
+        if record.quarantined:
+            new.append(self.quarantine_file(record.sha256))
+        folders = {folder for path in new for folder in (path.parent, path.parent.parent)}
+        flush([*new, *sorted(folders), self.root])
+        kept = {table: days for table, days in parts.items() if days}
+        text = Manifest(kept, (*manifest.batches, record)).to_json()
+        write_atomically(self._manifest_file, lambda partial: partial.write_text(text))
+        for (table, day), part in changed.items():
+            replaced = manifest.parts.get(table, {}).get(day)
+            if replaced is not None and replaced != part:
+                self.path(table, day, replaced.digest).unlink()
+
+    def _clean(self) -> None:
+        """Remove what the manifest does not name: left-overs of a crash, and files that were replaced."""
+        shutil.rmtree(self.root / STAGING, ignore_errors=True)
+        manifest = self.manifest()
+        live = {self._manifest_file}
+        live |= {self.quarantine_file(batch.sha256) for batch in manifest.batches if batch.quarantined}
+        for table, days in manifest.parts.items():
+            live |= {self.path(table, day, part.digest) for day, part in days.items()}
+        for path in sorted(self.root.rglob("*"), reverse=True):  # a folder's content before the folder
+            if path.is_dir():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif path not in live:
+                path.unlink()
+
+
+def scan_files(files: list[Path], expected: pl.Schema) -> pl.LazyFrame:
+    """Parquet files one after the other; an empty frame with the same columns where there are none."""
+    if not files:
+        return pl.LazyFrame(schema=expected)
+    return pl.scan_parquet(files, schema=expected, hive_partitioning=False)
+
+
+def write_parquet(path: Path, frames: Iterable[pl.DataFrame], expected: pl.Schema) -> Part:
+    """Write `frames` one after the other; how they were cut does not show in the bytes. Not flushed to the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrow = _arrow_schema(tuple(expected.items()))
+    rows = 0
+    pending: list[pa.Table] = []
+    with pq.ParquetWriter(path, arrow, compression="lz4") as writer:
+        for frame in frames:
+            pending.append(frame.select(expected.names()).to_arrow())
+            rows += frame.height
+            while sum(table.num_rows for table in pending) >= ROW_GROUP_ROWS:
+                whole = pa.concat_tables(pending)
+                writer.write_table(whole.slice(0, ROW_GROUP_ROWS).combine_chunks(), ROW_GROUP_ROWS)
+                pending = [whole.slice(ROW_GROUP_ROWS)]
+        rest = pa.concat_tables(pending) if pending else arrow.empty_table()
+        if rest.num_rows or not rows:
+            writer.write_table(rest.combine_chunks(), ROW_GROUP_ROWS)
+    with path.open("rb") as file:
+        return Part(hashlib.file_digest(file, "sha256").hexdigest()[:12], rows)
+
+
+@cache
+def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
+    return pl.DataFrame(schema=dict(columns)).to_arrow().schema
+
+
+def write_day(store: Store, table: str, day: date, frames: Iterable[pl.DataFrame]) -> Part:
+    """Write a table's day under the name of its content. It counts once it is committed."""
+    folder = store.path(table, day, "").parent
+    partial = folder / f"day{PARTIAL}"
+    part = write_parquet(partial, frames, schema(table))
+    partial.replace(store.path(table, day, part.digest))
+    return part

@@ -1,0 +1,207 @@
+"""Validation of arriving rows: which expectation of features.expectations fails, in which row, with what value.
+
+Great Expectations copies the frame it is given for every metric it computes, so it is never given the batch: the
+expectations are grouped by the columns they read, and each group is put to the distinct combinations of values in those
+columns, once. The answer is then brought back to the rows. Whole batches are judged by `check_batch`.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from features import contract
+from features.batch_checks import check_batch
+from features.verdict import (
+    EXAMPLES_KEPT,
+    FAILURES,
+    BatchRejected,
+    BatchVerdict,
+    Example,
+    ExpectationResult,
+    Limits,
+    Severity,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from great_expectations.core.batch_definition import BatchDefinition
+    from great_expectations.expectations.expectation import Expectation
+
+__all__ = ["BatchRejected", "BatchVerdict", "ExpectationResult", "Limits", "Verdict", "check_batch", "validate"]
+
+LONGEST_VALUE = 60
+_NUMBER = "__number"
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """An expectation, what it reads, the columns it is about (the first above all), and what results say of it."""
+
+    position: int
+    name: str
+    reads: tuple[str, ...]
+    about: tuple[str, ...]
+    says: str
+    severity: Severity
+    expectation: "Expectation"
+
+
+def validate(table: str, frame: pl.DataFrame) -> Verdict:
+    """Put every expectation on `table` to `frame`: the contract's columns, `source_line`, and `unreadable` if any is.
+
+    What the source says of a column in `unreadable` is all that is said of it. Raises ValueError for an unknown table
+    and for a column that `frame` lacks.
+
+    >>> row = dict.fromkeys(contract.schema("truth")) | {"source_line": 2, "evaded_revenue": -3.0}
+    >>> frame = pl.DataFrame([row], schema_overrides=contract.schema("truth"))
+    >>> validate("truth", frame).failures["reason"].to_list()[-2:]
+    ['is_critical: empty; expected: a value', 'evaded_revenue: -3.0; expected: 0 or more']
+    >>> validate("truth", frame.drop("scheme"))
+    Traceback (most recent call last):
+    ...
+    ValueError: truth cannot be validated without scheme; there are declaration_id, item_number, ..., source_line
+    """
+    missing = [name for name in (*contract.schema(table), "source_line") if name not in frame.columns]
+    if missing:
+        raise ValueError(
+            f"{table} cannot be validated without {', '.join(missing)}; there are {', '.join(frame.columns)}"
+        )
+    groups = _groups(table)
+    frame = _prepared(table, frame)
+    found = [judged for rules in groups for judged in _judge(frame, rules)]
+    found.sort(key=lambda judged: judged[0].position)
+    refused = [rows.with_columns(position=rule.position) for rule, rows in found if rule.severity == "row"]
+    failures = pl.concat(refused).sort("source_line", "position").select(*FAILURES)
+    return Verdict(failures, tuple(_result(table, rule, rows, frame.height) for rule, rows in found))
+
+
+@cache
+def _groups(table: str) -> tuple[tuple[_Rule, ...], ...]:
+    """The rules of `table`, those that read the same columns together."""
+    from features import (
+        expectations,
+    )  # Great Expectations takes seconds to import; a night without new files needs none
+
+    severities: dict[str, Severity] = {expectations.ROW: "row", expectations.WARNING: "warning"}
+    instants = {expectations.year(field.name): field.name for field in contract.TABLES[table]}
+    groups: dict[tuple[str, ...], list[_Rule]] = {}
+    for position, expectation in enumerate(expectations.suite(table).expectations):
+        arguments = expectation.configuration.kwargs
+        meta = expectation.meta or {}
+        named = (arguments[key] for key in ("column", "column_A", "column_B") if key in arguments)
+        reads = tuple(dict.fromkeys([*named, *meta["also_reads"]]))
+        rule = _Rule(
+            position,
+            meta["name"],
+            reads,
+            tuple(instants.get(column, column) for column in reads),
+            expectation.description or "",
+            severities[expectation.severity],
+            expectation,
+        )
+        groups.setdefault(reads, []).append(rule)
+    return tuple(tuple(rules) for rules in groups.values())
+
+
+def _prepared(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    from features import expectations
+
+    return expectations.with_helpers(table, frame.with_columns(pl.col(pl.Float64).fill_nan(None)))
+
+
+def _judge(frame: pl.DataFrame, rules: Sequence[_Rule]) -> list[tuple[_Rule, pl.DataFrame]]:
+    """Each rule, all of which read the same columns, with the rows that fail it, as `_explained` gives them."""
+    reads = rules[0].reads
+    combinations = frame.select(reads).unique(maintain_order=True)
+    judged = []
+    for rule, numbers in zip(rules, _ask(combinations, rules), strict=True):
+        rows = frame.clear()
+        if numbers:
+            rows = frame.join(combinations[numbers], on=reads, how="semi", nulls_equal=True)
+        judged.append((rule, _explained(rule, rows.sort("source_line"))))
+    return judged
+
+
+def _ask(combinations: pl.DataFrame, rules: Sequence[_Rule]) -> list[list[int]]:
+    """For each rule the row numbers of the combinations that fail it, by Great Expectations."""
+    import great_expectations as gx
+
+    # Of whole numbers, Great Expectations compares only those of 64 bits all at once.
+    widened = combinations.with_columns(pl.col(pl.Int8, pl.Int32).cast(pl.Int64))
+    answer = (
+        _everything()
+        .get_batch({"dataframe": widened.with_row_index(_NUMBER).to_pandas()})
+        .validate(
+            gx.ExpectationSuite(name="group", expectations=[rule.expectation for rule in rules]),
+            result_format={
+                "result_format": "COMPLETE",
+                "unexpected_index_column_names": [_NUMBER],
+                "exclude_unexpected_values": True,
+                "return_unexpected_index_query": False,
+            },
+        )
+    )
+    by_name = {config.meta["name"]: result for result in answer.results if (config := result.expectation_config)}
+    numbers = []
+    for rule in rules:
+        result = by_name[rule.name]
+        if "unexpected_index_list" not in result.result:
+            raise RuntimeError(f"expectation {rule.name} could not be evaluated: {result.exception_info}")
+        indices = result.result["unexpected_index_list"]
+        numbers.append([int(number) for index in indices for number in index[_NUMBER]])
+    return numbers
+
+
+@cache
+def _everything() -> "BatchDefinition":
+    """A Great Expectations context in memory, silent, that validates whatever frame it is handed."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("memory").add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("all")
+
+
+def _explained(rule: _Rule, rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` as failures (see verdict.FAILURES) with the failing `value` as text."""
+    from features.expectations import UNREADABLE
+
+    column, *others = rule.about
+    if column == UNREADABLE:
+        text = pl.col(UNREADABLE)
+        names = "|".join(rows.columns)
+        name = text.str.extract(f"^({names}): ").fill_null(UNREADABLE)
+        explained = rows.select("source_line", column=name, reason=text, value=text)
+    else:
+        is_explained = pl.col(UNREADABLE).str.contains(f"{column}: ", literal=True)
+        rows = rows.filter(is_explained.fill_null(value=False).not_())
+        value = _shown(rows, column)
+        if others:
+            context = [pl.format("{}: {}", pl.lit(other), _shown(rows, other)) for other in others]
+            value = pl.format("{} ({})", value, pl.concat_str(context, separator=", "))
+        reason = pl.format("{}: {}; expected: {}", pl.lit(column), value, pl.lit(rule.says))
+        explained = rows.select("source_line", column=pl.lit(column), reason=reason, value=value)
+    return explained.with_columns(expectation=pl.lit(rule.name)).select(*FAILURES, "value")
+
+
+def _shown(rows: pl.DataFrame, column: str) -> pl.Expr:
+    """The value as text, cut to LONGEST_VALUE characters; text in quotes."""
+    text = pl.col(column).cast(pl.String)
+    cut = pl.when(text.str.len_chars() > LONGEST_VALUE).then(text.str.slice(0, LONGEST_VALUE) + "...").otherwise(text)
+    if rows.schema[column] == pl.String:
+        cut = pl.format("'{}'", cut)
+    return cut.fill_null("empty")
+
+
+def _result(table: str, rule: _Rule, rows: pl.DataFrame, height: int) -> ExpectationResult:
+    examples = tuple(
+        Example(line, value) for line, value in rows.head(EXAMPLES_KEPT).select("source_line", "value").rows()
+    )
+    return ExpectationResult(table, rule.name, rule.about[0], rule.says, rule.severity, height, rows.height, examples)

@@ -1,0 +1,146 @@
+"""What a validation says: of each expectation, of the rows that fail one, and of the batch as a whole. Types only."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Literal
+
+import polars as pl
+
+Severity = Literal["row", "warning"]
+
+EXAMPLES_KEPT = 5
+FAILURES = pl.Schema(
+    {"source_line": pl.Int64(), "expectation": pl.String(), "column": pl.String(), "reason": pl.String()}
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row that fails an expectation: its line in the file, and the value as text."""
+
+    source_line: int
+    value: str
+
+
+@dataclass(frozen=True)
+class ExpectationResult:
+    """How many of `rows` fail one expectation. Severity `row` sends them to quarantine, `warning` lets them pass."""
+
+    table: str
+    name: str
+    column: str
+    says: str
+    severity: Severity
+    rows: int
+    unexpected: int
+    examples: tuple[Example, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Unexpected rows over all rows; 0 where there are none."""
+        return self.unexpected / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`failures`: one row a line and expectation of severity `row`, ordered by line. `results`: every expectation."""
+
+    failures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FAILURES))
+    results: tuple[ExpectationResult, ...] = ()
+
+    def merge(self, other: "Verdict") -> "Verdict":
+        """This verdict and that of another chunk, or of another table of the same one; counts add up.
+
+        >>> one = ExpectationResult("declarations", "net_mass_kg_bounds", "net_mass_kg", "0 or more", "row", 10, 1)
+        >>> merged = Verdict(results=(one,)).merge(Verdict(results=(one,)))
+        >>> [(result.rows, result.unexpected) for result in merged.results]
+        [(20, 2)]
+        """
+        failures = pl.concat([self.failures, other.failures]).sort("source_line", maintain_order=True)
+        return Verdict(failures, merge_results([*self.results, *other.results]))
+
+    def summary(self) -> "Verdict":
+        """Without `failures`: what to keep of each chunk of a file that does not fit into memory."""
+        return Verdict(results=self.results)
+
+
+def merge_results(results: Iterable[ExpectationResult]) -> tuple[ExpectationResult, ...]:
+    """One result an expectation, in order of first appearance, with the examples of the lowest lines."""
+    merged: dict[tuple[str, str], ExpectationResult] = {}
+    for result in results:
+        key = (result.table, result.name)
+        if key not in merged:
+            merged[key] = result
+            continue
+        before = merged[key]
+        examples = sorted([*before.examples, *result.examples], key=lambda example: example.source_line)
+        merged[key] = replace(
+            before,
+            rows=before.rows + result.rows,
+            unexpected=before.unexpected + result.unexpected,
+            examples=tuple(examples[:EXAMPLES_KEPT]),
+        )
+    return tuple(merged.values())
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Thresholds of the checks on a whole batch; policy.toml, [ingestion], says what each means."""
+
+    max_quarantined_share: float
+    volume_factor: float
+    volume_history_weeks: int
+    volume_min_rows: int
+    public_holidays: tuple[date, ...] = ()
+
+
+@dataclass(frozen=True)
+class BatchCheck:
+    """One expectation on a whole batch: what was observed, what is allowed."""
+
+    name: str
+    says: str
+    observed: str
+    allowed: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class DayVolume:
+    """Rows of one day of a batch, and what was `stored` of it before.
+
+    `usual` is its weekday's median, None with too little history; a bound is None where it does not apply.
+    """
+
+    day: date
+    rows: int
+    stored: int
+    usual: float | None = None
+    lowest: float | None = None
+    highest: float | None = None
+
+    @property
+    def is_quiet(self) -> bool:
+        return self.lowest is not None and self.rows < self.lowest
+
+    @property
+    def is_busy(self) -> bool:
+        return self.highest is not None and self.rows + self.stored > self.highest
+
+
+@dataclass(frozen=True)
+class BatchVerdict:
+    """The checks on a whole batch and its rows by day."""
+
+    file: str
+    checks: tuple[BatchCheck, ...]
+    days: tuple[DayVolume, ...]
+
+
+class BatchRejected(ValueError):
+    """A batch that must not be stored. `verdict` is what a validation page shows of it."""
+
+    def __init__(self, sentence: str, verdict: BatchVerdict) -> None:
+        super().__init__(sentence)
+        self.verdict = verdict

@@ -1,0 +1,252 @@
+"""Exact sums and order statistics over each entity's past, by one sort and one pass.
+
+A fact is visible to queries of its entity on the days `enter <= day < leave`. That single span expresses the window's
+length, when customs came to know the fact, and when a correction replaced it. Sums run over int64, whose arithmetic is
+exact and wraps, so a running sum never drifts and no later fact can move an earlier result by a last bit.
+Days are whole numbers since 1970-01-01. Arrays are 1-d and of equal length unless said otherwise.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_DAY_BITS = 23  # days up to the year 9999 fit; 40 bits remain for the entity's code
+MAX_DAY = (1 << _DAY_BITS) - 1
+MAX_ENTITIES = 1 << (63 - _DAY_BITS)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts of entities: `entity` codes (negative: no entity, ignored), `enter` and `leave` days."""
+
+    entity: Ints
+    enter: Ints
+    leave: Ints
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Whom and when is asked: `entity` codes (negative: no entity) and `day`."""
+
+    entity: Ints
+    day: Ints
+
+
+def _at(entity: Ints, day: Ints) -> Ints:
+    return (entity << _DAY_BITS) | np.clip(day, 0, MAX_DAY)
+
+
+def _ordered(entity: Ints, day: Ints, keep: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Rows with `keep`, sorted by entity and day: their composite keys and their row numbers."""
+    rows = np.flatnonzero(keep)
+    at = _at(entity[rows], day[rows])
+    order = np.argsort(at, kind="stable")
+    return at[order], rows[order]
+
+
+def _spans(facts: Facts) -> tuple[Ints, Ints, Ints, Ints]:
+    visible = (facts.entity >= 0) & (facts.leave > facts.enter)
+    return *_ordered(facts.entity, facts.enter, visible), *_ordered(facts.entity, facts.leave, visible)
+
+
+def window_sums(facts: Facts, measures: Ints, queries: Queries) -> Ints:
+    """Sum of `measures` (facts x m) over the facts visible to each query: queries x m; zero where none is.
+
+    >>> facts = Facts(np.array([7, 7]), np.array([11, 21]), np.array([41, 51]))
+    >>> window_sums(facts, np.array([[1, 100], [1, 50]]), Queries(np.array([7, 7, 8]), np.array([20, 41, 20])))
+    array([[  1, 100],
+           [  1,  50],
+           [  0,   0]])
+    """
+    out = np.zeros((len(queries.day), measures.shape[1]), np.int64)
+    asked, asked_row = _ordered(queries.entity, queries.day, queries.entity >= 0)
+    _sum_pass(*_spans(facts), np.ascontiguousarray(measures, np.int64), asked, asked_row, out)
+    return out
+
+
+def last_visible_day(facts: Facts, day: Ints, queries: Queries) -> Ints:
+    """The `day` of the visible fact that entered last, for each query; -1 where none is visible."""
+    out = np.full(len(queries.day), -1, np.int64)
+    visible = (facts.entity >= 0) & (facts.leave > facts.enter)
+    entered, entered_row = _ordered(facts.entity, facts.enter, visible)
+    asked, asked_row = _ordered(queries.entity, queries.day, queries.entity >= 0)
+    _last_pass(entered, entered_row, facts.leave, np.ascontiguousarray(day, np.int64), asked, asked_row, out)
+    return out
+
+
+def order_statistics(facts: Facts, value: Floats, queries: Queries, at: Floats) -> Floats:
+    """Where `at` stands among the visible facts' values: queries x 5.
+
+    Columns: count, share below (ties count half), first quartile, median, third quartile (lower and upper middle
+    values averaged for the median, the lower neighbour for the quartiles). NaN, but for the count, where no fact is
+    visible; the share also where `at` is NaN. Facts whose value is NaN are ignored.
+    """
+    out = np.full((len(queries.day), 5), np.nan)
+    out[:, 0] = 0
+    known = Facts(np.where(np.isnan(value), -1, facts.entity), facts.enter, facts.leave)
+    visible = np.flatnonzero((known.entity >= 0) & (known.leave > known.enter))
+    by_value = visible[np.lexsort((value[visible], known.entity[visible]))]
+    rank = np.zeros(len(value), np.int64)
+    rank[by_value] = np.arange(len(by_value))  # entities are contiguous in this order
+    asked, asked_row = _ordered(queries.entity, queries.day, queries.entity >= 0)
+    _rank_pass(*_spans(known), known.entity[by_value], value[by_value], rank, asked, asked_row, at, out)
+    return out
+
+
+@numba.njit(cache=True)
+def _sum_pass(
+    entered: Ints,
+    entered_row: Ints,
+    left: Ints,
+    left_row: Ints,
+    measures: Ints,
+    asked: Ints,
+    asked_row: Ints,
+    out: Ints,
+) -> None:
+    width = measures.shape[1]
+    total = np.zeros(width, np.int64)
+    i = j = 0
+    entity = -1
+    for q in range(len(asked)):
+        now = asked[q]
+        if now >> _DAY_BITS != entity:
+            entity = now >> _DAY_BITS
+            first = entity << _DAY_BITS
+            total[:] = 0
+            while i < len(entered) and entered[i] < first:
+                i += 1
+            while j < len(left) and left[j] < first:
+                j += 1
+        while i < len(entered) and entered[i] <= now:
+            for m in range(width):
+                total[m] += measures[entered_row[i], m]
+            i += 1
+        while j < len(left) and left[j] <= now:
+            for m in range(width):
+                total[m] -= measures[left_row[j], m]
+            j += 1
+        for m in range(width):
+            out[asked_row[q], m] = total[m]
+
+
+@numba.njit(cache=True)
+def _last_pass(
+    entered: Ints, entered_row: Ints, leave: Ints, day: Ints, asked: Ints, asked_row: Ints, out: Ints
+) -> None:
+    i = start = 0
+    entity = -1
+    for q in range(len(asked)):
+        now = asked[q]
+        if now >> _DAY_BITS != entity:
+            entity = now >> _DAY_BITS
+            while i < len(entered) and entered[i] < entity << _DAY_BITS:
+                i += 1
+            start = i
+        while i < len(entered) and entered[i] <= now:
+            i += 1
+        today = now & MAX_DAY
+        k = i - 1
+        while k >= start and leave[entered_row[k]] <= today:
+            k -= 1
+        if k >= start:
+            # Facts that entered on the same day are one: the latest of their days counts.
+            latest = day[entered_row[k]]
+            same = entered[k]
+            while k >= start and entered[k] == same:
+                if leave[entered_row[k]] > today and day[entered_row[k]] > latest:
+                    latest = day[entered_row[k]]
+                k -= 1
+            out[asked_row[q]] = latest
+
+
+@numba.njit(cache=True)
+def _shift(tree: Ints, size: int, place: int, by: int) -> None:
+    place += 1
+    while place <= size:
+        tree[place] += by
+        place += place & -place
+
+
+@numba.njit(cache=True)
+def _below(tree: Ints, place: int) -> int:
+    total = 0
+    while place > 0:
+        total += tree[place]
+        place -= place & -place
+    return total
+
+
+@numba.njit(cache=True)
+def _kth(tree: Ints, size: int, k: int) -> int:
+    """Place of the k-th (from 0) present member of a Fenwick tree."""
+    place = 0
+    step = 1
+    while step * 2 <= size:
+        step *= 2
+    while step > 0:
+        if place + step <= size and tree[place + step] <= k:
+            place += step
+            k -= tree[place]
+        step //= 2
+    return place
+
+
+@numba.njit(cache=True)
+def _rank_pass(
+    entered: Ints,
+    entered_row: Ints,
+    left: Ints,
+    left_row: Ints,
+    value_entity: Ints,
+    values: Floats,
+    rank: Ints,
+    asked: Ints,
+    asked_row: Ints,
+    at: Floats,
+    out: Floats,
+) -> None:
+    # One Fenwick tree over the entity's sorted values; `lo` and `size` are its slice of `values`.
+    tree = np.zeros(len(values) + 2, np.int64)
+    i = j = lo = hi = present = 0
+    entity = -1
+    for q in range(len(asked)):
+        now = asked[q]
+        if now >> _DAY_BITS != entity:
+            entity = now >> _DAY_BITS
+            first = entity << _DAY_BITS
+            tree[: hi - lo + 2] = 0
+            present = 0
+            while i < len(entered) and entered[i] < first:
+                i += 1
+            while j < len(left) and left[j] < first:
+                j += 1
+            lo = np.searchsorted(value_entity, entity, side="left")
+            hi = np.searchsorted(value_entity, entity, side="right")
+        size = hi - lo
+        while i < len(entered) and entered[i] <= now:
+            _shift(tree, size, rank[entered_row[i]] - lo, 1)
+            present += 1
+            i += 1
+        while j < len(left) and left[j] <= now:
+            _shift(tree, size, rank[left_row[j]] - lo, -1)
+            present -= 1
+            j += 1
+        row = asked_row[q]
+        out[row, 0] = present
+        if present == 0:
+            continue
+        if not np.isnan(at[row]):
+            group = values[lo:hi]
+            less = _below(tree, np.searchsorted(group, at[row], side="left"))
+            upto = _below(tree, np.searchsorted(group, at[row], side="right"))
+            out[row, 1] = (less + 0.5 * (upto - less)) / present
+        out[row, 2] = values[lo + _kth(tree, size, (present - 1) // 4)]
+        middle = values[lo + _kth(tree, size, (present - 1) // 2)]
+        out[row, 3] = 0.5 * (middle + values[lo + _kth(tree, size, present // 2)])
+        out[row, 4] = values[lo + _kth(tree, size, (3 * (present - 1)) // 4)]

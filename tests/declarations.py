@@ -1,0 +1,59 @@
+"""Small declarations and outcomes for tests, complete by the contract."""
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from features import contract
+
+DECLARATION: dict[str, Any] = {
+    "declaration_id": "D1",
+    "item_number": 1,
+    "accepted_at": datetime(2024, 3, 1, 9, 30),
+    "recorded_at": None,
+    "office": "10",
+    "procedure": "40",
+    "import_type": "11",
+    "import_use": "21",
+    "payment_type": "11",
+    "transport_mode": "1",
+    "declarant_id": "B1",
+    "importer_id": "I1",
+    "seller_id": "S1",
+    "courier_id": None,
+    "hs_code": "090121",
+    "departure_country": "BR",
+    "origin_country": "BR",
+    "tax_rate_pct": 8.0,
+    "tax_type": "A",
+    "origin_marking": "Y",
+    "net_mass_kg": 100.0,
+    "item_value": 500.0,
+    "currency": "USD",
+    "goods_description": None,
+    "quantity": None,
+    "quantity_unit": None,
+    "gross_mass_kg": None,
+    "container_id": None,
+    "transport_document_id": None,
+}
+
+OUTCOME: dict[str, Any] = {
+    "declaration_id": "D1",
+    "item_number": 1,
+    "accepted_at": datetime(2024, 3, 1, 9, 30),
+    "is_inspected": True,
+    "is_illicit": False,
+    "is_critical": False,
+    "recovered_revenue": 0.0,
+    "inspection_channel": "red",
+    "selection_probability": None,
+    "known_at": None,
+}
+
+
+def frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Contract frame of `rows`; what a row leaves out is taken from the example above."""
+    example = DECLARATION if table == "declarations" else OUTCOME
+    return pl.DataFrame([example | row for row in rows], schema=contract.schema(table))

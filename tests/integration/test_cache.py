@@ -1,0 +1,145 @@
+"""The cached matrix on a real store: computed once, by the day, and equal to computing all of it at once."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from features import cache
+from features.store import BatchRecord, Store, schema, write_day
+from tests.declarations import frame
+
+DELAY = 7
+FIRST = datetime(2024, 3, 1, 10)
+DAYS = 5
+
+
+def put(store: Store, table: str, rows: list[dict[str, Any]]) -> None:
+    """Replace the days of `rows` by them, in one commit."""
+    stored = frame(table.removesuffix("_superseded"), rows)
+    stored = stored.with_columns(source_file=pl.lit("test"), source_line=pl.int_range(pl.len(), dtype=pl.Int64))
+    changed = {
+        (table, day): write_day(store, table, day, [part.select(schema(table).names())])
+        for (day,), part in stored.group_by(pl.col("accepted_at").dt.date(), maintain_order=True)
+    }
+    store.commit(changed, BatchRecord("test", f"{len(store.batches):064d}", len(rows), len(rows), 0, 0, 0, {}))
+
+
+def declarations(day: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "declaration_id": f"D{day}-{n}",
+            "accepted_at": FIRST + timedelta(days=day),
+            "importer_id": f"I{n % 2}",
+            "item_value": 100.0 + 10 * n + day,
+        }
+        for n in range(4)
+    ]
+
+
+def outcome(day: int, n: int, known: int) -> dict[str, Any]:
+    return {
+        "declaration_id": f"D{day}-{n}",
+        "accepted_at": FIRST + timedelta(days=day),
+        "is_illicit": True,
+        "recovered_revenue": 50.0,
+        "known_at": FIRST + timedelta(days=known),
+    }
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "data")
+    put(store, "declarations", [row for day in range(DAYS) for row in declarations(day)])
+    put(store, "outcomes", [outcome(0, 0, known=1)])
+    return store
+
+
+def build(store, folder):
+    return cache.build(store, DELAY, folder)
+
+
+def test_a_second_build_computes_nothing(store, tmp_path):
+    first = build(store, tmp_path / "cache")
+    again = build(store, tmp_path / "cache")
+    assert (first.days, first.computed_days, first.computed_rows) == (DAYS, DAYS, 4 * DAYS)
+    assert (again.computed_days, again.parts) == (0, first.parts)
+
+
+def test_a_new_day_costs_that_day(store, tmp_path):
+    before = build(store, tmp_path / "cache")
+    put(store, "declarations", declarations(DAYS))
+    after = build(store, tmp_path / "cache")
+    assert (after.computed_days, after.computed_rows) == (1, 4)
+    assert after.parts[:-1] == before.parts
+
+
+def test_what_became_known_recomputes_only_later_days(store, tmp_path):
+    before = build(store, tmp_path / "cache")
+    put(store, "outcomes", [outcome(0, 0, known=1), outcome(0, 1, known=2)])
+    after = build(store, tmp_path / "cache")
+    assert after.computed_days == 2  # known on the third day: the fourth and the fifth
+    assert after.parts[:3] == before.parts[:3]
+
+
+def test_a_correction_recorded_later_leaves_earlier_days_alone(store, tmp_path):
+    before = build(store, tmp_path / "cache")
+    first = declarations(0)
+    corrected = first[0] | {"item_value": 9999.0, "recorded_at": FIRST + timedelta(days=3)}
+    put(store, "declarations_superseded", [first[0]])
+    put(store, "declarations", [corrected, *first[1:]])
+    after = build(store, tmp_path / "cache")
+    assert after.parts[:4] == before.parts[:4]
+    assert after.computed_days == 1
+    value = after.scan().filter(declaration_id="D0-0").select("item_value").collect().item()
+    assert value == 100.0  # as accepted, not as corrected
+
+
+def test_day_by_day_equals_at_once(tmp_path):
+    store = Store(tmp_path / "data")
+    for day in range(DAYS):
+        put(store, "declarations", declarations(day))
+        if day == 1:
+            put(store, "outcomes", [outcome(0, 0, known=1)])
+        by_day = build(store, tmp_path / "by_day")
+    at_once = build(store, tmp_path / "at_once")
+    assert at_once.computed_days == DAYS
+    assert_frame_equal(by_day.scan().collect(), at_once.scan().collect(), check_exact=True)
+
+
+def test_left_overs_of_a_crash_are_not_read(store, tmp_path):
+    folder = tmp_path / "cache"
+    build(store, folder)
+    (folder / "2024-03-01-0123456789abcdef.parquet.partial").write_bytes(b"half")
+    (folder / "2024-03-01-0123456789abcdef.parquet").write_bytes(b"stale")
+    built = build(store, folder)
+    assert built.computed_days == 0
+    assert sorted(folder.iterdir()) == sorted(built.parts)
+
+
+def test_labels_are_those_known_on_the_day(store, tmp_path):
+    built = build(store, tmp_path / "cache")
+    known = cache.dataset(store, built, DELAY, date(2024, 3, 2)).filter(pl.col("is_illicit").is_not_null())
+    earlier = cache.dataset(store, built, DELAY, date(2024, 3, 1))
+    assert known["declaration_id"].to_list() == ["D0-0"]
+    assert earlier["is_illicit"].null_count() == earlier.height
+    assert cache.last_known_day(store, DELAY) == date(2024, 3, 5)
+
+
+def test_an_empty_store_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no declarations to compute features for"):
+        build(Store(tmp_path / "nothing"), tmp_path / "cache")
+
+
+@pytest.mark.parametrize("moved_to", [2, 10])
+def test_a_correction_that_moves_a_declaration_leaves_it_on_its_first_day(store, tmp_path, moved_to):
+    build(store, tmp_path / "cache")
+    first = {"declaration_id": "M", "accepted_at": FIRST + timedelta(days=7), "importer_id": "I0", "item_value": 5.0}
+    moved = first | {"accepted_at": FIRST + timedelta(days=moved_to), "recorded_at": FIRST + timedelta(days=12)}
+    put(store, "declarations", [*(declarations(moved_to) if moved_to < DAYS else []), moved])
+    put(store, "declarations_superseded", [first])
+    matrix = cache.build(store, DELAY, tmp_path / "cache").scan().collect()
+    assert matrix.height == DAYS * 4 + 1
+    assert matrix.filter(pl.col("declaration_id") == "M")["accepted_at"].to_list() == [first["accepted_at"]]

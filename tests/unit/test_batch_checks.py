@@ -1,0 +1,115 @@
+"""Checks on a whole batch: each passes, and each stops a batch with a sentence that says which, what and how much."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from features.batch_checks import check_batch
+from features.verdict import BatchRejected, Limits
+
+LIMITS = Limits(max_quarantined_share=0.05, volume_factor=6.0, volume_history_weeks=8, volume_min_rows=20)
+FIRST = date(2024, 1, 1)  # a Monday
+USUAL = (200, 120, 110, 100, 110, 22, 10)
+NEXT = FIRST + timedelta(weeks=8)
+HISTORY = {FIRST + timedelta(days=n): USUAL[n % 7] for n in range(8 * 7)}
+
+
+def check(rows_by_day, stored=HISTORY, limits=LIMITS, quarantined=0, rows=None):
+    total = sum(rows_by_day.values()) if rows is None else rows
+    return check_batch("day.csv", total, quarantined, rows_by_day, stored, limits)
+
+
+def rejected(*args, **kwargs):
+    with pytest.raises(BatchRejected) as caught:
+        check(*args, **kwargs)
+    return caught.value
+
+
+def test_an_ordinary_day_passes():
+    verdict = check({NEXT: 180})
+    assert all(check.passed for check in verdict.checks)
+    assert (verdict.days[0].usual, verdict.days[0].lowest, verdict.days[0].highest) == (200, 200 / 6, 1200)
+
+
+def test_an_empty_batch_is_rejected():
+    assert str(rejected({})) == "day.csv: not_empty: 0 lines; allowed: 1 line or more"
+
+
+def test_quarantined_share():
+    assert check({NEXT: 95}, rows=100, quarantined=5).checks[1].passed
+    error = rejected({NEXT: 94}, rows=100, quarantined=6)
+    assert str(error) == "day.csv: quarantined_share: 6 of 100 lines (6.00 %); allowed: at most 5 %"
+    assert [check.name for check in error.verdict.checks if not check.passed] == ["quarantined_share"]
+
+
+def test_a_day_far_above_its_weekday_is_rejected():
+    check({NEXT: 1200})
+    assert str(rejected({NEXT: 1201})) == (
+        "day.csv: volume_not_above_usual: 1 of 1 judged days (Monday 2024-02-26 has 1,201 rows, usual are 200); "
+        "allowed: at most 6 times its weekday's usual"
+    )
+
+
+def test_one_busy_day_among_many_is_rejected():
+    days = {NEXT + timedelta(days=n): USUAL[n % 7] for n in range(28)}
+    check(days)
+    assert "Wednesday 2024-02-28 has 900 rows" in str(rejected(days | {NEXT + timedelta(days=2): 900}))
+
+
+def test_a_single_day_far_below_its_weekday_is_rejected():
+    check({NEXT: 34})
+    assert "volume_not_below_usual: 1 of 1 judged days (Monday 2024-02-26 has 33 rows" in str(rejected({NEXT: 33}))
+
+
+def test_a_named_public_holiday_may_be_quiet_but_not_busy():
+    limits = replace(LIMITS, public_holidays=(NEXT,))
+    check({NEXT: 1}, limits=limits)
+    assert "volume_not_above_usual" in str(rejected({NEXT: 1201}, limits=limits))
+
+
+def test_quiet_days_among_many_are_holidays_and_a_quiet_batch_is_a_broken_feed():
+    days = {NEXT + timedelta(days=n): USUAL[n] for n in range(5)}
+    quiet = {NEXT + timedelta(days=n): 3 for n in range(5)}
+    verdict = check(days | {day: quiet[day] for day in list(quiet)[:2]})
+    assert [day.is_quiet for day in verdict.days] == [True, True, False, False, False]
+    error = rejected(days | {day: quiet[day] for day in list(quiet)[:3]})
+    assert "volume_not_below_usual: 3 of 5 judged days" in str(error)
+    assert "..." in str(rejected(quiet))
+
+
+def test_late_arrivals_are_not_judged_as_a_quiet_day():
+    assert check({NEXT: 2}, stored=HISTORY | {NEXT: 190}).days[0].lowest is None
+
+
+def test_rows_added_to_a_stored_day_count_with_it():
+    check({NEXT: 1000}, stored=HISTORY | {NEXT: 200})
+    message = str(rejected({NEXT: 1001}, stored=HISTORY | {NEXT: 200}))
+    assert "has 1,001 rows, added to 200 stored, usual are 200" in message
+
+
+def test_too_little_history_is_not_judged():
+    week_short = {day: rows for day, rows in HISTORY.items() if day >= FIRST + timedelta(weeks=1)}
+    assert check({NEXT: 1}, stored=week_short).days[0].usual is None
+    assert check({NEXT: 10_000}, stored={}).days[0].usual is None
+
+
+def test_a_weekday_with_few_rows_is_not_judged():
+    sunday = NEXT + timedelta(days=6)
+    assert check({sunday: 154}).days[0].highest is None
+
+
+def test_later_days_are_no_history():
+    assert check({FIRST: 1}).days[0].usual is None
+
+
+def test_only_the_latest_weeks_are_usual():
+    older = {FIRST - timedelta(weeks=n): 5 for n in range(1, 30)}
+    assert check({NEXT: 180}, stored=HISTORY | older).days[0].usual == 200
+
+
+def test_every_failed_check_is_told_and_order_of_days_does_not_matter():
+    error = rejected({NEXT: 5000, NEXT - timedelta(days=7): 1}, quarantined=2500)
+    assert "quarantined_share" in str(error)
+    assert "volume_not_above_usual" in str(error)
+    assert [day.day for day in error.verdict.days] == [NEXT - timedelta(days=7), NEXT]

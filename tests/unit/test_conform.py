@@ -1,0 +1,111 @@
+"""Values brought to the contract's types, and the words for those that cannot be."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from features.conform import Constant, From, conform
+from features.csv_dialect import ReadError
+
+
+def conformed(column: str, values: list[Any] | pl.Series, table: str = "declarations", **how: Any) -> pl.DataFrame:
+    given = pl.DataFrame({"x": values}).with_row_index("source_line", 2).cast({"source_line": pl.Int64})
+    return conform(table, given, {column: From("x", **how)}).select(column, "unreadable")
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "value"),
+    [
+        ("hs_code", "090121", "090121"),
+        ("importer_id", " I1 ", "I1"),
+        ("net_mass_kg", "12.5", 12.5),
+        ("net_mass_kg", "-1", -1.0),
+        ("net_mass_kg", "1e3", 1000.0),
+        ("item_number", "7", 7),
+        ("accepted_at", "2024-02-29", datetime(2024, 2, 29)),
+        ("accepted_at", "2024-02-29T13:05:00", datetime(2024, 2, 29, 13, 5)),
+        ("accepted_at", "2024-02-29 13:05:00.25", datetime(2024, 2, 29, 13, 5, 0, 250_000)),
+        ("seller_id", "", None),
+        ("net_mass_kg", "  ", None),
+    ],
+)
+def test_text_that_can_be_read(column: str, text: str, value: object) -> None:
+    assert conformed(column, [text]).row(0) == (value, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "reason"),
+    [
+        ("net_mass_kg", "abc", "net_mass_kg: 'abc' is not a number"),
+        ("net_mass_kg", "1,5", "net_mass_kg: '1,5' is not a number"),
+        ("net_mass_kg", "inf", "net_mass_kg: 'inf' is not a number"),
+        ("net_mass_kg", "NaN", "net_mass_kg: 'NaN' is not a number"),
+        ("item_number", "1.0", "item_number: '1.0' is not a whole number"),
+        ("item_number", "99999999999", "item_number: '99999999999' is not a whole number"),
+        ("hs_code", "90121", "hs_code: '90121' has 5 digits; leading zeros were probably lost"),
+        ("hs_code", "901", "hs_code: '901' has 3 digits; leading zeros were probably lost"),
+        (
+            "accepted_at",
+            "29.02.2024",
+            "accepted_at: '29.02.2024' is not an ISO 8601 date, with or without a time, without a zone",
+        ),
+        (
+            "accepted_at",
+            "2023-02-29",
+            "accepted_at: '2023-02-29' is not an ISO 8601 date, with or without a time, without a zone",
+        ),
+    ],
+)
+def test_text_that_cannot_be_read_says_so(column: str, text: str, reason: str) -> None:
+    frame = conformed(column, [text])
+    assert frame["unreadable"][0] == reason
+    assert column == "hs_code" or frame[column][0] is None
+
+
+def test_decimal_comma_date_format_and_codes() -> None:
+    assert conformed("net_mass_kg", ["1234,5", "1.234,5"], decimal_comma=True).rows() == [
+        (1234.5, None),
+        (None, "net_mass_kg: '1.234,5' is not a number with a decimal comma"),
+    ]
+    assert conformed("accepted_at", ["29.02.2024", "2024-02-29"], date_format="%d.%m.%Y").rows() == [
+        (datetime(2024, 2, 29), None),
+        (None, "accepted_at: '2024-02-29' is not a date as %d.%m.%Y"),
+    ]
+    assert conformed("transport_mode", ["SEA", "FOOT", None], codes={"SEA": "1", "AIR": "4"}).rows() == [
+        ("1", None),
+        (None, "transport_mode: 'FOOT' is not in the code map (SEA, AIR)"),
+        (None, None),
+    ]
+
+
+def test_typed_values_of_parquet() -> None:
+    assert conformed("hs_code", [90121])["unreadable"][0].startswith("hs_code: '90121' has 5 digits")
+    assert conformed("net_mass_kg", [1, None])["net_mass_kg"].to_list() == [1.0, None]
+    assert conformed("item_number", [2.0, 2.5]).rows() == [
+        (2, None),
+        (None, "item_number: '2.5' is not a whole number"),
+    ]
+    assert conformed("accepted_at", [date(2024, 2, 29)])["accepted_at"][0] == datetime(2024, 2, 29)
+    assert conformed("is_inspected", [True, False], "outcomes")["is_inspected"].to_list() == [True, False]
+    assert conformed("net_mass_kg", [date(2024, 2, 29)])["unreadable"][0] is not None
+
+
+def test_instants_with_a_zone_are_refused() -> None:
+    zoned = pl.Series([datetime(2024, 2, 29, tzinfo=UTC)])
+    assert conformed("accepted_at", zoned)["unreadable"][0].startswith("accepted_at: '2024-02-29")
+
+
+def test_nested_columns_are_refused() -> None:
+    with pytest.raises(ReadError, match=r"column 'x' holds List\(Int64\), which cannot become hs_code"):
+        conformed("hs_code", [[1]])
+
+
+def test_several_reasons_stand_side_by_side_and_constants_fill() -> None:
+    lines = pl.DataFrame({"source_line": [2], "m": ["x"], "v": ["y"]})
+    how = {"net_mass_kg": From("m"), "item_value": From("v"), "currency": Constant("EUR")}
+    row = conform("declarations", lines, how).to_dicts()[0]
+    assert row["unreadable"] == "net_mass_kg: 'x' is not a number; item_value: 'y' is not a number"
+    assert row["currency"] == "EUR"
+    assert row["goods_description"] is None

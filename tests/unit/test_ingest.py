@@ -1,0 +1,211 @@
+"""Ingestion of Korean files through the real validation: what is stored, known, replaced, refused, and why."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.ingest import IngestRejected, IngestReport, Limits, ingest
+from features.reading import ReadError
+from features.sources import open_source
+from features.store import Store
+from tests.ingestion import stored, tree
+
+GOOD = {
+    "Declaration ID": "D1",
+    "Date": "2020-01-01",
+    "Office ID": "30",
+    "Process Type": "B",
+    "Import Type": "11",
+    "Import Use": "21",
+    "Payment Type": "11",
+    "Mode of Transport": "10",
+    "Declarant ID": "ZZR1LT6",
+    "Importer ID": "QLRUBN9",
+    "Seller ID": "0VKY2BR",
+    "Courier ID": "",
+    "HS6 Code": "090121",
+    "Country of Departure": "BE",
+    "Country of Origin": "BR",
+    "Tax Rate": "8.0",
+    "Tax Type": "FEU1",
+    "Country of Origin Indicator": "G",
+    "Net Mass": "108.0",
+    "Item Price": "1000.0",
+    "Fraud": "0",
+    "Critical Fraud": "0",
+}
+LIMITS = Limits(max_quarantined_share=0.9, volume_factor=6.0, volume_history_weeks=8, volume_min_rows=20)
+
+
+def declared(name: str, **changed: str) -> str:
+    """A line; `Net_Mass="5"` changes the column 'Net Mass'."""
+    values = GOOD | {"Declaration ID": name} | {column.replace("_", " "): text for column, text in changed.items()}
+    return ",".join(values.values())
+
+
+class Ingested:
+    """A store, and the files put into it one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = Store(folder / "data" / "kcs")
+
+    def add(self, name: str, *lines: str, limits: Limits = LIMITS) -> IngestReport:
+        (self.folder / name).write_text("\n".join([",".join(GOOD), *lines]) + "\n")
+        return ingest(open_source("kcs", [str(self.folder / name)]), self.store, limits)
+
+    def refused(self) -> list[dict[str, Any]]:
+        return self.store.quarantine().collect().to_dicts()
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Ingested:
+    return Ingested(tmp_path)
+
+
+def test_rows_are_stored_by_day_with_their_origin(into: Ingested) -> None:
+    report = into.add("a.csv", declared("D2"), declared("D1"), declared("D3", Date="2020-01-02"))
+    assert (report.rows_in, report.stored, report.quarantined, report.known) == (3, 3, 0, 0)
+    assert into.store.days() == [date(2020, 1, 1), date(2020, 1, 2)]
+    found = stored(into.store, "declarations")
+    assert [(row["declaration_id"], row["source_file"], row["source_line"]) for row in found] == [
+        ("D1", "a.csv", 3),
+        ("D2", "a.csv", 2),
+        ("D3", "a.csv", 4),
+    ]
+    assert into.store.rows("outcomes") == {date(2020, 1, 1): 2, date(2020, 1, 2): 1}
+    assert any(result.rows == 3 for result in report.verdict.results)
+
+
+def test_a_file_that_was_ingested_is_skipped_whatever_its_name(into: Ingested) -> None:
+    into.add("a.csv", declared("D1"))
+    before = tree(into.store.root)
+    report = into.add("b.csv", declared("D1"))
+    assert [batch.is_skipped for batch in report.batches] == [True]
+    assert report.rows_in == 0
+    assert tree(into.store.root) == before
+
+
+def test_copies_inside_and_across_files_are_known(into: Ingested) -> None:
+    assert into.add("a.csv", declared("D1"), declared("D1"), declared("D2")).known == 1
+    report = into.add("b.csv", declared("D2"), declared("D3"))
+    assert (report.stored, report.known) == (1, 1)
+    assert [row["source_line"] for row in stored(into.store, "declarations")] == [2, 4, 3]
+
+
+def test_a_correction_replaces_the_row_and_keeps_the_older_one(into: Ingested) -> None:
+    into.add("a.csv", declared("D1"), declared("D2"))
+    report = into.add("b.csv", declared("D1", Item_Price="2000.0", Date="2020-01-05"))
+    assert (report.stored, report.known) == (1, 0)
+    # The declaration and, because it carries the day of acceptance, its outcome.
+    assert report.superseded == 2
+    assert into.store.rows("declarations") == {date(2020, 1, 1): 1, date(2020, 1, 5): 1}
+    older = stored(into.store, "declarations_superseded")
+    assert [(row["declaration_id"], row["item_value"], row["source_file"]) for row in older] == [
+        ("D1", 1000.0, "a.csv")
+    ]
+    assert into.store.rows("declarations_superseded") == {date(2020, 1, 1): 1}
+
+
+def test_a_day_whose_last_row_moves_away_is_gone(into: Ingested) -> None:
+    into.add("a.csv", declared("D1"))
+    into.add("b.csv", declared("D1", Date="2020-01-05"))
+    assert into.store.days() == [date(2020, 1, 5)]
+
+
+def test_outcomes_may_come_later_than_their_declarations(into: Ingested) -> None:
+    into.add("a.csv", declared("D1", Fraud="", Critical_Fraud=""))
+    assert stored(into.store, "outcomes") == []
+    report = into.add("b.csv", declared("D1", Fraud="1", Critical_Fraud="2"))
+    assert (report.stored, report.known, report.superseded) == (1, 0, 0)
+    assert [row["is_critical"] for row in stored(into.store, "outcomes")] == [True]
+
+
+def test_lines_that_contradict_each_other_are_all_refused(into: Ingested) -> None:
+    report = into.add("a.csv", declared("D1"), declared("D2"), declared("D1", Item_Price="7"))
+    assert (report.stored, report.quarantined) == (1, 2)
+    assert [row["source_line"] for row in into.refused()] == [2, 4]
+    assert into.refused()[0]["reasons"] == [
+        "declaration_id: 'D1', item 1: lines 2, 4 contradict each other in declarations"
+    ]
+    assert report.quarantined_by_reason == {"versions_in_one_file_agree (declaration_id)": 2}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (declared("X", Net_Mass="-5"), "net_mass_kg: -5.0; expected"),
+        (declared("X", HS6_Code="90121"), "hs_code: '90121' has 5 digits; leading zeros were probably lost"),
+        (declared("X", Date="01/02/2020"), "accepted_at: '01/02/2020' is not an ISO 8601 date"),
+        (declared("X", Item_Price="many"), "item_value: 'many' is not a number"),
+        (declared("X", Country_of_Origin="XX"), "origin_country: 'XX'; expected"),
+        (declared("X") + ",surplus", "the line has 23 fields; the header has 22"),
+    ],
+)
+def test_a_bad_line_is_quarantined_with_its_reason_and_as_it_was_given(into: Ingested, line: str, reason: str) -> None:
+    report = into.add("a.csv", declared("D1"), line)
+    assert (report.stored, report.quarantined) == (1, 1)
+    (refused,) = into.refused()
+    assert (refused["source_file"], refused["source_line"]) == ("a.csv", 3)
+    assert any(reason in text for text in refused["reasons"])
+    assert len(refused["expectations"]) == len(refused["reasons"])
+    given = json.loads(refused["row"])
+    if "line" in given:
+        assert given == {"line": line}
+    else:
+        assert {name: value or "" for name, value in given.items()} == dict(zip(GOOD, line.split(","), strict=True))
+
+
+def test_a_line_refused_for_its_outcome_stores_no_declaration_either(into: Ingested) -> None:
+    report = into.add("a.csv", declared("D1"), declared("D2", Fraud="perhaps"))
+    assert (report.stored, report.quarantined) == (1, 1)
+    assert into.store.rows("declarations") == {date(2020, 1, 1): 1}
+
+
+def test_a_corrected_file_brings_what_was_refused(into: Ingested) -> None:
+    into.add("a.csv", declared("D1"), declared("D2", Net_Mass="-5"))
+    report = into.add("b.csv", declared("D1"), declared("D2", Net_Mass="5"))
+    assert (report.stored, report.known, report.quarantined) == (1, 1, 0)
+
+
+def test_a_batch_with_too_many_bad_lines_is_rejected_whole(into: Ingested) -> None:
+    into.add("a.csv", declared("D1"))
+    before = tree(into.store.root)
+    strict = Limits(0.05, 6.0, 8, 20)
+    with pytest.raises(IngestRejected, match=r"b.csv: quarantined_share: 1 of 2 lines \(50.00 %\)") as rejection:
+        into.add("b.csv", declared("D2"), declared("D3", Net_Mass="-5"), limits=strict)
+    assert any(result.unexpected for result in rejection.value.rejected.results)
+    assert tree(into.store.root) == before
+
+
+def test_a_file_that_cannot_be_read_leaves_the_store_as_it_was(into: Ingested) -> None:
+    into.add("a.csv", declared("D1"))
+    before = tree(into.store.root)
+    (into.folder / "b.csv").write_text("Declaration ID;Date\n")
+    with pytest.raises(ReadError, match=r"b.csv line 1: the header is not delimited by ','"):
+        ingest(open_source("kcs", [str(into.folder / "b.csv")]), into.store, LIMITS)
+    assert tree(into.store.root) == before
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_stored(into: Ingested) -> None:
+    path = into.folder / "a.csv"
+    path.write_text("\n".join([",".join(GOOD), declared("D1")]))
+
+    def grow() -> None:
+        with path.open("a") as file:
+            file.write(f"\n{declared('D2')}")
+
+    source = open_source("kcs", [str(path)])
+    with pytest.raises(ReadError, match=r"a.csv: the file changed while it was being read"):
+        ingest(source, into.store, LIMITS, lambda *_: grow())
+    assert not into.store.exists
+
+
+def test_progress_counts_lines(into: Ingested) -> None:
+    (into.folder / "a.csv").write_text("\n".join([",".join(GOOD), declared("D1"), declared("D2")]))
+    heard: list[tuple[str, int]] = []
+    ingest(open_source("kcs", [str(into.folder / "a.csv")]), into.store, LIMITS, lambda *said: heard.append(said))
+    assert heard == [("a.csv", 2)]
