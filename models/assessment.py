@@ -1,0 +1,257 @@
+"""From a trained model to the evidence that people sign: figures, plots, drift, gates, card, manifest, in one folder.
+
+Each step takes what the one before it made; the evidence folder's layout is in evidence.py.
+"""
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from features.catalogue import Feature
+from features.contract import KEY
+from models import baselines, card, drift, evidence, gates, plots, serving
+from models.clones import has_identical_earlier_row
+from models.drift_result import DriftResult, Quality
+from models.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
+from models.gates import Gate
+from models.metrics import Scores
+from models.policy import POLICY_FILE, Policy
+from models.registry import Candidate
+from models.risk_model import RiskModel
+from models.schemes import SchemeRecall, recall
+from models.split import Split
+
+PLOTS, DRIFT_PAGE, CARD = "plots", "drift.html", "card.md"
+EVALUATION, DRIFT, VALIDATION, POLICY = "evaluation.json", "drift.json", "validation.json", "policy.toml"
+_SHAP_ROWS = 2000  # a picture of more would only be slower
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """A registered version that a new model is held against, or that is being watched."""
+
+    version: str
+    alias: str
+    source: str
+    manifest: evidence.Manifest
+    model: RiskModel
+    evaluation: Evaluation
+
+    @classmethod
+    def read(cls, version: str, alias: str, source: str, folder: Path) -> "Incumbent":
+        """From the version's evidence folder."""
+        document = json.loads((folder / EVALUATION).read_text())
+        evaluation = Evaluation.model_validate(document["evaluation"])
+        manifest = evidence.read((folder / evidence.MANIFEST_FILE).read_bytes())
+        return cls(version, alias, source, manifest, RiskModel.load(folder / evidence.MODEL_FOLDER), evaluation)
+
+    def scores(self, test: pl.DataFrame) -> Scores:
+        """What this version says of the rows of `test`; ValueError where they lack a feature that it needs."""
+        try:
+            return scores_of(test, self.model.predict(test))
+        except ValueError as error:
+            raise ValueError(
+                f"{self.alias} version {self.version} cannot score the feature matrix: {error}; a feature is computed "
+                "until no version in force needs it"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from: the source of its rows, DVC's version of the data, how the data passed validation, the
+    code, and who asked for it."""
+
+    source: str
+    data_version: str
+    validation: Mapping[str, Any]
+    code: evidence.Code
+    author: str
+
+
+def measure(
+    model: RiskModel,
+    split: Split,
+    dataset: pl.DataFrame,
+    features: Sequence[Feature],
+    policy: Policy,
+    champion: Incumbent | None,
+    truth: pl.DataFrame,
+    folder: Path,
+) -> Evaluation:
+    """Figures on the test rows, beside the baselines and the champion, and the plots of them in `folder`.
+
+    `dataset` holds every declaration, inspected or not; `truth` what a simulator planted, without rows elsewhere.
+    """
+    test = split.test
+    scorers = {MODEL: scores_of(test, model.predict(test))} | baselines.score(split.before_test, test, features)
+    challenged = (champion.version, champion.scores(test)) if champion else None
+    evaluation = evaluate(
+        test,
+        scorers[MODEL],
+        {name: scores for name, scores in scorers.items() if name != MODEL},
+        has_identical_earlier_row(split.before_test, test),
+        policy,
+        champion=challenged,
+        schemes=_schemes(model, dataset, split.windows["test"], truth),
+    )
+    if challenged:
+        scorers[CHAMPION] = challenged[1]
+    _draw(model, test, scorers, folder / PLOTS)
+    return evaluation
+
+
+def watch(dataset: pl.DataFrame, reference: RiskModel, at_training: Quality, policy: Policy, page: Path) -> DriftResult:
+    """The latest window against the rows that `reference` learned from, features and scores; writes the report."""
+    learned = reference.training["parts"]["final"]
+    first, last = (date.fromisoformat(learned[name]) for name in ("first_day", "last_day"))
+    accepted_on = pl.col("accepted_at").dt.date()
+    latest = dataset.select(accepted_on.max()).item()
+    before = drift.reference_rows(dataset, first, last)
+    now = dataset.filter(accepted_on > latest - timedelta(days=policy.drift.window_days))
+    scored = [rows.with_columns(score=reference.predict(rows)["score"]) for rows in (before, now)]
+    return drift.check(*scored, policy.drift, policy.training.seed, at_training, page)
+
+
+def assemble(
+    model: RiskModel,
+    split: Split,
+    evaluation: Evaluation,
+    champion: Incumbent | None,
+    watched: DriftResult,
+    features: Sequence[Feature],
+    origin: Origin,
+    policy: Policy,
+    folder: Path,
+) -> tuple[Candidate, tuple[Gate, ...]]:
+    """Judge the model and complete its evidence folder: the candidate to register, and every gate's verdict."""
+    verdicts = gates.judge(evaluation, policy.gates)
+    subject = card.Subject(
+        model="customs-risk",
+        source=origin.source,
+        data_version=origin.data_version,
+        code_commit=origin.code.commit,
+        train=_part(model, "train"),
+        validation=_part(model, "validation"),
+        final=_part(model, "final"),
+        features=features,
+        importance=_importance(model, split.test),
+        drift=watched.verdict,
+        changes=_changes(champion, model, split, origin) if champion else (),
+        signoff=policy.signoff.steps,
+        is_simulated=bool(evaluation.schemes),
+    )
+    model.save(folder / evidence.MODEL_FOLDER)
+    judged = {
+        "evaluation": evaluation.model_dump(mode="json"),
+        "gates": [gate.model_dump(mode="json") for gate in verdicts],
+    }
+    for name, content in (
+        (EVALUATION, judged),
+        (DRIFT, watched.model_dump(mode="json")),
+        (VALIDATION, origin.validation),
+    ):
+        (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    (folder / POLICY).write_bytes(POLICY_FILE.read_bytes())
+    (folder / CARD).write_text(card.render(subject, evaluation, verdicts))
+    windows = _windows(split)
+    manifest = evidence.assemble(folder, origin.data_version, windows, origin.code)
+    manifest.write(folder)
+    candidate = Candidate(
+        folder=folder,
+        manifest=manifest,
+        describe=functools.partial(card.describe, subject, evaluation, verdicts),
+        author=origin.author,
+        params=_params(model, origin, windows),
+        metrics=evaluation.figures() | watched.metrics(),
+        failures=tuple(gate.sentence for gate in verdicts if not gate.passed),
+        steps=tuple(step.name for step in policy.signoff.steps),
+        signature=serving.signature(model.encoder),
+        input_example=serving.input_example(split.test, model.encoder),
+    )
+    return candidate, verdicts
+
+
+def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin) -> tuple[str, ...]:
+    """How this model's making differs from the champion's, a few words each."""
+    before = champion.manifest
+    window, window_before = _windows(split)["train"], before.window["train"]
+    old, new = champion.model.encoder.names, model.encoder.names
+    policy = evidence.file_digest(POLICY_FILE)
+    pairs = {
+        "source": (champion.source, origin.source),
+        "data version": (before.data_version, origin.data_version),
+        "trained on": (window_before.replace("/", " to "), window.replace("/", " to ")),
+        "code": (before.code.commit[:8], origin.code.commit[:8]),
+        "uncommitted source": (before.code.source_sha256[:8], origin.code.source_sha256[:8]),
+        "policy": (before.files[POLICY][:8], policy[:8]),
+    }
+    if pairs["code"][0] != pairs["code"][1]:
+        del pairs["uncommitted source"]  # another commit, another source
+    found = [f"{name} {was} -> {now}" for name, (was, now) in pairs.items() if was != now]
+    added, removed = len(set(new) - set(old)), len(set(old) - set(new))
+    return (*found, f"features: {added} added, {removed} removed" if added or removed else "same features")
+
+
+def _windows(split: Split) -> dict[str, str]:
+    return {name: f"{first}/{last}" for name, (first, last) in split.windows.items()}
+
+
+def _schemes(
+    model: RiskModel, dataset: pl.DataFrame, window: tuple[date, date], truth: pl.DataFrame
+) -> tuple[SchemeRecall, ...]:
+    if truth.is_empty():
+        return ()
+    rows = dataset.filter(pl.col("accepted_at").dt.date().is_between(*window))
+    return recall(model.predict(rows), truth)
+
+
+def _draw(model: RiskModel, test: pl.DataFrame, scorers: Mapping[str, Scores], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    sample = sample_of(test)
+    plots.precision_recall(folder / "precision_recall.png", sample, scorers)
+    plots.gain(folder / "gain.png", sample, scorers)
+    plots.reliability(folder / "reliability.png", sample, {MODEL: scorers[MODEL]})
+    plots.score_histogram(folder / "scores.png", sample, scorers[MODEL].score)
+    curve = model.training["learning_curve"]
+    plots.learning_curve(folder / "learning_curve.png", "log loss", curve, model.training["rounds"])
+    rows = _sampled(test)
+    contributions = model.contributions(rows).drop(KEY).to_numpy()
+    plots.shap_summary(folder / "shap.png", contributions, rows, model.encoder.names)
+
+
+def _importance(model: RiskModel, test: pl.DataFrame) -> dict[str, float]:
+    """Mean absolute contribution of each feature to the log-odds."""
+    contributions = model.contributions(_sampled(test)).drop(*KEY, "baseline")
+    return contributions.select(pl.all().abs().mean()).row(0, named=True)
+
+
+def _sampled(test: pl.DataFrame) -> pl.DataFrame:
+    """Rows evenly spread over the test window."""
+    return test.gather_every(-(-test.height // _SHAP_ROWS)) if test.height > _SHAP_ROWS else test
+
+
+def _part(model: RiskModel, name: str) -> card.Part:
+    part = model.training["parts"][name]
+    first, last = date.fromisoformat(part["first_day"]), date.fromisoformat(part["last_day"])
+    return card.Part(first, last, part["rows"], part["hits"])
+
+
+def _params(model: RiskModel, origin: Origin, windows: Mapping[str, str]) -> dict[str, str | int | float | bool]:
+    return {
+        "source": origin.source,
+        **{f"window.{name}": window for name, window in windows.items()},
+        **{f"lightgbm.{name}": value for name, value in model.training["parameters"].items()},
+        "seed": model.training["seed"],
+        "rounds": model.training["rounds"],
+        "revenue_rounds": model.training["revenue_rounds"],
+        "calibration": model.calibration.kind,
+        "features": len(model.encoder.names),
+        "hit_value": model.hit_value,
+        "model_digest": model.digest,
+    }

@@ -1,0 +1,197 @@
+"""The model card: what a reviewer reads before signing, in Markdown.
+
+The whole card is an artifact of the run; `describe` is the same card short enough to be a version's description.
+The text is in templates/card.md.j2, figures are only written out here.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from features.catalogue import Feature
+from models.bootstrap import Estimate
+from models.evaluation import AtShare, Evaluation, Scorer
+from models.gates import Gate
+from models.plots import TITLES
+from models.policy import SignoffStep
+from models.slices import IDENTICAL_EARLIER_ROW, Slice
+
+# Characters: MLflow's column is VARCHAR(5000). SQLite lets more pass, PostgreSQL and MySQL do not.
+DESCRIPTION_LIMIT = 5000
+
+_SHORT_SLICES = 12
+_TOP_FEATURES, _SHORT_TOP_FEATURES = 20, 6
+_MAIN_SHARE = 0.10
+_CUT = "\n\nCut short here: the whole card is the run's artifact `card.md`.\n"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the data by time: days included, labelled rows and hits among them."""
+
+    first_day: date
+    last_day: date
+    rows: int
+    hits: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the card is about, besides its figures.
+
+    The model learned on `train`, was tuned on `validation` and then fitted on `final`, which holds both.
+    `importance` is the mean absolute SHAP value of features, in log-odds; `drift` a sentence with the verdict;
+    `changes` are what is different from the champion, a few words each.
+    """
+
+    model: str
+    source: str
+    data_version: str
+    code_commit: str
+    train: Part
+    validation: Part
+    final: Part
+    features: Sequence[Feature]
+    importance: Mapping[str, float]
+    drift: str
+    changes: Sequence[str]
+    signoff: Sequence[SignoffStep]
+    is_simulated: bool
+
+
+def render(subject: Subject, evaluation: Evaluation, gates: Sequence[Gate]) -> str:
+    """The whole card: every inspection share of every scorer, every slice."""
+    return _fill(subject, evaluation, gates, evaluation.slices, _TOP_FEATURES, page=None)
+
+
+def describe(subject: Subject, evaluation: Evaluation, gates: Sequence[Gate], page: str) -> str:
+    """The card within `DESCRIPTION_LIMIT`: the slices and features that matter most, as many as there is room for.
+
+    `page` is where MLflow shows the run's artifacts, for links to the reports.
+    What does not fit even so is cut off at the end of a line, with a pointer to the whole card.
+    """
+    text = ""
+    for kept in range(_SHORT_SLICES, -1, -1):
+        shown = _telling(evaluation.slices, kept)
+        whole = _fill(subject, evaluation, gates, shown, min(kept, _SHORT_TOP_FEATURES), page)
+        text = _spaced(whole)
+        if len(text) <= DESCRIPTION_LIMIT:
+            return text
+    return text[: DESCRIPTION_LIMIT - len(_CUT)].rpartition("\n")[0] + _CUT
+
+
+def _spaced(text: str) -> str:
+    """Room around table cells and below tables: MLflow's page gives them none, so columns would run into each other.
+
+    A cell's blanks are trimmed, hence the zero-width space after them.
+    """
+    room = "\u2003\u200b"
+    rows = re.sub(r"^\|(?! --).*", lambda row: row.group().replace(" | ", f"{room}| "), text, flags=re.MULTILINE)
+    return re.sub(r"^(\|.*)\n\n", "\\1\n\n\u200b\n\n", rows, flags=re.MULTILINE)
+
+
+def _fill(
+    subject: Subject,
+    evaluation: Evaluation,
+    gates: Sequence[Gate],
+    shown: Sequence[Slice],
+    top_features: int,
+    page: str | None,
+) -> str:
+    """The template's text; with a page to link to it is the short card."""
+    champion = evaluation.champion
+    scorers = (evaluation.model, *((champion.champion,) if champion else ()), *evaluation.baselines)
+    return (
+        _environment()
+        .get_template("card.md.j2")
+        .render(
+            subject=subject,
+            evaluation=evaluation,
+            gates=gates,
+            failed=[gate for gate in gates if not gate.passed],
+            slices=shown,
+            scorers=scorers,
+            shares=[figures.share for figures in evaluation.model.at_shares if figures.by == "score"],
+            main=_MAIN_SHARE,
+            repeats={part.value: part for part in evaluation.slices if part.dimension == IDENTICAL_EARLIER_ROW},
+            families=_families(subject),
+            top=_top(subject, top_features),
+            is_whole=page is None,
+            page=page,
+            at=_at,
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("models"),
+        autoescape=False,  # Markdown, not HTML; what is filled in are codes and figures of the contract
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": _number, "point": _point, "percent": _percent, "title": _title, "share": _share}
+    return environment
+
+
+def _telling(slices: Sequence[Slice], kept: int) -> list[Slice]:
+    """Repeats and new importers always come first; then the weakest by ROC-AUC of the larger half."""
+    first = [part for part in slices if part.dimension in (IDENTICAL_EARLIER_ROW, "importer")]
+    rest = sorted(
+        (part for part in slices if part not in first and part.roc_auc.value is not None), key=lambda part: -part.rows
+    )
+    weakest = sorted(rest[: (len(rest) + 1) // 2], key=lambda part: part.roc_auc.value or 0.0)
+    return [*first, *weakest][:kept]
+
+
+def _families(subject: Subject) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for feature in subject.features:
+        sizes[feature.family] = sizes.get(feature.family, 0) + 1
+    return sizes
+
+
+def _top(subject: Subject, kept: int) -> list[tuple[Feature, float]]:
+    known = {feature.name: feature for feature in subject.features}
+    ordered = sorted(subject.importance.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [(known[name], value) for name, value in ordered[:kept]]
+
+
+def _at(scorer: Scorer, share: float, by: str) -> AtShare | None:
+    return next((figures for figures in scorer.at_shares if figures.share == share and figures.by == by), None)
+
+
+def _number(estimate: Estimate, form: str = ".3f") -> str:
+    if estimate.value is None:
+        return f"none: {estimate.reason}"
+    if estimate.low is None or estimate.high is None:
+        return format(estimate.value, form)
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
+
+
+def _point(estimate: Estimate) -> str:
+    """The value alone, where there is no room for its interval."""
+    return "none" if estimate.value is None else f"{estimate.value:.3f}"
+
+
+def _percent(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    if estimate.value is None:
+        return f"none: {estimate.reason}"
+    if estimate.low is None or estimate.high is None:
+        return f"{100 * estimate.value:.0f} %"
+    return f"{100 * estimate.value:.0f} % [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.3g} %"
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name, name)

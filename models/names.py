@@ -1,0 +1,18 @@
+"""What things are called in MLflow: the registered model, its aliases and its tags.
+
+Apart from registry.py, because the MLflow server needs the names and nothing of what a registration imports.
+"""
+
+MODEL = "customs-risk"
+
+CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
+
+SIGNOFF = "signoff."  # before the name of a step
+PENDING = "pending"
+
+AUTHOR = "author"
+EVIDENCE_DIGEST = "evidence_digest"
+DATA_VERSION, CODE_COMMIT = "data_version", "code_commit"
+LONGEST_TAG = 5000  # of a version: MLflow's own limit
+REGISTRATION, COMPLETE = "registration", "complete"
+EVIDENCE_TAGS = frozenset({AUTHOR, EVIDENCE_DIGEST, DATA_VERSION, CODE_COMMIT, REGISTRATION})

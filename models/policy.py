@@ -1,0 +1,94 @@
+"""The policy file, typed. One place for what it may hold; the numbers themselves live in policy.toml."""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+POLICY_FILE = Path(__file__).with_name("policy.toml")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ingestion(_Section):
+    max_quarantined_share: float = Field(ge=0, le=1)
+    volume_factor: float = Field(gt=1)
+    volume_history_weeks: int = Field(ge=1)
+    volume_min_rows: int = Field(ge=1)
+    public_holidays: tuple[date, ...] = ()
+
+
+class Features(_Section):
+    label_delay_days: int = Field(ge=0, le=365)
+
+
+class Search(_Section):
+    trials: int = Field(ge=0)
+    minutes: float = Field(gt=0)
+
+
+class Training(_Section):
+    seed: int
+    validation_share: float = Field(gt=0, lt=0.5)
+    test_share: float = Field(gt=0, lt=0.5)
+    max_rounds: int = Field(ge=1)
+    early_stopping_rounds: int = Field(ge=1)
+    hit_value_in_mean_hits: float = Field(ge=0)
+    search: Search
+
+
+class Evaluation(_Section):
+    inspection_shares: tuple[float, ...]
+    bootstrap_resamples: int = Field(ge=100)
+    confidence: float = Field(gt=0.5, lt=1)
+
+
+class Gates(_Section):
+    min_test_rows: int = Field(ge=1)
+    min_roc_auc: float = Field(ge=0, le=1)
+    min_average_precision_lift: float = Field(ge=0)
+    max_expected_calibration_error: float = Field(ge=0, le=1)
+    beats_baselines: tuple[str, ...]
+    champion_margin: float = Field(ge=0)
+    slice_min_rows: int = Field(ge=1)
+    slice_min_roc_auc: float = Field(ge=0, le=1)
+
+
+class Drift(_Section):
+    max_sample_rows: int = Field(ge=1000)
+    column_threshold: float = Field(gt=0)
+    max_drifted_columns: int = Field(ge=0)
+    window_days: int = Field(ge=1)
+    min_rows: int = Field(ge=1)
+    min_labelled_rows: int = Field(ge=1)
+    max_roc_auc_drop: float = Field(gt=0, le=1)
+
+
+class SignoffStep(_Section):
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    role: str
+    signatures: int = Field(ge=1)
+
+
+class Signoff(_Section):
+    valid_days: int = Field(ge=1)
+    steps: tuple[SignoffStep, ...] = Field(min_length=1)
+
+
+class Policy(_Section):
+    ingestion: Ingestion
+    features: Features
+    training: Training
+    evaluation: Evaluation
+    gates: Gates
+    drift: Drift
+    signoff: Signoff
+
+
+def load(path: Path = POLICY_FILE) -> Policy:
+    """Read and check a policy file; pydantic's error names the key and what it allows."""
+    with path.open("rb") as file:
+        return Policy.model_validate(tomllib.load(file))

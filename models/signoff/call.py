@@ -1,0 +1,81 @@
+"""One request to the MLflow server, as the rules see it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from models.names import LONGEST_TAG
+from models.signoff.book import ADMINISTRATOR, SERVICE
+from models.signoff.chain import Action, Entry
+
+LONGEST_TEXT = LONGEST_TAG
+
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+
+
+class Refused(Exception):
+    """The sentence that the person reads; `status` is HTTP's; `is_noted` where the ledger has it already."""
+
+    def __init__(self, sentence: str, status: int = 403, is_noted: bool = False) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.is_noted = is_noted
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authenticated request: who asks for what. `name` is its route's; `body` its JSON."""
+
+    method: str
+    name: str
+    actor: str
+    roles: tuple[str, ...]
+    address: str
+    request: str
+    body: Mapping[str, Any]
+
+    @property
+    def is_administrator(self) -> bool:
+        return ADMINISTRATOR in self.roles
+
+    @property
+    def is_service(self) -> bool:
+        return self.actor == SERVICE
+
+    @property
+    def version(self) -> int | None:
+        """The version that the call is about, where it says one as MLflow's clients do."""
+        text = self.body.get("version")
+        return int(text) if isinstance(text, str) and _VERSION.fullmatch(text) else None
+
+    def number(self) -> int:
+        """The version, which must be there."""
+        if self.version is None:
+            raise Refused(f"version is {self.body.get('version')!r}; allowed: a number as text, such as '3'", 400)
+        return self.version
+
+    def text(self, field: str) -> str:
+        """A field that must be text, of a length and kind that the ledger can keep."""
+        value = self.body.get(field)
+        if not isinstance(value, str):
+            raise Refused(f"{field} is {value!r}; allowed: text", 400)
+        if len(value) > LONGEST_TEXT or any("\ud800" <= char <= "\udfff" for char in value):
+            raise Refused(f"{field} is not Unicode text of up to {LONGEST_TEXT} characters", 400)
+        return value
+
+    def with_body(self, **fields: object) -> "Call":
+        return replace(self, body={**self.body, **fields})
+
+    def entry(self, action: Action, at: datetime, **parts: Any) -> Entry:  # noqa: ANN401  fields of Entry
+        """The ledger's entry for this call."""
+        return Entry(
+            at=at,
+            actor=self.actor,
+            roles=self.roles,
+            address=self.address,
+            request=self.request,
+            action=action,
+            **parts,
+        )

@@ -1,0 +1,132 @@
+"""What MLflow should show of the ledger, and how what it shows differs: decided here, carried out in promotion.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from features.atomic import write_atomically
+from models.names import CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOUS, SIGNOFF
+from models.signoff.book import Book
+from models.signoff.lifecycle import State
+
+Tags = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What MLflow has: version by alias, tags by version."""
+
+    aliases: Mapping[str, int]
+    versions: Mapping[int, Tags]
+
+
+class Memory(BaseModel):
+    """What the last pass left behind, and which lasting alarms were told."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    aliases: dict[str, int] = Field(default_factory=dict)
+    tags: dict[int, Tags] = Field(default_factory=dict)
+    told: list[str] = Field(default_factory=list)
+
+    @classmethod
+    def read(cls, file: Path) -> "Memory":
+        """Of a file; empty where there is none, or none that can be read: then more is told than need be."""
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return cls()
+
+    def write(self, file: Path) -> None:
+        write_atomically(file, lambda path: path.write_text(self.model_dump_json()))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What differs from the ledger: tags and aliases to set (None: to take away), and what somebody must hear of.
+
+    `moved` is about tags and aliases that the plan puts right; what `lasting` is about, no plan can.
+    """
+
+    tags: tuple[tuple[int, str, str], ...] = ()
+    aliases: tuple[tuple[str, int | None], ...] = ()
+    moved: tuple[str, ...] = ()
+    lasting: tuple[str, ...] = ()
+
+
+def to_inspect(book: Book, stored: Stored, at: datetime) -> list[int]:
+    """Versions whose evidence is to be looked at: those not opened yet, the newest, and those with signatures that
+    count or may come to count again. The others wait unsigned, and whoever signs one has it looked at first."""
+    newest = max(stored.versions, default=None)
+    return [
+        number
+        for number, tags in sorted(stored.versions.items())
+        if EVIDENCE_DIGEST in tags and _counts(book, number, at, is_newest=number == newest)
+    ]
+
+
+def _counts(book: Book, number: int, at: datetime, is_newest: bool) -> bool:
+    state = book.state(number, at)
+    if state in (State.AWAITING, State.EXPIRED):
+        return is_newest or bool(book.cases[number].in_force(at))
+    return state in (State.CANDIDATE, State.APPROVED, State.CHAMPION) or number == book.previous
+
+
+def compare(book: Book, stored: Stored, memory: Memory, at: datetime) -> Plan:
+    """What is to be put right, and what of it nobody can have done by the ledger."""
+    tags: list[tuple[int, str, str]] = []
+    aliases: list[tuple[str, int | None]] = []
+    moved: list[str] = []
+    lasting: list[str] = []
+    for number, case in sorted(book.cases.items()):
+        if case.is_void:
+            lasting.append(
+                f"the evidence of version {number} was altered after it was opened: it can never be promoted"
+            )
+        if number not in stored.versions:
+            lasting.append(f"version {number} is in the ledger and is gone from MLflow")
+            continue
+        found, left = stored.versions[number], memory.tags.get(number, {})
+        if found.get(EVIDENCE_DIGEST) != case.digest:
+            lasting.append(
+                f"tag {EVIDENCE_DIGEST} of version {number} is {found.get(EVIDENCE_DIGEST)}, not {case.digest}"
+            )
+        wanted = case.tags(at)
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                tags.append((number, key, value))
+                if found.get(key) != left.get(key, PENDING):
+                    moved.append(f"tag {key} of version {number} was {found.get(key)!r}; by the ledger it is {value!r}")
+        lasting += [
+            f"version {number} has a tag {key} = {found[key]!r}, which the ledger knows nothing of"
+            for key in sorted(found)
+            if key.startswith(SIGNOFF) and key not in wanted
+        ]
+    for number in sorted(stored.versions.keys() - book.cases.keys()):
+        lasting += [
+            f"version {number} has a tag {key} = {value!r}, and was never opened"
+            for key, value in sorted(stored.versions[number].items())
+            if key.startswith(SIGNOFF) and value != PENDING
+        ]
+    wanted_aliases = aliases_of(book)
+    for alias in (CHAMPION, PREVIOUS):
+        found, wanted = stored.aliases.get(alias), wanted_aliases.get(alias)
+        if found != wanted:
+            aliases.append((alias, wanted))
+            if found != memory.aliases.get(alias):
+                moved.append(f"alias {alias} was at {named(found)}; by the ledger it belongs to {named(wanted)}")
+    return Plan(tuple(tags), tuple(aliases), tuple(moved), tuple(lasting))
+
+
+def aliases_of(book: Book) -> dict[str, int]:
+    """The aliases by the ledger."""
+    found = {CHAMPION: book.champion, PREVIOUS: book.previous}
+    return {alias: version for alias, version in found.items() if version is not None}
+
+
+def named(version: int | None) -> str:
+    """As sentences have it."""
+    return "no version" if version is None else f"version {version}"

@@ -1,0 +1,215 @@
+"""Makes MLflow's aliases and tags what the ledger says, and promotes what all have signed.
+
+It looks at what is, not at what happened, so it can be killed anywhere and run again. Its own memory (aliases and tags
+as it last left them) decides nothing: it only tells a change of the ledger, which is to be carried out, from one that
+somebody made past the ledger, which is also to be told.
+
+Plain HTTP and no MLflow, since this runs each minute and mostly finds nothing to do.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from models import evidence
+from models.names import CHAMPION, MODEL
+from models.policy import Signoff
+from models.signoff import reading
+from models.signoff.book import Book, Case
+from models.signoff.chain import LedgerError
+from models.signoff.keys import Keys
+from models.signoff.projection import Memory, Plan, Stored, Tags, aliases_of, compare, named, to_inspect
+
+_SECOND_LOOK_S = 2.0  # what the server was just about to write, it has written by then
+_PAGE = 1000
+
+Tell = Callable[[Sequence[str]], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one pass did. `alarms` are all that it found, those that an earlier one told included."""
+
+    promoted: tuple[int, ...] = ()
+    repaired: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        done = [*(f"version {number} is {CHAMPION} now" for number in self.promoted), *self.repaired]
+        return "; ".join([*done, *(f"ALARM: {alarm}" for alarm in self.alarms)]) or "nothing to do"
+
+
+class Server:
+    """The MLflow server with the sign-off guard, as its service account sees it."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def stored(self) -> Stored:
+        """Aliases and versions of the model; nothing before the first version."""
+        response = self._client.get("/api/2.0/mlflow/registered-models/get", params={"name": MODEL})
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return Stored({}, {})
+        aliases = _checked(response)["registered_model"].get("aliases", [])
+        return Stored({each["alias"]: int(each["version"]) for each in aliases}, dict(self._versions()))
+
+    def inspect(self, version: int) -> str | None:
+        """Have the evidence of a version looked at; returns why the server cannot open the version, if so."""
+        response = self._client.post("/api/2.0/tidewaiter/inspect", json={"version": str(version)})
+        if response.status_code == httpx.codes.FORBIDDEN:
+            return str(response.json()["message"])
+        _checked(response)
+        return None
+
+    def set_alias(self, alias: str, version: int | None) -> None:
+        body = {"name": MODEL, "alias": alias}
+        if version is None:
+            _checked(self._client.request("DELETE", "/api/2.0/mlflow/registered-models/alias", json=body))
+        else:
+            body["version"] = str(version)
+            _checked(self._client.post("/api/2.0/mlflow/registered-models/alias", json=body))
+
+    def set_tag(self, version: int, key: str, value: str) -> None:
+        body = {"name": MODEL, "version": str(version), "key": key, "value": value}
+        _checked(self._client.post("/api/2.0/mlflow/model-versions/set-tag", json=body))
+
+    def verify(self, case: Case) -> None:
+        """ValueError where the stored evidence of a case is not what was signed, file by file."""
+        asked = {"name": MODEL, "version": str(case.version)}
+        version = _checked(self._client.get("/api/2.0/mlflow/model-versions/get", params=asked))["model_version"]
+        run, source = version.get("run_id", ""), version.get("source", "")
+        manifest = evidence.read(self._file("/get-artifact", run_id=run, path=evidence.MANIFEST_FILE))
+        if manifest.digest != case.digest:
+            raise ValueError(f"it was signed over evidence {case.digest}, and what is stored is {manifest.digest}")
+        model = f"/ajax-api/2.0/mlflow/logged-models/{source.removeprefix('models:/')}/artifacts/files"
+        for name, stated in manifest.files.items():
+            if name in evidence.FILES:
+                content = self._file("/get-artifact", run_id=run, path=name)
+            else:
+                content = self._file(model, artifact_file_path=f"artifacts/{name}")
+            if hashlib.sha256(content).hexdigest() != stated:
+                raise ValueError(f"{name} is not the file that was signed")
+
+    def _file(self, route: str, **asked: str) -> bytes:
+        response = self._client.get(route, params=asked)
+        if response.is_error:
+            raise ValueError(f"{' '.join(asked.values())} cannot be read: {response.status_code} {response.text[:200]}")
+        return response.content
+
+    def _versions(self) -> list[tuple[int, Tags]]:
+        found, token = [], ""
+        while True:
+            asked = {"filter": f"name = '{MODEL}'", "max_results": _PAGE, "page_token": token}
+            page = _checked(self._client.get("/api/2.0/mlflow/model-versions/search", params=asked))
+            for each in page.get("model_versions", []):
+                tags = {tag["key"]: tag["value"] for tag in each.get("tags", [])}
+                found.append((int(each["version"]), tags))
+            token = page.get("next_page_token", "")
+            if not token:
+                return found
+
+
+@dataclass
+class Promoter:
+    """One installation's promotion. `tell` is called with alarms not told before, before anything is put right."""
+
+    server: Server
+    read_book: Callable[[], Book]
+    memory_file: Path
+    tell: Tell
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
+    _memory: Memory = field(init=False)
+
+    def run(self) -> Outcome:
+        """One pass. A broken ledger stops it at the alarm: what it says then is not to be carried out."""
+        self._memory = Memory.read(self.memory_file)
+        try:
+            book = self.read_book()
+        except LedgerError as error:
+            return Outcome(alarms=self._alarm((f"the ledger is broken: {error}",)))
+        answers = (self.server.inspect(number) for number in to_inspect(book, self.server.stored(), self.now()))
+        closed = [answer for answer in answers if answer]
+        book, plan = self._survey()
+        sound, unsound = self._verified(book)
+        alarms = self._alarm((*closed, *plan.lasting, *unsound), plan.moved)
+        repaired = self._carry_out(plan, book)
+        for version in sound:
+            self.server.set_alias(CHAMPION, version)  # with it, the server writes the promotion into the ledger
+            self._memory.aliases[CHAMPION] = version
+            self._memory.write(self.memory_file)
+        if sound:
+            book, plan = self._survey()
+            self._carry_out(plan, book)
+        return Outcome(tuple(sound), repaired, alarms)
+
+    def _survey(self) -> tuple[Book, Plan]:
+        """The book, and how MLflow differs from it. What alarms must be seen twice: a signature may be on its way."""
+        book = self.read_book()
+        plan = compare(book, self.server.stored(), self._memory, self.now())
+        if plan.moved or plan.lasting:
+            self.sleep(_SECOND_LOOK_S)
+            book = self.read_book()
+            plan = compare(book, self.server.stored(), self._memory, self.now())
+        return book, plan
+
+    def _verified(self, book: Book) -> tuple[list[int], list[str]]:
+        """The approved versions whose evidence is what was signed, and why others are not promoted."""
+        sound, unsound = [], []
+        for case in book.approved(self.now()):
+            try:
+                self.server.verify(case)
+            except ValueError as error:
+                unsound.append(f"version {case.version} is signed, and not promoted: {error}")
+            else:
+                sound.append(case.version)
+        return sound, unsound
+
+    def _carry_out(self, plan: Plan, book: Book) -> tuple[str, ...]:
+        for version, key, value in plan.tags:
+            self.server.set_tag(version, key, value)
+        for alias, version in plan.aliases:
+            self.server.set_alias(alias, version)
+        at = self.now()
+        self._memory.aliases = aliases_of(book)
+        self._memory.tags = {number: case.tags(at) for number, case in book.cases.items()}
+        self._memory.write(self.memory_file)
+        return (
+            *(f"{key} of version {version} is {value!r} again" for version, key, value in plan.tags),
+            *(f"{alias} is {named(version)} again" for alias, version in plan.aliases),
+        )
+
+    def _alarm(self, lasting: Sequence[str], moved: Sequence[str] = ()) -> tuple[str, ...]:
+        """Tell what was not told before, and return all of it."""
+        if new := [*(alarm for alarm in lasting if alarm not in self._memory.told), *moved]:
+            self.tell(new)
+        self._memory.told = list(lasting)
+        self._memory.write(self.memory_file)
+        return (*lasting, *moved)
+
+
+def promoter(
+    tracking_uri: str, keys: Keys, policy: Signoff, client: httpx.Client, memory_file: Path, tell: Tell
+) -> Promoter:
+    """A promoter for the server at `tracking_uri`, by the clock of this machine."""
+
+    def read_book() -> Book:
+        return reading.signed_book(tracking_uri, keys, policy)
+
+    return Promoter(Server(client), read_book, memory_file, tell, lambda: datetime.now(UTC))
+
+
+def _checked(response: httpx.Response) -> dict[str, Any]:
+    """The answer; RuntimeError with the server's own sentence where it refuses."""
+    if response.is_error:
+        content = response.json() if "json" in response.headers.get("content-type", "") else {}
+        sentence = content.get("message", response.reason_phrase)
+        raise RuntimeError(f"{response.request.method} {response.request.url.path}: {response.status_code} {sentence}")
+    return response.json() if response.content else {}

@@ -1,0 +1,92 @@
+"""The ledger, read from outside the server: out of its database, or over HTTP from the server that keeps it.
+
+Whoever reads it so trusts neither: chain, signature and rules are checked here, by the public key alone.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from models.policy import Signoff
+from models.signoff.book import Book
+from models.signoff.chain import Chain, Head, LedgerError, Row, check_head
+from models.signoff.keys import Keys
+
+PAGE = 1000  # rows; the server sends no more at once
+_TIMEOUT_S = 60.0
+
+
+def signed_book(tracking_uri: str, keys: Keys, policy: Signoff) -> Book:
+    """The book by the keys of this installation, which also know how far the ledger had come.
+
+    Raises LedgerError as `book` does, ValueError where the keys are not whole.
+    """
+    # Before the rows: the server notes the head after it has added a row, so what is noted now must be among them.
+    head = Head.model_validate_json(keys.head_file.read_bytes())
+    return book(tracking_uri, keys.public_key, policy, head)
+
+
+def book(tracking_uri: str, public_key: Ed25519PublicKey, policy: Signoff, head: Head | None = None) -> Book:
+    """What the ledger amounts to; an absent ledger is an empty book.
+
+    Raises LedgerError where the chain is broken, where something was accepted against the rules, and where `head`,
+    taken earlier, is not on it.
+    """
+    found = rows(tracking_uri)
+    check_head(found, head)
+    return replay(found, public_key, policy)
+
+
+def replay(found: Sequence[Row], public_key: Ed25519PublicKey, policy: Signoff) -> Book:
+    """The book that a whole ledger makes; LedgerError as above."""
+    made = Book(policy)
+    for entry in Chain(public_key).extend(found):
+        made.apply(entry)
+    return made
+
+
+def rows(tracking_uri: str) -> list[Row]:
+    """Every row, unverified; none where there is no ledger."""
+    if tracking_uri.startswith(("http://", "https://")):
+        with connect(tracking_uri) as client:
+            return list(served(client))
+    # Here, because it takes half a second that whoever reads over HTTP need not spend.
+    from sqlalchemy.engine import make_url
+
+    from models.signoff.ledger import Table
+
+    url = make_url(tracking_uri)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return []  # opening it would make an empty file that MLflow takes for its database
+    table = Table(tracking_uri)
+    try:
+        return table.rows()
+    finally:
+        table.close()
+
+
+def connect(server_url: str) -> httpx.Client:
+    """A client of the server with the account that MLflow's own client would use."""
+    names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+    user, password = (os.environ.get(name, "") for name in names)
+    account = httpx.BasicAuth(user, password) if user else None
+    return httpx.Client(base_url=server_url, auth=account, timeout=_TIMEOUT_S, trust_env=False)
+
+
+def served(client: httpx.Client) -> Iterator[Row]:
+    """Every row that the server gives; none from a server without a ledger."""
+    after = 0
+    while True:
+        response = client.get("/api/2.0/tidewaiter/ledger", params={"after": after})
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return
+        page = [Row.model_validate(row) for row in response.raise_for_status().json()["rows"]]
+        yield from page
+        if len(page) < PAGE:
+            return
+        if page[-1].number <= after:
+            raise LedgerError(f"the server goes round in circles: after row {after} it sends row {page[-1].number}")
+        after = page[-1].number

@@ -1,0 +1,208 @@
+"""What follows from the ledger, request by request: signatures, the aliases that they move, and accounts.
+
+Each rule looks at one call and either raises Refused, or returns the call to pass on, at times with another body: what
+MLflow then stores is what these rules say. Decisions are Book's; they are added to the ledger here, inside one
+transaction with the look at it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from models.names import CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
+from models.signoff import restrictions, stored
+from models.signoff.book import SERVER, SERVICE
+from models.signoff.call import LONGEST_TEXT, Call, Refused
+from models.signoff.chain import Action, Entry
+from models.signoff.ledger import Ledger, Writer, now
+from models.signoff.lifecycle import State
+from models.signoff.restrictions import Rule
+from models.tracking import cut
+
+_DECISION = re.compile(r"\s*(approved|rejected|revoked)\s*:\s*(.*)", re.DOTALL | re.IGNORECASE)
+_ACTIONS: dict[str, Action] = {"approved": "approve", "rejected": "reject", "revoked": "revoke"}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules over one ledger. `changed` is called when something happened that the promotion flow waits for."""
+
+    ledger: Ledger
+    changed: Callable[[], None]
+
+    def judge(self, call: Call) -> Call:
+        """The call as it is to be passed on. Refused, and noted in the ledger, where it is not allowed."""
+        with self.noting(call):
+            return self._rule(call)(call)
+
+    def judge_artifact(self, call: Call, path: str) -> None:
+        """Refused where the file below the artifacts' root may not be written or deleted."""
+        with self.noting(call):
+            restrictions.judge_artifact(path)
+
+    def inspect(self, call: Call) -> dict[str, object]:
+        """Look at the evidence of a version: opens it, or voids it; returns where it stands and what its tags say."""
+        with self.noting(call):  # no more than this: a candidate that cannot be opened is asked about each minute
+            if not call.is_service:
+                raise Refused(f"only the promotion service asks for an inspection, not {call.actor}")
+        number, at = call.number(), now()
+        with self.ledger.writing() as writer:
+            self._look(writer, number, at)
+        book = self.ledger.book
+        tags = book.cases[number].tags(at)
+        return {"state": book.state(number, at), "words": book.words(number, at), "tags": tags}
+
+    def roll_back(self, call: Call) -> dict[str, object]:
+        """Make the last champion whose evidence still stands the champion again."""
+        with self.noting(call):
+            reason, at = call.text("reason"), now()
+            with self.ledger.writing() as writer:
+                while (target := self.ledger.book.fallback()) and self._look(
+                    writer, target.version, at
+                ) != target.digest:
+                    pass  # voided by the look, so the one before it is next
+                if target:
+                    about = {"version": target.version, "digest": target.digest, "reason": reason}
+                    refusal = self._add(writer, call.entry("roll back", at, **about))
+            if target is None:
+                raise Refused("there is no earlier champion whose evidence still stands")
+            if refusal:
+                raise Refused(refusal, is_noted=True)
+        self.changed()
+        return {"version": str(target.version)}
+
+    # What people sign, and what follows from it.
+
+    def _set_version_tag(self, call: Call) -> Call:
+        if not restrictions.is_ours(call):
+            return call
+        key = call.text("key")
+        if key.startswith(SIGNOFF):
+            return self._repair(call) if call.is_service else self._decide(call)
+        return restrictions.judge_tag(call)
+
+    def _decide(self, call: Call) -> Call:
+        number, value, at = call.number(), call.text("value"), now()
+        key = call.text("key")
+        match = _DECISION.fullmatch(value)
+        if match is None:
+            raise Refused(
+                f"{value!r} is not a decision; write 'approved: reason', 'rejected: reason' or 'revoked: reason'", 400
+            )
+        action, reason = _ACTIONS[match[1].lower()], match[2].strip()
+        with self.ledger.writing() as writer:
+            digest = self._look(writer, number, at)
+            step = key.removeprefix(SIGNOFF)
+            refusal = self._add(writer, call.entry(action, at, version=number, step=step, digest=digest, reason=reason))
+        if refusal:
+            raise Refused(refusal, is_noted=True)
+        if self.ledger.book.state(number, at) is State.APPROVED:
+            self.changed()
+        return call.with_body(value=self.ledger.book.cases[number].tags(at)[key])
+
+    def _repair(self, call: Call) -> Call:
+        """The service sets what the ledger says, and `pending` where it says nothing yet."""
+        number, key = call.number(), call.text("key")
+        case = self.ledger.refresh().cases.get(number)
+        expected = case.tags(now()).get(key) if case else PENDING
+        if call.text("value") != expected:
+            raise Refused(f"{call.actor} signs nothing: by the ledger, {key} of version {number} is {expected!r}")
+        return call
+
+    def _set_alias(self, call: Call) -> Call:
+        if not restrictions.is_ours(call) or not restrictions.is_reserved(call.text("alias")):
+            return call
+        alias, number, at = call.text("alias"), call.number(), now()
+        if not call.is_service:
+            raise Refused(f"only the promotion service moves {alias}, not {call.actor}: sign the steps, and it follows")
+        if alias == PREVIOUS:
+            if self.ledger.refresh().previous != number:
+                raise Refused(f"by the ledger, {alias} is {self.ledger.book.previous}, not {number}")
+            return call
+        with self.ledger.writing() as writer:
+            if self.ledger.book.champion == number:
+                return call
+            digest = self._look(writer, number, at)
+            refusal = self._add(writer, call.entry("promote", at, version=number, digest=digest))
+        if refusal:
+            raise Refused(refusal, is_noted=True)
+        return call
+
+    def _delete_alias(self, call: Call) -> Call:
+        if not restrictions.is_ours(call) or not restrictions.is_reserved(call.text("alias")):
+            return call
+        alias, book = call.text("alias"), self.ledger.refresh()
+        belongs = book.champion if alias == CHAMPION else book.previous
+        if not call.is_service or belongs is not None:
+            raise Refused(f"{alias} is not taken away; by the ledger, it is {belongs}")
+        return call
+
+    def _look(self, writer: Writer, number: int, at: datetime) -> str:
+        """The digest of a version's evidence as it lies in the store. Opens or voids the version as that demands."""
+        found = stored.version(number)
+        if found is None:
+            raise Refused(f"there is no version {number} of {MODEL}", 404)
+        finding = stored.find_evidence(found)
+        book = self.ledger.book
+        case = book.cases.get(number)
+        if case is None:
+            if finding.differences:
+                raise Refused(
+                    f"the evidence of version {number} does not hold together: {'; '.join(finding.differences)}"
+                )
+            writer.append(book.opening(number, finding.digest, stored.authors(found), at))
+        elif finding.digest != case.digest and not case.is_void:
+            writer.append(
+                Entry(
+                    at=at,
+                    actor=SERVER,
+                    action="void",
+                    version=number,
+                    digest=finding.digest,
+                    reason="; ".join(finding.differences) or "another evidence lies in its place",
+                )
+            )
+        return finding.digest
+
+    def _add(self, writer: Writer, entry: Entry) -> str | None:
+        """Add an attempt as accepted or refused; returns the refusal."""
+        refusal = self.ledger.book.refusal(entry)
+        writer.append(entry.model_copy(update={"refusal": refusal}))
+        return refusal
+
+    @contextmanager
+    def noting(self, call: Call) -> Generator[None]:
+        """Adds what the block refuses to the ledger."""
+        try:
+            yield
+        except Refused as refusal:
+            if not refusal.is_noted:
+                entry = call.entry("write", now(), version=call.version, refusal=cut(str(refusal), LONGEST_TEXT))
+                with self.ledger.writing() as writer:
+                    writer.append(entry)
+            raise
+
+    def _rule(self, call: Call) -> Rule:
+        own: dict[tuple[str, str], Rule] = {
+            ("POST", "mlflow/model-versions/set-tag"): self._set_version_tag,
+            ("POST", "mlflow/registered-models/alias"): self._set_alias,
+            ("DELETE", "mlflow/registered-models/alias"): self._delete_alias,
+        }
+        if call.name.startswith(("mlflow/users/", "mlflow/roles/")):
+            return self._change_account
+        return own.get((call.method, call.name)) or restrictions.rule(call.method, call.name)
+
+    def _change_account(self, call: Call) -> Call:
+        about = call.body.get("username")
+        is_own_password = call.name == "mlflow/users/update-password" and about == call.actor
+        if about in (SERVICE, SERVER):
+            raise Refused(f"the account {about} is the server's own")
+        if not call.is_administrator and not is_own_password:
+            raise Refused(f"accounts and roles are the administrator's to change, not {call.actor}'s")
+        told = {key: value for key, value in call.body.items() if "password" not in key}
+        with self.ledger.writing() as writer:
+            writer.append(call.entry("account", now(), reason=cut(json.dumps(told, sort_keys=True), LONGEST_TEXT)))
+        return call

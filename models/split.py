@@ -1,0 +1,93 @@
+"""Labelled rows to training, validation and test parts by time, so that each part is the others' future.
+
+A model that is put to work on a day can have learned only from outcomes known before that day. So a part holds no row
+whose label was unknown on the day the next part starts, and parts lie at least the label delay apart: without that gap,
+a part's last days would hold only those outcomes that happened to be known early.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from models.policy import Training
+
+Window = tuple[date, date]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled rows of each part, ordered by acceptance, and the days (first, last; inclusive) it spans.
+
+    `before_test` holds every row whose label was known before the test part starts: training, validation and what
+    lies in the gap between them. The final model is fitted on it.
+    """
+
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    test: pl.DataFrame
+    before_test: pl.DataFrame
+    windows: dict[str, Window]
+
+
+def split_by_time(dataset: pl.DataFrame, training: Training, label_delay_days: int) -> Split:
+    """The latest `test_share` of the labelled time span as test, `validation_share` of it before that, then training.
+
+    Raises ValueError where nothing is labelled, or where a part has no rows.
+    """
+    rows = labelled(dataset)
+    days = _days(rows)
+    before_test, test = split_off(rows, _share_of(days, training.test_share), label_delay_days)
+    train, validation = split_off(before_test, _share_of(days, training.validation_share), label_delay_days)
+    parts = {"train": train, "validation": validation, "test": test}
+    return Split(train, validation, test, before_test, {name: window(part) for name, part in parts.items()})
+
+
+def split_validation(
+    rows: pl.DataFrame, training: Training, label_delay_days: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Training and validation parts where there is no test part: the latest `validation_share` of time validates."""
+    rows = labelled(rows)
+    return split_off(rows, _share_of(_days(rows), training.validation_share), label_delay_days)
+
+
+def split_off(rows: pl.DataFrame, last_days: int, label_delay_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows whose labels were known before the last `last_days` days, and the rows of those days."""
+    start = window(rows)[1] - timedelta(days=last_days - 1)
+    accepted_on = pl.col("accepted_at").dt.date()
+    earlier = rows.filter(
+        accepted_on < start - timedelta(days=label_delay_days),
+        pl.col("known_on") < start,
+    )
+    if earlier.is_empty():
+        raise ValueError(
+            f"no label was known before {start}, when the next part of {last_days} days starts; labelled rows run "
+            f"from {' to '.join(map(str, window(rows)))} and the label delay is {label_delay_days} days: "
+            "more history or a smaller share is needed"
+        )
+    return earlier, rows.filter(accepted_on >= start)
+
+
+def labelled(dataset: pl.DataFrame) -> pl.DataFrame:
+    """Rows with a label, ordered by acceptance and key, so that the order they came in plays no part."""
+    rows = dataset.filter(pl.col("is_illicit").is_not_null()).sort("accepted_at", "declaration_id", "item_number")
+    if rows.is_empty():
+        raise ValueError(f"none of {dataset.height} rows has a label (is_illicit is null throughout); nothing to learn")
+    return rows
+
+
+def window(rows: pl.DataFrame) -> Window:
+    """First and last day of acceptance."""
+    first, last = rows.select(
+        first=pl.col("accepted_at").min().dt.date(), last=pl.col("accepted_at").max().dt.date()
+    ).row(0)
+    return first, last
+
+
+def _days(rows: pl.DataFrame) -> int:
+    first, last = window(rows)
+    return (last - first).days + 1
+
+
+def _share_of(days: int, share: float) -> int:
+    return max(1, round(days * share))

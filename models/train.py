@@ -1,0 +1,169 @@
+"""Labelled rows to a risk model.
+
+Two passes. The first learns from the training part alone and is judged on the validation part: it finds the number of
+rounds, the calibration and the correction of the revenue's total, all on rows that the boosters have not seen. The
+second fits the boosters with those numbers of rounds on everything up to the test part. Fraud drifts, so the months
+that served as validation are the ones most like those the model is going to see; to leave them out would cost more
+than the calibration loses by being taken from the first pass.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.catalogue import Feature
+from models import boosting, policy, revenue
+from models.boosting import Progress, Rows
+from models.calibration import Calibration, calibrate
+from models.encoding import Encoder
+from models.risk_model import RiskModel
+from models.search import Found, search
+from models.split import labelled, window
+
+MIN_ROWS = 100  # of each part
+MIN_PER_CLASS = 10  # hits, and other rows, in each part
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Labelled rows, encoded, and the hits among them."""
+
+    frame: pl.DataFrame
+    rows: Rows
+    hits: revenue.Hits
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, encoder: Encoder) -> "_Part":
+        target = frame["is_illicit"].cast(pl.Float64).to_numpy()
+        return cls(frame, Rows(encoder.encode(frame), target), revenue.Hits.of(frame))
+
+    def account(self) -> dict[str, Any]:
+        first, last = window(self.frame)
+        return {
+            "first_day": str(first),
+            "last_day": str(last),
+            "rows": self.frame.height,
+            "hits": int(self.rows.target.sum()),
+        }
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What the first pass finds."""
+
+    found: Found
+    fit: boosting.Fit
+    calibration: Calibration
+    revenue_rounds: int
+    revenue_factor: float
+
+
+def train(
+    train_frame: pl.DataFrame,
+    validation_frame: pl.DataFrame,
+    features: Sequence[Feature],
+    training: policy.Training,
+    on_progress: Progress | None = None,
+    *,
+    final_frame: pl.DataFrame | None = None,
+) -> RiskModel:
+    """The model learned from labelled rows; the same rows and policy give the same files, byte for byte.
+
+    `final_frame`: the rows of the second pass, all known before the model is put to work (`Split.before_test`);
+    training and validation rows together where it is not given. The order of rows plays no part.
+    ValueError where there are too few labelled rows or hits, a feature is missing or of the wrong type, or an amount
+    is not finite. `on_progress(done, all)` counts rounds of boosting; early stopping skips some.
+    """
+    if final_frame is None:
+        final_frame = pl.concat([train_frame, validation_frame])
+    fitted, held_out = _checked("training", train_frame), _checked("validation", validation_frame)
+    everything = _checked("final", final_frame)
+
+    encoder = Encoder.fit(fitted, features)
+    parts = _Part.of(fitted, encoder), _Part.of(held_out, encoder)
+    learned = _first_pass(*parts, encoder, training, on_progress)
+
+    encoder = Encoder.fit(everything, features)
+    final = _Part.of(everything, encoder)
+    booster = boosting.fit_rounds(
+        boosting.ILLICIT,
+        learned.found.parameters,
+        training.seed,
+        encoder,
+        final.rows,
+        learned.fit.rounds,
+        _progress(on_progress, training, training.search.trials + 1),
+    )
+    return RiskModel(
+        encoder=encoder,
+        illicit=booster,
+        calibration=learned.calibration,
+        revenue=revenue.refit(encoder, final.hits, training.seed, learned.revenue_rounds, learned.revenue_factor),
+        hit_value=training.hit_value_in_mean_hits * float(np.mean(final.hits.value)),
+        training={
+            "parts": {name: part.account() for name, part in zip(("train", "validation"), parts, strict=True)}
+            | {"final": final.account()},
+            "seed": training.seed,
+            "parameters": learned.found.parameters,
+            "search": learned.found.account(),
+            "rounds": learned.fit.rounds,
+            "revenue_rounds": learned.revenue_rounds,
+            "validation_log_loss": learned.fit.loss,
+            "learning_curve": learned.fit.curve,
+        },
+    )
+
+
+def _first_pass(
+    fitted: _Part, held_out: _Part, encoder: Encoder, training: policy.Training, on_progress: Progress | None
+) -> _Learned:
+    found = search(fitted.rows, held_out.rows, encoder, training, _progress(on_progress, training, 0))
+    fit = boosting.fit_until_best(
+        boosting.ILLICIT,
+        found.parameters,
+        training.seed,
+        encoder,
+        fitted.rows,
+        held_out.rows,
+        training.max_rounds,
+        training.early_stopping_rounds,
+        _progress(on_progress, training, training.search.trials),
+    )
+    raw = boosting.predict(fit.booster, held_out.rows.matrix)
+    calibration = calibrate(raw, held_out.rows.target > 0)
+    amounts, revenue_rounds = revenue.fit(
+        encoder, fitted.hits, held_out.hits, training.seed, training.max_rounds, training.early_stopping_rounds
+    )
+    expected = calibration(raw) * amounts(held_out.frame, held_out.rows.matrix)
+    factor = revenue.correction(expected, held_out.hits)
+    return _Learned(found, fit, calibration, revenue_rounds, factor)
+
+
+def _checked(part: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Labelled rows of `frame` in their one order, or ValueError where they are too few to learn or judge from."""
+    rows = labelled(frame)
+    hits = rows["is_illicit"].sum()
+    if rows.height < MIN_ROWS:
+        raise ValueError(f"{part} part: {rows.height} labelled rows; at least {MIN_ROWS} are needed")
+    for count, kind in ((hits, "illicit"), (rows.height - hits, "licit")):
+        if count < MIN_PER_CLASS:
+            raise ValueError(
+                f"{part} part: {count} of {rows.height} labelled rows are {kind}; at least {MIN_PER_CLASS} are needed"
+            )
+    return rows
+
+
+def _progress(on_progress: Progress | None, training: policy.Training, fits_before: int) -> Progress | None:
+    """Rounds of one fit as rounds of them all: the trials of the search, and the two passes."""
+    if on_progress is None:
+        return None
+    fits = training.search.trials + 2
+
+    def report(done: int, every: int) -> None:
+        here = training.max_rounds * done // every
+        on_progress(fits_before * training.max_rounds + here, fits * training.max_rounds)
+
+    return report

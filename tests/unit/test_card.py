@@ -1,0 +1,130 @@
+import re
+from itertools import pairwise
+
+import polars as pl
+import pytest
+from markdown_it import MarkdownIt
+
+from models.card import DESCRIPTION_LIMIT, describe, render
+from models.gates import judge
+from models.schemes import SchemeRecall
+from tests.scored import SMALL, evaluated, rows, subject
+
+PAGE = f"#/experiments/{'1' * 18}/runs/{'a' * 32}/artifacts"
+
+
+@pytest.fixture(scope="module")
+def found():
+    evaluation = evaluated(rows(900), champion_noise=1.0)
+    planted = SchemeRecall(scheme="phoenix", rows=40, by_score=0.5, by_priority=0.25)
+    return evaluation.model_copy(update={"schemes": (planted,)})
+
+
+def written(evaluation, **gates):
+    verdicts = judge(evaluation, SMALL.gates.model_copy(update=gates))
+    return render(subject(), evaluation, verdicts), describe(subject(), evaluation, verdicts, PAGE)
+
+
+def cells(text):
+    """The text of every table cell, as a Markdown renderer sees them."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    return [
+        inline.content.strip("\u2003\u200b ")
+        for opened, inline in pairwise(tokens)
+        if opened.type in ("td_open", "th_open")
+    ]
+
+
+def test_both_tell_what_a_reviewer_needs(found):
+    for text in written(found):
+        for said in (
+            "0f3c9a.dir",
+            "99b1a27",
+            "2023-01-01 to 2023-10-31: 12,000 labelled rows, 2,400 hits",
+            "within bounds: 1 of 14 columns drifted",
+            "technical (1 x risk-analyst), governance (2 x reviewer)",
+            "champion version 6, same rows",
+            "Unseen goods",
+            "importer_hit_rate_365d",
+            "How to read the score",
+            "Only inspected declarations have labels",
+        ):
+            assert said in text
+        for said in ("this model", "champion", "random", "risk profile", "logistic regression", "20 %"):
+            assert said in cells(text)
+
+
+def test_the_short_card_links_to_the_reports_and_both_tell_what_changed(found):
+    whole, short = written(found)
+    for report in ("drift.html", "card.md", "plots/gain.png", "validation"):
+        assert f"({PAGE}/{report})" in short
+    assert PAGE not in whole
+    for text in (whole, short):
+        assert "**Changed since version 6:** data version 0f3c9a.dir -> 1a2b3c.dir; same features." in text
+
+
+def test_the_rows_that_the_model_was_fitted_on_last_are_told(found):
+    for text in written(found):
+        assert "Then fitted on" in text
+        assert "2023-01-01 to 2023-12-31: 14,200 labelled rows, 2,840 hits" in cells(text)
+
+
+def test_figures_stand_beside_their_intervals(found):
+    auc = found.model.roc_auc
+    for text in written(found):
+        assert f"{auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}]" in cells(text)
+
+
+def test_the_whole_card_has_every_slice_gate_and_scheme(found):
+    whole, _ = written(found)
+    for part in found.slices:
+        assert f"{part.dimension}: {part.value}" in cells(whole)
+    assert {"`test_rows`", "`slices`", "phoenix"} <= set(cells(whole))
+
+
+def test_hits_and_revenue_are_told_apart_in_words(found):
+    by_score, by_priority = found.model.at(0.1, "score"), found.model.at(0.1, "priority")
+    sentence = (
+        rf"the score finds {100 * by_score.recall.value:.3g} % of hits and {100 * by_score.revenue.value:.3g} % of "
+        rf"revenue, the priority {100 * by_priority.recall.value:.3g} % of hits and "
+        rf"{100 * by_priority.revenue.value:.3g} % of revenue"
+    )
+    assert all(re.search(sentence, text) for text in written(found))
+
+
+def test_every_table_row_has_as_many_cells_as_its_head(found):
+    for text in written(found):
+        for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+            assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_the_description_fits_whatever_there_is_to_say(found):
+    long = found.slices[0].model_copy(update={"value": "x" * 400})
+    for evaluation in (found, found.model_copy(update={"slices": (long,) * 60 + found.slices[1:]})):
+        _, text = written(evaluation, min_roc_auc=1.0, slice_min_roc_auc=1.0)
+        assert 3000 < len(text) <= DESCRIPTION_LIMIT
+        assert "Failed gate" in text
+
+
+def test_a_description_without_room_is_cut_at_a_line_and_says_so(found):
+    verdicts = [
+        gate.model_copy(update={"passed": False, "sentence": "word " * 200}) for gate in judge(found, SMALL.gates)
+    ]
+    text = describe(subject(), found, verdicts, PAGE)
+    assert len(text) <= DESCRIPTION_LIMIT
+    assert text.endswith("the whole card is the run's artifact `card.md`.\n")
+
+
+def test_simulated_data_are_called_so(found):
+    verdicts = judge(found, SMALL.gates)
+    assert "Simulated data" in describe(subject(is_simulated=True), found, verdicts, PAGE)
+    assert "Simulated data" not in describe(subject(), found, verdicts, PAGE)
+
+
+def test_a_first_model_without_hits_to_test_on_still_has_a_card():
+    none = evaluated(rows(50).with_columns(is_illicit=pl.lit(value=False)))
+    for text in written(none):
+        assert "No champion yet" in text
+        assert "none: no hits among 50 rows" in text
+    for text in written(evaluated(rows(50).clear())):
+        assert "no rows" in text

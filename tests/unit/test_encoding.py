@@ -1,0 +1,51 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from models.encoding import Encoder
+from tests.datasets import FEATURES, dataset
+
+
+def test_categories_are_sorted_and_without_null():
+    encoder = Encoder.fit(dataset(), FEATURES)
+    assert encoder.categories["tax_type"] == ("A", "C")
+    assert [encoder.names[i] for i in encoder.categorical] == list(encoder.categories)
+
+
+def test_a_category_never_seen_is_missing_as_null_is():
+    encoder = Encoder.fit(dataset(), FEATURES)
+    rows = dataset(rows=3).with_columns(office=pl.Series(["20", "new", None]))
+    assert np.isnan(encoder.encode(rows)[:, encoder.names.index("office")]).tolist() == [False, True, True]
+
+
+def test_a_column_of_nulls_is_unknown_throughout():
+    encoder = Encoder.fit(dataset(), FEATURES)
+    rows = dataset(rows=3).with_columns(office=None, item_value=None)
+    matrix = encoder.encode(rows)
+    assert np.isnan(matrix[:, [encoder.names.index("office"), encoder.names.index("item_value")]]).all()
+
+
+def test_a_categorical_without_any_value_in_training():
+    rows = dataset(rows=3).with_columns(office=pl.lit(None, pl.String))
+    assert np.isnan(Encoder.fit(rows, FEATURES).encode(dataset(rows=3))[:, 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.drop("office"), "feature column 'office' is not in the frame"),
+        (lambda rows: rows.with_columns(office=1), "feature column 'office' is Int32; allowed: String"),
+        (
+            lambda rows: rows.with_columns(item_value=pl.lit("9")),
+            "feature column 'item_value' is String; allowed: a ",
+        ),
+    ],
+)
+def test_wrong_columns_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        Encoder.fit(change(dataset(rows=3)), FEATURES)
+
+
+def test_json_round_trip():
+    encoder = Encoder.fit(dataset(), FEATURES)
+    assert Encoder.from_json(encoder.as_json()) == encoder
