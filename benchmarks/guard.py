@@ -1,0 +1,84 @@
+"""What the guard costs: the same requests to a server with it and to one with MLflow's own authentication alone.
+
+    python -m benchmarks.guard
+
+Prints medians in milliseconds, from requests sent to the two in turn, and the time of a signature.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import httpx
+
+from tests import signoff_server
+from tests.signoff_server import API, Server
+
+ROUNDS, WARM_UP = 400, 40
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="tidewaiter-") as one,
+        tempfile.TemporaryDirectory(prefix="tidewaiter-") as two,
+    ):
+        for folder in (one, two):
+            for number in range(3):
+                signoff_server.register(Path(folder), f"data-{number}")
+        with signoff_server.server(Path(one)) as guarded, signoff_server.server(Path(two), app="basic-auth") as plain:
+            signoff_server.add_people(guarded)
+            compare(guarded, plain)
+            sign(guarded)
+
+
+def compare(guarded: Server, plain: Server) -> None:
+    """Time requests to both in turn, so that whatever else the machine does meets both alike."""
+    with guarded.client("admin") as with_guard, plain.client("admin") as without:
+        read, write = zip(*(requests(client) for client in (with_guard, without)), strict=True)
+        for name, pair in (("runs/get", read), ("runs/log-metric", write)):
+            taken = in_turn(pair)
+            first, second = (statistics.median(times) * 1000 for times in taken)
+            print(f"{name}: {first:.2f} ms guarded, {second:.2f} ms plain, {first - second:+.2f} ms")
+
+
+def requests(client: httpx.Client) -> tuple[Callable[[], object], Callable[[], object]]:
+    """A read and a write of a run of its own."""
+    created = client.post(f"{API}/runs/create", json={"experiment_id": "1"}).raise_for_status().json()
+    run = created["run"]["info"]["run_id"]
+    steps = iter(range(10_000))
+
+    def write() -> None:
+        metric = {"run_id": run, "key": "loss", "value": 0.5, "timestamp": 1, "step": next(steps)}
+        client.post(f"{API}/runs/log-metric", json=metric).raise_for_status()
+
+    return lambda: client.get(f"{API}/runs/get", params={"run_id": run}).raise_for_status(), write
+
+
+def in_turn(calls: Sequence[Callable[[], object]]) -> list[list[float]]:
+    taken: list[list[float]] = [[] for _ in calls]
+    for number in range(WARM_UP + ROUNDS):
+        for call, times in zip(calls, taken, strict=True):
+            began = time.perf_counter()
+            call()
+            if number >= WARM_UP:
+                times.append(time.perf_counter() - began)
+    return taken
+
+
+def sign(server: Server) -> None:
+    """Three signatures each for three versions; every one has the evidence digest computed anew."""
+    taken = []
+    for version in ("1", "2", "3"):
+        for who, step in (("ana", "technical"), ("rea", "governance"), ("rob", "governance")):
+            began = time.perf_counter()
+            server.sign(who, step, "approved: sound", version).raise_for_status()
+            taken.append(time.perf_counter() - began)
+    print(
+        f"a signature: {statistics.median(taken) * 1000:.0f} ms, {len(taken)} of them, the longest {max(taken):.2f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""How long a ledger of many entries takes: to verify, to open, and to add one more to.
+
+Run by `make bench`. The entries are whole lives of versions: opened, signed by three people, promoted, with an attempt
+between that was refused. Figures are of this machine and this moment.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import count, islice
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from models.policy import Signoff, load
+from models.signoff.book import SERVICE, Book
+from models.signoff.chain import Chain, Entry, check_head
+from models.signoff.keys import Keys
+from models.signoff.ledger import Ledger, Table
+
+ENTRIES = 100_000
+APPENDS = 200
+START = datetime(2024, 3, 5, tzinfo=UTC)
+
+
+def entries(policy: Signoff) -> Iterator[Entry]:
+    """What a server would note, without end."""
+    book = Book(policy)
+    for version in count(1):
+        at = START + timedelta(minutes=version)
+        digest = sha256(str(version).encode()).hexdigest()
+        given = {"at": at, "version": version, "digest": digest, "reason": "finds more at the same workload"}
+        yield book.opening(version, digest, ("author",), at)
+        yield Entry(**given, actor="author", action="approve", step=policy.steps[0].name, refusal="made it")
+        for step in policy.steps:
+            for number in range(step.signatures):
+                actor = f"{step.role}-{number}"
+                yield Entry(**given, actor=actor, roles=(step.role,), action="approve", step=step.name)
+        yield Entry(**given, actor=SERVICE, action="promote")
+
+
+def fill(ledger: Ledger, made: Iterator[Entry]) -> None:
+    with ledger.writing() as writer:
+        for entry in made:
+            writer.append(entry)
+
+
+def append_each(ledger: Ledger, made: Iterator[Entry]) -> list[float]:
+    """The seconds of each."""
+    return [seconds(lambda entry=entry: fill(ledger, iter([entry]))) for entry in made]
+
+
+def verify(table: Table, keys: Keys, policy: Signoff) -> None:
+    """What an audit does: chain, signature, rules and head, from the rows and the public key alone."""
+    rows, book = table.rows(), Book(policy)
+    chain = Chain(keys.public_key)
+    for entry in chain.extend(rows):
+        book.apply(entry)
+    check_head(rows, chain.head)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = perf_counter()
+    work()
+    return perf_counter() - started
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--entries", type=int, default=ENTRIES)
+    arguments.add_argument("--database", help="for example postgresql:///test; without it, SQLite in a new folder")
+    given = arguments.parse_args()
+    policy = load().signoff
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
+        keys = Keys(Path(folder) / "signoff")
+        keys.make()
+        table = Table(given.database or f"sqlite:///{folder}/mlflow.db")
+        made = entries(policy)
+        ledger = Ledger(table, keys.private_key, keys.head_file, policy)
+        filled = seconds(lambda: fill(ledger, islice(made, given.entries)))
+        verified = seconds(lambda: verify(table, keys, policy))
+        opened = seconds(lambda: Ledger(table, keys.private_key, keys.head_file, policy))
+        appended = append_each(ledger, islice(made, APPENDS))
+        approved = seconds(lambda: list(ledger.book.approved(START)))
+        table.close()
+    print(f"{given.entries:,} entries, of {len(ledger.book.cases):,} versions")
+    print(f"write, in one transaction      {filled:8.2f} s")
+    print(f"verify all                     {verified:8.2f} s")
+    print(f"open, as the server at start   {opened:8.2f} s")
+    print(
+        f"append one, median of {APPENDS}      {1000 * median(appended):8.2f} ms (worst {1000 * max(appended):.2f} ms)"
+    )
+    print(f"find what waits for promotion  {1000 * approved:8.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Rows per second and peak memory of every stage of a retraining at two sizes, and the share that the model work has.
+
+Run by `make bench`. Each stage runs in a process of its own, so that its peak memory is its own; what a stage needs it
+reads from the disk, and that reading is not counted. Figures are of this machine and this moment: compare only within
+one run. `--rows` picks the sizes, `--out` writes the figures as JSON too.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+from rich.table import Table
+
+SIZES = (54_000, 1_000_000)
+# What the product is for; the rest of the flow's time is overhead.
+MODEL_WORK = ("features", "train", "score")
+ONCE = ("features again", "features, one new day")  # not part of a first retraining
+
+
+def simulate(folder: Path, rows: int) -> Callable[[], int]:
+    from features.sources.simulator import write
+
+    source = _source(folder, rows)
+    return lambda: rows if write(source) else 0
+
+
+def ingest(folder: Path, rows: int) -> Callable[[], int]:
+    from features.ingest import Limits
+    from features.ingest import ingest as run
+    from models.policy import load
+
+    limits = Limits(**load().ingestion.model_dump())
+    return lambda: run(_source(folder, rows), _store(folder), limits).rows_in
+
+
+def version(folder: Path, rows: int) -> Callable[[], int]:
+    from features import versioning
+
+    def run() -> int:
+        versioning.snapshot(folder / "data")
+        return rows
+
+    return run
+
+
+def features(folder: Path, rows: int) -> Callable[[], int]:
+    from features import cache
+
+    return lambda: cache.build(_store(folder), _delay(), folder / "cache").computed_rows
+
+
+def features_again(folder: Path, rows: int) -> Callable[[], int]:
+    from features import cache
+
+    def run() -> int:
+        assert cache.build(_store(folder), _delay(), folder / "cache").computed_days == 0
+        return rows
+
+    return run
+
+
+def features_one_new_day(folder: Path, rows: int) -> Callable[[], int]:
+    from features import cache
+
+    # The last full day of the archive, as if it had just arrived.
+    last = _store(folder).days()[-1] - timedelta(days=7)
+    for part in (folder / "cache").glob(f"{last.isoformat()}-*.parquet"):
+        part.unlink()
+    return lambda: cache.build(_store(folder), _delay(), folder / "cache").computed_rows
+
+
+def train(folder: Path, rows: int) -> Callable[[], int]:
+    from features.matrix import CATALOGUE
+    from models.policy import load
+    from models.train import train as run
+
+    split, _ = _split(folder)
+
+    def learn() -> int:
+        run(split.train, split.validation, CATALOGUE, load().training, final_frame=split.before_test).save(
+            folder / "model"
+        )
+        return split.train.height
+
+    return learn
+
+
+def score(folder: Path, rows: int) -> Callable[[], int]:
+    from models.risk_model import RiskModel
+
+    _, dataset = _split(folder)
+    model = RiskModel.load(folder / "model")
+    return lambda: model.predict(dataset).height
+
+
+def evaluate(folder: Path, rows: int) -> Callable[[], int]:
+    from features.matrix import CATALOGUE
+    from models import assessment
+    from models.policy import load
+    from models.risk_model import RiskModel
+
+    split, dataset = _split(folder)
+    model, truth = RiskModel.load(folder / "model"), _store(folder).scan("truth").collect()
+    return lambda: assessment.measure(model, split, dataset, CATALOGUE, load(), None, truth, folder / "evidence").rows
+
+
+def drift(folder: Path, rows: int) -> Callable[[], int]:
+    from models import assessment
+    from models.drift_result import Quality
+    from models.policy import load
+    from models.risk_model import RiskModel
+
+    _, dataset = _split(folder)
+    model = RiskModel.load(folder / "model")
+    nothing = Quality(rows=0, hits=0, precision_at_10pct=None, roc_auc=None, brier=None)
+
+    def run() -> int:
+        assessment.watch(dataset, model, nothing, load(), folder / "drift.html")
+        return dataset.height
+
+    return run
+
+
+STAGES: dict[str, Callable[[Path, int], Callable[[], int]]] = {
+    "simulate": simulate,
+    "ingest and validate": ingest,
+    "version": version,
+    "features": features,
+    "features again": features_again,
+    "features, one new day": features_one_new_day,
+    "train": train,
+    "score": score,
+    "evaluate": evaluate,
+    "drift": drift,
+}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rows", type=int, nargs="+", default=SIZES)
+    arguments.add_argument("--out", type=Path, default=Path("benchmarks/results/stages.json"))
+    arguments.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
+    arguments.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = arguments.parse_args()
+    if given.stage:
+        print(json.dumps(_run(given.stage, given.folder, given.rows[0])))
+        return
+    console = Console()
+    results = {str(rows): _measure(rows, console) for rows in given.rows}
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    given.out.write_text(json.dumps({"machine": machine, "stages": results}, indent=1) + "\n")
+
+
+def _run(stage: str, folder: Path, rows: int) -> dict[str, float]:
+    work = STAGES[stage](folder, rows)
+    started = perf_counter()
+    done = work()
+    seconds = perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"rows": done, "seconds": seconds, "peak_mb": peak / (2**20 if sys.platform == "darwin" else 2**10)}
+
+
+def _measure(rows: int, console: Console) -> dict[str, dict[str, float]]:
+    results = {}
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, console.status("") as status:
+        for stage in STAGES:
+            status.update(f"{rows:,} rows: {stage}")
+            command = [sys.executable, __file__, "--stage", stage, "--folder", folder, "--rows", str(rows)]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            results[stage] = json.loads(done.stdout.splitlines()[-1])
+    table = Table("stage", "rows", "seconds", "rows/s", "peak MB", title=f"{rows:,} declarations", title_justify="left")
+    for stage, figures in results.items():
+        table.add_row(
+            stage,
+            f"{figures['rows']:,.0f}",
+            f"{figures['seconds']:.1f}",
+            f"{figures['rows'] / figures['seconds']:,.0f}",
+            f"{figures['peak_mb']:,.0f}",
+        )
+    console.print(table)
+    flow = {stage: figures["seconds"] for stage, figures in results.items() if stage not in ("simulate", *ONCE)}
+    other = sum(flow.values()) - sum(flow[stage] for stage in MODEL_WORK)
+    console.print(f"Not features or LightGBM: {100 * other / sum(flow.values()):.0f} % of {sum(flow.values()):.0f} s\n")
+    return results
+
+
+def _source(folder: Path, rows: int):
+    from features.simulator import Parameters
+    from features.sources.simulator import SimulatorSource
+
+    return SimulatorSource(Parameters(rows=rows), folder / "simulated")
+
+
+def _store(folder: Path):
+    from features.store import Store
+
+    return Store(folder / "data" / "simulator")
+
+
+def _delay() -> int:
+    from models.policy import load
+
+    return load().features.label_delay_days
+
+
+def _split(folder: Path):
+    from features import cache
+    from models.policy import load
+    from models.split import split_by_time
+
+    store = _store(folder)
+    built = cache.build(store, _delay(), folder / "cache")
+    dataset = cache.dataset(store, built, _delay(), cache.last_known_day(store, _delay()))
+    return split_by_time(dataset, load().training, _delay()), dataset
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Takes the pictures of these pages from a real `tidewaiter up` and a small retraining: `make screenshots`.
+
+Everything happens in a temporary folder and is stopped at the end; only docs/images/*.png are written.
+"""
+
+import html
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from flows import server
+from tests.browser import started
+from tests.browser.started import Servers
+
+IMAGES = Path(__file__).with_name("images")
+RUN = "retraining-of-a-small-year"
+PARAMETERS = {"source": "simulator", "rows": 60_000, "months": 12, "requested_by": "dan"}
+PEOPLE = {
+    "dan": ("data-scientist", "risk-analyst"),
+    "ana": ("risk-analyst",),
+    "rea": ("reviewer",),
+    "rob": ("reviewer",),
+}
+
+_RUN_S = 900
+_PROMOTED_S = 180
+_SETTLE_MS = 2500  # charts and graphs move into place
+
+
+def main() -> None:
+    """Retrain, then look at every page."""
+    if started.CHROMIUM is None:
+        sys.exit(started.NO_CHROMIUM)
+    with (
+        tempfile.TemporaryDirectory(prefix="tidewaiter-screenshots-") as folder,
+        started.up(Path(folder)) as servers,
+    ):
+        run = _retrain(servers)
+        passwords = {name: started.add_person(servers, name, *roles) for name, roles in PEOPLE.items()}
+        with started.browser_page("rea", passwords["rea"]) as page:
+            _prefect(page, servers, run)
+            _mlflow(page, servers)
+            _validation(page, started.state_folder(Path(folder)))
+        _signoff(servers, passwords)
+
+
+def _retrain(servers: Servers) -> str:
+    """Run retrain/adhoc to its end, as its form would; the run's id."""
+    with server.connect(servers.prefect_url) as client:
+        adhoc = next(found for found in server.deployments(client) if found.name == "retrain/adhoc")
+        body = {"name": RUN, "parameters": {"parameters": PARAMETERS}}
+        run = client.post(f"/deployments/{adhoc.id}/create_flow_run", json=body).raise_for_status().json()["id"]
+        deadline = time.monotonic() + _RUN_S
+        while True:
+            state = client.get(f"/flow_runs/{run}").raise_for_status().json()["state"]
+            if state["type"] == "COMPLETED":
+                return run
+            if state["type"] in ("FAILED", "CRASHED", "CANCELLED") or time.monotonic() > deadline:
+                raise RuntimeError(f"retrain/adhoc is {state['name']}: {state['message']}")
+            time.sleep(2)
+
+
+def _prefect(page: Page, servers: Servers, run: str) -> None:
+    page.goto(f"{servers.prefect_url}/deployments")
+    page.get_by_text("At 01:30 AM every day").wait_for()
+    _take(page, "prefect-deployments")
+    started.open_run_form(page, servers)
+    as_usual = page.viewport_size
+    page.set_viewport_size({"width": 1600, "height": 1420})  # the whole form
+    _take(page, "prefect-run-form")
+    page.set_viewport_size(as_usual)
+    page.goto(f"{servers.prefect_url}/runs/flow-run/{run}")
+    page.get_by_text("Artifacts", exact=True).click()
+    page.get_by_text("What the retraining did").wait_for()
+    _take(page, "prefect-run")
+    page.get_by_text("What the retraining did").click()
+    page.get_by_text("data version").wait_for()
+    _take(page, "prefect-artifacts")
+
+
+def _mlflow(page: Page, servers: Servers) -> None:
+    started.open_version(page, servers, "1")
+    _take(page, "mlflow-version")
+    page.get_by_text("signoff.technical").scroll_into_view_if_needed()
+    _take(page, "mlflow-tags")
+    page.get_by_role("link", name="candidate").first.click()
+    page.get_by_placeholder("Search metrics").fill("model.")
+    _take(page, "mlflow-run")
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("plots", exact=True).click()
+    page.get_by_text("gain.png", exact=True).click()
+    _take(page, "mlflow-plots")
+
+
+def _validation(page: Page, state: Path) -> None:
+    (found,) = (state / "reports" / "validation" / "simulator").glob("declarations-2023-12-*.html")
+    page.goto(found.as_uri())
+    _take(page, "validation-page")
+
+
+def _signoff(servers: Servers, passwords: dict[str, str]) -> None:
+    """The author is refused, the others sign, and champion moves; then what the ledger has of it."""
+    with started.browser_page("dan", passwords["dan"]) as page:
+        _sign(page, servers, "technical", "approved: it is mine, and good")
+        page.get_by_text("Failed to set tag").wait_for()
+        _take(page, "mlflow-refusal", settle_ms=1000)  # the message slides in, and goes after some seconds
+    with started.browser_page("ana", passwords["ana"]) as page:
+        _sign(page, servers, "technical", "approved: finds more than the risk profile, at the same effort")
+        page.get_by_text("approved by ana.").wait_for()
+    with started.browser_page("rea", passwords["rea"]) as page:
+        _sign(page, servers, "governance", "approved: no office is judged worse than before")
+        page.get_by_text("1 of 2: approved by rea").wait_for()
+        started.step_row(page, "technical").scroll_into_view_if_needed()
+        _take(page, "mlflow-tally")
+    with started.browser_page("rob", passwords["rob"]) as page:
+        _sign(page, servers, "governance", "approved: agreed in the board on Monday")
+        page.get_by_text("2 of 2: approved by rea, rob").wait_for()
+        alias, deadline = page.get_by_text("@ champion", exact=True), time.monotonic() + _PROMOTED_S
+        while not alias.is_visible():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"champion has not moved in {_PROMOTED_S} s")
+            _open_tags(page, servers)
+        _take(page, "mlflow-champion")
+        _terminal(page, servers, "audit", ["audit", "show", "1"], ["audit", "verify"])
+
+
+def _sign(page: Page, servers: Servers, step: str, words: str) -> None:
+    _open_tags(page, servers)
+    started.sign(page, step, words)
+
+
+def _open_tags(page: Page, servers: Servers) -> None:
+    """The page of the version without its card, so that aliases and tags are on one picture."""
+    page.goto("about:blank")  # else nothing is loaded anew: the address differs from the last one by nothing
+    started.open_version(page, servers, "1")
+    page.get_by_role("button", name="Description").click()
+    started.step_row(page, "technical").scroll_into_view_if_needed()
+
+
+def _terminal(page: Page, servers: Servers, name: str, *commands: list[str]) -> None:
+    shown = []
+    for command in commands:
+        environment = {**servers.environment, "COLUMNS": "170"}
+        done = subprocess.run(
+            [started.TIDEWAITER, *command],
+            cwd=started.ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        shown.append(f"$ tidewaiter {' '.join(command)}\n{done.stdout}")
+    page.set_content(f"<pre style='padding: 16px; width: fit-content'>{html.escape(chr(10).join(shown))}</pre>")
+    page.locator("pre").screenshot(path=IMAGES / f"{name}.png")
+
+
+def _take(page: Page, name: str, settle_ms: float = _SETTLE_MS) -> None:
+    page.wait_for_timeout(settle_ms)
+    page.screenshot(path=IMAGES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()

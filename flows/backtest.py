@@ -1,0 +1,122 @@
+"""A back-test from files: read, validate, compute features, then models.backtest. No server, no store left behind.
+
+Lines of the training files that validation refuses are left out, as they would be at night. Lines of the test files are
+scored whatever validation says of them: a declaration needs a decision however poor its data; what cannot be scored at
+all (no key, no day of acceptance) is listed. Nothing of the test files' outcomes reaches features or model.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from features import contract, history, matrix
+from features.asof import outcome_versions
+from features.contract import KEY
+from features.ingest import IngestReport, Limits, ingest
+from features.sources import open_source
+from features.store import Store, schema
+from features.validation import validate
+from flows.progress import stage
+from models import backtest as measured
+from models.policy import Policy
+from models.policy import load as load_policy
+
+_NEEDED = ("declaration_id", "accepted_at")
+# Ids of the two sides are kept apart: an id that returns years later is another declaration, not a correction.
+_TRAINING = "training:"
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Every line of the test files that can be scored, what was found of them, and what was odd."""
+
+    declarations: pl.DataFrame
+    outcomes: pl.DataFrame
+    unscored: list[dict[str, Any]]
+    failing_lines: int
+
+
+def run(source: str, train: Sequence[str], test: Sequence[str], out: Path) -> dict[str, Any]:
+    """Train on files, score others, write `out`/predictions.csv; the JSON-able account of it.
+
+    Raises what reading and ingesting raise (ReadError, BatchRejected), and ValueError where there is nothing to learn.
+    """
+    policy = load_policy()
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".backtest-", dir=out) as scratch:
+        store = Store(Path(scratch))
+        with stage("Read and validate training files") as advance:
+            report = ingest(open_source(source, train), store, _limits(policy), lambda file, lines: advance(lines, 0))
+        with stage("Read test files"):
+            scored = _read_test(source, test)
+        with stage("Compute features"):
+            known, asked = _datasets(store, scored, policy)
+    with stage("Train, score and measure") as advance:
+        account = measured.backtest(known, asked, scored.outcomes, policy, matrix.CATALOGUE, out, advance)
+    account["train"] |= _ingested(report)
+    account["test"] |= {"failing_validation": scored.failing_lines, "unscored": scored.unscored}
+    return account
+
+
+def _limits(policy: Policy) -> Limits:
+    return Limits(**policy.ingestion.model_dump())
+
+
+def _read_test(source: str, files: Sequence[str]) -> _Test:
+    declarations, outcomes, unscored, failing = [], [], [], 0
+    for batch in open_source(source, files).batches():
+        for chunk in batch.chunks():
+            for table, frame in chunk.tables.items():
+                origin = frame.with_columns(source_file=pl.lit(batch.name)).select(schema(table).names())
+                if table == "declarations":
+                    failing += validate(table, frame).failures["source_line"].n_unique()
+                    declarations.append(origin)
+                elif table == "outcomes":
+                    outcomes.append(origin)
+            unscored += [
+                {"file": batch.name, **row} for row in chunk.malformed.select("source_line", "reason").to_dicts()
+            ]
+    every = pl.concat([pl.DataFrame(schema=schema("declarations")), *declarations])
+    lacking = pl.any_horizontal(pl.col(_NEEDED).is_null())
+    again = pl.struct(KEY).is_duplicated() & ~pl.struct(KEY).is_first_distinct()
+    for row in every.filter(lacking | again).iter_rows(named=True):
+        why = "its key stands in an earlier line" if all(row[name] is not None for name in _NEEDED) else "no id or date"
+        unscored.append({"file": row["source_file"], "source_line": row["source_line"], "reason": why})
+    found = pl.concat([pl.DataFrame(schema=schema("outcomes")), *outcomes]).unique(
+        KEY, keep="first", maintain_order=True
+    )
+    return _Test(every.filter(~(lacking | again)), found, unscored, failing)
+
+
+def _datasets(store: Store, scored: _Test, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Labelled features of the training side, and features of every test row in the order of the files."""
+    tables = [_apart(store.scan(table)) for table in history.SOURCES]
+    names = contract.schema("declarations").names()
+    current = pl.concat([tables[0].select(names), scored.declarations.lazy().select(names)])
+    delay = policy.features.label_delay_days
+    past = history.build(current, tables[1].select(names), tables[2], tables[3], delay)
+    everything = matrix.compute(past)
+    is_training = pl.col("declaration_id").str.starts_with(_TRAINING)
+    outcomes = outcome_versions(tables[2], tables[3], delay)
+    last = outcomes.select(pl.col("known_on").max()).collect().item() or date.min + timedelta(days=1)
+    known = matrix.with_labels(everything.lazy().filter(is_training), outcomes, last)
+    asked = scored.declarations.select(KEY).join(everything, on=KEY, how="left", maintain_order="left")
+    return known, asked
+
+
+def _apart(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.with_columns(declaration_id=_TRAINING + pl.col("declaration_id"))
+
+
+def _ingested(report: IngestReport) -> dict[str, Any]:
+    return {
+        "lines": report.rows_in,
+        "quarantined": report.quarantined,
+        "already_known": report.known,
+        "quarantined_by_reason": report.quarantined_by_reason,
+    }

@@ -1,0 +1,160 @@
+"""The programs that `tidewaiter up` starts, watches and ends. Knows processes; knows nothing of MLflow or Prefect.
+
+Every process started here, and whatever it starts in turn, carries a mark in its environment. The mark finds them
+all: process ids and groups do not, since Prefect gives each run a session of its own, and a run whose worker died
+belongs to nobody.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+import psutil
+
+MARK = "_TIDEWAITER_UP"  # the underscore keeps it out of the settings' names
+GRACE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to start: its name, command, extra environment, and how to tell that it is ready."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    is_ready: Callable[[], bool]
+
+
+class ChildError(RuntimeError):
+    """A program ended when it should not have, or did not become ready."""
+
+
+@dataclass
+class Children:
+    """Running programs of one state folder. `stopping` interrupts every wait."""
+
+    state_folder: Path
+    logs: Path
+    stopping: Event
+    max_restarts: int = 3
+    restart_window_s: float = 300.0
+    _processes: dict[str, tuple[Program, subprocess.Popen[bytes]]] = field(default_factory=dict)
+    _restarts: dict[str, list[float]] = field(default_factory=dict)
+
+    def start(self, program: Program) -> None:
+        """Start a program in a session of its own: Ctrl-C reaches `up` alone, which then ends them in order."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with self.log(program.name).open("ab") as log:
+            process = subprocess.Popen(
+                program.command,
+                env={**os.environ, **program.environment, MARK: _mark(self.state_folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes[program.name] = (program, process)
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    def wait_ready(self, name: str, timeout_s: float) -> None:
+        """Wait until a program is ready, it ends, time is up (ChildError), or `stopping` is set (returns)."""
+        program, process = self._processes[name]
+        deadline = time.monotonic() + timeout_s
+        while not self.stopping.is_set():
+            if process.poll() is not None:
+                raise ChildError(f"{name} ended with code {process.returncode} while starting{self._tail(name)}")
+            if program.is_ready():
+                return
+            if time.monotonic() > deadline:
+                raise ChildError(f"{name} was not ready after {timeout_s:.0f} s{self._tail(name)}")
+            self.stopping.wait(0.2)
+
+    def run(self, program: Program, timeout_s: float) -> None:
+        """Run a program to its end; ChildError unless it succeeds. Returns early when `stopping` is set."""
+        self.start(program)
+        _, process = self._processes.pop(program.name)
+        deadline = time.monotonic() + timeout_s
+        while process.poll() is None and not self.stopping.is_set():
+            if time.monotonic() > deadline:
+                raise ChildError(f"{program.name} did not end within {timeout_s:.0f} s{self._tail(program.name)}")
+            self.stopping.wait(0.1)
+        if process.returncode:
+            raise ChildError(f"{program.name} ended with code {process.returncode}{self._tail(program.name)}")
+
+    def revive(self, on_restart: Callable[[str, int], None]) -> None:
+        """Restart what has died, telling its name and exit code; ChildError when one keeps dying."""
+        for name, (program, process) in list(self._processes.items()):
+            if process.poll() is None:
+                continue
+            now = time.monotonic()
+            recent = [at for at in self._restarts.get(name, []) if now - at < self.restart_window_s]
+            if len(recent) >= self.max_restarts:
+                raise ChildError(
+                    f"{name} ended with code {process.returncode}, and was restarted {len(recent)} times in "
+                    f"{self.restart_window_s:.0f} s before{self._tail(name)}"
+                )
+            self._restarts[name] = [*recent, now]
+            on_restart(name, process.returncode)
+            self.start(program)
+
+    def stop(self, name: str, grace_s: float = GRACE_S) -> None:
+        """End one program: SIGTERM, then SIGKILL after the grace. Nothing where it never started."""
+        if name not in self._processes:
+            return
+        _, process = self._processes.pop(name)
+        process.terminate()
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def stop_strays(self, grace_s: float = GRACE_S) -> int:
+        """End marked processes that are not of a program: runs of a worker that has gone. Returns how many."""
+        own = {process.pid for _, process in self._processes.values()}
+        own |= {child.pid for pid in own if psutil.pid_exists(pid) for child in psutil.Process(pid).children(True)}
+        return end([process for process in marked(self.state_folder) if process.pid not in own], grace_s)
+
+    def _tail(self, name: str) -> str:
+        lines = self.log(name).read_text(errors="replace").splitlines()[-8:]
+        return "".join(f"\n    {line}" for line in lines) + f"\n  whole log: {self.log(name)}"
+
+
+def marked(state_folder: Path) -> list[psutil.Process]:
+    """Living processes that an `up` of this state folder started, directly or not."""
+    mark, found = _mark(state_folder), []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:  # ended meanwhile, or somebody else's
+            continue
+    return found
+
+
+def end(processes: list[psutil.Process], grace_s: float = GRACE_S) -> int:
+    """End processes: SIGTERM, then SIGKILL after the grace. Returns how many there were."""
+    for process in processes:
+        _signal(process.terminate)
+    _, alive = psutil.wait_procs(processes, timeout=grace_s)
+    for process in alive:
+        _signal(process.kill)
+    psutil.wait_procs(alive, timeout=grace_s)
+    return len(processes)
+
+
+def _signal(send: Callable[[], None]) -> None:
+    try:
+        send()
+    except psutil.NoSuchProcess:
+        return
+
+
+def _mark(state_folder: Path) -> str:
+    return str(state_folder.resolve())

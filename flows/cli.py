@@ -1,0 +1,282 @@
+"""The `tidewaiter` command: its options, help and exit codes. What the commands do is elsewhere.
+
+Flows are imported inside the commands: importing Prefect costs seconds, which `--help` and `status` need not pay, and
+flows.embedded must have set the environment before.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.table import Table
+
+from flows import signoff_cli
+from flows.children import ChildError
+from flows.deploy import ProjectError
+from flows.parameters import MonitorParameters, RetrainParameters, SourceName
+from flows.running import AlreadyRunningError
+from flows.settings import Settings
+from flows.status import Status
+from flows.status import status as look
+from flows.terminal import EXIT_CODES, FAILED, GATES_FAILED, AsJson, begin, checked, err, fail, failures, out
+from flows.up import PortInUseError, Up
+
+VERSION = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=(
+        "Trains, watches and governs the models that decide which import declarations customs inspects.\n\n"
+        "First steps: `tidewaiter retrain` trains on simulated declarations and ends with what a reviewer must do "
+        "next; no server is needed. `tidewaiter up` starts MLflow, Prefect, a worker and the nightly runs.\n\n"
+        "Settings come from TIDEWAITER_* in the environment or from tidewaiter.toml in the working folder.\n\n"
+        f"{EXIT_CODES}; 3 not running (status); 4 trained, but a gate refused the model (retrain)."
+    ),
+)
+data = typer.Typer(no_args_is_help=True, help="Versions of the declarations: list them, bring one back.")
+app.add_typer(data, name="data")
+app.add_typer(signoff_cli.users, name="users")
+app.add_typer(signoff_cli.audit, name="audit")
+app.command(epilog=f"{EXIT_CODES}.")(signoff_cli.rollback)
+
+
+@app.command(epilog=f"{EXIT_CODES}; 4 trained, but a gate refused the model, so nothing was registered.")
+def retrain(
+    source: Annotated[
+        SourceName,
+        typer.Option(help="simulator: made up, seeded. kcs: the public Korean files. files: your own, with --mapping."),
+    ] = SourceName.SIMULATOR,
+    input: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="GLOB", help="Files to ingest, quoted ('data/*.csv'); may be repeated."),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which, TOML; for --source files.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(help="Declarations to simulate.", show_default="200000")] = None,
+    months: Annotated[int | None, typer.Option(help="Months they spread over.", show_default="18")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulation: same seed, same declarations.")] = None,
+) -> None:
+    """Ingest, validate, compute features, train, evaluate, judge, register a challenger.
+
+    What was ingested before is skipped, and so is any feature already computed: the command can be repeated and,
+    stopped at any point, run again. Where `tidewaiter up` runs, the run shows in its Prefect and MLflow; otherwise
+    both are temporary servers and files in .tidewaiter.
+    """
+    given = {"input": input, "mapping": mapping, "rows": rows, "months": months, "seed": seed}
+    parameters = checked(
+        lambda: RetrainParameters.model_validate(
+            {"source": source, **{k: v for k, v in given.items() if v is not None}}
+        )
+    )
+    settings = begin()
+    from flows.progress import on_terminal
+    from flows.retrain import retrain as run
+    from flows.summary import show
+
+    with on_terminal(err), failures():
+        summary = run(parameters)
+    show(summary, out)
+    out.print(f"MLflow: {settings.tracking_uri}", markup=False)
+    if not summary.is_registered:
+        raise typer.Exit(GATES_FAILED)
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def monitor(
+    source: Annotated[SourceName, typer.Option(help="Whose stored declarations to look at.")] = SourceName.SIMULATOR,
+) -> None:
+    """Compare the latest declarations with those that the champion was trained on.
+
+    A breach of the policy's drift bounds is reported, and starts retrain/on-drift where `tidewaiter up` runs.
+    """
+    parameters = checked(lambda: MonitorParameters(source=source))
+    begin()
+    from flows.monitor import monitor as run
+    from flows.progress import on_terminal
+
+    with on_terminal(err), failures():
+        drift = run(parameters)
+    out.print(drift.verdict, markup=False)
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def backtest(
+    train: Annotated[
+        list[Path],
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="File to train on, with outcomes; repeatable."),
+    ],
+    test: Annotated[
+        list[Path],
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="File to score; outcomes optional; repeatable."),
+    ],
+    out: Annotated[Path, typer.Option(file_okay=False, metavar="DIR", help="Where predictions.csv goes.")],
+    source: Annotated[SourceName, typer.Option(help="What the files are.")] = SourceName.KCS,
+    mapping: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which, TOML; for --source files.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train on one period, score a later one, and say how good that would have been.
+
+    Nothing of the scored files' outcomes reaches the model. DIR/predictions.csv has declaration_id, score (calibrated
+    probability that the item is illicit), expected_revenue and priority (what inspection ranks by). Files without
+    outcomes are scored too; their metrics are left out. Needs no server, and writes nowhere but DIR.
+    """
+    if source is SourceName.SIMULATOR:
+        raise typer.BadParameter("'simulator' has no files; allowed: kcs, files", param_hint="--source")
+    if (mapping is not None) != (source is SourceName.FILES):
+        raise typer.BadParameter("goes with --source files, and only with it", param_hint="--mapping")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"'{out}' cannot be made ({error.strerror})", param_hint="--out") from error
+    from flows.backtest import run
+    from flows.progress import on_terminal
+
+    named = [str(mapping)] if mapping else []
+    sides = ([*named, *map(str, files)] for files in (train, test))
+    with on_terminal(err, is_flow=False), failures():
+        account = run(source.value, *sides, out)
+    for caution in _cautions(account):
+        err.print(caution, markup=False)
+    if not account["test"]["rows"]:
+        fail("Nothing of the scored files could be scored.")
+    if as_json:
+        sys.stdout.write(json.dumps(account, indent=2) + "\n")
+    else:
+        _show_backtest(account)
+
+
+@data.command("list", epilog=f"{EXIT_CODES}.")
+def data_list(as_json: AsJson = False) -> None:
+    """The versions of the data folder that are kept here, and the models registered from each."""
+    settings = begin()
+    from features import versioning
+    from models.registry import Registry
+
+    with failures():
+        trained = Registry(settings.tracking_uri, settings.artifact_root).by_data_version()
+        kept, current = versioning.kept(settings.data_folder.absolute()), versioning.current(settings.data_folder)
+    versions = {version: trained.get(version, []) for version in sorted({*kept, *trained})}
+    if as_json:
+        found = [{"version": name, "is_current": name == current, "models": versions[name]} for name in versions]
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    if current and current not in kept:
+        err.print(f"{settings.data_folder}.dvc names {current}, which is not kept here.", markup=False)
+    if not versions:
+        err.print("No version of the data is kept here yet; `tidewaiter retrain` makes the first.")
+        return
+    table = Table("version", "", "models")
+    for version, models in versions.items():
+        table.add_row(version, "current" if version == current else "", ", ".join(models))
+    out.print(table)
+
+
+@data.command("checkout", epilog=f"{EXIT_CODES}.")
+def data_checkout(
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="md5 of the version, as `data list` and runs show.")
+    ],
+) -> None:
+    """Bring a version of the data folder back, from the cache or the DVC remote."""
+    if not VERSION.match(version):
+        raise typer.BadParameter(f"{version!r} is not a version; allowed: 32 hexadecimal digits, with or without .dir")
+    settings = checked(Settings)
+    from features import versioning
+
+    with failures():
+        before = versioning.checkout(settings.data_folder.absolute(), version)
+    out.print(f"{settings.data_folder} is at version {version.removesuffix('.dir')}.dir", markup=False)
+    if before:
+        out.print(f"Before it was at {before}: `tidewaiter data checkout {before}` goes back.", markup=False)
+
+
+@app.command(epilog=f"{EXIT_CODES}, a port in use or a program that keeps dying among them.")
+def up() -> None:
+    """Start MLflow, Prefect, a worker and every deployment of prefect.yaml; Ctrl-C stops them all.
+
+    All of it listens on this machine only. A program that dies is started again. Nights that were missed while
+    nothing ran are caught up once. Logs are in .tidewaiter/logs.
+    """
+    settings = checked(Settings)
+    try:
+        Up(settings, Path.cwd(), out.print).run()
+    except (AlreadyRunningError, PortInUseError, ProjectError, ChildError, ValueError) as error:
+        fail(str(error), FAILED)
+    except httpx.HTTPError as error:
+        fail(f"Prefect's server failed a request ({error}); see {settings.logs_folder / 'prefect.log'}", FAILED)
+
+
+@app.command(epilog="Exit codes: 0 healthy; 1 unhealthy; 2 wrong options or settings; 3 not running.")
+def status(as_json: AsJson = False) -> None:
+    """What is healthy, what the last nights did, and which models are in force."""
+    found = look(checked(Settings), Path.cwd(), datetime.now(UTC))
+    if as_json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+    else:
+        _show(found)
+    raise typer.Exit(found.exit_code)
+
+
+def _show(found: Status) -> None:
+    for check in found.checks:
+        mark = "[green]ok  [/]" if check.is_ok else "[red]BAD [/]"
+        out.print(f"{mark} {check.name:36}", end="")
+        out.print(check.detail, markup=False)
+    if found.is_running:
+        models = ", ".join(f"{alias} is version {version}" for alias, version in found.models.items())
+        out.print(f"     {'models':36}{models or 'none registered yet'}")
+    if found.nights:
+        table = Table(
+            "due (UTC)", "deployment", "state", "seconds", "reason", title="Last nights", title_justify="left"
+        )
+        for night in found.nights:
+            seconds = "" if night.duration_s is None else f"{night.duration_s:.0f}"
+            due = f"{night.due_at:%Y-%m-%d %H:%M}"
+            table.add_row(due, night.deployment, night.state, seconds, night.reason)
+        out.print(table)
+
+
+def _cautions(account: dict[str, Any]) -> Iterator[str]:
+    """What a reader of the figures should know before them."""
+    train, test = account["train"], account["test"]
+    unscored = test["unscored"]
+    if unscored:
+        first = unscored[0]
+        where = f"{first['file']} line {first['source_line']}: {first['reason']}"
+        yield f"{len(unscored):,} lines of the scored files could not be scored; the first is {where}"
+    if test["rows"] and test["first_day"] <= train["last_day"]:
+        yield (
+            f"The scored files begin on {test['first_day']}, the training files end on {train['last_day']}: the model "
+            "knows days that it is measured on, so the figures say little of what it would do on later ones."
+        )
+
+
+def _show_backtest(account: dict[str, Any]) -> None:
+    train, test, metrics = account["train"], account["test"], account["metrics"]
+    out.print(f"Trained on {train['rows']:,} declarations, {train['first_day']} to {train['last_day']}.", markup=False)
+    out.print(f"Scored {test['rows']:,} to {account['predictions']}.", markup=False)
+    if metrics is None:
+        out.print("The scored files have no outcomes, so nothing is measured.")
+        return
+    table = Table("figure", "all rows", "with an identical earlier row", "without one")
+    parts = (metrics, metrics["has_identical_earlier_row"], metrics["has_no_identical_earlier_row"])
+    for name in (name for name, value in metrics.items() if not isinstance(value, dict)):
+        table.add_row(name, *(_figure(part.get(name)) for part in parts))
+    out.print(table)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

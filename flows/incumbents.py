@@ -1,0 +1,35 @@
+"""The registered versions that a run holds something against."""
+
+from pathlib import Path
+
+from mlflow.entities.model_registry import ModelVersion
+
+from flows.settings import Settings
+from models.assessment import Incumbent
+from models.names import CHALLENGER, CHAMPION
+from models.policy import load as load_policy
+from models.registry import Registry
+from models.signoff import champion as signed
+from models.signoff.keys import Keys
+
+
+def champion(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
+    """The version in force, by what was signed; None before the first promotion."""
+    folder = scratch / CHAMPION
+    version = signed.fetch(registry, Keys(settings.signoff_folder), load_policy().signoff, folder)
+    return _read(registry, version, CHAMPION, folder) if version else None
+
+
+def watched(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
+    """The version to watch: the champion, or before the first promotion the challenger."""
+    if decides := champion(settings, registry, scratch):
+        return decides
+    version, folder = registry.challenger(), scratch / CHALLENGER
+    if version is None:
+        return None
+    registry.fetch_evidence(version, folder)
+    return _read(registry, version, CHALLENGER, folder)
+
+
+def _read(registry: Registry, version: ModelVersion, alias: str, folder: Path) -> Incumbent:
+    return Incumbent.read(version.version, alias, registry.run(version).data.params["source"], folder)

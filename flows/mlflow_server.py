@@ -1,0 +1,114 @@
+"""The MLflow server of `tidewaiter up`: its database, accounts, secrets, and the guard in front of it.
+
+What the guard lets through is models/signoff; here is only what the server is started with.
+"""
+
+import os
+import secrets
+import sys
+from configparser import ConfigParser
+from io import StringIO
+from pathlib import Path
+
+from flows import server
+from flows.children import Program
+from flows.settings import Settings
+from models.signoff.accounts import ADMINISTRATOR_ACCOUNT, has_administrator
+from models.signoff.book import SERVICE
+from models.signoff.keys import Keys
+
+# A password's hash takes tens of milliseconds, by design, and every request carries a password. With one worker, what
+# is changed through the server (passwords, accounts) counts at once in spite of the cache.
+_PASSWORDS_CACHED_S = 300
+
+_USERNAME, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+
+
+def prepare(settings: Settings) -> None:
+    """Make the secrets and the server's configuration; ValueError where secrets are missing or open to others."""
+    Keys(settings.signoff_folder).make()
+    if settings.mlflow_database_uri is None:
+        _make_private(settings.state_folder / "accounts.db")
+    parser = ConfigParser(interpolation=None)
+    parser["mlflow"] = {
+        "database_uri": settings.accounts_uri.replace("%", "%%"),
+        # An account without a role may sign in, and do no more.
+        "default_permission": "NO_PERMISSIONS",
+        "auth_cache_ttl_seconds": str(_PASSWORDS_CACHED_S),
+    }
+    text = StringIO()
+    parser.write(text)
+    file = _configuration(settings)
+    _make_private(file)
+    file.write_text(text.getvalue())
+
+
+def first_password(settings: Settings) -> str | None:
+    """A password for the administrator's account, where the server is about to make that account."""
+    return None if has_administrator(settings.accounts_uri) else secrets.token_urlsafe(18)
+
+
+def database(settings: Settings) -> Program:
+    """Makes the SQLite file; ends when done."""
+    # The server would make its database itself, but cannot take up a migration that was killed half-way.
+    make = "import sys, pathlib, models.tracking as t; t.connect(sys.argv[1], pathlib.Path(sys.argv[2]))"
+    arguments = (settings.database_uri, str(settings.artifact_root))
+    return Program("mlflow-database", (sys.executable, "-c", make, *arguments), {}, lambda: True)
+
+
+def program(settings: Settings, password: str | None) -> Program:
+    """The server; `password` is the administrator's, on the first start."""
+    listen = ("--host", settings.host, "--port", str(settings.mlflow_port))
+    artifacts = settings.artifact_root.as_uri()
+    # Artifacts lie in plain files at one absolute place, so that a run logged without the server and one logged
+    # through it can be read either way; --artifacts-destination is what the server's own proxy serves.
+    stores = ("--default-artifact-root", artifacts, "--artifacts-destination", artifacts)
+    first = {} if password is None else {"MLFLOW_AUTH_ADMIN_PASSWORD": password}
+    return Program(
+        "mlflow",
+        (sys.executable, "-m", "mlflow", "server", "--app-name", "tidewaiter", *listen, *stores, "--workers", "1"),
+        {
+            # Not on the command line, which any user of the machine can read: it may hold a password.
+            "MLFLOW_BACKEND_STORE_URI": settings.database_uri,
+            # The job runner costs 270 MB and nothing here uses it.
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_AUTH_CONFIG_PATH": str(_configuration(settings)),
+            "MLFLOW_AUTH_ADMIN_USERNAME": ADMINISTRATOR_ACCOUNT,
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": Keys(settings.signoff_folder).form_secret,
+            "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
+            # Nobody stands between: what a request says of where it comes from would go into the ledger.
+            "FORWARDED_ALLOW_IPS": "",
+            "SIGNOFF_FOLDER": str(settings.signoff_folder),
+            "SIGNOFF_PREFECT_API": f"{settings.prefect_url}/api",
+            **first,
+        },
+        lambda: server.answers(f"{settings.mlflow_url}/health"),
+    )
+
+
+def service_account(settings: Settings) -> dict[str, str]:
+    """What MLflow's client signs in with on behalf of the flows; ValueError where the secrets cannot be read."""
+    try:
+        password = Keys(settings.signoff_folder).service_password
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"MLflow asks who signs in: set {_USERNAME} and {_PASSWORD}, or be the user who runs `tidewaiter up` "
+            f"({error})"
+        ) from error
+    return {_USERNAME: SERVICE, _PASSWORD: password}
+
+
+def account(settings: Settings) -> dict[str, str]:
+    """The account that the environment names, else that of the flows; ValueError where there is neither."""
+    if _USERNAME in os.environ:
+        return {name: os.environ.get(name, "") for name in (_USERNAME, _PASSWORD)}
+    return service_account(settings)
+
+
+def _configuration(settings: Settings) -> Path:
+    return settings.state_folder.absolute() / "accounts.ini"
+
+
+def _make_private(file: Path) -> None:
+    file.touch(mode=0o600)
+    file.chmod(0o600)

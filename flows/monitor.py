@@ -1,0 +1,90 @@
+"""The monitoring flow: has what arrives moved from what the model in force learned, and does it still find fraud?"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
+
+from features import cache
+from features.store import Store
+from flows import incumbents, reports
+from flows.parameters import MonitorParameters
+from flows.progress import stage
+from flows.retrain import compute_features
+from flows.settings import Settings
+from models import assessment, evidence
+from models.assessment import Incumbent
+from models.drift_result import DriftResult, Quality
+from models.policy import Policy
+from models.policy import load as load_policy
+from models.registry import Registry
+
+BREACH = "tidewaiter.drift.breach"
+RESULT = "drift.json"
+_DEFAULTS = MonitorParameters()
+
+
+class NothingToWatchError(LookupError):
+    """No model of this source is registered yet, or nothing of the source is stored."""
+
+
+@flow(name="monitor")
+def monitor(parameters: MonitorParameters = _DEFAULTS) -> DriftResult:
+    """Compare, log the report, and emit an event on a breach, which starts a retraining where the server runs."""
+    settings, policy = Settings(), load_policy()
+    store = Store(settings.data_folder / parameters.source.value)
+    if not store.days():
+        raise NothingToWatchError(f"{store.root} holds no declarations; retrain on source {store.root.name} first")
+    registry = Registry(settings.tracking_uri, settings.artifact_root)
+    with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        watched = of_source(store.root.name, fetch_watched(settings, registry, Path(scratch)))
+        built = compute_features(settings, policy, store)
+        folder = Path(scratch) / "drift"
+        folder.mkdir()
+        drift = check_drift(policy, store, built, watched, folder)
+        record_drift(registry, watched, drift, folder, settings)
+    if drift.is_breach:
+        # Before the event, so that the run that it starts finds everything in place.
+        emit_event(
+            BREACH,
+            resource={"prefect.resource.id": f"tidewaiter.source.{store.root.name}"},
+            payload={"source": store.root.name, "version": watched.version, "verdict": drift.verdict},
+        )
+    return drift
+
+
+@task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def fetch_watched(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
+    """The champion, or before the first promotion the challenger. Retried: MLflow may be restarting."""
+    return incumbents.watched(settings, registry, scratch)
+
+
+def of_source(source: str, watched: Incumbent | None) -> Incumbent:
+    """The model to watch, if it is one of this source. Not in the task: another attempt would find the same."""
+    if watched is None or watched.source != source:
+        found = f"version {watched.version} is of source {watched.source!r}" if watched else "none is registered"
+        raise NothingToWatchError(f"no model of source {source!r} to watch: {found}; retrain on it first")
+    return watched
+
+
+@task(name="check drift", cache_policy=NO_CACHE)
+def check_drift(policy: Policy, store: Store, built: cache.Built, watched: Incumbent, folder: Path) -> DriftResult:
+    """The latest window against what the watched model learned from; Evidently's page and the result in `folder`."""
+    delay = policy.features.label_delay_days
+    with stage("Check drift"):
+        dataset: pl.DataFrame = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
+        at_training = Quality.at_training(watched.evaluation)
+        drift = assessment.watch(dataset, watched.model, at_training, policy, folder / assessment.DRIFT_PAGE)
+    (folder / RESULT).write_text(drift.model_dump_json(indent=1) + "\n")
+    return drift
+
+
+@task(name="record", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def record_drift(registry: Registry, watched: Incumbent, drift: DriftResult, folder: Path, settings: Settings) -> None:
+    """The report as an MLflow run and as Prefect artifacts. Retried: it finds what it began."""
+    with stage("Record"):
+        run = registry.record_drift(drift, folder, watched.version, evidence.code_state().commit)
+    reports.publish_monitoring(drift, watched.version, reports.run_url(settings, registry, run))

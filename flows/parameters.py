@@ -1,0 +1,95 @@
+"""What a person may choose about a run. Prefect's run form and the command line are both made of these.
+
+Not here: thresholds and seeds of training, which are policy (models/policy.toml), and places and times (settings).
+The classes' docstrings are shown in the run form, so their examples are here.
+
+>>> RetrainParameters(source="kcs", input=("2024-*.csv",)).input
+('2024-*.csv',)
+>>> RetrainParameters(source="files", input=("2024-*.csv",))
+Traceback (most recent call last):
+...
+pydantic_core._pydantic_core.ValidationError: 1 validation error for RetrainParameters
+  Value error, source 'files' needs mapping with input, the file that says which column is which [...]
+...
+"""
+
+import getpass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class SourceName(StrEnum):
+    """Where declarations come from."""
+
+    SIMULATOR = "simulator"
+    KCS = "kcs"
+    FILES = "files"
+
+
+class RetrainParameters(BaseModel):
+    """One retraining: its declarations. Without input, kcs and files retrain on what is stored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceName = Field(SourceName.SIMULATOR, description="Where the declarations come from")
+    input: tuple[str, ...] = Field(
+        (), description="Files or glob patterns to ingest, for kcs and files; none: retrain on what is stored"
+    )
+    mapping: Path | None = Field(
+        None, description="Column mapping file (TOML), for files; without input, it names the files"
+    )
+    rows: int = Field(200_000, ge=1_000, le=10_000_000, description="Declarations to simulate")
+    months: int = Field(18, ge=6, le=120, description="Months they spread over")
+    seed: int = Field(20240229, ge=0, description="Seed of the simulation: the same seed gives the same declarations")
+
+    requested_by: str = Field("", description="Your MLflow account; who triggers a run may not sign its model")
+
+    @model_validator(mode="after")
+    def _belongs_to_the_source(self) -> Self:
+        source = self.source.value
+        if self.source is SourceName.SIMULATOR:
+            given = [name for name in ("input", "mapping") if getattr(self, name)]
+            if given:
+                raise ValueError(f"{given[0]} is not for source 'simulator'; allowed with it: rows, months, seed")
+            return self
+        for name in ("rows", "months", "seed"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} is for source 'simulator' only, not for {source!r}")
+        if self.source is SourceName.KCS and self.mapping:
+            raise ValueError("source 'kcs' takes no mapping; its columns are known")
+        if self.source is SourceName.FILES and self.input and not self.mapping:
+            raise ValueError("source 'files' needs mapping with input, the file that says which column is which")
+        return self
+
+
+def author(requested_by: str, deployment: str | None, is_by_hand: bool) -> str:
+    """Who made a model: who asked for it, else what started the run; without a deployment, the user of this machine.
+
+    >>> author("", "nightly", is_by_hand=False), author("ann", "adhoc", is_by_hand=True)
+    ('nightly', 'ann')
+    >>> author("", "adhoc", is_by_hand=True)
+    Traceback (most recent call last):
+    ...
+    ValueError: requested_by is not given; retrain/adhoc needs your MLflow account there, because who triggers a run ...
+    """
+    if requested_by:
+        return requested_by
+    if deployment is None:
+        return getpass.getuser()
+    if is_by_hand:
+        raise ValueError(
+            f"requested_by is not given; retrain/{deployment} needs your MLflow account there, because who triggers a "
+            "run may not sign its model"
+        )
+    return deployment
+
+
+class MonitorParameters(BaseModel):
+    """One look at drift and quality."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceName = Field(SourceName.SIMULATOR, description="Whose stored declarations to look at")

@@ -1,0 +1,74 @@
+"""How a run says what it is doing: bars on a terminal, lines in a log.
+
+Stages report through whatever reporter is in force, so that a task is the same under the command line and a worker.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+Advance = Callable[[int, int], None]
+
+
+class Reporter(Protocol):
+    """Opens a stage; what it yields takes (done, all), and need never be called."""
+
+    def __call__(self, name: str) -> AbstractContextManager[Advance]: ...
+
+
+@contextmanager
+def _to_log(name: str) -> Generator[Advance]:
+    # Not above: importing Prefect takes seconds and makes a folder at home, and a back-test has no use for either.
+    from prefect.logging import get_run_logger
+
+    started = perf_counter()
+    logger = get_run_logger()
+    logger.info("%s", name)
+    yield lambda done, every: None
+    logger.info("%s: done in %.1f s", name, perf_counter() - started)
+
+
+_reporter: ContextVar[Reporter] = ContextVar("reporter", default=_to_log)
+
+
+def stage(name: str) -> AbstractContextManager[Advance]:
+    """A stage of the run under way, shown by the reporter in force."""
+    return _reporter.get()(name)
+
+
+@contextmanager
+def on_terminal(console: Console, is_flow: bool = True) -> Generator[None]:
+    """Show stages on `console`: live bars where a person looks on, else a line when each is done.
+
+    The stages of a flow are in the log of its run too.
+    """
+    columns = (
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+
+        @contextmanager
+        def report(name: str) -> Generator[Advance]:
+            started = perf_counter()
+            bar = bars.add_task(name, total=None)
+            with _to_log(name) if is_flow else nullcontext():
+                yield lambda done, every: bars.update(bar, completed=done, total=every)
+            total = bars.tasks[bar].total or 1
+            bars.update(bar, completed=total, total=total)
+            if not console.is_terminal:
+                console.print(f"{name}: {perf_counter() - started:.1f} s")
+
+        token = _reporter.set(report)
+        try:
+            yield
+        finally:
+            _reporter.reset(token)

@@ -1,0 +1,52 @@
+"""The promotion flow: carries out what people have signed. What it does is in models/signoff/promotion.py."""
+
+from collections.abc import Sequence
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.events import emit_event
+from prefect.states import Completed
+
+from flows.settings import Settings
+from flows.watch import ALARM
+from models.policy import load as load_policy
+from models.signoff import promotion, reading
+from models.signoff.keys import Keys
+
+RESOURCE = "tidewaiter.customs-risk"
+MEMORY = "promotion.json"
+
+
+@flow(name="promote")
+def promote() -> State[promotion.Outcome]:
+    """Compare MLflow with the ledger, promote what is approved, put right what differs, tell what nobody may do."""
+    settings = Settings()
+    keys = Keys(settings.signoff_folder)
+    if not settings.tracking_uri.startswith(("http://", "https://")):
+        raise ValueError(
+            f"promotion goes through the MLflow server, and mlflow_tracking_uri is {settings.tracking_uri!r}; allowed: "
+            f"the address of a server, such as {settings.mlflow_url}"
+        )
+    with reading.connect(settings.tracking_uri) as client:
+        outcome = promotion.promoter(
+            settings.tracking_uri,
+            keys,
+            load_policy().signoff,
+            client,
+            memory_file=settings.state_folder / MEMORY,
+            tell=tell,
+        ).run()
+    return Completed(data=outcome, message=outcome.words)
+
+
+def tell(alarms: Sequence[str]) -> None:
+    """An artifact of the run and, for each, an event, which a notification can be made of."""
+    listed = "\n".join(f"- {alarm}" for alarm in alarms)
+    create_markdown_artifact(
+        f"# Sign-off: not as the ledger says\n\n{listed}\n\nWhat can be put right is; see `tidewaiter audit verify`.\n",
+        key="signoff-alarm",
+        description="What was found elsewhere than the ledger says",
+    )
+    for alarm in alarms:
+        emit_event(ALARM, resource={"prefect.resource.id": RESOURCE}, payload={"alarm": alarm})

@@ -1,0 +1,92 @@
+"""What people find of a run: validation pages on disk and in MLflow, artifacts in Prefect."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+
+from features.atomic import write_atomically
+from features.ingest import IngestRejected, IngestReport
+from features.store import Store
+from features.validation_page import render
+from flows.settings import Settings
+from flows.summary import Summary, as_markdown
+from models import tracking
+from models.drift_result import DriftResult
+from models.registry import Registry
+
+
+def validation_folder(settings: Settings, store: Store) -> Path:
+    """Where the validation pages of a store's batches are kept."""
+    return settings.state_folder / "reports" / "validation" / store.root.name
+
+
+def write_pages(report: IngestReport, folder: Path) -> None:
+    """One page for each batch that was ingested now."""
+    for batch in report.batches:
+        if not batch.is_skipped and batch.batch_verdict:
+            _write_page(
+                render(batch.record, batch.verdict, batch.batch_verdict),
+                batch.record.file,
+                batch.record.sha256[:8],
+                folder,
+            )
+
+
+def write_rejection(rejection: IngestRejected, folder: Path) -> Path:
+    """Pages of the batches before it, and one that shows why this one was refused, whose path is returned."""
+    write_pages(rejection.report, folder)
+    return _write_page(render(None, rejection.rejected, rejection.verdict), rejection.verdict.file, "rejected", folder)
+
+
+def _write_page(page: str, file: str, ending: str, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{Path(file).stem}-{ending}.html"
+    write_atomically(path, lambda draft: draft.write_text(page))
+    return path
+
+
+def validation(store: Store) -> Mapping[str, Any]:
+    """How every batch in the store passed validation, in order of arrival: the same whenever it is asked."""
+    return {"batches": [asdict(batch) for batch in store.batches]}
+
+
+def publish_rejection(rejection: IngestRejected, page: Path) -> None:
+    """Why a file was refused, as a Prefect artifact: such a run ends before there is one in MLflow to link to."""
+    checks = [
+        f"- {'met' if check.passed else '**not met**'}: {check.says} Observed {check.observed}; allowed {check.allowed}"
+        for check in rejection.verdict.checks
+    ]
+    text = "\n".join([f"{rejection}", "", *checks, "", f"Every expectation, with examples: `{page}`"])
+    create_markdown_artifact(text, key="validation", description=f"Why {rejection.verdict.file} was refused")
+
+
+def publish_retraining(summary: Summary, card: str, run_url: str) -> None:
+    """Summary and model card as Prefect artifacts, and a link to the run's reports in MLflow."""
+    create_markdown_artifact(as_markdown(summary), key="retraining", description="What the retraining did")
+    create_markdown_artifact(card, key="model-card", description="What a reviewer reads before signing")
+    create_link_artifact(run_url, key="reports", link_text="Reports in MLflow", description="Validation, drift, plots")
+
+
+def run_url(settings: Settings, registry: Registry, run_id: str) -> str:
+    """The page of a run's artifacts in the MLflow of `tidewaiter up`."""
+    return f"{settings.mlflow_url}/{tracking.artifacts_page(registry.client.get_run(run_id))}"
+
+
+def publish_monitoring(drift: DriftResult, version: str, run_url: str) -> None:
+    """Verdict and columns as a Prefect artifact, and a link to Evidently's report in MLflow."""
+    rows = [
+        {
+            "column": column.column,
+            "drifted": "yes" if column.is_drifted else "no",
+            "distance": column.distance,
+            "threshold": column.threshold,
+            "method": column.method,
+        }
+        for column in drift.columns
+    ]
+    create_markdown_artifact(f"# Version {version}\n\n{drift.verdict}\n", key="drift", description="Drift verdict")
+    create_table_artifact(rows, key="drift-columns", description="Distance of each column from its training window")
+    create_link_artifact(run_url, key="drift-report", link_text="Report in MLflow", description="Evidently's report")

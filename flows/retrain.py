@@ -1,0 +1,239 @@
+"""The retraining flow: from arriving declarations to a challenger that awaits sign-off.
+
+Every task can be run again after a crash: ingestion commits batch by batch, features are cached by day, and
+registration finds what it had begun.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
+from prefect.runtime import deployment
+
+from features import cache, versioning
+from features.cache import Built
+from features.ingest import IngestRejected, IngestReport, Limits, ingest
+from features.matrix import CATALOGUE
+from features.sources import Source, open_source, simulator
+from features.store import Store
+from flows import incumbents, reports, running
+from flows.nights import CATCH_UP
+from flows.parameters import RetrainParameters, SourceName, author
+from flows.progress import Advance, stage
+from flows.settings import Settings
+from flows.summary import Summary
+from models import assessment, evidence
+from models.assessment import Incumbent, Origin
+from models.drift_result import DriftResult, Quality
+from models.evaluation import Evaluation
+from models.gates import Gate
+from models.policy import Policy
+from models.policy import load as load_policy
+from models.registry import Candidate, Registration, Registry
+from models.risk_model import RiskModel
+from models.split import Split, split_by_time
+from models.train import train
+
+_DEFAULTS = RetrainParameters()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model, the parts it learned from and is judged by, and every declaration's features and labels."""
+
+    model: RiskModel
+    split: Split
+    dataset: pl.DataFrame
+
+
+@flow(name="retrain")
+def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary:
+    """Ingest, validate, version, compute features, train, evaluate, judge, register a challenger."""
+    made_by = author(parameters.requested_by, deployment.name, _is_by_hand())  # first: to lack it should cost nothing
+    settings = Settings()
+    with running.turn(settings.state_folder, lambda: stage("Wait for another retraining to end")):
+        return _retrain(parameters, settings, load_policy(), made_by)
+
+
+def _retrain(parameters: RetrainParameters, settings: Settings, policy: Policy, made_by: str) -> Summary:
+    code = evidence.code_state()
+    store = Store(settings.data_folder / parameters.source.value)
+    ingested = ingest_declarations(parameters, settings, policy, store)
+    version = version_data(settings)
+    built = compute_features(settings, policy, store)
+    trained = train_model(policy, store, built)
+    with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        folder = Path(scratch) / "evidence"
+        folder.mkdir()
+        champion = fetch_champion(settings, Path(scratch))
+        evaluation = evaluate_model(policy, store, trained, champion, folder)
+        drift = check_drift(policy, store, trained, evaluation, champion, folder)
+        origin = Origin(store.root.name, version, reports.validation(store), code, made_by)
+        candidate, gates = judge_model(policy, trained, evaluation, champion, drift, origin, folder)
+        registration = register_model(settings, store, candidate, champion)
+        summary = Summary(
+            source=store.root.name,
+            ingested=ingested,
+            batches=store.batches,
+            data_version=version,
+            built=built,
+            features=len(CATALOGUE),
+            evaluation=evaluation,
+            gates=gates,
+            drift=drift,
+            registration=registration,
+            model_digest=trained.model.digest,
+            steps=policy.signoff.steps,
+        )
+        publish(settings, summary, candidate)
+    return summary
+
+
+@task(name="ingest and validate declarations", cache_policy=NO_CACHE)
+def ingest_declarations(
+    parameters: RetrainParameters, settings: Settings, policy: Policy, store: Store
+) -> IngestReport:
+    """New batches into the store, refused lines into quarantine, a page on each batch into the reports folder."""
+    pages = reports.validation_folder(settings, store)
+    with stage("Simulate" if parameters.source is SourceName.SIMULATOR else "Open the source") as advance:
+        source = _source(parameters, settings, advance)
+    if source is None:
+        return IngestReport(())
+    with stage("Ingest and validate declarations") as advance:
+        try:
+            report = ingest(
+                source, store, Limits(**policy.ingestion.model_dump()), lambda file, lines: advance(lines, 0)
+            )
+        except IngestRejected as rejection:
+            reports.publish_rejection(rejection, reports.write_rejection(rejection, pages))
+            raise
+    reports.write_pages(report, pages)
+    return report
+
+
+def _source(parameters: RetrainParameters, settings: Settings, advance: Advance) -> Source | None:
+    """The source, ready to be read; None where the run is to make do with what is stored."""
+    if parameters.source is SourceName.SIMULATOR:
+        simulated = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=parameters.seed)
+        source = simulator.SimulatorSource(simulated, settings.state_folder / "simulated", advance)
+        simulator.write(source)
+        return source
+    inputs = [*([str(parameters.mapping)] if parameters.mapping else []), *parameters.input]
+    return open_source(parameters.source.value, inputs) if inputs else None
+
+
+@task(name="version the data", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def version_data(settings: Settings) -> str:
+    """DVC's version of the data folder, pushed. Retried: the remote may be out of reach for a moment."""
+    with stage("Version the data"):
+        return versioning.snapshot(settings.data_folder.absolute())
+
+
+@task(name="compute features", cache_policy=NO_CACHE)
+def compute_features(settings: Settings, policy: Policy, store: Store) -> Built:
+    """The matrix, of which only days that are new or changed are computed."""
+    folder = settings.state_folder / "cache" / "features" / store.root.name
+    with stage("Compute features") as advance:
+        return cache.build(store, policy.features.label_delay_days, folder, advance)
+
+
+@task(name="train", cache_policy=NO_CACHE)
+def train_model(policy: Policy, store: Store, built: Built) -> Trained:
+    """A risk model from the labels known today."""
+    delay = policy.features.label_delay_days
+    with stage("Train") as advance:
+        dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
+        split = split_by_time(dataset, policy.training, delay)
+        model = train(split.train, split.validation, CATALOGUE, policy.training, advance, final_frame=split.before_test)
+    return Trained(model, split, dataset)
+
+
+@task(name="fetch the champion", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def fetch_champion(settings: Settings, scratch: Path) -> Incumbent | None:
+    """The model in force, if there is one. Retried: MLflow may be restarting."""
+    return incumbents.champion(settings, _registry(settings), scratch)
+
+
+@task(name="evaluate", cache_policy=NO_CACHE)
+def evaluate_model(
+    policy: Policy, store: Store, trained: Trained, champion: Incumbent | None, folder: Path
+) -> Evaluation:
+    """Figures and plots on the test rows, beside baselines and champion."""
+    with stage("Evaluate"):
+        truth = store.scan("truth").collect()
+        return assessment.measure(
+            trained.model, trained.split, trained.dataset, CATALOGUE, policy, champion, truth, folder
+        )
+
+
+@task(name="check drift", cache_policy=NO_CACHE)
+def check_drift(
+    policy: Policy, store: Store, trained: Trained, evaluation: Evaluation, champion: Incumbent | None, folder: Path
+) -> DriftResult:
+    """The latest window against what the champion learned from; without a champion of this source, the new model."""
+    page = folder / assessment.DRIFT_PAGE
+    reference, at_training = trained.model, Quality.at_training(evaluation)
+    if champion and champion.source == store.root.name:
+        reference, at_training = champion.model, Quality.at_training(champion.evaluation)
+    with stage("Check drift"):
+        return assessment.watch(trained.dataset, reference, at_training, policy, page)
+
+
+@task(name="judge", cache_policy=NO_CACHE)
+def judge_model(
+    policy: Policy,
+    trained: Trained,
+    evaluation: Evaluation,
+    champion: Incumbent | None,
+    drift: DriftResult,
+    origin: Origin,
+    folder: Path,
+) -> tuple[Candidate, tuple[Gate, ...]]:
+    """Gates, model card and evidence manifest."""
+    with stage("Judge"):
+        return assessment.assemble(
+            trained.model, trained.split, evaluation, champion, drift, CATALOGUE, origin, policy, folder
+        )
+
+
+@task(name="register", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def register_model(settings: Settings, store: Store, candidate: Candidate, champion: Incumbent | None) -> Registration:
+    """The run in MLflow, and the version that awaits sign-off if every gate passed. Retried: it finds what it began.
+
+    The champion itself, made anew of unchanged data and code, is no candidate: it would only be held against itself.
+    """
+    registry = _registry(settings)
+    if champion and candidate.manifest.is_same_model(champion.manifest):
+        return registry.registration(registry.version(champion.version))
+    pages = reports.validation_folder(settings, store)
+    if pages.is_dir():
+        shutil.copytree(pages, candidate.folder / "validation", dirs_exist_ok=True)
+    with stage("Register"):
+        return registry.register(candidate)
+
+
+@task(name="publish", cache_policy=NO_CACHE)
+def publish(settings: Settings, summary: Summary, candidate: Candidate) -> None:
+    """Prefect artifacts: what happened, the model card, and where MLflow has the reports."""
+    card = (candidate.folder / assessment.CARD).read_text()
+    url = reports.run_url(settings, _registry(settings), summary.registration.run_id)
+    reports.publish_retraining(summary, card, url)
+
+
+def _is_by_hand() -> bool:
+    """Whether a person started this run: no schedule, no automation, and not the catch-up of a missed night."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None:
+        return True
+    is_automatic = run.created_by is not None and run.created_by.type == "AUTOMATION"
+    return not (run.auto_scheduled or is_automatic or CATCH_UP in run.tags)
+
+
+def _registry(settings: Settings) -> Registry:
+    return Registry(settings.tracking_uri, settings.artifact_root)

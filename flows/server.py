@@ -1,0 +1,204 @@
+"""What the Prefect server knows, read and changed over its REST API.
+
+Over HTTP rather than with Prefect's client, because importing Prefect takes seconds and 150 MB: `tidewaiter status`
+should answer at once, and `tidewaiter up` waits in memory all day.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+POOL = "tidewaiter"
+NIGHTLY = "nightly"  # the tag of deployments that run once a night
+UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
+PAGE = 200  # the server's largest page
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One cron schedule of a deployment."""
+
+    cron: str
+    time_zone: str
+    is_active: bool
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment; `name` is flow/deployment, as people write it."""
+
+    id: str
+    name: str
+    created_at: datetime
+    is_paused: bool
+    schedules: tuple[Schedule, ...]
+    tags: frozenset[str]
+
+    @property
+    def is_nightly(self) -> bool:
+        """Whether it has nights, which are counted, caught up and missed; others are scheduled only to look often."""
+        return NIGHTLY in self.tags and bool(self.schedules)
+
+    @property
+    def night(self) -> Schedule | None:
+        """The schedule by which it runs at night, None where it has none or is paused."""
+        if self.is_paused or not self.is_nightly:
+            return None
+        return next((schedule for schedule in self.schedules if schedule.is_active), None)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A flow run. `state` is Prefect's state type (SCHEDULED, COMPLETED, ...), `state_name` what people read;
+    `started_at` is None where none of its code ran."""
+
+    id: str
+    state: str
+    state_name: str
+    message: str
+    expected_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    is_auto_scheduled: bool
+    tags: frozenset[str]
+
+
+class Patient(httpx.BaseTransport):
+    """Asks again on 503. With that the server answers a write that met another one in SQLite ('database is locked'),
+    rolled back and safe to repeat; a longer lock timeout does not help, since SQLite refuses such a write at once."""
+
+    def __init__(self, transport: httpx.BaseTransport, delays_s: tuple[float, ...] = (0.1, 0.3, 1.0, 2.0, 4.0)) -> None:
+        self._transport = transport
+        self._delays_s = delays_s
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for delay_s in self._delays_s:
+            response = self._transport.handle_request(request)
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return response
+            response.close()
+            time.sleep(delay_s)
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def connect(url: str, timeout_s: float = 90.0) -> httpx.Client:
+    """A client of the API below a server's address. Proxies of the environment are not for loopback.
+
+    By default more patient than the server, which waits up to a minute for its SQLite (embedded.environment).
+    """
+    transport = Patient(httpx.HTTPTransport())
+    return httpx.Client(base_url=f"{url}/api", timeout=timeout_s, transport=transport, trust_env=False)
+
+
+def answers(url: str) -> bool:
+    """Whether an address answers 200 within two seconds."""
+    try:
+        return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def deployments(client: httpx.Client) -> list[Deployment]:
+    """Every deployment, by name."""
+    flows = {flow["id"]: flow["name"] for flow in _filter(client, "/flows/filter", {"limit": PAGE})}
+    found = [
+        Deployment(
+            id=item["id"],
+            name=f"{flows[item['flow_id']]}/{item['name']}",
+            created_at=datetime.fromisoformat(item["created"]),
+            is_paused=item["paused"],
+            schedules=tuple(
+                Schedule(each["schedule"]["cron"], each["schedule"].get("timezone") or "UTC", each["active"])
+                for each in item["schedules"]
+                if "cron" in each["schedule"]
+            ),
+            tags=frozenset(item["tags"]),
+        )
+        for item in _filter(client, "/deployments/filter", {"limit": PAGE})
+    ]
+    return sorted(found, key=lambda deployment: deployment.name)
+
+
+def runs(client: httpx.Client, deployment: Deployment, limit: int = PAGE) -> list[Run]:
+    """A deployment's runs, those expected latest first: scheduled ones of the future, then the past."""
+    body = {
+        "deployments": {"id": {"any_": [deployment.id]}},
+        "sort": "EXPECTED_START_TIME_DESC",
+        "limit": limit,
+    }
+    return [_run(item) for item in _filter(client, "/flow_runs/filter", body)]
+
+
+def unfinished(client: httpx.Client, pool: str = POOL) -> list[Run]:
+    """Runs that a worker of the pool has taken and not finished."""
+    body = {
+        "flow_runs": {"state": {"type": {"any_": list(UNFINISHED)}}},
+        "work_pools": {"name": {"any_": [pool]}},
+        "limit": PAGE,
+    }
+    return [_run(item) for item in _filter(client, "/flow_runs/filter", body)]
+
+
+def set_state(client: httpx.Client, run: Run, state: str, message: str) -> None:
+    """Put a run into a state, whatever the orchestration rules think of it."""
+    _post(client, f"/flow_runs/{run.id}/set_state", {"state": {"type": state, "message": message}, "force": True})
+
+
+def create_run(client: httpx.Client, deployment: Deployment, name: str, tags: Iterable[str]) -> str:
+    """Schedule one run of a deployment for now; returns its id."""
+    body = {"name": name, "tags": list(tags)}
+    return _post(client, f"/deployments/{deployment.id}/create_flow_run", body).json()["id"]
+
+
+def has_worker(client: httpx.Client, since: datetime | None = None, pool: str = POOL) -> bool:
+    """Whether a worker of the pool has been heard of: since an instant, or lately by the server's own judgement."""
+    try:
+        workers = _filter(client, f"/work_pools/{pool}/workers/filter", {})
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == 404:
+            return False
+        raise
+    if since is not None:
+        return any(datetime.fromisoformat(worker["last_heartbeat_time"]) >= since for worker in workers)
+    return any(worker["status"] == "ONLINE" for worker in workers)
+
+
+def ensure_pool(client: httpx.Client, pool: str = POOL) -> None:
+    """Create the work pool where it is missing; its worker fills in the job template."""
+    if client.get(f"/work_pools/{pool}").status_code == 404:
+        _post(client, "/work_pools/", {"name": pool, "type": "process", "description": "Runs on this machine"})
+
+
+def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Response:
+    return client.post(path, json=body).raise_for_status()
+
+
+def _filter(client: httpx.Client, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    return _post(client, path, body).json()
+
+
+def _run(item: dict[str, Any]) -> Run:
+    state = item["state"]
+    return Run(
+        id=item["id"],
+        state=state["type"],
+        state_name=state["name"],
+        message=state["message"] or "",
+        expected_at=datetime.fromisoformat(item["expected_start_time"]),
+        # Prefect stamps a start time on runs that it cancels or crashes before they run.
+        started_at=_instant(item["start_time"]) if item["run_count"] else None,
+        ended_at=_instant(item["end_time"]),
+        is_auto_scheduled=item["auto_scheduled"],
+        tags=frozenset(item["tags"]),
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

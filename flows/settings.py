@@ -1,0 +1,186 @@
+"""Where things are and when nights run: the settings a deployment of Tidewaiter may change.
+
+Not here: anything that decides about declarations or models. That is models/policy.toml, which people sign.
+
+A setting comes from the environment (`TIDEWAITER_MLFLOW_PORT=5001`) or from `tidewaiter.toml` in the working folder
+(`mlflow_port = 5001`); the environment wins. Unknown names are refused in both, because a misspelt setting that is
+ignored looks like one that has no effect. DVC's remote is DVC's own configuration (`dvc remote add`).
+"""
+
+import ipaddress
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "TIDEWAITER_"
+FILE = "tidewaiter.toml"
+
+
+class Settings(BaseSettings):
+    """The settings, checked and frozen. Relative paths are relative to the working folder.
+
+    >>> Settings(mlflow_port=5001).mlflow_url
+    'http://127.0.0.1:5001'
+    >>> Settings(mlflow_port=4200)
+    Traceback (most recent call last):
+    ...
+    pydantic_core._pydantic_core.ValidationError: 1 validation error for Settings
+      Value error, mlflow_port and prefect_port are both 4200; they must differ [...]
+    ...
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, toml_file=FILE)
+
+    state_folder: Path = Field(Path(".tidewaiter"), description="databases, artifacts, caches, logs")
+    data_folder: Path = Field(Path("data"), description="the declarations, versioned by data.dvc")
+    mlflow_tracking_uri: str | None = Field(None, description="MLflow; default: the database below, or `up`'s server")
+    mlflow_database_uri: str | None = Field(
+        None, description="where MLflow keeps runs, versions, accounts and the ledger; default: files in state_folder"
+    )
+    host: str = Field("127.0.0.1", description="address that the servers of `tidewaiter up` listen on")
+    mlflow_port: int = Field(5000, ge=1, le=65535)
+    prefect_port: int = Field(4200, ge=1, le=65535)
+    retrain_cron: str | None = Field(None, description="when retrain/nightly runs; default: as in prefect.yaml")
+    monitor_cron: str | None = Field(None, description="when monitor/nightly runs; default: as in prefect.yaml")
+    time_zone: str | None = Field(None, description="IANA zone of both; default: as in prefect.yaml")
+    notification_block: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9-]+/[a-z0-9-]+$",
+        description="Prefect notification block told of bad nights, as type/name, for example slack-webhook/customs",
+    )
+    heartbeat_seconds: int = Field(
+        30, ge=30, le=3600, description="how often a run says that it lives; Prefect's least"
+    )
+    zombie_after_seconds: int = Field(120, ge=31, description="a run silent for this long is marked Crashed")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _environment_is_known(cls, values: dict[str, object]) -> dict[str, object]:
+        # pydantic-settings looks up the names it knows and never sees the others.
+        allowed = {PREFIX + name.upper() for name in cls.model_fields}
+        unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in allowed)
+        if unknown:
+            raise ValueError(
+                f"environment variable {unknown[0]} is not a setting; allowed: {', '.join(sorted(allowed))}"
+            )
+        return values
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_loopback(cls, host: str) -> str:
+        is_loopback = host == "localhost" or _is_loopback(host)
+        if not is_loopback:
+            raise ValueError(f"{host!r} is not a loopback address; allowed: 127.0.0.1 to 127.255.255.254, localhost")
+        return host
+
+    @field_validator("mlflow_database_uri")
+    @classmethod
+    def _database_is_postgresql(cls, uri: str | None) -> str | None:
+        # The address is not repeated: it holds a password.
+        if uri is not None and not uri.startswith(("postgresql://", "postgresql+psycopg2://")):
+            scheme = uri.partition(":")[0]
+            raise ValueError(f"{scheme!r} is not a database for MLflow here; allowed: postgresql://user@host/database")
+        return uri
+
+    @field_validator("retrain_cron", "monitor_cron")
+    @classmethod
+    def _cron_is_readable(cls, cron: str | None) -> str | None:
+        if cron is not None:
+            try:
+                # CronSim also reads a sixth field, for seconds; Prefect does not.
+                CronSim(" ".join(cron.split()) if len(cron.split()) == 5 else "", datetime(2000, 1, 1, tzinfo=UTC))
+            except CronSimError as error:
+                raise ValueError(
+                    f"{cron!r} is not a cron expression ({error}); allowed: minute hour day month weekday, "
+                    "for example '30 1 * * *'"
+                ) from error
+        return cron
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, zone: str | None) -> str | None:
+        if zone is not None:
+            try:
+                ZoneInfo(zone)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ValueError(f"{zone!r} is not an IANA time zone; allowed: names such as Asia/Seoul") from error
+        return zone
+
+    @model_validator(mode="after")
+    def _numbers_agree(self) -> Self:
+        if self.mlflow_port == self.prefect_port:
+            raise ValueError(f"mlflow_port and prefect_port are both {self.mlflow_port}; they must differ")
+        if self.zombie_after_seconds <= self.heartbeat_seconds:
+            raise ValueError(
+                f"zombie_after_seconds is {self.zombie_after_seconds}; it must exceed heartbeat_seconds, "
+                f"{self.heartbeat_seconds}, or every run would count as dead"
+            )
+        return self
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking URI: the one set, or its database."""
+        return self.mlflow_tracking_uri or self.database_uri
+
+    @property
+    def database_uri(self) -> str:
+        """Where MLflow keeps runs and the registry: the database set, or a SQLite file of the state folder."""
+        return self.mlflow_database_uri or f"sqlite:///{self.state_folder.absolute() / 'mlflow.db'}"
+
+    @property
+    def accounts_uri(self) -> str:
+        """Where MLflow keeps accounts and roles: the database set, or a SQLite file of the state folder."""
+        return self.mlflow_database_uri or f"sqlite:///{self.state_folder.absolute() / 'accounts.db'}"
+
+    @property
+    def signoff_folder(self) -> Path:
+        """The secrets of the sign-off server; see models/signoff/keys.py."""
+        return self.state_folder.absolute() / "signoff"
+
+    @property
+    def artifact_root(self) -> Path:
+        """Where experiments keep artifacts, with or without a server."""
+        return self.state_folder.absolute() / "artifacts"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Address of the MLflow server that `tidewaiter up` starts."""
+        return f"http://{self.host}:{self.mlflow_port}"
+
+    @property
+    def prefect_url(self) -> str:
+        """Address of the Prefect server that `tidewaiter up` starts; its API is below /api."""
+        return f"http://{self.host}:{self.prefect_port}"
+
+    @property
+    def logs_folder(self) -> Path:
+        return self.state_folder / "logs"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.IPv4Address(host).is_loopback
+    except ipaddress.AddressValueError:
+        return False

@@ -1,0 +1,162 @@
+"""`tidewaiter status`: what is healthy, what the last nights did, and which models are in force."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from flows import deploy, mlflow_server, nights, running, server, watch
+from flows.server import Deployment, Run
+from flows.settings import Settings
+from models.names import MODEL
+
+NIGHTS_SHOWN = 7
+# A worker asks every few seconds and needs a few more to start a run.
+GRACE = timedelta(minutes=5)
+
+HEALTHY, UNHEALTHY, NOT_RUNNING = 0, 1, 3
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Check(_Frozen):
+    """One thing that is well or not; `detail` says what was seen and, where not well, what to do."""
+
+    name: str
+    is_ok: bool
+    detail: str
+
+
+class Night(_Frozen):
+    """One run of a nightly deployment."""
+
+    deployment: str
+    due_at: datetime
+    state: str
+    started_at: datetime | None
+    duration_s: float | None
+    reason: str
+
+
+class Status(_Frozen):
+    """Everything `tidewaiter status` tells. `models` maps alias to version, for example {'champion': '3'}."""
+
+    is_running: bool
+    checks: tuple[Check, ...]
+    nights: tuple[Night, ...] = ()
+    models: dict[str, str] = {}
+
+    @property
+    def exit_code(self) -> int:
+        """0 healthy, 1 unhealthy, 3 not running."""
+        if not self.is_running:
+            return NOT_RUNNING
+        return HEALTHY if all(check.is_ok for check in self.checks) else UNHEALTHY
+
+
+def status(settings: Settings, project: Path, now: datetime) -> Status:
+    """Look at everything. Never raises because something is down: that is what it reports."""
+    up = running.find(settings.state_folder)
+    if up is None:
+        return Status(
+            is_running=False,
+            checks=(Check(name="up", is_ok=False, detail="not running, so no night runs: start `tidewaiter up`"),),
+        )
+    checks = [
+        Check(name="up", is_ok=up.is_ready, detail=f"process {up.pid}" if up.is_ready else "starting or stopping"),
+        _answers("mlflow", f"{up.mlflow_url}/health", up.mlflow_url),
+        _answers("prefect", f"{up.prefect_api}/health", up.prefect_url),
+    ]
+    shown: list[Night] = []
+    if checks[2].is_ok:
+        try:
+            with server.connect(up.prefect_url) as client:
+                checks += _of_prefect(client, settings, project)
+                for deployment in server.deployments(client):
+                    if deployment.is_nightly:
+                        runs = server.runs(client, deployment)
+                        checks.append(last_night(deployment, runs, now))
+                        shown += _nights(deployment, runs, now)
+        except httpx.HTTPError as error:
+            checks.append(Check(name="prefect api", is_ok=False, detail=f"{type(error).__name__}: {error}"))
+    shown.sort(key=lambda night: (night.due_at, night.deployment), reverse=True)
+    models: dict[str, str] = {}
+    if checks[1].is_ok:
+        try:
+            models = _models(up.mlflow_url, settings)
+        except (httpx.HTTPError, ValueError) as error:
+            checks.append(Check(name="models", is_ok=False, detail=str(error)))
+    return Status(is_running=True, checks=tuple(checks), nights=tuple(shown), models=models)
+
+
+def last_night(deployment: Deployment, runs: list[Run], now: datetime) -> Check:
+    """Whether the latest night that was due ran, and ended well."""
+    name = f"last night of {deployment.name}"
+    if deployment.night is None:
+        return Check(name=name, is_ok=False, detail="its schedule is paused: resume it in Prefect")
+    due = nights.last_fire(deployment.night, now)
+    if due <= deployment.created_at:
+        first = nights.next_fires(deployment.night, now, 1)[0]
+        return Check(name=name, is_ok=True, detail=f"none was due yet; the first is at {first:%Y-%m-%d %H:%M %Z}")
+    of_night = [run for run in runs if run.expected_at >= due or (run.started_at and run.started_at >= due)]
+    accounted = [run for run in of_night if run.expected_at <= now and run.state != "SCHEDULED"]
+    if not accounted:
+        is_fresh = now - due < GRACE
+        return Check(name=name, is_ok=is_fresh, detail=f"due at {due:%Y-%m-%d %H:%M %Z}, has not started")
+    run = max(accounted, key=lambda run: run.expected_at)
+    detail = f"{run.state_name} ({due:%Y-%m-%d %H:%M %Z}){': ' + run.message if run.message else ''}"
+    return Check(name=name, is_ok=run.state in ("COMPLETED", "RUNNING", "PENDING"), detail=detail)
+
+
+def _nights(deployment: Deployment, runs: list[Run], now: datetime) -> list[Night]:
+    past = [run for run in runs if run.expected_at <= now][:NIGHTS_SHOWN]
+    return [
+        Night(
+            deployment=deployment.name,
+            due_at=run.expected_at,
+            state=run.state_name,
+            started_at=run.started_at,
+            duration_s=((run.ended_at or now) - run.started_at).total_seconds() if run.started_at else None,
+            reason=run.message,
+        )
+        for run in past
+    ]
+
+
+def _of_prefect(client: httpx.Client, settings: Settings, project: Path) -> list[Check]:
+    has_worker = server.has_worker(client)
+    detail = "asks for work" if has_worker else f"not heard of lately; see {settings.logs_folder / 'worker.log'}"
+    checks = [Check(name="worker", is_ok=has_worker, detail=detail)]
+    deployed = {deployment.name for deployment in server.deployments(client)}
+    missing = [name for name in deploy.names(project) if name not in deployed]
+    detail = f"{', '.join(missing)} missing: restart `tidewaiter up`" if missing else ", ".join(sorted(deployed))
+    checks.append(Check(name="deployments", is_ok=not missing, detail=detail))
+    if slug := settings.notification_block:
+        exists = watch.find_block(client, slug) is not None
+        detail = f"through {slug}" if exists else f"block {slug!r} does not exist: create it, restart `tidewaiter up`"
+        checks.append(Check(name="notifications", is_ok=exists, detail=detail))
+    return checks
+
+
+def _answers(name: str, url: str, shown: str) -> Check:
+    is_ok = server.answers(url)
+    return Check(name=name, is_ok=is_ok, detail=shown if is_ok else f"{shown} does not answer")
+
+
+def _models(mlflow_url: str, settings: Settings) -> dict[str, str]:
+    """What the aliases point at; ValueError where there is no account to ask by."""
+    user, password = mlflow_server.account(settings).values()
+    response = httpx.get(
+        f"{mlflow_url}/api/2.0/mlflow/registered-models/get",
+        params={"name": MODEL},
+        auth=(user, password),
+        timeout=10,
+        trust_env=False,
+    )
+    if response.status_code == httpx.codes.NOT_FOUND:  # before the first model
+        return {}
+    aliases = response.raise_for_status().json()["registered_model"].get("aliases", [])
+    return {alias["alias"]: alias["version"] for alias in sorted(aliases, key=lambda alias: alias["alias"])}

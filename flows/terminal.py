@@ -1,0 +1,97 @@
+"""What the commands have in common on the terminal: where they print, how they fail, their exit codes."""
+
+import os
+import signal
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from tomllib import TOMLDecodeError
+from types import FrameType
+from typing import Annotated, NoReturn, TypeVar
+
+import psutil
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from features.verdict import ExpectationResult
+from flows import embedded
+from flows.settings import FILE, Settings
+
+OK, FAILED, USAGE, NOT_RUNNING, GATES_FAILED = range(5)
+INTERRUPTED = 128 + signal.SIGINT
+FAILURES_SHOWN = 3
+EXIT_CODES = "Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong options or settings"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts, and nothing else on stdout.")]
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+_T = TypeVar("_T")
+
+
+def checked(build: Callable[[], _T]) -> _T:
+    """What `build` makes; where its values are refused, each is told and the command ends."""
+    try:
+        return build()
+    except ValidationError as error:
+        for each in error.errors():
+            where = ".".join(str(part) for part in each["loc"])
+            err.print(f"{where + ': ' if where else ''}{each['msg'].removeprefix('Value error, ')}", markup=False)
+        raise typer.Exit(USAGE) from None
+    except (TOMLDecodeError, UnicodeDecodeError) as error:
+        fail(f"{FILE}: not TOML in UTF-8: {error}", USAGE)
+
+
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    """End the command with a sentence."""
+    err.print(message, markup=False)
+    raise typer.Exit(code)
+
+
+def begin() -> Settings:
+    """The settings, once this process's environment is set up for Prefect and MLflow: before either is imported."""
+    signal.signal(signal.SIGINT, _stop)
+    with failures():
+        return embedded.use(checked(Settings))
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    """End at once. Waiting for an orderly end would take a minute: Ctrl-C ends the temporary server too, and Prefect
+    would go on asking it. Every stage can be killed and taken up again."""
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+    err.print("Stopped. What was done is kept; the same command goes on from there.")
+    os._exit(INTERRUPTED)
+
+
+@contextmanager
+def failures() -> Generator[None]:
+    """What users can cause ends with its sentence; anything else is a fault of ours and keeps its traceback."""
+    from features.ingest import IngestRejected
+    from features.reading import ReadError
+    from features.store import StoreError
+    from features.versioning import VersionError
+    from models.signoff.chain import LedgerError
+
+    try:
+        yield
+    except IngestRejected as error:
+        fail("\n".join([str(error), *_worst(error.rejected.results)]))
+    except (KeyError, IndexError):
+        raise  # a fault of ours; its text alone says nothing
+    except OSError as error:
+        if error.filename is None:
+            raise
+        fail(f"{error.filename}: {error.strerror}")
+    except (ReadError, StoreError, VersionError, LedgerError, ValueError, LookupError) as error:
+        fail(str(error))
+
+
+def _worst(results: Iterable[ExpectationResult]) -> Iterator[str]:
+    """The expectations that most lines of a rejected batch fail, a line each."""
+    failed = {(each.name, each.column): each for each in results if each.severity == "row" and each.unexpected}
+    for each in sorted(failed.values(), key=lambda each: -each.unexpected)[:FAILURES_SHOWN]:
+        first = next(iter(each.examples), None)
+        example = f"the first is line {first.source_line}: {first.value}" if first else each.says
+        yield f"  {each.unexpected:,} lines: {each.name} ({each.column}), {example}"

@@ -1,0 +1,243 @@
+"""`tidewaiter up`: MLflow, Prefect, a worker and every deployment, on loopback, until Ctrl-C.
+
+It supervises: a program that dies is named and started again; one that keeps dying stops everything. It ends what it
+started, and what an `up` that was killed left behind is ended and accounted for by the next one.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+import httpx
+
+from flows import children, deploy, embedded, mlflow_server, nights, running, server, watch
+from flows.children import Children, Program
+from flows.settings import PREFIX, Settings
+from models.signoff.accounts import ADMINISTRATOR_ACCOUNT
+
+SERVER_TIMEOUT_S = 240.0  # both servers migrate their databases at their first start
+DEPLOY_TIMEOUT_S = 240.0
+WORKER_TIMEOUT_S = 240.0
+TICK_S = 1.0
+BLOCK_LOOKUP_S = 60.0
+
+Say = Callable[[str], None]
+
+
+class PortInUseError(RuntimeError):
+    """A port that a server needs is taken."""
+
+
+@dataclass
+class Up:
+    """One run of `tidewaiter up` for a project folder."""
+
+    settings: Settings
+    project: Path
+    say: Say
+
+    def run(self) -> None:
+        """Start everything, watch it, and end it on SIGINT, SIGTERM or SIGHUP.
+
+        AlreadyRunningError, PortInUseError, ProjectError, ChildError, or ValueError (of secrets or database) where that
+        cannot be.
+        """
+        stopping = Event()
+        with running.claim(self.settings.state_folder) as claim, _signals(stopping):
+            processes = Children(self.settings.state_folder, self.settings.logs_folder, stopping)
+            if left := children.end(children.marked(self.settings.state_folder)):
+                self.say(f"Ended {left} processes that an earlier `tidewaiter up` left behind.")
+            deploy.render(self.project, self.settings, ())  # before anything starts: is there a project here?
+            check_ports(self.settings)
+            mlflow_server.prepare(self.settings)
+            claim.announce(self._state(is_ready=False))
+            try:
+                self._start(processes, stopping)
+                if not stopping.is_set():
+                    claim.announce(self._state(is_ready=True))
+                    self._greet()
+                    self._watch(processes, stopping)
+            finally:
+                claim.announce(self._state(is_ready=False))
+                self.say("Stopping ...")
+                self._stop(processes)
+            self.say("Stopped. Nothing is left running.")
+
+    def _start(self, processes: Children, stopping: Event) -> None:
+        self.say("Starting MLflow and Prefect ...")
+        password = mlflow_server.first_password(self.settings)
+        if password:
+            # Not with the greeting: should the start fail before it, the account may be there already.
+            self.say(
+                f"The account of MLflow's administrator is {ADMINISTRATOR_ACCOUNT}, its password {password}\n"
+                f"  It is shown this once and kept nowhere: write it down. `tidewaiter users add` asks for it."
+            )
+        processes.start(self._prefect())
+        if self.settings.mlflow_database_uri is None and not (self.settings.state_folder / "mlflow.db").exists():
+            processes.run(mlflow_server.database(self.settings), SERVER_TIMEOUT_S)
+        processes.start(mlflow_server.program(self.settings, password))
+        processes.wait_ready("prefect", SERVER_TIMEOUT_S)
+        processes.wait_ready("mlflow", SERVER_TIMEOUT_S)
+        if stopping.is_set():
+            return
+        with server.connect(self.settings.prefect_url) as client:
+            if dead := nights.bury(client, "Its process ended together with an earlier `tidewaiter up`."):
+                self.say(f"Marked {dead} runs as crashed that an earlier `tidewaiter up` left unfinished.")
+            before = server.deployments(client)
+            server.ensure_pool(client)
+            self.say("Deploying prefect.yaml ...")
+            processes.run(self._deployment(before), DEPLOY_TIMEOUT_S)
+            if stopping.is_set():
+                return
+            self._watch_over(client)
+            # After deploying, so that the run is of today's code; before the worker, so that nothing piled up starts.
+            for name, decision in nights.catch_up(client, before, datetime.now(UTC)).items():
+                self.say(f"{name} missed its night of {decision.missed_at:%Y-%m-%d %H:%M %Z}: it runs once now.")
+                if decision.missed_at:
+                    watch.tell_missed(client, name, decision.missed_at)
+        self.say("Starting the worker ...")
+        processes.start(self._worker())
+        processes.wait_ready("worker", WORKER_TIMEOUT_S)
+
+    def _watch(self, processes: Children, stopping: Event) -> None:
+        def tell(name: str, code: int) -> None:
+            self.say(f"{name} ended with code {code}: starting it again. Its log: {processes.log(name)}")
+
+        while not stopping.wait(TICK_S):
+            processes.revive(tell)
+
+    def _watch_over(self, client: httpx.Client) -> None:
+        automations = [watch.crash_silent_runs(self.settings)]
+        if slug := self.settings.notification_block:
+            if block := watch.find_block(client, slug):
+                automations += watch.notifications(block, server.deployments(client), datetime.now(UTC))
+            else:
+                self.say(
+                    f"Nobody is told of bad nights: notification block {slug!r} does not exist. Create it at "
+                    f"{self.settings.prefect_url}/blocks/catalog, then restart `tidewaiter up`."
+                )
+        watch.apply(client, automations)
+
+    def _stop(self, processes: Children) -> None:
+        processes.stop("worker", grace_s=0)  # asked politely, it would wait for its runs to finish
+        processes.stop_strays()
+        try:
+            if server.answers(f"{self.settings.prefect_url}/api/health"):
+                with server.connect(self.settings.prefect_url) as client:
+                    nights.bury(client, "Stopped together with `tidewaiter up`.")
+        finally:
+            for name in ("prefect", "mlflow"):
+                processes.stop(name)
+            processes.stop_strays(grace_s=1)
+
+    def _state(self, is_ready: bool) -> running.Running:
+        return running.Running(os.getpid(), self.settings.mlflow_url, self.settings.prefect_url, is_ready)
+
+    def _greet(self) -> None:
+        self.say(
+            f"Ready.\n"
+            f"  Prefect  {self.settings.prefect_url}   runs, schedules, parameters\n"
+            f"  MLflow   {self.settings.mlflow_url}   models, metrics, sign-off\n"
+            f"  logs     {self.settings.logs_folder}\n"
+            f"Next: `tidewaiter users add NAME --role ROLE` lets people sign in to MLflow, and `tidewaiter status`, in "
+            f"another terminal, shows what is healthy. To retrain now, open "
+            f"{self.settings.prefect_url}/deployments, choose retrain/adhoc and press Run; the nights run by "
+            f"themselves. Ctrl-C stops everything."
+        )
+
+    def _prefect(self) -> Program:
+        settings = self.settings
+        listen = ("--host", settings.host, "--port", str(settings.prefect_port))
+        return Program(
+            "prefect",
+            (sys.executable, "-m", "prefect", "server", "start", *listen),
+            self._prefect_environment()
+            | {
+                "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "120",
+                # Half a minute by default, which a promotion would wait that meets the one of the minute.
+                "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
+            },
+            lambda: server.answers(f"{settings.prefect_url}/api/health"),
+        )
+
+    def _worker(self) -> Program:
+        # The server calls a worker online for a while after its last word, the killed one of an earlier start too.
+        began_at = datetime.now(UTC)
+
+        def is_online() -> bool:
+            try:
+                with server.connect(self.settings.prefect_url, timeout_s=10) as client:
+                    return server.has_worker(client, since=began_at)
+            except httpx.TransportError:  # busy with what was waiting for it
+                return False
+
+        command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", server.POOL, "--type", "process")
+        # Ten seconds by default, which a person waits for who has pressed Run, or has signed.
+        environment = self._prefect_environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+        if self.settings.mlflow_tracking_uri is None:  # another MLflow has accounts of its own
+            environment |= mlflow_server.service_account(self.settings)
+        return Program("worker", (*command, "--name", "tidewaiter"), environment, is_online)
+
+    def _deployment(self, before: list[server.Deployment]) -> Program:
+        rendered = self.settings.state_folder / "prefect" / deploy.FILE
+        rendered.write_text(deploy.render(self.project, self.settings, before))
+        return Program(
+            "deploy",
+            (
+                sys.executable,
+                "-m",
+                "prefect",
+                "--no-prompt",
+                "deploy",
+                "--all",
+                "--prefect-file",
+                str(rendered.absolute()),
+            ),
+            self._prefect_environment(),
+            lambda: True,
+        )
+
+    def _prefect_environment(self) -> dict[str, str]:
+        tracking_uri = self.settings.mlflow_tracking_uri or self.settings.mlflow_url
+        return embedded.environment(self.settings) | {
+            "PREFECT_API_URL": f"{self.settings.prefect_url}/api",
+            f"{PREFIX}MLFLOW_TRACKING_URI": tracking_uri,
+            "MLFLOW_TRACKING_URI": tracking_uri,
+        }
+
+
+def check_ports(settings: Settings) -> None:
+    """PortInUseError where a port that the servers need is taken."""
+    for name in ("mlflow_port", "prefect_port"):
+        port: int = getattr(settings, name)
+        with socket.socket() as probe:
+            # As the servers do it, so that a connection of the last run still closing does not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, port))
+            except OSError as error:
+                raise PortInUseError(
+                    f"{name} {port} on {settings.host} is in use ({error.strerror}): stop what listens there, or set "
+                    f"{PREFIX}{name.upper()}, or {name} in tidewaiter.toml, to a free port"
+                ) from error
+
+
+@contextmanager
+def _signals(stopping: Event) -> Generator[None]:
+    def stop(signum: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

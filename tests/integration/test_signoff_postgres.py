@@ -1,0 +1,58 @@
+"""The whole story of a sign-off where MLflow, its accounts and the ledger are in PostgreSQL."""
+
+import pytest
+
+from models import policy
+from models.names import CHAMPION
+from models.registry import Registry
+from models.signoff import audit, promotion, reading
+from models.signoff.book import SERVICE
+from tests import candidates, signoff_server
+from tests.postgres import postgres, postgres_uri
+
+__all__ = ["postgres", "postgres_uri"]
+
+POLICY = policy.load().signoff
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+
+
+def test_from_registration_to_champion(postgres_uri, tmp_path, monkeypatch):
+    def sign_in(name, password):
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", name)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+
+    with signoff_server.server(tmp_path, postgres_uri) as server:
+        signoff_server.add_people(server)
+        # A person who makes models, and registers this one through the server.
+        sign_in("max", signoff_server.password("max"))
+        registry = Registry(server.url)
+        folder = tmp_path / "evidence"
+        folder.mkdir()
+        assert registry.register(candidates.candidate(candidates.evidence_folder(folder))).version == "1"
+
+        refused = server.sign("max", "technical", "approved: mine")
+        assert refused.status_code == 403
+        assert refused.json()["message"] == "max made version 1, and so may not sign it"
+        assert (
+            server.sign("ana", "technical", "approved: sound").json()["tag"]["value"] == "approved by ana. ana: sound"
+        )
+        for name in ("rea", "rob"):
+            server.sign(name, "governance", "approved: agreed").raise_for_status()
+
+        sign_in(SERVICE, server.keys.service_password)
+        told: list[str] = []
+        with reading.connect(server.url) as client:
+            outcome = promotion.promoter(
+                server.url,
+                server.keys,
+                POLICY,
+                client,
+                memory_file=tmp_path / "promotion.json",
+                tell=told.extend,
+            ).run()
+        assert (outcome.promoted, told) == ((1,), [])
+        assert server.aliases()[CHAMPION] == "1"
+        found = audit.verify(registry, server.keys, POLICY)
+        assert (found.champion, found.faults) == (1, ())
+        assert [row.number for row in reading.rows(postgres_uri)] == list(range(1, found.entries + 1))

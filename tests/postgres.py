@@ -1,0 +1,87 @@
+"""A throw-away PostgreSQL of Debian's packages, for tests: a folder of its own, a Unix socket, no port."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+_DEBIAN = Path("/usr/lib/postgresql")
+_MISSING = "PostgreSQL's initdb and pg_ctl are not there: apt-get install postgresql"
+_USER = "tidewaiter"
+# PostgreSQL refuses to run as root, which is what containers run as.
+_UNPRIVILEGED = "nobody"
+_READY_S = 120
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[sa.URL]:
+    """A running server; the test is skipped where it cannot be had."""
+    programs = _programs()
+    if programs is None:
+        pytest.skip(_MISSING)
+    with _cluster(programs) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_uri(postgres: sa.URL) -> Generator[str]:
+    """An empty database, as MLflow's --backend-store-uri takes it."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        yield postgres.set(database=name).render_as_string(hide_password=False)
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+def _programs() -> Path | None:
+    """The folder of initdb and pg_ctl: the newest of Debian's, which are not on the PATH, or that on the PATH."""
+    versions = sorted(_DEBIAN.glob("*/bin/pg_ctl"), key=lambda file: int(file.parts[-3]))
+    if versions:
+        return versions[-1].parent
+    found = shutil.which("pg_ctl")
+    return Path(found).parent if found and shutil.which("initdb") else None
+
+
+@contextmanager
+def _cluster(programs: Path) -> Generator[sa.URL]:
+    # Not below pytest's folder: others cannot enter that, and the path of a socket must be short.
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    data, log = folder / "data", folder / "log"
+    if os.geteuid() == 0:
+        shutil.chown(folder, _UNPRIVILEGED)
+    try:
+        # Nothing here outlives the tests, so nothing waits for the disk.
+        settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        _run(programs / "initdb", "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+        _run(programs / "pg_ctl", "-D", data, "-l", log, "-o", settings, "-t", _READY_S, "-w", "start")
+        try:
+            yield sa.URL.create("postgresql", _USER, database="postgres", query={"host": str(folder)})
+        finally:
+            _run(programs / "pg_ctl", "-D", data, "-m", "immediate", "-t", _READY_S, "-w", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _run(*command: object) -> None:
+    user = _UNPRIVILEGED if os.geteuid() == 0 else None
+    # The server keeps what it inherits open, so a pipe would never end.
+    done = subprocess.run(
+        [str(part) for part in command],
+        user=user,
+        extra_groups=[] if user else None,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}")

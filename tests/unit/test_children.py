@@ -1,0 +1,87 @@
+import sys
+import time
+from threading import Event
+
+import pytest
+
+from flows import children
+from flows.children import ChildError, Children, Program
+
+# Starts a process of a session of its own, as Prefect's worker does for a run, and waits.
+PARENT = """
+import subprocess, sys, time, pathlib
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+pathlib.Path(sys.argv[1]).touch()
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def processes(tmp_path):
+    started = Children(tmp_path / "state", tmp_path / "logs", Event(), max_restarts=2)
+    yield started
+    children.end(children.marked(tmp_path / "state"), grace_s=1)
+
+
+def python(name, code, *arguments, is_ready=lambda: True):
+    return Program(name, (sys.executable, "-c", code, *map(str, arguments)), {}, is_ready)
+
+
+def test_strays_are_found_and_ended_whoever_started_them(processes, tmp_path):
+    flag = tmp_path / "started"
+    processes.start(python("parent", PARENT, flag, is_ready=flag.exists))
+    processes.wait_ready("parent", 20)
+    assert len(children.marked(tmp_path / "state")) == 2
+    assert children.marked(tmp_path / "another") == []
+    processes.stop("parent")
+    assert len(children.marked(tmp_path / "state")) == 1
+    assert processes.stop_strays() == 1
+    assert children.marked(tmp_path / "state") == []
+
+
+def test_a_program_that_ends_while_starting_is_named_with_its_last_words(processes):
+    processes.start(python("mlflow", "raise SystemExit('no such database')", is_ready=lambda: False))
+    with pytest.raises(ChildError, match=r"(?s)mlflow ended with code 1 while starting.*no such database.*mlflow.log"):
+        processes.wait_ready("mlflow", 20)
+
+
+def test_a_program_that_is_never_ready_is_named(processes):
+    processes.start(python("prefect", "import time; time.sleep(60)", is_ready=lambda: False))
+    with pytest.raises(ChildError, match="prefect was not ready after 0 s"):
+        processes.wait_ready("prefect", 0.3)
+
+
+def test_stopping_interrupts_a_wait(processes):
+    processes.start(python("prefect", "import time; time.sleep(60)", is_ready=lambda: False))
+    processes.stopping.set()
+    processes.wait_ready("prefect", 60)
+
+
+def test_a_command_that_fails_is_named(processes):
+    with pytest.raises(ChildError, match=r"(?s)deploy ended with code 3.*bad yaml"):
+        processes.run(python("deploy", "print('bad yaml'); raise SystemExit(3)"), 20)
+
+
+def test_what_dies_is_restarted_until_it_keeps_dying(processes):
+    told = []
+    processes.start(python("worker", "raise SystemExit(7)"))
+
+    def watch():
+        for _ in range(200):
+            processes.revive(lambda name, code: told.append((name, code)))
+            time.sleep(0.05)
+
+    with pytest.raises(ChildError, match="worker ended with code 7, and was restarted 2 times"):
+        watch()
+    assert told == [("worker", 7), ("worker", 7)]
+
+
+def test_a_program_deaf_to_sigterm_is_killed(processes, tmp_path):
+    flag = tmp_path / "deaf"
+    code = "import signal, sys, pathlib, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    processes.start(
+        python("deaf", code + "pathlib.Path(sys.argv[1]).touch(); time.sleep(60)", flag, is_ready=flag.exists)
+    )
+    processes.wait_ready("deaf", 20)
+    processes.stop("deaf", grace_s=0.3)
+    assert children.marked(tmp_path / "state") == []

@@ -1,0 +1,208 @@
+"""The guard around a small application that says what reached it."""
+
+import asyncio
+import json
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from models.signoff.call import Refused
+from models.signoff.chain import LedgerError, Row
+from models.signoff.guard import LARGEST_BODY, Guard, roles_of
+
+ROUTE = "/api/2.0/mlflow/runs/set-tag"
+ACCOUNT = ("ana", "secret")
+
+
+class Recorder:
+    """Rules that refuse what a test says, and record what they were asked."""
+
+    def __init__(self):
+        self.calls, self.noted, self.refusal = [], [], None
+
+    @contextmanager
+    def noting(self, call):
+        try:
+            yield
+        except Refused as refusal:
+            self.noted.append((call.actor, str(refusal)))
+            raise
+
+    def judge(self, call):
+        self.calls.append(call)
+        if self.refusal:
+            raise self.refusal
+        return call.with_body(seen=True)
+
+    def judge_artifact(self, call, path):
+        self.calls.append((call, path))
+        if self.refusal:
+            raise self.refusal
+
+    def inspect(self, call):
+        return {"inspected": call.body["version"]}
+
+    def roll_back(self, call):
+        raise LedgerError("row 3 is missing")
+
+
+class Rows:
+    def rows(self, after, limit):
+        return [Row(number=after + 1, entry="{}", hash="", signature="")][:limit]
+
+
+@pytest.fixture
+def rules():
+    return Recorder()
+
+
+@pytest.fixture
+def send(rules):
+    async def inner(scope, receive, send):
+        body = b""
+        while (message := await receive())["type"] == "http.request":
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        assert scope["method"] in ("GET", "PUT") or lengths == [str(len(body)).encode()]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    def authenticate(name, password):
+        return (name, ("risk-analyst",)) if (name, password) == ACCOUNT else None
+
+    guard = Guard(inner, authenticate, rules, Rows())
+
+    def request(method, path, auth=ACCOUNT, **given):
+        async def run():
+            transport = httpx.ASGITransport(guard, client=("10.1.1.1", 5))
+            async with httpx.AsyncClient(transport=transport, base_url="http://server", auth=auth) as client:
+                return await client.request(method, path, **given)
+
+        return asyncio.run(run())
+
+    return request
+
+
+def test_what_only_reads_goes_through_unasked(send, rules):
+    assert send("GET", "/api/2.0/mlflow/runs/get?run_id=1", auth=None).status_code == 200
+    assert rules.calls == []
+
+
+def test_the_rules_are_handed_who_asks_for_what_and_say_what_goes_on(send, rules):
+    assert send("POST", ROUTE, json={"key": "a"}).json() == {"key": "a", "seen": True}
+    call = rules.calls[0]
+    assert (call.method, call.name, call.actor, call.roles) == ("POST", "mlflow/runs/set-tag", "ana", ("risk-analyst",))
+    assert (call.address, call.request, call.body) == ("10.1.1.1", f"POST {ROUTE}", {"key": "a"})
+
+
+def test_a_refusal_is_one_sentence_and_nothing_reaches_the_application(send, rules):
+    rules.refusal = Refused("not you")
+    answer = send("POST", ROUTE, json={"key": "a"})
+    assert (answer.status_code, answer.json()) == (403, {"error_code": "PERMISSION_DENIED", "message": "not you"})
+    assert send("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/2", content=b"x").status_code == 403
+
+
+def test_a_file_is_judged_by_its_path_and_goes_on_as_it_is(send, rules):
+    assert send("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/b%20c", content=b"\xff").content == b"\xff"
+    assert rules.calls[0][1] == "1/b c"
+
+
+def test_a_body_without_anything_stays_empty_unless_the_rules_add_to_it(send, rules):
+    assert send("DELETE", "/api/2.0/mlflow/logged-models/m-1").json() == {"seen": True}
+    rules.judge = lambda call: call
+    assert send("DELETE", "/api/2.0/mlflow/logged-models/m-1").content == b""
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("Authorization", "Basic eDp5")],
+        [("Authorization", "Bearer x")],
+        [("Authorization", "Basic !")],
+        [("Authorization", "Basic YW5hOg==")],
+        [("Authorization", "Basic YW5hOnNlY3JldA=="), ("Authorization", "Basic YW5hOnNlY3JldA==")],
+    ],
+)
+def test_without_one_account_nothing_is_judged(send, rules, headers):
+    answer = send("POST", ROUTE, auth=None, headers=headers, json={})
+    assert (answer.status_code, rules.calls) == (401, [])
+    assert "Basic" in answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/plain", b"{}"),
+        ("application/x-www-form-urlencoded", b"key=a"),
+        ("application/json", b'{"key": 1, "key": 2}'),
+        ("application/json", b'{"tags": [{"key": 1, "k\\u0065y": 2}]}'),
+        ("application/json", b'"{}"'),
+        ("application/json", b"[]"),
+        ("application/json", b"null"),
+        ("application/json", b'{"runId": 1}'),
+        ("application/json", b"\xef\xbb\xbf{}"),
+        ("application/json", "{}".encode("utf-16")),
+        ("application/json", b'{"a": \xff}'),
+        ("application/json", b'{"a": ' + b"[" * 100_000),
+        ("application/json", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+        ("application/json", b"{} {}"),
+    ],
+)
+def test_a_body_that_has_no_one_meaning_is_refused_and_noted(send, rules, kind, body):
+    assert send("POST", ROUTE, content=body, headers={"Content-Type": kind}).status_code == 400
+    assert rules.calls == []
+    assert [actor for actor, _ in rules.noted] == ["ana"]
+
+
+def test_compressed_bodies_queries_and_repeated_types_are_refused(send, rules):
+    assert send("POST", ROUTE, json={}, headers={"Content-Encoding": "gzip"}).status_code == 400
+    assert send("POST", f"{ROUTE}?key=a", json={}).status_code == 400
+    both = [("Content-Type", "application/json"), ("Content-Type", "text/plain")]
+    assert send("POST", ROUTE, content=b"{}", headers=both).status_code == 400
+    assert (rules.calls, len(rules.noted)) == ([], 3)
+
+
+def test_a_body_that_is_too_large_is_not_read_to_its_end(send, rules):
+    assert send("POST", ROUTE, content=b" " * (LARGEST_BODY + 1)).status_code == 413
+    assert rules.calls == []
+
+
+def test_own_routes(send):
+    assert send("POST", "/api/2.0/tidewaiter/inspect", json={"version": "3"}).json() == {"inspected": "3"}
+    answer = send("POST", "/api/2.0/tidewaiter/rollback", json={})
+    assert answer.status_code == 503
+    assert answer.json()["message"].endswith("row 3 is missing")
+    assert send("GET", "/api/2.0/tidewaiter/ledger?after=6").json()["rows"][0]["number"] == 7
+    assert send("GET", "/api/2.0/tidewaiter/ledger").json()["rows"][0]["number"] == 1
+    assert send("GET", "/api/2.0/tidewaiter/ledger?after=x").status_code == 400
+    assert send("GET", "/api/2.0/tidewaiter/ledger", auth=None).status_code == 401
+
+
+def test_what_is_not_part_of_the_product_is_closed_to_everybody(send, rules):
+    for account in (ACCOUNT, None):
+        answer = send("POST", "/api/2.0/mlflow/webhooks", auth=account, json={})
+        assert answer.status_code == 404
+        assert json.loads(answer.content)["error_code"] == "ENDPOINT_NOT_FOUND"
+    assert rules.calls == []
+
+
+def test_websockets_are_closed(rules):
+    sent = []
+
+    async def run():
+        async def send(message):
+            sent.append(message)
+
+        await Guard(None, None, rules, Rows())({"type": "websocket", "path": "/"}, None, send)
+
+    asyncio.run(run())
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_roles_say_who_is_administrator():
+    assert roles_of(["b", "a"], is_administrator=True) == ("a", "administrator", "b")
+    assert roles_of([], is_administrator=False) == ()

@@ -1,0 +1,60 @@
+import getpass
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from flows.parameters import MonitorParameters, RetrainParameters, author
+
+
+def test_the_default_is_a_simulation():
+    parameters = RetrainParameters()
+    assert (parameters.source, parameters.rows, parameters.months) == ("simulator", 200_000, 18)
+
+
+def test_what_a_form_sends_back_unchanged_is_accepted():
+    parameters = RetrainParameters(source="kcs", input=("a.csv",))
+    assert RetrainParameters.model_validate_json(parameters.model_dump_json()) == parameters
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"source": "kcs", "input": ["a"], "mapping": Path("m.toml")}, "'kcs' takes no mapping"),
+        ({"source": "files", "input": ["a"]}, "'files' needs mapping"),
+        (
+            {"source": "files", "input": ["a"], "mapping": Path("m.toml"), "seed": 1},
+            "seed is for source 'simulator' only",
+        ),
+        ({"mapping": Path("m.toml")}, "mapping is not for source 'simulator'"),
+        ({"rows": 1}, "greater than or equal to 1000"),
+        ({"colour": "red"}, "Extra inputs"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(given, told):
+    with pytest.raises(ValidationError, match=told):
+        RetrainParameters.model_validate(given)
+
+
+def test_the_monitor_has_a_source():
+    assert MonitorParameters().source == "simulator"
+
+
+@pytest.mark.parametrize(
+    ("requested_by", "deployment", "is_by_hand", "expected"),
+    [
+        ("ann", "adhoc", True, "ann"),
+        ("ann", "nightly", True, "ann"),
+        ("", "nightly", False, "nightly"),
+        ("", "on-drift", False, "on-drift"),
+        ("", None, True, getpass.getuser()),
+    ],
+)
+def test_an_author_is_who_asked_else_what_started_the_run(requested_by, deployment, is_by_hand, expected):
+    assert author(requested_by, deployment, is_by_hand) == expected
+
+
+@pytest.mark.parametrize("deployment", ["adhoc", "nightly", "on-drift"])
+def test_a_run_by_hand_is_refused_without_who_asked(deployment):
+    with pytest.raises(ValueError, match=rf"requested_by is not given; retrain/{deployment} needs your MLflow account"):
+        author("", deployment, is_by_hand=True)

@@ -1,0 +1,69 @@
+"""What a person sees of a run, and what its log keeps."""
+
+import io
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from flows.progress import on_terminal, stage
+
+# In a process of its own, where nothing has set Prefect's logging up yet.
+FAILS = """
+from pathlib import Path
+from flows import embedded
+from flows.settings import Settings
+embedded.use(Settings(state_folder=Path("state")))
+from prefect import flow, task
+from rich.console import Console
+from flows.progress import on_terminal, stage
+
+@task
+def read():
+    with stage("Read"):
+        raise ValueError("no file matches")
+
+@flow
+def night():
+    read()
+
+with on_terminal(Console(stderr=True)):
+    try:
+        night()
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_without_a_terminal_each_stage_is_a_line_without_escape_codes():
+    text = io.StringIO()
+    with on_terminal(Console(file=text), is_flow=False), stage("Read") as advance:
+        advance(1, 2)
+    assert text.getvalue().startswith("Read: ")
+    assert "\x1b" not in text.getvalue()
+
+
+def test_a_stage_that_fails_is_not_shown_as_done():
+    text = io.StringIO()
+    with pytest.raises(ValueError, match="bad"), on_terminal(Console(file=text), is_flow=False), stage("Read"):
+        raise ValueError("bad")
+    assert text.getvalue() == ""
+
+
+def test_an_error_that_passes_a_flow_leaves_no_traceback_on_the_terminal_but_in_its_log(tmp_path):
+    done = subprocess.run([sys.executable, "-c", FAILS], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "no file matches\n"
+    assert done.stderr == ""
+    with sqlite3.connect(tmp_path / "state" / "prefect" / "prefect.db") as database:
+        logged = [message for (message,) in database.execute("select message from log")]
+    assert "Read" in logged
+    assert any("Traceback" in message for message in logged)
+
+
+def test_a_command_that_is_no_flow_does_without_prefect(tmp_path):
+    code = "import sys, flows.progress, flows.backtest; sys.exit('prefect' in sys.modules)"
+    environment = {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert not any(tmp_path.iterdir())

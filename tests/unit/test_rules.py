@@ -1,0 +1,380 @@
+"""The rules over a real ledger; what MLflow has stored is made up."""
+
+from types import SimpleNamespace
+
+import pytest
+from mlflow.entities.model_registry import ModelVersion
+
+from models.names import MODEL
+from models.policy import load
+from models.signoff import restrictions, stored
+from models.signoff.book import ADMINISTRATOR, SERVICE
+from models.signoff.call import LONGEST_TEXT, Call, Refused
+from models.signoff.chain import Entry
+from models.signoff.keys import Keys
+from models.signoff.ledger import Ledger, Table, now
+from models.signoff.lifecycle import State
+from models.signoff.rules import Rules
+
+ROLES = {
+    "ana": ("risk-analyst",),
+    "rea": ("reviewer",),
+    "rob": ("reviewer",),
+    "dan": ("data-scientist",),
+    "max": ("data-scientist", "risk-analyst"),
+    "root": (ADMINISTRATOR, "reviewer", "risk-analyst"),
+    SERVICE: ("service",),
+}
+RUN, LOGGED = "1" * 32, f"m-{'2' * 32}"
+
+
+class Store:
+    """Versions 1 to 3 by max, with evidence that tests can alter."""
+
+    def __init__(self):
+        self.digests = {number: f"{number}" * 64 for number in (1, 2, 3)}
+        self.differences = ()
+        self.tags = {"author": "max", "evidence_digest": "x"}
+
+    def version(self, number):
+        if number not in self.digests:
+            return None
+        return ModelVersion(MODEL, str(number), 0, tags=[SimpleNamespace(key=k, value=v) for k, v in self.tags.items()])
+
+    def find_evidence(self, found):
+        return stored.Finding(self.digests[int(found.version)], self.differences)
+
+
+@pytest.fixture
+def store(monkeypatch):
+    made = Store()
+    monkeypatch.setattr(stored, "version", made.version)
+    monkeypatch.setattr(stored, "find_evidence", made.find_evidence)
+    monkeypatch.setattr(stored, "authors", lambda found: ("max",))
+    monkeypatch.setattr(stored, "frozen", lambda: frozenset({RUN, LOGGED}))
+    monkeypatch.setattr(stored, "frozen_experiments", lambda: frozenset({"7"}))
+    return made
+
+
+@pytest.fixture
+def table(tmp_path):
+    made = Table(f"sqlite:///{tmp_path}/ledger.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def rules(store, table, tmp_path, told):
+    keys = Keys(tmp_path / "signoff")
+    keys.make()
+    return Rules(Ledger(table, keys.private_key, keys.head_file, load().signoff), lambda: told.append(1))
+
+
+def call(who, method, route, /, **body):
+    return Call(method, f"mlflow/{route}", who, ROLES[who], "10.1.1.1", f"{method} /x", body)
+
+
+def tagging(who, key, value, version="1"):
+    return call(who, "POST", "model-versions/set-tag", name=MODEL, version=version, key=key, value=value)
+
+
+def signing(who, step, value="approved: sound", version="1"):
+    return tagging(who, f"signoff.{step}", value, version)
+
+
+def aliasing(who, alias="champion", version="1", method="POST"):
+    return call(who, method, "registered-models/alias", name=MODEL, alias=alias, version=version)
+
+
+def approve(rules, version="1"):
+    for who, step in (("ana", "technical"), ("rea", "governance"), ("rob", "governance")):
+        rules.judge(signing(who, step, version=version))
+
+
+def promote(rules, version="1"):
+    approve(rules, version)
+    rules.judge(aliasing(SERVICE, version=version))
+
+
+def entries(table):
+    return [Entry.model_validate_json(row.entry) for row in table.rows()]
+
+
+def last(table):
+    return entries(table)[-1]
+
+
+class TestSigning:
+    def test_what_is_stored_is_the_tally_and_the_ledger_has_it_all(self, rules, table):
+        assert rules.judge(signing("ana", "technical")).body["value"] == "approved by ana. ana: sound"
+        opened, signed = entries(table)
+        assert (opened.action, opened.authors, opened.digest) == ("open", ("max",), "1" * 64)
+        assert (signed.actor, signed.action, signed.step, signed.digest) == ("ana", "approve", "technical", "1" * 64)
+        assert (signed.address, signed.request, signed.reason) == ("10.1.1.1", "POST /x", "sound")
+
+    def test_the_last_signature_tells_the_promotion_flow(self, rules, told):
+        rules.judge(signing("ana", "technical"))
+        assert told == []
+        rules.judge(signing("rea", "governance"))
+        rules.judge(signing("rob", "governance"))
+        assert told == [1]
+
+    @pytest.mark.parametrize("value", ["Approved : sound", " APPROVED: sound\n", "approved:sound"])
+    def test_a_decision_may_be_written_as_people_write(self, rules, value):
+        assert rules.judge(signing("ana", "technical", value)).body["value"].startswith("approved by ana")
+
+    @pytest.mark.parametrize("who", ["dan", "max", "root", "rea", SERVICE])
+    def test_who_may_not_sign_is_refused_once_in_the_ledger(self, rules, table, who):
+        with pytest.raises(Refused):
+            rules.judge(signing(who, "technical"))
+        assert [(each.actor, bool(each.refusal)) for each in entries(table) if each.action != "open"] == [(who, True)]
+
+    @pytest.mark.parametrize(
+        "value", ["yes", "", "approve: x", "pending", "x" * (LONGEST_TEXT + 1), "approved: \ud800", 3]
+    )
+    def test_what_is_no_decision_is_refused_and_noted(self, rules, table, value):
+        with pytest.raises(Refused):
+            rules.judge(signing("ana", "technical", value))
+        assert last(table).action == "write"
+        assert len(last(table).refusal) <= LONGEST_TEXT
+
+    @pytest.mark.parametrize("version", [1, "01", "\uff11", " 1", "1.0", "", None, "9" * 40])
+    def test_a_version_is_a_number_as_text(self, rules, version):
+        with pytest.raises(Refused, match="a number as text"):
+            rules.judge(signing("ana", "technical", version=version))
+
+    def test_evidence_that_does_not_hold_together_opens_nothing(self, rules, store, table):
+        store.differences = ("card.md is missing",)
+        with pytest.raises(Refused, match=r"does not hold together: card\.md is missing"):
+            rules.judge(signing("ana", "technical"))
+        assert rules.ledger.book.cases == {}
+
+    def test_altered_evidence_voids_what_was_signed(self, rules, store, table):
+        rules.judge(signing("ana", "technical"))
+        store.digests[1] = "f" * 64
+        with pytest.raises(Refused, match="was altered"):
+            rules.judge(signing("rea", "governance"))
+        store.digests[1] = "1" * 64
+        assert rules.ledger.book.state(1, now()) is State.VOID
+
+    def test_the_service_may_only_repeat_the_tally(self, rules):
+        assert rules.judge(tagging(SERVICE, "signoff.technical", "pending"))
+        rules.judge(signing("ana", "technical"))
+        assert rules.judge(tagging(SERVICE, "signoff.technical", "approved by ana. ana: sound"))
+        with pytest.raises(Refused, match="signs nothing"):
+            rules.judge(tagging(SERVICE, "signoff.technical", "pending"))
+
+
+class TestAliases:
+    def test_champion_follows_the_signatures(self, rules, table):
+        with pytest.raises(Refused, match="is awaiting technical, not approved"):
+            rules.judge(aliasing(SERVICE))
+        promote(rules)
+        assert last(table).action == "promote"
+        rules.judge(aliasing(SERVICE))  # again: it is champion, so nothing is added
+        assert sum(each.action == "promote" and not each.refusal for each in entries(table)) == 1
+
+    @pytest.mark.parametrize("who", ["root", "dan", "rea"])
+    @pytest.mark.parametrize("alias", ["champion", "previous"])
+    def test_people_do_not_move_it(self, rules, who, alias):
+        approve(rules)
+        with pytest.raises(Refused, match="only the promotion service"):
+            rules.judge(aliasing(who, alias))
+        with pytest.raises(Refused, match="not taken away"):
+            rules.judge(aliasing(who, alias, method="DELETE"))
+
+    @pytest.mark.parametrize("alias", ["Champion", " champion", "PREVIOUS", "champio\u0301n", "\u0441hampion"])
+    def test_nor_one_that_looks_like_it(self, rules, alias):
+        with pytest.raises(Refused):
+            rules.judge(aliasing("dan", alias))
+
+    def test_others_are_anybodys(self, rules):
+        assert rules.judge(aliasing("dan", "challenger")).body["alias"] == "challenger"
+
+    def test_previous_is_by_the_ledger(self, rules):
+        promote(rules)
+        with pytest.raises(Refused, match="previous is None, not 1"):
+            rules.judge(aliasing(SERVICE, "previous"))
+        assert rules.judge(aliasing(SERVICE, "previous", method="DELETE"))
+        promote(rules, "2")
+        assert rules.judge(aliasing(SERVICE, "previous", "1"))
+        with pytest.raises(Refused, match="by the ledger, it is 1"):
+            rules.judge(aliasing(SERVICE, "previous", method="DELETE"))
+
+    def test_altered_evidence_is_not_promoted(self, rules, store):
+        approve(rules)
+        store.digests[1] = "f" * 64
+        with pytest.raises(Refused, match="was altered"):
+            rules.judge(aliasing(SERVICE))
+
+
+class TestRollback:
+    def back(self, rules, who="rea", **body):
+        return rules.roll_back(
+            Call("POST", "tidewaiter/rollback", who, ROLES[who], "", "POST /x", body or {"reason": "x"})
+        )
+
+    def test_goes_to_the_champion_before(self, rules, told):
+        promote(rules)
+        promote(rules, "2")
+        told.clear()
+        assert self.back(rules) == {"version": "1"}
+        assert (rules.ledger.book.champion, told) == (1, [1])
+
+    def test_passes_by_what_was_altered_and_remembers_it(self, rules, store):
+        for version in ("1", "2", "3"):
+            promote(rules, version)
+        store.digests[2] = "f" * 64
+        assert self.back(rules) == {"version": "1"}
+        assert rules.ledger.book.cases[2].is_void
+
+    def test_where_none_stands_is_refused_and_the_void_stays(self, rules, store, table):
+        promote(rules)
+        promote(rules, "2")
+        store.digests[1] = "f" * 64
+        with pytest.raises(Refused, match="no earlier champion"):
+            self.back(rules)
+        assert rules.ledger.book.cases[1].is_void
+        assert last(table).refusal == "there is no earlier champion whose evidence still stands"
+
+    @pytest.mark.parametrize("who", ["root", "ana", "dan", SERVICE])
+    def test_is_for_the_last_steps_role(self, rules, table, who):
+        promote(rules)
+        promote(rules, "2")
+        with pytest.raises(Refused, match="takes the role reviewer"):
+            self.back(rules, who)
+        assert (last(table).actor, rules.ledger.book.champion) == (who, 2)
+
+    @pytest.mark.parametrize("body", [{"x": 1}, {"reason": " "}, {"reason": 1}])
+    def test_needs_a_reason(self, rules, table, body):
+        promote(rules)
+        promote(rules, "2")
+        with pytest.raises(Refused):
+            self.back(rules, **body)
+        assert last(table).refusal
+
+
+class TestInspection:
+    def test_opens_and_tells(self, rules):
+        told = rules.inspect(Call("POST", "tidewaiter/inspect", SERVICE, (), "", "x", {"version": "1"}))
+        assert told["words"] == "awaiting technical"
+        assert told["tags"] == {"signoff.technical": "pending", "signoff.governance": "pending"}
+
+    def test_is_for_the_service(self, rules, table):
+        with pytest.raises(Refused, match="only the promotion service"):
+            rules.inspect(Call("POST", "tidewaiter/inspect", "root", ROLES["root"], "", "x", {"version": "1"}))
+        assert last(table).actor == "root"
+
+
+class TestAccounts:
+    def test_are_the_administrators_and_each_change_is_noted_without_its_password(self, rules, table):
+        rules.judge(call("root", "POST", "users/create", username="eve", password="secret"))
+        assert (last(table).action, last(table).reason) == ("account", '{"username": "eve"}')
+        with pytest.raises(Refused, match="administrator's to change"):
+            rules.judge(call("rea", "POST", "roles/assign", username="rea", role_id=1))
+
+    def test_a_password_is_ones_own(self, rules):
+        assert rules.judge(call("rea", "PATCH", "users/update-password", username="rea", password="x"))
+        for body in ({"username": "rob"}, {"name": "rea"}, {"username": "rob", "name": "rea"}, {}):
+            with pytest.raises(Refused):
+                rules.judge(call("rea", "PATCH", "users/update-password", **body, password="x"))
+
+    def test_the_services_is_nobodys(self, rules):
+        with pytest.raises(Refused, match="the server's own"):
+            rules.judge(call("root", "PATCH", "users/update-password", username=SERVICE, password="x"))
+
+
+class TestRestrictions:
+    @pytest.mark.parametrize(
+        ("method", "name", "body"),
+        [
+            ("POST", "runs/log-metric", {"run_id": RUN}),
+            ("POST", "runs/update", {"run_uuid": RUN}),
+            ("POST", "runs/log-batch", {"run_id": "x", "metrics": [{"model_id": LOGGED}]}),
+            ("POST", "runs/outputs", {"run_id": "x", "models": [{"model_id": LOGGED}]}),
+            ("DELETE", f"logged-models/{LOGGED}/tags/a", {}),
+            ("POST", "logged-models", {"source_run_id": RUN}),
+            ("POST", "runs/set-tag", {"run_id": "x", "key": "author", "value": "rea"}),
+            ("POST", "runs/log-batch", {"run_id": "x", "tags": [{"key": "author", "value": "rea"}]}),
+            ("POST", "experiments/delete", {"experiment_id": "7"}),
+            ("POST", "experiments/update", {"experiment_id": 7}),
+            ("POST", "experiments/create", {"name": "x", "artifact_location": "file:///etc"}),
+            ("POST", "model-versions/create", {"name": "other", "source": "/etc"}),
+            ("POST", "model-versions/create", {"name": MODEL, "source": "models:/x", "tags": {"key": "a"}}),
+            ("POST", "model-versions/create", {"name": MODEL, "source": "models:/x", "tags": "ab"}),
+            ("DELETE", "model-versions/delete", {"name": MODEL, "version": "1"}),
+            ("DELETE", "model-versions/delete", {"name": [MODEL], "version": "1"}),
+            ("POST", "registered-models/rename", {"name": "other", "new_name": MODEL}),
+            ("POST", "registered-models/create", {"name": "Customs-Risk"}),
+            ("POST", "registered-models/create", {"name": "x", "tags": [{"key": "mlflow.prompt.is_prompt"}]}),
+        ],
+    )
+    @pytest.mark.parametrize("who", ["root", "dan"])
+    def test_refused_and_noted(self, rules, table, who, method, name, body):
+        with pytest.raises(Refused):
+            rules.judge(call(who, method, name, **body))
+        assert (last(table).actor, last(table).action) == (who, "write")
+
+    @pytest.mark.parametrize(
+        ("method", "name", "body"),
+        [
+            ("POST", "runs/log-metric", {"run_id": "x", "key": "a"}),
+            ("POST", "runs/set-tag", {"run_id": "x", "key": "metaphor", "value": "author"}),
+            ("POST", "runs/set-tag", {"run_id": "x", "key": "\uba54\ubaa8", "value": "b"}),
+            ("PATCH", f"logged-models/m-{'3' * 32}", {}),
+            ("POST", "experiments/create", {"name": "x"}),
+            ("POST", "experiments/delete", {"experiment_id": "8"}),
+            ("DELETE", "model-versions/delete", {"name": "other", "version": "1"}),
+            ("POST", "model-versions/set-tag", {"name": MODEL, "version": "1", "key": "note", "value": "b"}),
+            ("DELETE", "model-versions/delete-tag", {"name": MODEL, "version": "1", "key": "note"}),
+        ],
+    )
+    def test_everything_else_is_mlflows_to_decide(self, rules, table, method, name, body):
+        asked = call("dan", method, name, **body)
+        assert rules.judge(asked) == asked
+        assert entries(table) == []
+
+    def test_the_author_is_who_asks_but_for_the_service(self, rules):
+        tags = [{"key": "author", "value": "rea"}, {"key": "a", "value": "b"}]
+        version = {"name": MODEL, "source": "models:/x", "tags": tags}
+        for name, body in (("runs/create", {"tags": tags}), ("model-versions/create", version)):
+            made = {each["key"]: each["value"] for each in rules.judge(call("dan", "POST", name, **body)).body["tags"]}
+            assert made == {"author": "dan", "a": "b"}
+            assert rules.judge(call(SERVICE, "POST", name, **body)).body["tags"] == tags
+        assert rules.judge(call(SERVICE, "POST", "runs/create")).body["tags"] == [{"key": "author", "value": SERVICE}]
+
+    def test_evidence_tags_are_written_once_and_by_who_registers(self, rules, store):
+        assert rules.judge(tagging("max", "registration", "complete"))
+        assert rules.judge(tagging(SERVICE, "data_version", "abc"))
+        for who, key in (("rea", "registration"), ("root", "registration"), ("max", "evidence_digest")):
+            with pytest.raises(Refused):
+                rules.judge(tagging(who, key, "x"))
+        del store.tags["author"]
+        with pytest.raises(Refused, match="part of its evidence"):
+            rules.judge(tagging(SERVICE, "author", "rea"))
+
+    @pytest.mark.parametrize(
+        ("path", "is_allowed"),
+        [
+            (f"1/{'a' * 32}/artifacts/x", True),
+            (f"1/models/m-{'a' * 32}/artifacts/x/y", True),
+            (f"1/{RUN}/artifacts/x", False),
+            (f"1/models/{LOGGED}/artifacts/x", False),
+            (f"1/{'a' * 32}/artifacts", False),
+            (f"1/2/{'a' * 32}/artifacts/x", False),
+            (f"1/{'A' * 32}/artifacts/x", False),
+            ("1", False),
+            ("signoff/ledger.key", False),
+        ],
+    )
+    def test_files_of_runs_and_logged_models_that_belong_to_no_version(self, store, path, is_allowed):
+        if is_allowed:
+            restrictions.judge_artifact(path)
+        else:
+            with pytest.raises(Refused):
+                restrictions.judge_artifact(path)

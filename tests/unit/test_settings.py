@@ -1,0 +1,84 @@
+import pytest
+from pydantic import ValidationError
+
+from flows.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults_need_no_file(tmp_path):
+    settings = Settings()
+    assert settings.tracking_uri == f"sqlite:///{tmp_path}/.tidewaiter/mlflow.db"
+    assert settings.prefect_url == "http://127.0.0.1:4200"
+
+
+def test_the_file_is_read_and_the_environment_wins(tmp_path, monkeypatch):
+    (tmp_path / "tidewaiter.toml").write_text('mlflow_port = 5001\ntime_zone = "Asia/Seoul"\n')
+    assert Settings().mlflow_port == 5001
+    monkeypatch.setenv("TIDEWAITER_MLFLOW_PORT", "5002")
+    assert (Settings().mlflow_port, Settings().time_zone) == (5002, "Asia/Seoul")
+
+
+def test_an_unknown_key_of_the_file_is_refused(tmp_path):
+    (tmp_path / "tidewaiter.toml").write_text("mlflow_prt = 5001\n")
+    with pytest.raises(ValidationError, match="mlflow_prt"):
+        Settings()
+
+
+def test_an_unknown_environment_variable_is_refused(monkeypatch):
+    monkeypatch.setenv("TIDEWAITER_MLFLOW_PRT", "5001")
+    with pytest.raises(
+        ValidationError, match=r"TIDEWAITER_MLFLOW_PRT is not a setting; allowed: .*TIDEWAITER_MLFLOW_PORT"
+    ):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("host", "0.0.0.0", "not a loopback address"),
+        ("host", "example.org", "not a loopback address"),
+        ("retrain_cron", "at night", "not a cron expression"),
+        ("retrain_cron", "0 30 1 * * *", "not a cron expression"),
+        ("monitor_cron", "99 1 * * *", "not a cron expression"),
+        ("time_zone", "Asia/Soul", "not an IANA time zone"),
+        ("time_zone", "../etc/passwd", "not an IANA time zone"),
+        ("notification_block", "slack", "pattern"),
+        ("mlflow_port", "0", "greater than or equal to 1"),
+        ("heartbeat_seconds", "5", "greater than or equal to 30"),
+        ("zombie_after_seconds", "31", None),
+        ("mlflow_port", "4200", "must differ"),
+    ],
+)
+def test_values_are_checked(key, value, told, monkeypatch):
+    monkeypatch.setenv(f"TIDEWAITER_{key.upper()}", value)
+    if told is None:
+        assert getattr(Settings(), key) == int(value)
+        return
+    with pytest.raises(ValidationError, match=told):
+        Settings()
+
+
+def test_a_run_must_be_heard_of_before_it_counts_as_dead():
+    with pytest.raises(ValidationError, match="must exceed heartbeat_seconds, 60"):
+        Settings(heartbeat_seconds=60, zombie_after_seconds=60)
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().mlflow_port = 5001
+
+
+def test_mlflow_keeps_runs_and_accounts_in_files_or_in_one_database(tmp_path):
+    assert Settings().accounts_uri == f"sqlite:///{tmp_path}/.tidewaiter/accounts.db"
+    set_ = Settings(mlflow_database_uri="postgresql://mlflow@db/mlflow")
+    assert set_.database_uri == set_.accounts_uri == set_.tracking_uri == "postgresql://mlflow@db/mlflow"
+
+
+def test_another_kind_of_database_is_refused_without_repeating_its_password():
+    with pytest.raises(ValidationError, match="'mysql' is not a database for MLflow here; allowed: postgresql") as told:
+        Settings(mlflow_database_uri="mysql://mlflow:secret@db/mlflow")
+    assert "secret" not in told.value.errors()[0]["msg"]

@@ -1,0 +1,75 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flows import running
+from flows.running import Running
+from flows.server import Deployment, Run, Schedule
+from flows.settings import Settings
+from flows.status import Check, Status, last_night, status
+
+DUE = datetime(2024, 3, 5, 1, 30, tzinfo=UTC)
+NOW = DUE + timedelta(hours=8)
+TAGS = frozenset({"nightly"})
+NIGHTLY = Deployment(
+    "1", "retrain/nightly", DUE - timedelta(days=9), False, (Schedule("30 1 * * *", "UTC", True),), TAGS
+)
+
+
+def run(state, at=DUE, message=""):
+    started = None if state in ("SCHEDULED", "CANCELLED") else at
+    return Run("r", state, state.title(), message, at, started, None, True, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("runs", "is_ok", "told"),
+    [
+        ([run("COMPLETED")], True, "Completed (2024-03-05 01:30 UTC)"),
+        ([run("RUNNING")], True, "Running"),
+        ([run("FAILED", message="gate min_roc_auc")], False, "gate min_roc_auc"),
+        ([run("CRASHED", message="No heartbeat")], False, "No heartbeat"),
+        ([run("CANCELLED")], False, "Cancelled"),
+        ([run("FAILED"), run("COMPLETED", NOW - timedelta(hours=1))], True, "Completed"),
+        ([], False, "has not started"),
+        ([run("SCHEDULED")], False, "has not started"),
+        ([run("COMPLETED", DUE - timedelta(days=1))], False, "has not started"),
+        ([run("SCHEDULED", DUE + timedelta(days=1))], False, "has not started"),
+    ],
+)
+def test_the_last_night(runs, is_ok, told):
+    check = last_night(NIGHTLY, runs, NOW)
+    assert check.is_ok is is_ok
+    assert told in check.detail
+
+
+def test_a_night_that_is_due_this_minute_is_not_yet_a_missed_one():
+    assert last_night(NIGHTLY, [run("SCHEDULED")], DUE + timedelta(minutes=1)).is_ok
+
+
+def test_before_the_first_night_nothing_is_wrong():
+    fresh = Deployment("1", "retrain/nightly", DUE + timedelta(hours=1), False, NIGHTLY.schedules, TAGS)
+    check = last_night(fresh, [], NOW)
+    assert check.is_ok
+    assert "the first is at 2024-03-06 01:30 UTC" in check.detail
+
+
+def test_a_paused_night_is_told():
+    paused = Deployment("1", "retrain/nightly", NIGHTLY.created_at, True, NIGHTLY.schedules, TAGS)
+    assert not last_night(paused, [run("COMPLETED")], NOW).is_ok
+
+
+def test_exit_codes():
+    good, bad = Check(name="a", is_ok=True, detail=""), Check(name="b", is_ok=False, detail="")
+    assert Status(is_running=True, checks=(good,)).exit_code == 0
+    assert Status(is_running=True, checks=(good, bad)).exit_code == 1
+    assert Status(is_running=False, checks=(bad,)).exit_code == 3
+
+
+def test_servers_that_do_not_answer_are_named(tmp_path):
+    settings = Settings(state_folder=tmp_path)
+    with running.claim(tmp_path) as claim:
+        # Port 9 is 'discard': nobody listens.
+        claim.announce(Running(1, "http://127.0.0.1:9", "http://127.0.0.1:9", is_ready=True))
+        found = status(settings, tmp_path, NOW)
+    assert found.exit_code == 1
+    assert {check.name: check.is_ok for check in found.checks} == {"up": True, "mlflow": False, "prefect": False}

@@ -1,0 +1,78 @@
+import json
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from flows import watch
+from flows.server import Deployment, Schedule
+from flows.settings import Settings
+
+NOW = datetime(2024, 3, 5, tzinfo=UTC)
+TAGS = frozenset({"nightly"})
+NIGHTLY = Deployment("d1", "retrain/nightly", NOW, False, (Schedule("30 1 * * 1-5", "UTC", True),), TAGS)
+
+
+class Server:
+    """As much of Prefect's automations as is used here."""
+
+    def __init__(self):
+        self.automations, self.written = {}, []
+
+    def __call__(self, request):
+        path, body = request.url.path, json.loads(request.content or "null")
+        if path.endswith("/filter"):
+            return httpx.Response(200, json=list(self.automations.values()))
+        self.written.append((request.method, body["name"] if body else path))
+        if request.method == "DELETE":
+            del self.automations[path.rsplit("/", 1)[-1]]
+        else:
+            key = path.rsplit("/", 1)[-1] if request.method == "PUT" else str(len(self.automations))
+            self.automations[key] = {**body, "id": key}
+        return httpx.Response(200, json={})
+
+
+@pytest.fixture
+def prefect():
+    return Server()
+
+
+@pytest.fixture
+def client(prefect):
+    with httpx.Client(transport=httpx.MockTransport(prefect), base_url="http://prefect/api") as made:
+        yield made
+
+
+def test_an_unchanged_automation_is_left_alone_a_changed_one_replaced_an_obsolete_one_removed(prefect, client):
+    first, changed = (watch.crash_silent_runs(Settings(zombie_after_seconds=seconds)) for seconds in (90, 120))
+    messages = watch.notifications("block", [NIGHTLY], NOW)
+    watch.apply(client, [first, *messages])
+    assert len(prefect.automations) == 1 + len(messages)
+    prefect.written.clear()
+    watch.apply(client, [first, *messages])
+    assert prefect.written == []
+    watch.apply(client, [changed])
+    assert [each["trigger"]["within"] for each in prefect.automations.values()] == [120]
+
+
+def test_a_night_never_started_is_told_after_the_longest_gap_between_nights():
+    (message,) = [each for each in watch.notifications("b", [NIGHTLY], NOW) if "never started" in each["name"]]
+    assert message["trigger"]["within"] == (3 * 24 + 2) * 3600  # Friday to Monday, and a margin
+    assert message["trigger"]["match_related"] == {"prefect.resource.id": "prefect.deployment.d1"}
+
+
+def test_a_paused_deployment_is_not_waited_for():
+    paused = Deployment("d1", "retrain/nightly", NOW, True, NIGHTLY.schedules, TAGS)
+    assert not any("never started" in each["name"] for each in watch.notifications("b", [paused], NOW))
+
+
+def test_a_block_that_does_not_exist_is_none():
+    transport = httpx.MockTransport(lambda request: httpx.Response(404))
+    with httpx.Client(transport=transport, base_url="http://prefect/api") as client:
+        assert watch.find_block(client, "slack-webhook/customs") is None
+
+
+def test_an_alarm_of_sign_off_is_told():
+    (message,) = [each for each in watch.notifications("b", [], NOW) if "circumvented" in each["name"]]
+    assert message["trigger"]["expect"] == [watch.ALARM]
+    assert "{{ event.payload.alarm }}" in message["actions"][0]["body"]
