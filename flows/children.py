@@ -138,6 +138,18 @@ def marked(state_folder: Path) -> list[psutil.Process]:
     return found
 
 
+def carrying(processes: list[psutil.Process], variable: str, value: str) -> list[psutil.Process]:
+    """Those whose environment has a variable of this value."""
+    found = []
+    for process in processes:
+        try:
+            if process.environ().get(variable) == value:
+                found.append(process)
+        except psutil.Error:  # ended meanwhile
+            continue
+    return found
+
+
 def end(processes: list[psutil.Process], grace_s: float = GRACE_S) -> int:
     """End processes: SIGTERM, then SIGKILL after the grace. Returns how many there were."""
     for process in processes:

@@ -8,7 +8,7 @@ run is made for it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -105,6 +105,15 @@ def _decide(client: httpx.Client, deployment: Deployment, now: datetime) -> Deci
     if deployment.night is None:
         return Decision(cancel=piled_up(runs, now))
     return decide(runs, last_fire(deployment.night, now), deployment.created_at, now)
+
+
+def stuck(runs: Sequence[Run], now: datetime, patience: timedelta) -> tuple[Run, ...]:
+    """Runs that a worker took so long ago that they will not begin any more.
+
+    Seen where the worker met an error of the server between taking a run and starting its process. No heartbeat has
+    begun then, so that nothing else would end the wait.
+    """
+    return tuple(run for run in runs if run.state == "PENDING" and now - run.state_at > patience)
 
 
 def bury(client: httpx.Client, message: str) -> int:

@@ -53,13 +53,16 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Run:
-    """A flow run. `state` is Prefect's state type (SCHEDULED, COMPLETED, ...), `state_name` what people read;
-    `started_at` is None where none of its code ran."""
+    """A flow run. `state` is Prefect's state type (SCHEDULED, COMPLETED, ...), `state_name` what people read.
+
+    `state_at` is when it came into that state; `started_at` is None where none of its code ran.
+    """
 
     id: str
     state: str
     state_name: str
     message: str
+    state_at: datetime
     expected_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -191,6 +194,7 @@ def _run(item: dict[str, Any]) -> Run:
         state=state["type"],
         state_name=state["name"],
         message=state["message"] or "",
+        state_at=datetime.fromisoformat(state["timestamp"]),
         expected_at=datetime.fromisoformat(item["expected_start_time"]),
         # Prefect stamps a start time on runs that it cancels or crashes before they run.
         started_at=_instant(item["start_time"]) if item["run_count"] else None,

@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     heartbeat_seconds: int = Field(
         30, ge=30, le=3600, description="how often a run says that it lives; Prefect's least"
     )
-    zombie_after_seconds: int = Field(120, ge=31, description="a run silent for this long is marked Crashed")
+    zombie_after_seconds: int = Field(
+        120, ge=31, description="a run silent for this long is marked Crashed, or begun again if it never began"
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -27,7 +27,8 @@ SERVER_TIMEOUT_S = 240.0  # both servers migrate their databases at their first 
 DEPLOY_TIMEOUT_S = 240.0
 WORKER_TIMEOUT_S = 240.0
 TICK_S = 1.0
-BLOCK_LOOKUP_S = 60.0
+LOOK_TICKS = 20  # how often runs that never began are looked for
+RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # by which a run's process knows whose it is
 
 Say = Callable[[str], None]
 
@@ -111,8 +112,24 @@ class Up:
         def tell(name: str, code: int) -> None:
             self.say(f"{name} ended with code {code}: starting it again. Its log: {processes.log(name)}")
 
+        tick = 0
         while not stopping.wait(TICK_S):
             processes.revive(tell)
+            tick += 1
+            if tick % LOOK_TICKS == 0:
+                self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Give runs that a worker took and never started back to it; what is left of them is ended first."""
+        patience = timedelta(seconds=self.settings.zombie_after_seconds)
+        try:
+            with server.connect(self.settings.prefect_url, timeout_s=10) as client:
+                for run in nights.stuck(server.unfinished(client), datetime.now(UTC), patience):
+                    children.end(children.carrying(children.marked(self.settings.state_folder), RUN_VARIABLE, run.id))
+                    server.set_state(client, run, "SCHEDULED", f"Had not begun after {patience.seconds} s.")
+                    self.say(f"Run {run.id} had not begun after {patience.seconds} s: it is begun again.")
+        except httpx.HTTPError as error:  # the server is busy, or being started again: there is a next time
+            self.say(f"Could not look for runs that never began: {type(error).__name__}: {error}")
 
     def _watch_over(self, client: httpx.Client) -> None:
         automations = [watch.crash_silent_runs(self.settings)]

@@ -112,6 +112,9 @@ class Project:
     def said(self):
         return (self.folder / "up.out").read_text()
 
+    def log(self, name):
+        return (self.state / "logs" / f"{name}.log").read_text()[-8000:]
+
     def status(self):
         done = self.tidewaiter("status", "--json")
         return done.returncode, json.loads(done.stdout)
@@ -276,9 +279,9 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
         done = ["COMPLETED", "CANCELLED", "CANCELLED"]
         wait_for(
             lambda: [run.state for run in past(monitor)] == done,
-            150,
+            200,  # it may have to be begun again
             "the catch-up of monitor/nightly",
-            shown=lambda: f"{past(monitor)}\n{project.said()}",
+            shown=lambda: f"{past(monitor)}\n{project.said()}\n{project.log('worker')}",
         )
         assert nights.catch_up(client, [retrain, monitor], datetime.now(UTC)) == {}
         assert [len(past(deployment)) for deployment in (retrain, monitor)] == [1, 3]
@@ -311,8 +314,12 @@ def be_away_for_days(database):
         assert connection.execute(f"UPDATE flow_run SET {moved} WHERE {of.format('monitor')}").rowcount == 3
 
 
-def test_a_run_whose_machine_is_gone_is_marked_crashed(project, inbox):
+def test_runs_that_fell_silent_are_marked_crashed_or_begun_again(project, inbox):
     with project.client() as client:
+        # As a worker leaves a run that it took and could not start.
+        path = f"/deployments/{project.deployment(client, 'monitor/nightly').id}/create_flow_run"
+        taken = {"state": {"type": "PENDING", "name": "Submitting"}}
+        never_begun = client.post(path, json=taken).raise_for_status().json()["id"]
         run = project.trigger(client, "retrain/adhoc", seconds=600)
         project.wait_state(client, run, "Running")
         heartbeats = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]}}}
@@ -327,6 +334,8 @@ def test_a_run_whose_machine_is_gone_is_marked_crashed(project, inbox):
         assert state["message"].startswith("No heartbeat for 40 s")
         assert "worker ended with code -9: starting it again" in project.said()
         wait_for(lambda: [m for m in inbox[1] if "a run failed" in m["title"]], 30, "a message of the crashed run")
+        project.wait_state(client, never_begun, "Completed", seconds=90)
+        assert f"Run {never_begun} had not begun after 40 s: it is begun again." in project.said()
         automations = client.post("/automations/filter", json={}).json()
         assert "tidewaiter: tell that retrain/nightly never started" in {each["name"] for each in automations}
 

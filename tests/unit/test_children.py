@@ -39,6 +39,16 @@ def test_strays_are_found_and_ended_whoever_started_them(processes, tmp_path):
     assert children.marked(tmp_path / "state") == []
 
 
+def test_a_process_is_found_by_what_its_environment_carries(processes):
+    code = "import time; time.sleep(60)"
+    processes.start(Program("run", (sys.executable, "-c", code), {"RUN": "a"}, lambda: True))
+    processes.start(Program("other", (sys.executable, "-c", code), {"RUN": "b"}, lambda: True))
+    marked = children.marked(processes.state_folder)
+    (found,) = children.carrying(marked, "RUN", "a")
+    assert found.environ()["RUN"] == "a"
+    assert children.carrying(marked, "RUN", "c") == []
+
+
 def test_a_program_that_ends_while_starting_is_named_with_its_last_words(processes):
     processes.start(python("mlflow", "raise SystemExit('no such database')", is_ready=lambda: False))
     with pytest.raises(ChildError, match=r"(?s)mlflow ended with code 1 while starting.*no such database.*mlflow.log"):

@@ -14,7 +14,7 @@ CREATED = FIRE - timedelta(days=90)
 
 def run(state, expected_at, started_at=None, is_auto=True, tags=()):
     name = f"{state}-{expected_at.isoformat()}"
-    return Run(name, state, state.title(), "", expected_at, started_at, None, is_auto, frozenset(tags))
+    return Run(name, state, state.title(), "", expected_at, expected_at, started_at, None, is_auto, frozenset(tags))
 
 
 def test_a_night_that_ran_is_left_alone():
@@ -95,3 +95,10 @@ def test_what_piled_up_of_a_deployment_without_nights_is_cancelled_and_nothing_c
     with httpx.Client() as client:
         assert nights.catch_up(client, [looking], NOW) == {}
     assert cancelled == [(late, "CANCELLED")]
+
+
+def test_a_run_that_was_taken_and_never_began_is_found():
+    since, patience = NOW - timedelta(minutes=3), timedelta(minutes=2)
+    taken, running, waiting = (run(state, since) for state in ("PENDING", "RUNNING", "SCHEDULED"))
+    fresh = run("PENDING", NOW - timedelta(minutes=1))
+    assert nights.stuck([fresh, running, taken, waiting], NOW, patience) == (taken,)

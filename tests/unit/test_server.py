@@ -9,7 +9,7 @@ from flows.server import Deployment, Patient
 DEPLOYMENT = Deployment("d", "retrain/nightly", datetime(2024, 1, 1, tzinfo=UTC), False, (), frozenset())
 RUN = {
     "id": "r",
-    "state": {"type": "CANCELLED", "name": "Cancelled", "message": None},
+    "state": {"type": "CANCELLED", "name": "Cancelled", "message": None, "timestamp": "2024-03-05T01:30:04Z"},
     "expected_start_time": "2024-03-05T01:30:00Z",
     "start_time": "2024-03-05T01:30:04Z",
     "end_time": "2024-03-05T01:30:04Z",

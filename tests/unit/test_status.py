@@ -18,7 +18,7 @@ NIGHTLY = Deployment(
 
 def run(state, at=DUE, message=""):
     started = None if state in ("SCHEDULED", "CANCELLED") else at
-    return Run("r", state, state.title(), message, at, started, None, True, frozenset())
+    return Run("r", state, state.title(), message, at, at, started, None, True, frozenset())
 
 
 @pytest.mark.parametrize(
