@@ -12,7 +12,8 @@ import polars as pl
 
 from features.contract import KEY
 
-LOOK_BACK_DAYS = 365  # nothing accepted longer ago plays a part, so a night never needs more than a year of history
+YEAR_DAYS = 365  # prices, rates and volumes older than this say little of today
+LOOK_BACK_DAYS = 3 * YEAR_DAYS  # outcomes say more for longer; nothing accepted before plays a part in any feature
 NEVER = date(9999, 1, 1)
 
 

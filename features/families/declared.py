@@ -6,14 +6,14 @@ declarations that customs knew before the day of acceptance.
 
 import polars as pl
 
-from features.asof import LOOK_BACK_DAYS
+from features.asof import YEAR_DAYS
 from features.catalogue import Feature
 from features.history import History
 from features.windows import order_statistics
 
 NAME = "declared"
 _OWN = "the declaration as accepted"
-_USUAL = f"declarations known before the day of acceptance, accepted at most {LOOK_BACK_DAYS} days earlier"
+_USUAL = f"declarations known before the day of acceptance, accepted at most {YEAR_DAYS} days earlier"
 
 _CODES = {
     "office": "office of declaration",
@@ -63,7 +63,7 @@ def compute(history: History) -> pl.DataFrame:
     rows = history.rows
     asked, declared, _ = history.entities(["hs6"])
     usual = order_statistics(
-        history.declared_facts(declared, LOOK_BACK_DAYS),
+        history.declared_facts(declared, YEAR_DAYS),
         history.declared["tax_rate_pct"].to_numpy(),
         history.queries(asked),
         rows["tax_rate_pct"].to_numpy(),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from features.asof import LOOK_BACK_DAYS
+from features.asof import YEAR_DAYS
 from features.catalogue import Feature
 from features.history import History
 from features.windows import Ints, last_visible_day, window_sums
@@ -67,10 +67,9 @@ FEATURES = (
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query; null where the declaration names no such entity."""
     declared_measures = _whole(history.declared, pl.lit(1), pl.col("item_value"))
-    is_hit = pl.col("is_illicit").fill_null(value=False)
-    found_measures = _whole(history.found, pl.col("is_inspected"), is_hit, pl.col("recovered_revenue").fill_null(0))
+    found_of_all = found_measures(history)
     day = history.rows["day"].to_numpy()
-    usual = _everyones_hit_rate(history, found_measures)
+    usual = everyones_hit_rate(history, found_of_all, YEAR_DAYS)
 
     columns: dict[str, np.ndarray] = {}
     for entity, by in ENTITIES.items():
@@ -79,7 +78,7 @@ def compute(history: History) -> pl.DataFrame:
         record: dict[str, np.ndarray] = {}
         for window in WINDOWS_DAYS:
             volume, value = window_sums(history.declared_facts(declared, window), declared_measures, queries).T
-            inspected, hits, revenue = window_sums(history.found_facts(found, window), found_measures, queries).T
+            inspected, hits, revenue = window_sums(history.found_facts(found, window), found_of_all, queries).T
             record |= {
                 f"{entity}_declarations_{window}d": volume,
                 f"{entity}_value_{window}d": value,
@@ -88,12 +87,12 @@ def compute(history: History) -> pl.DataFrame:
                 f"{entity}_revenue_{window}d": revenue,
             }
         if entity in NOVEL:
-            record[f"is_new_{entity}"] = record[f"{entity}_declarations_{LOOK_BACK_DAYS}d"] == 0
+            record[f"is_new_{entity}"] = record[f"{entity}_declarations_{YEAR_DAYS}d"] == 0
         seen = last_visible_day(
-            history.declared_facts(declared, LOOK_BACK_DAYS), history.declared["day"].to_numpy(), queries
+            history.declared_facts(declared, YEAR_DAYS), history.declared["day"].to_numpy(), queries
         )
         hit = last_visible_day(
-            history.found_facts(np.where(found_measures[:, 1] > 0, found, -1), LOOK_BACK_DAYS),
+            history.found_facts(np.where(found_of_all[:, 1] > 0, found, -1), YEAR_DAYS),
             history.found["day"].to_numpy(),
             queries,
         )
@@ -110,9 +109,15 @@ def _whole(frame: pl.DataFrame, *measures: pl.Expr) -> Ints:
     ).to_numpy()
 
 
-def _everyones_hit_rate(history: History, found_measures: Ints) -> np.ndarray:
-    """Hits over inspections known in the past year, for each query; zero while none is known."""
+def found_measures(history: History) -> Ints:
+    """Inspections, hits and revenue of each outcome: facts x 3."""
+    is_hit = pl.col("is_illicit").fill_null(value=False)
+    return _whole(history.found, pl.col("is_inspected"), is_hit, pl.col("recovered_revenue").fill_null(0))
+
+
+def everyones_hit_rate(history: History, measures: Ints, window_days: int) -> np.ndarray:
+    """Hits over inspections (the first two measures) known in the window, for each query; zero while none is known."""
     everyone = np.zeros(history.rows.height, np.int64)
-    facts = history.found_facts(np.zeros(history.found.height, np.int64), LOOK_BACK_DAYS)
-    inspected, hits, _ = window_sums(facts, found_measures, history.queries(everyone)).T
+    facts = history.found_facts(np.zeros(history.found.height, np.int64), window_days)
+    inspected, hits = window_sums(facts, measures[:, :2], history.queries(everyone)).T
     return hits / np.maximum(inspected, 1)

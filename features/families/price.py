@@ -8,14 +8,14 @@ of a sliding window are exact order statistics.
 import numpy as np
 import polars as pl
 
-from features.asof import LOOK_BACK_DAYS
+from features.asof import YEAR_DAYS
 from features.catalogue import Feature
 from features.families.declared import VALUE_PER_KG
 from features.history import History
 from features.windows import order_statistics
 
 NAME = "price"
-_AS_OF = f"declarations known before the day of acceptance, accepted at most {LOOK_BACK_DAYS} days earlier"
+_AS_OF = f"declarations known before the day of acceptance, accepted at most {YEAR_DAYS} days earlier"
 
 GROUPS = {"hs6_origin": ("hs6", "origin_country"), "hs6": ("hs6",), "importer_hs6": ("importer_id", "hs6")}
 MIN_HISTORY = 5  # fewer prices say nothing of what is usual
@@ -41,9 +41,7 @@ def compute(history: History) -> pl.DataFrame:
     columns: dict[str, np.ndarray] = {}
     for group, by in GROUPS.items():
         asked, declared, _ = history.entities(by)
-        statistics = order_statistics(
-            history.declared_facts(declared, LOOK_BACK_DAYS), past, history.queries(asked), price
-        )
+        statistics = order_statistics(history.declared_facts(declared, YEAR_DAYS), past, history.queries(asked), price)
         count, below, low, median, high = statistics.T
         enough = count >= MIN_HISTORY
         spread = np.maximum(high - low, MIN_SPREAD) / IQR_OF_NORMAL

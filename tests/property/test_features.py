@@ -13,14 +13,16 @@ from polars.testing import assert_frame_equal
 
 from features import contract, matrix
 from features import history as past
+from features.asof import LOOK_BACK_DAYS
 from features.families import FAMILIES
+from features.families.encodings import COMBINATIONS, inspections_name, rate_name
 from features.families.entities import ENTITIES, PRIOR_WEIGHT, WINDOWS_DAYS
 from features.families.price import GROUPS, MIN_HISTORY
 from tests.declarations import frame
 
 START = datetime(2023, 1, 1)
 LABEL_DELAY_DAYS = 7
-SPAN_DAYS = 450  # longer than the look-back, so that things also fall out of it
+SPAN_DAYS = 1300  # longer than the look-back, so that things also fall out of it
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def _day(number: int, hour: int = 9) -> datetime:
     return START + timedelta(days=number, hours=hour)
 
 
-days = st.integers(0, SPAN_DAYS) | st.integers(0, 40)
+days = st.integers(0, SPAN_DAYS) | st.integers(0, 400) | st.integers(0, 40)
 one_of = st.sampled_from
 
 
@@ -172,7 +174,7 @@ def _visible(
         if all(fact[column] == row[column] and row[column] is not None for column in by)
         and fact["enter"] - 1 < row["day"] <= fact["replaced"]
         and row["day"] - window <= fact["day"]
-        and row["day"] - 365 <= fact[accepted]
+        and row["day"] - LOOK_BACK_DAYS <= fact[accepted]
     ]
 
 
@@ -208,6 +210,26 @@ def test_entity_windows_equal_brute_force(world: World) -> None:
             assert (got[f"{entity}_days_since_seen"] is None) == (not seen)
             hit = [fact["day"] for fact in _visible(history, "found", row, 365, by) if fact["is_illicit"]]
             assert got[f"{entity}_days_since_hit"] == (row["day"] - max(hit) if hit else None)
+
+
+@given(world=worlds())
+@settings(max_examples=60, deadline=None)
+def test_encodings_equal_brute_force(world: World) -> None:
+    history = world.history()
+    family = next(family for family in FAMILIES if family.NAME == "encodings")
+    computed = family.compute(history)
+    for index, row in enumerate(history.rows.iter_rows(named=True)):
+        everything = _visible(history, "found", row, LOOK_BACK_DAYS, ())
+        usual = sum(bool(fact["is_illicit"]) for fact in everything) / max(len(everything), 1)
+        for by in COMBINATIONS:
+            rate, inspected = (computed[name(by)][index] for name in (rate_name, inspections_name))
+            if any(row[column] is None for column in by):
+                assert (rate, inspected) == (None, None)
+                continue
+            found = _visible(history, "found", row, LOOK_BACK_DAYS, by)
+            hits = sum(bool(fact["is_illicit"]) for fact in found)
+            assert inspected == len(found)
+            assert rate == np.float32((hits + PRIOR_WEIGHT * usual) / (len(found) + PRIOR_WEIGHT))
 
 
 @given(world=worlds())

@@ -1,0 +1,98 @@
+"""Target encodings: how often what was declared alike, in one respect or in several at once, was found illicit.
+
+As of: an outcome counts from the day after its result was known, for three years after the acceptance of its
+declaration; corrections count from the day they were recorded.
+
+Ordered target statistics after CatBoost (Prokhorenkova et al., 2018), with customs' own calendar in place of a random
+order: a row is encoded by outcomes known before its day, so it never meets its own label, and training rows are encoded
+just as those of tomorrow will be. The number of inspections stands beside each rate: it tells a model how far to trust
+it, and a combination that was never inspected from one that was always clean.
+"""
+
+import numpy as np
+import polars as pl
+
+from features.asof import LOOK_BACK_DAYS
+from features.catalogue import Feature
+from features.families.entities import PRIOR_WEIGHT, everyones_hit_rate, found_measures
+from features.history import History
+from features.windows import window_sums
+
+NAME = "encodings"
+_AS_OF = f"outcomes known before the day of acceptance, of declarations accepted at most {LOOK_BACK_DAYS} days earlier"
+
+_GOODS = ("hs6", "item_value", "net_mass_kg", "origin_country", "departure_country", "tax_type", "tax_rate_pct")
+
+# Traders have histories of their own in `entities`; here they stand in combinations only.
+COMBINATIONS: tuple[tuple[str, ...], ...] = (
+    ("office",),
+    ("import_type",),
+    ("import_use",),
+    ("payment_type",),
+    ("transport_mode",),
+    ("origin_marking",),
+    ("tax_type",),
+    ("tax_rate_pct",),
+    ("hs2",),
+    ("hs4",),
+    ("hs6",),
+    ("origin_country",),
+    ("departure_country",),
+    ("hs4", "origin_country"),
+    ("hs6", "origin_country"),
+    ("hs6", "departure_country"),
+    ("hs6", "tax_type"),
+    ("hs6", "tax_rate_pct"),
+    ("hs6", "transport_mode"),
+    ("origin_country", "tax_type"),
+    ("hs6", "declarant_id"),
+    ("hs6", "seller_id"),
+    ("hs6", "importer_id"),
+    ("importer_id", "seller_id"),
+    ("seller_id", "origin_country"),
+    ("hs6", "item_value"),
+    ("hs6", "net_mass_kg"),
+    ("item_value", "net_mass_kg"),
+    ("hs6", "item_value", "net_mass_kg"),
+    ("hs6", "origin_country", "departure_country", "tax_type", "tax_rate_pct"),
+    _GOODS,
+)
+
+
+def rate_name(by: tuple[str, ...]) -> str:
+    """Name of a combination's rate; `inspections_name` is that of its count."""
+    return f"hit_rate_{'_x_'.join(by)}"
+
+
+def inspections_name(by: tuple[str, ...]) -> str:
+    return f"inspections_{'_x_'.join(by)}"
+
+
+FEATURES = tuple(
+    feature
+    for by in COMBINATIONS
+    for feature in (
+        Feature(
+            rate_name(by),
+            NAME,
+            "numeric",
+            f"{' x '.join(by)}: hits over inspections, smoothed towards everyone's rate",
+            _AS_OF,
+        ),
+        Feature(inspections_name(by), NAME, "numeric", f"{' x '.join(by)}: inspections concluded", _AS_OF),
+    )
+)
+
+
+def compute(history: History) -> pl.DataFrame:
+    """Columns of `FEATURES`, one row a query; null where the declaration leaves a part of the combination open."""
+    measures = found_measures(history)[:, :2]
+    usual = everyones_hit_rate(history, measures, LOOK_BACK_DAYS)
+    columns: dict[str, np.ndarray] = {}
+    for by in COMBINATIONS:
+        asked, _, found = history.entities(by)
+        inspected, hits = window_sums(history.found_facts(found, LOOK_BACK_DAYS), measures, history.queries(asked)).T
+        rate = (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT)
+        columns[rate_name(by)] = np.where(asked < 0, np.nan, rate)
+        columns[inspections_name(by)] = np.where(asked < 0, np.nan, inspected)
+    return pl.DataFrame({name: pl.Series(value, nan_to_null=True).cast(pl.Float32) for name, value in columns.items()})
