@@ -13,7 +13,7 @@ CREATED = FIRE - timedelta(days=365)
 
 def night(days_ago, state, started):
     at = FIRE - timedelta(days=days_ago)
-    return Run(f"{days_ago}", state, state, "", at, at if started else None, None, True, frozenset())
+    return Run(f"{days_ago}", state, state, "", at, at, at if started else None, None, True, frozenset())
 
 
 def waiting(runs):
@@ -24,7 +24,7 @@ def after(runs, decision):
     """The runs as they stand once the decision is carried out."""
     left = [run for run in runs if run not in decision.cancel]
     if decision.create:
-        left.append(Run("new", "SCHEDULED", "Scheduled", "", NOW, None, None, False, frozenset({CATCH_UP})))
+        left.append(Run("new", "SCHEDULED", "Scheduled", "", NOW, NOW, None, None, False, frozenset({CATCH_UP})))
     return left
 
 
@@ -48,6 +48,6 @@ def test_any_number_of_missed_nights_gives_one_catch_up(missed, trace, ahead):
 @given(late=st.sets(st.integers(0, 30)), state=st.sampled_from(["COMPLETED", "FAILED", "CRASHED", "RUNNING"]))
 def test_a_night_that_started_needs_no_catch_up(late, state):
     runs = [night(days, "SCHEDULED", started=False) for days in sorted(late)]
-    runs.append(Run("last", state, state, "", FIRE, FIRE, None, True, frozenset()))
+    runs.append(Run("last", state, state, "", FIRE, FIRE, FIRE, None, True, frozenset()))
     decision = decide(runs, FIRE, CREATED, NOW)
     assert waiting(after(runs, decision)) == []
