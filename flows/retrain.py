@@ -149,7 +149,15 @@ def train_model(policy: Policy, store: Store, built: Built) -> Trained:
     with stage("Train") as advance:
         dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
         split = split_by_time(dataset, policy.training, delay)
-        model = train(split.train, split.validation, CATALOGUE, policy.training, advance, final_frame=split.before_test)
+        model = train(
+            split.train,
+            split.validation,
+            CATALOGUE,
+            policy.training,
+            policy.targeting,
+            advance,
+            final_frame=split.before_test,
+        )
     return Trained(model, split, dataset)
 
 

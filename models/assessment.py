@@ -250,6 +250,7 @@ def _params(model: RiskModel, origin: Origin, windows: Mapping[str, str]) -> dic
         "seed": model.training["seed"],
         "rounds": model.training["rounds"],
         "revenue_rounds": model.training["revenue_rounds"],
+        "critical_rounds": model.training["critical_rounds"],
         "calibration": model.calibration.kind,
         "features": len(model.encoder.names),
         "hit_value": model.hit_value,

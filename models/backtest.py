@@ -21,7 +21,7 @@ from models.clones import has_identical_earlier_row
 from models.evaluation import sample_of, scores_of
 from models.metrics import Measures, Scores
 from models.policy import Policy
-from models.risk_model import OUTPUTS, RiskModel
+from models.risk_model import RANKING, RiskModel
 from models.split import labelled, split_validation, window
 from models.train import train
 
@@ -55,11 +55,11 @@ def backtest(
     started = perf_counter()
     known = labelled(train_dataset)
     fitted, held_out = split_validation(known, policy.training, policy.features.label_delay_days)
-    model = train(fitted, held_out, features, policy.training, on_progress, final_frame=known)
+    model = train(fitted, held_out, features, policy.training, policy.targeting, on_progress, final_frame=known)
     trained = perf_counter()
     predictions = model.predict(test_frame)
     out_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(out_dir / PREDICTIONS_FILE, predictions.select(KEY[0], *OUTPUTS).write_csv)
+    write_atomically(out_dir / PREDICTIONS_FILE, predictions.select(KEY[0], *RANKING).write_csv)
     scored = perf_counter()
     return {
         "train": {"rows": train_dataset.height, **model.training["parts"]["final"]},
@@ -112,6 +112,7 @@ def _describe(model: RiskModel) -> dict[str, Any]:
         "rounds": model.training["rounds"],
         "calibration": model.calibration.kind,
         "revenue_basis": model.revenue.basis,
+        "critical_basis": model.critical.basis,
         "hit_value": model.hit_value,
     }
 

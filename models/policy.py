@@ -3,6 +3,7 @@
 import tomllib
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,7 +37,6 @@ class Training(_Section):
     test_share: float = Field(gt=0, lt=0.5)
     max_rounds: int = Field(ge=1)
     early_stopping_rounds: int = Field(ge=1)
-    hit_value_in_mean_hits: float = Field(ge=0)
     search: Search
 
 
@@ -67,6 +67,56 @@ class Drift(_Section):
     max_roc_auc_drop: float = Field(gt=0, le=1)
 
 
+LANES = ("red", "yellow", "blue")  # green is what is not inspected
+
+
+class Lane(_Section):
+    capacity_share: float = Field(ge=0, le=1)
+    detects: float = Field(gt=0, le=1)
+    officer_hours: float = Field(ge=0)
+    delay_hours: float = Field(ge=0)
+
+
+class Lanes(_Section):
+    red: Lane
+    yellow: Lane
+    blue: Lane
+
+
+class Places(_Section):
+    red: int = Field(ge=0)
+    yellow: int = Field(ge=0)
+    blue: int = Field(ge=0)
+
+
+class Targeting(_Section):
+    random_share: float = Field(gt=0, lt=1)
+    critical_probability: float = Field(gt=0, le=1)
+    kept_precision: float = Field(ge=0, le=1)
+    at_share: float = Field(gt=0, lt=1)
+    lanes: Lanes
+    offices: dict[str, Places] = {}
+
+
+class Exploration(_Section):
+    strategy: Literal["badge", "bate", "gate"]
+    initial_share: float = Field(ge=0, le=1)
+    min_share: float = Field(ge=0, le=1)
+    max_share: float = Field(ge=0, le=1)
+    learning_rate: float = Field(gt=0)
+
+
+class Cost(_Section):
+    officer_hour: float = Field(ge=0)
+    delay_hour: float = Field(ge=0)
+
+
+class Burden(_Section):
+    min_rows: int = Field(ge=1)
+    max_selection_ratio: float = Field(ge=1)
+    max_wasted_ratio: float = Field(ge=1)
+
+
 class SignoffStep(_Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     role: str
@@ -85,6 +135,10 @@ class Policy(_Section):
     evaluation: Evaluation
     gates: Gates
     drift: Drift
+    targeting: Targeting
+    exploration: Exploration
+    costs: dict[str, Cost]
+    burden: Burden
     signoff: Signoff
 
 

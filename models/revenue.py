@@ -9,6 +9,7 @@ How much was recorded decides the basis:
 - "stake": no amounts at all; the duty at stake itself, which is then the one figure there is.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -26,6 +27,8 @@ STAKE = "duty_at_stake"
 MIN_HITS_TO_BOOST = 200
 MIN_HITS_TO_JUDGE = 30  # on the validation part, to say when to stop
 PRIOR_HITS = 20  # the correction of the total starts at none, as if that many average hits had been met exactly
+COVERAGE = 0.9  # of hits within the bounds of their revenue
+MOST = 1e15  # the largest ratio there can be: the contract allows no larger amount
 FLOOR_SHARE = 0.01  # of the mean recovery: what goods without any duty at stake start from
 # Hits are a fifth of the rows or fewer, so leaves hold fewer than those of the other head.
 PARAMETERS: Parameters = {**boosting.PARAMETERS, "min_data_in_leaf": 20}
@@ -35,13 +38,16 @@ PARAMETERS: Parameters = {**boosting.PARAMETERS, "min_data_in_leaf": 20}
 class RevenueModel:
     """Expected revenue of a hit: `factor * (rate * duty_at_stake + floor)`, times what the trees say if there are any.
 
-    `floor` is in the currency of training; `rate` and `factor` are numbers.
+    `floor` is in the currency of training; `rate` and `factor` are numbers. `low` and `high` are the bounds of what a
+    hit brought in over what was expected of it: nine in ten of the validation part's hits lay between.
     """
 
     basis: Basis
     rate: float
     floor: float
     factor: float = 1.0
+    low: float = 1.0
+    high: float = 1.0
     booster: lgb.Booster | None = None
 
     def __call__(self, frame: pl.DataFrame, matrix: Matrix) -> Floats:
@@ -49,13 +55,18 @@ class RevenueModel:
         start = self.factor * self.start(frame)
         return start if self.booster is None else start * boosting.predict(self.booster, matrix)
 
+    def bounds(self, expected: Floats) -> tuple[Floats, Floats]:
+        """Between what and what a hit lies of which `expected` is expected."""
+        return self.low * expected, self.high * expected
+
     def start(self, frame: pl.DataFrame) -> Floats:
         """The line through the duty at stake."""
         return self.rate * stake(frame) + self.floor
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for model.json; the trees are a file of their own."""
-        return {"basis": self.basis, "rate": self.rate, "floor": self.floor, "factor": self.factor}
+        names = ("basis", "rate", "floor", "factor", "low", "high")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -98,9 +109,9 @@ def fit(
     return replace(line, basis="boosted", booster=best.booster), best.rounds
 
 
-def refit(encoder: Encoder, hits: Hits, seed: int, rounds: int, factor: float) -> RevenueModel:
-    """The same kind of model with `rounds` rounds on all `hits`, its total corrected by `factor`."""
-    line = replace(_line(hits), factor=factor)
+def refit(encoder: Encoder, hits: Hits, seed: int, rounds: int, judged: RevenueModel) -> RevenueModel:
+    """The same kind of model with `rounds` rounds on all `hits`; its correction and bounds are those of `judged`."""
+    line = replace(_line(hits), factor=judged.factor, low=judged.low, high=judged.high)
     rows = _rows(encoder, line, hits)
     if rows is None or not rounds:
         return line
@@ -117,6 +128,21 @@ def correction(expected: Floats, validation: Hits) -> float:
         return 1.0
     prior = PRIOR_HITS * float(validation.amount.mean())
     return float((validation.amount.sum() + prior) / (expected.sum() + prior))
+
+
+def bounded(model: RevenueModel, validation: Hits, matrix: Matrix) -> RevenueModel:
+    """`model` with bounds that `COVERAGE` of the validation hits keep; `matrix` is those hits, encoded.
+
+    Lei et al., "Distribution-free predictive inference for regression" (2018), on the ratio, as the spread of amounts
+    grows with them. Too few hits for the coverage give bounds that bound nothing.
+    """
+    if validation.amount is None:
+        return model
+    ratio = np.sort(validation.amount / np.maximum(model(validation.frame, matrix), np.finfo(float).tiny))
+    beyond = math.floor((len(ratio) + 1) * (1 - COVERAGE) / 2)
+    if not beyond:
+        return replace(model, low=0.0, high=MOST)
+    return replace(model, low=float(ratio[beyond - 1]), high=float(ratio[-beyond]))
 
 
 def stake(frame: pl.DataFrame) -> Floats:

@@ -1,4 +1,4 @@
-"""The model that is put to work: two boosters, a calibration and the value of a hit, saved as text and JSON.
+"""The model that is put to work: its three heads, and how they make one priority; saved as text and JSON.
 
 Nothing here learns; see models/train.py.
 """
@@ -10,44 +10,55 @@ from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
+import numpy as np
 import polars as pl
 
 from features.contract import KEY
 from models import boosting
 from models.calibration import Calibration
+from models.critical import CriticalModel
 from models.encoding import Encoder
 from models.revenue import RevenueModel
 
-ILLICIT_FILE, REVENUE_FILE, MODEL_FILE = "illicit.txt", "revenue.txt", "model.json"
-OUTPUTS = ("score", "expected_revenue", "priority")
-FORMAT = 1
+ILLICIT_FILE, REVENUE_FILE, CRITICAL_FILE, MODEL_FILE = "illicit.txt", "revenue.txt", "critical.txt", "model.json"
+RANKING = ("score", "expected_revenue", "priority")
+OUTPUTS = (*RANKING, "critical", "revenue_if_illicit", "revenue_low", "revenue_high")
+CRITICAL_FIRST = 1e15  # above any amount that the contract allows; a double still tells units apart there
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class RiskModel:
-    """`score` is calibrated P(illicit); `expected_revenue` is score times the revenue of a hit, in the currency of
-    training; `priority` is expected_revenue plus score times `hit_value`, and what a selection ranks by.
+    """`score` is calibrated P(illicit), `critical` P(critical). `revenue_if_illicit` is what the item would recover as
+    a hit, in the currency of training, with bounds `revenue_low` and `revenue_high`; `expected_revenue` is score times
+    it.
 
-    `hit_value` keeps hits that recover little, such as prohibited goods, from counting for nothing. `training` tells
-    how the model came about: parameters, rounds, rows, windows; plain JSON values.
+    `priority` is what a selection ranks by: expected_revenue plus score times `hit_value`, which keeps precision from
+    being sold for money. Goods whose `critical` reaches `critical_probability` go before all others: from
+    `CRITICAL_FIRST` upwards, the likelier first. `training` tells how the model came about; plain JSON values.
     """
 
     encoder: Encoder
     illicit: lgb.Booster
     calibration: Calibration
     revenue: RevenueModel
+    critical: CriticalModel
+    critical_probability: float
     hit_value: float
     training: dict[str, Any]
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """declaration_id, item_number, score, expected_revenue, priority for each row of `frame`, in its order.
+        """The key and `OUTPUTS` for each row of `frame`, in its order.
 
         `frame` has the key and the features; ValueError names a feature that is missing or of the wrong type.
         """
         matrix = self.encoder.encode(frame)
         score = self.calibration(boosting.predict(self.illicit, matrix))
-        expected = score * self.revenue(frame, matrix)
-        values = (score, expected, expected + score * self.hit_value)
+        revenue = self.revenue(frame, matrix)
+        critical = self.critical(score, matrix)
+        value = score * (revenue + self.hit_value)
+        priority = np.where(critical >= self.critical_probability, CRITICAL_FIRST * (1 + critical), value)
+        values = (score, score * revenue, priority, critical, revenue, *self.revenue.bounds(revenue))
         outputs = [pl.Series(name, value, pl.Float64) for name, value in zip(OUTPUTS, values, strict=True)]
         return frame.select(KEY).with_columns(outputs)
 
@@ -83,6 +94,8 @@ class RiskModel:
             boosters[ILLICIT_FILE],
             Calibration.from_json(description["calibration"]),
             RevenueModel(**description["revenue"], booster=boosters.get(REVENUE_FILE)),
+            CriticalModel.from_json(description["critical"], boosters.get(CRITICAL_FILE)),
+            description["critical_probability"],
             description["hit_value"],
             description["training"],
         )
@@ -92,12 +105,16 @@ class RiskModel:
         files = {ILLICIT_FILE: self.illicit.model_to_string().encode()}
         if self.revenue.booster is not None:
             files[REVENUE_FILE] = self.revenue.booster.model_to_string().encode()
+        if self.critical.booster is not None:
+            files[CRITICAL_FILE] = self.critical.booster.model_to_string().encode()
         description = {
             "format": FORMAT,
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
             "encoder": self.encoder.as_json(),
             "calibration": self.calibration.as_json(),
             "revenue": self.revenue.as_json(),
+            "critical": self.critical.as_json(),
+            "critical_probability": self.critical_probability,
             "hit_value": self.hit_value,
             "training": self.training,
         }
@@ -106,7 +123,9 @@ class RiskModel:
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise ValueError(f"{path} is missing; a saved model has {MODEL_FILE}, {ILLICIT_FILE} and mostly {REVENUE_FILE}")
+        raise ValueError(
+            f"{path} is missing; a saved model has {MODEL_FILE} and the boosters that it names, {ILLICIT_FILE} always"
+        )
     return path.read_bytes()
 
 

@@ -24,7 +24,7 @@ EXAMPLE_ROWS = 5
 
 
 class RiskModelService(PythonModel):
-    """Key and features in, `score`, `expected_revenue` and `priority` out, row for row."""
+    """Key and features in, `OUTPUTS` out, row for row."""
 
     def load_context(self, context: PythonModelContext) -> None:
         self._model = RiskModel.load(Path(context.artifacts[RISK_MODEL]))

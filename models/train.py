@@ -8,17 +8,20 @@ than the calibration loses by being taken from the first pass.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from features.catalogue import Feature
-from models import boosting, policy, revenue
-from models.boosting import Progress, Rows
+from models import boosting, critical, policy, revenue, targeting
+from models.boosting import Floats, Progress, Rows
 from models.calibration import Calibration, calibrate
+from models.critical import CriticalModel
 from models.encoding import Encoder
+from models.metrics import Flags
+from models.revenue import RevenueModel
 from models.risk_model import RiskModel
 from models.search import Found, search
 from models.split import labelled, window
@@ -33,12 +36,14 @@ class _Part:
 
     frame: pl.DataFrame
     rows: Rows
+    critical: Rows
     hits: revenue.Hits
 
     @classmethod
     def of(cls, frame: pl.DataFrame, encoder: Encoder) -> "_Part":
         target = frame["is_illicit"].cast(pl.Float64).to_numpy()
-        return cls(frame, Rows(encoder.encode(frame), target), revenue.Hits.of(frame))
+        matrix = encoder.encode(frame)
+        return cls(frame, Rows(matrix, target), critical.rows_of(frame, matrix), revenue.Hits.of(frame))
 
     def account(self) -> dict[str, Any]:
         first, last = window(self.frame)
@@ -57,8 +62,11 @@ class _Learned:
     found: Found
     fit: boosting.Fit
     calibration: Calibration
+    revenue: RevenueModel
     revenue_rounds: int
-    revenue_factor: float
+    critical: CriticalModel
+    critical_rounds: int
+    hit_value: float
 
 
 def train(
@@ -66,6 +74,7 @@ def train(
     validation_frame: pl.DataFrame,
     features: Sequence[Feature],
     training: policy.Training,
+    selection: policy.Targeting,
     on_progress: Progress | None = None,
     *,
     final_frame: pl.DataFrame | None = None,
@@ -84,7 +93,7 @@ def train(
 
     encoder = Encoder.fit(fitted, features)
     parts = _Part.of(fitted, encoder), _Part.of(held_out, encoder)
-    learned = _first_pass(*parts, encoder, training, on_progress)
+    learned = _first_pass(*parts, encoder, training, selection, on_progress)
 
     encoder = Encoder.fit(everything, features)
     final = _Part.of(everything, encoder)
@@ -101,8 +110,17 @@ def train(
         encoder=encoder,
         illicit=booster,
         calibration=learned.calibration,
-        revenue=revenue.refit(encoder, final.hits, training.seed, learned.revenue_rounds, learned.revenue_factor),
-        hit_value=training.hit_value_in_mean_hits * float(np.mean(final.hits.value)),
+        revenue=revenue.refit(encoder, final.hits, training.seed, learned.revenue_rounds, learned.revenue),
+        critical=critical.refit(
+            encoder,
+            final.critical,
+            final.rows.target,
+            training.seed,
+            learned.critical_rounds,
+            learned.critical.calibration,
+        ),
+        critical_probability=selection.critical_probability,
+        hit_value=learned.hit_value,
         training={
             "parts": {name: part.account() for name, part in zip(("train", "validation"), parts, strict=True)}
             | {"final": final.account()},
@@ -111,6 +129,7 @@ def train(
             "search": learned.found.account(),
             "rounds": learned.fit.rounds,
             "revenue_rounds": learned.revenue_rounds,
+            "critical_rounds": learned.critical_rounds,
             "validation_log_loss": learned.fit.loss,
             "learning_curve": learned.fit.curve,
         },
@@ -118,7 +137,12 @@ def train(
 
 
 def _first_pass(
-    fitted: _Part, held_out: _Part, encoder: Encoder, training: policy.Training, on_progress: Progress | None
+    fitted: _Part,
+    held_out: _Part,
+    encoder: Encoder,
+    training: policy.Training,
+    selection: policy.Targeting,
+    on_progress: Progress | None,
 ) -> _Learned:
     found = search(fitted.rows, held_out.rows, encoder, training, _progress(on_progress, training, 0))
     fit = boosting.fit_until_best(
@@ -137,9 +161,38 @@ def _first_pass(
     amounts, revenue_rounds = revenue.fit(
         encoder, fitted.hits, held_out.hits, training.seed, training.max_rounds, training.early_stopping_rounds
     )
-    expected = calibration(raw) * amounts(held_out.frame, held_out.rows.matrix)
-    factor = revenue.correction(expected, held_out.hits)
-    return _Learned(found, fit, calibration, revenue_rounds, factor)
+    score = calibration(raw)
+    expected = amounts(held_out.frame, held_out.rows.matrix)
+    factor = revenue.correction(score * expected, held_out.hits)
+    judged = revenue.bounded(replace(amounts, factor=factor), held_out.hits, encoder.encode(held_out.hits.frame))
+    dangers, critical_rounds = critical.fit(
+        encoder,
+        fitted.critical,
+        held_out.critical,
+        fitted.rows.target,
+        training.seed,
+        training.max_rounds,
+        training.early_stopping_rounds,
+    )
+    goes_by_value = dangers(score, held_out.rows.matrix) < selection.critical_probability
+    return _Learned(
+        found,
+        fit,
+        calibration,
+        judged,
+        revenue_rounds,
+        dangers,
+        critical_rounds,
+        _hit_value(score, factor * expected, goes_by_value, selection),
+    )
+
+
+def _hit_value(score: Floats, amount: Floats, goes_by_value: Flags, selection: policy.Targeting) -> float:
+    """What a hit is worth beside its revenue: as little as keeps the policy's precision among those that critical goods
+    leave a place."""
+    places = selection.at_share * len(score) - (~goes_by_value).sum()
+    share = float(np.clip(places / max(goes_by_value.sum(), 1), 0, 1))
+    return targeting.hit_value(score[goes_by_value], amount[goes_by_value], selection.kept_precision, share)
 
 
 def _checked(part: str, frame: pl.DataFrame) -> pl.DataFrame:

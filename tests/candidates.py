@@ -43,6 +43,7 @@ def labelled(rows: int, seed: int) -> pl.DataFrame:
             "item_value": pl.Series(value, dtype=pl.Float32),
             "duty_at_stake": pl.Series(value * 0.08, dtype=pl.Float32),
             "is_illicit": is_hit,
+            "is_critical": False,
             "recovered_revenue": np.where(is_hit, value * 0.1, 0.0),
         }
     )
@@ -51,7 +52,9 @@ def labelled(rows: int, seed: int) -> pl.DataFrame:
 def evidence_folder(folder: Path) -> Path:
     """Everything that stands behind a model, reports included."""
     settings = policy.load().training.model_copy(update={"max_rounds": 5})
-    train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings).save(folder / evidence.MODEL_FOLDER)
+    train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings, policy.load().targeting).save(
+        folder / evidence.MODEL_FOLDER
+    )
     for name in evidence.FILES:
         (folder / name).write_text(f"content of {name}\n", encoding="utf-8")
     (folder / "plots").mkdir()

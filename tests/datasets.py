@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from features.catalogue import Feature
-from models.policy import Search, Training
+from models.policy import Search, Training, load
 
 TRAINING = Training(
     seed=7,
@@ -14,9 +14,10 @@ TRAINING = Training(
     test_share=0.2,
     max_rounds=30,
     early_stopping_rounds=10,
-    hit_value_in_mean_hits=1.0,
     search=Search(trials=0, minutes=1),
 )
+
+TARGETING = load().targeting
 
 CATEGORICAL = ("office", "hs6", "hs2", "origin_country", "departure_country", "tax_type")
 NUMERIC = ("item_value", "net_mass_kg", "tax_rate_pct", "duty_at_stake", "importer_declarations_365d")

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from models import serving
+from models.risk_model import OUTPUTS
 from models.split import split_by_time
 from models.train import train
-from tests.datasets import FEATURES, TRAINING, dataset
+from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 PROJECT = Path(__file__).parents[2]
 SPLIT = split_by_time(dataset(), TRAINING, 7)
@@ -21,7 +22,7 @@ SPLIT = split_by_time(dataset(), TRAINING, 7)
 
 @pytest.fixture(scope="module")
 def model():
-    return train(SPLIT.train, SPLIT.validation, FEATURES, TRAINING)
+    return train(SPLIT.train, SPLIT.validation, FEATURES, TRAINING, TARGETING)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def logged(model, tmp_path_factory):
 def test_the_served_model_scores_as_the_model_does(model, logged):
     served = mlflow.pyfunc.load_model(logged).predict(serving.as_input(SPLIT.test, model.encoder))
     expected = model.predict(SPLIT.test)
-    assert list(served.columns) == ["score", "expected_revenue", "priority"]
+    assert list(served.columns) == list(OUTPUTS)
     for name in served.columns:
         np.testing.assert_array_equal(served[name].to_numpy(), expected[name].to_numpy())
 

@@ -14,7 +14,7 @@ UNUSED: Any = None
 @pytest.fixture(scope="module")
 def champion() -> Incumbent:
     settings = policy.load().training.model_copy(update={"max_rounds": 5})
-    model = train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings)
+    model = train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings, policy.load().targeting)
     return Incumbent("3", "champion", "simulator", UNUSED, model, UNUSED)
 
 

@@ -3,7 +3,9 @@ import re
 import polars as pl
 import pytest
 
+from models.bootstrap import Estimate
 from models.gates import judge
+from models.slices import IDENTICAL_EARLIER_ROW
 from tests.scored import SMALL, evaluated, rows
 
 GATES = SMALL.gates
@@ -43,8 +45,16 @@ def test_a_good_model_passes_every_gate(good):
     ("gate", "changes", "sentence"),
     [
         ("test_rows", {"min_test_rows": 901}, "Test rows 900 is below 901."),
-        ("roc_auc", {"min_roc_auc": 0.99}, r"ROC-AUC 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\) is below 0.99\."),
-        ("average_precision_lift", {"min_average_precision_lift": 9.0}, "over the base rate .* is below 9"),
+        (
+            "roc_auc",
+            {"min_roc_auc": 0.99},
+            r"ROC-AUC on goods never seen before 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\) is below 0.99\.",
+        ),
+        (
+            "average_precision_lift",
+            {"min_average_precision_lift": 9.0},
+            "over the base rate on goods never seen before .* is below 9",
+        ),
         ("expected_calibration_error", {"max_expected_calibration_error": 0.0}, "calibration error .* exceeds 0"),
         ("slices", {"slice_min_roc_auc": 0.999}, r"below 0.999 in \d+ of \d+ slices judged, lowest first: "),
     ],
@@ -60,6 +70,20 @@ def test_each_gate_fails_on_its_own_bound_alone(good, gate, changes, sentence):
 def test_the_bound_itself_passes(good):
     assert verdicts(good, min_roc_auc=good.model.roc_auc.value, min_test_rows=900)["roc_auc"].passed
     assert verdicts(good, min_test_rows=900)["test_rows"].passed
+
+
+def test_repeats_of_training_rows_pass_no_gate(good):
+    """A model that knows only what it has seen: perfect on repeats, no better than chance on the rest."""
+    chance = Estimate(value=0.5, low=0.45, high=0.55)
+    weak = [
+        part.model_copy(update={"roc_auc": chance, "average_precision": Estimate(value=part.hits / part.rows)})
+        if (part.dimension, part.value) == (IDENTICAL_EARLIER_ROW, "no")
+        else part
+        for part in good.slices
+    ]
+    found = verdicts(good.model_copy(update={"slices": tuple(weak)}), slice_min_roc_auc=0.4)
+    assert [name for name, gate in found.items() if not gate.passed] == ["roc_auc", "average_precision_lift"]
+    assert (found["roc_auc"].observed, found["average_precision_lift"].observed) == (0.5, 1.0)
 
 
 def test_a_baseline_must_be_beaten(good):
@@ -96,6 +120,8 @@ def test_small_slices_are_not_judged(good):
 def test_what_could_not_be_measured_fails():
     nothing = evaluated(rows(50).with_columns(is_illicit=pl.lit(value=False)), champion_noise=0.1)
     found = verdicts(nothing)
-    assert found["roc_auc"].sentence == "ROC-AUC could not be measured: no hits among 50 rows."
+    assert (
+        found["roc_auc"].sentence == "ROC-AUC on goods never seen before could not be measured: no hits among 50 rows."
+    )
     for name in ("roc_auc", "average_precision_lift", "beats_random", "beats_risk_profile", "champion"):
         assert (found[name].passed, found[name].observed) == (False, None)

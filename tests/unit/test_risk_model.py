@@ -1,32 +1,45 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
-from models.risk_model import RiskModel
+from models.risk_model import OUTPUTS, RiskModel
 from models.split import split_by_time
 from models.train import train
-from tests.datasets import FEATURES, TRAINING, dataset
+from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 SPLIT = split_by_time(dataset(), TRAINING, 7)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return train(SPLIT.train, SPLIT.validation, FEATURES, TRAINING)
+    return train(SPLIT.train, SPLIT.validation, FEATURES, TRAINING, TARGETING)
 
 
 def test_predictions_are_one_a_row_in_the_rows_order(model):
     predictions = model.predict(SPLIT.test)
-    assert predictions.columns == ["declaration_id", "item_number", "score", "expected_revenue", "priority"]
+    assert predictions.columns == ["declaration_id", "item_number", *OUTPUTS]
     assert predictions["declaration_id"].equals(SPLIT.test["declaration_id"])
     assert predictions.equals(model.predict(SPLIT.test.reverse()).reverse())
     assert predictions["score"].is_between(0, 1).all()
     assert (predictions["expected_revenue"] >= 0).all()
-    np.testing.assert_allclose(
-        predictions["priority"], predictions["expected_revenue"] + predictions["score"] * model.hit_value
-    )
+    assert (predictions["critical"] <= predictions["score"]).all()
+    assert (predictions["revenue_low"] <= predictions["revenue_if_illicit"]).all()
+    assert (predictions["revenue_if_illicit"] <= predictions["revenue_high"]).all()
+
+
+def test_priority_is_money_and_hits_and_critical_goods_go_first(model):
+    cautious = replace(model, critical_probability=0.05)
+    predictions = cautious.predict(SPLIT.test)
+    first = predictions["critical"] >= 0.05
+    assert first.any()
+    by_value = predictions.filter(~first)
+    np.testing.assert_allclose(by_value["priority"], by_value["expected_revenue"] + by_value["score"] * model.hit_value)
+    urgent = predictions.filter(first)
+    assert urgent["priority"].min() > by_value["priority"].max()
+    assert urgent.sort("priority")["critical"].is_sorted()
 
 
 def test_what_was_saved_predicts_the_same(model, tmp_path):
@@ -82,14 +95,14 @@ def test_a_missing_file_is_named(model, tmp_path, name):
 def test_another_format_is_refused(model, tmp_path):
     model.save(tmp_path)
     path = tmp_path / "model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
-    with pytest.raises(ValueError, match="format is 2; allowed: 1"):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
+    with pytest.raises(ValueError, match="format is 1; allowed: 2"):
         RiskModel.load(tmp_path)
 
 
 def test_a_model_without_revenue_trees_has_no_file_for_them(tmp_path):
     frames = [part.with_columns(recovered_revenue=pl.lit(None, pl.Float64)) for part in (SPLIT.train, SPLIT.validation)]
-    model = train(*frames, FEATURES, TRAINING)
+    model = train(*frames, FEATURES, TRAINING, TARGETING)
     model.save(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"illicit.txt", "model.json"}
     assert RiskModel.load(tmp_path).predict(SPLIT.test).equals(model.predict(SPLIT.test))

@@ -10,7 +10,7 @@ from models.policy import Search
 from models.risk_model import RiskModel
 from models.split import split_by_time
 from models.train import train
-from tests.datasets import FEATURES, TRAINING, dataset
+from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 SPLIT = split_by_time(dataset(), TRAINING, 7)
 PROJECT = Path(__file__).parents[2]
@@ -18,7 +18,9 @@ PROJECT = Path(__file__).parents[2]
 
 def trained(**changes) -> RiskModel:
     arguments = {"train_frame": SPLIT.train, "validation_frame": SPLIT.validation, "features": FEATURES}
-    return train(**{**arguments, "training": TRAINING, "final_frame": SPLIT.before_test, **changes})
+    return train(
+        **{**arguments, "training": TRAINING, "selection": TARGETING, "final_frame": SPLIT.before_test, **changes}
+    )
 
 
 def files(model: RiskModel, folder: Path) -> dict[str, bytes]:
@@ -48,7 +50,7 @@ def test_the_number_of_threads_in_the_environment_changes_nothing():
     script = (
         "from models.split import split_by_time; from models.train import train; from tests.datasets import *\n"
         "s = split_by_time(dataset(), TRAINING, 7)\n"
-        "print(train(s.train, s.validation, FEATURES, TRAINING, final_frame=s.before_test).digest)"
+        "print(train(s.train, s.validation, FEATURES, TRAINING, TARGETING, final_frame=s.before_test).digest)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -93,9 +95,21 @@ def test_the_account_says_how_it_came_about():
     assert 1 <= account["rounds"] <= TRAINING.max_rounds
 
 
-def test_the_value_of_a_hit_is_a_quantile_of_what_hits_recovered():
-    hits = SPLIT.before_test.filter("is_illicit")["recovered_revenue"]
-    assert trained().hit_value == pytest.approx(hits.mean())
+def test_the_value_of_a_hit_rises_with_the_precision_to_be_kept():
+    values = [
+        trained(selection=TARGETING.model_copy(update={"kept_precision": kept})).hit_value for kept in (0.0, 0.9, 1.0)
+    ]
+    assert values[0] == 0
+    assert values == sorted(values)
+    assert values[2] > values[0]
+
+
+def test_one_hit_in_twenty_brings_in_more_than_the_upper_bound():
+    hits = dataset(rows=4000, seed=5).filter("is_illicit")
+    predicted = trained().predict(hits)
+    assert (hits["recovered_revenue"] > predicted["revenue_high"]).mean() == pytest.approx(0.05, abs=0.03)
+    # A quarter of these goods is free of duty and recovers nothing, so no lower bound above nothing would hold.
+    assert (predicted["revenue_low"] == 0).all()
 
 
 def test_without_final_rows_training_and_validation_rows_are_final():
