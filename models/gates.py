@@ -29,9 +29,9 @@ def judge(evaluation: Evaluation, gates: Gates) -> tuple[Gate, ...]:
     """Every gate's verdict, failed and passed, in the policy's order.
 
     A figure that the test rows do not define fails its gate: what was not shown is not taken for granted. Point
-    estimates are judged; the sentences give the intervals. How well the model knows fraud is judged on goods that it had
-    never seen: those that repeat a training row flatter whoever remembers it. Comparisons use all rows, as these favour
-    neither side.
+    estimates are judged; the sentences give the intervals. How well the model knows fraud is judged on goods that it
+    had never seen: those that repeat a training row flatter whoever remembers it. Comparisons use all rows, as these
+    favour neither side.
     """
     unseen = next(s for s in evaluation.slices if (s.dimension, s.value) == (IDENTICAL_EARLIER_ROW, "no"))
     return (
