@@ -54,5 +54,7 @@ def labels(outcomes: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
         known.sort(*KEY, "known_on")
         .group_by(KEY, maintain_order=True)
         .last()
-        .select(*KEY, "is_inspected", "is_illicit", "is_critical", "recovered_revenue", "known_on")
+        .select(
+            *KEY, "is_inspected", "is_illicit", "is_critical", "recovered_revenue", "selection_probability", "known_on"
+        )
     )

@@ -18,9 +18,10 @@ from features.contract import KEY
 from models import baselines, card, drift, evidence, gates, plots, serving
 from models.clones import has_identical_earlier_row
 from models.drift_result import DriftResult, Quality
+from models.estimates import Expected, Log, SelectionEstimates, estimate
 from models.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
 from models.gates import Gate
-from models.metrics import Scores
+from models.metrics import Scores, inclusion
 from models.policy import POLICY_FILE, Policy
 from models.registry import Candidate
 from models.risk_model import RiskModel
@@ -99,6 +100,7 @@ def measure(
         policy,
         champion=challenged,
         schemes=_schemes(model, dataset, split.windows["test"], truth),
+        selection=_selection(model, dataset, split.windows["test"], policy),
     )
     if challenged:
         scorers[CHAMPION] = challenged[1]
@@ -144,6 +146,7 @@ def assemble(
         drift=watched.verdict,
         changes=_changes(champion, model, split, origin) if champion else (),
         signoff=policy.signoff.steps,
+        selection_share=policy.targeting.at_share,
         is_simulated=bool(evaluation.schemes),
     )
     model.save(folder / evidence.MODEL_FOLDER)
@@ -209,6 +212,36 @@ def _schemes(
         return ()
     rows = dataset.filter(pl.col("accepted_at").dt.date().is_between(*window))
     return recall(model.predict(rows), truth)
+
+
+def _selection(
+    model: RiskModel, dataset: pl.DataFrame, window: tuple[date, date], policy: Policy
+) -> SelectionEstimates | None:
+    """What choosing by priority would have found among all declarations of the window, by the recorded probabilities.
+
+    Of what was not inspected no probability is on record; the least recorded one is taken for it, which makes intervals
+    wider and leaves estimates as they are.
+    """
+    rows = dataset.filter(pl.col("accepted_at").dt.date().is_between(*window))
+    found = rows.select(
+        is_inspected=pl.col("is_illicit").is_not_null(),
+        is_hit=pl.col("is_illicit").fill_null(value=False),
+        probability=pl.col("selection_probability"),
+        revenue=pl.when("is_illicit").then(pl.col("recovered_revenue").fill_null(0.0)).otherwise(0.0),
+    )
+    if found.filter("is_inspected")["probability"].null_count():
+        return None
+    predicted = model.predict(rows)
+    least = found["probability"].min()
+    log = Log(
+        found["is_inspected"].to_numpy(),
+        found["probability"].fill_null(least).to_numpy(),
+        found["is_hit"].to_numpy(),
+        found["revenue"].to_numpy(),
+    )
+    expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
+    chosen = inclusion(predicted["priority"].to_numpy(), policy.targeting.at_share)
+    return estimate(log, chosen, expected, policy.evaluation.confidence)
 
 
 def _draw(model: RiskModel, test: pl.DataFrame, scorers: Mapping[str, Scores], folder: Path) -> None:

@@ -26,7 +26,7 @@ from models.split import labelled, split_validation, window
 from models.train import train
 
 PREDICTIONS_FILE = "predictions.csv"
-LABELS = ("is_inspected", "is_illicit", "is_critical", "recovered_revenue", "known_on")
+LABELS = ("is_inspected", "is_illicit", "is_critical", "recovered_revenue", "selection_probability", "known_on")
 
 
 def backtest(

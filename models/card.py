@@ -59,6 +59,7 @@ class Subject:
     drift: str
     changes: Sequence[str]
     signoff: Sequence[SignoffStep]
+    selection_share: float
     is_simulated: bool
 
 
@@ -122,6 +123,7 @@ def _fill(
             is_whole=page is None,
             page=page,
             at=_at,
+            selection_share=subject.selection_share,
         )
     )
 

@@ -21,7 +21,8 @@ from evidently.core.report import Snapshot
 from evidently.presets import DataDriftPreset
 
 from features.contract import KEY
-from models.drift_result import QUALITY_SHARE, ColumnDrift, DriftResult, Quality, QualityCheck, Window
+from models.drift_result import QUALITY_SHARE, ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
+from models.estimates import ExpectedPerformance, expected_performance, misses
 from models.metrics import Measures, Sample, Scores, at_share
 from models.policy import Drift
 
@@ -59,6 +60,7 @@ LINEAR = (
 NUMERIC = LINEAR + LOG_SCALE
 COLUMNS = CATEGORICAL + NUMERIC
 
+PROMISE_RESAMPLES, PROMISE_CONFIDENCE = 200, 0.95
 WARM_UP_DAYS = 90  # of records, before histories say something
 RARE = 0.01  # categories below this share of both windows are put together
 _OTHER, _NONE = "(other)", "(none)"
@@ -88,6 +90,7 @@ def check(
     snapshot, distances = _compare(*compared, policy.column_threshold)
     columns = tuple(_column(name, distances.get(name), *compared, policy.column_threshold) for name in COLUMNS)
     quality = _check_quality(measure(current), at_training, policy)
+    promise = _promise(sampled[1], seed)
     drifted = [column for column in columns if column.is_drifted]
     result = DriftResult(
         reference=windows[0],
@@ -95,9 +98,10 @@ def check(
         columns=columns,
         max_drifted_columns=policy.max_drifted_columns,
         quality=quality,
+        promise=promise,
         is_judged=is_judged,
         is_breach=(is_judged and len(drifted) > policy.max_drifted_columns) or quality.is_breach,
-        verdict=f"{_verdict(windows, drifted, policy)} {quality.sentence}",
+        verdict=f"{_verdict(windows, drifted, policy)} {quality.sentence}{_promised(promise)}",
     )
     _write_page(snapshot, result, page)
     return result
@@ -252,6 +256,27 @@ def _said(column: ColumnDrift) -> str:
     if column.distance is not None and column.distance >= column.threshold:
         return f"{column.column} {column.distance:.3f}"
     return f"{column.column} missing {column.missing_reference:.0%} then, {column.missing_current:.0%} now"
+
+
+def _promise(current: pl.DataFrame, seed: int) -> Promise:
+    """Expected over all rows; its error over those with an outcome, of which alone it can be known."""
+
+    def expected(score: np.ndarray) -> ExpectedPerformance:
+        return expected_performance(score, (QUALITY_SHARE,), PROMISE_RESAMPLES, PROMISE_CONFIDENCE, seed)
+
+    labelled = current.filter(pl.col("is_illicit").is_not_null())
+    known = labelled["score"].to_numpy()
+    error = misses(expected(known), known, labelled["is_illicit"].to_numpy().astype(np.bool_)) if len(known) else {}
+    return Promise(expected=expected(current["score"].to_numpy()), misses=error)
+
+
+def _promised(promise: Promise) -> str:
+    area = promise.expected.figures["roc_auc"].value
+    if area is None:
+        return ""
+    error = promise.misses["roc_auc"].error if promise.misses else None
+    known = f"; where outcomes are known it was off by {error:+.3f}" if error is not None else ""
+    return f" Over all rows, labelled or not, the scores promise a ROC-AUC of {area:.3f}{known}."
 
 
 def _check_quality(current: Quality, reference: Quality | None, policy: Drift) -> QualityCheck:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from models.estimates import ExpectedPerformance, Miss
 from models.evaluation import Evaluation
 
 QUALITY_SHARE = 0.10
@@ -76,6 +77,16 @@ class QualityCheck(_Document):
     sentence: str
 
 
+class Promise(_Document):
+    """What the scores of the current window promise of themselves before labels arrive, and how far off they were.
+
+    `misses` are over rows that have an outcome, by figure; empty while there is none.
+    """
+
+    expected: ExpectedPerformance
+    misses: dict[str, Miss]
+
+
 class DriftResult(_Document):
     """The verdict on a window: `is_judged` is False where it has too few rows to say anything of its columns."""
 
@@ -84,6 +95,7 @@ class DriftResult(_Document):
     columns: tuple[ColumnDrift, ...]
     max_drifted_columns: int
     quality: QualityCheck
+    promise: Promise
     is_judged: bool
     is_breach: bool
     verdict: str
@@ -94,11 +106,14 @@ class DriftResult(_Document):
         return tuple(column.column for column in self.columns if column.is_drifted)
 
     def metrics(self) -> dict[str, float]:
-        """The figures to log, all finite: distance by column, number of drifted columns, quality."""
+        """The figures to log, all finite: distance by column, number of drifted columns, quality, promise."""
         quality = self.quality.current.model_dump()
+        promise, misses = self.promise.expected.figures, self.promise.misses
         values = {
             "drifted_columns": float(len(self.drifted)),
             **{f"distance/{column.column}": column.distance for column in self.columns},
             **{f"quality/{name}": value for name, value in quality.items()},
+            **{f"expected/{name}": figure.value for name, figure in promise.items()},
+            **{f"expected_error/{name}": miss.error for name, miss in misses.items()},
         }
         return {name: float(value) for name, value in values.items() if value is not None}

@@ -13,12 +13,14 @@ from pydantic import BaseModel, ConfigDict
 from features.contract import KEY
 from models import slices
 from models.bootstrap import Estimate, draw, estimates
+from models.estimates import SelectionEstimates
 from models.metrics import AT_SHARE, OVERALL, Measures, Sample, Scores, at_share
 from models.policy import Policy
 from models.schemes import SchemeRecall
 from models.slices import Slice
 
 MODEL, CHAMPION = "model", "champion"
+ESTIMATORS = ("naive", "ipw", "snipw", "dr")
 
 
 class _Document(BaseModel):
@@ -66,7 +68,11 @@ class Comparison(_Document):
 
 
 class Evaluation(_Document):
-    """All figures of a model on its test rows. `revenue` is in currency, `base_rate` is hits over rows."""
+    """All figures of a model on its test rows. `revenue` is in currency, `base_rate` is hits over rows.
+
+    `selection` is what its selection would have found among all declarations of those days, inspected or not; null
+    where nobody recorded with which probability items were inspected.
+    """
 
     rows: int
     hits: int
@@ -81,6 +87,7 @@ class Evaluation(_Document):
     slices: tuple[Slice, ...]
     champion: Comparison | None
     schemes: tuple[SchemeRecall, ...]
+    selection: SelectionEstimates | None = None
 
     def figures(self) -> dict[str, float]:
         """Flat names to values for a metrics store, `.low` and `.high` for the intervals; undefined ones are left out.
@@ -97,6 +104,10 @@ class Evaluation(_Document):
         for scheme in self.schemes:
             flat[f"scheme.{scheme.scheme}.recall_at_10pct_by_score"] = scheme.by_score
             flat[f"scheme.{scheme.scheme}.recall_at_10pct_by_priority"] = scheme.by_priority
+        if self.selection:
+            for estimator in ESTIMATORS:
+                for name, estimate in getattr(self.selection, estimator):
+                    flat |= _flat(f"selection.{estimator}.{name}", estimate)
         return flat
 
     def _scorers(self) -> Iterator[Scorer]:
@@ -114,6 +125,7 @@ def evaluate(
     policy: Policy,
     champion: tuple[str, Scores] | None = None,
     schemes: tuple[SchemeRecall, ...] = (),
+    selection: SelectionEstimates | None = None,
 ) -> Evaluation:
     """Measure scorers on the labelled rows of `test`, all on the same resamples.
 
@@ -156,6 +168,7 @@ def evaluate(
         slices=slices.measure(slices.label(test, has_identical_earlier_row), sample, model.score, settings, seed),
         champion=comparison,
         schemes=schemes,
+        selection=selection,
     )
 
 

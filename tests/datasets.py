@@ -59,6 +59,7 @@ def dataset(rows: int = 1500, seed: int = 1, days: int = 100, first_day: date = 
             "is_illicit": is_hit,
             "is_critical": is_hit & (random.random(rows) < 0.1),
             "recovered_revenue": recovered,
+            "selection_probability": pl.Series([None] * rows, dtype=pl.Float64),
             "known_on": [at.date() + timedelta(days=7) for at in accepted_at],
         }
     )

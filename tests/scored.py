@@ -95,6 +95,7 @@ def subject(is_simulated: bool = False) -> Subject:
         changes=("data version 0f3c9a.dir -> 1a2b3c.dir", "same features"),
         drift="within bounds: 1 of 14 columns drifted, 3 allowed",
         signoff=SMALL.signoff.steps,
+        selection_share=SMALL.targeting.at_share,
         is_simulated=is_simulated,
     )
 

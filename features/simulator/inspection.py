@@ -103,13 +103,22 @@ def inspect(rng: np.random.Generator, traffic: Traffic, declared: Declared, know
     minutes = np.ceil(delay * 24 * 60).astype(np.int64)
     return Results(
         position=chosen,
-        probability=np.where(is_random[chosen], RANDOM_PROBABILITY, rule[chosen]),
+        probability=chance(rule[chosen]),
         channel=channel,
         is_illicit=is_illicit,
         is_critical=is_illicit & (scheme == PROHIBITED),
         recovered=np.round(np.where(is_illicit, evaded * share, 0.0), 2),
         known=(traffic.second[chosen] // 60 + minutes) * 60,
     )
+
+
+def chance(rule: Floats) -> Floats:
+    """Chance to be inspected at all, by lot or by a rule of probability `rule`.
+
+    >>> chance(np.array([0.0, 0.5])).round(4).tolist()
+    [0.02, 0.51]
+    """
+    return RANDOM_PROBABILITY + (1 - RANDOM_PROBABILITY) * rule
 
 
 def rules(traffic: Traffic, declared: Declared, known: Knowledge, today: int) -> Floats:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from models import drift, policy
 from models.drift_result import DriftResult, Quality
@@ -65,7 +66,7 @@ def test_same_distribution_shows_none(reference: pl.DataFrame, page: Path) -> No
 def test_planted_drift_is_found_column_by_column(reference: pl.DataFrame, page: Path) -> None:
     current = window(1500, 2).with_columns(
         pl.col("item_value") * 3,
-        score=pl.col("score") * 2,
+        score=(pl.col("score") * 2).clip(0, 1),
         office=pl.lit("a new office"),
         hs2=pl.when(pl.col("item_number").cum_count() % 3 == 0).then(pl.lit("99")).otherwise(pl.col("hs2")),
     )
@@ -116,8 +117,24 @@ def test_quality_is_not_judged_before_outcomes_arrive(reference: pl.DataFrame, p
     assert result.quality.current.rows == 0
     assert result.quality.current.roc_auc is None
     assert not result.quality.is_judged
-    assert result.verdict.endswith("Quality not judged: 0 outcomes known, 0 of them hits; 300 outcomes are needed.")
+    assert "Quality not judged: 0 outcomes known, 0 of them hits; 300 outcomes are needed." in result.verdict
     assert all(np.isfinite(value) for value in result.metrics().values())
+
+
+def test_scores_promise_a_quality_before_outcomes_arrive_and_are_held_to_it_after(
+    reference: pl.DataFrame, page: Path
+) -> None:
+    calibrated = window(1500, 6, labelled=1.0)
+    before = check(reference, calibrated.with_columns(is_illicit=pl.lit(None, pl.Boolean)), page).promise
+    after = check(reference, calibrated, page)
+    assert before.misses == {}
+    assert before.expected == after.promise.expected
+    measured = roc_auc_score(calibrated["is_illicit"].to_numpy(), calibrated["score"].to_numpy())
+    miss = after.promise.misses["roc_auc"]
+    assert miss.measured == pytest.approx(measured)
+    assert miss.is_within
+    assert after.metrics()["expected_error/roc_auc"] == pytest.approx(measured - miss.expected)
+    assert f"the scores promise a ROC-AUC of {miss.expected:.3f}" in after.verdict
 
 
 def test_quality_drop_is_a_breach(reference: pl.DataFrame, page: Path) -> None:
@@ -149,8 +166,6 @@ def test_quality_is_not_judged_without_both_classes_or_a_reference(
 
 
 def test_quality_agrees_with_scikit_learn() -> None:
-    from sklearn.metrics import brier_score_loss, roc_auc_score
-
     frame = window(2000, 3, labelled=0.4)
     known = frame.filter(pl.col("is_illicit").is_not_null())
     quality = drift.measure(frame)

@@ -1,11 +1,13 @@
 import re
 from itertools import pairwise
 
+import numpy as np
 import polars as pl
 import pytest
 from markdown_it import MarkdownIt
 
 from models.card import DESCRIPTION_LIMIT, describe, render
+from models.estimates import Expected, Log, estimate
 from models.gates import judge
 from models.schemes import SchemeRecall
 from tests.scored import SMALL, evaluated, rows, subject
@@ -33,6 +35,21 @@ def cells(text):
         for opened, inline in pairwise(tokens)
         if opened.type in ("td_open", "th_open")
     ]
+
+
+def test_the_whole_card_tells_what_was_not_inspected_too(found):
+    generator = np.random.default_rng(5)
+    is_hit, is_inspected = generator.random(2000) < 0.1, generator.random(2000) < 0.3
+    log = Log(is_inspected, np.full(2000, 0.3), is_hit & is_inspected, np.where(is_hit & is_inspected, 50.0, 0.0))
+    chosen, expected = (np.arange(2000) < 200) * 1.0, Expected(np.full(2000, 0.1), np.full(2000, 5.0))
+    selection = estimate(log, chosen, expected, confidence=0.95)
+    whole, short = written(found.model_copy(update={"selection": selection}))
+    assert "## Among all declarations" not in short
+    assert "all 2,000 declarations of the test window" in whole
+    said = cells(whole)
+    for name in ("Naive: inspected items alone", "Inverse propensity", "Doubly robust"):
+        assert re.fullmatch(r"\d+ % \[\d+, \d+\]", said[said.index(name) + 1])
+    assert "## Among all declarations" not in written(found)[0]
 
 
 def test_both_tell_what_a_reviewer_needs(found):

@@ -12,7 +12,7 @@ from features.simulator import Parameters, Tables, World, build, companies, deli
 from features.simulator.draws import exp_on_grid, opaque, pick_by_row, stream
 from features.simulator.geography import COUNTRIES, OFFICES
 from features.simulator.goods import SECTORS, goods
-from features.simulator.inspection import OFFENDER, RANDOM_PROBABILITY
+from features.simulator.inspection import EVERYONE, OFFENDER, chance
 from features.simulator.schemes import SCHEMES
 from features.simulator.tariff import cheaper_headings, has_preference, tariff
 
@@ -119,11 +119,12 @@ def test_the_mix_of_schemes_drifts(whole: pl.DataFrame):
 def test_outcomes_are_of_the_inspected_only(whole: pl.DataFrame, clean: Tables):
     assert clean.outcomes["is_inspected"].all()
     assert clean.outcomes["is_illicit"].null_count() == 0
-    chosen_at_random = clean.outcomes["selection_probability"] == RANDOM_PROBABILITY
-    assert 0.016 <= chosen_at_random.sum() / PARAMETERS.rows <= 0.023
-    assert 0.06 <= (~chosen_at_random).sum() / PARAMETERS.rows <= 0.11
-    hits = clean.outcomes["is_illicit"]
-    assert hits.filter(~chosen_at_random).mean() > 1.4 * hits.filter(chosen_at_random).mean()
+    probability, is_hit = clean.outcomes["selection_probability"], clean.outcomes["is_illicit"]
+    assert probability.min() == pytest.approx(chance(EVERYONE))
+    assert 0.08 <= clean.outcomes.height / PARAMETERS.rows <= 0.13
+    # Each inspected item stands for as many as its chance says, so together they stand for all.
+    assert (1 / probability).sum() == pytest.approx(PARAMETERS.rows, rel=0.05)
+    assert is_hit.mean() > 1.4 * (is_hit / probability).sum() / PARAMETERS.rows
 
 
 def test_outcomes_become_known_after_a_delay(clean: Tables):
@@ -146,7 +147,7 @@ def test_outcomes_never_claim_more_than_the_truth(whole: pl.DataFrame):
 
 def test_rules_know_only_hits_that_were_known_by_then(whole: pl.DataFrame):
     hits = whole.filter("is_illicit").select("importer_id", hit_known_at="known_at")
-    marked = whole.filter(pl.col("selection_probability") == OFFENDER)
+    marked = whole.filter(pl.col("selection_probability") == chance(OFFENDER))
     first = hits.group_by("importer_id").agg(pl.col("hit_known_at").min())
     asked = marked.join(first, on="importer_id", how="left", validate="m:1")
     assert asked.height > 200
