@@ -5,23 +5,21 @@ elsewhere. Here places are given away. A queue is what one office accepts on one
 1. to chance: so many rows, drawn without replacement and all alike, whatever is known of them;
 2. to critical goods, the likeliest first, which neither money nor exploration outvotes;
 3. to exploration, as many as `explore` adds up to;
-4. to value, all that are left: see `best`.
+4. to value, all that are left: see models/contest.py.
 What is chosen for value depends on how many rows chance draws, never on which. Where chance or exploration draws a row
 that has a place already, that place goes to the next in line, so none is lost.
 
 Fractions of places are rounded by one uniform number a queue (Cox, Journal of the American Statistical Association
 1987): the lanes, their total, and the parts of chance and exploration are each rounded down or up, keep their mean, and
-fit into each other. An office with three declarations a day thus has its third of a place on one day in three, and
-nobody can foretell on which. A queue can round in at most six ways, its cases. Probabilities are means over them, and
-computed: nothing here is simulated.
+fit into each other. Where a tenth is inspected, an office with three declarations a day thus has a place on three days
+in ten, and nobody can foretell on which. A queue can round in at most six ways, its cases. Probabilities are means over
+them, and computed: nothing here is simulated.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -29,20 +27,17 @@ from scipy.stats import hypergeom
 
 from features.contract import KEY
 from models import exploration, policy
+from models.contest import Contest, Plan, best, halve
 from models.metrics import Flags, Floats, Ints
 from models.policy import LANES
 
 Lane = Literal["red", "yellow", "blue", "green"]
 Reason = Literal["critical", "random", "exploration", "value", "none"]
 
-_AMOUNTS = {
-    "score": 1.0,
-    "critical": 1.0,
-    "revenue_if_illicit": np.inf,
-    "hit_value": np.inf,
-}  # and what they are at most
+# Columns of numbers, and what they are at most.
+_AMOUNTS = {"score": 1.0, "critical": 1.0, "revenue_if_illicit": np.inf, "hit_value": np.inf}
 _CRITICAL, _CHOSEN, _EXPLORED, _NEXT, _NEVER = range(5)  # standing of a row in a case; places are given in this order
-_REASONS = np.array(["critical", "value", "exploration", "value", "none"])
+_REASONS = np.array(["critical", "value", "exploration", "value"])
 _DIGITS = 9  # of a fraction of a place; finer ones are rounding errors
 _SLACK = 1e-12  # relative; the same sum in another order differs by less
 
@@ -80,7 +75,7 @@ def assign(frame: pl.DataFrame, targeting: policy.Targeting, rng: np.random.Gene
 
     `selection_probability` is a row's chance to be inspected, in whichever lane and for whatever reason, over all that
     is drawn here. Chance alone draws it with `random_share`, or less where an office has fewer places than that.
-    Critical goods that find no place are green and keep their reason, see `unplaced`.
+    The reason "none" is that of green rows and of no others. Critical goods that find no place are green: `unplaced`.
     The order of rows plays no part, and the same state of `rng` gives the same lanes.
 
     >>> from datetime import date
@@ -106,7 +101,7 @@ def assign(frame: pl.DataFrame, targeting: policy.Targeting, rng: np.random.Gene
         cases.for_value,
         lanes[by_detects],
     )
-    entries = _Entries.of(rows, cases, best(contest, targeting.kept_precision))
+    entries = _Entries.of(rows, cases, contest, best(contest, targeting.kept_precision))
     draw = _Draw.of(rows, cases, entries, rng)
     columns = {
         "lane": np.array([*LANES, "green"])[_lanes(rows, cases, draw, by_detects)],
@@ -117,9 +112,9 @@ def assign(frame: pl.DataFrame, targeting: policy.Targeting, rng: np.random.Gene
     return frame.select(KEY).with_columns(pl.Series(name, values[back]) for name, values in columns.items())
 
 
-def unplaced(assigned: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `assign`'s answer that go first as critical goods, and for which there was no place left."""
-    return assigned.filter((pl.col("reason") == "critical") & (pl.col("lane") == "green"))
+def unplaced(frame: pl.DataFrame, assigned: pl.DataFrame, targeting: policy.Targeting) -> pl.DataFrame:
+    """The rows of `frame` that go first as critical goods and for which, as `assigned`, there was no place left."""
+    return frame.filter((pl.col("critical") >= targeting.critical_probability) & (assigned["lane"] == "green"))
 
 
 def hit_value(score: Floats, revenue_if_illicit: Floats, kept_precision: float, share: float) -> float:
@@ -153,140 +148,7 @@ def hit_value(score: Floats, revenue_if_illicit: Floats, kept_precision: float, 
     low, high = 0.0, float(revenue_if_illicit.mean())
     while not keeps(high):  # ends: once revenue is below a worth's last digit, the order is that of the scores
         low, high = high, 2 * high
-    return _halve(keeps, low, high, times=30)[1]
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Rows that compete for the places of their queues, in each case.
-
-    `starts` (queues + 1): a queue's rows lie together. Per row: `score`, `worth` (what is expected from it if all that
-    is illicit is found), `competes` (others take no part). Per case, sorted by queue: `queue`, `probability`, and
-    `places` by lane, no more than rows that compete. `detects` (lanes): the share found, highest first.
-    """
-
-    starts: Ints
-    score: Floats
-    worth: Floats
-    competes: Flags
-    queue: Ints
-    probability: Floats
-    places: Ints
-    detects: Floats
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which row of which case is `chosen` (case by case, each with all rows of its queue), and what decided.
-
-    `merit` (lanes x rows) is what a row adds in a lane: worth found, and score as far as the floor makes it count.
-    """
-
-    chosen: Flags
-    merit: Floats
-
-
-def best(contest: Contest, kept_precision: float) -> Plan:
-    """The choice of rows that fills all places and finds the most worth, with a floor under expected precision.
-
-    The floor: over all cases, weighted by their probability, the scores of what is chosen add up to at least
-    `kept_precision` times those of the best choice by score. Both fill the same places, so their ratio is that of
-    expected precisions, and the floor is always within reach.
-
-    The floor alone ties queues together, so it gets a multiplier (Everett, Operations Research 1963): `mix` is the
-    weight of a row's score, whatever its lane, against its worth. For a given mix each case is a transportation problem
-    which `_fill` solves exactly. The scores chosen add up to more the higher the mix; halving finds the least that
-    reaches the floor. Where it is above 0 many choices may be equally good, most of all where rows are copies of each
-    other: so the higher mix is given to the first rows only, to as few as reach the floor. A row whose mix changes
-    swaps at most one row in a case. Hence what is chosen exceeds the floor by less than one swap, and is below the
-    optimum by less than the multiplier times the scores that this swap exchanges.
-    """
-    at_stake = contest.worth[contest.competes]
-    unit = at_stake.mean() if at_stake.any() else 1.0
-    rows = np.arange(len(contest.score))
-
-    def plan(mix: float | Floats) -> Plan:
-        stake = (1 - mix) * contest.worth / unit
-        merit = contest.detects[:, None] * stake + np.where(contest.competes, mix * contest.score, -np.inf)
-        return Plan(_fill(stake, merit, contest.starts, contest.queue, contest.places, contest.detects), merit)
-
-    def scores(mix: float | Floats) -> float:
-        return _expected(plan(mix).chosen, contest.score, contest.starts, contest.queue, contest.probability)
-
-    enough = kept_precision * scores(1.0) * (1 - _SLACK)
-    if scores(0.0) >= enough:
-        return plan(0.0)
-    low, high = _halve(lambda mix: scores(mix) >= enough, 0.0, 1.0, times=50)
-    times = len(rows).bit_length()
-    _, end = _halve(lambda end: scores(np.where(rows < end, high, low)) >= enough, 0, len(rows), times)
-    return plan(np.where(rows < end, high, low))
-
-
-@numba.njit(cache=True)
-def _fill(stake: Floats, merit: Floats, starts: Ints, queue: Ints, places: Ints, detects: Floats) -> Flags:
-    """For each case the rows that fill its places with the highest sum of merit; a flag a row, case after case."""
-    sizes = np.diff(starts)
-    chosen = np.zeros(sizes[queue].sum(), np.bool_)
-    orders = np.zeros((len(detects), 0), np.int64)
-    end = 0
-    for case in range(len(queue)):
-        first, size = starts[queue[case]], sizes[queue[case]]
-        if case == 0 or queue[case] != queue[case - 1]:
-            orders = np.empty((len(detects), size), np.int64)
-            for lane in range(len(detects)):
-                orders[lane] = np.argsort(-merit[lane, first : first + size], kind="mergesort")
-        rows = slice(first, first + size)
-        end += size
-        _fill_case(stake[rows], merit[:, rows], orders, places[case], detects, chosen[end - size : end])
-    return chosen
-
-
-@numba.njit(cache=True)
-def _fill_case(stake: Floats, merit: Floats, orders: Ints, places: Ints, detects: Floats, chosen: Flags) -> None:
-    """Mark the best rows, one by one: the next is the one that adds most to those before.
-
-    Of given rows, those with more at stake belong in lanes that detect more (the rearrangement inequality). So a row
-    that enters a full lane pushes that lane's last row into the next lane, and so on to the first lane with room, at
-    the cost of what these rows lose by it. The best sets of k and k + 1 rows in the k and k + 1 first places differ by
-    one added row (an augmenting path of the assignment leaves no row out), so this greedy choice is exact.
-    Rows with equal gain: the first.
-    """
-    ends = np.cumsum(places)
-    kept = np.empty(places.sum())  # what is at stake in the rows chosen, highest first
-    heads = np.zeros(len(places), np.int64)  # how far each lane's order has been used up
-    for filled in range(len(kept)):
-        found, gain, cost, below = -1, -np.inf, 0.0, 0.0
-        for lane in range(len(places) - 1, -1, -1):
-            if places[lane] == 0 or ends[lane] - places[lane] > filled:
-                continue
-            if ends[lane] <= filled:
-                cost += (detects[lane] - below) * kept[ends[lane] - 1]
-            below = detects[lane]
-            while chosen[orders[lane, heads[lane]]]:
-                heads[lane] += 1
-            row = orders[lane, heads[lane]]
-            gained = merit[lane, row] - cost
-            if gained > gain or (gained == gain and row < found):
-                found, gain = row, gained
-        chosen[found] = True
-        place = filled
-        while place > 0 and kept[place - 1] < stake[found]:
-            kept[place] = kept[place - 1]
-            place -= 1
-        kept[place] = stake[found]
-
-
-@numba.njit(cache=True)
-def _expected(chosen: Flags, score: Floats, starts: Ints, queue: Ints, probability: Floats) -> float:
-    """Sum of the scores chosen in each case, weighted by the case's probability."""
-    total = 0.0
-    entry = 0
-    for case in range(len(queue)):
-        for row in range(starts[queue[case]], starts[queue[case] + 1]):
-            if chosen[entry]:
-                total += probability[case] * score[row]
-            entry += 1
-    return total
+    return halve(keeps, low, high, times=30)[1]
 
 
 @dataclass(frozen=True)
@@ -415,11 +277,10 @@ class _Entries:
     ahead: Floats
 
     @classmethod
-    def of(cls, rows: _Rows, cases: _Cases, plan: Plan) -> "_Entries":
+    def of(cls, rows: _Rows, cases: _Cases, contest: Contest, plan: Plan) -> "_Entries":
+        case, row = contest.entries
         sizes = rows.sizes[cases.queue]
         starts = sizes.cumsum() - sizes
-        case = np.repeat(np.arange(len(sizes)), sizes)
-        row = np.arange(len(case)) - np.repeat(starts - rows.starts[cases.queue], sizes)
         standing = np.select(
             [rows.is_critical[row], plan.chosen, rows.competes[row]], [_CRITICAL, _CHOSEN, _NEXT], _NEVER
         )
@@ -459,7 +320,7 @@ def _selection_probability(rows: _Rows, cases: _Cases, entries: _Entries) -> Flo
         before = np.clip(entries.position + is_next * (explored - already), 0, size - 1).astype(np.int64)
         missing = before - others
         chances = np.where(missing < 0, 1.0, 0.0)
-        open_ = np.flatnonzero((missing >= 0) & (missing < drawn) & (entries.standing != _NEVER))
+        open_ = np.flatnonzero((missing >= 0) & (missing < drawn) & (drawn < size) & (entries.standing != _NEVER))
         chances[open_] = hypergeom.sf(missing[open_], size[open_] - 1, before[open_], drawn[open_])
         return chances * (entries.standing != _NEVER)
 
@@ -497,9 +358,8 @@ class _Draw:
 
         is_inspected = is_random.copy()
         is_inspected[row[waits][takes]] = True
-        reason = np.full(len(lots), "none", dtype=_REASONS.dtype)
+        reason = np.full(len(lots), "none", _REASONS.dtype)
         reason[row[waits][takes]] = _REASONS[standing[waits][takes]]
-        reason[rows.is_critical] = "critical"
         reason[is_random] = "random"
         return cls(case, is_inspected, is_random, reason)
 
@@ -534,14 +394,6 @@ def _total_of_best(key: Floats, score: Floats, places: int) -> float:
     return float(score[above].sum() + (places - above.sum()) * score[tied].mean())
 
 
-def _halve(reaches: Callable[[float], bool], low: float, high: float, times: int) -> tuple[float, float]:
-    """Two points as near as so many halvings bring them, the first of which does not reach and the second does."""
-    for _ in range(times):
-        middle = (low + high) / 2
-        low, high = (low, middle) if reaches(middle) else (middle, high)
-    return low, high
-
-
 def _first(places: Ints, count: Ints) -> Ints:
     """Of the places of each line, the first `count`."""
     before = places.cumsum(axis=1) - places
@@ -569,12 +421,16 @@ def _check_frame(frame: pl.DataFrame) -> None:
     missing = [name for name in (*KEY, "office", "accepted_on", *_AMOUNTS) if name not in frame.columns]
     if missing:
         raise ValueError(f"columns {missing} are not in the frame")
+    if frame["accepted_on"].dtype != pl.Date:
+        raise ValueError(
+            f"accepted_on is of type {frame['accepted_on'].dtype}; allowed: Date, or days would fall apart"
+        )
     for name in (*KEY, "office", "accepted_on"):
         if frame[name].null_count():
             raise ValueError(f"{name} is null at row {frame[name].is_null().arg_max()}; every row needs one")
     twice = frame.select(KEY).is_duplicated()
     if twice.any():
-        raise ValueError(f"{KEY} is {frame.select(KEY).row(twice.arg_max())} in several rows; allowed: once")
+        raise ValueError(f"{', '.join(KEY)} is {frame.select(KEY).row(twice.arg_max())} in several rows; allowed: once")
     for name, highest in _AMOUNTS.items():
         _check(name, frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), frame.height, highest)
     if "explore" in frame.columns:
