@@ -36,6 +36,7 @@ TEXT, WHOLE, NUMBER, FLAG, INSTANT = pl.String(), pl.Int32(), pl.Float64(), pl.B
 # National code lists differ; what they share is being short, upper-case and without blanks.
 NATIONAL_CODE = r"^[0-9A-Z][0-9A-Z_.-]{0,11}$"
 PARTY = r"^\S{1,64}$"
+HIGHEST_DUTY = 2e16  # the highest value at the highest rate; sums of amounts are whole numbers of 64 bits
 
 KEY = ("declaration_id", "item_number")
 
@@ -89,7 +90,15 @@ OUTCOME = (
     Field("is_inspected", FLAG, "whether the item was inspected"),
     Field("is_illicit", FLAG, "whether an infringement was found; null where not inspected", nullable=True),
     Field("is_critical", FLAG, "whether it endangers safety, health or security", nullable=True),
-    Field("recovered_revenue", NUMBER, "duties and taxes recovered", nullable=True, unit="currency", minimum=0),
+    Field(
+        "recovered_revenue",
+        NUMBER,
+        "duties and taxes recovered",
+        nullable=True,
+        unit="currency",
+        minimum=0,
+        maximum=HIGHEST_DUTY,
+    ),
     Field(
         "inspection_channel",
         TEXT,
@@ -116,7 +125,7 @@ TRUTH = (
     Field("scheme", TEXT, "planted scheme, or 'none'"),
     Field("is_illicit", FLAG, "whether the item truly infringes"),
     Field("is_critical", FLAG, "whether it endangers safety, health or security"),
-    Field("evaded_revenue", NUMBER, "duties and taxes evaded", unit="currency", minimum=0),
+    Field("evaded_revenue", NUMBER, "duties and taxes evaded", unit="currency", minimum=0, maximum=HIGHEST_DUTY),
 )
 
 TABLES: dict[str, tuple[Field, ...]] = {"declarations": DECLARATION, "outcomes": OUTCOME, "truth": TRUTH}

@@ -64,6 +64,12 @@ def retrain(
     rows: Annotated[int | None, typer.Option(help="Declarations to simulate.", show_default="200000")] = None,
     months: Annotated[int | None, typer.Option(help="Months they spread over.", show_default="18")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the simulation: same seed, same declarations.")] = None,
+    requested_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Your MLflow account: who triggers a run may not sign its model.", show_default="this machine's user"
+        ),
+    ] = None,
 ) -> None:
     """Ingest, validate, compute features, train, evaluate, judge, register a challenger.
 
@@ -72,6 +78,7 @@ def retrain(
     both are temporary servers and files in .tidewaiter.
     """
     given = {"input": input, "mapping": mapping, "rows": rows, "months": months, "seed": seed}
+    given["requested_by"] = requested_by
     parameters = checked(
         lambda: RetrainParameters.model_validate(
             {"source": source, **{k: v for k, v in given.items() if v is not None}}

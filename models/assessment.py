@@ -3,7 +3,6 @@
 Each step takes what the one before it made; the evidence folder's layout is in evidence.py.
 """
 
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -162,13 +161,14 @@ def assemble(
         (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     (folder / POLICY).write_bytes(POLICY_FILE.read_bytes())
     (folder / CARD).write_text(card.render(subject, evaluation, verdicts))
+    described = card.describe(subject, evaluation, verdicts, evidence.RUN_PAGE)
+    (folder / evidence.DESCRIPTION).write_text(described, encoding="utf-8")
     windows = _windows(split)
     manifest = evidence.assemble(folder, origin.data_version, windows, origin.code)
     manifest.write(folder)
     candidate = Candidate(
         folder=folder,
         manifest=manifest,
-        describe=functools.partial(card.describe, subject, evaluation, verdicts),
         author=origin.author,
         params=_params(model, origin, windows),
         metrics=evaluation.figures() | watched.metrics(),

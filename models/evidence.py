@@ -7,7 +7,8 @@ The manifest names the code, the data, the window, the lock file, and the digest
     validation.json   result of validating the data
     drift.json        drift verdict
     policy.toml       the policy in force
-    card.md           the model card, as a reviewer reads it
+    card.md           the model card
+    description.md    the card in short, which a reviewer reads on the version's page
 
 What differs between two runs with nothing changed (plots, HTML reports, run ids, clock times) does not belong in it.
 """
@@ -24,8 +25,12 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 
 MANIFEST_FILE = "evidence.json"
 MODEL_FOLDER = "model"
-FILES = ("evaluation.json", "validation.json", "drift.json", "policy.toml", "card.md")
-_AGAINST_CHAMPION = {"evaluation.json", "drift.json", "card.md"}  # another champion, another comparison
+DESCRIPTION = "description.md"
+FILES = ("evaluation.json", "validation.json", "drift.json", "policy.toml", "card.md", DESCRIPTION)
+# Stands in the description for the address of the run's artifacts, which is there only once the run is; as long as the
+# longest of those, so that the text with the address still fits where the text without it did.
+RUN_PAGE = "#run".ljust(80, "-")
+_AGAINST_CHAMPION = {"evaluation.json", "drift.json", "card.md", DESCRIPTION}  # another champion, another comparison
 PACKAGES = ("features", "models", "flows")
 LOCK_FILE = "requirements.lock"
 PROJECT = Path(__file__).resolve().parent.parent
@@ -179,6 +184,18 @@ def verify(manifest: Manifest, folder: Path, project: Path | None = None) -> tup
         pairs.append(("source", manifest.code.source_sha256, source_digest(project)))
         pairs.append((LOCK_FILE, manifest.lock_sha256, _lock_digest(project)))
     return tuple(_difference(name, stated, found) for name, stated, found in pairs if stated != found)
+
+
+def description(folder: Path, page: str) -> str:
+    """The version's description by its evidence folder; `page` is where MLflow shows the run's artifacts."""
+    return (folder / DESCRIPTION).read_text(encoding="utf-8").replace(RUN_PAGE, page)
+
+
+def verify_description(folder: Path, page: str, shown: str | None) -> tuple[str, ...]:
+    """What differs between the description that MLflow shows and the evidence, a sentence; empty when nothing does."""
+    if (folder / DESCRIPTION).is_file() and (shown or "") != description(folder, page):
+        return ("the version's description is not the card that is in the evidence",)
+    return ()
 
 
 def _difference(name: str, stated: str | None, found: str | None) -> str:

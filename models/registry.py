@@ -4,7 +4,7 @@ Everything here can be killed between any two calls and run again: the run, the 
 by the evidence digest, what is there is kept, what is missing is added. Nothing here sets the alias `champion`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -39,13 +39,11 @@ class Candidate:
     """A trained and judged model. `folder` is its evidence folder (see evidence.py), plots and reports included.
 
     `failures` are the reasons of the gates that failed; any of them keeps the model out of the registry.
-    `steps` are the names of the policy's sign-off steps. `describe` makes the card as short as the registry needs it,
-    given where MLflow's page shows the run's artifacts. `author` is who asked for the model, and so may not sign it.
+    `steps` are the names of the policy's sign-off steps. `author` is who asked for the model, and so may not sign it.
     """
 
     folder: Path
     manifest: evidence.Manifest
-    describe: Callable[[str], str]
     author: str
     params: Mapping[str, str | int | float | bool]
     metrics: Mapping[str, float]
@@ -132,8 +130,8 @@ class Registry:
     def fetch_evidence(self, version: ModelVersion, folder: Path) -> evidence.Manifest:
         """Copy the version's evidence folder, model files included, into `folder`; returns its manifest.
 
-        Raises ValueError where the manifest is not the one whose digest the version carries, or a file not what the
-        manifest says.
+        Raises ValueError where the manifest is not the one whose digest the version carries, or a file or the
+        description not what the manifest says.
         """
         run = self.run(version)
         folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +144,11 @@ class Registry:
             raise ValueError(
                 f"version {version.version} carries evidence digest {stated}, its manifest {manifest.digest}"
             )
-        if differences := evidence.verify(manifest, folder):
+        page = tracking.artifacts_page(run)
+        if differences := (
+            *evidence.verify(manifest, folder),
+            *evidence.verify_description(folder, page, version.description),
+        ):
             raise ValueError(f"version {version.version} is not what its evidence says: {'; '.join(differences)}")
         return manifest
 
@@ -214,7 +216,7 @@ class Registry:
             run_id=run.info.run_id,
             model_id=model.model_id,
             tags=_version_tags(candidate),
-            description=candidate.describe(tracking.artifacts_page(run)),
+            description=evidence.description(candidate.folder, tracking.artifacts_page(run)),
         )
         return _with_text_number(created)
 

@@ -57,6 +57,9 @@ def evidence_folder(folder: Path) -> Path:
     )
     for name in evidence.FILES:
         (folder / name).write_text(f"content of {name}\n", encoding="utf-8")
+    page = evidence.RUN_PAGE
+    short = f"# The card, in short\n\n[drift report]({page}/drift.html), [plots]({page}/plots)"
+    (folder / evidence.DESCRIPTION).write_text(short, encoding="utf-8")
     (folder / "plots").mkdir()
     (folder / "plots" / "gain.png").write_bytes(b"PNG")
     (folder / "drift.html").write_text("<p>drift</p>", encoding="utf-8")
@@ -73,7 +76,6 @@ def candidate(
     return Candidate(
         folder=folder,
         manifest=manifest,
-        describe="# The card, in short\n\n[drift report]({0}/drift.html), [plots]({0}/plots)".format,
         author="dan",
         params={"seed": 1, "source": "simulator"},
         metrics=METRICS | metrics,

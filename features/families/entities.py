@@ -11,6 +11,7 @@ import polars as pl
 
 from features.asof import YEAR_DAYS
 from features.catalogue import Feature
+from features.contract import HIGHEST_DUTY
 from features.history import History
 from features.windows import Ints, last_visible_day, window_sums
 
@@ -103,9 +104,16 @@ def compute(history: History) -> pl.DataFrame:
 
 
 def _whole(frame: pl.DataFrame, *measures: pl.Expr) -> Ints:
-    """Measures as whole numbers (money to the unit), so that sums are exact: rows x m, int64."""
+    """Measures as whole numbers (money to the unit), so that sums are exact: rows x m, int64.
+
+    An amount beyond the contract is cut to it: the lines of a back-test are scored whatever validation says of them.
+
+    >>> _whole(pl.DataFrame({"value": [2.6, 1e30]}), pl.col("value")).tolist()
+    [[3], [20000000000000000]]
+    """
     return frame.select(
-        m.cast(pl.Float64).round().cast(pl.Int64).alias(str(i)) for i, m in enumerate(measures)
+        m.cast(pl.Float64).clip(-HIGHEST_DUTY, HIGHEST_DUTY).round().cast(pl.Int64).alias(str(i))
+        for i, m in enumerate(measures)
     ).to_numpy()
 
 

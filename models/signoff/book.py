@@ -226,7 +226,8 @@ class Book:
             return f"{entry.actor} administers or serves, and so signs nothing"
         if step.role not in entry.roles:
             return f"{step.name} is signed by the role {step.role}; {entry.actor} has {_roles(entry)}"
-        if entry.actor in case.authors:
+        # Typed by hand where a run was started in Prefect; accounts never differ by capitals only (flows/people.py).
+        if entry.actor.casefold() in (author.strip().casefold() for author in case.authors):
             return f"{entry.actor} made version {case.version}, and so may not sign it"
         if not 0 < len(entry.reason.strip()) <= _LONGEST_REASON:
             return f"a decision needs a reason (up to {_LONGEST_REASON} characters), as in 'approved: finds more'"

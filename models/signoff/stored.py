@@ -22,6 +22,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingSt
 
 from models import evidence
 from models.names import AUTHOR, EVIDENCE_DIGEST, MODEL
+from models.tracking import artifacts_page
 
 _PROXIED = "mlflow-artifacts:/"
 
@@ -82,6 +83,8 @@ def find_evidence(found: ModelVersion) -> Finding:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             return Finding(evidence.json_digest(["unreadable", found.version, reason]), (reason,))
         differences = list(evidence.verify(manifest, folder))
+        page = artifacts_page(_tracking().get_run(found.run_id))
+        differences += evidence.verify_description(folder, page, found.description)
         if (stated := found.tags.get(EVIDENCE_DIGEST)) != manifest.digest:
             differences.append(f"the version carries evidence digest {stated}, its manifest is {manifest.digest}")
         if differences:

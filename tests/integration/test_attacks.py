@@ -1220,6 +1220,11 @@ STORE = {
         "WHERE run_uuid = (SELECT run_id FROM model_versions WHERE version = 2)",
         "evidence of version 2",
     ),
+    "the card of the champion, as its page shows it": (
+        "model_versions",
+        "UPDATE model_versions SET description = replace(description, 'in short', 'better') WHERE version = 2",
+        "evidence of version 2",
+    ),
     "the champion's version deleted": (
         "model_versions",
         "DELETE FROM model_versions WHERE version = 2",
@@ -1294,6 +1299,16 @@ def test_evidence_exchanged_whole_voids_what_was_signed(scene):
     assert answer.status_code == 403
     assert "the evidence of version 3 was altered" in answer.json()["message"]
     assert scene.server.inspect(WAITING)["state"] == "void"  # and stays so
+
+
+def test_nobody_signs_a_card_that_is_not_in_the_evidence(scene):
+    """Who registers a version may send any description along; people sign what they read there."""
+    statement = f"UPDATE model_versions SET description = 'ROC-AUC 0.99' WHERE version = {OWN}"
+    with edited(scene, statement, table="model_versions"):
+        signature = tag("signoff.technical", "approved: x", OWN)
+        answer = scene.send("ana", "POST", f"{API}/model-versions/set-tag", signature)
+    assert answer.status_code == 403
+    assert f"the evidence of version {OWN} was altered" in answer.json()["message"]
 
 
 def test_what_was_approved_and_then_altered_is_not_promoted(scene):

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from mlflow.entities import LoggedModelStatus
 
-from models import registry, tracking
-from models.drift_result import DriftResult, Quality, QualityCheck, Window
+from models import evidence, registry, tracking
+from models.bootstrap import Estimate
+from models.drift_result import DriftResult, Promise, Quality, QualityCheck, Window
+from models.estimates import ExpectedPerformance
 from models.names import CHALLENGER, CHAMPION
 from models.registry import Registry
 from models.risk_model import RiskModel
@@ -84,7 +86,7 @@ def assert_registered_once(store: Registry, candidate: registry.Candidate, regis
     assert str(version.version) == registration.version == "1"
     assert version.source == f"models:/{model.model_id}"
     assert version.tags == EXPECTED_TAGS | {"evidence_digest": digest}
-    assert version.description == candidate.describe(tracking.artifacts_page(run))
+    assert version.description == evidence.description(candidate.folder, tracking.artifacts_page(run))
     assert run.data.tags["author"] == candidate.author
     challenger = store.challenger()
     assert challenger is not None
@@ -270,6 +272,12 @@ def test_drift_report_is_logged_once(store: Registry, folder: Path, tmp_path: Pa
         columns=(),
         max_drifted_columns=3,
         quality=judged,
+        promise=Promise(
+            expected=ExpectedPerformance(
+                rows=900, shares=(), confidence=0.95, figures={"roc_auc": Estimate(value=0.75)}
+            ),
+            misses={},
+        ),
         is_judged=True,
         is_breach=False,
         verdict="Nothing drifted.",
@@ -277,5 +285,6 @@ def test_drift_report_is_logged_once(store: Registry, folder: Path, tmp_path: Pa
     first = store.record_drift(result, report, challenger.version, "0" * 40)
     assert store.record_drift(result, report, challenger.version, "0" * 40) == first
     run = store.client.get_run(first)
-    assert run.data.metrics == {"drifted_columns": 0.0, "quality/rows": 10.0, "quality/hits": 0.0, "quality/brier": 0.1}
+    quality_told = {"quality/rows": 10.0, "quality/hits": 0.0, "quality/brier": 0.1}
+    assert run.data.metrics == {"drifted_columns": 0.0, "expected/roc_auc": 0.75, **quality_told}
     assert [entry.path for entry in store.client.list_artifacts(first)] == ["drift.html"]

@@ -67,6 +67,7 @@ def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
     artifacts = {entry.path for entry in client.list_artifacts(version.run_id)}
     assert {
         "card.md",
+        "description.md",
         "drift.html",
         "drift.json",
         "evaluation.json",

@@ -94,6 +94,10 @@ def test_where_everything_holds_nothing_is_told(registry, state):
             "tag signoff.technical of version 1 is 'approved by root: all is well', by the ledger it is 'approved by",
         ),
         ("UPDATE model_version_tags SET value = 'f' WHERE key = 'evidence_digest'", "evidence of version 1: "),
+        (
+            "UPDATE model_versions SET description = 'ROC-AUC 0.99'",
+            "evidence of version 1: version 1 is not what its evidence says: the version's description",
+        ),
         ("DELETE FROM model_versions", "version 1 is in the ledger and not in MLflow: it was deleted"),
     ],
 )

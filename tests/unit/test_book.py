@@ -96,6 +96,12 @@ def test_authors_decide_nothing(action):
     refused(book_of(opening()), entry(action, "eve", step="technical"), "eve made version 1, and so may not sign it")
 
 
+@pytest.mark.parametrize("typed", ["Eve", " eve"])
+def test_an_author_who_was_typed_otherwise_decides_nothing(typed):
+    book = book_of(opening().model_copy(update={"authors": (typed,)}))
+    refused(book, entry("approve", "eve", step="technical"), "eve made version 1, and so may not sign it")
+
+
 def test_one_person_signs_once_whatever_the_step():
     book = book_of(opening(), approve("dee", "technical"))
     refused(book, approve("dee", "governance"), "dee has signed technical already; one person signs one step, once")

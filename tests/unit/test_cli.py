@@ -1,9 +1,11 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
-from flows import backtest, cli, terminal
+from flows import backtest, cli, summary, terminal
+from flows import retrain as retraining
 from flows.settings import Settings
 from flows.status import Check, Status
 from models.registry import Registry
@@ -51,6 +53,18 @@ def test_a_wrong_option_is_named_and_ends_with_2(run, arguments, told):
     result = run(*arguments)
     assert result.exit_code == terminal.USAGE
     assert told in result.output
+
+
+@pytest.mark.parametrize(("given", "told"), [((), ""), (("--requested-by", "dan"), "dan")])
+def test_who_asks_for_a_retraining_can_be_named(run, monkeypatch, given, told):
+    asked = []
+    monkeypatch.setattr(cli, "begin", Settings)
+    monkeypatch.setattr(summary, "show", lambda *arguments: None)
+    monkeypatch.setattr(
+        retraining, "retrain", lambda parameters: asked.append(parameters) or SimpleNamespace(is_registered=True)
+    )
+    assert run("retrain", *given).exit_code == 0
+    assert [parameters.requested_by for parameters in asked] == [told]
 
 
 def test_a_wrong_setting_is_named_and_ends_with_2(run, monkeypatch):

@@ -56,7 +56,7 @@ def test_the_same_model_may_be_held_against_another_champion_but_nothing_else_ma
     (folder / name).write_text("changed")
     after = assemble(folder, project)
     assert after.digest != before.digest
-    assert after.is_same_model(before) == (name in ("evaluation.json", "drift.json", "card.md"))
+    assert after.is_same_model(before) == (name in ("evaluation.json", "drift.json", "card.md", "description.md"))
 
 
 def test_another_booster_or_other_source_is_not_the_same_model(folder: Path, project: Path) -> None:

@@ -216,3 +216,10 @@ def test_reasons_name_column_value_and_what_is_allowed(unmet):
 def test_long_values_are_cut_in_reasons(unmet):
     failures = unmet["declarations"].failures.filter(pl.col("expectation") == "goods_description_of_sane_length")
     assert len(failures["reason"][0]) < 200
+
+
+def test_an_amount_that_no_sum_can_hold_is_refused() -> None:
+    """Features add amounts up as whole numbers of 64 bits: one such row in the store would stop every later run."""
+    rows = frame("outcomes", [{"is_illicit": True, "recovered_revenue": 1e20}])
+    verdict = validate("outcomes", rows.with_columns(source_line=pl.lit(1, pl.Int64)))
+    assert "recovered_revenue_within_bounds" in verdict.failures["expectation"].to_list()
