@@ -93,8 +93,17 @@ class IngestRejected(BatchRejected):
         self.rejected = rejected
 
 
-def ingest(source: Source, store: Store, limits: Limits, on_progress: Progress | None = None) -> IngestReport:
+def ingest(
+    source: Source,
+    store: Store,
+    limits: Limits,
+    on_progress: Progress | None = None,
+    on_batch: Callable[[BatchReport], None] | None = None,
+) -> IngestReport:
     """Bring every batch of `source` into `store`; `on_progress(file, lines read so far)`.
+
+    `on_batch(report)` is called for each batch just before its commit: what it keeps of a batch is there whenever the
+    batch is, and after a crash in between it is called for that batch again.
 
     Raises ReadError (a file cannot be read), IngestRejected (a batch fails as a whole), StoreError (another process
     writes here) and ConservationError; of the batch at hand nothing is then stored.
@@ -107,12 +116,19 @@ def ingest(source: Source, store: Store, limits: Limits, on_progress: Progress |
             if record is not None:
                 reports.append(BatchReport(record, True, Verdict(), None))
                 continue
-            reports.append(_ingest_batch(batch, sha256, store, limits, on_progress, IngestReport(tuple(reports))))
+            earlier = IngestReport(tuple(reports))
+            reports.append(_ingest_batch(batch, sha256, store, limits, on_progress, on_batch, earlier))
     return IngestReport(tuple(reports))
 
 
 def _ingest_batch(
-    batch: Batch, sha256: str, store: Store, limits: Limits, on_progress: Progress | None, earlier: IngestReport
+    batch: Batch,
+    sha256: str,
+    store: Store,
+    limits: Limits,
+    on_progress: Progress | None,
+    on_batch: Callable[[BatchReport], None] | None,
+    earlier: IngestReport,
 ) -> BatchReport:
     folder = store.root / STAGING
     shutil.rmtree(folder, ignore_errors=True)
@@ -145,8 +161,11 @@ def _ingest_batch(
         superseded=merged.superseded,
         quarantined_by_reason=dict(sorted(staged.refused_by_reason.items())),
     )
+    report = BatchReport(record, False, staged.verdict, batch_verdict)
+    if on_batch:
+        on_batch(report)
     store.commit(changed, record)
-    return BatchReport(record, False, staged.verdict, batch_verdict)
+    return report
 
 
 def _added_by_day(merged: Merged) -> dict[date, int]:

@@ -19,7 +19,7 @@ from rich.table import Table
 from flows import signoff_cli
 from flows.children import ChildError
 from flows.deploy import ProjectError
-from flows.parameters import MonitorParameters, RetrainParameters, SourceName
+from flows.parameters import Language, MonitorParameters, RetrainParameters, SourceName
 from flows.running import AlreadyRunningError
 from flows.settings import Settings
 from flows.status import Status
@@ -161,6 +161,79 @@ def backtest(
         sys.stdout.write(json.dumps(account, indent=2) + "\n")
     else:
         _show_backtest(account)
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def reasons(
+    declaration_id: Annotated[str, typer.Argument(metavar="DECLARATION", help="The declaration's reference.")],
+    source: Annotated[SourceName, typer.Option(help="Where it is stored.")] = SourceName.SIMULATOR,
+    language: Annotated[Language, typer.Option(help="Of the sentences.")] = Language.EN,
+    as_json: AsJson = False,
+) -> None:
+    """Why a stored declaration scores as it does: the facts that moved its score most, in an officer's words."""
+    settings = begin()
+    from flows.explain import explain
+    from flows.progress import on_terminal
+
+    with on_terminal(err, is_flow=False), failures():
+        found = explain(settings, source.value, declaration_id, language.value)
+    if as_json:
+        document = {
+            "version": found.version,
+            "alias": found.alias,
+            "predictions": found.predictions.to_dicts(),
+            "reasons": found.reasons.to_dicts(),
+        }
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        return
+    for item in found.predictions.iter_rows(named=True):
+        out.print(f"Item {item['item_number']}: score {item['score']:.3f}, {found.alias} version {found.version}")
+        for reason in found.reasons.filter(item_number=item["item_number"]).iter_rows(named=True):
+            out.print(f"  {reason['contribution']:+.2f}  {reason['sentence']}", markup=False)
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def simulate(
+    source: Annotated[SourceName, typer.Option(help="simulator, or kcs with --input.")] = SourceName.SIMULATOR,
+    input: Annotated[
+        list[str] | None, typer.Option("--input", metavar="GLOB", help="Files of kcs, quoted; may be repeated.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Declarations to simulate, for each seed.")] = 40_000,
+    months: Annotated[int, typer.Option(help="Months they spread over.")] = 18,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 20240229,
+    seeds: Annotated[int, typer.Option(help="How many worlds, with seeds that follow one another.")] = 1,
+    new_scheme: Annotated[
+        str | None, typer.Option(help="A scheme of the simulator that begins only after the warm-up.")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", file_okay=False, metavar="DIR", help="Where document and pictures go.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rehearse: replay past weeks under several ways of choosing, each learning only from what it inspected.
+
+    Takes about ten minutes a seed on two cores; docs/rehearsal.md says how to read the result.
+    """
+    begin()
+    from flows.progress import on_terminal
+    from flows.simulate import SimulateParameters, as_markdown
+    from flows.simulate import simulate as run
+
+    parameters = checked(
+        lambda: SimulateParameters(
+            source=source,
+            input=tuple(input or ()),
+            rows=rows,
+            months=months,
+            seed=seed,
+            seeds=seeds,
+            new_scheme=new_scheme,
+            out=target,
+        )
+    )
+    with on_terminal(err), failures():
+        found = run(parameters)
+    sys.stdout.write(found.model_dump_json(indent=2) + "\n" if as_json else as_markdown(found))
 
 
 @data.command("list", epilog=f"{EXIT_CODES}.")

@@ -20,13 +20,18 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from features.sources import names
 
-class SourceName(StrEnum):
-    """Where declarations come from."""
+# Where declarations come from: one for each module of features/sources.
+SourceName = StrEnum("SourceName", {name.upper(): name for name in sorted(names(), reverse=True)})
 
-    SIMULATOR = "simulator"
-    KCS = "kcs"
-    FILES = "files"
+
+class Language(StrEnum):
+    """What reasons are written in."""
+
+    EN = "en"
+    FR = "fr"
+    ZH = "zh"
 
 
 class RetrainParameters(BaseModel):

@@ -55,9 +55,13 @@ def on_terminal(console: Console, is_flow: bool = True) -> Generator[None]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        # Without `tidewaiter up` a flow first starts a server of its own: ten seconds, a minute on a busy machine.
+        start = bars.add_task("Start Prefect", total=None) if is_flow else None
 
         @contextmanager
         def report(name: str) -> Generator[Advance]:
+            if start is not None:
+                bars.update(start, completed=1, total=1)
             started = perf_counter()
             bar = bars.add_task(name, total=None)
             with _to_log(name) if is_flow else nullcontext():

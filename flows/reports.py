@@ -8,7 +8,7 @@ from typing import Any
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from features.atomic import write_atomically
-from features.ingest import IngestRejected, IngestReport
+from features.ingest import BatchReport, IngestRejected
 from features.store import Store
 from features.validation_page import render
 from flows.settings import Settings
@@ -23,21 +23,15 @@ def validation_folder(settings: Settings, store: Store) -> Path:
     return settings.state_folder / "reports" / "validation" / store.root.name
 
 
-def write_pages(report: IngestReport, folder: Path) -> None:
-    """One page for each batch that was ingested now."""
-    for batch in report.batches:
-        if not batch.is_skipped and batch.batch_verdict:
-            _write_page(
-                render(batch.record, batch.verdict, batch.batch_verdict),
-                batch.record.file,
-                batch.record.sha256[:8],
-                folder,
-            )
+def write_page(batch: BatchReport, folder: Path) -> None:
+    """The page of a batch that is ingested now."""
+    if batch.batch_verdict:
+        page = render(batch.record, batch.verdict, batch.batch_verdict)
+        _write_page(page, batch.record.file, batch.record.sha256[:8], folder)
 
 
 def write_rejection(rejection: IngestRejected, folder: Path) -> Path:
-    """Pages of the batches before it, and one that shows why this one was refused, whose path is returned."""
-    write_pages(rejection.report, folder)
+    """A page that shows why a batch was refused; its path is returned."""
     return _write_page(render(None, rejection.rejected, rejection.verdict), rejection.verdict.file, "rejected", folder)
 
 

@@ -106,14 +106,16 @@ def ingest_declarations(
         return IngestReport(())
     with stage("Ingest and validate declarations") as advance:
         try:
-            report = ingest(
-                source, store, Limits(**policy.ingestion.model_dump()), lambda file, lines: advance(lines, 0)
+            return ingest(
+                source,
+                store,
+                Limits(**policy.ingestion.model_dump()),
+                lambda file, lines: advance(lines, 0),
+                lambda batch: reports.write_page(batch, pages),
             )
         except IngestRejected as rejection:
             reports.publish_rejection(rejection, reports.write_rejection(rejection, pages))
             raise
-    reports.write_pages(report, pages)
-    return report
 
 
 def _source(parameters: RetrainParameters, settings: Settings, advance: Advance) -> Source | None:

@@ -209,3 +209,16 @@ def test_progress_counts_lines(into: Ingested) -> None:
     heard: list[tuple[str, int]] = []
     ingest(open_source("kcs", [str(into.folder / "a.csv")]), into.store, LIMITS, lambda *said: heard.append(said))
     assert heard == [("a.csv", 2)]
+
+
+def test_what_is_kept_of_a_batch_is_there_whenever_the_batch_is(tmp_path: Path) -> None:
+    """Pages of batches would be lost for good if they were written at the end, and a later file stopped the run."""
+    header = ",".join(GOOD)
+    (tmp_path / "a.csv").write_text(f"{header}\n{declared('D1')}\n")
+    (tmp_path / "b.csv").write_text("Declaration ID\nD2\n")
+    store, source = Store(tmp_path / "data"), open_source("kcs", [str(tmp_path / "*.csv")])
+    kept: list[tuple[str, int]] = []
+    with pytest.raises(ReadError, match=r"b\.csv"):
+        ingest(source, store, LIMITS, on_batch=lambda batch: kept.append((batch.record.file, len(store.batches))))
+    assert kept == [("a.csv", 0)]  # before the commit, so that a crash in between repeats it
+    assert [record.file for record in store.batches] == ["a.csv"]

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from flows.parameters import MonitorParameters, RetrainParameters, author
+from features.sources import names
+from flows.parameters import MonitorParameters, RetrainParameters, SourceName, author
 
 
 def test_the_default_is_a_simulation():
@@ -58,3 +59,7 @@ def test_an_author_is_who_asked_else_what_started_the_run(requested_by, deployme
 def test_a_run_by_hand_is_refused_without_who_asked(deployment):
     with pytest.raises(ValueError, match=rf"requested_by is not given; retrain/{deployment} needs your MLflow account"):
         author("", deployment, is_by_hand=True)
+
+
+def test_every_source_can_be_chosen():
+    assert sorted(source.value for source in SourceName) == sorted(names())

@@ -67,3 +67,10 @@ def test_a_command_that_is_no_flow_does_without_prefect(tmp_path):
     environment = {"HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert not any(tmp_path.iterdir())
+
+
+def test_while_a_flow_starts_a_terminal_shows_that_it_does():
+    text = io.StringIO()
+    with on_terminal(Console(file=text, force_terminal=True)):
+        pass
+    assert "Start Prefect" in text.getvalue()

@@ -1,0 +1,56 @@
+"""Why a stored declaration scores as it does, by the version in force, for an officer at a terminal."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from features import cache
+from features.store import Store
+from flows import incumbents
+from flows.progress import stage
+from flows.settings import Settings
+from models.assessment import Incumbent
+from models.policy import load as load_policy
+from models.reasons import reasons
+from models.registry import Registry
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A declaration's items: what the model says of each (`predictions`), and why (`reasons`, see models.reasons)."""
+
+    version: str
+    alias: str
+    predictions: pl.DataFrame
+    reasons: pl.DataFrame
+
+
+def explain(settings: Settings, source: str, declaration_id: str, language: str) -> Explained:
+    """The champion's reasons, before the first promotion the challenger's.
+
+    LookupError where no version is registered, nothing of the source is stored, or the declaration is not.
+    """
+    store = Store(settings.data_folder / source)
+    if not store.days():
+        raise LookupError(f"{store.root} holds no declarations; retrain on source {source} first")
+    registry = Registry(settings.tracking_uri, settings.artifact_root)
+    with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        version = _version(settings, registry, Path(scratch), source)
+        with stage("Compute features") as advance:
+            folder = settings.state_folder / "cache" / "features" / source
+            built = cache.build(store, load_policy().features.label_delay_days, folder, advance)
+        items = built.scan().filter(pl.col("declaration_id") == declaration_id).collect()
+        if items.is_empty():
+            raise LookupError(f"declaration {declaration_id!r} is not stored in {store.root}")
+        return Explained(
+            version.version, version.alias, version.model.predict(items), reasons(version.model, items, language)
+        )
+
+
+def _version(settings: Settings, registry: Registry, scratch: Path, source: str) -> Incumbent:
+    found = incumbents.watched(settings, registry, scratch)
+    if found is None or found.source != source:
+        raise LookupError(f"no version that learned from source {source} is in force; retrain on it first")
+    return found

@@ -1,0 +1,191 @@
+"""The rehearsal flow: what would each way of choosing have found in the weeks that have passed?
+
+On declarations whose truth is known: simulated ones, or the public Korean ones, all of which were inspected.
+"""
+
+import tempfile
+from pathlib import Path
+
+import polars as pl
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from features import history, simulator
+from features.atomic import write_atomically
+from features.contract import KEY
+from features.history import History
+from features.ingest import Limits, ingest
+from features.sources import open_source
+from features.store import Store
+from flows.parameters import SourceName
+from flows.progress import stage
+from flows.settings import Settings
+from models import rehearsal_plots
+from models.bootstrap import Estimate
+from models.policy import Policy
+from models.policy import load as load_policy
+from models.rehearsal import Setting, Strategy, World, rehearse
+from models.rehearsal_policies import Bacuda, Product, Random, RiskProfile
+from models.rehearsal_result import Rehearsal, summarise
+from models.schemes import NONE
+
+RESULT = "rehearsal.json"
+# Each against the one that the research offers, and exploration against none.
+PAIRS = (("exploring", "bacuda"), ("product", "bacuda"), ("exploring", "product"))
+
+
+class SimulateParameters(BaseModel):
+    """One rehearsal: its declarations, and how the weeks are replayed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceName = Field(SourceName.SIMULATOR, description="simulator, or kcs, all of whose goods were inspected")
+    input: tuple[str, ...] = Field((), description="Files or glob patterns of kcs")
+    rows: int = Field(40_000, ge=1_000, le=1_000_000, description="Declarations to simulate, for each seed")
+    months: int = Field(18, ge=6, le=120, description="Months they spread over")
+    seed: int = Field(20240229, ge=0, description="The first seed, of the simulation and of what is left to chance")
+    seeds: int = Field(1, ge=1, le=50, description="Worlds to simulate, with seeds that follow one another")
+    warm_up_weeks: int = Field(26, ge=4, description="Weeks that stay as they were, for the first training")
+    retrain_weeks: int = Field(4, ge=1, description="Weeks from one training to the next")
+    new_scheme: str | None = Field(None, description="Scheme of the simulator that begins only after the warm-up")
+    new_from_week: int = Field(8, ge=0, description="Replayed week in which it begins")
+    out: Path | None = Field(None, description="Folder of the result; none: reports/rehearsal of the state folder")
+
+    @model_validator(mode="after")
+    def _has_truth(self) -> "SimulateParameters":
+        if self.source is SourceName.FILES:
+            raise ValueError("source 'files' tells nothing of what was not inspected; allowed: simulator, kcs")
+        if (self.source is SourceName.KCS) != bool(self.input):
+            raise ValueError("input goes with source 'kcs', and kcs needs it")
+        if self.source is SourceName.KCS and self.new_scheme:
+            raise ValueError("new_scheme is for source 'simulator' only: nobody knows the schemes of 'kcs'")
+        return self
+
+    def setting(self) -> Setting:
+        names = ("warm_up_weeks", "retrain_weeks", "new_scheme", "new_from_week")
+        return Setting(**{name: getattr(self, name) for name in names})
+
+
+_DEFAULTS = SimulateParameters()
+
+
+@flow(name="simulate")
+def simulate(parameters: SimulateParameters = _DEFAULTS) -> Rehearsal:
+    """Replay the weeks under each strategy, and write the document and its pictures."""
+    settings, policy = Settings(), load_policy()
+    folder = parameters.out or settings.state_folder / "reports" / "rehearsal"
+    seeds = range(parameters.seed, parameters.seed + parameters.seeds)
+    replayed = {seed: replay_seed(parameters, policy, seed) for seed in seeds}
+    found = summarise(
+        {seed: logs for seed, (logs, _) in replayed.items()},
+        {seed: schemes for seed, (_, schemes) in replayed.items()},
+        parameters.setting(),
+        policy.targeting.lanes,
+        PAIRS,
+        policy.evaluation.confidence,
+        policy.evaluation.bootstrap_resamples,
+    )
+    publish(found, folder)
+    return found
+
+
+@task(name="replay", cache_policy=NO_CACHE)
+def replay_seed(
+    parameters: SimulateParameters, policy: Policy, seed: int
+) -> tuple[dict[str, pl.DataFrame], frozenset[str]]:
+    """The log of each strategy in one seed's world, and the schemes that its warm-up found."""
+    setting, delay = parameters.setting(), policy.features.label_delay_days
+    with stage(f"Prepare, seed {seed}"):
+        past, truth = _simulated(parameters, seed, delay) if not parameters.input else _korean(parameters, policy)
+        world = World.of(past, truth, delay, setting, seed)
+    with stage(f"Replay {len(world.weeks)} weeks, seed {seed}") as advance:
+        strategies = _strategies(policy, setting, seed)
+        logs = rehearse(world, strategies, setting.retrain_weeks, policy.targeting.lanes, seed, advance)
+    return logs, world.found_schemes
+
+
+@task(name="publish", cache_policy=NO_CACHE)
+def publish(found: Rehearsal, folder: Path) -> None:
+    """Document and pictures into `folder`, and the table as a Prefect artifact."""
+    with stage("Publish"):
+        rehearsal_plots.draw(found, folder)
+        text = found.model_dump_json(indent=1) + "\n"
+        write_atomically(folder / RESULT, lambda draft: draft.write_text(text))
+    create_markdown_artifact(as_markdown(found), key="rehearsal", description="What each strategy would have found")
+
+
+def as_markdown(found: Rehearsal) -> str:
+    """Totals of each strategy, and when it found what was new, as tables."""
+    lines = ["| strategy | inspected | hits | precision | revenue | of all revenue |", "|---|---|---|---|---|---|"]
+    shown = (
+        ("inspected", ",.0f"),
+        ("hits", ",.0f"),
+        ("precision", ".3f"),
+        ("revenue", ",.0f"),
+        ("revenue_share", ".3f"),
+    )
+    for one in found.strategies:
+        cells = (_cell(one.totals[name], how) for name, how in shown)
+        lines.append(f"| {one.name} | {' | '.join(cells)} |")
+    for one in found.strategies:
+        for new in one.novelties:
+            when = "never" if new.weeks_until_first is None else f"in week {new.weeks_until_first}"
+            lines.append(f"\n{one.name}, seed {new.seed}: {new.scheme} first found {when} ({new.occurred} declared)")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(estimate: Estimate, how: str) -> str:
+    if estimate.value is None:
+        return "-"
+    if estimate.low is None:
+        return format(estimate.value, how)
+    return f"{estimate.value:{how}} ({estimate.low:{how}} to {estimate.high:{how}})"
+
+
+def _strategies(policy: Policy, setting: Setting, seed: int) -> dict[str, Strategy]:
+    """Every way of choosing, with trainings as short as the setting says."""
+    shorter = {"max_rounds": setting.max_rounds, "early_stopping_rounds": setting.early_stopping_rounds}
+    quick = policy.model_copy(update={"training": policy.training.model_copy(update=shorter)})
+    return {
+        "random": Random(policy.targeting),
+        "risk_profile": RiskProfile(policy.targeting),
+        "bacuda": Bacuda(policy.targeting, seed),
+        "product": Product(quick, explores=False),
+        "exploring": Product(quick, explores=True),
+    }
+
+
+def _simulated(parameters: SimulateParameters, seed: int, delay: int) -> tuple[History, pl.DataFrame]:
+    """Declarations as they were made, without what goes wrong with files: there is no quarantine to go through."""
+    world = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=seed)
+    tables = simulator.build(simulator.simulate(world), seed)
+    declarations, outcomes = tables.declarations.drop("arrives").lazy(), tables.outcomes.drop("arrives").lazy()
+    past = history.build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay)
+    return past, tables.truth.drop("arrives")
+
+
+def _korean(parameters: SimulateParameters, policy: Policy) -> tuple[History, pl.DataFrame]:
+    """Declarations that were all inspected, so that what was found is the truth; others are left out."""
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        store = Store(Path(scratch))
+        ingest(open_source(parameters.source.value, parameters.input), store, Limits(**policy.ingestion.model_dump()))
+        tables = [store.scan(table).collect() for table in history.SOURCES]
+    is_known = pl.col("is_illicit").is_not_null()
+    truth = (
+        tables[2]
+        .filter(is_known)
+        .select(
+            *KEY,
+            pl.when("is_illicit").then(pl.lit("unknown")).otherwise(pl.lit(NONE)).alias("scheme"),
+            "is_illicit",
+            pl.col("is_critical").fill_null(value=False),
+            evaded_revenue=pl.col("recovered_revenue").fill_null(0.0),
+        )
+    )
+    declarations = (
+        table.join(truth.select(KEY), on=KEY, how="semi", maintain_order="left").lazy() for table in tables[:2]
+    )
+    outcomes = (table.lazy() for table in tables[2:])
+    return history.build(*declarations, *outcomes, policy.features.label_delay_days), truth

@@ -1,0 +1,11 @@
+"""Why a declaration scores as it does, in the words of an officer: English, French and Chinese, one TOML file each.
+
+Here is what others may use. Not here: how contributions are computed (models/boosting.py), what a score is worth, and
+reasons of a choice that the score does not explain (a draw, exploration, places that ran out).
+"""
+
+from models.reasons.explain import SCHEMA, group_contributions, reasons
+from models.reasons.language import LANGUAGES
+from models.reasons.stability import Stability, stability
+
+__all__ = ["LANGUAGES", "SCHEMA", "Stability", "group_contributions", "reasons", "stability"]
