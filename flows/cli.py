@@ -202,9 +202,12 @@ def simulate(
     months: Annotated[int, typer.Option(help="Months they spread over.")] = 18,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 20240229,
     seeds: Annotated[int, typer.Option(help="How many worlds, with seeds that follow one another.")] = 1,
+    warm_up_weeks: Annotated[int, typer.Option(help="Weeks that stay as they were, for the first training.")] = 26,
+    retrain_weeks: Annotated[int, typer.Option(help="Weeks from one training to the next.")] = 4,
     new_scheme: Annotated[
         str | None, typer.Option(help="A scheme of the simulator that begins only after the warm-up.")
     ] = None,
+    new_from_week: Annotated[int, typer.Option(help="Replayed week in which it begins.")] = 8,
     target: Annotated[
         Path | None, typer.Option("--out", file_okay=False, metavar="DIR", help="Where document and pictures go.")
     ] = None,
@@ -212,7 +215,7 @@ def simulate(
 ) -> None:
     """Rehearse: replay past weeks under several ways of choosing, each learning only from what it inspected.
 
-    Takes about ten minutes a seed on two cores; docs/rehearsal.md says how to read the result.
+    Takes about four minutes a seed on two cores; docs/rehearsal.md says how to read the result.
     """
     begin()
     from flows.progress import on_terminal
@@ -227,7 +230,10 @@ def simulate(
             months=months,
             seed=seed,
             seeds=seeds,
+            warm_up_weeks=warm_up_weeks,
+            retrain_weeks=retrain_weeks,
             new_scheme=new_scheme,
+            new_from_week=new_from_week,
             out=target,
         )
     )

@@ -44,8 +44,9 @@ class Encoder:
             raise ValueError(
                 f"feature column {missing[0]!r} is not in the frame ({len(missing)} of {len(self.names)} missing)"
             )
+        schema = frame.schema
         for name in self.names:
-            is_text, dtype = name in self.categories, frame.schema[name]
+            is_text, dtype = name in self.categories, schema[name]
             if dtype != pl.Null and is_text != (dtype == pl.String):
                 allowed = "String, as it is categorical" if is_text else "a numeric type"
                 raise ValueError(f"feature column {name!r} is {dtype}; allowed: {allowed}")
@@ -62,13 +63,13 @@ class Encoder:
         ValueError: feature column 'item_value' is not in the frame (1 of 2 missing)
         """
         self.check(frame)
-        matrix = np.empty((frame.height, len(self.names)), np.float32)
-        for place, name in enumerate(self.names):
-            column = frame[name]
+        columns = []
+        for name in self.names:
+            column = pl.col(name)
             if name in self.categories:
                 column = column.cast(pl.String).cast(pl.Enum(self.categories[name]), strict=False).to_physical()
-            matrix[:, place] = column.cast(pl.Float32).fill_null(np.nan).to_numpy()
-        return matrix
+            columns.append(column.cast(pl.Float32).fill_null(np.nan))
+        return frame.select(columns).to_numpy(order="c")
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for model.json."""
