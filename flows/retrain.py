@@ -17,6 +17,7 @@ from prefect.runtime import deployment
 
 from features import cache, versioning
 from features.cache import Built
+from features.contract import KEY
 from features.ingest import IngestRejected, IngestReport, Limits, ingest
 from features.matrix import CATALOGUE
 from features.sources import Source, open_source, simulator
@@ -74,7 +75,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, policy: Policy, 
         evaluation = evaluate_model(policy, store, trained, champion, folder)
         drift = check_drift(policy, store, trained, evaluation, champion, folder)
         origin = Origin(store.root.name, version, reports.validation(store), code, made_by)
-        candidate, gates = judge_model(policy, trained, evaluation, champion, drift, origin, folder)
+        candidate, gates = judge_model(policy, store, trained, evaluation, champion, drift, origin, folder)
         registration = register_model(settings, store, candidate, champion)
         summary = Summary(
             source=store.root.name,
@@ -197,6 +198,7 @@ def check_drift(
 @task(name="judge", cache_policy=NO_CACHE)
 def judge_model(
     policy: Policy,
+    store: Store,
     trained: Trained,
     evaluation: Evaluation,
     champion: Incumbent | None,
@@ -206,8 +208,9 @@ def judge_model(
 ) -> tuple[Candidate, tuple[Gate, ...]]:
     """Gates, model card and evidence manifest."""
     with stage("Judge"):
+        currencies = store.scan("declarations").select(*KEY, "currency").collect()
         return assessment.assemble(
-            trained.model, trained.split, evaluation, champion, drift, CATALOGUE, origin, policy, folder
+            trained.model, trained.split, evaluation, champion, drift, CATALOGUE, origin, policy, currencies, folder
         )
 
 

@@ -14,7 +14,8 @@ import polars as pl
 
 from features.catalogue import Feature
 from features.contract import KEY
-from models import baselines, card, drift, evidence, gates, plots, serving
+from models import baselines, burden, card, drift, evidence, gates, plots, serving
+from models.burden import BurdenReport
 from models.clones import has_identical_earlier_row
 from models.drift_result import DriftResult, Quality
 from models.estimates import Expected, Log, SelectionEstimates, estimate
@@ -128,10 +129,15 @@ def assemble(
     features: Sequence[Feature],
     origin: Origin,
     policy: Policy,
+    currencies: pl.DataFrame,
     folder: Path,
 ) -> tuple[Candidate, tuple[Gate, ...]]:
-    """Judge the model and complete its evidence folder: the candidate to register, and every gate's verdict."""
-    verdicts = gates.judge(evaluation, policy.gates)
+    """Judge the model and complete its evidence folder: the candidate to register, and every gate's verdict.
+
+    `currencies` has the key and the `currency` of every declaration: features do without, costs do not.
+    """
+    load = _burden(model, split.test, champion, policy, currencies)
+    verdicts = (*gates.judge(evaluation, policy.gates), *burden.judge(load, policy.burden))
     subject = card.Subject(
         model="customs-risk",
         source=origin.source,
@@ -152,6 +158,7 @@ def assemble(
     judged = {
         "evaluation": evaluation.model_dump(mode="json"),
         "gates": [gate.model_dump(mode="json") for gate in verdicts],
+        "burden": load.model_dump(mode="json"),
     }
     for name, content in (
         (EVALUATION, judged),
@@ -160,7 +167,7 @@ def assemble(
     ):
         (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     (folder / POLICY).write_bytes(POLICY_FILE.read_bytes())
-    (folder / CARD).write_text(card.render(subject, evaluation, verdicts))
+    (folder / CARD).write_text(card.render(subject, evaluation, verdicts, load))
     described = card.describe(subject, evaluation, verdicts, evidence.RUN_PAGE)
     (folder / evidence.DESCRIPTION).write_text(described, encoding="utf-8")
     windows = _windows(split)
@@ -178,6 +185,19 @@ def assemble(
         input_example=serving.input_example(split.test, model.encoder),
     )
     return candidate, verdicts
+
+
+def _burden(
+    model: RiskModel, test: pl.DataFrame, champion: Incumbent | None, policy: Policy, currencies: pl.DataFrame
+) -> BurdenReport:
+    """Whom the model's selection among the test rows falls upon and what it costs, beside the champion's and chance."""
+    scorers = {MODEL: scores_of(test, model.predict(test))} | ({CHAMPION: champion.scores(test)} if champion else {})
+    selections = {
+        name: inclusion(scores.score if scores.priority is None else scores.priority, policy.targeting.at_share)
+        for name, scores in scorers.items()
+    }
+    rows = test.join(currencies, on=KEY, how="left", maintain_order="left", validate="1:1")
+    return burden.measure(rows, selections, policy)
 
 
 def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin) -> tuple[str, ...]:

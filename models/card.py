@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from features.catalogue import Feature
 from models.bootstrap import Estimate
+from models.burden import BurdenReport
 from models.evaluation import AtShare, Evaluation, Scorer
 from models.gates import Gate
 from models.plots import TITLES
@@ -63,9 +64,9 @@ class Subject:
     is_simulated: bool
 
 
-def render(subject: Subject, evaluation: Evaluation, gates: Sequence[Gate]) -> str:
-    """The whole card: every inspection share of every scorer, every slice."""
-    return _fill(subject, evaluation, gates, evaluation.slices, _TOP_FEATURES, page=None)
+def render(subject: Subject, evaluation: Evaluation, gates: Sequence[Gate], burden: BurdenReport) -> str:
+    """The whole card: every inspection share of every scorer, every slice, whom inspections fall upon."""
+    return _fill(subject, evaluation, gates, evaluation.slices, _TOP_FEATURES, page=None, burden=burden)
 
 
 def describe(subject: Subject, evaluation: Evaluation, gates: Sequence[Gate], page: str) -> str:
@@ -77,7 +78,7 @@ def describe(subject: Subject, evaluation: Evaluation, gates: Sequence[Gate], pa
     text = ""
     for kept in range(_SHORT_SLICES, -1, -1):
         shown = _telling(evaluation.slices, kept)
-        whole = _fill(subject, evaluation, gates, shown, min(kept, _SHORT_TOP_FEATURES), page)
+        whole = _fill(subject, evaluation, gates, shown, min(kept, _SHORT_TOP_FEATURES), page, burden=None)
         text = _spaced(whole)
         if len(text) <= DESCRIPTION_LIMIT:
             return text
@@ -101,6 +102,7 @@ def _fill(
     shown: Sequence[Slice],
     top_features: int,
     page: str | None,
+    burden: BurdenReport | None,
 ) -> str:
     """The template's text; with a page to link to it is the short card."""
     champion = evaluation.champion
@@ -124,6 +126,7 @@ def _fill(
             page=page,
             at=_at,
             selection_share=subject.selection_share,
+            burden=burden,
         )
     )
 

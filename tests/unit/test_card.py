@@ -6,12 +6,14 @@ import polars as pl
 import pytest
 from markdown_it import MarkdownIt
 
+from models import burden
 from models.card import DESCRIPTION_LIMIT, describe, render
 from models.estimates import Expected, Log, estimate
 from models.gates import judge
 from models.schemes import SchemeRecall
 from tests.scored import SMALL, evaluated, rows, subject
 
+LOAD = burden.measure(rows(900), {"model": np.full(900, 0.1)}, SMALL)
 PAGE = f"#/experiments/{'1' * 18}/runs/{'a' * 32}/artifacts"
 
 
@@ -24,7 +26,7 @@ def found():
 
 def written(evaluation, **gates):
     verdicts = judge(evaluation, SMALL.gates.model_copy(update=gates))
-    return render(subject(), evaluation, verdicts), describe(subject(), evaluation, verdicts, PAGE)
+    return render(subject(), evaluation, verdicts, LOAD), describe(subject(), evaluation, verdicts, PAGE)
 
 
 def cells(text):
@@ -50,6 +52,16 @@ def test_the_whole_card_tells_what_was_not_inspected_too(found):
     for name in ("Naive: inspected items alone", "Inverse propensity", "Doubly robust"):
         assert re.fullmatch(r"\d+ % \[\d+, \d+\]", said[said.index(name) + 1])
     assert "## Among all declarations" not in written(found)[0]
+
+
+def test_the_whole_card_tells_whom_inspections_fall_upon_and_what_they_cost(found):
+    whole, short = written(found)
+    assert "## Whom inspections fall upon" in whole
+    said = cells(whole)
+    assert "importer: new" in said
+    assert said[said.index("Office: 10" if "Office: 10" in said else "office: 10") + 1].isdigit()
+    assert "Its cost is not known: the rows have no currency" in whole
+    assert "## Whom inspections fall upon" not in short
 
 
 def test_both_tell_what_a_reviewer_needs(found):
