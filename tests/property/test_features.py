@@ -134,7 +134,7 @@ def _after(world: World, cut: datetime) -> World:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.NAME)
 @given(world=worlds(), other=worlds(), pick=st.integers(0, 1000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_was_not_known_before_acceptance_changes_no_feature(
     family: Any, world: World, other: World, pick: int
 ) -> None:

@@ -170,7 +170,7 @@ numbers = st.none() | st.floats(0, 2**40, width=32) | st.floats(0, 1, width=32) 
 
 
 @given(st.sampled_from([f for f in CATALOGUE if f.name != "weekday"]), numbers, numbers, st.booleans())
-@settings(untimed, max_examples=300)
+@settings(untimed, max_examples=100)
 def test_whatever_a_feature_holds_can_be_said(feature, value, others, is_alone):
     if feature.kind == "categorical":
         value = None if value is None else f"{value:.0f}"

@@ -80,7 +80,7 @@ def dual(options, floor):
 
 
 @given(contests(), KEEPS)
-@settings(compiled, max_examples=300)
+@settings(compiled, max_examples=120)
 def test_the_choice_for_value_is_the_optimum_and_in_large_contests_one_swap_from_it(contest, kept):
     options = [list(choices(contest, case)) for case in range(len(contest.queue))]
     floor = kept * sum(max(scores for _, _, scores in case) for case in options) * (1 - 1e-9)
@@ -161,7 +161,7 @@ def by_queue(frame, assigned):
 
 
 @given(days(), st.integers(0, 5))
-@settings(compiled, max_examples=150)
+@settings(compiled, max_examples=70)
 def test_places_are_never_exceeded_never_lost_and_given_in_their_order(problem, seed):
     frame, targeting = problem
     for queue in by_queue(frame, assign(frame, targeting, np.random.default_rng(seed))):
@@ -189,7 +189,7 @@ def test_places_are_never_exceeded_never_lost_and_given_in_their_order(problem, 
 
 
 @given(days())
-@settings(compiled, max_examples=150)
+@settings(compiled, max_examples=70)
 def test_probabilities_add_up_to_the_places(problem):
     frame, targeting = problem
     for queue in by_queue(frame, assign(frame, targeting, np.random.default_rng(0))):
@@ -212,7 +212,7 @@ def test_the_order_of_rows_plays_no_part(problem, random):
 
 
 @given(st.data(), KEEPS, st.sampled_from([0.1, 0.3, 0.5, 1.0]))
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_the_worth_of_a_hit_is_the_least_that_keeps_precision(data, kept, share):
     rows = data.draw(st.integers(2, 8))
     score = np.array(data.draw(st.lists(st.integers(1, 8), min_size=rows, max_size=rows))) / 8  # exact in binary
