@@ -14,7 +14,7 @@ import polars as pl
 
 from features.catalogue import Feature
 from features.contract import KEY
-from models import baselines, burden, card, drift, evidence, gates, plots, serving
+from models import baselines, burden, burden_plots, card, drift, evidence, gates, plots, serving
 from models.burden import BurdenReport
 from models.clones import has_identical_earlier_row
 from models.drift_result import DriftResult, Quality
@@ -136,7 +136,7 @@ def assemble(
 
     `currencies` has the key and the `currency` of every declaration: features do without, costs do not.
     """
-    load = _burden(model, split.test, champion, policy, currencies)
+    load = _burden(model, split.test, champion, policy, currencies, folder / PLOTS)
     verdicts = (*gates.judge(evaluation, policy.gates), *burden.judge(load, policy.burden))
     subject = card.Subject(
         model="customs-risk",
@@ -188,7 +188,12 @@ def assemble(
 
 
 def _burden(
-    model: RiskModel, test: pl.DataFrame, champion: Incumbent | None, policy: Policy, currencies: pl.DataFrame
+    model: RiskModel,
+    test: pl.DataFrame,
+    champion: Incumbent | None,
+    policy: Policy,
+    currencies: pl.DataFrame,
+    plots_folder: Path,
 ) -> BurdenReport:
     """Whom the model's selection among the test rows falls upon and what it costs, beside the champion's and chance."""
     scorers = {MODEL: scores_of(test, model.predict(test))} | ({CHAMPION: champion.scores(test)} if champion else {})
@@ -197,7 +202,10 @@ def _burden(
         for name, scores in scorers.items()
     }
     rows = test.join(currencies, on=KEY, how="left", maintain_order="left", validate="1:1")
-    return burden.measure(rows, selections, policy)
+    report = burden.measure(rows, selections, policy)
+    burden_plots.by_group(plots_folder / "burden.png", report)
+    burden_plots.returns(plots_folder / "returns.png", report, sample_of(test), scorers)
+    return report
 
 
 def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin) -> tuple[str, ...]:
