@@ -215,7 +215,7 @@ def simulate(
 ) -> None:
     """Rehearse: replay past weeks under several ways of choosing, each learning only from what it inspected.
 
-    Takes about four minutes a seed on two cores; docs/rehearsal.md says how to read the result.
+    docs/rehearsal.md says how long it takes and how to read the result.
     """
     begin()
     from flows.progress import on_terminal
