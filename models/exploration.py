@@ -20,7 +20,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from models import policy
-from models.metrics import Flags, Floats, Ints
+from models.metrics import Flags, Floats, Ints, check_amounts
 
 # A new scheme may look like the dullest of declarations: surely harmless, in leaves inspected a thousand times. This
 # share of the weight asks for nothing, so no row's weight is below this share of the mean.
@@ -50,9 +50,9 @@ def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Fl
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy is {strategy!r}; allowed: {', '.join(STRATEGIES)}")
-    _check("score", score, len(score), highest=1)
-    _check("revenue_if_illicit", revenue_if_illicit, len(score))
-    _check("rarity", rarity, len(score), highest=1)
+    check_amounts("score", score, len(score), highest=1)
+    check_amounts("revenue_if_illicit", revenue_if_illicit, len(score))
+    check_amounts("rarity", rarity, len(score), highest=1)
     if not len(score):
         return np.zeros(0)
     uncertainty, unlike = 4 * score * (1 - score), rarity**2  # 1 at p = 1/2
@@ -108,7 +108,7 @@ def inclusion(weights: Floats, places: float) -> Floats:
     >>> inclusion(np.array([8.0, 1.0, 1.0, 0.0]), places=2).tolist()
     [1.0, 0.5, 0.5, 0.0]
     """
-    _check("weights", weights, len(weights))
+    check_amounts("weights", weights, len(weights))
     if not (math.isfinite(places) and places >= 0):
         raise ValueError(f"places is {places}; allowed: a finite number from 0")
     positive = weights > 0
@@ -135,7 +135,7 @@ def draw(probabilities: Floats, rng: np.random.Generator) -> Flags:
     >>> int(draw(np.full(40, 0.25), np.random.default_rng(1)).sum())
     10
     """
-    _check("probabilities", probabilities, len(probabilities), highest=1)
+    check_amounts("probabilities", probabilities, len(probabilities), highest=1)
     drawn = probabilities == 1
     open_rows = np.flatnonzero((probabilities > 0) & ~drawn)
     order = rng.permutation(open_rows)
@@ -190,15 +190,6 @@ class Share:
         learned = explore / (explore + 1 - self.value)
         shared = (1 - drift) * learned + drift / 2
         return Share(min(max(shared, exploration.min_share), exploration.max_share))
-
-
-def _check(name: str, values: Floats, rows: int, highest: float = np.inf) -> None:
-    if values.shape != (rows,):
-        raise ValueError(f"{name} has shape {values.shape}; allowed: ({rows},), one a row")
-    wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0) & (values <= highest)))
-    if wrong.size:
-        allowed = "a finite number from 0" if highest == np.inf else f"0 to {highest:g}"
-        raise ValueError(f"{name} is {values[wrong[0]]} at row {wrong[0]}; allowed: {allowed}")
 
 
 def _benefit(revenue: Floats) -> Floats:

@@ -241,5 +241,21 @@ def check_scores(key: Floats, rows: int) -> None:
         raise ValueError(f"row {int(np.flatnonzero(~np.isfinite(key))[0])} has no finite score; every row needs one")
 
 
+def check_amounts(name: str, values: Floats, rows: int, highest: float = np.inf) -> None:
+    """Raise ValueError unless `values` has one finite number from 0 to `highest` for each of `rows` rows.
+
+    >>> check_amounts("score", np.array([0.2, 1.5]), rows=2, highest=1.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: score is 1.5 at row 1; allowed: 0 to 1
+    """
+    if values.shape != (rows,):
+        raise ValueError(f"{name} has shape {values.shape}; allowed: ({rows},), one a row")
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0) & (values <= highest)))
+    if wrong.size:
+        allowed = "a finite number from 0" if highest == np.inf else f"0 to {highest:g}"
+        raise ValueError(f"{name} is {values[wrong[0]]} at row {wrong[0]}; allowed: {allowed}")
+
+
 def _ratio(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

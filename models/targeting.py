@@ -28,7 +28,7 @@ from scipy.stats import hypergeom
 from features.contract import KEY
 from models import exploration, policy
 from models.contest import Contest, Plan, best, halve
-from models.metrics import Flags, Floats, Ints
+from models.metrics import Flags, Floats, Ints, check_amounts
 from models.policy import LANES
 
 Lane = Literal["red", "yellow", "blue", "green"]
@@ -128,8 +128,8 @@ def hit_value(score: Floats, revenue_if_illicit: Floats, kept_precision: float, 
     >>> hit_value(np.array([0.9, 0.8, 0.1]), np.array([0.0, 10.0, 1000.0]), kept_precision=0.9, share=1 / 3)
     125.0000...
     """
-    _check("score", score, len(score), 1.0)
-    _check("revenue_if_illicit", revenue_if_illicit, len(score))
+    check_amounts("score", score, len(score), 1.0)
+    check_amounts("revenue_if_illicit", revenue_if_illicit, len(score))
     for name, value in (("kept_precision", kept_precision), ("share", share)):
         if not 0 <= value <= 1:
             raise ValueError(f"{name} is {value}; allowed: 0 to 1")
@@ -408,15 +408,6 @@ def _rank(group: Ints, *keys: NDArray) -> Ints:
     return ranks
 
 
-def _check(name: str, values: Floats, rows: int, highest: float = np.inf) -> None:
-    if values.shape != (rows,):
-        raise ValueError(f"{name} has shape {values.shape}; allowed: ({rows},), one a row")
-    wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0) & (values <= highest)))
-    if wrong.size:
-        allowed = "a finite number from 0" if highest == np.inf else f"0 to {highest:g}"
-        raise ValueError(f"{name} is {values[wrong[0]]} at row {wrong[0]}; allowed: {allowed}")
-
-
 def _check_frame(frame: pl.DataFrame) -> None:
     missing = [name for name in (*KEY, "office", "accepted_on", *_AMOUNTS) if name not in frame.columns]
     if missing:
@@ -432,6 +423,6 @@ def _check_frame(frame: pl.DataFrame) -> None:
     if twice.any():
         raise ValueError(f"{', '.join(KEY)} is {frame.select(KEY).row(twice.arg_max())} in several rows; allowed: once")
     for name, highest in _AMOUNTS.items():
-        _check(name, frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), frame.height, highest)
+        check_amounts(name, frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), frame.height, highest)
     if "explore" in frame.columns:
-        _check("explore", frame["explore"].cast(pl.Float64).fill_null(0).to_numpy(), frame.height, 1.0)
+        check_amounts("explore", frame["explore"].cast(pl.Float64).fill_null(0).to_numpy(), frame.height, 1.0)
