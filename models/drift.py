@@ -21,8 +21,8 @@ from evidently.core.report import Snapshot
 from evidently.presets import DataDriftPreset
 
 from features.contract import KEY
+from models.cbpe import ExpectedPerformance, expected_performance, misses
 from models.drift_result import QUALITY_SHARE, ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
-from models.estimates import ExpectedPerformance, expected_performance, misses
 from models.metrics import Measures, Sample, Scores, at_share
 from models.policy import Drift
 

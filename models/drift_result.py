@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from models.estimates import ExpectedPerformance, Miss
+from models.cbpe import ExpectedPerformance, Miss
 from models.evaluation import Evaluation
 
 QUALITY_SHARE = 0.10

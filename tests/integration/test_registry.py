@@ -15,8 +15,8 @@ from mlflow.entities import LoggedModelStatus
 
 from models import evidence, registry, tracking
 from models.bootstrap import Estimate
+from models.cbpe import ExpectedPerformance
 from models.drift_result import DriftResult, Promise, Quality, QualityCheck, Window
-from models.estimates import ExpectedPerformance
 from models.names import CHALLENGER, CHAMPION
 from models.registry import Registry
 from models.risk_model import RiskModel
