@@ -2,7 +2,8 @@
 
 Great Expectations copies the frame it is given for every metric it computes, so it is never given the batch: the
 expectations are grouped by the columns they read, and each group is put to the distinct combinations of values in those
-columns, once. The answer is then brought back to the rows. Whole batches are judged by `check_batch`.
+columns, once. The answer is then brought back to the rows, and remembered where values repeat. Whole batches are judged
+by `check_batch`.
 """
 
 import logging
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["BatchRejected", "BatchVerdict", "ExpectationResult", "Limits", "Verdict", "check_batch", "validate"]
 
 LONGEST_VALUE = 60
+MOST_REMEMBERED = 2000  # combinations of a group
 _NUMBER = "__number"
+_FAILS = "__fails"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,32 @@ class _Rule:
     says: str
     severity: Severity
     expectation: "Expectation"
+
+
+class _Group:
+    """Rules that read the same columns, and what has been said of combinations of their values.
+
+    Asking costs some 10 ms a rule, however few the values. Codes repeat from batch to batch, so what was said of them
+    is remembered; of columns with many values, nothing is.
+    """
+
+    def __init__(self, reads: tuple[str, ...]) -> None:
+        self.reads = reads
+        self.rules: list[_Rule] = []
+        self._said: pl.DataFrame | None = None
+
+    def failing(self, combinations: pl.DataFrame) -> pl.DataFrame:
+        """Those of `combinations` (distinct) that fail, with the places in `rules` of what they fail as `_FAILS`."""
+        said = self._said
+        new = combinations if said is None else combinations.join(said, on=self.reads, how="anti", nulls_equal=True)
+        if said is None or new.height:
+            asked = new.with_columns(pl.Series(_FAILS, _ask(new, self.rules), pl.List(pl.Int64)))
+            said = asked if said is None else pl.concat([said, asked])
+            if said.height <= MOST_REMEMBERED:
+                self._said = said
+        return said.filter(pl.col(_FAILS).list.len() > 0).join(
+            combinations, on=self.reads, how="semi", nulls_equal=True
+        )
 
 
 def validate(table: str, frame: pl.DataFrame) -> Verdict:
@@ -70,9 +99,8 @@ def validate(table: str, frame: pl.DataFrame) -> Verdict:
         raise ValueError(
             f"{table} cannot be validated without {', '.join(missing)}; there are {', '.join(frame.columns)}"
         )
-    groups = _groups(table)
     frame = _prepared(table, frame)
-    found = [judged for rules in groups for judged in _judge(frame, rules)]
+    found = [judged for group in _groups(table) for judged in _judge(frame, group)]
     found.sort(key=lambda judged: judged[0].position)
     refused = [rows.with_columns(position=rule.position) for rule, rows in found if rule.severity == "row"]
     failures = pl.concat(refused).sort("source_line", "position").select(*FAILURES)
@@ -80,7 +108,7 @@ def validate(table: str, frame: pl.DataFrame) -> Verdict:
 
 
 @cache
-def _groups(table: str) -> tuple[tuple[_Rule, ...], ...]:
+def _groups(table: str) -> tuple[_Group, ...]:
     """The rules of `table`, those that read the same columns together."""
     from features import (
         expectations,
@@ -88,7 +116,7 @@ def _groups(table: str) -> tuple[tuple[_Rule, ...], ...]:
 
     severities: dict[str, Severity] = {expectations.ROW: "row", expectations.WARNING: "warning"}
     instants = {expectations.year(field.name): field.name for field in contract.TABLES[table]}
-    groups: dict[tuple[str, ...], list[_Rule]] = {}
+    groups: dict[tuple[str, ...], _Group] = {}
     for position, expectation in enumerate(expectations.suite(table).expectations):
         arguments = expectation.configuration.kwargs
         meta = expectation.meta or {}
@@ -103,8 +131,8 @@ def _groups(table: str) -> tuple[tuple[_Rule, ...], ...]:
             severities[expectation.severity],
             expectation,
         )
-        groups.setdefault(reads, []).append(rule)
-    return tuple(tuple(rules) for rules in groups.values())
+        groups.setdefault(reads, _Group(reads)).rules.append(rule)
+    return tuple(groups.values())
 
 
 def _prepared(table: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -113,21 +141,21 @@ def _prepared(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     return expectations.with_helpers(table, frame.with_columns(pl.col(pl.Float64).fill_nan(None)))
 
 
-def _judge(frame: pl.DataFrame, rules: Sequence[_Rule]) -> list[tuple[_Rule, pl.DataFrame]]:
-    """Each rule, all of which read the same columns, with the rows that fail it, as `_explained` gives them."""
-    reads = rules[0].reads
-    combinations = frame.select(reads).unique(maintain_order=True)
+def _judge(frame: pl.DataFrame, group: _Group) -> list[tuple[_Rule, pl.DataFrame]]:
+    """Each rule of the group with the rows that fail it, as `_explained` gives them."""
+    failing = group.failing(frame.select(group.reads).unique(maintain_order=True))
     judged = []
-    for rule, numbers in zip(rules, _ask(combinations, rules), strict=True):
+    for place, rule in enumerate(group.rules):
+        combinations = failing.filter(pl.col(_FAILS).list.contains(place)).select(group.reads)
         rows = frame.clear()
-        if numbers:
-            rows = frame.join(combinations[numbers], on=reads, how="semi", nulls_equal=True)
+        if combinations.height:
+            rows = frame.join(combinations, on=group.reads, how="semi", nulls_equal=True)
         judged.append((rule, _explained(rule, rows.sort("source_line"))))
     return judged
 
 
 def _ask(combinations: pl.DataFrame, rules: Sequence[_Rule]) -> list[list[int]]:
-    """For each rule the row numbers of the combinations that fail it, by Great Expectations."""
+    """For each combination the places in `rules` of those that it fails, by Great Expectations."""
     import great_expectations as gx
 
     # Of whole numbers, Great Expectations compares only those of 64 bits all at once.
@@ -146,14 +174,15 @@ def _ask(combinations: pl.DataFrame, rules: Sequence[_Rule]) -> list[list[int]]:
         )
     )
     by_name = {config.meta["name"]: result for result in answer.results if (config := result.expectation_config)}
-    numbers = []
-    for rule in rules:
+    fails: list[list[int]] = [[] for _ in range(combinations.height)]
+    for place, rule in enumerate(rules):
         result = by_name[rule.name]
         if "unexpected_index_list" not in result.result:
             raise RuntimeError(f"expectation {rule.name} could not be evaluated: {result.exception_info}")
-        indices = result.result["unexpected_index_list"]
-        numbers.append([int(number) for index in indices for number in index[_NUMBER]])
-    return numbers
+        for index in result.result["unexpected_index_list"]:
+            for number in index[_NUMBER]:
+                fails[int(number)].append(place)
+    return fails
 
 
 @cache

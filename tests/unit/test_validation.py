@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features import contract
+from features import contract, validation
 from features.validation import validate
 from features.verdict import Verdict
 from tests.declarations import frame
@@ -135,6 +135,28 @@ def test_chunks_merge_into_what_the_whole_gives():
     assert merged.results == expected.results
     assert merged.summary().failures.is_empty()
     assert merged.summary().results == expected.results
+
+
+@pytest.mark.parametrize("remembered", [0, validation.MOST_REMEMBERED])
+def test_values_that_come_again_are_judged_as_before(monkeypatch, remembered):
+    monkeypatch.setattr(validation, "MOST_REMEMBERED", remembered)
+    validation._groups.cache_clear()
+    rows = lines("declarations", [{"office": "?"}, {"net_mass_kg": -1.0}, {}, {"office": "?"}])
+    first, again = validate("declarations", rows), validate("declarations", rows)
+    assert again.failures["source_line"].to_list() == [2, 3, 5]
+    assert again.failures.equals(first.failures)
+    assert again.results == first.results
+
+
+def test_great_expectations_is_asked_only_of_values_that_are_new(monkeypatch):
+    validation._groups.cache_clear()
+    asked = []
+    ask = validation._ask
+    monkeypatch.setattr(validation, "_ask", lambda rows, rules: asked.append(rows) or ask(rows, rules))
+    validate("declarations", lines("declarations", [{}, {}]))
+    asked.clear()
+    validate("declarations", lines("declarations", [{}, {"office": "777"}]))
+    assert [rows.rows() for rows in asked] == [[("777",)]]
 
 
 def test_two_tables_merge_side_by_side():
