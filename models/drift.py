@@ -12,19 +12,19 @@ columns look back over short windows, and `reference_rows` leaves out the first 
 import html
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
-from evidently import DataDefinition, Dataset, Report
-from evidently.core.report import Snapshot
-from evidently.presets import DataDriftPreset
 
 from features.contract import KEY
 from models.cbpe import ExpectedPerformance, expected_performance, misses
 from models.drift_result import QUALITY_SHARE, ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
 from models.metrics import Measures, Sample, Scores, at_share
 from models.policy import Drift
+
+if TYPE_CHECKING:
+    from evidently.core.report import Snapshot
 
 CATEGORICAL = (
     "office",
@@ -189,8 +189,12 @@ def _number(name: str) -> pl.Expr:
     return pl.when(value.is_finite()).then(scaled).alias(name)
 
 
-def _compare(reference: pl.DataFrame, current: pl.DataFrame, threshold: float) -> tuple[Snapshot, dict[str, float]]:
+def _compare(reference: pl.DataFrame, current: pl.DataFrame, threshold: float) -> tuple["Snapshot", dict[str, float]]:
     """Evidently's report, and the distance of every column that has a value in both windows."""
+    # Its import takes seconds, which commands that compare no windows need not pay.
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
     compared = [name for name in COLUMNS if reference[name].count() and current[name].count()]
     definition = DataDefinition(
         numerical_columns=[name for name in compared if name in NUMERIC],
@@ -301,7 +305,7 @@ def _check_quality(current: Quality, reference: Quality | None, policy: Drift) -
     )
 
 
-def _write_page(snapshot: Snapshot, result: DriftResult, page: Path) -> None:
+def _write_page(snapshot: "Snapshot", result: DriftResult, page: Path) -> None:
     """Evidently's page with our verdict above it: its own tests know nothing of missing values and outcomes."""
     page.parent.mkdir(parents=True, exist_ok=True)
     snapshot.save_html(str(page))

@@ -11,16 +11,16 @@ from mlflow import MlflowClient
 from features.matrix import CATALOGUE
 from features.store import Store
 from models.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
-from tests.commands import run, start
+from tests.commands import prefect_server, run, start
 
 pytestmark = pytest.mark.timeout(900)
 
 ROWS = ("--rows", "40000", "--months", "6")
 
 
-def kill_after(folder: Path, line: str, seconds: float) -> None:
+def kill_after(folder: Path, line: str, seconds: float, prefect: str | None = None) -> None:
     """Start a retraining and kill -9 it, children included, `seconds` after it reports that stage `line` is done."""
-    process = start(folder, "retrain", *ROWS)
+    process = start(folder, "retrain", *ROWS, prefect=prefect)
     assert process.stderr is not None
     for told in process.stderr:
         if told.startswith(line):
@@ -43,6 +43,12 @@ def state(folder: Path) -> dict[str, object]:
         "challenger": str(client.get_model_version_by_alias(MODEL, CHALLENGER).version),
         "models": sorted(run.data.params["model_digest"] for run in runs if run.info.status == "FINISHED"),
     }
+
+
+@pytest.fixture(scope="module")
+def prefect():
+    with prefect_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +85,10 @@ def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
     assert len(pages) == len(Store(folder / "data" / "simulator").batches)
 
 
-def test_an_officer_is_told_why_in_his_language(undisturbed):
+def test_an_officer_is_told_why_in_his_language(undisturbed, prefect):
     folder, _ = undisturbed
     declaration = Store(folder / "data" / "simulator").scan("declarations").head(1).collect()["declaration_id"][0]
-    printed = run(folder, "reasons", declaration, "--language", "zh", "--json")
+    printed = run(folder, "reasons", declaration, "--language", "zh", "--json", prefect=prefect)
     told, _ = json.JSONDecoder().raw_decode(printed)  # what follows is the progress, from stderr
     assert (told["alias"], told["version"]) == (CHALLENGER, "1")
     assert {item["declaration_id"] for item in told["predictions"]} == {declaration}
@@ -90,11 +96,11 @@ def test_an_officer_is_told_why_in_his_language(undisturbed):
     assert all(why["sentence"].endswith("。") for why in told["reasons"])
 
 
-def test_run_again_it_adds_nothing_and_computes_nothing(undisturbed):
+def test_run_again_it_adds_nothing_and_computes_nothing(undisturbed, prefect):
     folder, _ = undisturbed
     before = state(folder)
     files = sorted((folder / "data").rglob("*"))
-    told = run(folder, "retrain", *ROWS)
+    told = run(folder, "retrain", *ROWS, prefect=prefect)
     assert "computed for 0 of" in told
     assert "registered before: nothing has changed since" in told
     assert state(folder) == before
@@ -112,19 +118,19 @@ def test_the_data_can_be_listed_and_brought_back(undisturbed):
     assert lost.read_bytes() == content
 
 
-def test_killed_during_ingestion_training_and_registration_it_leaves_one_clean_result(undisturbed, tmp_path):
+def test_killed_during_ingestion_training_and_registration_it_leaves_one_clean_result(undisturbed, prefect, tmp_path):
     folder = tmp_path / "killed"
-    kill_after(folder, "Simulate:", 4)
+    kill_after(folder, "Simulate:", 2, prefect)
     assert Store(folder / "data" / "simulator").days() != state(undisturbed[0])["manifest"]
-    kill_after(folder, "Compute features:", 2)
+    kill_after(folder, "Compute features:", 1, prefect)
     kill_after(folder, "Judge:", 0.3)
     run(folder, "retrain", *ROWS)
     assert state(folder) == state(undisturbed[0])
 
 
-def test_monitoring_watches_the_challenger_until_there_is_a_champion(undisturbed):
+def test_monitoring_watches_the_challenger_until_there_is_a_champion(undisturbed, prefect):
     folder, _ = undisturbed
-    told = run(folder, "monitor")
+    told = run(folder, "monitor", prefect=prefect)
     assert "columns drifted" in told
     client = MlflowClient(f"sqlite:///{folder / '.tidewaiter' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("customs-risk-monitoring")
