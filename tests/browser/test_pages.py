@@ -1,4 +1,7 @@
-"""Sign-off as people do it: three of them and an administrator, each in a browser, on MLflow's page of a version."""
+"""What people find and do in the browser while `tidewaiter up` runs: the card, the form of a run, and sign-off.
+
+All of it in one file, because a start takes a minute of the processors' time.
+"""
 
 import logging
 import time
@@ -9,6 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from flows.parameters import RetrainParameters, SourceName
 from models.names import CHAMPION
 from models.signoff.accounts import ADMINISTRATOR_ACCOUNT
 from tests import candidates
@@ -28,7 +32,7 @@ PEOPLE = {
     "rea": ("reviewer",),
     "rob": ("reviewer",),
 }
-TO_PROMOTE, TO_REJECT = "1", "2"
+TO_PROMOTE, TO_REJECT, TO_READ = "1", "2", "3"
 MOVES_WITHIN_S = 120.0  # 10 s on a quiet machine
 SHOWS_WITHIN_MS = 60_000  # the page looks again every 10 s
 
@@ -39,10 +43,10 @@ SignedIn = Callable[[str, str], AbstractContextManager[Page]]
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """A running `up` with two versions that wait."""
+    """A running `up` with versions that wait."""
     folder = tmp_path_factory.mktemp("project")
     registry = candidates.open_registry(started.state_folder(folder))
-    for version in (TO_PROMOTE, TO_REJECT):
+    for version in (TO_PROMOTE, TO_REJECT, TO_READ):
         evidence = candidates.evidence_folder(tmp_path_factory.mktemp("evidence"))
         assert registry.register(candidates.candidate(evidence, f"data-{version}.dir")).version == version
     with started.up(folder) as running:
@@ -56,6 +60,13 @@ def passwords(servers: Servers) -> Mapping[str, str]:
 
 
 @pytest.fixture
+def page(passwords: Mapping[str, str]) -> Iterator[Page]:
+    """A browser of rea, a reviewer."""
+    with started.browser_page("rea", passwords["rea"]) as shown:
+        yield shown
+
+
+@pytest.fixture
 def signed_in(servers: Servers, passwords: Mapping[str, str]) -> SignedIn:
     """A browser of one of the people, on the page of a version."""
 
@@ -66,6 +77,49 @@ def signed_in(servers: Servers, passwords: Mapping[str, str]) -> SignedIn:
             yield page
 
     return opened
+
+
+def test_a_reviewer_finds_the_card_and_the_pending_steps(servers: Servers, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    started.open_version(page, servers, TO_READ)
+    expect(page.get_by_role("heading", name="The card, in short")).to_be_visible()
+    expect(page.get_by_text("challenger")).to_be_visible()
+    for step in candidates.STEPS:
+        row = page.get_by_role("row").filter(has_text=f"signoff.{step}")
+        expect(row).to_contain_text("pending")
+    assert [url for url in asked if not url.startswith((servers.mlflow_url, "data:", "blob:"))] == []
+
+
+def test_the_card_leads_to_the_reports(servers: Servers, page: Page) -> None:
+    started.open_version(page, servers, TO_READ)
+    with page.expect_popup() as report:
+        page.get_by_role("link", name="drift report").click()
+    expect(report.value.frame_locator("iframe").get_by_text("drift")).to_be_visible(timeout=30_000)
+    with page.expect_popup() as folder:
+        page.get_by_role("link", name="plots").click()
+    expect(folder.value.get_by_text("gain.png").first).to_be_visible(timeout=30_000)
+
+
+def test_a_data_scientist_finds_a_form_with_typed_fields(servers: Servers, page: Page) -> None:
+    started.open_run_form(page, servers)
+    for name, field in RetrainParameters.model_fields.items():
+        expect(page.get_by_text(f"{name.replace('_', ' ').title()} (Optional)", exact=True)).to_be_visible()
+        expect(page.get_by_text(field.description or "", exact=True)).to_be_visible()
+    numbers = page.locator("input[type=number]")
+    expect(numbers).to_have_count(3)
+    assert [numbers.nth(i).input_value() for i in range(3)] == ["200000", "18", "20240229"]
+    chosen = page.locator(".p-select-button__control")
+    expect(chosen).to_have_text(SourceName.SIMULATOR)
+    chosen.press("ArrowDown")  # opens the list
+    expect(page.locator(".p-select-option__text")).to_have_text([str(source) for source in SourceName])
+
+
+def test_a_form_with_an_impossible_value_is_not_submitted(servers: Servers, page: Page) -> None:
+    started.open_run_form(page, servers)
+    page.locator("input[type=number]").first.fill("10")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("10 is less than the minimum of 1000").first).to_be_visible()
 
 
 def test_what_all_have_signed_is_champion_soon(
