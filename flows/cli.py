@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -190,6 +191,37 @@ def reasons(
         out.print(f"Item {item['item_number']}: score {item['score']:.3f}, {found.alias} version {found.version}")
         for reason in found.reasons.filter(item_number=item["item_number"]).iter_rows(named=True):
             out.print(f"  {reason['contribution']:+.2f}  {reason['sentence']}", markup=False)
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def select(
+    source: Annotated[SourceName, typer.Option(help="Among whose stored declarations.")] = SourceName.SIMULATOR,
+    language: Annotated[Language, typer.Option(help="Of the reasons on the work list.")] = Language.EN,
+    as_json: AsJson = False,
+) -> None:
+    """Select what is inspected, in which lane, among the declarations that no run has selected yet.
+
+    The champion selects, within the places of models/policy.toml; the first time, among those of the latest day. The
+    selection is kept with the data, and the officers' work list is written, with the reasons.
+    """
+    begin()
+    from flows.parameters import SelectParameters
+    from flows.progress import on_terminal
+    from flows.select import select as run
+
+    with on_terminal(err), failures():
+        found = run(SelectParameters(source=source, language=language))
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(found), indent=2, default=str) + "\n")
+    elif found.days:
+        first, last = found.days
+        out.print(f"Version {found.version} selected among {found.declarations:,} declarations, {first} to {last}:")
+        out.print(", ".join(f"{count:,} {lane}" for lane, count in found.inspections.items()))
+        out.print(f"Work list: {found.work_list}", markup=False, soft_wrap=True)
+    if found.version is None:
+        fail(f"Nothing selected: {found.why_nothing}.")
+    if found.why_nothing:
+        err.print(f"Nothing selected: {found.why_nothing}.", markup=False)
 
 
 @app.command(epilog=f"{EXIT_CODES}.")

@@ -98,3 +98,12 @@ class MonitorParameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: SourceName = Field(SourceName.SIMULATOR, description="Whose stored declarations to look at")
+
+
+class SelectParameters(BaseModel):
+    """One selection: of the declarations that no run has selected yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceName = Field(SourceName.SIMULATOR, description="Whose stored declarations to select among")
+    language: Language = Field(Language.EN, description="Language of the reasons on the work list")

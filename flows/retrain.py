@@ -37,6 +37,7 @@ from models.policy import Policy
 from models.policy import load as load_policy
 from models.registry import Candidate, Registration, Registry
 from models.risk_model import RiskModel
+from models.selection_log import SelectionLog, with_probabilities
 from models.split import Split, split_by_time
 from models.train import train
 
@@ -57,7 +58,7 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary:
     """Ingest, validate, version, compute features, train, evaluate, judge, register a challenger."""
     made_by = author(parameters.requested_by, deployment.name, _is_by_hand())  # first: to lack it should cost nothing
     settings = Settings()
-    with running.turn(settings.state_folder, lambda: stage("Wait for another retraining to end")):
+    with running.turn(settings.state_folder, lambda: stage("Wait for another run to end")):
         return _retrain(parameters, settings, load_policy(), made_by)
 
 
@@ -67,7 +68,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, policy: Policy, 
     ingested = ingest_declarations(parameters, settings, policy, store)
     version = version_data(settings)
     built = compute_features(settings, policy, store)
-    trained = train_model(policy, store, built)
+    trained = train_model(settings, policy, store, built)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         folder = Path(scratch) / "evidence"
         folder.mkdir()
@@ -146,11 +147,12 @@ def compute_features(settings: Settings, policy: Policy, store: Store) -> Built:
 
 
 @task(name="train", cache_policy=NO_CACHE)
-def train_model(policy: Policy, store: Store, built: Built) -> Trained:
+def train_model(settings: Settings, policy: Policy, store: Store, built: Built) -> Trained:
     """A risk model from the labels known today."""
     delay = policy.features.label_delay_days
     with stage("Train") as advance:
         dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
+        dataset = with_probabilities(dataset, SelectionLog(settings.selections_folder / store.root.name).read())
         split = split_by_time(dataset, policy.training, delay)
         model = train(
             split.train,

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-LOCK, TURN = "up.lock", "retrain.lock"
+LOCK, TURN = "up.lock", "data.lock"
 PATIENCE_S = 1.0  # a reader holds the lock for an instant
 
 
@@ -84,7 +84,7 @@ def find(state_folder: Path) -> Running | None:
 
 @contextmanager
 def turn(state_folder: Path, waiting: Callable[[], AbstractContextManager[object]]) -> Generator[None]:
-    """One retraining at a time, whoever started it; a later one waits inside `waiting` until the earlier has ended."""
+    """One run that writes data at a time, whoever started it; a later one waits inside `waiting` until it has ended."""
     state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (state_folder / TURN).open("w") as file:
         if not _lock(file, fcntl.LOCK_EX):

@@ -53,7 +53,8 @@ class Settings(BaseSettings):
     prefect_port: int = Field(4200, ge=1, le=65535)
     retrain_cron: str | None = Field(None, description="when retrain/nightly runs; default: as in prefect.yaml")
     monitor_cron: str | None = Field(None, description="when monitor/nightly runs; default: as in prefect.yaml")
-    time_zone: str | None = Field(None, description="IANA zone of both; default: as in prefect.yaml")
+    select_cron: str | None = Field(None, description="when select/nightly runs; default: as in prefect.yaml")
+    time_zone: str | None = Field(None, description="IANA zone of them; default: as in prefect.yaml")
     notification_block: str | None = Field(
         None,
         pattern=r"^[a-z0-9-]+/[a-z0-9-]+$",
@@ -106,7 +107,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{scheme!r} is not a database for MLflow here; allowed: postgresql://user@host/database")
         return uri
 
-    @field_validator("retrain_cron", "monitor_cron")
+    @field_validator("retrain_cron", "monitor_cron", "select_cron")
     @classmethod
     def _cron_is_readable(cls, cron: str | None) -> str | None:
         if cron is not None:
@@ -160,6 +161,11 @@ class Settings(BaseSettings):
     def signoff_folder(self) -> Path:
         """The secrets of the sign-off server; see models/signoff/keys.py."""
         return self.state_folder.absolute() / "signoff"
+
+    @property
+    def selections_folder(self) -> Path:
+        """What was selected, a folder for each source, versioned with the declarations; see models/selection_log.py."""
+        return self.data_folder / "selections"
 
     @property
     def artifact_root(self) -> Path:

@@ -58,7 +58,7 @@ class Setting(BaseModel):
 class Chooser(Protocol):
     """What a strategy has learned by one day."""
 
-    def choose(self, week: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    def choose(self, week: pl.DataFrame, rng: np.random.Generator, /) -> pl.DataFrame:
         """Key, `lane`, `reason`, `selection_probability` of each row of `week`, in its order."""
         ...
 

@@ -9,19 +9,19 @@ from datetime import date
 
 import numpy as np
 import polars as pl
-from scipy.stats import ks_2samp
 
 from features.catalogue import Feature
 from features.contract import KEY
 from features.matrix import CATALOGUE
-from models import baselines, boosting, exploration, policy, targeting
+from models import baselines, boosting, policy, targeting
 from models.boosting import Parameters, Rows
 from models.encoding import Encoder, Matrix
 from models.exploration import Share
-from models.metrics import Floats, Ints
-from models.policy import LANES, Policy
+from models.metrics import Floats
+from models.policy import Policy
 from models.rehearsal import Chooser
 from models.risk_model import RiskModel
+from models.selection import Exploring, Selector
 from models.split import labelled, split_off
 from models.train import train
 
@@ -180,11 +180,11 @@ class Product:
         parts = split_off(rows, (ends - begins).days + 1, self.policy.features.label_delay_days)
         model = train(*parts, self.features, training, self.policy.targeting, final_frame=rows)
         if not self.explores:
-            return _ProductChooser(self.policy, model)
+            return Selector(self.policy, model)
         share = Share(self.policy.exploration.initial_share)
-        if isinstance(before, _ProductChooser):
+        if isinstance(before, Selector):
             share = before.next_share(known, recent)
-        return _ProductChooser(self.policy, model, _Exploring.of(share, model, known))
+        return Selector(self.policy, model, Exploring.of(share, model, known))
 
 
 @dataclass(frozen=True)
@@ -209,92 +209,4 @@ class Fixed:
                 f"a week begins on {seen['accepted_on'].min()}, and the model has learned from declarations until "
                 f"{learned_until}; allowed: weeks after that"
             )
-        return _ProductChooser(self.policy, self.model).choose(week, rng)
-
-
-@dataclass(frozen=True)
-class _ProductChooser:
-    policy: Policy
-    model: RiskModel
-    exploring: "_Exploring | None" = None
-
-    def choose(self, week: pl.DataFrame, rng: Rng) -> pl.DataFrame:
-        predicted = self.model.predict(week)
-        frame = week.select(*KEY, "office", "accepted_on").with_columns(
-            *(predicted[name] for name in ("score", "critical", "revenue_if_illicit")),
-            hit_value=pl.lit(self.model.hit_value),
-        )
-        if self.exploring:
-            rare = self.exploring.rarity(self.model, week)
-            frame = frame.with_columns(explore=self._explore(frame, rare, self.exploring.share))
-        return targeting.assign(frame, self.policy.targeting, rng)
-
-    def next_share(self, known: pl.DataFrame, recent: pl.DataFrame) -> Share:
-        """The share of the next period, from the results that have become known since this one began."""
-        if self.exploring is None:
-            return Share(self.policy.exploration.initial_share)
-        fresh = known.join(self.exploring.known, on=KEY, how="anti")
-        worth = pl.col("recovered_revenue") + pl.col("is_illicit") * self.model.hit_value
-        gains = [
-            fresh.filter(pl.col("reason") == reason).select(worth.mean()).item() for reason in ("exploration", "value")
-        ]
-        if None in gains:  # one kind had no place, or has no result yet: nothing to compare
-            return self.exploring.share
-        return self.exploring.share.updated(self.policy.exploration, *gains, drift=self._drift(recent))
-
-    def _drift(self, recent: pl.DataFrame) -> float:
-        """How far scores moved within the last period: the Kolmogorov-Smirnov distance of its halves.
-
-        One model scores both, and it has learned from neither. 0 where chance alone may explain the distance.
-        """
-        score = self.model.predict(recent)["score"].to_numpy()
-        middle = len(score) // 2
-        if not middle:
-            return 0.0
-        moved = ks_2samp(score[:middle], score[middle:])
-        return float(moved.statistic) if moved.pvalue < 1 - self.policy.evaluation.confidence else 0.0
-
-    def _explore(self, frame: pl.DataFrame, rare: Floats, share: Share) -> pl.Series:
-        """Chance of each row to be explored: `share` of the places of its office and day, by weight."""
-        score, revenue = (frame[name].to_numpy() for name in ("score", "revenue_if_illicit"))
-        weights = exploration.weights(self.policy.exploration.strategy, score, revenue, rare)
-        chances = np.zeros(frame.height)
-        queues = frame.with_row_index("row").group_by("accepted_on", "office").agg("row")
-        for office, rows in queues.select("office", "row").iter_rows():
-            own = targeting.capacity(office, len(rows), self.policy.targeting)
-            places = share.value * sum(getattr(own, lane) for lane in LANES)
-            chances[rows] = exploration.inclusion(weights[rows], places)
-        return pl.Series(chances)
-
-
-_CODES = ("importer_id", "hs4", "origin_country")  # a tree sends a code that it has never seen down a familiar branch
-
-
-@dataclass(frozen=True)
-class _Exploring:
-    """The share that explores, and what is familiar: the rows learned from (keys), their leaves, and their codes."""
-
-    share: Share
-    known: pl.DataFrame
-    leaves: Ints
-    codes: dict[str, pl.Enum]
-
-    @classmethod
-    def of(cls, share: Share, model: RiskModel, known: pl.DataFrame) -> "_Exploring":
-        codes = {name: pl.Enum(known[name].unique().sort()) for name in _CODES}
-        return cls(share, known.select(KEY), _leaves(model, codes, known), codes)
-
-    def rarity(self, model: RiskModel, week: pl.DataFrame) -> Floats:
-        """How unlike the rows learned from each row is."""
-        return exploration.rarity(_leaves(model, self.codes, week), self.leaves)
-
-
-def _leaves(model: RiskModel, codes: dict[str, pl.Enum], frame: pl.DataFrame) -> Ints:
-    """Leaf of each row in each tree, and its codes beside them, one number for all that are new."""
-    matrix = model.encoder.encode(frame)
-    leaves = np.asarray(model.illicit.predict(matrix, pred_leaf=True, num_threads=boosting.THREADS), np.int64)
-    numbers = [
-        frame[name].cast(known, strict=False).to_physical().fill_null(len(known.categories)).cast(pl.Int64).to_numpy()
-        for name, known in codes.items()
-    ]
-    return np.column_stack([leaves.reshape(frame.height, -1), *numbers])
+        return Selector(self.policy, self.model).choose(week, rng)

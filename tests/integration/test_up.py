@@ -67,7 +67,7 @@ class Project:
         self.state = folder / ".tidewaiter"
         self.prefect_port, self.mlflow_port = free_port(), free_port()
         (folder / "flows").mkdir()
-        for name in ("retrain", "monitor", "promote"):
+        for name in ("retrain", "monitor", "promote", "select", "simulate"):
             (folder / "flows" / f"{name}.py").write_text(FLOW.format(name=name))
         shutil.copy(ROOT / "prefect.yaml", folder)
         # Nights that were due two hours ago, whenever the test runs.
@@ -77,6 +77,7 @@ class Project:
             prefect_port=self.prefect_port,
             retrain_cron=f"{due.minute} {due.hour} * * *",
             monitor_cron=f"{due.minute} {due.hour} * * *",
+            select_cron=f"{due.minute} {due.hour} * * *",
             zombie_after_seconds=40,
             notification_block="slack-webhook/customs",
         )
@@ -186,8 +187,15 @@ def test_one_command_starts_everything(project):
     checks = {check["name"]: check for check in status["checks"]}
     assert [name for name, check in checks.items() if not check["is_ok"]] == ["notifications"]
     assert code == 1
-    deployed = "monitor/nightly, promote/reconcile, retrain/adhoc, retrain/nightly, retrain/on-drift"
-    assert checks["deployments"]["detail"] == deployed
+    assert checks["deployments"]["detail"].split(", ") == [
+        "monitor/nightly",
+        "promote/reconcile",
+        "retrain/adhoc",
+        "retrain/nightly",
+        "retrain/on-drift",
+        "select/nightly",
+        "simulate/adhoc",
+    ]
     assert "none was due yet" in checks["last night of retrain/nightly"]["detail"]
     assert status["nights"] == []
 
@@ -268,13 +276,20 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
         # The dead run's slot is free again.
         project.wait_state(client, project.trigger(client, "retrain/adhoc"), "Completed")
         assert project.deployment(client, "retrain/on-drift").is_paused
-        retrain, monitor = (project.deployment(client, f"{name}/nightly") for name in ("retrain", "monitor"))
+        retrain, select, monitor = (
+            project.deployment(client, f"{name}/nightly") for name in ("retrain", "select", "monitor")
+        )
 
         # No trace was left of the one's nights, three waiting runs of the other's.
         def past(deployment):
             return [run for run in server.runs(client, deployment) if run.expected_at <= datetime.now(UTC)]
 
-        wait_for(lambda: [run.state for run in past(retrain)] == ["COMPLETED"], 150, "the catch-up of retrain/nightly")
+        for caught_up in (retrain, select):
+            wait_for(
+                lambda each=caught_up: [run.state for run in past(each)] == ["COMPLETED"],
+                150,
+                f"the catch-up of {caught_up.name}",
+            )
         assert nights.CATCH_UP in past(retrain)[0].tags
         done = ["COMPLETED", "CANCELLED", "CANCELLED"]
         wait_for(
@@ -287,7 +302,11 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
         assert [len(past(deployment)) for deployment in (retrain, monitor)] == [1, 3]
     code, status = project.status()
     assert code == 0, status
-    assert {night["deployment"] for night in status["nights"]} == {"retrain/nightly", "monitor/nightly"}
+    assert {night["deployment"] for night in status["nights"]} == {
+        "retrain/nightly",
+        "select/nightly",
+        "monitor/nightly",
+    }
     wait_for(lambda: [m for m in inbox[1] if "a night was missed" in m["title"]], 30, "a message of the missed night")
 
 

@@ -19,6 +19,8 @@ def rendered(settings, existing=()):
         "flows/retrain.py:retrain": "retrain",
         "flows/monitor.py:monitor": "monitor",
         "flows/promote.py:promote": "promote",
+        "flows/select.py:select": "select",
+        "flows/simulate.py:simulate": "simulate",
     }
     return content, {f"{flows[each['entrypoint']]}/{each['name']}": each for each in content["deployments"]}
 
@@ -31,6 +33,8 @@ def test_every_deployment_is_there_and_one_at_a_time():
         "retrain/adhoc",
         "retrain/nightly",
         "retrain/on-drift",
+        "select/nightly",
+        "simulate/adhoc",
     ]
     assert deploy.names(ROOT) == sorted(deployments)
     for deployment in deployments.values():

@@ -1,0 +1,99 @@
+"""The selection flow on a small simulated store: everybody once, within the places, kept whole, told to officers."""
+
+import os
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+
+from features import cache, versioning
+from features.contract import KEY
+from features.ingest import Limits, ingest
+from features.matrix import CATALOGUE
+from features.simulator import Parameters
+from features.sources.simulator import SimulatorSource, write
+from features.store import Store
+from flows import select as flow
+from flows.parameters import Language, SelectParameters
+from models import policy
+from models.selection_log import SCHEMA, SelectionLog
+from models.split import split_validation
+from models.train import train
+from tests.datasets import TARGETING, TRAINING
+
+pytestmark = pytest.mark.timeout(300)
+DELAY = policy.load().features.label_delay_days
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A working folder with a store, and a model that has learned from it."""
+    folder = tmp_path_factory.mktemp("select")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in [name for name in os.environ if name.startswith("TIDEWAITER_")]:
+            patch.delenv(name)
+        source = SimulatorSource(Parameters(rows=9000, months=6, seed=2), folder / "simulated")
+        write(source)
+        store = Store(folder / "data" / "simulator")
+        ingest(source, store, Limits(**policy.load().ingestion.model_dump()))
+        built = cache.build(store, DELAY, folder / ".tidewaiter" / "cache" / "features" / "simulator")
+        dataset = cache.dataset(store, built, DELAY, cache.last_known_day(store, DELAY))
+        model = train(*split_validation(dataset, TRAINING, DELAY), CATALOGUE, TRAINING, TARGETING)
+        with prefect_test_harness(server_startup_timeout=120):
+            yield store, built, model
+
+
+@pytest.fixture
+def champion(stored, monkeypatch):
+    champion = SimpleNamespace(version="7", source="simulator", model=stored[2])
+    monkeypatch.setattr(flow, "fetch_champion", lambda settings, scratch: champion)
+    return champion
+
+
+def test_before_the_first_promotion_nothing_is_selected_and_the_run_says_why(stored, monkeypatch):
+    monkeypatch.setattr(flow, "fetch_champion", lambda settings, scratch: None)
+    found = flow.select()
+    assert found.why_nothing == "no model is in force; the first version that all have signed selects"
+    assert SelectionLog(stored[0].root.parent / "selections" / "simulator").read().is_empty()
+
+
+def test_the_latest_day_is_selected_then_all_that_came_since_and_nothing_twice(stored, champion):
+    store, built, _ = stored
+    log = SelectionLog(store.root.parent / "selections" / "simulator")
+    last = store.days()[-1]
+    first = flow.select(SelectParameters(language=Language.FR))
+    kept = log.read()
+    assert (first.number, first.days, first.declarations) == (1, (last, last), kept.height)
+    assert kept.height == store.rows("declarations")[last]
+    assert kept.schema == SCHEMA
+    assert kept["selection_probability"].is_between(0, 1).all()
+    assert kept.filter((pl.col("lane") == "green") != (pl.col("reason") == "none")).is_empty()
+    assert first.inspections == {lane: kept.filter(pl.col("lane") == lane).height for lane in ("red", "yellow", "blue")}
+    assert versioning.current(store.root.parent) is not None
+
+    again = flow.select()
+    assert again.why_nothing == f"every declaration until {last} was selected before"
+    assert log.read().equals(kept)
+
+    # As if the first selection had been some days earlier: what came since has no lane yet.
+    earlier = kept.head(1).with_columns(accepted_on=pl.lit(store.days()[-4]))
+    earlier.write_parquet(log.root / "000001.parquet")
+    second = flow.select()
+    assert second.days == (store.days()[-4], last)
+    both = log.read()
+    assert both.select(KEY).is_duplicated().sum() == 0
+    days = built.scan().filter(pl.col("accepted_at").dt.date() >= store.days()[-4]).select(KEY).collect()
+    assert both.select(KEY).sort(KEY).equals(days.sort(KEY))
+
+
+def test_officers_find_what_to_inspect_in_order_with_reasons(stored, champion):
+    listed = sorted((stored[0].root.parents[1] / ".tidewaiter/reports/selections/simulator").glob("*.csv"))
+    work = pl.read_csv(listed[-1], schema_overrides={"office": pl.String})
+    log = SelectionLog(stored[0].root.parent / "selections" / "simulator").read()
+    picked = log.filter(pl.col("lane") != "green", pl.col("draw_seed") == log["draw_seed"][-1])
+    assert work.height == picked.height > 0
+    assert set(work["declaration_id"]) == set(picked["declaration_id"])
+    assert work["why_1"].null_count() == 0
+    assert work.equals(work.sort("office", "accepted_on", maintain_order=True))

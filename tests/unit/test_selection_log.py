@@ -1,0 +1,108 @@
+"""The selection log: each declaration once, runs numbered, the exploring share from what the log and outcomes tell."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from features.asof import NEVER
+from models import policy
+from models.selection_log import SCHEMA, SelectionLog, exploring_share, pending, with_probabilities
+
+POLICY = policy.load()
+FIRST = date(2024, 3, 1)
+PERIOD = POLICY.drift.window_days
+
+
+def selected(*rows: dict) -> pl.DataFrame:
+    """Log rows with defaults for what a test does not care about."""
+    usual = {
+        "item_number": 1,
+        "accepted_on": FIRST,
+        "office": "10",
+        "lane": "red",
+        "reason": "value",
+        "selection_probability": 0.5,
+        "score": 0.3,
+        "critical": 0.0,
+        "expected_revenue": 1.0,
+        "priority": 1.0,
+        "hit_value": 100.0,
+        "exploring_share": 0.1,
+        "model_version": "1",
+        "model_digest": "m",
+        "policy_digest": "p",
+        "draw_seed": "0",
+        "selected_at": datetime(2024, 3, 2, tzinfo=UTC),
+    }
+    return pl.DataFrame([usual | row for row in rows], schema=SCHEMA)
+
+
+def outcomes(*rows: dict) -> pl.LazyFrame:
+    usual = {
+        "item_number": 1,
+        "is_inspected": True,
+        "is_illicit": False,
+        "is_critical": False,
+        "recovered_revenue": 0.0,
+        "selection_probability": None,
+        "replaced_on": NEVER,
+    }
+    types = {"item_number": pl.Int32, "selection_probability": pl.Float64, "known_on": pl.Date, "replaced_on": pl.Date}
+    return pl.LazyFrame([usual | row for row in rows], schema_overrides=types)
+
+
+def test_runs_are_numbered_and_read_in_order(tmp_path):
+    log = SelectionLog(tmp_path / "selections" / "kcs")
+    assert log.read().equals(pl.DataFrame(schema=SCHEMA))
+    assert [log.append(selected({"declaration_id": name})) for name in ("b", "a")] == [1, 2]
+    assert log.read()["declaration_id"].to_list() == ["b", "a"]
+
+
+def test_nobody_is_selected_twice(tmp_path):
+    log = SelectionLog(tmp_path)
+    log.append(selected({"declaration_id": "a"}))
+    with pytest.raises(ValueError, match="declaration a item 1 was selected before; allowed: each once"):
+        log.append(selected({"declaration_id": "b"}, {"declaration_id": "a"}))
+    assert log.read()["declaration_id"].to_list() == ["a"]
+
+
+def test_at_first_the_latest_day_waits_and_later_all_that_has_come_since():
+    days = [FIRST + timedelta(days=n) for n in range(3)]
+    declarations = pl.LazyFrame(
+        {"declaration_id": list("abcd"), "item_number": [1] * 4, "accepted_on": [*days, days[1]]},
+        schema_overrides={"item_number": pl.Int32},
+    )
+    assert pending(declarations, pl.DataFrame(schema=SCHEMA), days[2])["declaration_id"].to_list() == ["c"]
+    log = selected({"declaration_id": "b", "accepted_on": days[1]})
+    assert pending(declarations, log, days[2])["declaration_id"].to_list() == ["c", "d"]  # d arrived late
+
+
+def test_the_share_follows_what_a_period_brought_in():
+    log = selected(
+        {"declaration_id": "a", "reason": "exploration"},
+        {"declaration_id": "b", "reason": "value"},
+    )
+    start, after = POLICY.exploration.initial_share, FIRST + timedelta(days=PERIOD)
+    barren = outcomes(
+        {"declaration_id": "a", "known_on": FIRST + timedelta(days=8)},
+        {"declaration_id": "b", "known_on": FIRST + timedelta(days=9), "is_illicit": True, "recovered_revenue": 50.0},
+    )
+    assert exploring_share(log, barren, POLICY, after - timedelta(days=1)).value == start
+    assert exploring_share(log, barren, POLICY, after).value < start
+    fruitful = barren.with_columns(is_illicit=pl.col("declaration_id") == "a")
+    assert exploring_share(log, fruitful, POLICY, after).value > start
+    # Nothing became known in the second period, so nothing changes in it.
+    assert exploring_share(log, barren, POLICY, after + timedelta(days=PERIOD)) == exploring_share(
+        log, barren, POLICY, after
+    )
+    assert exploring_share(pl.DataFrame(schema=SCHEMA), barren, POLICY, after).value == start
+
+
+def test_the_log_tells_the_chance_where_outcomes_do_not():
+    dataset = pl.DataFrame(
+        {"declaration_id": ["a", "b", "c"], "item_number": [1] * 3, "selection_probability": [0.2, None, None]},
+        schema_overrides={"item_number": pl.Int32},
+    )
+    log = selected({"declaration_id": "a"}, {"declaration_id": "b", "selection_probability": 0.7})
+    assert with_probabilities(dataset, log)["selection_probability"].to_list() == [0.2, 0.7, None]
