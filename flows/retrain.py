@@ -38,6 +38,7 @@ from models.policy import load as load_policy
 from models.registry import Candidate, Registration, Registry
 from models.risk_model import RiskModel
 from models.selection_log import SelectionLog, with_probabilities
+from models.side_by_side import NotRehearsed, SideBySide
 from models.split import Split, split_by_time
 from models.train import train
 
@@ -75,8 +76,9 @@ def _retrain(parameters: RetrainParameters, settings: Settings, policy: Policy, 
         champion = fetch_champion(settings, Path(scratch))
         evaluation = evaluate_model(policy, store, trained, champion, folder)
         drift = check_drift(policy, store, trained, evaluation, champion, folder)
+        rehearsed = rehearse_model(policy, store, trained, champion, folder)
         origin = Origin(store.root.name, version, reports.validation(store), code, made_by)
-        candidate, gates = judge_model(policy, store, trained, evaluation, champion, drift, origin, folder)
+        candidate, gates = judge_model(policy, store, trained, evaluation, champion, drift, rehearsed, origin, folder)
         registration = register_model(settings, store, candidate, champion)
         summary = Summary(
             source=store.root.name,
@@ -197,6 +199,18 @@ def check_drift(
         return assessment.watch(trained.dataset, reference, at_training, policy, page)
 
 
+@task(name="rehearse", cache_policy=NO_CACHE)
+def rehearse_model(
+    policy: Policy, store: Store, trained: Trained, champion: Incumbent | None, folder: Path
+) -> SideBySide | NotRehearsed:
+    """What the challenger and what is in force would have had inspected in the weeks of the test part."""
+    with stage("Rehearse"):
+        truth = store.scan("truth").collect()
+        return assessment.rehearse(
+            trained.model, trained.split, trained.dataset, champion, store.root.name, truth, policy, folder
+        )
+
+
 @task(name="judge", cache_policy=NO_CACHE)
 def judge_model(
     policy: Policy,
@@ -205,6 +219,7 @@ def judge_model(
     evaluation: Evaluation,
     champion: Incumbent | None,
     drift: DriftResult,
+    rehearsed: SideBySide | NotRehearsed,
     origin: Origin,
     folder: Path,
 ) -> tuple[Candidate, tuple[Gate, ...]]:
@@ -212,7 +227,17 @@ def judge_model(
     with stage("Judge"):
         currencies = store.scan("declarations").select(*KEY, "currency").collect()
         return assessment.assemble(
-            trained.model, trained.split, evaluation, champion, drift, CATALOGUE, origin, policy, currencies, folder
+            trained.model,
+            trained.split,
+            evaluation,
+            champion,
+            drift,
+            rehearsed,
+            CATALOGUE,
+            origin,
+            policy,
+            currencies,
+            folder,
         )
 
 

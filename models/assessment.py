@@ -14,23 +14,41 @@ import polars as pl
 
 from features.catalogue import Feature
 from features.contract import KEY
-from models import baselines, burden, burden_plots, card, drift, evidence, gates, plots, serving
+from models import (
+    baselines,
+    burden,
+    burden_plots,
+    card,
+    drift,
+    evidence,
+    gates,
+    plots,
+    rehearsal_plots,
+    serving,
+    side_by_side,
+)
 from models.burden import BurdenReport
 from models.clones import has_identical_earlier_row
 from models.drift_result import DriftResult, Quality
-from models.estimates import Expected, Log, SelectionEstimates, estimate
+from models.estimates import Expected, SelectionEstimates, estimate
 from models.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
 from models.gates import Gate
 from models.metrics import Scores, inclusion
 from models.policy import POLICY_FILE, Policy
+from models.reasons import Stability, group_contributions, stability
 from models.registry import Candidate
+from models.rehearsal import Chooser
+from models.rehearsal_policies import RiskProfile
 from models.risk_model import RiskModel
 from models.schemes import SchemeRecall, recall
+from models.selection import Selector
+from models.side_by_side import NotRehearsed, SideBySide
 from models.split import Split
 
 PLOTS, DRIFT_PAGE, CARD = "plots", "drift.html", "card.md"
 EVALUATION, DRIFT, VALIDATION, POLICY = "evaluation.json", "drift.json", "validation.json", "policy.toml"
 _SHAP_ROWS = 2000  # a picture of more would only be slower
+_REASONS_ROWS, _REASONS_SHOWN = 500, 3  # compared between two models; as many as a work list shows
 
 
 @dataclass(frozen=True)
@@ -108,6 +126,54 @@ def measure(
     return evaluation
 
 
+def rehearse(
+    model: RiskModel,
+    split: Split,
+    dataset: pl.DataFrame,
+    champion: Incumbent | None,
+    source: str,
+    truth: pl.DataFrame,
+    policy: Policy,
+    folder: Path,
+) -> SideBySide | NotRehearsed:
+    """The model beside the champion on all declarations of the test window that neither has learned from.
+
+    Without a champion of the same source it stands beside the risk profile, the rule of today. Writes the picture.
+    """
+    incumbent = champion.model if champion and champion.source == source else None
+    if champion and incumbent:
+        against: tuple[str, Chooser] = (f"champion version {champion.version}", Selector(policy, incumbent))
+        learned_until = max(_learned_until(model), _learned_until(incumbent))
+    else:
+        base_rate = float(split.before_test["is_illicit"].to_numpy().mean())
+        against = ("the risk profile", RiskProfile(policy.targeting, base_rate))
+        learned_until = _learned_until(model)
+    rows = dataset.with_columns(accepted_on=pl.col("accepted_at").dt.date()).filter(
+        pl.col("accepted_on").is_between(*split.windows["test"]), pl.col("accepted_on") > learned_until
+    )
+    predicted = model.predict(rows)
+    expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
+    found = side_by_side.rehearse(rows, expected, Selector(policy, model), against, truth, policy)
+    if isinstance(found, NotRehearsed):
+        return found
+    rehearsal_plots.loads(folder / PLOTS / "loads.png", found)
+    return found.model_copy(update={"reasons": _kept_reasons(incumbent, model, rows, policy) if incumbent else None})
+
+
+def _kept_reasons(before: RiskModel, after: RiskModel, rows: pl.DataFrame, policy: Policy) -> Stability:
+    """How far the reasons of the one are those of the other, on rows evenly spread over the window."""
+    sample = rows.gather_every(-(-rows.height // _REASONS_ROWS))
+    contributions = [group_contributions(model, sample) for model in (before, after)]
+    evaluation = policy.evaluation
+    return stability(
+        *contributions, _REASONS_SHOWN, evaluation.bootstrap_resamples, evaluation.confidence, policy.training.seed
+    )
+
+
+def _learned_until(model: RiskModel) -> date:
+    return date.fromisoformat(model.training["parts"]["final"]["last_day"])
+
+
 def watch(dataset: pl.DataFrame, reference: RiskModel, at_training: Quality, policy: Policy, page: Path) -> DriftResult:
     """The latest window against the rows that `reference` learned from, features and scores; writes the report."""
     learned = reference.training["parts"]["final"]
@@ -126,6 +192,7 @@ def assemble(
     evaluation: Evaluation,
     champion: Incumbent | None,
     watched: DriftResult,
+    rehearsed: SideBySide | NotRehearsed,
     features: Sequence[Feature],
     origin: Origin,
     policy: Policy,
@@ -159,6 +226,7 @@ def assemble(
         "evaluation": evaluation.model_dump(mode="json"),
         "gates": [gate.model_dump(mode="json") for gate in verdicts],
         "burden": load.model_dump(mode="json"),
+        "rehearsal": rehearsed.model_dump(mode="json"),
     }
     for name, content in (
         (EVALUATION, judged),
@@ -167,8 +235,8 @@ def assemble(
     ):
         (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     (folder / POLICY).write_bytes(POLICY_FILE.read_bytes())
-    (folder / CARD).write_text(card.render(subject, evaluation, verdicts, load))
-    described = card.describe(subject, evaluation, verdicts, evidence.RUN_PAGE)
+    (folder / CARD).write_text(card.render(subject, evaluation, verdicts, load, rehearsed))
+    described = card.describe(subject, evaluation, verdicts, rehearsed, evidence.RUN_PAGE)
     (folder / evidence.DESCRIPTION).write_text(described, encoding="utf-8")
     windows = _windows(split)
     manifest = evidence.assemble(folder, origin.data_version, windows, origin.code)
@@ -178,7 +246,7 @@ def assemble(
         manifest=manifest,
         author=origin.author,
         params=_params(model, origin, windows),
-        metrics=evaluation.figures() | watched.metrics(),
+        metrics=evaluation.figures() | watched.metrics() | load.metrics() | rehearsed.metrics(),
         failures=tuple(gate.sentence for gate in verdicts if not gate.passed),
         steps=tuple(step.name for step in policy.signoff.steps),
         signature=serving.signature(model.encoder),
@@ -245,28 +313,12 @@ def _schemes(
 def _selection(
     model: RiskModel, dataset: pl.DataFrame, window: tuple[date, date], policy: Policy
 ) -> SelectionEstimates | None:
-    """What choosing by priority would have found among all declarations of the window, by the recorded probabilities.
-
-    Of what was not inspected no probability is on record; the least recorded one is taken for it, which makes intervals
-    wider and leaves estimates as they are.
-    """
+    """What choosing by priority would have found among all declarations of the window, by recorded probabilities."""
     rows = dataset.filter(pl.col("accepted_at").dt.date().is_between(*window))
-    found = rows.select(
-        is_inspected=pl.col("is_illicit").is_not_null(),
-        is_hit=pl.col("is_illicit").fill_null(value=False),
-        probability=pl.col("selection_probability"),
-        revenue=pl.when("is_illicit").then(pl.col("recovered_revenue").fill_null(0.0)).otherwise(0.0),
-    )
-    if found.filter("is_inspected")["probability"].null_count():
+    log = side_by_side.log_of(rows)
+    if log is None:
         return None
     predicted = model.predict(rows)
-    least = found["probability"].min()
-    log = Log(
-        found["is_inspected"].to_numpy(),
-        found["probability"].fill_null(least).to_numpy(),
-        found["is_hit"].to_numpy(),
-        found["revenue"].to_numpy(),
-    )
     expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
     chosen = inclusion(predicted["priority"].to_numpy(), policy.targeting.at_share)
     return estimate(log, chosen, expected, policy.evaluation.confidence)

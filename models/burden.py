@@ -112,6 +112,18 @@ class BurdenReport(_Document):
     inspection: Inspection
     selections: tuple[Selection, ...]
 
+    def metrics(self) -> dict[str, float]:
+        """Flat names to values for a metrics store: what each selection costs and brings in; undefined ones left out.
+
+        For example `burden.model.officer_hours_per_hit`.
+        """
+        named = (
+            (f"burden.{selection.name}.{name}", estimate)
+            for selection in self.selections
+            for name, estimate in selection.total
+        )
+        return {name: estimate.value for name, estimate in named if estimate.value is not None}
+
 
 def measure(rows: pl.DataFrame, selections: Mapping[str, Floats], policy: Policy) -> BurdenReport:
     """Burden of the first of `selections`; effort of each of them, and of as many inspections drawn at random.

@@ -9,8 +9,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 from models.bootstrap import Estimate
 from models.burden import BurdenReport, Group
 from models.metrics import Ranking, Sample, Scores
-from models.plots import COLOURS, TITLES
-from models.plots import _figure as styled
+from models.plots import COLOURS, TITLES, styled
 
 _HIT_COLOUR, _GAP = COLOURS["champion"], 1.6  # lines between dimensions, of which one is their title's
 

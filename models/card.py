@@ -18,6 +18,7 @@ from models.evaluation import AtShare, Evaluation, Scorer
 from models.gates import Gate
 from models.plots import TITLES
 from models.policy import SignoffStep
+from models.side_by_side import NotRehearsed, SideBySide
 from models.slices import IDENTICAL_EARLIER_ROW, Slice
 
 # Characters: MLflow's column is VARCHAR(5000). SQLite lets more pass, PostgreSQL and MySQL do not.
@@ -64,12 +65,24 @@ class Subject:
     is_simulated: bool
 
 
-def render(subject: Subject, evaluation: Evaluation, gates: Sequence[Gate], burden: BurdenReport) -> str:
+def render(
+    subject: Subject,
+    evaluation: Evaluation,
+    gates: Sequence[Gate],
+    burden: BurdenReport,
+    rehearsed: SideBySide | NotRehearsed,
+) -> str:
     """The whole card: every inspection share of every scorer, every slice, whom inspections fall upon."""
-    return _fill(subject, evaluation, gates, evaluation.slices, _TOP_FEATURES, page=None, burden=burden)
+    return _fill(subject, evaluation, gates, rehearsed, evaluation.slices, _TOP_FEATURES, page=None, burden=burden)
 
 
-def describe(subject: Subject, evaluation: Evaluation, gates: Sequence[Gate], page: str) -> str:
+def describe(
+    subject: Subject,
+    evaluation: Evaluation,
+    gates: Sequence[Gate],
+    rehearsed: SideBySide | NotRehearsed,
+    page: str,
+) -> str:
     """The card within `DESCRIPTION_LIMIT`: the slices and features that matter most, as many as there is room for.
 
     `page` is where MLflow shows the run's artifacts, for links to the reports.
@@ -78,7 +91,8 @@ def describe(subject: Subject, evaluation: Evaluation, gates: Sequence[Gate], pa
     text = ""
     for kept in range(_SHORT_SLICES, -1, -1):
         shown = _telling(evaluation.slices, kept)
-        whole = _fill(subject, evaluation, gates, shown, min(kept, _SHORT_TOP_FEATURES), page, burden=None)
+        top = min(kept, _SHORT_TOP_FEATURES)
+        whole = _fill(subject, evaluation, gates, rehearsed, shown, top, page, burden=None)
         text = _spaced(whole)
         if len(text) <= DESCRIPTION_LIMIT:
             return text
@@ -99,6 +113,7 @@ def _fill(
     subject: Subject,
     evaluation: Evaluation,
     gates: Sequence[Gate],
+    rehearsed: SideBySide | NotRehearsed,
     shown: Sequence[Slice],
     top_features: int,
     page: str | None,
@@ -127,6 +142,7 @@ def _fill(
             at=_at,
             selection_share=subject.selection_share,
             burden=burden,
+            rehearsed=rehearsed,
         )
     )
 

@@ -56,7 +56,7 @@ _SHAP_FEATURES = 15
 
 def precision_recall(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> None:
     """Precision against recall of every scorer; the dotted line is the share of hits among all rows."""
-    with _figure(path) as figure:
+    with styled(path) as figure:
         axes = figure.subplots()
         for name, scores in scorers.items():
             curve = Ranking(sample, scores.score).curve(sample.ones)
@@ -74,7 +74,7 @@ def precision_recall(path: Path, sample: Sample, scorers: Mapping[str, Scores]) 
 
 def gain(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> None:
     """Hits found and revenue captured against the share inspected; dashed where the selection is by priority."""
-    with _figure(path, width=10.5) as figure:
+    with styled(path, width=10.5) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         for name, scores in scorers.items():
             by = {"-": scores.score} | ({} if scores.priority is None else {"--": scores.priority})
@@ -93,7 +93,7 @@ def gain(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> None:
 
 def reliability(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> None:
     """Share of hits against mean score, in ten bins of equal size; on the diagonal a score means what it says."""
-    with _figure(path, width=5.6) as figure:
+    with styled(path, width=5.6) as figure:
         axes = figure.subplots()
         top = 0.0
         for name, scores in scorers.items():
@@ -113,7 +113,7 @@ def reliability(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> No
 
 def score_histogram(path: Path, sample: Sample, score: Floats) -> None:
     """How many hits and other rows have which score; logarithmic, so that the few high scores show."""
-    with _figure(path) as figure:
+    with styled(path) as figure:
         axes = figure.subplots()
         edges = np.linspace(0, max(score.max(), 1e-6), 41).tolist()
         groups = {"no hit": ~sample.is_hit, "hit": sample.is_hit}
@@ -128,7 +128,7 @@ def score_histogram(path: Path, sample: Sample, score: Floats) -> None:
 
 def learning_curve(path: Path, metric: str, rounds: Mapping[str, Sequence[float]], best_round: int) -> None:
     """`metric` after each boosting round, one line a part (training, validation); `best_round` counts from 1."""
-    with _figure(path) as figure:
+    with styled(path) as figure:
         axes = figure.subplots()
         for (name, values), colour in zip(rounds.items(), ("#0b5394", "#b45f06", "#38761d"), strict=False):
             axes.plot(range(1, len(values) + 1), values, label=name, color=colour)
@@ -153,7 +153,7 @@ def shap_summary(path: Path, contributions: Floats, rows: pl.DataFrame, names: S
         for name in names
     )
     explanation = shap.Explanation(contributions[:, :-1], data=values.to_numpy(), feature_names=list(names))
-    with _figure(path, width=9, height=6.5) as figure:
+    with styled(path, width=9, height=6.5) as figure:
         axes = figure.subplots()
         state = np.random.get_state()  # SHAP orders and jitters its points by the global generator
         np.random.seed(0)
@@ -167,7 +167,7 @@ def shap_summary(path: Path, contributions: Floats, rows: pl.DataFrame, names: S
 
 
 @contextmanager
-def _figure(path: Path, width: float = 7.5, height: float = 4.8) -> Generator[Figure]:
+def styled(path: Path, width: float = 7.5, height: float = 4.8) -> Generator[Figure]:
     """A styled figure that is written to `path` and forgotten; pyplot keeps none."""
     with style.context(_STYLE):
         figure = Figure(figsize=(width, height))

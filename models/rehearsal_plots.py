@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from models.bootstrap import Estimate
-from models.plots import _figure as styled
+from models.plots import COLOURS, styled
 from models.rehearsal_result import Rehearsal, Replayed
+from models.side_by_side import SideBySide
 
 FOUND, PRECISION, NOVELTIES = "found.png", "precision.png", "new-schemes.png"
 _COLOURS = ("#8a8a8a", "#8e4b9e", "#38761d", "#b45f06", "#0b5394", "#a61c00", "#134f5c")
@@ -111,3 +112,21 @@ def _days(one: Replayed) -> np.ndarray:
 
 def _cycled(rehearsal: Rehearsal) -> list[str]:
     return [_COLOURS[place % len(_COLOURS)] for place in range(len(rehearsal.strategies))]
+
+
+def loads(path: Path, rehearsed: SideBySide) -> None:
+    """Inspections a week of the offices and chapters whose load changes most: hollow before, full after."""
+    lines, colours = len(rehearsed.loads), (COLOURS["champion"], COLOURS["model"])
+    with styled(path, height=1.6 + 0.26 * max(lines, 3)) as figure:
+        axes = figure.subplots()
+        for place, load in enumerate(rehearsed.loads):
+            before, after = load.inspections_a_week_against, load.inspections_a_week
+            axes.plot([before, after], [place, place], color="#bbbbbb", linewidth=1.5, zorder=1)
+            axes.plot(before, place, marker="o", markerfacecolor="white", color=colours[0])
+            axes.plot(after, place, marker="o", color=colours[1])
+        for label, colour, face in ((rehearsed.against.name, colours[0], "white"), ("challenger", *2 * colours[1:])):
+            axes.plot([], [], marker="o", linestyle="", color=colour, markerfacecolor=face, label=label)
+        axes.set_yticks(range(lines), [f"{load.kind} {load.code}" for load in rehearsed.loads])
+        axes.set(title="Whose load changes most", xlabel="inspections a week", ylim=(lines - 0.4, -0.6), xlim=(0, None))
+        axes.grid(visible=False, axis="y")
+        axes.legend(loc="lower right")

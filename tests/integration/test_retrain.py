@@ -60,7 +60,7 @@ def undisturbed(tmp_path_factory):
 def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
     folder, told = undisturbed
     features = f"{len(CATALOGUE)} for each declaration"
-    for part in ("rows ingested", "quarantined", features, "ROC-AUC", "risk profile", "Gates"):
+    for part in ("Rehearse", "rows ingested", "quarantined", features, "ROC-AUC", "risk profile", "Gates"):
         assert part in told
     assert "Registered as customs-risk version 1, alias challenger" in told
     assert "Next: reviewers read" in told
@@ -81,6 +81,10 @@ def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
         "plots",
         "validation",
     } <= artifacts
+    metrics = client.get_run(version.run_id).data.metrics
+    assert 0 < metrics["rehearsal.in_common"] < 1
+    assert metrics["burden.model.officer_hours"] > 0
+    assert "beside the risk profile" in version.description
     pages = client.list_artifacts(version.run_id, "validation")
     assert len(pages) == len(Store(folder / "data" / "simulator").batches)
 

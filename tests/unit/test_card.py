@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
@@ -7,13 +8,37 @@ import pytest
 from markdown_it import MarkdownIt
 
 from models import burden
+from models.bootstrap import Estimate
 from models.card import DESCRIPTION_LIMIT, describe, render
 from models.estimates import Expected, Log, estimate
 from models.gates import judge
+from models.reasons import Stability
 from models.schemes import SchemeRecall
+from models.side_by_side import Load, NotRehearsed, Side, SideBySide
 from tests.scored import SMALL, evaluated, rows, subject
 
 LOAD = burden.measure(rows(900), {"model": np.full(900, 0.1)}, SMALL)
+SIDE = Side(name="challenger", inspections=300, officer_hours=620.0, delay_hours=3300.0, found=None)
+REHEARSED = SideBySide(
+    first_day=date(2024, 4, 1),
+    last_day=date(2024, 6, 29),
+    declarations=3000,
+    confidence=0.95,
+    challenger=SIDE,
+    against=SIDE.model_copy(update={"name": "champion version 3"}),
+    in_common=0.62,
+    hits=Estimate(value=21.0, low=-3.0, high=45.0),
+    revenue=Estimate(value=None, reason="nothing recorded"),
+    loads=(
+        Load(
+            kind="chapter",
+            code="61",
+            declarations_a_week=80.0,
+            inspections_a_week=9.0,
+            inspections_a_week_against=4.5,
+        ),
+    ),
+)
 PAGE = f"#/experiments/{'1' * 18}/runs/{'a' * 32}/artifacts"
 
 
@@ -24,9 +49,10 @@ def found():
     return evaluation.model_copy(update={"schemes": (planted,)})
 
 
-def written(evaluation, **gates):
+def written(evaluation, rehearsed=REHEARSED, **gates):
     verdicts = judge(evaluation, SMALL.gates.model_copy(update=gates))
-    return render(subject(), evaluation, verdicts, LOAD), describe(subject(), evaluation, verdicts, PAGE)
+    whole = render(subject(), evaluation, verdicts, LOAD, rehearsed)
+    return whole, describe(subject(), evaluation, verdicts, rehearsed, PAGE)
 
 
 def cells(text):
@@ -52,6 +78,25 @@ def test_the_whole_card_tells_what_was_not_inspected_too(found):
     for name in ("Naive: inspected items alone", "Inverse propensity", "Doubly robust"):
         assert re.fullmatch(r"\d+ % \[\d+, \d+\]", said[said.index(name) + 1])
     assert "## Among all declarations" not in written(found)[0]
+
+
+def test_reviewers_see_what_would_have_been_otherwise(found):
+    whole, short = written(found)
+    assert "beside champion version 3, 2024-04-01 to 2024-06-29, 3,000 declarations, the same places" in whole
+    for text in (whole, short):
+        assert "62 % of inspections are the same, the others find +21 [-3, +45] hits" in text
+    said = cells(whole)
+    place = said.index("chapter 61")
+    assert said[place : place + 5] == ["chapter 61", "80", "4.5", "9.0", "+4.5"]
+    assert "no office's does" in whole
+    assert "Reasons:" not in whole
+    kept = Stability(rows=500, top=3, overlap=Estimate(value=0.8), rank_correlation=Estimate(value=0.9))
+    assert "80 % are the same" in written(found, REHEARSED.model_copy(update={"reasons": kept}))[0]
+
+
+def test_what_could_not_be_rehearsed_is_said(found):
+    for text in written(found, NotRehearsed(why="no such days")):
+        assert "**No rehearsal**: no such days." in text
 
 
 def test_the_whole_card_tells_whom_inspections_fall_upon_and_what_they_cost(found):
@@ -139,15 +184,15 @@ def test_a_description_without_room_is_cut_at_a_line_and_says_so(found):
     verdicts = [
         gate.model_copy(update={"passed": False, "sentence": "word " * 200}) for gate in judge(found, SMALL.gates)
     ]
-    text = describe(subject(), found, verdicts, PAGE)
+    text = describe(subject(), found, verdicts, REHEARSED, PAGE)
     assert len(text) <= DESCRIPTION_LIMIT
     assert text.endswith("the whole card is the run's artifact `card.md`.\n")
 
 
 def test_simulated_data_are_called_so(found):
     verdicts = judge(found, SMALL.gates)
-    assert "Simulated data" in describe(subject(is_simulated=True), found, verdicts, PAGE)
-    assert "Simulated data" not in describe(subject(), found, verdicts, PAGE)
+    assert "Simulated data" in describe(subject(is_simulated=True), found, verdicts, REHEARSED, PAGE)
+    assert "Simulated data" not in describe(subject(), found, verdicts, REHEARSED, PAGE)
 
 
 def test_a_first_model_without_hits_to_test_on_still_has_a_card():
