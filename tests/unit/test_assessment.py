@@ -1,11 +1,16 @@
-"""A version in force scores today's rows, or says which feature it misses."""
+"""A version in force scores today's rows, or says which feature it misses; the new one is rehearsed beside it."""
 
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from models import policy, train
-from models.assessment import Incumbent
+from models.assessment import PLOTS, Incumbent, rehearse
+from models.risk_model import RiskModel
+from models.split import Split, split_by_time
+from tests import datasets
 from tests.candidates import FEATURES, labelled
 
 UNUSED: Any = None
@@ -27,3 +32,51 @@ def test_a_feature_that_is_no_longer_computed_is_named(champion: Incumbent) -> N
     sentence = r"^champion version 3 cannot score the feature matrix: feature column 'item_value' is not in the frame"
     with pytest.raises(ValueError, match=sentence):
         champion.scores(labelled(50, 3).drop("item_value"))
+
+
+@pytest.fixture(scope="module")
+def parts() -> Split:
+    return split_by_time(datasets.dataset(), datasets.TRAINING, 7)
+
+
+@pytest.fixture(scope="module")
+def model(parts: Split) -> RiskModel:
+    return learned(parts, parts.before_test)
+
+
+def learned(parts: Split, final: pl.DataFrame) -> RiskModel:
+    training = datasets.TRAINING
+    return train.train(
+        parts.train, parts.validation, datasets.FEATURES, training, datasets.TARGETING, final_frame=final
+    )
+
+
+def rehearsed(model: RiskModel, parts: Split, champion: Incumbent | None, folder: Path) -> Any:
+    (folder / PLOTS).mkdir()
+    everything = datasets.dataset().with_columns(importer_hit_rate_365d=0.1, hs6_hit_rate_365d=0.1)
+    return rehearse(model, parts, everything, champion, "simulator", pl.DataFrame(), policy.load(), folder)
+
+
+def test_the_challenger_is_rehearsed_beside_the_champion(parts: Split, model: RiskModel, tmp_path: Path) -> None:
+    before = learned(parts, parts.train)
+    found = rehearsed(model, parts, Incumbent("3", "champion", "simulator", UNUSED, before, UNUSED), tmp_path)
+    assert found.against.name == "champion version 3"
+    assert (found.first_day, found.last_day) == parts.windows["test"]
+    assert 0 < found.in_common < 1
+    assert found.reasons.rows > 100
+    assert found.reasons.overlap.value > 0
+    assert (tmp_path / PLOTS / "loads.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_champion_of_another_source_gives_way_to_the_rule_of_today(
+    parts: Split, model: RiskModel, tmp_path: Path
+) -> None:
+    found = rehearsed(model, parts, Incumbent("3", "champion", "kcs", UNUSED, model, UNUSED), tmp_path)
+    assert found.against.name == "the risk profile"
+    assert found.reasons is None
+
+
+def test_days_that_the_champion_knows_are_no_rehearsal(parts: Split, model: RiskModel, tmp_path: Path) -> None:
+    knows_all = learned(parts, pl.concat([parts.before_test, parts.test]))
+    found = rehearsed(model, parts, Incumbent("3", "champion", "simulator", UNUSED, knows_all, UNUSED), tmp_path)
+    assert found.why == "no declarations after the last day that both have learned from"
