@@ -20,7 +20,7 @@ from rich.table import Table
 from flows import signoff_cli
 from flows.children import ChildError
 from flows.deploy import ProjectError
-from flows.parameters import Language, MonitorParameters, RetrainParameters, SourceName
+from flows.parameters import Language, MonitorParameters, RetrainParameters, Search, SourceName
 from flows.running import AlreadyRunningError
 from flows.settings import Settings
 from flows.status import Status
@@ -65,6 +65,9 @@ def retrain(
     rows: Annotated[int | None, typer.Option(help="Declarations to simulate.", show_default="200000")] = None,
     months: Annotated[int | None, typer.Option(help="Months they spread over.", show_default="18")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the simulation: same seed, same declarations.")] = None,
+    search: Annotated[
+        Search, typer.Option(help="Trials of other parameters: few, beginning with the last best, or many.")
+    ] = Search.USUAL,
     requested_by: Annotated[
         str | None,
         typer.Option(
@@ -82,7 +85,7 @@ def retrain(
     given["requested_by"] = requested_by
     parameters = checked(
         lambda: RetrainParameters.model_validate(
-            {"source": source, **{k: v for k, v in given.items() if v is not None}}
+            {"source": source, "search": search, **{k: v for k, v in given.items() if v is not None}}
         )
     )
     settings = begin()

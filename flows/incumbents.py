@@ -31,5 +31,14 @@ def watched(settings: Settings, registry: Registry, scratch: Path) -> Incumbent 
     return _read(registry, version, CHALLENGER, folder)
 
 
+def last_registered(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
+    """The version that was trained last: the challenger, or where none waits the champion."""
+    version, folder = registry.challenger(), scratch / "last"
+    if version is None:
+        return champion(settings, registry, folder)
+    registry.fetch_evidence(version, folder)
+    return _read(registry, version, CHALLENGER, folder)
+
+
 def _read(registry: Registry, version: ModelVersion, alias: str, folder: Path) -> Incumbent:
     return Incumbent.read(version.version, alias, registry.run(version).data.params["source"], folder)

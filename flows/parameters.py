@@ -34,6 +34,13 @@ class Language(StrEnum):
     ZH = "zh"
 
 
+class Search(StrEnum):
+    """How long to look for better parameters: see [training.search] in models/policy.toml."""
+
+    USUAL = "usual"
+    FULL = "full"
+
+
 class RetrainParameters(BaseModel):
     """One retraining: its declarations. Without input, kcs and files retrain on what is stored."""
 
@@ -50,6 +57,9 @@ class RetrainParameters(BaseModel):
     months: int = Field(18, ge=6, le=120, description="Months they spread over")
     seed: int = Field(20240229, ge=0, description="Seed of the simulation: the same seed gives the same declarations")
 
+    search: Search = Field(
+        Search.USUAL, description="Trials of other parameters: few, beginning with the last best, or many"
+    )
     requested_by: str = Field("", description="Your MLflow account; who triggers a run may not sign its model")
 
     @model_validator(mode="after")

@@ -24,7 +24,7 @@ from features.sources import Source, open_source, simulator
 from features.store import Store
 from flows import incumbents, reports, running
 from flows.nights import CATCH_UP
-from flows.parameters import RetrainParameters, SourceName, author
+from flows.parameters import RetrainParameters, Search, SourceName, author
 from flows.progress import Advance, stage
 from flows.settings import Settings
 from flows.summary import Summary
@@ -37,6 +37,7 @@ from models.policy import Policy
 from models.policy import load as load_policy
 from models.registry import Candidate, Registration, Registry
 from models.risk_model import RiskModel
+from models.search import AS_THEY_STAND, Found, reused, search
 from models.selection_log import SelectionLog, with_probabilities
 from models.side_by_side import NotRehearsed, SideBySide
 from models.split import Split, split_by_time
@@ -47,11 +48,12 @@ _DEFAULTS = RetrainParameters()
 
 @dataclass(frozen=True)
 class Trained:
-    """A model, the parts it learned from and is judged by, and every declaration's features and labels."""
+    """A model, the parts it learned from and is judged by, every declaration's features and labels, and its tuning."""
 
     model: RiskModel
     split: Split
     dataset: pl.DataFrame
+    found: Found
 
 
 @flow(name="retrain")
@@ -69,15 +71,16 @@ def _retrain(parameters: RetrainParameters, settings: Settings, policy: Policy, 
     ingested = ingest_declarations(parameters, settings, policy, store)
     version = version_data(settings)
     built = compute_features(settings, policy, store)
-    trained = train_model(settings, policy, store, built)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        last = fetch_last(settings, Path(scratch))
+        trained = train_model(parameters, settings, policy, store, built, last)
         folder = Path(scratch) / "evidence"
         folder.mkdir()
         champion = fetch_champion(settings, Path(scratch))
         evaluation = evaluate_model(policy, store, trained, champion, folder)
         drift = check_drift(policy, store, trained, evaluation, champion, folder)
         rehearsed = rehearse_model(policy, store, trained, champion, folder)
-        origin = Origin(store.root.name, version, reports.validation(store), code, made_by)
+        origin = Origin(store.root.name, version, reports.validation(store), code, made_by, trained.found)
         candidate, gates = judge_model(policy, store, trained, evaluation, champion, drift, rehearsed, origin, folder)
         registration = register_model(settings, store, candidate, champion)
         summary = Summary(
@@ -148,14 +151,33 @@ def compute_features(settings: Settings, policy: Policy, store: Store) -> Built:
         return cache.build(store, policy.features.label_delay_days, folder, advance)
 
 
+@task(name="fetch the last version", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def fetch_last(settings: Settings, scratch: Path) -> Incumbent | None:
+    """The version trained last, whose tuning is where this one begins. Retried: MLflow may be restarting."""
+    return incumbents.last_registered(settings, _registry(settings), scratch)
+
+
 @task(name="train", cache_policy=NO_CACHE)
-def train_model(settings: Settings, policy: Policy, store: Store, built: Built) -> Trained:
-    """A risk model from the labels known today."""
-    delay = policy.features.label_delay_days
-    with stage("Train") as advance:
+def train_model(
+    parameters: RetrainParameters,
+    settings: Settings,
+    policy: Policy,
+    store: Store,
+    built: Built,
+    last: Incumbent | None,
+) -> Trained:
+    """A risk model from the labels known today, tuned a little further than the last one of this source."""
+    delay, budget = policy.features.label_delay_days, policy.training.search
+    with stage("Tune") as advance:
         dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
         dataset = with_probabilities(dataset, SelectionLog(settings.selections_folder / store.root.name).read())
         split = split_by_time(dataset, policy.training, delay)
+        first, origin = AS_THEY_STAND, "parameters as they stand"
+        if last and last.source == store.root.name:
+            first, origin = reused(last.model.training), f"version {last.version}"
+        trials = budget.full_trials if parameters.search is Search.FULL else budget.trials
+        found = search(split.before_test, CATALOGUE, policy.training, trials, delay, first, origin, advance)
+    with stage("Train") as advance:
         model = train(
             split.train,
             split.validation,
@@ -164,8 +186,9 @@ def train_model(settings: Settings, policy: Policy, store: Store, built: Built) 
             policy.targeting,
             advance,
             final_frame=split.before_test,
+            tuning=found.tuning,
         )
-    return Trained(model, split, dataset)
+    return Trained(model, split, dataset, found)
 
 
 @task(name="fetch the champion", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)

@@ -41,6 +41,7 @@ from models.rehearsal import Chooser
 from models.rehearsal_policies import RiskProfile
 from models.risk_model import RiskModel
 from models.schemes import SchemeRecall, recall
+from models.search import Found
 from models.selection import Selector
 from models.side_by_side import NotRehearsed, SideBySide
 from models.split import Split
@@ -84,13 +85,14 @@ class Incumbent:
 @dataclass(frozen=True)
 class Origin:
     """Where a model came from: the source of its rows, DVC's version of the data, how the data passed validation, the
-    code, and who asked for it."""
+    code, who asked for it, and how its tuning was found."""
 
     source: str
     data_version: str
     validation: Mapping[str, Any]
     code: evidence.Code
     author: str
+    tuning: Found
 
 
 def measure(
@@ -368,4 +370,6 @@ def _params(model: RiskModel, origin: Origin, windows: Mapping[str, str]) -> dic
         "features": len(model.encoder.names),
         "hit_value": model.hit_value,
         "model_digest": model.digest,
+        "smoothing": model.encoder.smoothing,
+        **origin.tuning.params(),
     }

@@ -1,7 +1,7 @@
 """Feature columns to the matrix of numbers that LightGBM reads, the same way in training and ever after."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.catalogue import Feature
+from features.families.encodings import COMBINATIONS, inspections_name, rate_name
+from features.families.entities import PRIOR_WEIGHT
 
 Matrix = NDArray[np.float32]
 
@@ -18,19 +20,29 @@ class Encoder:
     """Names of the features in the matrix's order, and the categories of each categorical one, sorted.
 
     A category is its place in that list; one that training has not seen is missing, as null is.
+
+    Target encodings come smoothed, as if `PRIOR_WEIGHT` more inspections had been made at everyone's rate of the day.
+    `smoothing` is how many such inspections the model sees: more of them are taken to have hit at `base_rate`, fewer
+    take some away again.
     """
 
     names: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
+    smoothing: float = float(PRIOR_WEIGHT)
+    base_rate: float = 0.0
 
     @classmethod
     def fit(cls, frame: pl.DataFrame, features: Sequence[Feature]) -> "Encoder":
-        """The encoding of `features` with the categories that `frame` holds."""
+        """The encoding of `features` with the categories and the base rate of `frame`, labelled rows."""
         categorical = [f.name for f in features if f.kind == "categorical"]
         encoder = cls(tuple(f.name for f in features), dict.fromkeys(categorical, ()))
         encoder.check(frame)
         categories = {name: tuple(frame[name].drop_nulls().unique().sort().to_list()) for name in categorical}
-        return cls(encoder.names, categories)
+        return replace(encoder, categories=categories, base_rate=float(frame["is_illicit"].to_numpy().mean()))
+
+    def smoothed(self, smoothing: float) -> "Encoder":
+        """The same with another smoothing of target encodings."""
+        return replace(self, smoothing=smoothing)
 
     @property
     def categorical(self) -> list[int]:
@@ -69,16 +81,33 @@ class Encoder:
             if name in self.categories:
                 column = column.cast(pl.String).cast(pl.Enum(self.categories[name]), strict=False).to_physical()
             columns.append(column.cast(pl.Float32).fill_null(np.nan))
-        return frame.select(columns).to_numpy(order="c")
+        matrix = frame.select(columns).to_numpy(order="c")
+        if self.smoothing != PRIOR_WEIGHT:
+            self._smooth(matrix)
+        return matrix
+
+    def _smooth(self, matrix: Matrix) -> None:
+        """Bring the rates of target encodings in `matrix` to this smoothing."""
+        places = {name: place for place, name in enumerate(self.names)}
+        more = self.smoothing - PRIOR_WEIGHT
+        for by in COMBINATIONS:
+            rate, inspections = places.get(rate_name(by)), places.get(inspections_name(by))
+            if rate is not None and inspections is not None:
+                before = matrix[:, inspections] + PRIOR_WEIGHT
+                moved = (matrix[:, rate] * before + more * self.base_rate) / (before + more)
+                matrix[:, rate] = np.clip(moved, 0, 1)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for model.json."""
         return {
             "names": list(self.names),
             "categories": {name: list(values) for name, values in self.categories.items()},
+            "smoothing": self.smoothing,
+            "base_rate": self.base_rate,
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Encoder":
         """The inverse of `as_json`."""
-        return cls(tuple(values["names"]), {name: tuple(known) for name, known in values["categories"].items()})
+        categories = {name: tuple(known) for name, known in values["categories"].items()}
+        return cls(tuple(values["names"]), categories, values["smoothing"], values["base_rate"])

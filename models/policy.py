@@ -27,7 +27,9 @@ class Features(_Section):
 
 
 class Search(_Section):
-    trials: int = Field(ge=0)
+    trials: int = Field(ge=1)
+    full_trials: int = Field(ge=2)
+    folds: int = Field(ge=2)
     minutes: float = Field(gt=0)
 
 

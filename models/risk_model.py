@@ -24,7 +24,7 @@ ILLICIT_FILE, REVENUE_FILE, CRITICAL_FILE, MODEL_FILE = "illicit.txt", "revenue.
 RANKING = ("score", "expected_revenue", "priority")
 OUTPUTS = (*RANKING, "critical", "revenue_if_illicit", "revenue_low", "revenue_high")
 CRITICAL_FIRST = 1e15  # above any amount that the contract allows; a double still tells units apart there
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ import polars as pl
 
 from features.catalogue import Feature
 from models import boosting, critical, policy, revenue, targeting
-from models.boosting import Floats, Progress, Rows
+from models.boosting import Floats, Parameters, Progress, Rows
 from models.calibration import Calibration, calibrate
 from models.critical import CriticalModel
 from models.encoding import Encoder
 from models.metrics import Flags
 from models.revenue import RevenueModel
 from models.risk_model import RiskModel
-from models.search import Found, search
+from models.search import AS_THEY_STAND, Tuning
 from models.split import labelled, window
 
 MIN_ROWS = 100  # of each part
@@ -59,7 +59,6 @@ class _Part:
 class _Learned:
     """What the first pass finds."""
 
-    found: Found
     fit: boosting.Fit
     calibration: Calibration
     revenue: RevenueModel
@@ -78,11 +77,13 @@ def train(
     on_progress: Progress | None = None,
     *,
     final_frame: pl.DataFrame | None = None,
+    tuning: Tuning = AS_THEY_STAND,
 ) -> RiskModel:
     """The model learned from labelled rows; the same rows and policy give the same files, byte for byte.
 
     `final_frame`: the rows of the second pass, all known before the model is put to work (`Split.before_test`);
-    training and validation rows together where it is not given. The order of rows plays no part.
+    training and validation rows together where it is not given. `tuning`: see models/search.py. The order of
+    rows plays no part.
     ValueError where there are too few labelled rows or hits, a feature is missing or of the wrong type, or an amount
     is not finite. `on_progress(done, all)` counts rounds of boosting; early stopping skips some.
     """
@@ -91,20 +92,21 @@ def train(
     fitted, held_out = _checked("training", train_frame), _checked("validation", validation_frame)
     everything = _checked("final", final_frame)
 
-    encoder = Encoder.fit(fitted, features)
+    smoothing, parameters = tuning.smoothing, tuning.parameters
+    encoder = Encoder.fit(fitted, features).smoothed(smoothing)
     parts = _Part.of(fitted, encoder), _Part.of(held_out, encoder)
-    learned = _first_pass(*parts, encoder, training, selection, on_progress)
+    learned = _first_pass(*parts, encoder, parameters, training, selection, on_progress)
 
-    encoder = Encoder.fit(everything, features)
+    encoder = Encoder.fit(everything, features).smoothed(smoothing)
     final = _Part.of(everything, encoder)
     booster = boosting.fit_rounds(
         boosting.ILLICIT,
-        learned.found.parameters,
+        parameters,
         training.seed,
         encoder,
         final.rows,
         learned.fit.rounds,
-        _progress(on_progress, training, training.search.trials + 1),
+        _progress(on_progress, training, 1),
     )
     return RiskModel(
         encoder=encoder,
@@ -125,8 +127,8 @@ def train(
             "parts": {name: part.account() for name, part in zip(("train", "validation"), parts, strict=True)}
             | {"final": final.account()},
             "seed": training.seed,
-            "parameters": learned.found.parameters,
-            "search": learned.found.account(),
+            "parameters": parameters,
+            "smoothing": smoothing,
             "rounds": learned.fit.rounds,
             "revenue_rounds": learned.revenue_rounds,
             "critical_rounds": learned.critical_rounds,
@@ -140,21 +142,21 @@ def _first_pass(
     fitted: _Part,
     held_out: _Part,
     encoder: Encoder,
+    parameters: Parameters,
     training: policy.Training,
     selection: policy.Targeting,
     on_progress: Progress | None,
 ) -> _Learned:
-    found = search(fitted.rows, held_out.rows, encoder, training, _progress(on_progress, training, 0))
     fit = boosting.fit_until_best(
         boosting.ILLICIT,
-        found.parameters,
+        parameters,
         training.seed,
         encoder,
         fitted.rows,
         held_out.rows,
         training.max_rounds,
         training.early_stopping_rounds,
-        _progress(on_progress, training, training.search.trials),
+        _progress(on_progress, training, 0),
     )
     raw = boosting.predict(fit.booster, held_out.rows.matrix)
     calibration = calibrate(raw, held_out.rows.target > 0)
@@ -176,7 +178,6 @@ def _first_pass(
     )
     goes_by_value = dangers(score, held_out.rows.matrix) < selection.critical_probability
     return _Learned(
-        found,
         fit,
         calibration,
         judged,
@@ -210,13 +211,12 @@ def _checked(part: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _progress(on_progress: Progress | None, training: policy.Training, fits_before: int) -> Progress | None:
-    """Rounds of one fit as rounds of them all: the trials of the search, and the two passes."""
+    """Rounds of one fit as rounds of both passes."""
     if on_progress is None:
         return None
-    fits = training.search.trials + 2
 
     def report(done: int, every: int) -> None:
         here = training.max_rounds * done // every
-        on_progress(fits_before * training.max_rounds + here, fits * training.max_rounds)
+        on_progress(fits_before * training.max_rounds + here, 2 * training.max_rounds)
 
     return report

@@ -14,7 +14,7 @@ TRAINING = Training(
     test_share=0.2,
     max_rounds=30,
     early_stopping_rounds=10,
-    search=Search(trials=0, minutes=1),
+    search=Search(trials=1, full_trials=4, folds=2, minutes=1),
 )
 
 TARGETING = load().targeting

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
+from features.catalogue import Feature
+from features.families.entities import PRIOR_WEIGHT
 from models.encoding import Encoder
 from tests.datasets import FEATURES, dataset
 
@@ -48,4 +52,23 @@ def test_wrong_columns_are_named(change, message):
 
 def test_json_round_trip():
     encoder = Encoder.fit(dataset(), FEATURES)
+    assert Encoder.from_json(encoder.as_json()) == encoder
+
+
+@pytest.mark.parametrize("smoothing", [2.0, 10.0, 60.0])
+def test_smoothing_is_as_if_the_rates_had_been_counted_so(smoothing):
+    hits, inspections, usual = np.array([0.0, 3.0, 40.0]), np.array([0.0, 4.0, 100.0]), 0.25
+    names = ("hit_rate_office", "inspections_office", "hs6_hit_rate_365d")
+    features = tuple(Feature(name, "encodings", "numeric", name, "the day before") for name in names)
+
+    def counted(weight: float) -> np.ndarray:
+        return (hits + weight * usual) / (inspections + weight)
+
+    rows = pl.DataFrame(
+        {names[0]: counted(PRIOR_WEIGHT), names[1]: inspections, names[2]: hits, "is_illicit": [True, *3 * [False]][:3]}
+    )
+    encoder = replace(Encoder.fit(rows, features), base_rate=usual).smoothed(smoothing)
+    matrix = encoder.encode(rows)
+    assert matrix[:, 0] == pytest.approx(counted(smoothing), rel=1e-5)
+    assert matrix[:, 1:].tolist() == np.column_stack([inspections, hits]).tolist()
     assert Encoder.from_json(encoder.as_json()) == encoder

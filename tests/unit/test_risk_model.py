@@ -96,7 +96,7 @@ def test_another_format_is_refused(model, tmp_path):
     model.save(tmp_path)
     path = tmp_path / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
-    with pytest.raises(ValueError, match="format is 1; allowed: 2"):
+    with pytest.raises(ValueError, match="format is 1; allowed: 3"):
         RiskModel.load(tmp_path)
 
 
