@@ -84,11 +84,11 @@ def train(folder: Path, rows: int) -> Callable[[], int]:
     from models.train import train as run
 
     split, _ = _split(folder)
+    policy = load()
 
     def learn() -> int:
-        run(split.train, split.validation, CATALOGUE, load().training, final_frame=split.before_test).save(
-            folder / "model"
-        )
+        parts = split.train, split.validation, CATALOGUE, policy.training, policy.targeting
+        run(*parts, final_frame=split.before_test).save(folder / "model")
         return split.train.height
 
     return learn

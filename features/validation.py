@@ -29,7 +29,9 @@ from features.verdict import (
 )
 
 if TYPE_CHECKING:
+    from great_expectations.core import ExpectationValidationResult
     from great_expectations.core.batch_definition import BatchDefinition
+    from great_expectations.datasource.fluent.interfaces import Batch
     from great_expectations.expectations.expectation import Expectation
 
 __all__ = ["BatchRejected", "BatchVerdict", "ExpectationResult", "Limits", "Verdict", "check_batch", "validate"]
@@ -37,7 +39,14 @@ __all__ = ["BatchRejected", "BatchVerdict", "ExpectationResult", "Limits", "Verd
 LONGEST_VALUE = 60
 MOST_REMEMBERED = 2000  # combinations of a group
 _NUMBER = "__number"
-_FAILS = "__fails"
+_WHETHER: dict[str, object] = {"result_format": "BOOLEAN_ONLY"}
+_WHICH: dict[str, object] = {
+    "result_format": "COMPLETE",
+    "unexpected_index_column_names": [_NUMBER],
+    "exclude_unexpected_values": True,
+    "return_unexpected_index_query": False,
+}
+_PLACE = "__place"
 
 
 @dataclass(frozen=True)
@@ -63,20 +72,22 @@ class _Group:
     def __init__(self, reads: tuple[str, ...]) -> None:
         self.reads = reads
         self.rules: list[_Rule] = []
-        self._said: pl.DataFrame | None = None
+        self._asked: pl.DataFrame | None = None
+        self._failing: pl.DataFrame | None = None
 
     def failing(self, combinations: pl.DataFrame) -> pl.DataFrame:
-        """Those of `combinations` (distinct) that fail, with the places in `rules` of what they fail as `_FAILS`."""
-        said = self._said
-        new = combinations if said is None else combinations.join(said, on=self.reads, how="anti", nulls_equal=True)
-        if said is None or new.height:
-            asked = new.with_columns(pl.Series(_FAILS, _ask(new, self.rules), pl.List(pl.Int64)))
-            said = asked if said is None else pl.concat([said, asked])
-            if said.height <= MOST_REMEMBERED:
-                self._said = said
-        return said.filter(pl.col(_FAILS).list.len() > 0).join(
-            combinations, on=self.reads, how="semi", nulls_equal=True
-        )
+        """Those of `combinations` (distinct) that fail, a row for each rule: `_PLACE` is its place in `rules`."""
+        asked, failing = self._asked, self._failing
+        if asked is None or failing is None:
+            asked, failing = combinations.clear(), combinations.clear().with_columns(pl.lit(0, pl.Int32).alias(_PLACE))
+        new = combinations.join(asked, on=self.reads, how="anti", nulls_equal=True)
+        if new.height or self._asked is None:
+            failed = _ask(new, self.rules)
+            places = pl.Series(_PLACE, [place for place, _ in failed], pl.Int32)
+            failing = pl.concat([failing, new[[number for _, number in failed]].with_columns(places)])
+            if asked.height + new.height <= MOST_REMEMBERED:
+                self._asked, self._failing = pl.concat([asked, new]), failing
+        return failing.join(combinations, on=self.reads, how="semi", nulls_equal=True)
 
 
 def validate(table: str, frame: pl.DataFrame) -> Verdict:
@@ -146,7 +157,7 @@ def _judge(frame: pl.DataFrame, group: _Group) -> list[tuple[_Rule, pl.DataFrame
     failing = group.failing(frame.select(group.reads).unique(maintain_order=True))
     judged = []
     for place, rule in enumerate(group.rules):
-        combinations = failing.filter(pl.col(_FAILS).list.contains(place)).select(group.reads)
+        combinations = failing.filter(pl.col(_PLACE) == place)
         rows = frame.clear()
         if combinations.height:
             rows = frame.join(combinations, on=group.reads, how="semi", nulls_equal=True)
@@ -154,35 +165,33 @@ def _judge(frame: pl.DataFrame, group: _Group) -> list[tuple[_Rule, pl.DataFrame
     return judged
 
 
-def _ask(combinations: pl.DataFrame, rules: Sequence[_Rule]) -> list[list[int]]:
-    """For each combination the places in `rules` of those that it fails, by Great Expectations."""
-    import great_expectations as gx
-
+def _ask(combinations: pl.DataFrame, rules: Sequence[_Rule]) -> list[tuple[int, int]]:
+    """Which rules fail for which of `combinations`, as places in both, by Great Expectations."""
     # Of whole numbers, Great Expectations compares only those of 64 bits all at once.
     widened = combinations.with_columns(pl.col(pl.Int8, pl.Int32).cast(pl.Int64))
-    answer = (
-        _everything()
-        .get_batch({"dataframe": widened.with_row_index(_NUMBER).to_pandas()})
-        .validate(
-            gx.ExpectationSuite(name="group", expectations=[rule.expectation for rule in rules]),
-            result_format={
-                "result_format": "COMPLETE",
-                "unexpected_index_column_names": [_NUMBER],
-                "exclude_unexpected_values": True,
-                "return_unexpected_index_query": False,
-            },
-        )
-    )
-    by_name = {config.meta["name"]: result for result in answer.results if (config := result.expectation_config)}
-    fails: list[list[int]] = [[] for _ in range(combinations.height)]
-    for place, rule in enumerate(rules):
-        result = by_name[rule.name]
+    batch = _everything().get_batch({"dataframe": widened.with_row_index(_NUMBER).to_pandas()})
+    # Whether any row fails is known in half the time of which, and mostly none does.
+    is_met = {name: bool(result.success) for name, result in _results(batch, rules, _WHETHER).items()}
+    failed = [rule for rule in rules if not is_met[rule.name]]
+    places: list[tuple[int, int]] = []
+    for name, result in _results(batch, failed, _WHICH).items() if failed else ():
         if "unexpected_index_list" not in result.result:
-            raise RuntimeError(f"expectation {rule.name} could not be evaluated: {result.exception_info}")
+            raise RuntimeError(f"expectation {name} could not be evaluated: {result.exception_info}")
+        place = next(place for place, rule in enumerate(rules) if rule.name == name)
         for index in result.result["unexpected_index_list"]:
-            for number in index[_NUMBER]:
-                fails[int(number)].append(place)
-    return fails
+            places += [(place, int(number)) for number in index[_NUMBER]]
+    return places
+
+
+def _results(
+    batch: "Batch", rules: Sequence[_Rule], result_format: dict[str, object]
+) -> dict[str, "ExpectationValidationResult"]:
+    """What Great Expectations says of each rule, by name."""
+    import great_expectations as gx
+
+    suite = gx.ExpectationSuite(name="group", expectations=[rule.expectation for rule in rules])
+    answer = batch.validate(suite, result_format=result_format)
+    return {config.meta["name"]: result for result in answer.results if (config := result.expectation_config)}
 
 
 @cache
