@@ -1,15 +1,16 @@
 """The past that features look into: declarations and outcomes as facts, keyed by the entities they concern."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from features.asof import LOOK_BACK_DAYS, declaration_versions, outcome_versions
 from features.contract import KEY
-from features.windows import MAX_ENTITIES, Facts, Ints, Queries
+from features.windows import Days, Facts, Ints, Queries
 
 # The store's tables in the order in which `build` takes them.
 SOURCES = ("declarations", "declarations_superseded", "outcomes", "outcomes_superseded")
@@ -48,13 +49,11 @@ class History:
         for column in by:
             part = self._column_codes(column)
             cardinality = int(part.max(initial=0)) + 1
-            if size * cardinality > MAX_ENTITIES:
-                code = _dense(code)
-                size = int(code.max(initial=0)) + 1
             code = np.where((code < 0) | (part < 0), -1, code * cardinality + part)
             size *= cardinality
-        if size > MAX_ENTITIES:
-            code = _dense(code)
+            if size > len(code):
+                code = _dense(code)
+                size = int(code.max(initial=0)) + 1
         first, second = self.rows.height, self.rows.height + self.declared.height
         if first * _FEW < self.declared.height:
             # What nobody asks about need not be sorted and summed: this is what makes one day's features cheap.
@@ -68,26 +67,50 @@ class History:
             self._codes[column] = indices.to_numpy(zero_copy_only=False).astype(np.int64)
         return self._codes[column]
 
+    @cached_property
+    def _days(self) -> dict[tuple[str, int], Days]:
+        return {}
+
+    def _once(self, name: str, window_days: int, days: Callable[[], Ints]) -> Days:
+        """Days that every entity has in common, so that they are put in order once."""
+        key = (name, window_days)
+        if key not in self._days:
+            self._days[key] = Days(days())
+        return self._days[key]
+
     def queries(self, entity: Ints) -> Queries:
-        return Queries(entity, self.rows["day"].to_numpy())
+        return Queries(entity, self._once("asked", 0, lambda: self.rows["day"].to_numpy()))
 
     def declared_facts(self, entity: Ints, window_days: int) -> Facts:
         """Declarations accepted within `window_days` before the query's day, as customs then knew them."""
-        leave = np.minimum(self.declared["day"].to_numpy() + window_days, self.declared["replaced"].to_numpy()) + 1
-        return Facts(entity, self.declared["enter"].to_numpy(), leave)
+
+        def leave() -> Ints:
+            in_window = self.declared["day"].to_numpy() + window_days
+            return np.minimum(in_window, self.declared["replaced"].to_numpy()) + 1
+
+        enter = self._once("declared", 0, lambda: self.declared["enter"].to_numpy())
+        return Facts(entity, enter, self._once("declared until", window_days, leave))
 
     def found_facts(self, entity: Ints, window_days: int) -> Facts:
         """Outcomes that became known within `window_days` before the query's day, of declarations in the look-back."""
-        in_window = self.found["day"].to_numpy() + window_days
-        in_look_back = self.found["accepted_day"].to_numpy() + LOOK_BACK_DAYS
-        leave = np.minimum(np.minimum(in_window, in_look_back), self.found["replaced"].to_numpy()) + 1
-        return Facts(entity, self.found["enter"].to_numpy(), leave)
+
+        def leave() -> Ints:
+            in_window = self.found["day"].to_numpy() + window_days
+            in_look_back = self.found["accepted_day"].to_numpy() + LOOK_BACK_DAYS
+            return np.minimum(np.minimum(in_window, in_look_back), self.found["replaced"].to_numpy()) + 1
+
+        enter = self._once("found", 0, lambda: self.found["enter"].to_numpy())
+        return Facts(entity, enter, self._once("found until", window_days, leave))
 
 
 def _dense(code: Ints) -> Ints:
-    """The same codes without gaps; -1 stays."""
-    distinct, dense = np.unique(code, return_inverse=True)
-    return dense.astype(np.int64) - int(distinct.size > 0 and distinct[0] == -1)
+    """The same entities with codes from 0 on, in order of appearance; -1 stays.
+
+    >>> _dense(np.array([70, -1, 7, 70])).tolist()
+    [0, -1, 1, 0]
+    """
+    indices = pa.array(code, mask=code < 0).dictionary_encode().indices.fill_null(-1)
+    return indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def build(

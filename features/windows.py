@@ -7,6 +7,7 @@ Days are whole numbers since 1970-01-01. Arrays are 1-d and of equal length unle
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -14,10 +15,22 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 _DAY_BITS = 23  # days up to the year 9999 fit; 40 bits remain for the entity's code
 MAX_DAY = (1 << _DAY_BITS) - 1
-MAX_ENTITIES = 1 << (63 - _DAY_BITS)
+
+
+@dataclass(frozen=True, eq=False)
+class Days:
+    """A day for each row. Their order is found once, and serves every entity."""
+
+    of: Ints
+
+    @cached_property
+    def order(self) -> Ints:
+        """Rows by day; those of one day as they stand."""
+        return np.argsort(self.of, kind="stable")
 
 
 @dataclass(frozen=True)
@@ -25,8 +38,8 @@ class Facts:
     """Facts of entities: `entity` codes (negative: no entity, ignored), `enter` and `leave` days."""
 
     entity: Ints
-    enter: Ints
-    leave: Ints
+    enter: Days
+    leave: Days
 
 
 @dataclass(frozen=True)
@@ -34,48 +47,62 @@ class Queries:
     """Whom and when is asked: `entity` codes (negative: no entity) and `day`."""
 
     entity: Ints
-    day: Ints
+    day: Days
+
+    @cached_property
+    def grouped(self) -> tuple[Ints, Ints]:
+        """Composite keys of entity and day, sorted, and their row numbers."""
+        return _grouped(self.entity, self.day, self.entity >= 0)
 
 
-def _at(entity: Ints, day: Ints) -> Ints:
-    return (entity << _DAY_BITS) | np.clip(day, 0, MAX_DAY)
-
-
-def _ordered(entity: Ints, day: Ints, keep: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+def _grouped(entity: Ints, day: Days, keep: Flags) -> tuple[Ints, Ints]:
     """Rows with `keep`, sorted by entity and day: their composite keys and their row numbers."""
-    rows = np.flatnonzero(keep)
-    at = _at(entity[rows], day[rows])
-    order = np.argsort(at, kind="stable")
-    return at[order], rows[order]
+    rows = _by_entity(entity, day.order, keep, int(entity.max(initial=0)) + 1)
+    return (entity[rows] << _DAY_BITS) | np.clip(day.of[rows], 0, MAX_DAY), rows
+
+
+@numba.njit(cache=True)
+def _by_entity(entity: Ints, order: Ints, keep: Flags, entities: int) -> Ints:
+    """The rows of `order` with `keep`, entity by entity: a counting sort, which leaves the order within one alone."""
+    place = np.zeros(entities + 1, np.int64)
+    for row in range(len(entity)):
+        if keep[row]:
+            place[entity[row] + 1] += 1
+    place = np.cumsum(place)
+    rows = np.empty(place[-1], np.int64)
+    for k in range(len(order)):
+        row = order[k]
+        if keep[row]:
+            rows[place[entity[row]]] = row
+            place[entity[row]] += 1
+    return rows
 
 
 def _spans(facts: Facts) -> tuple[Ints, Ints, Ints, Ints]:
-    visible = (facts.entity >= 0) & (facts.leave > facts.enter)
-    return *_ordered(facts.entity, facts.enter, visible), *_ordered(facts.entity, facts.leave, visible)
+    visible = (facts.entity >= 0) & (facts.leave.of > facts.enter.of)
+    return *_grouped(facts.entity, facts.enter, visible), *_grouped(facts.entity, facts.leave, visible)
 
 
 def window_sums(facts: Facts, measures: Ints, queries: Queries) -> Ints:
     """Sum of `measures` (facts x m) over the facts visible to each query: queries x m; zero where none is.
 
-    >>> facts = Facts(np.array([7, 7]), np.array([11, 21]), np.array([41, 51]))
-    >>> window_sums(facts, np.array([[1, 100], [1, 50]]), Queries(np.array([7, 7, 8]), np.array([20, 41, 20])))
+    >>> facts = Facts(np.array([7, 7]), Days(np.array([11, 21])), Days(np.array([41, 51])))
+    >>> window_sums(facts, np.array([[1, 100], [1, 50]]), Queries(np.array([7, 7, 8]), Days(np.array([20, 41, 20]))))
     array([[  1, 100],
            [  1,  50],
            [  0,   0]])
     """
-    out = np.zeros((len(queries.day), measures.shape[1]), np.int64)
-    asked, asked_row = _ordered(queries.entity, queries.day, queries.entity >= 0)
-    _sum_pass(*_spans(facts), np.ascontiguousarray(measures, np.int64), asked, asked_row, out)
+    out = np.zeros((len(queries.entity), measures.shape[1]), np.int64)
+    _sum_pass(*_spans(facts), np.ascontiguousarray(measures, np.int64), *queries.grouped, out)
     return out
 
 
 def last_visible_day(facts: Facts, day: Ints, queries: Queries) -> Ints:
     """The `day` of the visible fact that entered last, for each query; -1 where none is visible."""
-    out = np.full(len(queries.day), -1, np.int64)
-    visible = (facts.entity >= 0) & (facts.leave > facts.enter)
-    entered, entered_row = _ordered(facts.entity, facts.enter, visible)
-    asked, asked_row = _ordered(queries.entity, queries.day, queries.entity >= 0)
-    _last_pass(entered, entered_row, facts.leave, np.ascontiguousarray(day, np.int64), asked, asked_row, out)
+    out = np.full(len(queries.entity), -1, np.int64)
+    visible = (facts.entity >= 0) & (facts.leave.of > facts.enter.of)
+    entered = _grouped(facts.entity, facts.enter, visible)
+    _last_pass(*entered, facts.leave.of, np.ascontiguousarray(day, np.int64), *queries.grouped, out)
     return out
 
 
@@ -86,15 +113,14 @@ def order_statistics(facts: Facts, value: Floats, queries: Queries, at: Floats) 
     values averaged for the median, the lower neighbour for the quartiles). NaN, but for the count, where no fact is
     visible; the share also where `at` is NaN. Facts whose value is NaN are ignored.
     """
-    out = np.full((len(queries.day), 5), np.nan)
+    out = np.full((len(queries.entity), 5), np.nan)
     out[:, 0] = 0
     known = Facts(np.where(np.isnan(value), -1, facts.entity), facts.enter, facts.leave)
-    visible = np.flatnonzero((known.entity >= 0) & (known.leave > known.enter))
+    visible = np.flatnonzero((known.entity >= 0) & (known.leave.of > known.enter.of))
     by_value = visible[np.lexsort((value[visible], known.entity[visible]))]
     rank = np.zeros(len(value), np.int64)
     rank[by_value] = np.arange(len(by_value))  # entities are contiguous in this order
-    asked, asked_row = _ordered(queries.entity, queries.day, queries.entity >= 0)
-    _rank_pass(*_spans(known), known.entity[by_value], value[by_value], rank, asked, asked_row, at, out)
+    _rank_pass(*_spans(known), known.entity[by_value], value[by_value], rank, *queries.grouped, at, out)
     return out
 
 

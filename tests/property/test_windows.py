@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.windows import MAX_DAY, Facts, Queries, last_visible_day, order_statistics, window_sums
+from features.windows import MAX_DAY, Days, Facts, Queries, last_visible_day, order_statistics, window_sums
 
 codes = st.integers(-1, 3)
 some_days = st.integers(0, 30)
@@ -23,16 +23,16 @@ def pasts(draw: st.DrawFn) -> tuple[Facts, np.ndarray, Queries, np.ndarray]:
     entity, enter, leave, value = zip(*facts, strict=True) if facts else ((), (), (), ())
     who, day, at = zip(*asked, strict=True) if asked else ((), (), ())
     return (
-        Facts(_array(entity), _array(enter), _array(leave)),
+        Facts(_array(entity), Days(_array(enter)), Days(_array(leave))),
         np.array(value, float),
-        Queries(_array(who), _array(day)),
+        Queries(_array(who), Days(_array(day))),
         np.array(at, float),
     )
 
 
 def _visible(facts: Facts, queries: Queries, q: int) -> np.ndarray:
-    who, day = queries.entity[q], queries.day[q]
-    return np.flatnonzero((facts.entity == who) & (who >= 0) & (facts.enter <= day) & (day < facts.leave))
+    who, day = queries.entity[q], queries.day.of[q]
+    return np.flatnonzero((facts.entity == who) & (who >= 0) & (facts.enter.of <= day) & (day < facts.leave.of))
 
 
 @given(past=pasts(), seed=st.integers(0, 9))
@@ -42,7 +42,7 @@ def test_sums(past: tuple, seed: int) -> None:
     # Near the limit of int64, so that a running sum wraps and must come back.
     measures = np.random.default_rng(seed).integers(-(2**61), 2**61, (len(value), 2))
     sums = window_sums(facts, measures, queries)
-    for q in range(len(queries.day)):
+    for q in range(len(queries.entity)):
         with np.errstate(over="ignore"):
             assert (sums[q] == measures[_visible(facts, queries, q)].sum(axis=0)).all()
 
@@ -51,10 +51,10 @@ def test_sums(past: tuple, seed: int) -> None:
 @settings(max_examples=200, deadline=None)
 def test_last_visible_day(past: tuple) -> None:
     facts, _, queries, _ = past
-    last = last_visible_day(facts, facts.enter - 1, queries)
-    for q in range(len(queries.day)):
+    last = last_visible_day(facts, facts.enter.of - 1, queries)
+    for q in range(len(queries.entity)):
         seen = _visible(facts, queries, q)
-        assert last[q] == (facts.enter[seen] - 1).max(initial=-1)
+        assert last[q] == (facts.enter.of[seen] - 1).max(initial=-1)
 
 
 @given(past=pasts())
@@ -62,7 +62,7 @@ def test_last_visible_day(past: tuple) -> None:
 def test_order_statistics(past: tuple) -> None:
     facts, value, queries, at = past
     statistics = order_statistics(facts, value, queries, at)
-    for q in range(len(queries.day)):
+    for q in range(len(queries.entity)):
         seen = np.sort(value[_visible(facts, queries, q)])
         seen = seen[~np.isnan(seen)]
         count, below, low, median, high = statistics[q]
