@@ -194,7 +194,7 @@ def test_one_command_starts_everything(project):
         "retrain/nightly",
         "retrain/on-drift",
         "select/nightly",
-        "simulate/adhoc",
+        "simulate/rehearsal",
     ]
     assert "none was due yet" in checks["last night of retrain/nightly"]["detail"]
     assert status["nights"] == []

@@ -34,7 +34,7 @@ def test_every_deployment_is_there_and_one_at_a_time():
         "retrain/nightly",
         "retrain/on-drift",
         "select/nightly",
-        "simulate/adhoc",
+        "simulate/rehearsal",
     ]
     assert deploy.names(ROOT) == sorted(deployments)
     for deployment in deployments.values():
