@@ -2,7 +2,8 @@
 
 A fact is visible to queries of its entity on the days `enter <= day < leave`. That single span expresses the window's
 length, when customs came to know the fact, and when a correction replaced it. Sums run over int64, whose arithmetic is
-exact and wraps, so a running sum never drifts and no later fact can move an earlier result by a last bit.
+exact and wraps, so a running sum never drifts and no later fact can move an earlier result by a last bit. Passes let go
+of the interpreter's lock, so that threads can take an entity each.
 Days are whole numbers since 1970-01-01. Arrays are 1-d and of equal length unless said otherwise.
 """
 
@@ -61,7 +62,7 @@ def _grouped(entity: Ints, day: Days, keep: Flags) -> tuple[Ints, Ints]:
     return (entity[rows] << _DAY_BITS) | np.clip(day.of[rows], 0, MAX_DAY), rows
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _by_entity(entity: Ints, order: Ints, keep: Flags, entities: int) -> Ints:
     """The rows of `order` with `keep`, entity by entity: a counting sort, which leaves the order within one alone."""
     place = np.zeros(entities + 1, np.int64)
@@ -124,7 +125,7 @@ def order_statistics(facts: Facts, value: Floats, queries: Queries, at: Floats) 
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _sum_pass(
     entered: Ints,
     entered_row: Ints,
@@ -161,7 +162,7 @@ def _sum_pass(
             out[asked_row[q], m] = total[m]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _last_pass(
     entered: Ints, entered_row: Ints, leave: Ints, day: Ints, asked: Ints, asked_row: Ints, out: Ints
 ) -> None:
@@ -191,7 +192,7 @@ def _last_pass(
             out[asked_row[q]] = latest
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _shift(tree: Ints, size: int, place: int, by: int) -> None:
     place += 1
     while place <= size:
@@ -199,7 +200,7 @@ def _shift(tree: Ints, size: int, place: int, by: int) -> None:
         place += place & -place
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _below(tree: Ints, place: int) -> int:
     total = 0
     while place > 0:
@@ -208,7 +209,7 @@ def _below(tree: Ints, place: int) -> int:
     return total
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _kth(tree: Ints, size: int, k: int) -> int:
     """Place of the k-th (from 0) present member of a Fenwick tree."""
     place = 0
@@ -223,7 +224,7 @@ def _kth(tree: Ints, size: int, k: int) -> int:
     return place
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _rank_pass(
     entered: Ints,
     entered_row: Ints,

@@ -9,6 +9,8 @@ just as those of tomorrow will be. The number of inspections stands beside each 
 it, and a combination that was never inspected from one that was always clean.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import polars as pl
 
@@ -88,11 +90,14 @@ def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query; null where the declaration leaves a part of the combination open."""
     measures = found_measures(history)[:, :2]
     usual = everyones_hit_rate(history, measures, LOOK_BACK_DAYS)
-    columns: dict[str, np.ndarray] = {}
-    for by in COMBINATIONS:
+
+    def rates(by: tuple[str, ...]) -> dict[str, np.ndarray]:
         asked, _, found = history.entities(by)
         inspected, hits = window_sums(history.found_facts(found, LOOK_BACK_DAYS), measures, history.queries(asked)).T
         rate = (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT)
-        columns[rate_name(by)] = np.where(asked < 0, np.nan, rate)
-        columns[inspections_name(by)] = np.where(asked < 0, np.nan, inspected)
-    return pl.DataFrame({name: pl.Series(value, nan_to_null=True).cast(pl.Float32) for name, value in columns.items()})
+        columns = {rate_name(by): rate, inspections_name(by): inspected}
+        return {name: np.where(asked < 0, np.nan, value).astype(np.float32) for name, value in columns.items()}
+
+    with ThreadPoolExecutor() as pool:
+        columns = {name: value for found in pool.map(rates, COMBINATIONS) for name, value in found.items()}
+    return pl.DataFrame({name: pl.Series(value, nan_to_null=True) for name, value in columns.items()})

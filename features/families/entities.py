@@ -5,6 +5,7 @@ only within the window and within a year of acceptance. Corrections count from t
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -72,9 +73,8 @@ def compute(history: History) -> pl.DataFrame:
     day = history.rows["day"].to_numpy()
     usual = everyones_hit_rate(history, found_of_all, YEAR_DAYS)
 
-    columns: dict[str, np.ndarray] = {}
-    for entity, by in ENTITIES.items():
-        asked, declared, found = history.entities(by)
+    def record_of(entity: str) -> dict[str, np.ndarray]:
+        asked, declared, found = history.entities(ENTITIES[entity])
         queries = history.queries(asked)
         record: dict[str, np.ndarray] = {}
         for window in WINDOWS_DAYS:
@@ -99,7 +99,10 @@ def compute(history: History) -> pl.DataFrame:
         )
         record[f"{entity}_days_since_seen"] = np.where(seen >= 0, day - seen, np.nan)
         record[f"{entity}_days_since_hit"] = np.where(hit >= 0, day - hit, np.nan)
-        columns |= {name: np.where(asked < 0, np.nan, value).astype(np.float32) for name, value in record.items()}
+        return {name: np.where(asked < 0, np.nan, value).astype(np.float32) for name, value in record.items()}
+
+    with ThreadPoolExecutor() as pool:
+        columns = {name: value for record in pool.map(record_of, ENTITIES) for name, value in record.items()}
     return pl.DataFrame({f.name: pl.Series(columns[f.name], nan_to_null=True) for f in FEATURES})
 
 
