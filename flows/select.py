@@ -29,8 +29,10 @@ from flows.progress import stage
 from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
 from models.assessment import Incumbent
+from models.exploration import Share
 from models.policy import LANES, POLICY_FILE, Policy
 from models.policy import load as load_policy
+from models.risk_model import RiskModel
 from models.selection import Exploring, Selector
 from models.selection_log import SelectionLog, exploring_share, pending
 from models.split import labelled, window
@@ -97,23 +99,21 @@ def choose(
     parameters: SelectParameters,
 ) -> Selected:
     """Lanes for every declaration that has none, kept in the log. First the work list: what is kept has always one."""
-    log, delay = SelectionLog(settings.selections_folder / store.root.name), policy.features.label_delay_days
+    log = SelectionLog(settings.selections_folder / store.root.name)
     with stage("Choose"):
         before = log.read()
-        # Ids are no features, and exploration asks whether an importer is new.
-        importers = store.scan("declarations").select(*KEY, "importer_id")
         every = built.scan().with_columns(accepted_on=pl.col("accepted_at").dt.date())
-        declarations = pending(every.join(importers, on=KEY, how="left"), before, store.days()[-1])
+        declarations = pending(every.join(_importers(store), on=KEY, how="left"), before, store.days()[-1])
         if declarations.is_empty():
             why = f"every declaration until {store.days()[-1]} was selected before"
             return Selected(store.root.name, champion.version, why_nothing=why)
         days = window(declarations)
-        outcomes = outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), delay)
+        outcomes = outcome_versions(
+            store.scan("outcomes"), store.scan("outcomes_superseded"), policy.features.label_delay_days
+        )
         share = exploring_share(before, outcomes, policy, days[0])
-        known = labelled(cache.dataset(store, built, delay, days[0] - timedelta(days=1)))
-        known = known.join(importers.collect(), on=KEY, how="left")
-        selector = Selector(policy, champion.model, Exploring.of(share, champion.model, known))
         seed = secrets.randbits(128)
+        selector = selector_of(policy, store, built, champion.model, share, days[0])
         chosen = selector.choose(declarations, np.random.default_rng(seed)).with_columns(
             declarations["accepted_on"],
             declarations["office"],
@@ -135,6 +135,21 @@ def choose(
     counts = dict(chosen.filter(pl.col("lane") != "green")["lane"].value_counts().iter_rows())
     inspections = {lane: counts.get(lane, 0) for lane in LANES}
     return Selected(store.root.name, champion.version, days, chosen.height, inspections, number, path)
+
+
+def selector_of(
+    policy: Policy, store: Store, built: cache.Built, model: RiskModel, share: Share, first_day: date
+) -> Selector:
+    """Who chooses among declarations accepted from `first_day` on, by what was known before that day."""
+    delay = policy.features.label_delay_days
+    known = labelled(cache.dataset(store, built, delay, first_day - timedelta(days=1)))
+    # Ids are no features, and exploration asks whether an importer is new.
+    known = known.join(_importers(store).collect(), on=KEY, how="left")
+    return Selector(policy, model, Exploring.of(share, model, known))
+
+
+def _importers(store: Store) -> pl.LazyFrame:
+    return store.scan("declarations").select(*KEY, "importer_id")
 
 
 def _publish(chosen: pl.DataFrame) -> None:

@@ -3,8 +3,10 @@
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 from prefect.testing.utilities import prefect_test_harness
 
 from features import cache, versioning
@@ -17,6 +19,7 @@ from features.store import Store
 from flows import select as flow
 from flows.parameters import Language, SelectParameters
 from models import policy
+from models.exploration import Share
 from models.selection_log import SCHEMA, SelectionLog
 from models.split import split_validation
 from models.train import train
@@ -86,6 +89,26 @@ def test_the_latest_day_is_selected_then_all_that_came_since_and_nothing_twice(s
     assert both.select(KEY).is_duplicated().sum() == 0
     days = built.scan().filter(pl.col("accepted_at").dt.date() >= store.days()[-4]).select(KEY).collect()
     assert both.select(KEY).sort(KEY).equals(days.sort(KEY))
+
+
+def test_an_auditor_draws_the_same_lanes_again(stored):
+    store, built, model = stored
+    kept = SelectionLog(store.root.parent / "selections" / "simulator").read()
+    kept = kept.filter(pl.col("draw_seed") == kept["draw_seed"][-1])
+    importers = store.scan("declarations").select(*KEY, "importer_id").collect()
+    declarations = (
+        built.scan()
+        .with_columns(accepted_on=pl.col("accepted_at").dt.date())
+        .collect()
+        .join(importers, on=KEY)
+        .join(kept.select(KEY), on=KEY, how="semi")
+    )
+    share = Share(kept["exploring_share"][0])
+    selector = flow.selector_of(policy.load(), store, built, model, share, kept["accepted_on"].min())
+    again = selector.choose(declarations, np.random.default_rng(int(kept["draw_seed"][0], 16)))
+    told = ("lane", "reason", "selection_probability")
+    before = kept.with_columns(pl.col("lane", "reason").cast(pl.String)).sort(KEY).select(*KEY, *told)
+    assert_frame_equal(again.sort(KEY).select(*KEY, *told), before)
 
 
 def test_officers_find_what_to_inspect_in_order_with_reasons(stored, champion):
