@@ -221,6 +221,8 @@ def select(
         out.print(f"Version {found.version} selected among {found.declarations:,} declarations, {first} to {last}:")
         out.print(", ".join(f"{count:,} {lane}" for lane, count in found.inspections.items()))
         out.print(f"Work list: {found.work_list}", markup=False, soft_wrap=True)
+        if found.unplaced:
+            err.print(f"{found.unplaced:,} likely to be critical have no place: their offices have too few.")
     if found.version is None:
         fail(f"Nothing selected: {found.why_nothing}.")
     if found.why_nothing:

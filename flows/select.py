@@ -28,6 +28,7 @@ from flows.parameters import SelectParameters
 from flows.progress import stage
 from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
+from models import targeting
 from models.assessment import Incumbent
 from models.exploration import Share
 from models.policy import LANES, POLICY_FILE, Policy
@@ -45,9 +46,9 @@ _DEFAULTS = SelectParameters()
 class Selected:
     """What a run selected of source `source`.
 
-    `number` counts the selections kept so far, this one included, and `work_list` is its file. Both are None where
-    nothing was selected, and `why_nothing` says why: before the first promotion no model selects, and a night of that
-    is no failure.
+    `number` counts the selections kept so far, this one included, and `work_list` is its file. `unplaced`: goods likely
+    to be critical for which their office had no place left. Number and list are None where nothing was selected, and
+    `why_nothing` says why: before the first promotion no model selects, and a night of that is no failure.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Selected:
     days: tuple[date, date] | None = None
     declarations: int = 0
     inspections: dict[str, int] = field(default_factory=dict)
+    unplaced: int = 0
     number: int | None = None
     work_list: Path | None = None
     why_nothing: str | None = None
@@ -134,7 +136,8 @@ def choose(
     number = log.append(chosen)
     counts = dict(chosen.filter(pl.col("lane") != "green")["lane"].value_counts().iter_rows())
     inspections = {lane: counts.get(lane, 0) for lane in LANES}
-    return Selected(store.root.name, champion.version, days, chosen.height, inspections, number, path)
+    unplaced = targeting.unplaced(chosen, chosen, policy.targeting).height
+    return Selected(store.root.name, champion.version, days, chosen.height, inspections, unplaced, number, path)
 
 
 def selector_of(

@@ -3,9 +3,9 @@
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")
 
@@ -106,6 +106,15 @@ class Exploration(_Section):
     min_share: float = Field(ge=0, le=1)
     max_share: float = Field(ge=0, le=1)
     learning_rate: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _shares_are_in_order(self) -> Self:
+        if not self.min_share <= self.initial_share <= self.max_share:
+            raise ValueError(
+                f"initial_share is {self.initial_share}; allowed: from min_share, {self.min_share}, to max_share, "
+                f"{self.max_share}"
+            )
+        return self
 
 
 class Cost(_Section):
