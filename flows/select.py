@@ -1,8 +1,10 @@
 """The selection flow: what the model in force has inspected of the declarations that nobody has selected yet.
 
 The draw is seeded by the system's entropy, so that no trader can foretell it, and the seed is kept with what was drawn,
-so that an auditor can draw it again. A run that dies before its selection is kept leaves nothing, and the next one
-makes it.
+so that an auditor can draw it again. Each day is drawn by itself, by what was known before it, whichever others wait.
+
+A selection counts once it is in the log. Its work list is on the disk before that and gets its name after it: a run
+that dies in between has selected, and the next one gives the name; one that dies earlier has done nothing.
 """
 
 import hashlib
@@ -20,7 +22,7 @@ from prefect.cache_policies import NO_CACHE
 
 from features import cache
 from features.asof import outcome_versions
-from features.atomic import write_atomically
+from features.atomic import PARTIAL, flush
 from features.contract import KEY
 from features.store import Store
 from flows import running
@@ -30,12 +32,11 @@ from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
 from models import targeting
 from models.assessment import Incumbent
-from models.exploration import Share
 from models.policy import LANES, POLICY_FILE, Policy
 from models.policy import load as load_policy
 from models.risk_model import RiskModel
 from models.selection import Exploring, Selector
-from models.selection_log import SelectionLog, exploring_share, pending
+from models.selection_log import SelectionLog, exploring_share, pending, places_left
 from models.split import labelled, window
 from models.work_list import work_list
 
@@ -100,27 +101,24 @@ def choose(
     champion: Incumbent,
     parameters: SelectParameters,
 ) -> Selected:
-    """Lanes for every declaration that has none, kept in the log. First the work list: what is kept has always one."""
+    """Lanes for every declaration that has none, kept in the log, and the work list of those to inspect."""
     log = SelectionLog(settings.selections_folder / store.root.name)
+    lists = settings.state_folder / "reports" / "selections" / store.root.name
+    lists.mkdir(parents=True, exist_ok=True)
+    _name_finished(lists, log)
+    before, number = log.read(), log.next_number
     with stage("Choose"):
-        before = log.read()
         every = built.scan().with_columns(accepted_on=pl.col("accepted_at").dt.date())
         declarations = pending(every.join(_importers(store), on=KEY, how="left"), before, store.days()[-1])
         if declarations.is_empty():
             why = f"every declaration until {store.days()[-1]} was selected before"
             return Selected(store.root.name, champion.version, why_nothing=why)
-        days = window(declarations)
-        outcomes = outcome_versions(
-            store.scan("outcomes"), store.scan("outcomes_superseded"), policy.features.label_delay_days
-        )
-        share = exploring_share(before, outcomes, policy, days[0])
         seed = secrets.randbits(128)
-        selector = selector_of(policy, store, built, champion.model, share, days[0])
-        chosen = selector.choose(declarations, np.random.default_rng(seed)).with_columns(
-            declarations["accepted_on"],
-            declarations["office"],
+        days = declarations.partition_by("accepted_on", maintain_order=True)
+        chosen = pl.concat(
+            choose_day(policy, store, built, champion.model, before, rows, seed) for rows in days
+        ).with_columns(
             hit_value=pl.lit(champion.model.hit_value),
-            exploring_share=pl.lit(share.value),
             model_version=pl.lit(champion.version),
             model_digest=pl.lit(champion.model.digest),
             policy_digest=pl.lit(hashlib.sha256(POLICY_FILE.read_bytes()).hexdigest()),
@@ -129,26 +127,59 @@ def choose(
         )
     with stage("Give reasons"):
         work = work_list(champion.model, declarations, chosen, parameters.language.value)
-        path = settings.state_folder / "reports" / "selections" / store.root.name / f"{log.next_number:06}.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, work.write_csv)
-        _publish(chosen)
-    number = log.append(chosen)
+        path = lists / f"{number:06}.csv"
+        work.write_csv(_unnamed(path))
+        flush([_unnamed(path)])
+    log.append(chosen)
+    _name_finished(lists, log)
+    _publish(chosen)
     counts = dict(chosen.filter(pl.col("lane") != "green")["lane"].value_counts().iter_rows())
     inspections = {lane: counts.get(lane, 0) for lane in LANES}
     unplaced = targeting.unplaced(chosen, chosen, policy.targeting).height
-    return Selected(store.root.name, champion.version, days, chosen.height, inspections, unplaced, number, path)
+    return Selected(
+        store.root.name, champion.version, window(declarations), chosen.height, inspections, unplaced, number, path
+    )
 
 
-def selector_of(
-    policy: Policy, store: Store, built: cache.Built, model: RiskModel, share: Share, first_day: date
-) -> Selector:
-    """Who chooses among declarations accepted from `first_day` on, by what was known before that day."""
+def choose_day(
+    policy: Policy,
+    store: Store,
+    built: cache.Built,
+    model: RiskModel,
+    before: pl.DataFrame,
+    declarations: pl.DataFrame,
+    seed: int,
+) -> pl.DataFrame:
+    """What models/selection.py says of `declarations` (identity and features), all of one day, with their office.
+
+    `before` is the log of earlier selections: what they gave away on that day is gone, and what exploring has brought
+    in decides on its share. Nothing known on that day or later plays a part.
+    """
+    day: date = declarations["accepted_on"][0]
     delay = policy.features.label_delay_days
-    known = labelled(cache.dataset(store, built, delay, first_day - timedelta(days=1)))
+    outcomes = outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), delay)
+    share = exploring_share(before, outcomes, policy, day)
+    known = labelled(cache.dataset(store, built, delay, day - timedelta(days=1)))
     # Ids are no features, and exploration asks whether an importer is new.
     known = known.join(_importers(store).collect(), on=KEY, how="left")
-    return Selector(policy, model, Exploring.of(share, model, known))
+    today = policy.model_copy(update={"targeting": places_left(policy.targeting, before, day)})
+    selector = Selector(today, model, Exploring.of(share, model, known))
+    return selector.choose(declarations, np.random.default_rng([seed, day.toordinal()])).with_columns(
+        declarations["accepted_on"], declarations["office"], exploring_share=pl.lit(share.value)
+    )
+
+
+def _unnamed(work_list: Path) -> Path:
+    return work_list.with_name(work_list.name + PARTIAL)
+
+
+def _name_finished(lists: Path, log: SelectionLog) -> None:
+    """Give work lists their name whose selection is in the log."""
+    paths = [lists / f"{number:06}.csv" for number in range(1, log.next_number)]
+    for path in paths:
+        if _unnamed(path).exists():
+            _unnamed(path).replace(path)
+    flush([lists])
 
 
 def _importers(store: Store) -> pl.LazyFrame:

@@ -16,7 +16,7 @@ from features.asof import labels
 from features.atomic import write_atomically
 from features.contract import KEY
 from models.exploration import Share
-from models.policy import LANES, Policy
+from models.policy import LANES, Places, Policy, Targeting
 from models.selection import adapted
 
 SCHEMA = pl.Schema(
@@ -79,6 +79,20 @@ def pending(declarations: pl.LazyFrame, log: pl.DataFrame, last_day: date) -> pl
     since = last_day if log.is_empty() else log["accepted_on"].min()
     days = declarations.filter(pl.col("accepted_on") >= since)
     return days.join(log.lazy().select(KEY), on=KEY, how="anti", maintain_order="left").collect()
+
+
+def places_left(targeting: Targeting, log: pl.DataFrame, day: date) -> Targeting:
+    """`targeting` as it is for those accepted on `day` that arrived late: offices' own places less those given away.
+
+    Where an office has shares of the day instead, those that arrived late bring their own places with them.
+    """
+    given = log.filter(pl.col("accepted_on") == day)
+    counts = {office: dict(rows["lane"].value_counts().iter_rows()) for (office,), rows in given.group_by("office")}
+    offices = {
+        office: Places(**{lane: max(getattr(own, lane) - counts.get(office, {}).get(lane, 0), 0) for lane in LANES})
+        for office, own in targeting.offices.items()
+    }
+    return targeting.model_copy(update={"offices": offices})
 
 
 def exploring_share(log: pl.DataFrame, outcomes: pl.LazyFrame, policy: Policy, day: date) -> Share:

@@ -19,11 +19,9 @@ def work_list(model: RiskModel, declarations: pl.DataFrame, chosen: pl.DataFrame
     """
     picked = chosen["lane"] != "green"
     rows = declarations.filter(picked)
-    why = reasons(model, rows, language, REASONS_SHOWN)
-    sentences = (
-        why.with_columns(pl.format("why_{}", "rank").alias("place"))
-        .pivot("place", index=KEY, values="sentence")
-        .select(*KEY, *(f"why_{rank}" for rank in range(1, REASONS_SHOWN + 1) if (why["rank"] == rank).any()))
+    why = reasons(model, rows, language, REASONS_SHOWN).group_by(KEY, maintain_order=True).agg("sentence")
+    sentences = why.select(
+        *KEY, *(pl.col("sentence").list.get(n, null_on_oob=True).alias(f"why_{n + 1}") for n in range(REASONS_SHOWN))
     )
     lanes = pl.Enum(LANES)
     return (

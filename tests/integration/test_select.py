@@ -1,9 +1,9 @@
 """The selection flow on a small simulated store: everybody once, within the places, kept whole, told to officers."""
 
 import os
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
-import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -19,7 +19,6 @@ from features.store import Store
 from flows import select as flow
 from flows.parameters import Language, SelectParameters
 from models import policy
-from models.exploration import Share
 from models.selection_log import SCHEMA, SelectionLog
 from models.split import split_validation
 from models.train import train
@@ -93,8 +92,9 @@ def test_the_latest_day_is_selected_then_all_that_came_since_and_nothing_twice(s
 
 def test_an_auditor_draws_the_same_lanes_again(stored):
     store, built, model = stored
-    kept = SelectionLog(store.root.parent / "selections" / "simulator").read()
-    kept = kept.filter(pl.col("draw_seed") == kept["draw_seed"][-1])
+    log = SelectionLog(store.root.parent / "selections" / "simulator").read()
+    kept = log.filter(pl.col("draw_seed") == log["draw_seed"][-1])
+    before = log.filter(pl.col("draw_seed") != log["draw_seed"][-1])
     importers = store.scan("declarations").select(*KEY, "importer_id").collect()
     declarations = (
         built.scan()
@@ -103,12 +103,48 @@ def test_an_auditor_draws_the_same_lanes_again(stored):
         .join(importers, on=KEY)
         .join(kept.select(KEY), on=KEY, how="semi")
     )
-    share = Share(kept["exploring_share"][0])
-    selector = flow.selector_of(policy.load(), store, built, model, share, kept["accepted_on"].min())
-    again = selector.choose(declarations, np.random.default_rng(int(kept["draw_seed"][0], 16)))
-    told = ("lane", "reason", "selection_probability")
-    before = kept.with_columns(pl.col("lane", "reason").cast(pl.String)).sort(KEY).select(*KEY, *told)
-    assert_frame_equal(again.sort(KEY).select(*KEY, *told), before)
+    told = ("lane", "reason", "selection_probability", "exploring_share")
+    days = kept.with_columns(pl.col("lane", "reason").cast(pl.String)).partition_by("accepted_on")
+    assert len(days) > 1
+    for rows in days:
+        own = declarations.join(rows.select(KEY), on=KEY, how="semi")
+        again = flow.choose_day(policy.load(), store, built, model, before, own, int(rows["draw_seed"][0], 16))
+        assert_frame_equal(again.sort(KEY).select(*KEY, *told), rows.sort(KEY).select(*KEY, *told))
+
+
+def test_those_that_arrive_late_get_what_is_left_of_their_office_and_day(stored):
+    store, built, model = stored
+    last = store.days()[-1]
+    rows = (
+        built.scan()
+        .with_columns(accepted_on=pl.col("accepted_at").dt.date())
+        .filter(accepted_on=last)
+        .collect()
+        .join(store.scan("declarations").select(*KEY, "importer_id").collect(), on=KEY)
+    )
+    office = rows["office"].mode()[0]
+    rows = rows.filter(office=office)
+    assert rows.height >= 6
+    ours = policy.load()
+    own = ours.targeting.model_copy(update={"offices": {office: policy.Places(red=1, yellow=2, blue=0)}})
+    ours = ours.model_copy(update={"targeting": own})
+    nothing = pl.DataFrame(schema=SCHEMA)
+    early = flow.choose_day(ours, store, built, model, nothing, rows.head(3), 1)
+    assert (early["lane"] == "green").sum() == 0
+    log = pl.concat(
+        [
+            nothing,
+            early.with_columns(
+                hit_value=pl.lit(1.0),
+                draw_seed=pl.lit("1"),
+                selected_at=pl.lit(datetime(2024, 1, 1, tzinfo=UTC)),
+                **{name: pl.lit("-") for name in ("model_version", "model_digest", "policy_digest")},
+            ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()),
+        ]
+    )
+    late = flow.choose_day(ours, store, built, model, log, rows.tail(-3), 2)
+    assert (late["lane"] == "green").all()
+    assert (late["selection_probability"] == 0).all()
 
 
 def test_officers_find_what_to_inspect_in_order_with_reasons(stored, champion):
@@ -120,3 +156,33 @@ def test_officers_find_what_to_inspect_in_order_with_reasons(stored, champion):
     assert set(work["declaration_id"]) == set(picked["declaration_id"])
     assert work["why_1"].null_count() == 0
     assert work.equals(work.sort("office", "accepted_on", maintain_order=True))
+
+
+def test_a_run_that_dies_before_the_log_leaves_no_list_and_after_it_the_next_one_names_it(
+    stored, champion, monkeypatch
+):
+    log = SelectionLog(stored[0].root.parent / "selections" / "simulator")
+    lists = stored[0].root.parents[1] / ".tidewaiter/reports/selections/simulator"
+    for path in (*log.root.glob("*"), *lists.glob("*")):
+        path.unlink()
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SelectionLog, "append", dies)
+        with pytest.raises(KeyboardInterrupt):
+            flow.select()
+    assert log.read().is_empty()
+    assert list(lists.glob("*.csv")) == []
+
+    moments = iter([lambda *_: None, dies])  # before the choice, and after the log
+    with monkeypatch.context() as patch:
+        patch.setattr(flow, "_name_finished", lambda *given: next(moments)(*given))
+        with pytest.raises(KeyboardInterrupt):
+            flow.select()
+    assert log.read().height
+    assert list(lists.glob("*.csv")) == []
+    assert flow.select().number is None
+    assert [path.name for path in lists.glob("*")] == ["000001.csv"]
+    assert pl.read_csv(lists / "000001.csv").height == log.read().filter(pl.col("lane") != "green").height
