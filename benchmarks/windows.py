@@ -123,14 +123,15 @@ ENGINES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 def catalogue(rows: int, seed: int) -> tuple[int, float]:
     """Values of the families that look into the past, and the seconds that they take."""
+    from features.facts import build
     from features.families import FAMILIES
-    from features.history import build
+    from features.history import History
     from features.simulator import Parameters, simulate
     from features.simulator import build as tables
 
     made = tables(simulate(Parameters(rows=rows, seed=seed)), seed)
     declarations, outcomes = (table.drop("arrives").lazy() for table in (made.declarations, made.outcomes))
-    past = build(declarations, declarations.clear(), outcomes, outcomes.clear(), 7)
+    past = History(build(declarations, declarations.clear(), outcomes, outcomes.clear(), 7))
     started, values = perf_counter(), 0
     for family in FAMILIES:
         if family.NAME in HISTORY_FAMILIES:
@@ -197,7 +198,7 @@ def _run(engine: str, folder: Path, rows: int) -> dict[str, float]:
 
 def _declarations(rows: int) -> pl.DataFrame:
     """Day, value in whole units, and a number for each entity, in order of acceptance."""
-    from features.history import DERIVED
+    from features.facts import DERIVED
     from features.simulator import Parameters, build, simulate
 
     made = build(simulate(Parameters(rows=rows, seed=1)), 1).declarations.sort("accepted_at").with_columns(**DERIVED)

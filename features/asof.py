@@ -14,6 +14,8 @@ from features.contract import KEY
 
 YEAR_DAYS = 365  # prices, rates and volumes older than this say little of today
 LOOK_BACK_DAYS = 3 * YEAR_DAYS  # outcomes say more for longer; nothing accepted before plays a part in any feature
+# An outcome that took longer is no part of an entity's recent record, so that all of it lies in the look-back.
+LONGEST_WAIT_DAYS = LOOK_BACK_DAYS - YEAR_DAYS
 NEVER = date(9999, 1, 1)
 
 
@@ -24,27 +26,33 @@ def declaration_versions(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.
     force at acceptance: it is what the model sees as the declaration itself. A version that was replaced on the day it
     became known was never in force and is left out.
     """
-    versions = pl.concat([superseded.with_columns(_rank=0), current.with_columns(_rank=1)], how="vertical")
-    return _in_force(
-        versions.with_columns(known_on=pl.coalesce("recorded_at", "accepted_at").dt.date()),
-    ).with_columns(
-        accepted_on=pl.col("accepted_at").dt.date(),
-        is_original=pl.col("known_on") == pl.col("known_on").min().over(KEY),
-    )
+    known = pl.coalesce("recorded_at", "accepted_at").dt.date()
+    return _in_force(current, superseded, known).with_columns(accepted_on=pl.col("accepted_at").dt.date())
 
 
 def outcome_versions(current: pl.LazyFrame, superseded: pl.LazyFrame, label_delay_days: int) -> pl.LazyFrame:
     """Every outcome version with `known_on` and `replaced_on`; one without an instant counts the label delay later."""
-    versions = pl.concat([superseded.with_columns(_rank=0), current.with_columns(_rank=1)], how="vertical")
     known = pl.coalesce(pl.col("known_at"), pl.col("accepted_at") + pl.duration(days=label_delay_days))
-    return _in_force(versions.with_columns(known_on=known.dt.date()))
+    return _in_force(current, superseded, known.dt.date()).drop("is_original")
 
 
-def _in_force(versions: pl.LazyFrame) -> pl.LazyFrame:
+def _in_force(current: pl.LazyFrame, superseded: pl.LazyFrame, known_on: pl.Expr) -> pl.LazyFrame:
+    current, superseded = current.with_columns(known_on=known_on), superseded.with_columns(known_on=known_on)
+    corrected = superseded.select(KEY).unique()
+    # Nearly all have one version, and need no order.
+    alone = current.join(corrected, on=KEY, how="anti", maintain_order="left")
+    several = pl.concat([superseded.with_columns(_rank=0), current.join(corrected, on=KEY).with_columns(_rank=1)])
     # Of versions known on the same day the one that arrived last holds; `_rank` says which that was.
-    ordered = versions.sort(*KEY, "known_on", "_rank", maintain_order=True)
-    replaced = pl.col("known_on").shift(-1).over(KEY).fill_null(NEVER)
-    return ordered.with_columns(replaced_on=replaced).filter(pl.col("replaced_on") > pl.col("known_on")).drop("_rank")
+    ordered = several.sort(*KEY, "known_on", "_rank", maintain_order=True).with_columns(
+        replaced_on=pl.col("known_on").shift(-1).over(KEY).fill_null(NEVER)
+    )
+    in_force = ordered.filter(pl.col("replaced_on") > pl.col("known_on")).drop("_rank")
+    return pl.concat(
+        [
+            alone.with_columns(replaced_on=pl.lit(NEVER), is_original=pl.lit(value=True)),
+            in_force.with_columns(is_original=pl.col("known_on") == pl.col("known_on").min().over(KEY)),
+        ]
+    )
 
 
 def labels(outcomes: pl.LazyFrame, as_of: date) -> pl.LazyFrame:

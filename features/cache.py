@@ -3,28 +3,38 @@
 A day's part depends on the declarations accepted that day, on what was known before it, and on the code. All of that
 goes into its key; a part whose key matches is read, any other is computed anew. So a second run computes nothing, a new
 day costs that day, and a correction recorded today leaves every earlier day alone.
+
+Days are computed span by span, in order of time: a year, or where it has many declarations a month. What became known
+within the span is read as it is, what became known before it is settled (features/settled.py). So neither memory nor
+the cost of a new day grows with the history.
+
+    <folder>/2024-01-31-<key>.parquet      a day of the matrix
+    <folder>/past/journal.json             what each day of the store holds
+    <folder>/past/2023-<digest>/           what is settled
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cache
+from datetime import date
+from functools import cache, lru_cache
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
-from features import history as past
 from features.asof import LOOK_BACK_DAYS, outcome_versions
 from features.atomic import write_each_atomically
-from features.matrix import compute, with_labels
+from features.history import History
+from features.journal import Journal, chunks, number
+from features.matrix import TABLES, compute, with_labels
+from features.settled import Block, Settled
 from features.store import Store
-from features.windows import Ints
 
 Progress = Callable[[int, int], None]
 
-_EPOCH = date(1970, 1, 1)
-_CHUNK_ROWS = 500_000  # computed at a time when there are many: bounds memory, and a crash loses one chunk
+SPAN_ROWS = 500_000  # a year with more is computed month by month
 
 
 @dataclass(frozen=True)
@@ -41,29 +51,52 @@ class Built:
         return pl.scan_parquet(list(self.parts))
 
 
-def build(store: Store, label_delay_days: int, folder: Path, on_progress: Progress | None = None) -> Built:
+def build(
+    store: Store,
+    label_delay_days: int,
+    folder: Path,
+    on_progress: Progress | None = None,
+    span_rows: int = SPAN_ROWS,
+) -> Built:
     """Bring the matrix of `store`, cached in `folder`, up to date. `on_progress(done, all)` counts days."""
+    past = folder / "past"
+    journal = Journal.read(store, label_delay_days, code_version(), past / "journal.json")
     # A declaration stays on the day of its first version, even where a correction has moved it to another.
     days = sorted({*store.days(), *store.rows("declarations_superseded")})
     if not days:
         raise ValueError(f"{store.root}: no declarations to compute features for; ingest some first")
-    folder.mkdir(parents=True, exist_ok=True)
-    keys = _keys(_history(store, label_delay_days, days[0], days[-1]), days)
-    parts = {day: folder / f"{day.isoformat()}-{key}.parquet" for day, key in keys.items()}
+    parts = {day: folder / f"{day.isoformat()}-{key}.parquet" for day, key in _keys(journal, days).items()}
     missing = [day for day in days if not parts[day].exists()]
+    years = _years(journal, past, days, span_rows)
+    known = lru_cache(maxsize=1)(journal.known)  # a span that was computed is settled next
     done = rows = 0
-    for chunk in _chunks(missing, store.rows("declarations")):
-        history = _history(store, label_delay_days, chunk[0], chunk[-1])
-        matrix = compute(past.narrowed(history, [_number(day) for day in chunk]))
-        rows += matrix.height
-        by_day = {day: matrix.filter(pl.col("accepted_at").dt.date() == day) for day in chunk}
-        write_each_atomically({parts[day]: part.write_parquet for day, part in by_day.items()})
-        done += len(chunk)
-        if on_progress:
-            on_progress(done, len(missing))
-    for stale in set(folder.iterdir()) - set(parts.values()):
-        stale.unlink()
+    for year, before in ((year, years[:place]) for place, year in enumerate(years)):
+        for span in year.months or (year,):
+            asked = [day for day in missing if span.start <= number(day) < span.end]
+            if not asked:
+                continue
+            settled = Settled(tuple(block for block in (*before, *year.months) if block.end <= span.start))
+            settled.make(TABLES, known, span.start - LOOK_BACK_DAYS)
+            history = History(known(span.start, span.end), settled)
+            for chunk in chunks(asked, store.rows("declarations")):
+                matrix = compute(history.asked_on([number(day) for day in chunk]))
+                rows += matrix.height
+                by_day = {day: matrix.filter(pl.col("accepted_at").dt.date() == day) for day in chunk}
+                write_each_atomically({parts[day]: part.write_parquet for day, part in by_day.items()})
+                done += len(chunk)
+                if on_progress:
+                    on_progress(done, len(missing))
+    _clean(folder, set(parts.values()), years)
     return Built(len(days), len(missing), rows, tuple(parts.values()))
+
+
+def _clean(folder: Path, parts: set[Path], years: Sequence[Block]) -> None:
+    """Remove what no key names any more, and months that have become a year."""
+    for stale in set(folder.glob("*.parquet*")) - parts:
+        stale.unlink()
+    settled = {block.folder for block in (*years, *years[-1].months)}
+    for stale in set((folder / "past").glob("*-*")) - settled:
+        shutil.rmtree(stale)
 
 
 def dataset(store: Store, built: Built, label_delay_days: int, as_of: date) -> pl.DataFrame:
@@ -81,55 +114,48 @@ def last_known_day(store: Store, label_delay_days: int) -> date:
 def code_version() -> str:
     """SHA-256 over the sources that decide a feature's value."""
     here = Path(__file__).parent
-    modules = [here / f"{name}.py" for name in ("asof", "history", "matrix", "windows")]
-    sources = sorted([*here.glob("families/*.py"), *modules])
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-
-
-def _history(store: Store, label_delay_days: int, since: date, until: date) -> past.History:
-    """What declarations accepted from `since` to `until` look into; with them, all in the look-back are queries.
-
-    Superseded versions of any day: a correction may have moved a declaration out of the span, or into it.
-    """
-    span = (since - timedelta(days=LOOK_BACK_DAYS), until)
-    scans = (store.scan(table, *(() if table.endswith("_superseded") else span)) for table in past.SOURCES)
-    return past.build(*scans, label_delay_days=label_delay_days)
+    modules = ("asof", "facts", "history", "matrix", "numbering", "settled", "windows")
+    sources = sorted([*here.glob("families/*.py"), *(here / f"{name}.py" for name in modules)])
+    text = b"".join(source.read_bytes() for source in sources)
+    return hashlib.sha256(text + pl.__version__.encode()).hexdigest()  # hashes of entities are those of a version
 
 
 def _outcomes(store: Store, label_delay_days: int) -> pl.LazyFrame:
     return outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), label_delay_days)
 
 
-def _keys(history: past.History, days: Sequence[date]) -> dict[date, str]:
+def _keys(journal: Journal, days: Sequence[date]) -> dict[date, str]:
     """One key a day: the code, the day's own rows, and everything known in the look-back before it."""
-    own = _digests(history.rows, history.rows["day"].to_numpy())
-    declared = _digests(history.declared, history.declared["enter"].to_numpy())
-    found = _digests(history.found, history.found["enter"].to_numpy())
-    keys = {}
-    for day in days:
-        number = _number(day)
-        known = [(declared.get(n, 0), found.get(n, 0)) for n in range(number - LOOK_BACK_DAYS, number + 1)]
-        keys[day] = hashlib.sha256(f"{code_version()} {own.get(number, 0)} {known}".encode()).hexdigest()[:16]
-    return keys
+    own = journal.digests["rows"]
+    return {
+        day: _digest(journal, number(day) - LOOK_BACK_DAYS - 1, number(day), own.get(number(day), 0)) for day in days
+    }
 
 
-def _digests(frame: pl.DataFrame, group: Ints) -> dict[int, int]:
-    """Order-free digest of a frame's rows by `group`. What later replaces a row is no part of it."""
-    values = frame.drop("replaced", "replaced_on", "source_file", "source_line", strict=False)
-    hashed = pl.DataFrame({"group": group, "digest": values.hash_rows(seed=1)})
-    return dict(hashed.group_by("group").agg(pl.col("digest").sum()).iter_rows())
+def _digest(journal: Journal, after: int, until: int, own: int = 0) -> str:
+    """A digest of the code and of the facts that entered after day `after` and not after `until`."""
+    entered = [
+        journal.digests[frame].get(day, 0) for frame in ("declared", "found") for day in range(after + 1, until + 1)
+    ]
+    return hashlib.sha256(f"{code_version()} {own} ".encode() + np.array(entered, np.uint64).tobytes()).hexdigest()[:16]
 
 
-def _chunks(days: Sequence[date], rows: Mapping[date, int]) -> Iterator[list[date]]:
-    chunk: list[date] = []
-    for day in days:
-        chunk.append(day)
-        if sum(rows.get(each, 0) for each in chunk) >= _CHUNK_ROWS:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def _years(journal: Journal, folder: Path, days: Sequence[date], span_rows: int) -> list[Block]:
+    """A block for each calendar year of `days`; one with more than `span_rows` declarations has months."""
+    rows = journal.store.rows("declarations")
+    years = []
+    for year in range(days[0].year, days[-1].year + 1):
+        months: tuple[Block, ...] = ()
+        if sum(count for day, count in rows.items() if day.year == year) > span_rows:
+            firsts = [date(year, month, 1) for month in range(1, 13)]
+            ends = [*firsts[1:], date(year + 1, 1, 1)]
+            months = tuple(
+                _block(journal, folder, f"{first:%Y-%m}", first, end) for first, end in zip(firsts, ends, strict=True)
+            )
+        years.append(_block(journal, folder, str(year), date(year, 1, 1), date(year + 1, 1, 1), months))
+    return years
 
 
-def _number(day: date) -> int:
-    return (day - _EPOCH).days
+def _block(journal: Journal, folder: Path, name: str, first: date, end: date, months: tuple[Block, ...] = ()) -> Block:
+    digest = _digest(journal, number(first), number(end))
+    return Block(number(first), number(end), folder / f"{name}-{digest}", months)

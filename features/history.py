@@ -1,156 +1,125 @@
-"""The past that features look into: declarations and outcomes as facts, keyed by the entities they concern."""
+"""What features ask of the past: sums, last days and order statistics over what an entity's facts were before a day.
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+What became known before the span of days at hand is settled and comes from tables; what became known within it is
+counted here. The two add up, so where the border lies changes no feature.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from features.asof import LOOK_BACK_DAYS, declaration_versions, outcome_versions
-from features.contract import KEY
-from features.windows import Days, Facts, Ints, Queries
+from features.facts import HITS, INSPECTIONS, KINDS, Counted, Known
+from features.numbering import Numbering
+from features.settled import Settled
+from features.windows import Days, Facts, Flags, Floats, Ints, Queries, last_days, order_statistics, window_sums
 
-# The store's tables in the order in which `build` takes them.
-SOURCES = ("declarations", "declarations_superseded", "outcomes", "outcomes_superseded")
-
-# Columns that families key their histories by, beside those of the contract.
-DERIVED = {
-    "hs2": pl.col("hs_code").str.slice(0, 2),
-    "hs4": pl.col("hs_code").str.slice(0, 4),
-    "hs6": pl.col("hs_code").str.slice(0, 6),
-}
-
-_FEW = 10  # with fewer queries than a tenth of the facts, looking up whom they are about pays
+PRIOR_WEIGHT = 10  # an entity's hit rate starts at everyone's, as if it had this many inspections behind it
 
 
 @dataclass(frozen=True)
 class History:
-    """Declarations and outcomes in one frame of facts each, and the rows that ask about them.
+    """Facts known within a span of days, what was settled before it, and the rows that ask about both."""
 
-    `rows`: declarations as accepted, one a query, with `day`. `declared`: every version of every declaration, with
-    `day`, `enter` and `replaced`. `found`: every outcome version with its declaration's columns, with `accepted_day`,
-    `day` (when known), `enter` and `replaced`. All day columns are Int64 days since 1970-01-01.
-    """
+    known: Known
+    settled: Settled = field(default_factory=Settled)
 
-    rows: pl.DataFrame
-    declared: pl.DataFrame
-    found: pl.DataFrame
+    def asked_on(self, days: Collection[int]) -> "History":
+        """The same past, asked only by declarations accepted on `days`."""
+        return History(self.known.asked_on(days), self.settled)
 
-    @cached_property
-    def _codes(self) -> dict[str, Ints]:
-        return {}
-
-    def entities(self, by: Sequence[str]) -> tuple[Ints, Ints, Ints]:
-        """Codes of the entity named by columns `by`, for `rows`, `declared` and `found`; -1 where a part is null."""
-        code = np.zeros(self.rows.height + self.declared.height + self.found.height, np.int64)
-        size = 1
-        for column in by:
-            part = self._column_codes(column)
-            cardinality = int(part.max(initial=0)) + 1
-            code = np.where((code < 0) | (part < 0), -1, code * cardinality + part)
-            size *= cardinality
-            if size > len(code):
-                code = _dense(code)
-                size = int(code.max(initial=0)) + 1
-        first, second = self.rows.height, self.rows.height + self.declared.height
-        if first * _FEW < self.declared.height:
-            # What nobody asks about need not be sorted and summed: this is what makes one day's features cheap.
-            code[first:] = np.where(np.isin(code[first:], np.unique(code[:first])), code[first:], -1)
-        return code[:first], code[first:second], code[second:]
-
-    def _column_codes(self, column: str) -> Ints:
-        if column not in self._codes:
-            values = pl.concat([self.rows[column], self.declared[column], self.found[column]])
-            indices = values.to_arrow().dictionary_encode().indices.fill_null(-1)
-            self._codes[column] = indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        return self._codes[column]
+    @property
+    def rows(self) -> pl.DataFrame:
+        """Declarations as accepted: one a query."""
+        return self.known.rows
 
     @cached_property
-    def _days(self) -> dict[tuple[str, int], Days]:
+    def day(self) -> Days:
+        """The day of each query."""
+        return Days(self.rows["day"].to_numpy())
+
+    def record(self, by: Sequence[str]) -> "Record":
+        """The record of the entities that columns `by` name in the rows."""
+        asked, named = self.known.entities("rows", by)
+        entities = Numbering.of(asked, named)
+        return Record(self, tuple(by), entities, entities.codes(asked, named))
+
+    def everyones_hit_rate(self, kind: str, window_days: int) -> Floats:
+        """Hits over inspections of all outcomes of `kind` in the window, for each query; zero while there is none."""
+        sums = self.record(()).sums(kind, window_days)
+        return sums[:, HITS] / np.maximum(sums[:, INSPECTIONS], 1)
+
+    def leave(self, kind: str, window_days: int) -> Days:
+        """From when on facts of a kind are too old; in order once for all entities."""
+        key = (kind, window_days)
+        if key not in self._leave:
+            self._leave[key] = Days(self.known.counted(kind).day + window_days + 1)
+        return self._leave[key]
+
+    @cached_property
+    def _leave(self) -> dict[tuple[str, int], Days]:
         return {}
 
-    def _once(self, name: str, window_days: int, days: Callable[[], Ints]) -> Days:
-        """Days that every entity has in common, so that they are put in order once."""
-        key = (name, window_days)
-        if key not in self._days:
-            self._days[key] = Days(days())
-        return self._days[key]
 
-    def queries(self, entity: Ints) -> Queries:
-        return Queries(entity, self._once("asked", 0, lambda: self.rows["day"].to_numpy()))
+@dataclass(frozen=True)
+class Record:
+    """What facts say of entities; `code` is each query's place among them, or negative."""
 
-    def declared_facts(self, entity: Ints, window_days: int) -> Facts:
-        """Declarations accepted within `window_days` before the query's day, as customs then knew them."""
+    history: History
+    by: tuple[str, ...]
+    entities: Numbering
+    code: Ints
 
-        def leave() -> Ints:
-            in_window = self.declared["day"].to_numpy() + window_days
-            return np.minimum(in_window, self.declared["replaced"].to_numpy()) + 1
+    @property
+    def is_named(self) -> Flags:
+        """Whether a row names such an entity at all."""
+        return self.code >= 0
 
-        enter = self._once("declared", 0, lambda: self.declared["enter"].to_numpy())
-        return Facts(entity, enter, self._once("declared until", window_days, leave))
-
-    def found_facts(self, entity: Ints, window_days: int) -> Facts:
-        """Outcomes that became known within `window_days` before the query's day, of declarations in the look-back."""
-
-        def leave() -> Ints:
-            in_window = self.found["day"].to_numpy() + window_days
-            in_look_back = self.found["accepted_day"].to_numpy() + LOOK_BACK_DAYS
-            return np.minimum(np.minimum(in_window, in_look_back), self.found["replaced"].to_numpy()) + 1
-
-        enter = self._once("found", 0, lambda: self.found["enter"].to_numpy())
-        return Facts(entity, enter, self._once("found until", window_days, leave))
-
-
-def _dense(code: Ints) -> Ints:
-    """The same entities with codes from 0 on, in order of appearance; -1 stays.
-
-    >>> _dense(np.array([70, -1, 7, 70])).tolist()
-    [0, -1, 1, 0]
-    """
-    indices = pa.array(code, mask=code < 0).dictionary_encode().indices.fill_null(-1)
-    return indices.to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def build(
-    declarations: pl.LazyFrame,
-    superseded_declarations: pl.LazyFrame,
-    outcomes: pl.LazyFrame,
-    superseded_outcomes: pl.LazyFrame,
-    label_delay_days: int,
-) -> History:
-    """A history in which every declaration, as accepted, is a query."""
-    versions = declaration_versions(declarations, superseded_declarations).with_columns(**DERIVED).collect()
-    versions = versions.with_columns(
-        day=_days("accepted_on"), enter=_days("known_on") + 1, replaced=_days("replaced_on")
-    )
-    rows = versions.filter("is_original").sort("accepted_at", *KEY)
-    as_accepted = rows.drop("recorded_at", "known_on", "replaced_on", "replaced", "is_original", "accepted_at")
-    found = (
-        outcome_versions(outcomes, superseded_outcomes, label_delay_days)
-        .collect()
-        .select(
-            *KEY,
-            pl.col("is_inspected"),
-            pl.col("is_illicit"),
-            pl.col("recovered_revenue"),
-            found_day=_days("known_on"),
-            replaced=_days("replaced_on"),
+    def sums(self, kind: str, window_days: int) -> Ints:
+        """Measures of facts of `kind` on the `window_days` before each query's day: queries x measures."""
+        counted = self._counted(kind)
+        facts = Facts(self._codes(kind), counted.enter, self.history.leave(kind, window_days))
+        since = self.history.day.of - window_days
+        return window_sums(facts, counted.measures, self._queries) + self.history.settled.sums(
+            kind, self.by, self.entities.hashes, self.code, since
         )
-        .join(as_accepted, on=KEY, how="inner", maintain_order="left")
-        .rename({"day": "accepted_day"})
-        # A late declaration's outcome counts once customs had both.
-        .with_columns(day=pl.max_horizontal("found_day", pl.col("enter") - 1))
-        .with_columns(enter=pl.col("day") + 1)
-    )
-    return History(rows, versions, found)
 
+    def last_day(self, kind: str, measure: int, window_days: int) -> Ints:
+        """The latest of the `window_days` before each query's day on which a measure is above zero; -1 for none."""
+        facts, day, _, measures = self._all_facts(kind, window_days)
+        return last_days(facts, day, measures[:, measure], self._queries, window_days)
 
-def narrowed(history: History, days: Iterable[int]) -> History:
-    """The same past, asked only for declarations accepted on `days`."""
-    return History(history.rows.filter(pl.col("day").is_in(list(days))), history.declared, history.found)
+    def order_statistics(self, kind: str, window_days: int) -> Floats:
+        """Where each query's own value stands among those of `kind` on the days before: see windows.py."""
+        facts, _, value, measures = self._all_facts(kind, window_days)
+        at = self.history.rows[kind].fill_null(np.nan).to_numpy()
+        return order_statistics(facts, value, measures[:, 0], self._queries, at)
 
+    @cached_property
+    def _queries(self) -> Queries:
+        return Queries(self.code, self.history.day)
 
-def _days(column: str) -> pl.Expr:
-    return pl.col(column).cast(pl.Date).to_physical().cast(pl.Int64)
+    def _counted(self, kind: str) -> Counted:
+        return self.history.known.counted(kind)
+
+    def _codes(self, kind: str) -> Ints:
+        entity, named = self.history.known.entities(KINDS[kind].frame, self.by)
+        rows = self._counted(kind).rows
+        return self.entities.codes(entity[rows], named[rows])
+
+    def _all_facts(self, kind: str, window_days: int) -> tuple[Facts, Ints, Floats, Ints]:
+        """Settled facts, visible from the beginning, and those within the span: with day, value and measures."""
+        counted = self._counted(kind)
+        first = int(self.history.day.of.min(initial=0))
+        code, day, value, measures = self.history.settled.facts(
+            kind, self.by, self.entities.hashes, first - window_days
+        )
+        day = np.concatenate([day, counted.day])
+        facts = Facts(
+            np.concatenate([code, self._codes(kind)]),
+            Days(np.concatenate([np.zeros(len(code), np.int64), counted.enter.of])),
+            Days(day + window_days + 1),
+        )
+        return facts, day, np.concatenate([value, counted.value]), np.concatenate([measures, counted.measures])

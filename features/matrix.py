@@ -12,6 +12,9 @@ from features.history import History
 
 CATALOGUE: tuple[Feature, ...] = tuple(feature for family in FAMILIES for feature in family.FEATURES)
 
+# What families ask of the past: kinds of facts, and the columns that name whom they are about.
+TABLES = tuple(dict.fromkeys(table for family in FAMILIES for table in family.TABLES))
+
 _IDENTITY = (*KEY, "accepted_at")
 
 

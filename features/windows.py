@@ -31,7 +31,9 @@ class Days:
     @cached_property
     def order(self) -> Ints:
         """Rows by day; those of one day as they stand."""
-        return np.argsort(self.of, kind="stable")
+        since_first = self.of - self.of.min(initial=MAX_DAY)
+        every = np.ones(len(self.of), np.bool_)
+        return _by_entity(since_first, np.arange(len(self.of)), every, int(since_first.max(initial=0)) + 1)
 
 
 @dataclass(frozen=True)
@@ -98,30 +100,43 @@ def window_sums(facts: Facts, measures: Ints, queries: Queries) -> Ints:
     return out
 
 
-def last_visible_day(facts: Facts, day: Ints, queries: Queries) -> Ints:
-    """The `day` of the visible fact that entered last, for each query; -1 where none is visible."""
+def last_days(facts: Facts, day: Ints, count: Ints, queries: Queries, window_days: int) -> Ints:
+    """The latest of the `window_days` before each query's day about which facts that entered count more than zero.
+
+    `day` is what each fact is about, before it enters; `count` may be negative. -1 where there is no such day.
+
+    >>> facts = Facts(np.array([7, 7, 7]), Days(np.array([11, 21, 31])), Days(np.array([99, 99, 99])))
+    >>> queries = Queries(np.array([7, 7, 8]), Days(np.array([30, 31, 31])))
+    >>> last_days(facts, np.array([10, 20, 20]), np.array([1, 1, -1]), queries, 90)
+    array([20, 10, -1])
+    """
     out = np.full(len(queries.entity), -1, np.int64)
-    visible = (facts.entity >= 0) & (facts.leave.of > facts.enter.of)
-    entered = _grouped(facts.entity, facts.enter, visible)
-    _last_pass(*entered, facts.leave.of, np.ascontiguousarray(day, np.int64), *queries.grouped, out)
+    if len(day):
+        entered = _grouped(facts.entity, facts.enter, facts.entity >= 0)
+        first = int(day.min())
+        present = np.zeros(int(day.max()) - first + 1, np.int64)
+        _last_pass(*entered, day - first, count, *queries.grouped, first, window_days, present, out)
     return out
 
 
-def order_statistics(facts: Facts, value: Floats, queries: Queries, at: Floats) -> Floats:
-    """Where `at` stands among the visible facts' values: queries x 5.
+def order_statistics(facts: Facts, value: Floats, count: Ints, queries: Queries, at: Floats) -> Floats:
+    """Where `at` stands among the visible facts' values, each as often as it counts: queries x 5.
 
-    Columns: count, share below (ties count half), first quartile, median, third quartile (lower and upper middle
-    values averaged for the median, the lower neighbour for the quartiles). NaN, but for the count, where no fact is
-    visible; the share also where `at` is NaN. Facts whose value is NaN are ignored.
+    Facts may count less than zero where they take others back; no value's sum may. Columns: count, share below (ties
+    count half), first quartile, median, third quartile (lower and upper middle values averaged for the median, the
+    lower neighbour for the quartiles). NaN, but for the count, where no fact is visible; the share also where `at` is
+    NaN. Facts whose value is NaN are ignored.
     """
     out = np.full((len(queries.entity), 5), np.nan)
     out[:, 0] = 0
     known = Facts(np.where(np.isnan(value), -1, facts.entity), facts.enter, facts.leave)
-    visible = np.flatnonzero((known.entity >= 0) & (known.leave.of > known.enter.of))
-    by_value = visible[np.lexsort((value[visible], known.entity[visible]))]
+    visible = (known.entity >= 0) & (known.leave.of > known.enter.of)
+    by_value = _by_entity(known.entity, np.argsort(value), visible, int(known.entity.max(initial=0)) + 1)
     rank = np.zeros(len(value), np.int64)
-    rank[by_value] = np.arange(len(by_value))  # entities are contiguous in this order
-    _rank_pass(*_spans(known), known.entity[by_value], value[by_value], rank, *queries.grouped, at, out)
+    # Entities are contiguous in this order; equal values share a place, so that what takes one back meets it.
+    alike = (np.diff(known.entity[by_value], prepend=-1) == 0) & (np.diff(value[by_value], prepend=np.nan) == 0)
+    rank[by_value] = np.maximum.accumulate(np.where(alike, 0, np.arange(len(by_value))))
+    _rank_pass(*_spans(known), known.entity[by_value], value[by_value], rank, count, *queries.grouped, at, out)
     return out
 
 
@@ -164,32 +179,40 @@ def _sum_pass(
 
 @numba.njit(cache=True, nogil=True)
 def _last_pass(
-    entered: Ints, entered_row: Ints, leave: Ints, day: Ints, asked: Ints, asked_row: Ints, out: Ints
+    entered: Ints,
+    entered_row: Ints,
+    day: Ints,
+    count: Ints,
+    asked: Ints,
+    asked_row: Ints,
+    first: int,
+    window: int,
+    present: Ints,
+    out: Ints,
 ) -> None:
-    i = start = 0
+    # `present` counts by day, from `first` on; all that the entity has touched lies from `low` to `high`.
+    i = 0
+    low, high = 0, -1
     entity = -1
     for q in range(len(asked)):
         now = asked[q]
         if now >> _DAY_BITS != entity:
             entity = now >> _DAY_BITS
+            present[low : high + 1] = 0
+            low, high = len(present), -1
             while i < len(entered) and entered[i] < entity << _DAY_BITS:
                 i += 1
-            start = i
         while i < len(entered) and entered[i] <= now:
+            slot = day[entered_row[i]]
+            present[slot] += count[entered_row[i]]
+            low, high = min(low, slot), max(high, slot)
             i += 1
-        today = now & MAX_DAY
-        k = i - 1
-        while k >= start and leave[entered_row[k]] <= today:
-            k -= 1
-        if k >= start:
-            # Facts that entered on the same day are one: the latest of their days counts.
-            latest = day[entered_row[k]]
-            same = entered[k]
-            while k >= start and entered[k] == same:
-                if leave[entered_row[k]] > today and day[entered_row[k]] > latest:
-                    latest = day[entered_row[k]]
-                k -= 1
-            out[asked_row[q]] = latest
+        oldest = max(low, (now & MAX_DAY) - window - first)
+        slot = high
+        while slot >= oldest and present[slot] <= 0:
+            slot -= 1
+        if slot >= oldest:
+            out[asked_row[q]] = slot + first
 
 
 @numba.njit(cache=True, nogil=True)
@@ -233,6 +256,7 @@ def _rank_pass(
     value_entity: Ints,
     values: Floats,
     rank: Ints,
+    count: Ints,
     asked: Ints,
     asked_row: Ints,
     at: Floats,
@@ -257,12 +281,12 @@ def _rank_pass(
             hi = np.searchsorted(value_entity, entity, side="right")
         size = hi - lo
         while i < len(entered) and entered[i] <= now:
-            _shift(tree, size, rank[entered_row[i]] - lo, 1)
-            present += 1
+            _shift(tree, size, rank[entered_row[i]] - lo, count[entered_row[i]])
+            present += count[entered_row[i]]
             i += 1
         while j < len(left) and left[j] <= now:
-            _shift(tree, size, rank[left_row[j]] - lo, -1)
-            present -= 1
+            _shift(tree, size, rank[left_row[j]] - lo, -count[left_row[j]])
+            present -= count[left_row[j]]
             j += 1
         row = asked_row[q]
         out[row, 0] = present

@@ -14,9 +14,10 @@ from typing import Any
 
 import polars as pl
 
-from features import contract, history, matrix
+from features import contract, facts, matrix
 from features.asof import outcome_versions
 from features.contract import KEY
+from features.history import History
 from features.ingest import IngestReport, Limits, ingest
 from features.sources import open_source
 from features.store import Store, schema
@@ -95,12 +96,12 @@ def _read_test(source: str, files: Sequence[str]) -> _Test:
 
 def _datasets(store: Store, scored: _Test, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Labelled features of the training side, and features of every test row in the order of the files."""
-    tables = [_apart(store.scan(table)) for table in history.SOURCES]
+    tables = [_apart(store.scan(table)) for table in facts.SOURCES]
     names = contract.schema("declarations").names()
     current = pl.concat([tables[0].select(names), scored.declarations.lazy().select(names)])
     delay = policy.features.label_delay_days
-    past = history.build(current, tables[1].select(names), tables[2], tables[3], delay)
-    everything = matrix.compute(past)
+    past = facts.build(current, tables[1].select(names), tables[2], tables[3], delay)
+    everything = matrix.compute(History(past))
     is_training = pl.col("declaration_id").str.starts_with(_TRAINING)
     outcomes = outcome_versions(tables[2], tables[3], delay)
     last = outcomes.select(pl.col("known_on").max()).collect().item() or date.min + timedelta(days=1)

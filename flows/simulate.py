@@ -12,10 +12,10 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from features import history, simulator
+from features import facts, simulator
 from features.atomic import write_atomically
 from features.contract import KEY
-from features.history import History
+from features.facts import Known
 from features.ingest import Limits, ingest
 from features.sources import open_source
 from features.store import Store
@@ -157,21 +157,21 @@ def _strategies(policy: Policy, setting: Setting, seed: int) -> dict[str, Strate
     }
 
 
-def _simulated(parameters: SimulateParameters, seed: int, delay: int) -> tuple[History, pl.DataFrame]:
+def _simulated(parameters: SimulateParameters, seed: int, delay: int) -> tuple[Known, pl.DataFrame]:
     """Declarations as they were made, without what goes wrong with files: there is no quarantine to go through."""
     world = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=seed)
     tables = simulator.build(simulator.simulate(world), seed)
     declarations, outcomes = tables.declarations.drop("arrives").lazy(), tables.outcomes.drop("arrives").lazy()
-    past = history.build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay)
+    past = facts.build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay)
     return past, tables.truth.drop("arrives")
 
 
-def _korean(parameters: SimulateParameters, policy: Policy) -> tuple[History, pl.DataFrame]:
+def _korean(parameters: SimulateParameters, policy: Policy) -> tuple[Known, pl.DataFrame]:
     """Declarations that were all inspected, so that what was found is the truth; others are left out."""
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
         store = Store(Path(scratch))
         ingest(open_source(parameters.source.value, parameters.input), store, Limits(**policy.ingestion.model_dump()))
-        tables = [store.scan(table).collect() for table in history.SOURCES]
+        tables = [store.scan(table).collect() for table in facts.SOURCES]
     is_known = pl.col("is_illicit").is_not_null()
     truth = (
         tables[2]
@@ -188,4 +188,4 @@ def _korean(parameters: SimulateParameters, policy: Policy) -> tuple[History, pl
         table.join(truth.select(KEY), on=KEY, how="semi", maintain_order="left").lazy() for table in tables[:2]
     )
     outcomes = (table.lazy() for table in tables[2:])
-    return history.build(*declarations, *outcomes, policy.features.label_delay_days), truth
+    return facts.build(*declarations, *outcomes, policy.features.label_delay_days), truth

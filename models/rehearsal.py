@@ -23,8 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from features import contract
 from features.asof import NEVER
 from features.contract import KEY
+from features.facts import DERIVED, Known
 from features.families import FAMILIES, encodings, entities
-from features.history import DERIVED, History
+from features.history import History
 from models.policy import LANES, Lanes
 from models.schemes import NONE
 
@@ -87,13 +88,13 @@ class World:
     Its rows are those of `history.rows`, in their order. `first_day`: the first replayed one (since 1970-01-01).
     """
 
-    history: History
+    history: Known
     truth: pl.DataFrame
     label_delay_days: int
     first_day: int
 
     @classmethod
-    def of(cls, history: History, truth: pl.DataFrame, label_delay_days: int, setting: Setting, seed: int) -> "World":
+    def of(cls, history: Known, truth: pl.DataFrame, label_delay_days: int, setting: Setting, seed: int) -> "World":
         """Bring `truth` (contract.TRUTH) to the history's rows, draw their luck, and leave out what begins later.
 
         Raises ValueError where the truth of a declaration is not known, no whole week is left to replay, or no
@@ -127,7 +128,7 @@ class World:
             raise ValueError(f"new_scheme is {scheme!r}; allowed: {', '.join(schemes)}")
         kept = ~((self.truth["scheme"] == scheme) & (self.history.rows["day"] < day))
         gone = self.history.rows.filter(~kept).select(KEY)
-        history = History(
+        history = Known(
             self.history.rows.filter(kept),
             self.history.declared.join(gone, on=KEY, how="anti", maintain_order="left"),
             self.history.found.join(gone, on=KEY, how="anti", maintain_order="left"),
@@ -145,7 +146,7 @@ class World:
     @cached_property
     def fixed(self) -> pl.DataFrame:
         """What does not depend on what was inspected: such features, and the declarations' own columns beside them."""
-        families = [family.compute(self.history) for family in FAMILIES if family not in RESTS_ON_OUTCOMES]
+        families = [family.compute(History(self.history)) for family in FAMILIES if family not in RESTS_ON_OUTCOMES]
         features = pl.concat(families, how="horizontal")
         names = [name for name in (*contract.schema("declarations"), *DERIVED) if name not in features.columns]
         own = self.history.rows.select(*names, "accepted_on")
@@ -162,7 +163,7 @@ class World:
         rows = slice(0, self.weeks[0].start)
         every = pl.concat([self.fixed[rows], self.features(rows, self.found)], how="horizontal")
         labels = (
-            self.found.filter(pl.col("is_inspected") & pl.col("is_illicit").is_not_null())
+            self.found.filter(pl.col("sign") > 0, pl.col("is_inspected"), pl.col("is_illicit").is_not_null())
             .join(self.truth.select(*KEY, _really="is_critical"), on=KEY, how="left")
             .select(
                 *KEY,
@@ -186,7 +187,7 @@ class World:
 
     def features(self, rows: slice, found: pl.DataFrame) -> pl.DataFrame:
         """Features of `rows` that rest on outcomes, as of each row's day, had `found` been all that was found."""
-        asked = History(self.history.rows[rows], self.history.declared, found)
+        asked = History(Known(self.history.rows[rows], self.history.declared, found))
         return pl.concat([family.compute(asked) for family in RESTS_ON_OUTCOMES], how="horizontal")
 
     def results(self, chosen: pl.DataFrame, rows: slice, lanes: Lanes) -> pl.DataFrame:
@@ -208,6 +209,7 @@ class World:
                 accepted_day=pl.col("day"),
                 found_day=pl.col("day") + self.label_delay_days,
                 replaced=pl.lit((NEVER - _EPOCH).days),
+                sign=1,
             )
             # A late declaration's outcome counts once customs had both.
             .with_columns(day=pl.max_horizontal("found_day", pl.col("enter") - 1))

@@ -21,6 +21,8 @@ _PARTS: dict[str, tuple[pl.Expr, str]] = {
 
 FEATURES = tuple(Feature(name, NAME, "numeric", meaning, _OWN) for name, (_, meaning) in _PARTS.items())
 
+TABLES = ()
+
 
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query."""

@@ -8,8 +8,8 @@ import polars as pl
 
 from features.asof import YEAR_DAYS
 from features.catalogue import Feature
+from features.facts import VALUE_PER_KG
 from features.history import History
-from features.windows import order_statistics
 
 NAME = "declared"
 _OWN = "the declaration as accepted"
@@ -33,8 +33,6 @@ _CODES = {
 
 _MASS, _VALUE, _RATE = pl.col("net_mass_kg"), pl.col("item_value"), pl.col("tax_rate_pct")
 
-VALUE_PER_KG = pl.when((_MASS > 0) & (_VALUE > 0)).then(_VALUE / _MASS)
-
 _RATIOS: dict[str, tuple[pl.Expr, str]] = {
     "item_value": (_VALUE, "customs value, currency"),
     "net_mass_kg": (_MASS, "net mass, kg"),
@@ -57,17 +55,13 @@ FEATURES = (
     Feature("rate_quantile_hs6", NAME, "numeric", "share of the subheading's rates below this one", _USUAL),
 )
 
+TABLES = (("tax_rate_pct", ("hs6",)),)
+
 
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query."""
     rows = history.rows
-    asked, declared, _ = history.entities(["hs6"])
-    usual = order_statistics(
-        history.declared_facts(declared, YEAR_DAYS),
-        history.declared["tax_rate_pct"].to_numpy(),
-        history.queries(asked),
-        rows["tax_rate_pct"].to_numpy(),
-    )
+    usual = history.record(["hs6"]).order_statistics("tax_rate_pct", YEAR_DAYS)
     return rows.select(
         *_CODES,
         *(expression.alias(name).cast(pl.Float32) for name, (expression, _) in _RATIOS.items()),

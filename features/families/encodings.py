@@ -16,9 +16,7 @@ import polars as pl
 
 from features.asof import LOOK_BACK_DAYS
 from features.catalogue import Feature
-from features.families.entities import PRIOR_WEIGHT, everyones_hit_rate, found_measures
-from features.history import History
-from features.windows import window_sums
+from features.history import PRIOR_WEIGHT, History
 
 NAME = "encodings"
 _AS_OF = f"outcomes known before the day of acceptance, of declarations accepted at most {LOOK_BACK_DAYS} days earlier"
@@ -85,18 +83,19 @@ FEATURES = tuple(
     )
 )
 
+TABLES = (("concluded", ()), *(("concluded", by) for by in COMBINATIONS))
+
 
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query; null where the declaration leaves a part of the combination open."""
-    measures = found_measures(history)[:, :2]
-    usual = everyones_hit_rate(history, measures, LOOK_BACK_DAYS)
+    usual = history.everyones_hit_rate("concluded", LOOK_BACK_DAYS)
 
     def rates(by: tuple[str, ...]) -> dict[str, np.ndarray]:
-        asked, _, found = history.entities(by)
-        inspected, hits = window_sums(history.found_facts(found, LOOK_BACK_DAYS), measures, history.queries(asked)).T
+        record = history.record(by)
+        inspected, hits = record.sums("concluded", LOOK_BACK_DAYS).T
         rate = (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT)
         columns = {rate_name(by): rate, inspections_name(by): inspected}
-        return {name: np.where(asked < 0, np.nan, value).astype(np.float32) for name, value in columns.items()}
+        return {name: np.where(record.is_named, value, np.nan).astype(np.float32) for name, value in columns.items()}
 
     with ThreadPoolExecutor() as pool:
         columns = {name: value for found in pool.map(rates, COMBINATIONS) for name, value in found.items()}

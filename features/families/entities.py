@@ -1,7 +1,8 @@
 """The record of everyone and everything a declaration names: volume, value, inspections, hits, revenue, novelty.
 
 As of: a declaration counts from the day after customs had it, an outcome from the day after its result was known; both
-only within the window and within a year of acceptance. Corrections count from the day they were recorded.
+only within the window. An outcome that took more than two years counts for no entity. Corrections count from the day
+they were recorded.
 """
 
 from collections.abc import Iterator
@@ -12,9 +13,8 @@ import polars as pl
 
 from features.asof import YEAR_DAYS
 from features.catalogue import Feature
-from features.contract import HIGHEST_DUTY
-from features.history import History
-from features.windows import Ints, last_visible_day, window_sums
+from features.facts import DECLARATIONS, HITS
+from features.history import PRIOR_WEIGHT, History
 
 NAME = "entities"
 _AS_OF = "declarations and outcomes known before the day of acceptance, within the window"
@@ -37,8 +37,6 @@ ENTITIES: dict[str, tuple[str, ...]] = {
     "repeat": ("hs6", "origin_country", "departure_country", "item_value", "net_mass_kg", "tax_rate_pct"),
 }
 WINDOWS_DAYS = (30, 90, 365)
-PRIOR_WEIGHT = 10  # an entity's hit rate starts at everyone's, as if it had this many inspections behind it
-
 NOVEL = {"importer_hs6": "subheading", "importer_origin": "origin", "importer_seller": "seller"}
 
 
@@ -65,22 +63,21 @@ FEATURES = (
     ),
 )
 
+TABLES = (("found", ()), *((kind, by) for kind in ("declared", "found") for by in ENTITIES.values()))
+
 
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query; null where the declaration names no such entity."""
-    declared_measures = _whole(history.declared, pl.lit(1), pl.col("item_value"))
-    found_of_all = found_measures(history)
-    day = history.rows["day"].to_numpy()
-    usual = everyones_hit_rate(history, found_of_all, YEAR_DAYS)
+    usual = history.everyones_hit_rate("found", YEAR_DAYS)
+    day = history.day.of
 
     def record_of(entity: str) -> dict[str, np.ndarray]:
-        asked, declared, found = history.entities(ENTITIES[entity])
-        queries = history.queries(asked)
-        record: dict[str, np.ndarray] = {}
+        record = history.record(ENTITIES[entity])
+        columns: dict[str, np.ndarray] = {}
         for window in WINDOWS_DAYS:
-            volume, value = window_sums(history.declared_facts(declared, window), declared_measures, queries).T
-            inspected, hits, revenue = window_sums(history.found_facts(found, window), found_of_all, queries).T
-            record |= {
+            volume, value = record.sums("declared", window).T
+            inspected, hits, revenue = record.sums("found", window).T
+            columns |= {
                 f"{entity}_declarations_{window}d": volume,
                 f"{entity}_value_{window}d": value,
                 f"{entity}_inspection_rate_{window}d": np.where(volume > 0, inspected / np.maximum(volume, 1), np.nan),
@@ -88,47 +85,14 @@ def compute(history: History) -> pl.DataFrame:
                 f"{entity}_revenue_{window}d": revenue,
             }
         if entity in NOVEL:
-            record[f"is_new_{entity}"] = record[f"{entity}_declarations_{YEAR_DAYS}d"] == 0
-        seen = last_visible_day(
-            history.declared_facts(declared, YEAR_DAYS), history.declared["day"].to_numpy(), queries
-        )
-        hit = last_visible_day(
-            history.found_facts(np.where(found_of_all[:, 1] > 0, found, -1), YEAR_DAYS),
-            history.found["day"].to_numpy(),
-            queries,
-        )
-        record[f"{entity}_days_since_seen"] = np.where(seen >= 0, day - seen, np.nan)
-        record[f"{entity}_days_since_hit"] = np.where(hit >= 0, day - hit, np.nan)
-        return {name: np.where(asked < 0, np.nan, value).astype(np.float32) for name, value in record.items()}
+            columns[f"is_new_{entity}"] = columns[f"{entity}_declarations_{YEAR_DAYS}d"] == 0
+        for what, last in {
+            "seen": record.last_day("declared", DECLARATIONS, YEAR_DAYS),
+            "hit": record.last_day("found", HITS, YEAR_DAYS),
+        }.items():
+            columns[f"{entity}_days_since_{what}"] = np.where(last >= 0, day - last, np.nan)
+        return {name: np.where(record.is_named, value, np.nan).astype(np.float32) for name, value in columns.items()}
 
     with ThreadPoolExecutor() as pool:
         columns = {name: value for record in pool.map(record_of, ENTITIES) for name, value in record.items()}
     return pl.DataFrame({f.name: pl.Series(columns[f.name], nan_to_null=True) for f in FEATURES})
-
-
-def _whole(frame: pl.DataFrame, *measures: pl.Expr) -> Ints:
-    """Measures as whole numbers (money to the unit), so that sums are exact: rows x m, int64.
-
-    An amount beyond the contract is cut to it: the lines of a back-test are scored whatever validation says of them.
-
-    >>> _whole(pl.DataFrame({"value": [2.6, 1e30]}), pl.col("value")).tolist()
-    [[3], [20000000000000000]]
-    """
-    return frame.select(
-        m.cast(pl.Float64).clip(-HIGHEST_DUTY, HIGHEST_DUTY).round().cast(pl.Int64).alias(str(i))
-        for i, m in enumerate(measures)
-    ).to_numpy()
-
-
-def found_measures(history: History) -> Ints:
-    """Inspections, hits and revenue of each outcome: facts x 3."""
-    is_hit = pl.col("is_illicit").fill_null(value=False)
-    return _whole(history.found, pl.col("is_inspected"), is_hit, pl.col("recovered_revenue").fill_null(0))
-
-
-def everyones_hit_rate(history: History, measures: Ints, window_days: int) -> np.ndarray:
-    """Hits over inspections (the first two measures) known in the window, for each query; zero while none is known."""
-    everyone = np.zeros(history.rows.height, np.int64)
-    facts = history.found_facts(np.zeros(history.found.height, np.int64), window_days)
-    inspected, hits = window_sums(facts, measures[:, :2], history.queries(everyone)).T
-    return hits / np.maximum(inspected, 1)

@@ -5,14 +5,14 @@ in force. The robust z uses the quartiles rather than the median absolute deviat
 of a sliding window are exact order statistics.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import polars as pl
 
 from features.asof import YEAR_DAYS
 from features.catalogue import Feature
-from features.families.declared import VALUE_PER_KG
 from features.history import History
-from features.windows import order_statistics
 
 NAME = "price"
 _AS_OF = f"declarations known before the day of acceptance, accepted at most {YEAR_DAYS} days earlier"
@@ -32,20 +32,24 @@ FEATURES = tuple(
     )
 )
 
+TABLES = tuple(("log_value_per_kg", by) for by in GROUPS.values())
+
 
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query; null where the group has fewer than `MIN_HISTORY` prices."""
-    log_price = VALUE_PER_KG.log10()
-    price = history.rows.select(log_price.fill_null(np.nan)).to_series().to_numpy()
-    past = history.declared.select(log_price.fill_null(np.nan)).to_series().to_numpy()
-    columns: dict[str, np.ndarray] = {}
-    for group, by in GROUPS.items():
-        asked, declared, _ = history.entities(by)
-        statistics = order_statistics(history.declared_facts(declared, YEAR_DAYS), past, history.queries(asked), price)
+    price = history.rows["log_value_per_kg"].fill_null(np.nan).to_numpy()
+
+    def usual(group: str) -> dict[str, np.ndarray]:
+        statistics = history.record(GROUPS[group]).order_statistics("log_value_per_kg", YEAR_DAYS)
         count, below, low, median, high = statistics.T
         enough = count >= MIN_HISTORY
         spread = np.maximum(high - low, MIN_SPREAD) / IQR_OF_NORMAL
-        columns[f"price_z_{group}"] = np.where(enough, (price - median) / spread, np.nan)
-        columns[f"price_quantile_{group}"] = np.where(enough, below, np.nan)
-        columns[f"price_ratio_{group}"] = np.where(enough, 10 ** (price - median), np.nan)
+        return {
+            f"price_z_{group}": np.where(enough, (price - median) / spread, np.nan),
+            f"price_quantile_{group}": np.where(enough, below, np.nan),
+            f"price_ratio_{group}": np.where(enough, 10 ** (price - median), np.nan),
+        }
+
+    with ThreadPoolExecutor() as pool:
+        columns = {name: value for found in pool.map(usual, GROUPS) for name, value in found.items()}
     return pl.DataFrame({name: pl.Series(value, nan_to_null=True).cast(pl.Float32) for name, value in columns.items()})

@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features import cache
+from features import cache, facts, matrix
+from features.contract import KEY
+from features.history import History
 from features.store import BatchRecord, Store, schema, write_day
 from tests.declarations import frame
 
@@ -116,7 +118,7 @@ def test_left_overs_of_a_crash_are_not_read(store, tmp_path):
     (folder / "2024-03-01-0123456789abcdef.parquet").write_bytes(b"stale")
     built = build(store, folder)
     assert built.computed_days == 0
-    assert sorted(folder.iterdir()) == sorted(built.parts)
+    assert sorted(folder.glob("*.parquet*")) == sorted(built.parts)
 
 
 def test_labels_are_those_known_on_the_day(store, tmp_path):
@@ -143,3 +145,57 @@ def test_a_correction_that_moves_a_declaration_leaves_it_on_its_first_day(store,
     matrix = cache.build(store, DELAY, tmp_path / "cache").scan().collect()
     assert matrix.height == DAYS * 4 + 1
     assert matrix.filter(pl.col("declaration_id") == "M")["accepted_at"].to_list() == [first["accepted_at"]]
+
+
+def test_what_is_settled_month_by_month_adds_up(store, tmp_path):
+    """Over three years, with corrections that come months later, one of which moves a declaration to another year."""
+    at = [FIRST + timedelta(days=day) for day in (-500, -300, -299, -40, -35, -2)]
+    rows = [
+        {
+            "declaration_id": f"E{n}",
+            "accepted_at": when,
+            "importer_id": "I0",
+            "item_value": 50.0 + n,
+            "net_mass_kg": 5.0,
+        }
+        for n, when in enumerate(at)
+    ]
+    corrected = rows[1] | {"item_value": 7.0, "recorded_at": at[3]}
+    moved = rows[2] | {"accepted_at": at[4], "recorded_at": at[5]}
+    put(store, "declarations", [rows[0], corrected, *rows[3:4], moved, *rows[4:]])
+    put(store, "declarations_superseded", [rows[1], rows[2]])
+    outcomes = [
+        {"declaration_id": f"E{n}", "accepted_at": at[n], "is_illicit": n < 3, "recovered_revenue": 9.0 * (n < 3)}
+        for n in (0, 2, 3)
+    ]
+    put(
+        store,
+        "outcomes",
+        [*(o | {"known_at": o["accepted_at"] + timedelta(days=40)} for o in outcomes[:2]), outcomes[2]],
+    )
+    put(store, "outcomes", [outcome(0, 0, known=1)])
+    at_once = History(facts.build(*(store.scan(table) for table in facts.SOURCES), label_delay_days=DELAY))
+    expected = matrix.compute(at_once).sort("accepted_at", *KEY)
+    for span_rows in (0, 5, 1000):
+        folder = tmp_path / str(span_rows)
+        built = cache.build(store, DELAY, folder, span_rows=span_rows)
+        assert_frame_equal(built.scan().collect().sort("accepted_at", *KEY), expected, check_exact=True)
+    assert len(list((tmp_path / "0" / "past").glob("2024-03-*"))) == 0  # nothing asks what is settled after it
+    assert len(list((tmp_path / "0" / "past").glob("2024-02-*"))) == 1
+
+
+def test_what_is_settled_is_kept_until_its_facts_change(store, tmp_path):
+    folder = tmp_path / "cache"
+    put(store, "declarations", [{"declaration_id": "E", "accepted_at": FIRST - timedelta(days=90)}])
+    cache.build(store, DELAY, folder)
+    before = set((folder / "past").glob("2023-*"))
+    put(store, "declarations", declarations(DAYS))
+    cache.build(store, DELAY, folder)
+    assert set((folder / "past").glob("2023-*")) == before != set()
+    put(store, "declarations", [{"declaration_id": "F", "accepted_at": FIRST - timedelta(days=91)}])
+    built = cache.build(store, DELAY, folder)
+    after = set((folder / "past").glob("2023-*"))
+    assert len(after) == 1
+    assert not after & before
+    at_once = History(facts.build(*(store.scan(table) for table in facts.SOURCES), label_delay_days=DELAY))
+    assert_frame_equal(built.scan().collect(), matrix.compute(at_once), check_exact=True)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features import contract, matrix
-from features import history as past
-from features.asof import LOOK_BACK_DAYS
+from features import contract, facts, matrix
+from features.asof import LONGEST_WAIT_DAYS, LOOK_BACK_DAYS
 from features.families import FAMILIES
 from features.families.encodings import COMBINATIONS, inspections_name, rate_name
-from features.families.entities import ENTITIES, PRIOR_WEIGHT, WINDOWS_DAYS
+from features.families.entities import ENTITIES, WINDOWS_DAYS
 from features.families.price import GROUPS, MIN_HISTORY
+from features.history import PRIOR_WEIGHT, History
+from features.settled import Block, Settled
 from tests.declarations import frame
 
 START = datetime(2023, 1, 1)
@@ -34,11 +37,11 @@ class World:
     outcomes: tuple[dict[str, Any], ...]
     older_outcomes: tuple[dict[str, Any], ...]
 
-    def history(self) -> past.History:
+    def history(self) -> History:
         tables = (self.declarations, self.older_declarations, self.outcomes, self.older_outcomes)
         names = ("declarations", "declarations", "outcomes", "outcomes")
         frames = [frame(name, list(rows)).lazy() for name, rows in zip(names, tables, strict=True)]
-        return past.build(*frames, label_delay_days=LABEL_DELAY_DAYS)
+        return History(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS))
 
 
 def _day(number: int, hour: int = 9) -> datetime:
@@ -163,18 +166,19 @@ def test_what_was_not_known_before_acceptance_changes_no_feature(
 
 
 def _visible(
-    history: past.History, table: str, row: dict[str, Any], window: int, by: tuple[str, ...]
+    history: History, kind: str, row: dict[str, Any], window: int, by: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """Brute force: the facts that the rule in features/asof.py lets this row see."""
-    facts = history.declared if table == "declared" else history.found
-    accepted = "day" if table == "declared" else "accepted_day"
+    frame = history.known.declared if kind == "declared" else history.known.found
+    day = "accepted_day" if kind == "concluded" else "day"
     return [
         fact
-        for fact in facts.iter_rows(named=True)
-        if all(fact[column] == row[column] and row[column] is not None for column in by)
+        for fact in frame.iter_rows(named=True)
+        if fact["sign"] == 1
+        and all(fact[column] == row[column] and row[column] is not None for column in by)
         and fact["enter"] - 1 < row["day"] <= fact["replaced"]
-        and row["day"] - window <= fact["day"]
-        and row["day"] - LOOK_BACK_DAYS <= fact[accepted]
+        and row["day"] - window <= fact[day]
+        and (kind != "found" or fact["day"] - fact["accepted_day"] <= LONGEST_WAIT_DAYS)
     ]
 
 
@@ -206,8 +210,8 @@ def test_entity_windows_equal_brute_force(world: World) -> None:
                 )
                 if declared:
                     assert got[f"{entity}_inspection_rate_{window}d"] == np.float32(len(found) / len(declared))
-            seen = _visible(history, "declared", row, 365, by)
-            assert (got[f"{entity}_days_since_seen"] is None) == (not seen)
+            seen = [fact["day"] for fact in _visible(history, "declared", row, 365, by)]
+            assert got[f"{entity}_days_since_seen"] == (row["day"] - max(seen) if seen else None)
             hit = [fact["day"] for fact in _visible(history, "found", row, 365, by) if fact["is_illicit"]]
             assert got[f"{entity}_days_since_hit"] == (row["day"] - max(hit) if hit else None)
 
@@ -219,14 +223,14 @@ def test_encodings_equal_brute_force(world: World) -> None:
     family = next(family for family in FAMILIES if family.NAME == "encodings")
     computed = family.compute(history)
     for index, row in enumerate(history.rows.iter_rows(named=True)):
-        everything = _visible(history, "found", row, LOOK_BACK_DAYS, ())
+        everything = _visible(history, "concluded", row, LOOK_BACK_DAYS, ())
         usual = sum(bool(fact["is_illicit"]) for fact in everything) / max(len(everything), 1)
         for by in COMBINATIONS:
             rate, inspected = (computed[name(by)][index] for name in (rate_name, inspections_name))
             if any(row[column] is None for column in by):
                 assert (rate, inspected) == (None, None)
                 continue
-            found = _visible(history, "found", row, LOOK_BACK_DAYS, by)
+            found = _visible(history, "concluded", row, LOOK_BACK_DAYS, by)
             hits = sum(bool(fact["is_illicit"]) for fact in found)
             assert inspected == len(found)
             assert rate == np.float32((hits + PRIOR_WEIGHT * usual) / (len(found) + PRIOR_WEIGHT))
@@ -264,5 +268,28 @@ def test_day_by_day_equals_at_once(world: World) -> None:
     history = world.history()
     at_once = matrix.compute(history)
     days = sorted(set(history.rows["day"]))
-    by_day = pl.concat([matrix.compute(past.narrowed(history, [day])) for day in days])
+    by_day = pl.concat([matrix.compute(history.asked_on([day])) for day in days])
     assert_frame_equal(by_day, at_once, check_exact=True)
+
+
+@given(world=worlds(), split=st.integers(0, SPAN_DAYS), data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_settled_and_known_add_up(world: World, split: int, data: st.DataObject) -> None:
+    """Whatever day the border between what is settled and what is read lies on, a later day's features are the same."""
+    history = world.history()
+    first = (START - datetime(1970, 1, 1)).days
+    border = first + split
+    asked = [day for day in sorted(set(history.rows["day"])) if day >= border]
+    if not asked:
+        return
+    middle = data.draw(st.integers(first, border))
+    with TemporaryDirectory() as folder:
+        months = (
+            Block(0, middle, Path(folder, "a")),
+            Block(middle, border, Path(folder, "b")),
+        )
+        for blocks in (months, (Block(0, border, Path(folder, "c"), months),)):
+            settled = Settled(blocks)
+            settled.make(matrix.TABLES, history.known.between, border - LOOK_BACK_DAYS)
+            later = History(history.known.between(border, asked[-1]), settled).asked_on(asked)
+            assert_frame_equal(matrix.compute(later), matrix.compute(history.asked_on(asked)), check_exact=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.windows import MAX_DAY, Days, Facts, Queries, last_visible_day, order_statistics, window_sums
+from features.windows import MAX_DAY, Days, Facts, Queries, last_days, order_statistics, window_sums
 
 codes = st.integers(-1, 3)
 some_days = st.integers(0, 30)
@@ -47,21 +47,25 @@ def test_sums(past: tuple, seed: int) -> None:
             assert (sums[q] == measures[_visible(facts, queries, q)].sum(axis=0)).all()
 
 
-@given(past=pasts())
+@given(past=pasts(), back=st.lists(st.integers(0, 10), min_size=25, max_size=25), seed=st.integers(0, 9))
 @settings(max_examples=200, deadline=None)
-def test_last_visible_day(past: tuple) -> None:
+def test_last_days(past: tuple, back: list[int], seed: int) -> None:
     facts, _, queries, _ = past
-    last = last_visible_day(facts, facts.enter.of - 1, queries)
+    day = facts.enter.of - 1 - _array(back[: len(facts.enter.of)])
+    count = np.random.default_rng(seed).integers(-1, 3, len(day))
+    last = last_days(facts, day, count, queries, 7)
     for q in range(len(queries.entity)):
-        seen = _visible(facts, queries, q)
-        assert last[q] == (facts.enter.of[seen] - 1).max(initial=-1)
+        who, today = queries.entity[q], queries.day.of[q]
+        entered = (facts.entity == who) & (who >= 0) & (facts.enter.of <= today) & (day >= today - 7)
+        totals = {d: count[entered & (day == d)].sum() for d in set(day[entered].tolist())}
+        assert last[q] == max((d for d, total in totals.items() if total > 0), default=-1)
 
 
 @given(past=pasts())
 @settings(max_examples=300, deadline=None)
 def test_order_statistics(past: tuple) -> None:
     facts, value, queries, at = past
-    statistics = order_statistics(facts, value, queries, at)
+    statistics = order_statistics(facts, value, np.ones(len(value), np.int64), queries, at)
     for q in range(len(queries.entity)):
         seen = np.sort(value[_visible(facts, queries, q)])
         seen = seen[~np.isnan(seen)]
@@ -76,3 +80,20 @@ def test_order_statistics(past: tuple) -> None:
             assert np.isnan(below)
         else:
             assert below == pytest.approx(((seen < at[q]).sum() + 0.5 * (seen == at[q]).sum()) / len(seen))
+
+
+@given(past=pasts(), seed=st.integers(0, 9))
+@settings(max_examples=200, deadline=None)
+def test_what_takes_a_value_back_leaves_the_order_as_if_it_had_never_been(past: tuple, seed: int) -> None:
+    facts, value, queries, at = past
+    last = facts.enter.of + np.random.default_rng(seed).integers(0, 9, len(value))  # seen until this day
+    back = Facts(
+        np.concatenate([facts.entity, facts.entity]),
+        Days(np.concatenate([facts.enter.of, last + 1])),
+        Days(np.concatenate([facts.leave.of, facts.leave.of])),
+    )
+    count = np.repeat(np.array([1, -1]), len(value))
+    got = order_statistics(back, np.concatenate([value, value]), count, queries, at)
+    replaced = Facts(facts.entity, facts.enter, Days(np.minimum(facts.leave.of, last + 1)))
+    expected = order_statistics(replaced, value, np.ones(len(value), np.int64), queries, at)
+    np.testing.assert_array_equal(got, expected)

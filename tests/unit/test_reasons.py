@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 
-from features import history, matrix, simulator
+from features import facts, matrix, simulator
 from features.asof import outcome_versions
 from features.catalogue import Feature
 from features.contract import KEY
 from features.families import entities
+from features.history import History
 from features.matrix import CATALOGUE
 from models import boosting
 from models.encoding import Encoder
@@ -41,9 +42,9 @@ def rows() -> pl.DataFrame:
     tables = simulator.build(simulator.simulate(parameters), parameters.seed)
     declarations, outcomes = (frame.drop("arrives").lazy() for frame in (tables.declarations, tables.outcomes))
     delay = load().features.label_delay_days
-    past = history.build(declarations, declarations.head(0), outcomes, outcomes.head(0), delay)
+    past = facts.build(declarations, declarations.head(0), outcomes, outcomes.head(0), delay)
     versions = outcome_versions(outcomes, outcomes.head(0), delay)
-    return matrix.with_labels(matrix.compute(past).lazy(), versions, parameters.first_days()[-1])
+    return matrix.with_labels(matrix.compute(History(past)).lazy(), versions, parameters.first_days()[-1])
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features import history, simulator
+from features import facts, simulator
 from features.contract import KEY
 from features.families import FAMILIES
+from features.history import History
 from features.matrix import CATALOGUE
 from models import policy, targeting
 from models.rehearsal import RESTS_ON_OUTCOMES, Chooser, Setting, World, rehearse, replay
@@ -51,7 +52,7 @@ def world(setting: Setting = SETTING, rows: int = 3000, months: int = 6, seed: i
         )
         .lazy()
     )
-    past = history.build(declarations.lazy(), declarations.clear().lazy(), outcomes, outcomes.clear(), 7)
+    past = facts.build(declarations.lazy(), declarations.clear().lazy(), outcomes, outcomes.clear(), 7)
     return World.of(past, truth, 7, setting, seed)
 
 
@@ -181,13 +182,13 @@ def test_features_are_those_of_the_whole_history_where_nothing_differs(small):
     rows = small.weeks[0]
     short = pl.concat([small.fixed[rows], small.features(rows, small.history.found)], how="horizontal")
     for family in FAMILIES:
-        assert_frame_equal(short.select(f.name for f in family.FEATURES), family.compute(small.history)[rows])
+        assert_frame_equal(short.select(f.name for f in family.FEATURES), family.compute(History(small.history))[rows])
 
 
 def test_families_that_are_shared_do_not_rest_on_outcomes(small):
-    without = history.History(small.history.rows, small.history.declared, small.history.found.clear())
+    without = facts.Known(small.history.rows, small.history.declared, small.history.found.clear())
     for family in FAMILIES:
-        is_same = family.compute(without).equals(family.compute(small.history))
+        is_same = family.compute(History(without)).equals(family.compute(History(small.history)))
         assert is_same != (family in RESTS_ON_OUTCOMES)
 
 
