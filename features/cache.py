@@ -13,9 +13,12 @@ the cost of a new day grows with the history.
     <folder>/past/2023-<digest>/           what is settled
 """
 
+import fcntl
 import hashlib
+import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
@@ -34,7 +37,7 @@ from features.store import Store
 
 Progress = Callable[[int, int], None]
 
-SPAN_ROWS = 500_000  # a year with more is computed month by month
+SPAN_ROWS = 500_000
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,27 @@ def build(
     on_progress: Progress | None = None,
     span_rows: int = SPAN_ROWS,
 ) -> Built:
-    """Bring the matrix of `store`, cached in `folder`, up to date. `on_progress(done, all)` counts days."""
+    """Bring the matrix of `store`, cached in `folder`, up to date. `on_progress(done, all)` counts days.
+
+    A year with more than `span_rows` declarations is computed month by month. One process computes at a time; another
+    waits, and then finds it done.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        return _build(store, label_delay_days, folder, on_progress, span_rows)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _build(store: Store, label_delay_days: int, folder: Path, on_progress: Progress | None, span_rows: int) -> Built:
     past = folder / "past"
     journal = Journal.read(store, label_delay_days, code_version(), past / "journal.json")
     # A declaration stays on the day of its first version, even where a correction has moved it to another.

@@ -122,8 +122,7 @@ class Known:
         """Facts of one of `KINDS`."""
         if kind not in self._counted:
             of = KINDS[kind]
-            frame = self.frame(KINDS[kind].frame)
-            frame = frame.with_row_index("row").filter(of.only)
+            frame = self.frame(of.frame).with_row_index("row").filter(of.only)
             measures = frame.select((m * pl.col("sign")).alias(str(i)) for i, m in enumerate(of.measures)).to_numpy()
             value = frame[kind].to_numpy() if of.by_value else np.full(frame.height, np.nan)
             enter, day = Days(frame["enter"].to_numpy()), frame[of.day].to_numpy()
