@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import boosting
 from models.forest import Forest
 
 
@@ -59,6 +60,14 @@ def test_equals_lightgbm(seed: int, leaves: int, has_nan: bool, objective: str, 
         assert np.array_equal(forest(asked, threads), trained.predict(asked))
     else:
         assert len(forest(asked, threads)) == 0
+
+
+def test_predictions_of_many_rows_are_those_of_few(monkeypatch):
+    trained, rows = booster(1, 7), matrix(np.random.default_rng(2), 300)
+    few = boosting.predict(trained, rows)
+    monkeypatch.setattr(lgb.Booster, "predict", None)
+    monkeypatch.setattr(boosting, "MANY_ROWS", 300)
+    assert np.array_equal(boosting.predict(trained, rows), few)
 
 
 def test_of_trees_without_a_split():
