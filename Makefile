@@ -32,6 +32,7 @@ up: setup
 bench: setup
 	$(BIN)/python benchmarks/stages.py
 	$(BIN)/python benchmarks/windows.py
+	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/ledger.py
 
 # The pictures of docs/images, from a real run; needs chromium.

@@ -81,7 +81,7 @@ class Encoder:
             if name in self.categories:
                 column = column.cast(pl.String).cast(pl.Enum(self.categories[name]), strict=False).to_physical()
             columns.append(column.cast(pl.Float32).fill_null(np.nan))
-        matrix = frame.select(columns).to_numpy(order="c")
+        matrix = frame.select(columns).to_numpy(order="fortran")  # as columns are what Polars has, and trees read
         if self.smoothing != PRIOR_WEIGHT:
             self._smooth(matrix)
         return matrix
