@@ -14,7 +14,18 @@ import polars as pl
 from features.facts import HITS, INSPECTIONS, KINDS, Counted, Known
 from features.numbering import Numbering
 from features.settled import Settled
-from features.windows import Days, Facts, Flags, Floats, Ints, Queries, last_days, order_statistics, window_sums
+from features.windows import (
+    MAX_DAY,
+    Days,
+    Facts,
+    Flags,
+    Floats,
+    Ints,
+    Queries,
+    last_days,
+    order_statistics,
+    window_sums,
+)
 
 PRIOR_WEIGHT = 10  # an entity's hit rate starts at everyone's, as if it had this many inspections behind it
 
@@ -112,7 +123,7 @@ class Record:
     def _all_facts(self, kind: str, window_days: int) -> tuple[Facts, Ints, Floats, Ints]:
         """Settled facts, visible from the beginning, and those within the span: with day, value and measures."""
         counted = self._counted(kind)
-        first = int(self.history.day.of.min(initial=0))
+        first = int(self.history.day.of.min(initial=MAX_DAY))
         code, day, value, measures = self.history.settled.facts(
             kind, self.by, self.entities.hashes, first - window_days
         )

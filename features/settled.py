@@ -22,7 +22,7 @@ import pyarrow as pa
 from features.atomic import PARTIAL, flush
 from features.facts import KINDS, Known
 from features.numbering import Hashes
-from features.windows import Floats, Ints
+from features.windows import MAX_DAY, Floats, Ints
 
 Tables = Sequence[tuple[str, tuple[str, ...]]]  # kinds, and the columns that name entities
 
@@ -113,7 +113,7 @@ class Settled:
         `code` is the place of a query's entity in `entities`, which are in order; negative for none.
         """
         out = np.zeros((len(code), len(KINDS[kind].measures)), np.int64)
-        for block in self._reaching(int(since.min(initial=0))):
+        for block in self._reaching(int(since.min(initial=MAX_DAY))):
             table = block.table(kind, by)
             first, end = table.spans(entities)
             out += table.sums(*_since(first, end, table.day, code, since))
