@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCE ?= simulator
 INPUT ?=
 
-.PHONY: run test up bench screenshots setup lock clean
+.PHONY: run test up bench bench-large screenshots setup lock clean
 
 # Installed from the lock file, by hash; the stamp makes a second run start at once.
 .venv/.installed: requirements.lock pyproject.toml
@@ -34,6 +34,10 @@ bench: setup
 	$(BIN)/python benchmarks/windows.py
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/ledger.py
+
+# The cost of a night against the length of the history; takes about half an hour and 10 GB of disk.
+bench-large: setup
+	$(BIN)/python benchmarks/nights.py
 
 # The pictures of docs/images, from a real run; needs chromium.
 screenshots: setup
