@@ -203,7 +203,7 @@ def _model(folder: Path, rows: int, trees: int) -> None:
     declarations, outcomes = (table.drop("arrives").lazy() for table in (made.declarations, made.outcomes))
     matrix = compute(build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay))
     latest = matrix["accepted_at"].dt.date().to_list()[-1] + timedelta(days=365)
-    frame = with_labels(matrix.lazy(), outcome_versions(outcomes, outcomes.clear(), delay), latest)
+    frame = with_labels(matrix.lazy(), outcome_versions(outcomes, outcomes.clear(), delay), latest).collect()
     known = labelled(frame)
     encoder = Encoder.fit(known, CATALOGUE)
     encoded, target = encoder.encode(known), known["is_illicit"].to_numpy().astype(np.float64)

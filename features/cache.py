@@ -122,8 +122,11 @@ def _clean(folder: Path, parts: set[Path], years: Sequence[Block]) -> None:
         shutil.rmtree(stale)
 
 
-def dataset(store: Store, built: Built, label_delay_days: int, as_of: date) -> pl.DataFrame:
-    """Features of every declaration with its label as known on `as_of`; label columns are null where none was."""
+def dataset(store: Store, built: Built, label_delay_days: int, as_of: date) -> pl.LazyFrame:
+    """Features of every declaration with its label as known on `as_of`; label columns are null where none was.
+
+    Nothing is read yet. Few want all of it: it may be larger than memory.
+    """
     return with_labels(built.scan(), _outcomes(store, label_delay_days), as_of)
 
 

@@ -24,6 +24,6 @@ def compute(history: History) -> pl.DataFrame:
     return pl.concat([history.rows.select(_IDENTITY), *families], how="horizontal")
 
 
-def with_labels(matrix: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+def with_labels(matrix: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     """`matrix` with the label columns of `outcomes` (versions) as known on `as_of`; null where none was."""
-    return matrix.join(labels(outcomes, as_of), on=KEY, how="left", maintain_order="left").collect()
+    return matrix.join(labels(outcomes, as_of), on=KEY, how="left", maintain_order="left")

@@ -105,7 +105,7 @@ def _datasets(store: Store, scored: _Test, policy: Policy) -> tuple[pl.DataFrame
     is_training = pl.col("declaration_id").str.starts_with(_TRAINING)
     outcomes = outcome_versions(tables[2], tables[3], delay)
     last = outcomes.select(pl.col("known_on").max()).collect().item() or date.min + timedelta(days=1)
-    known = matrix.with_labels(everything.lazy().filter(is_training), outcomes, last)
+    known = matrix.with_labels(everything.lazy().filter(is_training), outcomes, last).collect()
     asked = scored.declarations.select(KEY).join(everything, on=KEY, how="left", maintain_order="left")
     return known, asked
 

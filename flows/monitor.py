@@ -3,7 +3,6 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
@@ -75,7 +74,7 @@ def check_drift(policy: Policy, store: Store, built: cache.Built, watched: Incum
     """The latest window against what the watched model learned from; Evidently's page and the result in `folder`."""
     delay = policy.features.label_delay_days
     with stage("Check drift"):
-        dataset: pl.DataFrame = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
+        dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
         at_training = Quality.at_training(watched.evaluation)
         drift = assessment.watch(dataset, watched.model, at_training, policy, folder / assessment.DRIFT_PAGE)
     (folder / RESULT).write_text(drift.model_dump_json(indent=1) + "\n")

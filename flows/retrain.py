@@ -48,11 +48,12 @@ _DEFAULTS = RetrainParameters()
 
 @dataclass(frozen=True)
 class Trained:
-    """A model, the parts it learned from and is judged by, every declaration's features and labels, and its tuning."""
+    """A model, the parts it learned from and is judged by, every declaration's features and labels (not yet read), and
+    its tuning."""
 
     model: RiskModel
     split: Split
-    dataset: pl.DataFrame
+    dataset: pl.LazyFrame
     found: Found
 
 

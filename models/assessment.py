@@ -5,7 +5,7 @@ Each step takes what the one before it made; the evidence folder's layout is in 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from models import (
 from models.burden import BurdenReport
 from models.clones import has_identical_earlier_row
 from models.drift_result import DriftResult, Quality
-from models.estimates import Expected, SelectionEstimates, estimate
+from models.estimates import Expected, Log, SelectionEstimates, estimate
 from models.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
 from models.gates import Gate
 from models.metrics import Scores, inclusion
@@ -44,7 +44,7 @@ from models.schemes import SchemeRecall, recall
 from models.search import Found
 from models.selection import Selector
 from models.side_by_side import NotRehearsed, SideBySide
-from models.split import Split
+from models.split import Dataset, Split, accepted_between
 
 PLOTS, DRIFT_PAGE, CARD = "plots", "drift.html", "card.md"
 EVALUATION, DRIFT, VALIDATION, POLICY = "evaluation.json", "drift.json", "validation.json", "policy.toml"
@@ -98,7 +98,7 @@ class Origin:
 def measure(
     model: RiskModel,
     split: Split,
-    dataset: pl.DataFrame,
+    dataset: Dataset,
     features: Sequence[Feature],
     policy: Policy,
     champion: Incumbent | None,
@@ -110,6 +110,7 @@ def measure(
     `dataset` holds every declaration, inspected or not; `truth` what a simulator planted, without rows elsewhere.
     """
     test = split.test
+    predicted, log = _in_window(model, accepted_between(dataset, split.windows["test"]))
     scorers = {MODEL: scores_of(test, model.predict(test))} | baselines.score(split.before_test, test, features)
     challenged = (champion.version, champion.scores(test)) if champion else None
     evaluation = evaluate(
@@ -119,8 +120,8 @@ def measure(
         has_identical_earlier_row(split.before_test, test),
         policy,
         champion=challenged,
-        schemes=_schemes(model, dataset, split.windows["test"], truth),
-        selection=_selection(model, dataset, split.windows["test"], policy),
+        schemes=_schemes(predicted, truth),
+        selection=_selection(predicted, log, policy),
     )
     if challenged:
         scorers[CHAMPION] = challenged[1]
@@ -131,7 +132,7 @@ def measure(
 def rehearse(
     model: RiskModel,
     split: Split,
-    dataset: pl.DataFrame,
+    dataset: Dataset,
     champion: Incumbent | None,
     source: str,
     truth: pl.DataFrame,
@@ -150,8 +151,9 @@ def rehearse(
         base_rate = float(split.before_test["is_illicit"].to_numpy().mean())
         against = ("the risk profile", RiskProfile(policy.targeting, base_rate))
         learned_until = _learned_until(model)
-    rows = dataset.with_columns(accepted_on=pl.col("accepted_at").dt.date()).filter(
-        pl.col("accepted_on").is_between(*split.windows["test"]), pl.col("accepted_on") > learned_until
+    first, last = split.windows["test"]
+    rows = accepted_between(dataset, (max(first, learned_until + timedelta(days=1)), last)).with_columns(
+        accepted_on=pl.col("accepted_at").dt.date()
     )
     predicted = model.predict(rows)
     expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
@@ -176,16 +178,21 @@ def _learned_until(model: RiskModel) -> date:
     return date.fromisoformat(model.training["parts"]["final"]["last_day"])
 
 
-def watch(dataset: pl.DataFrame, reference: RiskModel, at_training: Quality, policy: Policy, page: Path) -> DriftResult:
+def watch(dataset: Dataset, reference: RiskModel, at_training: Quality, policy: Policy, page: Path) -> DriftResult:
     """The latest window against the rows that `reference` learned from, features and scores; writes the report."""
     learned = reference.training["parts"]["final"]
     first, last = (date.fromisoformat(learned[name]) for name in ("first_day", "last_day"))
-    accepted_on = pl.col("accepted_at").dt.date()
-    latest = dataset.select(accepted_on.max()).item()
-    before = drift.reference_rows(dataset, first, last)
-    now = dataset.filter(accepted_on > latest - timedelta(days=policy.drift.window_days))
-    scored = [rows.with_columns(score=reference.predict(rows)["score"]) for rows in (before, now)]
-    return drift.check(*scored, policy.drift, policy.training.seed, at_training, page)
+    latest: date = dataset.lazy().select(pl.col("accepted_at").max().dt.date()).collect().item()
+    seed, bounds = policy.training.seed, policy.drift
+    before = drift.sample_by_day(drift.reference_rows(dataset, first, last), bounds.max_sample_rows, seed)
+    now = accepted_between(dataset, (latest - timedelta(days=bounds.window_days - 1), latest))
+    return drift.check(
+        replace(before, rows=_scored(reference, before.rows)), _scored(reference, now), bounds, seed, at_training, page
+    )
+
+
+def _scored(model: RiskModel, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(model.predict(rows)["score"])
 
 
 def assemble(
@@ -303,24 +310,19 @@ def _windows(split: Split) -> dict[str, str]:
     return {name: f"{first}/{last}" for name, (first, last) in split.windows.items()}
 
 
-def _schemes(
-    model: RiskModel, dataset: pl.DataFrame, window: tuple[date, date], truth: pl.DataFrame
-) -> tuple[SchemeRecall, ...]:
-    if truth.is_empty():
-        return ()
-    rows = dataset.filter(pl.col("accepted_at").dt.date().is_between(*window))
-    return recall(model.predict(rows), truth)
+def _in_window(model: RiskModel, rows: pl.DataFrame) -> tuple[pl.DataFrame, Log | None]:
+    """What the model says of all declarations of a window, and the inspections made among them."""
+    return model.predict(rows), side_by_side.log_of(rows)
 
 
-def _selection(
-    model: RiskModel, dataset: pl.DataFrame, window: tuple[date, date], policy: Policy
-) -> SelectionEstimates | None:
+def _schemes(predicted: pl.DataFrame, truth: pl.DataFrame) -> tuple[SchemeRecall, ...]:
+    return () if truth.is_empty() else recall(predicted, truth)
+
+
+def _selection(predicted: pl.DataFrame, log: Log | None, policy: Policy) -> SelectionEstimates | None:
     """What choosing by priority would have found among all declarations of the window, by recorded probabilities."""
-    rows = dataset.filter(pl.col("accepted_at").dt.date().is_between(*window))
-    log = side_by_side.log_of(rows)
     if log is None:
         return None
-    predicted = model.predict(rows)
     expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
     chosen = inclusion(predicted["priority"].to_numpy(), policy.targeting.at_share)
     return estimate(log, chosen, expected, policy.evaluation.confidence)

@@ -20,6 +20,7 @@ from models.metrics import Flags, Floats, Scores
 RISK_PROFILE_RATES = ("importer_hit_rate_365d", "hs6_hit_rate_365d")
 MAX_LEVELS = 50  # a categorical with more codes is left to its numeric histories
 _MAX_ITERATIONS = 200
+_LOGISTIC_ROWS = 100_000  # a straight line through some hundred features needs no more
 
 
 def score(train: pl.DataFrame, test: pl.DataFrame, features: Sequence[Feature]) -> dict[str, Scores]:
@@ -53,6 +54,8 @@ def risk_profile(frame: pl.DataFrame, base_rate: float) -> Floats:
 
 def _logistic(train: pl.DataFrame, test: pl.DataFrame, features: Sequence[Feature], is_hit: Flags) -> Floats:
     numeric = [f.name for f in features if f.kind == "numeric"]
+    every = -(-train.height // _LOGISTIC_ROWS)  # evenly over the time
+    train, is_hit = train.gather_every(every), is_hit[::every]
     categorical = [f.name for f in features if f.kind == "categorical" and train[f.name].n_unique() <= MAX_LEVELS]
     known = (pl.col(numeric).cast(pl.Float64).fill_nan(None), pl.col(categorical).fill_null("unknown"))
     model = _pipeline(numeric, categorical).fit(train.select(known), is_hit)

@@ -6,10 +6,12 @@ machine has, and histograms are built row-wise, which LightGBM would otherwise d
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import lightgbm as lgb
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.encoding import Encoder, Matrix
@@ -54,12 +56,12 @@ REVENUE: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 1.5
 
 @dataclass(frozen=True)
 class Rows:
-    """A matrix of encoded features and the target of each row.
+    """Encoded features and the target of each row. What is only learned from may be an `Encoder.table`.
 
     `offset`: raw scores that the trees start from, where they do not start from the average. Predictions leave it out.
     """
 
-    matrix: Matrix
+    matrix: Matrix | pa.Table
     target: Floats
     offset: Floats | None = None
 
@@ -132,10 +134,15 @@ def fit_rounds(
 
 def predict(booster: lgb.Booster, matrix: Matrix) -> Floats:
     """One value a row, on the objective's own scale."""
-    forest = Forest.of(booster) if len(matrix) >= MANY_ROWS else None
+    forest = _forest(booster) if len(matrix) >= MANY_ROWS else None
     if forest is not None:
         return forest(matrix, THREADS)
     return _in_parts(matrix, lambda part: cast(Floats, booster.predict(part, num_threads=THREADS)))
+
+
+@lru_cache(maxsize=8)  # of the heads that are at work; a booster's trees do not change once it is trained
+def _forest(booster: lgb.Booster) -> Forest | None:
+    return Forest.of(booster)
 
 
 def contributions(booster: lgb.Booster, matrix: Matrix) -> Floats:

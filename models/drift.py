@@ -10,6 +10,7 @@ columns look back over short windows, and `reference_rows` leaves out the first 
 """
 
 import html
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -22,6 +23,7 @@ from models.cbpe import ExpectedPerformance, expected_performance, misses
 from models.drift_result import QUALITY_SHARE, ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
 from models.metrics import Measures, Sample, Scores, at_share
 from models.policy import Drift
+from models.split import Dataset
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
@@ -67,8 +69,16 @@ _OTHER, _NONE = "(other)", "(none)"
 _DIGITS = 6  # Evidently adds a column's categories up in no fixed order, so the last digits vary from run to run
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """Rows of a window that stand for all of it, of each day the same share."""
+
+    rows: pl.DataFrame
+    window: Window
+
+
 def check(
-    reference: pl.DataFrame,
+    reference: Sampled,
     current: pl.DataFrame,
     policy: Drift,
     seed: int,
@@ -77,20 +87,20 @@ def check(
 ) -> DriftResult:
     """Compare two windows of scored rows and write Evidently's report to `page` (self-contained HTML).
 
-    Both frames have accepted_at, the key and `COLUMNS`; `current` also is_illicit (null: no outcome yet).
-    `at_training` is what the model showed on its test rows. Raises ValueError for an empty window and for a column
-    that is not there.
+    `current` is sampled here, as its quality is measured on all of it. Both have accepted_at, the key and `COLUMNS`;
+    `current` also is_illicit (null: no outcome yet). `at_training` is what the model showed on its test rows. Raises
+    ValueError for an empty window and for a column that is not there.
     """
-    for name, frame in (("reference", reference), ("current", current)):
+    for name, frame in (("reference", reference.rows), ("current", current)):
         _check_frame(name, frame)
-    sampled = [sample_by_day(frame, policy.max_sample_rows, seed) for frame in (reference, current)]
-    windows = [_window(frame, len(part)) for frame, part in zip((reference, current), sampled, strict=True)]
+    compact = sample_by_day(current, policy.max_sample_rows, seed)
+    windows = [reference.window, compact.window]
     is_judged = len(current) >= policy.min_rows
-    compared = _comparable(*sampled)
+    compared = _comparable(reference.rows, compact.rows)
     snapshot, distances = _compare(*compared, policy.column_threshold)
     columns = tuple(_column(name, distances.get(name), *compared, policy.column_threshold) for name in COLUMNS)
     quality = _check_quality(measure(current), at_training, policy)
-    promise = _promise(sampled[1], seed)
+    promise = _promise(compact.rows, seed)
     drifted = [column for column in columns if column.is_drifted]
     result = DriftResult(
         reference=windows[0],
@@ -107,15 +117,16 @@ def check(
     return result
 
 
-def reference_rows(dataset: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
+def reference_rows(dataset: Dataset, first: date, last: date) -> pl.LazyFrame:
     """Rows accepted from `first` to `last`, both included, and after the warm-up of the dataset's records.
 
     Where that leaves none, because all records are younger than the warm-up, all rows of the window.
     """
     accepted_on = pl.col("accepted_at").dt.date()
-    window = dataset.filter(accepted_on.is_between(first, last))
-    warm = window.filter(accepted_on >= dataset.select(accepted_on.min()).item() + timedelta(days=WARM_UP_DAYS))
-    return window if warm.is_empty() else warm
+    begins: date = dataset.lazy().select(accepted_on.min()).collect().item()
+    window = dataset.lazy().filter(accepted_on.is_between(first, last))
+    warm = window.filter(accepted_on >= begins + timedelta(days=WARM_UP_DAYS))
+    return warm if warm.select(pl.len()).collect().item() else window
 
 
 def measure(frame: pl.DataFrame) -> Quality:
@@ -139,17 +150,29 @@ def measure(frame: pl.DataFrame) -> Quality:
     )
 
 
-def sample_by_day(frame: pl.DataFrame, rows: int, seed: int) -> pl.DataFrame:
-    """At most `rows` rows, of each day of acceptance the same share; the same ones however the frame is ordered."""
-    ordered = frame.sort("accepted_at", *KEY)
-    if len(ordered) <= rows:
-        return ordered
+def sample_by_day(dataset: Dataset, rows: int, seed: int) -> Sampled:
+    """At most `rows` rows, of each day of acceptance the same share; the same ones however the rows are ordered.
+
+    ValueError where there are none.
+    """
+    ordered = dataset.lazy().select("accepted_at", *KEY).collect(engine="streaming").sort("accepted_at", *KEY)
+    if ordered.is_empty():
+        raise ValueError("the window has no rows; at least one is needed")
+    taken = dataset.lazy()
+    if len(ordered) > rows:
+        taken = taken.join(_drawn_by_day(ordered, rows, seed).lazy(), on=KEY, how="semi")
+    sample = taken.collect(engine="streaming").sort("accepted_at", *KEY)
+    since, until = (ordered["accepted_at"][place].date() for place in (0, -1))
+    return Sampled(sample, Window(since=since, until=until, rows=len(ordered), sampled=len(sample)))
+
+
+def _drawn_by_day(ordered: pl.DataFrame, rows: int, seed: int) -> pl.DataFrame:
     drawn = pl.Series("_drawn", np.random.default_rng(seed).random(len(ordered)))
     day = pl.col("accepted_at").dt.date()
     # Days lie one after the other, each in an order drawn by lot; every so many rows of all, one is taken.
     place = (pl.col("_row").first().over(day) + pl.col("_drawn").rank("ordinal").over(day)).cast(pl.Int64)
     is_taken = place * rows // len(ordered) > (place - 1) * rows // len(ordered)
-    return ordered.with_row_index("_row").with_columns(drawn).filter(is_taken).drop("_row", "_drawn")
+    return ordered.with_row_index("_row").with_columns(drawn).filter(is_taken).select(KEY)
 
 
 def _check_frame(name: str, frame: pl.DataFrame) -> None:
@@ -158,12 +181,6 @@ def _check_frame(name: str, frame: pl.DataFrame) -> None:
         raise ValueError(f"the {name} window lacks the columns {', '.join(absent)}")
     if frame.is_empty():
         raise ValueError(f"the {name} window has no rows; at least one is needed")
-
-
-def _window(frame: pl.DataFrame, sampled: int) -> Window:
-    day = pl.col("accepted_at").dt.date()
-    since, until = frame.select(since=day.min(), until=day.max()).row(0)
-    return Window(since=since, until=until, rows=len(frame), sampled=sampled)
 
 
 def _comparable(reference: pl.DataFrame, current: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.catalogue import Feature
@@ -74,28 +75,34 @@ class Encoder:
         ...
         ValueError: feature column 'item_value' is not in the frame (1 of 2 missing)
         """
+        # As columns are what Polars has, and trees read.
+        return self._encoded(frame).with_columns(pl.all().fill_null(np.nan)).to_numpy(order="fortran")
+
+    def table(self, frame: pl.DataFrame) -> pa.Table:
+        """The same numbers to learn from, as far as can be the frame's own: many rows are not held twice."""
+        return self._encoded(frame).to_arrow()
+
+    def _encoded(self, frame: pl.DataFrame) -> pl.DataFrame:
         self.check(frame)
         columns = []
         for name in self.names:
             column = pl.col(name)
             if name in self.categories:
                 column = column.cast(pl.String).cast(pl.Enum(self.categories[name]), strict=False).to_physical()
-            columns.append(column.cast(pl.Float32).fill_null(np.nan))
-        matrix = frame.select(columns).to_numpy(order="fortran")  # as columns are what Polars has, and trees read
-        if self.smoothing != PRIOR_WEIGHT:
-            self._smooth(matrix)
-        return matrix
+            columns.append(column.cast(pl.Float32))
+        return frame.select(columns).with_columns(self._smoothed_rates())
 
-    def _smooth(self, matrix: Matrix) -> None:
-        """Bring the rates of target encodings in `matrix` to this smoothing."""
-        places = {name: place for place, name in enumerate(self.names)}
+    def _smoothed_rates(self) -> list[pl.Expr]:
+        """The rates of target encodings at this smoothing."""
         more = self.smoothing - PRIOR_WEIGHT
-        for by in COMBINATIONS:
-            rate, inspections = places.get(rate_name(by)), places.get(inspections_name(by))
-            if rate is not None and inspections is not None:
-                before = matrix[:, inspections] + PRIOR_WEIGHT
-                moved = (matrix[:, rate] * before + more * self.base_rate) / (before + more)
-                matrix[:, rate] = np.clip(moved, 0, 1)
+        pairs = [(rate_name(by), inspections_name(by)) for by in COMBINATIONS] if more else []
+        found = []
+        for rate, inspections in pairs:
+            if rate in self.names and inspections in self.names:
+                before = pl.col(inspections) + PRIOR_WEIGHT
+                moved = (pl.col(rate) * before + more * self.base_rate) / (before + more)
+                found.append(moved.clip(0, 1).alias(rate))
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for model.json."""

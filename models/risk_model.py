@@ -25,6 +25,7 @@ RANKING = ("score", "expected_revenue", "priority")
 OUTPUTS = (*RANKING, "critical", "revenue_if_illicit", "revenue_low", "revenue_high")
 CRITICAL_FIRST = 1e15  # above any amount that the contract allows; a double still tells units apart there
 FORMAT = 3
+_PART_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class RiskModel:
 
         `frame` has the key and the features; ValueError names a feature that is missing or of the wrong type.
         """
+        # In parts: the matrix of all rows would be as large again as the frame.
+        parts = [self._predict(part) for part in frame.iter_slices(_PART_ROWS)] or [self._predict(frame)]
+        return pl.concat(parts)
+
+    def _predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         matrix = self.encoder.encode(frame)
         score = self.calibration(boosting.predict(self.illicit, matrix))
         revenue = self.revenue(frame, matrix)

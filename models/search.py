@@ -180,7 +180,7 @@ def folds(rows: pl.DataFrame, training: policy.Training, label_delay_days: int) 
 
 def _loss(encoder: Encoder, part: Fold, tuning: Tuning, training: policy.Training) -> float:
     fitted, judged = (
-        Rows(encoder.encode(rows), rows["is_illicit"].cast(pl.Float64).to_numpy()) for rows in map(labelled, part)
+        Rows(encoder.table(rows), rows["is_illicit"].cast(pl.Float64).to_numpy()) for rows in map(labelled, part)
     )
     return boosting.fit_until_best(
         boosting.ILLICIT,

@@ -118,12 +118,12 @@ def exploring_share(log: pl.DataFrame, outcomes: pl.LazyFrame, policy: Policy, d
     return share
 
 
-def with_probabilities(dataset: pl.DataFrame, log: pl.DataFrame) -> pl.DataFrame:
+def with_probabilities(dataset: pl.LazyFrame, log: pl.DataFrame) -> pl.LazyFrame:
     """`dataset` with `selection_probability` from the log where outcomes do not tell it.
 
     What the outcomes say goes first: it is what was done, and the log is what was asked for.
     """
-    logged = log.select(*KEY, _logged="selection_probability")
+    logged = log.lazy().select(*KEY, _logged="selection_probability")
     joined = dataset.join(logged, on=KEY, how="left", maintain_order="left", validate="1:1")
     return joined.with_columns(pl.coalesce("selection_probability", "_logged").alias("selection_probability")).drop(
         "_logged"

@@ -10,9 +10,11 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from features.contract import KEY
 from models.policy import Training
 
 Window = tuple[date, date]
+Dataset = pl.DataFrame | pl.LazyFrame  # a lazy one may be larger than memory: only what is asked for is read
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Split:
     windows: dict[str, Window]
 
 
-def split_by_time(dataset: pl.DataFrame, training: Training, label_delay_days: int) -> Split:
+def split_by_time(dataset: Dataset, training: Training, label_delay_days: int) -> Split:
     """The latest `test_share` of the labelled time span as test, `validation_share` of it before that, then training.
 
     Raises ValueError where nothing is labelled, or where a part has no rows.
@@ -43,11 +45,9 @@ def split_by_time(dataset: pl.DataFrame, training: Training, label_delay_days: i
     return Split(train, validation, test, before_test, {name: window(part) for name, part in parts.items()})
 
 
-def split_validation(
-    rows: pl.DataFrame, training: Training, label_delay_days: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def split_validation(dataset: Dataset, training: Training, label_delay_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Training and validation parts where there is no test part: the latest `validation_share` of time validates."""
-    rows = labelled(rows)
+    rows = labelled(dataset)
     return split_off(rows, _share_of(_days(rows), training.validation_share), label_delay_days)
 
 
@@ -68,12 +68,18 @@ def split_off(rows: pl.DataFrame, last_days: int, label_delay_days: int) -> tupl
     return earlier, rows.filter(accepted_on >= start)
 
 
-def labelled(dataset: pl.DataFrame) -> pl.DataFrame:
+def labelled(dataset: Dataset) -> pl.DataFrame:
     """Rows with a label, ordered by acceptance and key, so that the order they came in plays no part."""
-    rows = dataset.filter(pl.col("is_illicit").is_not_null()).sort("accepted_at", "declaration_id", "item_number")
+    rows = dataset.lazy().filter(pl.col("is_illicit").is_not_null()).collect(engine="streaming")
     if rows.is_empty():
-        raise ValueError(f"none of {dataset.height} rows has a label (is_illicit is null throughout); nothing to learn")
-    return rows
+        every = dataset.lazy().select(pl.len()).collect().item()
+        raise ValueError(f"none of {every} rows has a label (is_illicit is null throughout); nothing to learn")
+    return rows.sort("accepted_at", *KEY)
+
+
+def accepted_between(dataset: Dataset, window: Window) -> pl.DataFrame:
+    """Rows accepted on the days of `window`, labelled or not, in their order."""
+    return dataset.lazy().filter(pl.col("accepted_at").dt.date().is_between(*window)).collect(engine="streaming")
 
 
 def window(rows: pl.DataFrame) -> Window:

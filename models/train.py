@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from features.catalogue import Feature
 from models import boosting, critical, policy, revenue, targeting
 from models.boosting import Floats, Parameters, Progress, Rows
 from models.calibration import Calibration, calibrate
 from models.critical import CriticalModel
-from models.encoding import Encoder
+from models.encoding import Encoder, Matrix
 from models.metrics import Flags
 from models.revenue import RevenueModel
 from models.risk_model import RiskModel
@@ -40,9 +41,9 @@ class _Part:
     hits: revenue.Hits
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, encoder: Encoder) -> "_Part":
+    def of(cls, frame: pl.DataFrame, matrix: Matrix | pa.Table) -> "_Part":
+        """`matrix`: `frame`, encoded."""
         target = frame["is_illicit"].cast(pl.Float64).to_numpy()
-        matrix = encoder.encode(frame)
         return cls(frame, Rows(matrix, target), critical.rows_of(frame, matrix), revenue.Hits.of(frame))
 
     def account(self) -> dict[str, Any]:
@@ -94,11 +95,11 @@ def train(
 
     smoothing, parameters = tuning.smoothing, tuning.parameters
     encoder = Encoder.fit(fitted, features).smoothed(smoothing)
-    parts = _Part.of(fitted, encoder), _Part.of(held_out, encoder)
+    parts = _Part.of(fitted, encoder.table(fitted)), _Part.of(held_out, encoder.encode(held_out))
     learned = _first_pass(*parts, encoder, parameters, training, selection, on_progress)
 
     encoder = Encoder.fit(everything, features).smoothed(smoothing)
-    final = _Part.of(everything, encoder)
+    final = _Part.of(everything, encoder.table(everything))
     booster = boosting.fit_rounds(
         boosting.ILLICIT,
         parameters,

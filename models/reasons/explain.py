@@ -100,4 +100,6 @@ def _contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _summed(shares: pl.DataFrame, members: Mapping[str, list[str]]) -> pl.DataFrame:
-    return shares.select(pl.sum_horizontal(names).alias(group) for group, names in members.items())
+    # Not sum_horizontal: its threads add up in any order, and the last digits of a reason would vary.
+    sums = {group: shares.select(names).to_numpy().sum(axis=1) for group, names in members.items()}
+    return pl.DataFrame(sums, schema=dict.fromkeys(members, pl.Float64))

@@ -123,8 +123,8 @@ def test_left_overs_of_a_crash_are_not_read(store, tmp_path):
 
 def test_labels_are_those_known_on_the_day(store, tmp_path):
     built = build(store, tmp_path / "cache")
-    known = cache.dataset(store, built, DELAY, date(2024, 3, 2)).filter(pl.col("is_illicit").is_not_null())
-    earlier = cache.dataset(store, built, DELAY, date(2024, 3, 1))
+    known = cache.dataset(store, built, DELAY, date(2024, 3, 2)).filter(pl.col("is_illicit").is_not_null()).collect()
+    earlier = cache.dataset(store, built, DELAY, date(2024, 3, 1)).collect()
     assert known["declaration_id"].to_list() == ["D0-0"]
     assert earlier["is_illicit"].null_count() == earlier.height
     assert cache.last_known_day(store, DELAY) == date(2024, 3, 5)

@@ -41,7 +41,8 @@ def window(rows: int, seed: int, labelled: float = 0.0) -> pl.DataFrame:
 def check(
     reference: pl.DataFrame, current: pl.DataFrame, page: Path, at_training: Quality | None = AT_TRAINING
 ) -> DriftResult:
-    return drift.check(reference, current, POLICY, 7, at_training, page)
+    before = drift.sample_by_day(reference, POLICY.max_sample_rows, 7)
+    return drift.check(before, current, POLICY, 7, at_training, page)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +179,7 @@ def test_quality_agrees_with_scikit_learn() -> None:
 
 def test_large_windows_are_sampled_and_the_result_says_so(page: Path) -> None:
     few = POLICY.model_copy(update={"max_sample_rows": 1000})
-    result = drift.check(window(3000, 1), window(1000, 2), few, 7, None, page)
+    result = drift.check(drift.sample_by_day(window(3000, 1), 1000, 7), window(1000, 2), few, 7, None, page)
     assert (result.reference.rows, result.reference.sampled) == (3000, 1000)
     assert (result.current.rows, result.current.sampled) == (1000, 1000)
     assert "stratified by day: 1000 of 3000 reference rows, 1000 of 1000 current rows" in result.verdict
@@ -186,23 +187,23 @@ def test_large_windows_are_sampled_and_the_result_says_so(page: Path) -> None:
 
 def test_sample_takes_the_same_share_of_every_day_and_the_same_rows_in_any_order() -> None:
     frame = window(2800, 1)
-    sample = drift.sample_by_day(frame, 700, 7)
+    sample = drift.sample_by_day(frame, 700, 7).rows
     assert len(sample) == 700
     days = sample["accepted_at"].dt.date().value_counts()["count"]
     assert (days.len(), days.min(), days.max()) == (28, 25, 25)
-    assert drift.sample_by_day(frame.sample(fraction=1, shuffle=True, seed=3), 700, 7).equals(sample)
-    assert not drift.sample_by_day(frame, 700, 8).equals(sample)
+    assert drift.sample_by_day(frame.sample(fraction=1, shuffle=True, seed=3), 700, 7).rows.equals(sample)
+    assert not drift.sample_by_day(frame, 700, 8).rows.equals(sample)
 
 
 def test_reference_leaves_out_the_first_weeks_of_all_records() -> None:
     start = date(2024, 1, 1)
     days = [start + timedelta(days=i) for i in range(200)]
     dataset = pl.DataFrame({"accepted_at": days}).cast(pl.Datetime("us"))
-    rows = drift.reference_rows(dataset, start, date(2024, 5, 1))["accepted_at"].dt.date()
+    rows = drift.reference_rows(dataset, start, date(2024, 5, 1)).collect()["accepted_at"].dt.date()
     assert (rows.min(), rows.max()) == (start + timedelta(days=drift.WARM_UP_DAYS), date(2024, 5, 1))
-    later = drift.reference_rows(dataset, date(2024, 5, 1), date(2024, 5, 31))
+    later = drift.reference_rows(dataset, date(2024, 5, 1), date(2024, 5, 31)).collect()
     assert len(later) == 31
-    assert len(drift.reference_rows(dataset.head(60), start, date(2024, 5, 1))) == 60
+    assert len(drift.reference_rows(dataset.head(60), start, date(2024, 5, 1)).collect()) == 60
 
 
 def test_empty_window_and_absent_column_are_refused(reference: pl.DataFrame, page: Path) -> None:

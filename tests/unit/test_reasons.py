@@ -44,7 +44,7 @@ def rows() -> pl.DataFrame:
     delay = load().features.label_delay_days
     past = facts.build(declarations, declarations.head(0), outcomes, outcomes.head(0), delay)
     versions = outcome_versions(outcomes, outcomes.head(0), delay)
-    return matrix.with_labels(matrix.compute(History(past)).lazy(), versions, parameters.first_days()[-1])
+    return matrix.with_labels(matrix.compute(History(past)).lazy(), versions, parameters.first_days()[-1]).collect()
 
 
 @pytest.fixture(scope="module")

@@ -105,4 +105,4 @@ def test_the_log_tells_the_chance_where_outcomes_do_not():
         schema_overrides={"item_number": pl.Int32},
     )
     log = selected({"declaration_id": "a"}, {"declaration_id": "b", "selection_probability": 0.7})
-    assert with_probabilities(dataset, log)["selection_probability"].to_list() == [0.2, 0.7, None]
+    assert with_probabilities(dataset.lazy(), log).collect()["selection_probability"].to_list() == [0.2, 0.7, None]
