@@ -35,9 +35,9 @@ bench: setup
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/ledger.py
 
-# The cost of a night against the length of the history; takes about half an hour and 10 GB of disk.
+# Nights against the length of the history, a retraining on ten million; an hour and 40 GB of disk.
 bench-large: setup
-	$(BIN)/python benchmarks/nights.py
+	$(BIN)/python benchmarks/large.py
 
 # The pictures of docs/images, from a real run; needs chromium.
 screenshots: setup

@@ -9,18 +9,15 @@ gcc. lleaves works with no llvmlite that today's Numba takes, and so needs an in
 
 import argparse
 import json
-import platform
-import resource
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 from shutil import which
 from time import perf_counter
 
+import measuring
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -105,7 +102,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--trees", type=int, default=500)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/scoring.json"))
     parser.add_argument("--lleaves", help="an interpreter that has it")
     parser.add_argument("--engine", choices=("model", *ENGINES, "parts"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -118,9 +114,7 @@ def main() -> None:
 
         def run(engine: str, python: str = sys.executable) -> dict[str, float]:
             sizes = ["--rows", str(given.rows), "--trees", str(given.trees)]
-            command = [python, __file__, "--engine", engine, "--folder", folder, *sizes]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            return json.loads(done.stdout.splitlines()[-1])
+            return measuring.apart(__file__, "--engine", engine, "--folder", folder, *sizes, python=python)
 
         run("model")
         results = {engine: run(engine) for engine in ENGINES if _can_run(engine)}
@@ -132,12 +126,9 @@ def main() -> None:
             found["difference"] = float(np.abs(np.load(Path(folder) / f"{engine}.npy") - expected).max())
         parts = run("parts")
     _show(console, results, parts, given.rows, given.trees)
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    versions = {name: version(name) for name in ("lightgbm", "numba", "numpy", "treelite", "tl2cgen")}
+    libraries = ("lightgbm", "numba", "numpy", "treelite", "tl2cgen")
     sizes = {"rows": given.rows, "trees": given.trees}
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    document = {"machine": machine, "versions": versions, **sizes, "engines": results, "whole_model_seconds": parts}
-    given.out.write_text(json.dumps(document, indent=1) + "\n")
+    measuring.save("scoring", libraries, **sizes, engines=results, whole_model_seconds=parts)
 
 
 def _show(
@@ -179,14 +170,14 @@ def _run(engine: str, folder: Path, rows: int, trees: int) -> dict[str, float]:
     ready = perf_counter() - started
     seconds, found = _fastest(lambda: predict(matrix))
     np.save(folder / f"{engine}.npy", found)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return {"seconds": seconds, "ready": ready, "peak_mb": peak}
+    return {"seconds": seconds, "ready": ready, "peak_mb": measuring.peak_mb()}
 
 
 def _model(folder: Path, rows: int, trees: int) -> None:
     """The features of simulated declarations, and a model of which each head has that many trees."""
     from features.asof import outcome_versions
-    from features.history import build
+    from features.facts import build
+    from features.history import History
     from features.matrix import CATALOGUE, compute, with_labels
     from features.simulator import Parameters, simulate
     from features.simulator import build as tables
@@ -201,7 +192,7 @@ def _model(folder: Path, rows: int, trees: int) -> None:
     delay, seed = load().features.label_delay_days, 1
     made = tables(simulate(Parameters(rows=rows, seed=seed)), seed)
     declarations, outcomes = (table.drop("arrives").lazy() for table in (made.declarations, made.outcomes))
-    matrix = compute(build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay))
+    matrix = compute(History(build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay)))
     latest = matrix["accepted_at"].dt.date().to_list()[-1] + timedelta(days=365)
     frame = with_labels(matrix.lazy(), outcome_versions(outcomes, outcomes.clear(), delay), latest).collect()
     known = labelled(frame)

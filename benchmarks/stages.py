@@ -2,21 +2,17 @@
 
 Run by `make bench`. Each stage runs in a process of its own, so that its peak memory is its own; what a stage needs it
 reads from the disk, and that reading is not counted. Figures are of this machine and this moment: compare only within
-one run. `--rows` picks the sizes, `--out` writes the figures as JSON too.
+one run. `--rows` picks the sizes.
 """
 
 import argparse
 import json
-import platform
-import resource
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
 
+import measuring
 from rich.console import Console
 from rich.table import Table
 
@@ -96,10 +92,11 @@ def train(folder: Path, rows: int) -> Callable[[], int]:
 
 def score(folder: Path, rows: int) -> Callable[[], int]:
     from models.risk_model import RiskModel
+    from models.split import accepted_between
 
-    _, dataset = _split(folder)
-    model = RiskModel.load(folder / "model")
-    return lambda: model.predict(dataset).height
+    split, dataset = _split(folder)
+    model, window = RiskModel.load(folder / "model"), accepted_between(dataset, split.windows["test"])
+    return lambda: model.predict(window).height
 
 
 def evaluate(folder: Path, rows: int) -> Callable[[], int]:
@@ -124,8 +121,8 @@ def drift(folder: Path, rows: int) -> Callable[[], int]:
     nothing = Quality(rows=0, hits=0, precision_at_10pct=None, roc_auc=None, brier=None)
 
     def run() -> int:
-        assessment.watch(dataset, model, nothing, load(), folder / "drift.html")
-        return dataset.height
+        found = assessment.watch(dataset, model, nothing, load(), folder / "drift.html")
+        return found.reference.rows + found.current.rows
 
     return run
 
@@ -147,27 +144,14 @@ STAGES: dict[str, Callable[[Path, int], Callable[[], int]]] = {
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rows", type=int, nargs="+", default=SIZES)
-    arguments.add_argument("--out", type=Path, default=Path("benchmarks/results/stages.json"))
     arguments.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     arguments.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.stage:
-        print(json.dumps(_run(given.stage, given.folder, given.rows[0])))
+        print(json.dumps(measuring.timed(STAGES[given.stage](given.folder, given.rows[0]))))
         return
     console = Console()
-    results = {str(rows): _measure(rows, console) for rows in given.rows}
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    given.out.write_text(json.dumps({"machine": machine, "stages": results}, indent=1) + "\n")
-
-
-def _run(stage: str, folder: Path, rows: int) -> dict[str, float]:
-    work = STAGES[stage](folder, rows)
-    started = perf_counter()
-    done = work()
-    seconds = perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"rows": done, "seconds": seconds, "peak_mb": peak / (2**20 if sys.platform == "darwin" else 2**10)}
+    measuring.save("stages", stages={rows: _measure(rows, console) for rows in given.rows})
 
 
 def _measure(rows: int, console: Console) -> dict[str, dict[str, float]]:
@@ -175,9 +159,7 @@ def _measure(rows: int, console: Console) -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, console.status("") as status:
         for stage in STAGES:
             status.update(f"{rows:,} rows: {stage}")
-            command = [sys.executable, __file__, "--stage", stage, "--folder", folder, "--rows", str(rows)]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            results[stage] = json.loads(done.stdout.splitlines()[-1])
+            results[stage] = measuring.apart(__file__, "--stage", stage, "--folder", folder, "--rows", rows)
     table = Table("stage", "rows", "seconds", "rows/s", "peak MB", title=f"{rows:,} declarations", title_justify="left")
     for stage, figures in results.items():
         table.add_row(

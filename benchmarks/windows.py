@@ -8,17 +8,13 @@ the keys and one pass over the result cost, without any feature. Compare figures
 
 import argparse
 import json
-import platform
-import resource
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
+import measuring
 import numpy as np
 import polars as pl
 from rich.console import Console
@@ -142,7 +138,6 @@ def catalogue(rows: int, seed: int) -> tuple[int, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=500_000)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/windows.json"))
     parser.add_argument("--engine", choices=("declarations", *ENGINES, "catalogue"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -151,11 +146,8 @@ def main() -> None:
         return
     console, results = Console(), {}
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
-        # A process begins with the peak of the one that started it, so this one makes nothing itself.
         for engine in ("declarations", *ENGINES, "catalogue"):
-            command = [sys.executable, __file__, "--engine", engine, "--folder", folder, "--rows", str(given.rows)]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            results[engine] = json.loads(done.stdout.splitlines()[-1])
+            results[engine] = measuring.apart(__file__, "--engine", engine, "--folder", folder, "--rows", given.rows)
         _check(Path(folder))
     del results["declarations"]
     kernel_rate = results["kernel"]["values_per_second"]
@@ -170,11 +162,7 @@ def main() -> None:
             f"{found['peak_mb']:,.0f}",
         )
     console.print(table)
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    versions = {name: version(name) for name in ("polars", "duckdb", "pandas", "numpy", "numba")}
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    document = {"machine": machine, "versions": versions, "rows": given.rows, "engines": results}
-    given.out.write_text(json.dumps(document, indent=1) + "\n")
+    measuring.save("windows", ("polars", "duckdb", "pandas", "numpy", "numba"), rows=given.rows, engines=results)
 
 
 def _run(engine: str, folder: Path, rows: int) -> dict[str, float]:
@@ -192,8 +180,7 @@ def _run(engine: str, folder: Path, rows: int) -> dict[str, float]:
         found = compute(given)
         seconds, values = perf_counter() - started, len(NAMES) * rows
         found.write_parquet(folder / f"{engine}.parquet")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return {"seconds": seconds, "values_per_second": values / seconds, "peak_mb": peak}
+    return {"seconds": seconds, "values_per_second": values / seconds, "peak_mb": measuring.peak_mb()}
 
 
 def _declarations(rows: int) -> pl.DataFrame:

@@ -160,7 +160,8 @@ def sample_by_day(dataset: Dataset, rows: int, seed: int) -> Sampled:
         raise ValueError("the window has no rows; at least one is needed")
     taken = dataset.lazy()
     if len(ordered) > rows:
-        taken = taken.join(_drawn_by_day(ordered, rows, seed).lazy(), on=KEY, how="semi")
+        # In order, or the rows of all days are held at once.
+        taken = taken.join(_drawn_by_day(ordered, rows, seed).lazy(), on=KEY, how="semi", maintain_order="left")
     sample = taken.collect(engine="streaming").sort("accepted_at", *KEY)
     since, until = (ordered["accepted_at"][place].date() for place in (0, -1))
     return Sampled(sample, Window(since=since, until=until, rows=len(ordered), sampled=len(sample)))
