@@ -4,9 +4,9 @@ A day's part depends on the declarations accepted that day, on what was known be
 goes into its key; a part whose key matches is read, any other is computed anew. So a second run computes nothing, a new
 day costs that day, and a correction recorded today leaves every earlier day alone.
 
-Days are computed span by span, in order of time: a year, or where it has many declarations a month. What became known
-within the span is read as it is, what became known before it is settled (features/settled.py). So neither memory nor
-the cost of a new day grows with the history.
+Days are computed span by span: a year, or where it has many declarations a month. What became known within the span is
+read as it is, what became known before it is settled (features/settled.py). So neither memory nor the cost of a new day
+grows with the history, and no span waits for another.
 
     <folder>/2024-01-31-<key>.parquet      a day of the matrix
     <folder>/past/journal.json             what each day of the store holds
@@ -17,12 +17,13 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -36,8 +37,16 @@ from features.settled import Block, Settled
 from features.store import Store
 
 Progress = Callable[[int, int], None]
+# Pieces of work that do not depend on each other and may be done anywhere, in any order, and again: each writes files
+# whose names tell what is in them.
+Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 SPAN_ROWS = 500_000
+
+
+def one_after_another(work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterable[Any]:
+    """In this process."""
+    return map(work, pieces)
 
 
 @dataclass(frozen=True)
@@ -60,15 +69,16 @@ def build(
     folder: Path,
     on_progress: Progress | None = None,
     span_rows: int = SPAN_ROWS,
+    run: Run = one_after_another,
 ) -> Built:
     """Bring the matrix of `store`, cached in `folder`, up to date. `on_progress(done, all)` counts days.
 
-    A year with more than `span_rows` declarations is computed month by month. One process computes at a time; another
-    waits, and then finds it done.
+    A year with more than `span_rows` declarations is computed month by month. One build computes at a time; another
+    waits, and then finds it done. `run` does the work; wherever that is, `folder` and the store have to be there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        return _build(store, label_delay_days, folder, on_progress, span_rows)
+        return _build(store, label_delay_days, folder, on_progress, span_rows, run)
 
 
 @contextmanager
@@ -81,7 +91,9 @@ def _alone(folder: Path) -> Generator[None]:
         os.close(descriptor)
 
 
-def _build(store: Store, label_delay_days: int, folder: Path, on_progress: Progress | None, span_rows: int) -> Built:
+def _build(
+    store: Store, label_delay_days: int, folder: Path, on_progress: Progress | None, span_rows: int, run: Run
+) -> Built:
     past = folder / "past"
     journal = Journal.read(store, label_delay_days, code_version(), past / "journal.json")
     # A declaration stays on the day of its first version, even where a correction has moved it to another.
@@ -91,26 +103,66 @@ def _build(store: Store, label_delay_days: int, folder: Path, on_progress: Progr
     parts = {day: folder / f"{day.isoformat()}-{key}.parquet" for day, key in _keys(journal, days).items()}
     missing = [day for day in days if not parts[day].exists()]
     years = _years(journal, past, days, span_rows)
-    known = lru_cache(maxsize=1)(journal.known)  # a span that was computed is settled next
+    spans = list(_spans(years, missing))
+    for blocks in _to_settle(spans):
+        for _ in run(partial(_settle, journal), blocks):
+            pass
     done = rows = 0
-    for year, before in ((year, years[:place]) for place, year in enumerate(years)):
-        for span in year.months or (year,):
-            asked = [day for day in missing if span.start <= number(day) < span.end]
-            if not asked:
-                continue
-            settled = Settled(tuple(block for block in (*before, *year.months) if block.end <= span.start))
-            settled.make(TABLES, known, span.start - LOOK_BACK_DAYS)
-            history = History(known(span.start, span.end), settled)
-            for chunk in chunks(asked, store.rows("declarations")):
-                matrix = compute(history.asked_on([number(day) for day in chunk]))
-                rows += matrix.height
-                by_day = {day: matrix.filter(pl.col("accepted_at").dt.date() == day) for day in chunk}
-                write_each_atomically({parts[day]: part.write_parquet for day, part in by_day.items()})
-                done += len(chunk)
-                if on_progress:
-                    on_progress(done, len(missing))
+    for asked, computed in run(partial(_compute, journal, parts), spans):
+        done, rows = done + asked, rows + computed
+        if on_progress:
+            on_progress(done, len(missing))
+    if not_there := [part for part in parts.values() if not part.exists()]:
+        raise FileNotFoundError(f"{not_there[0]} was computed and is not there: all who compute need this folder")
     _clean(folder, set(parts.values()), years)
     return Built(len(days), len(missing), rows, tuple(parts.values()))
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A year or a month, the days in it whose features are asked for, and all that was before it."""
+
+    block: Block
+    asked: Sequence[date]
+    settled: Settled
+
+    @property
+    def since(self) -> int:
+        """The first day that is looked back to."""
+        return self.block.start - LOOK_BACK_DAYS
+
+
+def _spans(years: Sequence[Block], missing: Sequence[date]) -> Iterator[_Span]:
+    for place, year in enumerate(years):
+        for block in year.months or (year,):
+            asked = [day for day in missing if block.start <= number(day) < block.end]
+            if asked:
+                before = tuple(each for each in (*years[:place], *year.months) if each.end <= block.start)
+                yield _Span(block, asked, Settled(before))
+
+
+def _to_settle(spans: Sequence[_Span]) -> tuple[Sequence[Block], Sequence[Block]]:
+    """What spans look back to and is not settled yet: months and years without any, then years that are their sum."""
+    needed = dict.fromkeys(block for span in spans for block in span.settled.reaching(span.since))
+    absent = [block for block in needed if not block.folder.exists()]
+    parts = dict.fromkeys(part for block in absent for part in block.months or (block,) if not part.folder.exists())
+    return list(parts), [block for block in absent if block.months]
+
+
+def _settle(journal: Journal, block: Block) -> None:
+    block.make(TABLES, journal.known)
+
+
+def _compute(journal: Journal, parts: Mapping[date, Path], span: _Span) -> tuple[int, int]:
+    """Write the parts of a span's days; how many days and declarations they were."""
+    history = History(journal.known(span.block.start, span.block.end), span.settled)
+    rows = 0
+    for chunk in chunks(span.asked, journal.store.rows("declarations")):
+        matrix = compute(history.asked_on([number(day) for day in chunk]))
+        by_day = {day: matrix.filter(pl.col("accepted_at").dt.date() == day) for day in chunk}
+        write_each_atomically({parts[day]: part.write_parquet for day, part in by_day.items()})
+        rows += matrix.height
+    return len(span.asked), rows
 
 
 def _clean(folder: Path, parts: set[Path], years: Sequence[Block]) -> None:

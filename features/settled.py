@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import numba
 import numpy as np
@@ -85,14 +86,18 @@ class Block:
             return
         for month in self.months:
             month.make(tables, known)
-        partial = self.folder.with_name(self.folder.name + PARTIAL)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        partial = self.folder.with_name(f"{self.folder.name}-{uuid4().hex}{PARTIAL}")  # another may make the same
+        partial.mkdir()
         for kind, by in tables:
             parts = [month.table(kind, by).cells() for month in self.months]
             _write(parts or [_cells(known(self.start, self.end), kind, by)], kind, partial / _name(kind, by))
         flush([*partial.iterdir(), partial])
-        partial.rename(self.folder)
+        try:
+            partial.rename(self.folder)
+        except OSError:
+            if not self.folder.exists():  # else another was first, with the same
+                raise
+            shutil.rmtree(partial)
         flush([self.folder.parent])
 
 
@@ -102,18 +107,13 @@ class Settled:
 
     blocks: tuple[Block, ...] = ()
 
-    def make(self, tables: Tables, known: Callable[[int, int], Known], since: int) -> None:
-        """Make the blocks that say anything of days from `since` on."""
-        for block in self._reaching(since):
-            block.make(tables, known)
-
     def sums(self, kind: str, by: Sequence[str], entities: Hashes, code: Ints, since: Ints) -> Ints:
         """Measures of each query's entity summed over the days from `since` on: queries x measures.
 
         `code` is the place of a query's entity in `entities`, which are in order; negative for none.
         """
         out = np.zeros((len(code), len(KINDS[kind].measures)), np.int64)
-        for block in self._reaching(int(since.min(initial=MAX_DAY))):
+        for block in self.reaching(int(since.min(initial=MAX_DAY))):
             table = block.table(kind, by)
             first, end = table.spans(entities)
             out += table.sums(*_since(first, end, table.day, code, since))
@@ -123,7 +123,7 @@ class Settled:
         """Cells of `entities` from day `since` on: the entity's place, day, value, and measures of each."""
         nothing = np.zeros(0, np.int64)
         found = [(nothing, nothing, np.zeros(0), np.zeros((0, len(KINDS[kind].measures)), np.int64))]
-        for block in self._reaching(since):
+        for block in self.reaching(since):
             table = block.table(kind, by)
             first, end = table.spans(entities)
             code = np.arange(len(entities))
@@ -135,7 +135,8 @@ class Settled:
         code, day, value, measures = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return code, day, value, measures
 
-    def _reaching(self, day: int) -> list[Block]:
+    def reaching(self, day: int) -> list[Block]:
+        """Those that say anything of `day` or a later one."""
         return [block for block in self.blocks if block.end > day]  # facts are about days before they enter
 
 

@@ -290,6 +290,7 @@ def test_settled_and_known_add_up(world: World, split: int, data: st.DataObject)
         )
         for blocks in (months, (Block(0, border, Path(folder, "c"), months),)):
             settled = Settled(blocks)
-            settled.make(matrix.TABLES, history.known.between, border - LOOK_BACK_DAYS)
+            for block in settled.reaching(border - LOOK_BACK_DAYS):
+                block.make(matrix.TABLES, history.known.between)
             later = History(history.known.between(border, asked[-1]), settled).asked_on(asked)
             assert_frame_equal(matrix.compute(later), matrix.compute(history.asked_on(asked)), check_exact=True)
