@@ -22,7 +22,7 @@ from flows.children import ChildError
 from flows.deploy import ProjectError
 from flows.parameters import Language, MonitorParameters, RetrainParameters, Search, SourceName
 from flows.running import AlreadyRunningError
-from flows.settings import Settings
+from flows.settings import Engine, Settings
 from flows.status import Status
 from flows.status import status as look
 from flows.terminal import EXIT_CODES, FAILED, GATES_FAILED, AsJson, begin, checked, err, fail, failures, out
@@ -68,6 +68,13 @@ def retrain(
     search: Annotated[
         Search, typer.Option(help="Trials of other parameters: few, beginning with the last best, or many.")
     ] = Search.USUAL,
+    engine: Annotated[
+        Engine | None,
+        typer.Option(help="What computes features and grows trees: this process, or Ray.", show_default="as set"),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="The Ray cluster's; this machine is one of its nodes.")
+    ] = None,
     requested_by: Annotated[
         str | None,
         typer.Option(
@@ -81,8 +88,8 @@ def retrain(
     stopped at any point, run again. Where `tidewaiter up` runs, the run shows in its Prefect and MLflow; otherwise
     both are temporary servers and files in .tidewaiter.
     """
-    given = {"input": input, "mapping": mapping, "rows": rows, "months": months, "seed": seed}
-    given["requested_by"] = requested_by
+    given: dict[str, object] = {"input": input, "mapping": mapping, "rows": rows, "months": months, "seed": seed}
+    given |= {"engine": engine, "address": address, "requested_by": requested_by}
     parameters = checked(
         lambda: RetrainParameters.model_validate(
             {"source": source, "search": search, **{k: v for k, v in given.items() if v is not None}}

@@ -21,6 +21,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.sources import names
+from flows.settings import Engine
 
 # Where declarations come from: one for each module of features/sources.
 SourceName = StrEnum("SourceName", {name.upper(): name for name in sorted(names(), reverse=True)})
@@ -60,6 +61,8 @@ class RetrainParameters(BaseModel):
     search: Search = Field(
         Search.USUAL, description="Trials of other parameters: few, beginning with the last best, or many"
     )
+    engine: Engine | None = Field(None, description="What computes features and grows trees; none: as in the settings")
+    address: str | None = Field(None, description="The Ray cluster's, for engine ray; none: as in the settings")
     requested_by: str = Field("", description="Your MLflow account; who triggers a run may not sign its model")
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ registration finds what it had begun.
 """
 
 import shutil
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,13 +17,14 @@ from prefect.context import FlowRunContext
 from prefect.runtime import deployment
 
 from features import cache, versioning
-from features.cache import Built
+from features.cache import Built, Run, one_after_another
 from features.contract import KEY
 from features.ingest import IngestRejected, IngestReport, Limits, ingest
 from features.matrix import CATALOGUE
 from features.sources import Source, open_source, simulator
 from features.store import Store
 from flows import incumbents, reports, running
+from flows.engine import Workforce, workforce
 from flows.nights import CATCH_UP
 from flows.parameters import RetrainParameters, Search, SourceName, author
 from flows.progress import Advance, stage
@@ -30,6 +32,7 @@ from flows.settings import Settings
 from flows.summary import Summary
 from models import assessment, evidence
 from models.assessment import Incumbent, Origin
+from models.boosting import Grow
 from models.drift_result import DriftResult, Quality
 from models.evaluation import Evaluation
 from models.gates import Gate
@@ -71,10 +74,11 @@ def _retrain(parameters: RetrainParameters, settings: Settings, policy: Policy, 
     store = Store(settings.data_folder / parameters.source.value)
     ingested = ingest_declarations(parameters, settings, policy, store)
     version = version_data(settings)
-    built = compute_features(settings, policy, store)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         last = fetch_last(settings, Path(scratch))
-        trained = train_model(parameters, settings, policy, store, built, last)
+        with _workforce(parameters, settings) as workforce:
+            built = compute_features(settings, policy, store, workforce.run)
+            trained = train_model(parameters, settings, policy, store, built, last, workforce.grow)
         folder = Path(scratch) / "evidence"
         folder.mkdir()
         champion = fetch_champion(settings, Path(scratch))
@@ -145,11 +149,11 @@ def version_data(settings: Settings) -> str:
 
 
 @task(name="compute features", cache_policy=NO_CACHE)
-def compute_features(settings: Settings, policy: Policy, store: Store) -> Built:
+def compute_features(settings: Settings, policy: Policy, store: Store, run: Run = one_after_another) -> Built:
     """The matrix, of which only days that are new or changed are computed."""
     folder = settings.state_folder / "cache" / "features" / store.root.name
     with stage("Compute features") as advance:
-        return cache.build(store, policy.features.label_delay_days, folder, advance)
+        return cache.build(store, policy.features.label_delay_days, folder, advance, run=run)
 
 
 @task(name="fetch the last version", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
@@ -166,6 +170,7 @@ def train_model(
     store: Store,
     built: Built,
     last: Incumbent | None,
+    grow: Grow,
 ) -> Trained:
     """A risk model from the labels known today, tuned a little further than the last one of this source."""
     delay, budget = policy.features.label_delay_days, policy.training.search
@@ -188,6 +193,7 @@ def train_model(
             advance,
             final_frame=split.before_test,
             tuning=found.tuning,
+            grow=grow,
         )
     return Trained(model, split, dataset, found)
 
@@ -287,6 +293,11 @@ def publish(settings: Settings, summary: Summary, candidate: Candidate) -> None:
     card = (candidate.folder / assessment.CARD).read_text()
     url = reports.run_url(settings, _registry(settings), summary.registration.run_id)
     reports.publish_retraining(summary, card, url)
+
+
+def _workforce(parameters: RetrainParameters, settings: Settings) -> AbstractContextManager[Workforce]:
+    engine = parameters.engine or settings.engine
+    return workforce(engine, parameters.address or settings.ray_address, settings)
 
 
 def _is_by_hand() -> bool:

@@ -10,6 +10,7 @@ ignored looks like one that has no effect. DVC's remote is DVC's own configurati
 import ipaddress
 import os
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,6 +26,13 @@ from pydantic_settings import (
 
 PREFIX = "TIDEWAITER_"
 FILE = "tidewaiter.toml"
+
+
+class Engine(StrEnum):
+    """What computes the features of a retraining and grows its trees."""
+
+    EMBEDDED = "embedded"
+    RAY = "ray"
 
 
 class Settings(BaseSettings):
@@ -48,6 +56,10 @@ class Settings(BaseSettings):
     mlflow_database_uri: str | None = Field(
         None, description="where MLflow keeps runs, versions, accounts and the ledger; default: files in state_folder"
     )
+    engine: Engine = Field(
+        Engine.EMBEDDED, description="what computes the features of a retraining and grows its trees"
+    )
+    ray_address: str | None = Field(None, description="the cluster of engine ray, of which this machine is a node")
     host: str = Field("127.0.0.1", description="address that the servers of `tidewaiter up` listen on")
     mlflow_port: int = Field(5000, ge=1, le=65535)
     prefect_port: int = Field(4200, ge=1, le=65535)

@@ -72,6 +72,7 @@ def failures() -> Generator[None]:
     from features.reading import ReadError
     from features.store import StoreError
     from features.versioning import VersionError
+    from flows.engine import ClusterError
     from models.signoff.chain import LedgerError
 
     try:
@@ -84,7 +85,7 @@ def failures() -> Generator[None]:
         if error.filename is None:
             raise
         fail(f"{error.filename}: {error.strerror}")
-    except (ReadError, StoreError, VersionError, LedgerError, ValueError, LookupError) as error:
+    except (ReadError, StoreError, VersionError, LedgerError, ClusterError, ValueError, LookupError) as error:
         fail(str(error))
 
 

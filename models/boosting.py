@@ -7,7 +7,7 @@ machine has, and histograms are built row-wise, which LightGBM would otherwise d
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import lightgbm as lgb
 import numpy as np
@@ -20,6 +20,8 @@ from models.forest import Forest
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 Parameters = dict[str, float | int]
+Network = dict[str, str | int]  # LightGBM's parameters of one worker among several; none for one that is alone
+Result = TypeVar("Result")
 
 THREADS = 2
 MANY_ROWS = 10_000  # of which a forest makes up for the time that it takes to read
@@ -65,6 +67,23 @@ class Rows:
     target: Floats
     offset: Floats | None = None
 
+    def share(self, number: int, of: int) -> "Rows":
+        """Every so many rows, from row `number` on."""
+        place = np.arange(number, len(self.target), of)
+        matrix = self.matrix.take(place) if isinstance(self.matrix, pa.Table) else self.matrix[place]
+        return Rows(matrix, self.target[place], None if self.offset is None else self.offset[place])
+
+
+class Grow(Protocol):
+    """Who grows trees on `rows`: one of the functions below, called with shares of them that make up the whole."""
+
+    def __call__(self, fit: Callable[..., Result], rows: Rows, on_round: Progress | None) -> Result: ...
+
+
+def alone(fit: Callable[..., Result], rows: Rows, on_round: Progress | None) -> Result:
+    """This process, on all of them."""
+    return fit(rows=rows, on_round=on_round)
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -94,13 +113,14 @@ def fit_until_best(
     max_rounds: int,
     patience: int,
     on_round: Progress | None = None,
+    network: Network | None = None,
 ) -> Fit:
-    """Boost until `patience` rounds brought no improvement on `validation`."""
+    """Boost until `patience` rounds brought no improvement on `validation`, which is the same for all of a network."""
     train_set = _dataset(encoder, rows)
     history: dict[str, dict[str, list[float]]] = {}
     callbacks = [lgb.early_stopping(patience, verbose=False), lgb.record_evaluation(history), *_reporting(on_round)]
     booster = lgb.train(
-        _all_parameters(objective, parameters, seed),
+        _all_parameters(objective, parameters, seed) | (network or {}),
         train_set,
         num_boost_round=max_rounds,
         valid_sets=[
@@ -122,10 +142,11 @@ def fit_rounds(
     rows: Rows,
     rounds: int,
     on_round: Progress | None = None,
+    network: Network | None = None,
 ) -> lgb.Booster:
     """A booster of exactly `rounds` rounds."""
     return lgb.train(
-        _all_parameters(objective, parameters, seed),
+        _all_parameters(objective, parameters, seed) | (network or {}),
         _dataset(encoder, rows),
         num_boost_round=rounds,
         callbacks=_reporting(on_round),

@@ -9,6 +9,7 @@ than the calibration loses by being taken from the first pass.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from features.catalogue import Feature
 from models import boosting, critical, policy, revenue, targeting
-from models.boosting import Floats, Parameters, Progress, Rows
+from models.boosting import Floats, Grow, Parameters, Progress, Rows, alone
 from models.calibration import Calibration, calibrate
 from models.critical import CriticalModel
 from models.encoding import Encoder, Matrix
@@ -79,8 +80,11 @@ def train(
     *,
     final_frame: pl.DataFrame | None = None,
     tuning: Tuning = AS_THEY_STAND,
+    grow: Grow = alone,
 ) -> RiskModel:
     """The model learned from labelled rows; the same rows and policy give the same files, byte for byte.
+
+    `grow`: who grows the trees of the illicit head; the others learn from few rows, and here.
 
     `final_frame`: the rows of the second pass, all known before the model is put to work (`Split.before_test`);
     training and validation rows together where it is not given. `tuning`: see models/search.py. The order of
@@ -96,19 +100,12 @@ def train(
     smoothing, parameters = tuning.smoothing, tuning.parameters
     encoder = Encoder.fit(fitted, features).smoothed(smoothing)
     parts = _Part.of(fitted, encoder.table(fitted)), _Part.of(held_out, encoder.encode(held_out))
-    learned = _first_pass(*parts, encoder, parameters, training, selection, on_progress)
+    learned = _first_pass(*parts, encoder, parameters, training, selection, grow, on_progress)
 
     encoder = Encoder.fit(everything, features).smoothed(smoothing)
     final = _Part.of(everything, encoder.table(everything))
-    booster = boosting.fit_rounds(
-        boosting.ILLICIT,
-        parameters,
-        training.seed,
-        encoder,
-        final.rows,
-        learned.fit.rounds,
-        _progress(on_progress, training, 1),
-    )
+    fit = partial(boosting.fit_rounds, boosting.ILLICIT, parameters, training.seed, encoder, rounds=learned.fit.rounds)
+    booster = grow(fit, final.rows, _progress(on_progress, training, 1))
     return RiskModel(
         encoder=encoder,
         illicit=booster,
@@ -146,19 +143,20 @@ def _first_pass(
     parameters: Parameters,
     training: policy.Training,
     selection: policy.Targeting,
+    grow: Grow,
     on_progress: Progress | None,
 ) -> _Learned:
-    fit = boosting.fit_until_best(
+    until_best = partial(
+        boosting.fit_until_best,
         boosting.ILLICIT,
         parameters,
         training.seed,
         encoder,
-        fitted.rows,
-        held_out.rows,
-        training.max_rounds,
-        training.early_stopping_rounds,
-        _progress(on_progress, training, 0),
+        validation=held_out.rows,
+        max_rounds=training.max_rounds,
+        patience=training.early_stopping_rounds,
     )
+    fit = grow(until_best, fitted.rows, _progress(on_progress, training, 0))
     raw = boosting.predict(fit.booster, held_out.rows.matrix)
     calibration = calibrate(raw, held_out.rows.target > 0)
     amounts, revenue_rounds = revenue.fit(
