@@ -34,10 +34,14 @@ bench: setup
 	$(BIN)/python benchmarks/windows.py
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/ledger.py
+	$(BIN)/python benchmarks/plots.py
 
 # Nights against the length of the history, a retraining on ten million; an hour and 40 GB of disk.
 bench-large: setup
 	$(BIN)/python benchmarks/large.py
+	$(BIN)/python benchmarks/boosting.py
+	$(BIN)/python benchmarks/cluster.py
+	$(BIN)/python benchmarks/plots.py
 
 # The pictures of docs/images, from a real run; needs chromium.
 screenshots: setup

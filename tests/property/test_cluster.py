@@ -39,7 +39,7 @@ def _store(folder: Path, world: World) -> Store:
     return store
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(worlds())
 def test_a_cluster_computes_the_same_features(workers, world):
     with TemporaryDirectory() as scratch:
