@@ -124,7 +124,8 @@ def with_probabilities(dataset: pl.LazyFrame, log: pl.DataFrame) -> pl.LazyFrame
     What the outcomes say goes first: it is what was done, and the log is what was asked for.
     """
     logged = log.lazy().select(*KEY, _logged="selection_probability")
-    joined = dataset.join(logged, on=KEY, how="left", maintain_order="left", validate="1:1")
+    # The log has each declaration once. To have Polars check it would read all of the dataset into memory.
+    joined = dataset.join(logged, on=KEY, how="left", maintain_order="left")
     return joined.with_columns(pl.coalesce("selection_probability", "_logged").alias("selection_probability")).drop(
         "_logged"
     )
