@@ -44,6 +44,9 @@ class ObjectStorage:
         _client("s3", self.endpoint, self.key, self.secret).create_bucket(Bucket=name)
         return name
 
+    def put(self, bucket: str, key: str, text: str) -> None:
+        _client("s3", self.endpoint, self.key, self.secret).put_object(Bucket=bucket, Key=key, Body=text.encode())
+
 
 @pytest.fixture(scope="session")
 def storage_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ObjectStorage]:

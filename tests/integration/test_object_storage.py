@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from features import versioning
+from features.reading import ReadError
+from features.sources import Batch, open_source
 from features.versioning import VersionError
 from tests.ingestion import tree
 from tests.object_storage import ObjectStorage, object_storage, storage_server
+from tests.unit.test_kcs import COLUMNS, ROW
 
 __all__ = ["object_storage", "storage_server"]
 pytestmark = pytest.mark.servers
@@ -85,3 +88,65 @@ def test_wrong_credentials_are_an_error_that_says_so(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(VersionError, match=f"DVC's remote 'office' \\({url}\\) failed: .*credentials"):
         versioning.snapshot(here)
+
+
+def test_objects_are_read_as_files_are_and_one_at_a_time(tmp_path: Path, object_storage: ObjectStorage) -> None:
+    bucket, text = object_storage.make_bucket(), f"{COLUMNS}\n{ROW}\n"
+    for key in ("2024/b.csv", "2024/a.csv", "2024/deep/c.csv", "2023/d.csv", "2024/e.txt"):
+        object_storage.put(bucket, key, text)
+    (tmp_path / "a.csv").write_text(text)
+    (local,) = open_source("kcs", [str(tmp_path / "a.csv")]).batches()
+    (tables,) = (chunk.tables for chunk in local.chunks())
+    read: list[Batch] = []
+    for batch in open_source("kcs", [f"s3://{bucket}/2024/*.csv"]).batches():
+        assert not any(earlier.path.exists() for earlier in read)
+        assert batch.sha256 == local.sha256
+        (chunk,) = batch.chunks()
+        assert all(chunk.tables[name].equals(frame) for name, frame in tables.items())
+        read.append(batch)
+    assert [batch.name for batch in read] == [f"s3://{bucket}/2024/{name}.csv" for name in "ab"]
+    assert not read[-1].path.exists()
+
+
+def test_a_mapping_names_objects(tmp_path: Path, object_storage: ObjectStorage) -> None:
+    bucket = object_storage.make_bucket()
+    object_storage.put(bucket, "results/a.csv", "id,day,found\nX,2024-01-01,1\n")
+    (tmp_path / "mapping.toml").write_text(
+        f"""
+        [[files]]
+        pattern = "s3://{bucket}/results/*.csv"
+        [files.outcomes]
+        declaration_id = "id"
+        item_number = {{ constant = 1 }}
+        accepted_at = "day"
+        is_inspected = {{ constant = true }}
+        is_illicit = "found"
+        """
+    )
+    mapping = str(tmp_path / "mapping.toml")
+    for inputs in ([mapping], [mapping, f"s3://{bucket}/results/a.csv"]):
+        for batch in open_source("files", inputs).batches():
+            assert batch.name == f"s3://{bucket}/results/a.csv"
+            (chunk,) = batch.chunks()
+            assert chunk.tables["outcomes"]["is_illicit"].to_list() == [True]
+
+
+def test_errors_of_objects_name_their_address(object_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = object_storage.make_bucket()
+    address = f"s3://{bucket}/2024/a.csv"
+    object_storage.put(bucket, "2024/a.csv", "Date,Office ID\n")
+    batches = open_source("kcs", [address]).batches()
+    batch = next(batches)  # its copy is there as long as `batches` is
+    with pytest.raises(ReadError, match=f"{address} line 1: column .* missing; the file has Date, Office ID"):
+        list(batch.chunks())
+    found = open_source("kcs", [address])
+    object_storage.put(bucket, "2024/a.csv", "Date\n")
+    with pytest.raises(ReadError, match=f"{address}: the object changed meanwhile"):
+        list(found.batches())
+    with pytest.raises(ValueError, match=f"no object matches 's3://{bucket}/2025/"):
+        open_source("kcs", [f"s3://{bucket}/2025/*.csv"])
+    with pytest.raises(ValueError, match="is a folder; name its objects"):
+        open_source("kcs", [f"s3://{bucket}/2024"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    with pytest.raises(ReadError, match=f"{address}: the object storage cannot be read: Forbidden"):
+        open_source("kcs", [address])
