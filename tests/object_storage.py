@@ -44,6 +44,10 @@ class ObjectStorage:
         _client("s3", self.endpoint, self.key, self.secret).create_bucket(Bucket=name)
         return name
 
+    def keys(self, bucket: str) -> list[str]:
+        listed = _client("s3", self.endpoint, self.key, self.secret).list_objects_v2(Bucket=bucket)
+        return [each["Key"] for each in listed.get("Contents", [])]
+
     def put(self, bucket: str, key: str, text: str) -> None:
         _client("s3", self.endpoint, self.key, self.secret).put_object(Bucket=bucket, Key=key, Body=text.encode())
 

@@ -10,6 +10,9 @@ from features import versioning
 from features.reading import ReadError
 from features.sources import Batch, open_source
 from features.versioning import VersionError
+from flows.settings import Settings
+from models.registry import Registry
+from tests import candidates
 from tests.ingestion import tree
 from tests.object_storage import ObjectStorage, object_storage, storage_server
 from tests.unit.test_kcs import COLUMNS, ROW
@@ -150,3 +153,27 @@ def test_errors_of_objects_name_their_address(object_storage: ObjectStorage, mon
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     with pytest.raises(ReadError, match=f"{address}: the object storage cannot be read: Forbidden"):
         open_source("kcs", [address])
+
+
+def test_evidence_in_a_bucket_is_verified(tmp_path: Path, object_storage: ObjectStorage) -> None:
+    bucket = object_storage.make_bucket()
+    settings = Settings(state_folder=tmp_path / "state", artifacts_uri=f"s3://{bucket}/mlflow")
+    registry = Registry(settings.tracking_uri, settings.artifact_root)
+    candidate = candidates.candidate(candidates.evidence_folder(tmp_path / "evidence"))
+    registry.register(candidate)
+    version = registry.challenger()
+    assert version is not None
+    assert registry.fetch_evidence(version, tmp_path / "fetched").digest == candidate.manifest.digest
+    assert not (settings.state_folder / "artifacts").exists()
+    (card,) = (key for key in object_storage.keys(bucket) if key.endswith("/artifacts/card.md"))
+    object_storage.put(bucket, card, "Approved.")
+    with pytest.raises(ValueError, match=r"is not what its evidence says: .*card\.md"):
+        registry.fetch_evidence(version, tmp_path / "altered")
+
+
+def test_a_database_keeps_the_place_of_its_artifacts(tmp_path: Path) -> None:
+    before = Settings(state_folder=tmp_path / "state")
+    Registry(before.tracking_uri, before.artifact_root)
+    after = Settings(state_folder=tmp_path / "state", artifacts_uri="s3://customs/mlflow")
+    with pytest.raises(ValueError, match=r"not in s3://customs/mlflow/customs-risk: .* or artifacts_uri changed"):
+        Registry(after.tracking_uri, after.artifact_root)
