@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCE ?= simulator
 INPUT ?=
 
-.PHONY: run test up bench bench-large screenshots setup lock clean
+.PHONY: run test test-cluster up bench bench-large screenshots setup lock clean
 
 # Installed from the lock file, by hash; the stamp makes a second run start at once.
 .venv/.installed: requirements.lock pyproject.toml
@@ -23,8 +23,12 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/ty check
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not servers" --durations 8
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m servers --durations 8
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not servers and not cluster" --durations 8
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "servers and not cluster" --durations 8
+
+# Random stores on a cluster, and what one does when it loses workers and nodes: Ray takes its time to notice.
+test-cluster: setup
+	$(BIN)/python -m pytest -q -m cluster --durations 8
 
 up: setup
 	$(BIN)/tidewaiter up

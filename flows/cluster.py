@@ -64,9 +64,12 @@ class Cluster:
 @contextmanager
 def connected(address: str, state: Path, data: Path) -> Generator[Cluster]:
     """The cluster at `address`, of which this machine is a node; all of them share both folders."""
+    host, _, port = address.rpartition(":")
     try:
+        # Ray itself would try for minutes.
+        socket.create_connection((host, int(port)), _ANSWERS_SECONDS).close()
         ray.init(address, logging_level=logging.WARNING, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ClusterError(f"no Ray cluster at {address} that this machine is a node of: {error}") from error
     try:
         state.mkdir(parents=True, exist_ok=True)

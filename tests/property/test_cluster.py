@@ -14,7 +14,7 @@ from tests.clusters import cluster
 from tests.integration.test_cache import put
 from tests.property.test_features import LABEL_DELAY_DAYS, World, worlds
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def _store(folder: Path, world: World) -> Store:
     return store
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(worlds())
 def test_a_cluster_computes_the_same_features(workers, world):
     with TemporaryDirectory() as scratch:
