@@ -14,8 +14,7 @@ import polars as pl
 from features import contract
 from features.conform import Constant, From, Mapped, conform, joined
 from features.csv_dialect import Lines
-from features.objects import StoredObject
-from features.reading import InputFile, address, expand, here, read_csv
+from features.reading import InputFile, expand, read_csv
 from features.sources import Batch, Chunk, Source
 
 # Two digits, of which the first is that of UN/ECE Rec. 19.
@@ -65,7 +64,7 @@ class KcsBatch(InputFile):
     """One CSV file of the Korean data."""
 
     def chunks(self) -> Iterator[Chunk]:
-        for lines in read_csv(self.path, _COLUMNS, name=self.name):
+        for lines in read_csv(self.path, _COLUMNS):
             declarations = conform("declarations", lines.frame, DECLARATION)
             tables = {"declarations": declarations, "outcomes": outcomes(lines, declarations)}
             yield Chunk(lines.frame, tables, lines.malformed)
@@ -98,15 +97,13 @@ def outcomes(lines: Lines, declarations: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class KcsSource:
-    """The Korean files `found`."""
+    """The Korean files at `paths`."""
 
-    found: tuple[Path | StoredObject, ...]
+    paths: tuple[Path, ...]
     name: str = "kcs"
 
     def batches(self) -> Iterator[Batch]:
-        for file in self.found:
-            with here(file) as path:
-                yield KcsBatch(path, address=address(file))
+        return (KcsBatch(path) for path in self.paths)
 
 
 def open_source(inputs: Sequence[str]) -> Source:
