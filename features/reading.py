@@ -8,7 +8,8 @@ fault of the file as a whole (delimiter, header, truncation) raises `ReadError`;
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 
 from features.csv_blocks import blocks
 from features.csv_dialect import Dialect, Lines, ReadError, read_header
+from features.objects import SCHEME, StoredObject, find
 
 __all__ = [
     "CHUNK_LINES",
@@ -24,8 +26,10 @@ __all__ = [
     "InputFile",
     "Lines",
     "ReadError",
+    "address",
     "check_readable",
     "expand",
+    "here",
     "read_csv",
     "read_parquet",
 ]
@@ -34,23 +38,28 @@ CHUNK_LINES = 200_000
 CSV = Dialect()
 
 
-def read_csv(path: Path, required: Collection[str], dialect: Dialect = CSV) -> Iterator[Lines]:
-    """Lines of a CSV file with a header, in chunks; ReadError where the header lacks a `required` column."""
+def read_csv(path: Path, required: Collection[str], dialect: Dialect = CSV, name: str | None = None) -> Iterator[Lines]:
+    """Lines of a CSV file with a header, in chunks; ReadError where the header lacks a `required` column.
+
+    Errors call the file `name`; without it, as it is called in its folder.
+    """
+    name = name or path.name
     with path.open("rb") as file:
-        header = read_header(path.name, file, dialect)
-        _require(f"{path.name} line 1", header, required)
-        for block in blocks(path.name, file, header, dialect):
+        header = read_header(name, file, dialect)
+        _require(f"{name} line 1", header, required)
+        for block in blocks(name, file, header, dialect):
             yield from _sliced(block)
 
 
-def read_parquet(path: Path, required: Collection[str]) -> Iterator[Lines]:
-    """Rows of a Parquet file, in chunks; `source_line` is the row's number, from 1."""
+def read_parquet(path: Path, required: Collection[str], name: str | None = None) -> Iterator[Lines]:
+    """Rows of a Parquet file, in chunks; `source_line` is the row's number, from 1. `name` is as in read_csv."""
+    name = name or path.name
     if path.stat().st_size == 0:
-        raise ReadError(f"{path.name}: the file is empty (0 bytes)")
+        raise ReadError(f"{name}: the file is empty (0 bytes)")
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             names = file.schema_arrow.names
-            _require(path.name, names, required)
+            _require(name, names, required)
             line = 1
             for batch in file.iter_batches(CHUNK_LINES):
                 frame = pl.DataFrame(pa.Table.from_batches([batch]))
@@ -60,7 +69,7 @@ def read_parquet(path: Path, required: Collection[str]) -> Iterator[Lines]:
                 line += batch.num_rows
     except (pa.ArrowInvalid, OSError) as error:
         raise ReadError(
-            f"{path.name}: not a whole Parquet file, truncated or still being written? ({str(error).splitlines()[0]})"
+            f"{name}: not a whole Parquet file, truncated or still being written? ({str(error).splitlines()[0]})"
         ) from error
 
 
@@ -78,13 +87,14 @@ def _sliced(lines: Lines) -> Iterator[Lines]:
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file given as input: its path and the SHA-256 of its bytes."""
+    """A file given as input: its path here, the address where it lies elsewhere, and the SHA-256 of its bytes."""
 
     path: Path
+    address: str | None = field(default=None, kw_only=True)
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return self.address or self.path.name
 
     @property
     def sha256(self) -> str:
@@ -92,8 +102,18 @@ class InputFile:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def expand(inputs: Sequence[str]) -> tuple[Path, ...]:
-    """Files named by paths or globs, ordered by base name, then path.
+def here(file: Path | StoredObject) -> AbstractContextManager[Path]:
+    """Where to read the file: in its place or, of an object, in a copy that is there until the block ends."""
+    return file.downloaded() if isinstance(file, StoredObject) else nullcontext(file)
+
+
+def address(file: Path | StoredObject) -> str | None:
+    """The address of an object; None of a file."""
+    return file.address if isinstance(file, StoredObject) else None
+
+
+def expand(inputs: Sequence[str]) -> tuple[Path | StoredObject, ...]:
+    """Files and objects named by paths, s3:// addresses or globs, ordered by base name, then path.
 
     >>> expand(["/nowhere/*.csv"])
     Traceback (most recent call last):
@@ -101,7 +121,14 @@ def expand(inputs: Sequence[str]) -> tuple[Path, ...]:
     ValueError: no file matches '/nowhere/*.csv'
     """
     found: set[Path] = set()
+    objects: set[StoredObject] = set()
     for text in inputs:
+        if text.startswith(SCHEME):
+            matching_objects = find(text)
+            if not matching_objects:
+                raise ValueError(f"no object matches {text!r}")
+            objects.update(matching_objects)
+            continue
         path = Path(text)
         if path.is_dir():
             raise ValueError(f"{text!r} is a folder; name its files, as in '{path / '*.csv'}'")
@@ -112,7 +139,7 @@ def expand(inputs: Sequence[str]) -> tuple[Path, ...]:
             raise ValueError(f"no file matches {text!r}")
         found |= files
     check_readable(found)
-    return tuple(sorted(found, key=lambda path: (path.name, path)))
+    return tuple(sorted([*found, *objects], key=lambda file: (file.name, address(file) or str(file))))
 
 
 def check_readable(paths: Iterable[Path]) -> None:

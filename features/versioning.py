@@ -22,6 +22,7 @@ from dvc.repo import Repo
 from features.atomic import write_atomically
 
 _VERSION = re.compile(r"^- md5: ([0-9a-f]{32}\.dir)$", re.MULTILINE)
+_PASSWORD = re.compile(r"//[^/@]*@")
 _LOCK_ATTEMPTS = 10
 _LOCK_WAIT_SECONDS = 1.0  # on top of the 6 s for which DVC itself waits
 _SET_UP = {  # the configuration last: where it is, the others are
@@ -80,7 +81,7 @@ def checkout(data: Path, version: str) -> str | None:
         # The zeros hold the place of what the step after next fills in: DVC keeps the order of the lines.
         text = f"outs:\n- md5: {wanted}\n  size: 0\n  nfiles: 0\n  hash: md5\n  path: {data.name}\n"
         write_atomically(_pointer(data), lambda partial: partial.write_text(text))
-        _run(data.parent, lambda repo: repo.pull([str(_pointer(data).resolve())], force=True))
+        _run(data.parent, lambda repo: _bring_back(repo, str(_pointer(data).resolve())))
         # Writes the sizes into data.dvc, and shows that what came back is what was asked for.
         restored = _snapshot(data)
         if restored != wanted:
@@ -112,7 +113,8 @@ def _snapshot(data: Path) -> str:
 
     def add_and_push(repo: Repo) -> str:
         version = str(repo.add(str(data.resolve()))[0].outs[0].hash_info.value)
-        repo.push([str(pointer.resolve())])
+        with _reaching_remote(repo):
+            repo.push([str(pointer.resolve())])
         return version
 
     return _run(data.parent, add_and_push)
@@ -146,8 +148,36 @@ def _run(root: Path, step: Callable[[Repo], _Result], attempts: int = _LOCK_ATTE
     return _run(root, step, attempts - 1)
 
 
+@contextmanager
+def _reaching_remote(repo: Repo) -> Generator[None]:
+    """VersionError that names the remote, whatever is raised: each kind of remote has errors of its own."""
+    try:
+        yield
+    except LockError:
+        raise
+    except Exception as error:
+        name = repo.config["core"].get("remote")
+        address = _PASSWORD.sub("//", repo.config["remote"].get(name, {}).get("url", "no address"))
+        raise VersionError(f"DVC's remote {name!r} ({address}) failed: {error or type(error).__name__}") from error
+
+
 def _is_there(repo: Repo, version: str) -> bool:
-    return repo.cache.local.exists(version) or repo.cloud.get_remote_odb().exists(version)
+    if repo.cache.local.exists(version):
+        return True
+    with _reaching_remote(repo):
+        remote = repo.cloud.get_remote_odb()
+        try:
+            # Not remote.exists(): a remote that cannot be reached would be one that has nothing.
+            remote.fs.info(remote.oid_to_path(version))
+        except FileNotFoundError:
+            return False
+    return True
+
+
+def _bring_back(repo: Repo, pointer: str) -> None:
+    with _reaching_remote(repo):
+        repo.fetch([pointer])
+    repo.checkout([pointer], force=True)
 
 
 def _kept_here(repo: Repo) -> list[str]:

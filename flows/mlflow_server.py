@@ -51,16 +51,16 @@ def first_password(settings: Settings) -> str | None:
 def database(settings: Settings) -> Program:
     """Makes the SQLite file; ends when done."""
     # The server would make its database itself, but cannot take up a migration that was killed half-way.
-    make = "import sys, pathlib, models.tracking as t; t.connect(sys.argv[1], pathlib.Path(sys.argv[2]))"
-    arguments = (settings.database_uri, str(settings.artifact_root))
+    make = "import sys, models.tracking as t; t.connect(sys.argv[1], sys.argv[2])"
+    arguments = (settings.database_uri, settings.artifact_root)
     return Program("mlflow-database", (sys.executable, "-c", make, *arguments), {}, lambda: True)
 
 
 def program(settings: Settings, password: str | None) -> Program:
     """The server; `password` is the administrator's, on the first start."""
     listen = ("--host", settings.host, "--port", str(settings.mlflow_port))
-    artifacts = settings.artifact_root.as_uri()
-    # Artifacts lie in plain files at one absolute place, so that a run logged without the server and one logged
+    artifacts = settings.artifact_root
+    # Artifacts lie at one absolute place, a folder or a bucket, so that a run logged without the server and one logged
     # through it can be read either way; --artifacts-destination is what the server's own proxy serves.
     stores = ("--default-artifact-root", artifacts, "--artifacts-destination", artifacts)
     first = {} if password is None else {"MLFLOW_AUTH_ADMIN_PASSWORD": password}

@@ -56,6 +56,11 @@ class Settings(BaseSettings):
     mlflow_database_uri: str | None = Field(
         None, description="where MLflow keeps runs, versions, accounts and the ledger; default: files in state_folder"
     )
+    artifacts_uri: str | None = Field(
+        None,
+        pattern=r"^s3://[^/]+(/[^/]+)*$",
+        description="where models and evidence go, as s3://bucket/mlflow; default: a folder in state_folder",
+    )
     engine: Engine = Field(
         Engine.EMBEDDED, description="what computes the features of a retraining and grows its trees"
     )
@@ -180,9 +185,9 @@ class Settings(BaseSettings):
         return self.data_folder / "selections"
 
     @property
-    def artifact_root(self) -> Path:
-        """Where experiments keep artifacts, with or without a server."""
-        return self.state_folder.absolute() / "artifacts"
+    def artifact_root(self) -> str:
+        """The URI where experiments keep artifacts, with or without a server."""
+        return self.artifacts_uri or (self.state_folder.resolve() / "artifacts").as_uri()
 
     @property
     def mlflow_url(self) -> str:

@@ -66,7 +66,7 @@ class Registration:
 class Registry:
     """Runs and versions in one MLflow store; see tracking.connect for its arguments."""
 
-    def __init__(self, tracking_uri: str, artifact_root: Path | None = None) -> None:
+    def __init__(self, tracking_uri: str, artifact_root: str | None = None) -> None:
         self.client = tracking.connect(tracking_uri, artifact_root)
         self.tracking_uri = tracking_uri
 

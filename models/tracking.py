@@ -69,13 +69,13 @@ class RunContent:
                     raise ValueError(f"{kind} {name!r} has {len(str(value))} characters; at most {limit} are allowed")
 
 
-def connect(tracking_uri: str, artifact_root: Path | None = None) -> MlflowClient:
+def connect(tracking_uri: str, artifact_root: str | None = None) -> MlflowClient:
     """A client of the store at `tracking_uri`; a SQLite file that is not there is made, which takes some seconds.
 
-    `artifact_root` is needed with SQLite: without it, artifacts would land in whatever folder the process runs in. A
-    server has its own. The experiments are made at once, with files as their place: those that a server makes can be
-    written through that server only, and this store is used both with and without one. Also the process's own
-    tracking URI becomes this one, since MLflow's SQL store asks for it when it makes a model version.
+    `artifact_root`, a URI, is needed with SQLite: without it, artifacts would land in whatever folder the process runs
+    in. A server has its own. The experiments are made at once, with files or objects as their place: those that a
+    server makes can be written through that server only, and this store is used both with and without one. Also the
+    process's own tracking URI becomes this one, since MLflow's SQL store asks for it when it makes a model version.
     """
     # Of their news, a reader of this pipeline's output needs only what went wrong.
     for library in ("mlflow", "alembic"):
@@ -94,7 +94,7 @@ def connect(tracking_uri: str, artifact_root: Path | None = None) -> MlflowClien
     return client
 
 
-def experiment_id(client: MlflowClient, name: str, artifact_root: Path | None = None) -> str:
+def experiment_id(client: MlflowClient, name: str, artifact_root: str | None = None) -> str:
     """Id of the experiment, made if it is not there; its artifacts go where the store says, or into `artifact_root`."""
     found = client.get_experiment_by_name(name)
     if found is not None:
@@ -108,18 +108,18 @@ def experiment_id(client: MlflowClient, name: str, artifact_root: Path | None = 
         return experiment_id(client, name, artifact_root)  # another process was faster
 
 
-def _place(name: str, artifact_root: Path) -> str:
-    return f"{artifact_root.resolve().as_uri()}/{name}"
+def _place(name: str, artifact_root: str) -> str:
+    return f"{artifact_root}/{name}"
 
 
-def _check_place(client: MlflowClient, name: str, artifact_root: Path) -> None:
+def _check_place(client: MlflowClient, name: str, artifact_root: str) -> None:
     """MLflow keeps absolute places, so a database that was moved would still write to where it was made."""
     experiment = client.get_experiment_by_name(name)
     expected = _place(name, artifact_root)
     if experiment is not None and experiment.artifact_location != expected:
         raise ValueError(
             f"experiment {name!r} keeps its artifacts in {experiment.artifact_location}, not in {expected}: the state "
-            "folder was moved or copied. Put it back, or begin with an empty one"
+            "folder was moved or copied, or artifacts_uri changed. Put it back, or begin with an empty one"
         )
 
 
@@ -190,10 +190,10 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def _make_database(tracking_uri: str, artifact_root: Path | None) -> None:
+def _make_database(tracking_uri: str, artifact_root: str | None) -> None:
     """Make MLflow's database elsewhere and move it into place: its migrations cannot be resumed if they are killed."""
     if artifact_root is None:
-        raise ValueError(f"tracking URI {tracking_uri!r} is a local database and needs a folder for artifacts")
+        raise ValueError(f"tracking URI {tracking_uri!r} is a local database and needs a place for artifacts")
     name = make_url(tracking_uri).database
     if name is None or not Path(name).is_absolute():
         raise ValueError(f"tracking URI {tracking_uri!r}: allowed is sqlite:////absolute/path/mlflow.db")
@@ -205,7 +205,7 @@ def _make_database(tracking_uri: str, artifact_root: Path | None) -> None:
         draft = database.with_name(f".{database.name}.new")
         for left_over in (draft, draft.with_name(f"{draft.name}-journal")):
             left_over.unlink(missing_ok=True)
-        store = SqlAlchemyStore(f"sqlite:///{draft}", artifact_root.resolve().as_uri())
+        store = SqlAlchemyStore(f"sqlite:///{draft}", artifact_root)
         store.engine.dispose()
         draft.replace(database)
 

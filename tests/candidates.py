@@ -110,4 +110,4 @@ def register_and_die(folder: Path, state: Path, step: int) -> None:
 
 def open_registry(state: Path) -> Registry:
     """A registry in an empty or used folder."""
-    return Registry(f"sqlite:///{state}/mlflow.db", state / "artifacts")
+    return Registry(f"sqlite:///{state}/mlflow.db", (state / "artifacts").as_uri())

@@ -3,7 +3,7 @@
 A mapping file, in full::
 
     [[files]]                             # one block for each kind of file
-    pattern = "declarations/*.csv"        # from the mapping file's folder; .parquet, .pq: Parquet; else CSV
+    pattern = "declarations/*.csv"        # from the mapping file's folder, or s3://; .parquet, .pq: Parquet; else CSV
     delimiter = ";"                       # default ","
     encoding = "cp1252"                   # default "utf-8"
     date_format = "%d.%m.%Y %H:%M"        # default ISO 8601 without a zone: 2024-02-29, 2024-02-29 13:05:00
@@ -68,7 +68,18 @@ from pydantic_core import ErrorDetails
 
 from features import contract
 from features.conform import Constant, From, Mapped, check_mapped, conform
-from features.reading import Dialect, InputFile, Lines, check_readable, expand, read_csv, read_parquet
+from features.objects import SCHEME, StoredObject
+from features.reading import (
+    Dialect,
+    InputFile,
+    Lines,
+    address,
+    check_readable,
+    expand,
+    here,
+    read_csv,
+    read_parquet,
+)
 from features.sources import Batch, Chunk, Source
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -107,7 +118,9 @@ class FileKind(_Section):
     def _usable(self) -> "FileKind":
         Dialect(self.delimiter, self.encoding)
         if not self.pattern or Path(self.pattern).is_absolute():
-            raise ValueError(f"pattern {self.pattern!r}; allowed: a relative one, from the mapping file's folder")
+            raise ValueError(
+                f"pattern {self.pattern!r}; allowed: a relative one, from the mapping file's folder, or s3://"
+            )
         for table, mapped in self.tables().items():
             check_mapped(table, mapped)
             for name, how in mapped.items():
@@ -170,8 +183,8 @@ class MappedBatch(InputFile):
     def _lines(self, tables: dict[str, Mapped]) -> Iterator[Lines]:
         columns = {how.column for mapped in tables.values() for how in mapped.values() if isinstance(how, From)}
         if self.path.suffix in PARQUET_SUFFIXES:
-            return read_parquet(self.path, columns)
-        return read_csv(self.path, columns, Dialect(self.kind.delimiter, self.kind.encoding))
+            return read_parquet(self.path, columns, self.name)
+        return read_csv(self.path, columns, Dialect(self.kind.delimiter, self.kind.encoding), self.name)
 
 
 def _any_given(lines: pl.DataFrame, outcomes: Mapped) -> pl.Series:
@@ -186,11 +199,13 @@ def _any_given(lines: pl.DataFrame, outcomes: Mapped) -> pl.Series:
 class FilesSource:
     """The files that a mapping file names."""
 
-    found: tuple[MappedBatch, ...]
+    found: tuple[tuple[Path | StoredObject, FileKind], ...]
     name: str = "files"
 
     def batches(self) -> Iterator[Batch]:
-        return iter(self.found)
+        for file, kind in self.found:
+            with here(file) as path:
+                yield MappedBatch(path, kind, address=address(file))
 
 
 def open_source(inputs: Sequence[str]) -> Source:
@@ -216,7 +231,7 @@ def open_source(inputs: Sequence[str]) -> Source:
         if len(found) != 1:
             patterns = ", ".join(repr(kind.pattern) for kind in found or kinds)
             raise ValueError(f"{path.name} matches {len(found)} patterns of {mapping.name}, not one: {patterns}")
-    return FilesSource(tuple(MappedBatch(path, matches[path][0]) for path in paths))
+    return FilesSource(tuple((path, matches[path][0]) for path in paths))
 
 
 def _kinds(mapping: Path) -> tuple[FileKind, ...]:
@@ -242,14 +257,17 @@ def _sentence(errors: Sequence[ErrorDetails]) -> str:
     return f"{where}: {error['msg'].removeprefix('Value error, ')}{given}"
 
 
-def _named(mapping: Path, kinds: Sequence[FileKind]) -> list[Path]:
-    """Files beside `mapping`, in the order of its blocks, then of their names."""
-    paths: dict[Path, None] = {}
+def _named(mapping: Path, kinds: Sequence[FileKind]) -> list[Path | StoredObject]:
+    """Files beside `mapping` and objects, in the order of its blocks, then of their names."""
+    paths: dict[Path | StoredObject, None] = {}
     for kind in kinds:
+        if kind.pattern.startswith(SCHEME):
+            paths |= dict.fromkeys(expand([kind.pattern]))
+            continue
         matching = (path for path in mapping.parent.glob(kind.pattern) if path.is_file())
         found = sorted(matching, key=lambda path: (path.name, path))
         if not found:
             raise ValueError(f"{mapping.name}: no file matches {kind.pattern!r} in {mapping.parent}")
+        check_readable(found)
         paths |= dict.fromkeys(found)
-    check_readable(paths)
     return list(paths)

@@ -14,7 +14,8 @@ import polars as pl
 from features import contract
 from features.conform import Constant, From, Mapped, conform, joined
 from features.csv_dialect import Lines
-from features.reading import InputFile, expand, read_csv
+from features.objects import StoredObject
+from features.reading import InputFile, address, expand, here, read_csv
 from features.sources import Batch, Chunk, Source
 
 # Two digits, of which the first is that of UN/ECE Rec. 19.
@@ -64,7 +65,7 @@ class KcsBatch(InputFile):
     """One CSV file of the Korean data."""
 
     def chunks(self) -> Iterator[Chunk]:
-        for lines in read_csv(self.path, _COLUMNS):
+        for lines in read_csv(self.path, _COLUMNS, name=self.name):
             declarations = conform("declarations", lines.frame, DECLARATION)
             tables = {"declarations": declarations, "outcomes": outcomes(lines, declarations)}
             yield Chunk(lines.frame, tables, lines.malformed)
@@ -97,13 +98,15 @@ def outcomes(lines: Lines, declarations: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class KcsSource:
-    """The Korean files at `paths`."""
+    """The Korean files `found`."""
 
-    paths: tuple[Path, ...]
+    found: tuple[Path | StoredObject, ...]
     name: str = "kcs"
 
     def batches(self) -> Iterator[Batch]:
-        return (KcsBatch(path) for path in self.paths)
+        for file in self.found:
+            with here(file) as path:
+                yield KcsBatch(path, address=address(file))
 
 
 def open_source(inputs: Sequence[str]) -> Source:

@@ -61,7 +61,7 @@ def database(server: Server, statement: str) -> None:
 
 
 def fetch(server: Server, uri: str, folder: Path) -> str | None:
-    version = champion.fetch(Registry(uri, server.folder / "artifacts"), server.keys, POLICY, folder)
+    version = champion.fetch(Registry(uri, (server.folder / "artifacts").as_uri()), server.keys, POLICY, folder)
     return version and version.version
 
 
@@ -104,7 +104,7 @@ def test_from_signatures_to_champion_and_back(server: Server, told: list[str], t
     assert told == []
 
     (model, *_) = sorted(
-        (server.folder / "artifacts").rglob("model/illicit.txt"), key=lambda file: file.stat().st_mtime
+        ((server.folder / "artifacts").as_uri()).rglob("model/illicit.txt"), key=lambda file: file.stat().st_mtime
     )
     model.write_text("another booster")
     run(server, told)

@@ -15,7 +15,7 @@ def content(**changes: object) -> RunContent:
 
 
 def connect_in(state: Path) -> None:
-    tracking.connect(f"sqlite:///{state}/mlflow.db", state / "artifacts")
+    tracking.connect(f"sqlite:///{state}/mlflow.db", (state / "artifacts").as_uri())
 
 
 def test_fresh_database_is_made_quietly_in_its_folder(
@@ -25,7 +25,7 @@ def test_fresh_database_is_made_quietly_in_its_folder(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     state = tmp_path / "state"
-    client = tracking.connect(f"sqlite:///{state}/mlflow.db", state / "artifacts")
+    client = tracking.connect(f"sqlite:///{state}/mlflow.db", (state / "artifacts").as_uri())
     for name in ("Default", tracking.RETRAINING, tracking.MONITORING):
         experiment = client.get_experiment_by_name(name)
         assert experiment is not None
@@ -63,12 +63,12 @@ def test_state_folder_that_was_moved_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("uri", "root", "said"),
     [
-        ("sqlite:////tmp/mlflow.db", None, "needs a folder for artifacts"),
-        ("sqlite:///mlflow.db", Path("artifacts"), "allowed is sqlite:////absolute/path/mlflow.db"),
-        ("sqlite://", Path("artifacts"), "allowed is sqlite:////absolute/path/mlflow.db"),
+        ("sqlite:////tmp/mlflow.db", None, "needs a place for artifacts"),
+        ("sqlite:///mlflow.db", "file:///tmp/artifacts", "allowed is sqlite:////absolute/path/mlflow.db"),
+        ("sqlite://", "file:///tmp/artifacts", "allowed is sqlite:////absolute/path/mlflow.db"),
     ],
 )
-def test_store_without_a_fixed_place_is_refused(uri: str, root: Path | None, said: str) -> None:
+def test_store_without_a_fixed_place_is_refused(uri: str, root: str | None, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         tracking.connect(uri, root)
 
@@ -91,7 +91,7 @@ def test_what_mlflow_would_refuse_is_named(changes: dict[str, object], said: str
 
 
 def test_run_written_twice_is_as_written_once(tmp_path: Path) -> None:
-    client = tracking.connect(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts")
+    client = tracking.connect(f"sqlite:///{tmp_path}/mlflow.db", (tmp_path / "artifacts").as_uri())
     experiment = tracking.experiment_id(client, tracking.RETRAINING)
     (tmp_path / "page.html").write_text("<p>page</p>")
     many = content(

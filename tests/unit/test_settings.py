@@ -82,3 +82,9 @@ def test_another_kind_of_database_is_refused_without_repeating_its_password():
     with pytest.raises(ValidationError, match="'mysql' is not a database for MLflow here; allowed: postgresql") as told:
         Settings(mlflow_database_uri="mysql://mlflow:secret@db/mlflow")
     assert "secret" not in told.value.errors()[0]["msg"]
+
+
+@pytest.mark.parametrize("uri", ["s3://", "gs://bucket/mlflow", "/srv/mlflow", "s3://bucket/mlflow/"])
+def test_artifacts_go_to_a_folder_or_to_s3(uri):
+    with pytest.raises(ValidationError, match="artifacts_uri"):
+        Settings(artifacts_uri=uri)
