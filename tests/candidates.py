@@ -108,6 +108,6 @@ def register_and_die(folder: Path, state: Path, step: int) -> None:
     open_registry(state).register(candidate(folder))
 
 
-def open_registry(state: Path) -> Registry:
-    """A registry in an empty or used folder."""
-    return Registry(f"sqlite:///{state}/mlflow.db", (state / "artifacts").as_uri())
+def open_registry(state: Path, artifact_root: str | None = None) -> Registry:
+    """A registry in an empty or used folder, its artifacts in the folder too or at `artifact_root`."""
+    return Registry(f"sqlite:///{state}/mlflow.db", artifact_root or (state / "artifacts").as_uri())

@@ -104,7 +104,11 @@ class Server:
 
 @contextmanager
 def server(
-    folder: Path, database_uri: str | None = None, prefect_api: str = "", app: str = "tidewaiter"
+    folder: Path,
+    database_uri: str | None = None,
+    prefect_api: str = "",
+    app: str = "tidewaiter",
+    artifact_root: str | None = None,
 ) -> Generator[Server]:
     """Start one on the databases in `folder`, made if they are not there, and end it."""
     database_uri = database_uri or f"sqlite:///{folder}/mlflow.db"
@@ -112,13 +116,12 @@ def server(
     (folder / "accounts.ini").write_text(AUTHENTICATION.format(accounts=accounts.replace("%", "%%")))
     keys = Keys(folder / "signoff")
     keys.make()
-    (folder / "artifacts").mkdir(exist_ok=True)
+    artifact_root = artifact_root or (folder / "artifacts").as_uri()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    artifacts = (folder / "artifacts").as_uri()
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", app, "--port", port, "--workers", "1"]
-    stores = ["--backend-store-uri", database_uri, "--default-artifact-root", artifacts]
+    stores = ["--backend-store-uri", database_uri, "--default-artifact-root", artifact_root]
     environment = {
         **os.environ,
         "SIGNOFF_FOLDER": str(keys.folder),
@@ -133,7 +136,7 @@ def server(
     log = folder / "mlflow.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*command, *stores, "--artifacts-destination", artifacts], env=environment, stdout=out, stderr=out
+            [*command, *stores, "--artifacts-destination", artifact_root], env=environment, stdout=out, stderr=out
         )
     started = Server(f"http://127.0.0.1:{port}", folder, database_uri, process)
     try:
@@ -156,11 +159,11 @@ def add_people(started: Server) -> None:
                 client.post("/api/3.0/mlflow/roles/assign", json=grant).raise_for_status()
 
 
-def register(folder: Path, data_version: str = "abc.dir") -> Registration:
+def register(folder: Path, data_version: str = "abc.dir", artifact_root: str | None = None) -> Registration:
     """A version straight into the database of `folder`, as without a server; `data_version` tells one from another."""
     place = folder / "evidence" / data_version
     place.mkdir(parents=True)
-    return candidates.open_registry(folder).register(
+    return candidates.open_registry(folder, artifact_root).register(
         candidates.candidate(candidates.evidence_folder(place), data_version)
     )
 

@@ -11,13 +11,17 @@ from features.reading import ReadError
 from features.sources import Batch, open_source
 from features.versioning import VersionError
 from flows.settings import Settings
+from models import policy
 from models.registry import Registry
-from tests import candidates
+from models.signoff import champion, promotion, reading
+from models.signoff.book import SERVICE
+from tests import candidates, signoff_server
 from tests.ingestion import tree
 from tests.object_storage import ObjectStorage, object_storage, storage_server
 from tests.unit.test_kcs import COLUMNS, ROW
 
 __all__ = ["object_storage", "storage_server"]
+POLICY = policy.load().signoff
 pytestmark = pytest.mark.servers
 
 
@@ -177,3 +181,28 @@ def test_a_database_keeps_the_place_of_its_artifacts(tmp_path: Path) -> None:
     after = Settings(state_folder=tmp_path / "state", artifacts_uri="s3://customs/mlflow")
     with pytest.raises(ValueError, match=r"not in s3://customs/mlflow/customs-risk: .* or artifacts_uri changed"):
         Registry(after.tracking_uri, after.artifact_root)
+
+
+def test_a_model_in_a_bucket_is_signed_promoted_and_served(
+    tmp_path: Path, object_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = object_storage.make_bucket()
+    place = f"s3://{bucket}/mlflow"
+    signoff_server.register(tmp_path, artifact_root=place)
+    with signoff_server.server(tmp_path, artifact_root=place) as server:
+        signoff_server.add_people(server)
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", SERVICE)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", server.keys.service_password)
+        assert server.inspect()["stands"] == "in review"
+        server.approve()
+        with reading.connect(server.url) as client:
+            memory = tmp_path / "promotion.json"
+            promoter = promotion.promoter(server.url, server.keys, POLICY, client, memory_file=memory, tell=pytest.fail)
+            assert promoter.run().promoted == (1,)
+        for uri in (server.url, server.database_uri):
+            served = champion.fetch(Registry(uri, place), server.keys, POLICY, tmp_path / "served" / uri[:6])
+            assert served is not None and served.version == "1"
+        model = next(key for key in object_storage.keys(bucket) if key.endswith("model/illicit.txt"))
+        object_storage.put(bucket, model, "another booster")
+        with pytest.raises(ValueError, match="the evidence of version 1 was altered"):
+            champion.fetch(Registry(server.url, place), server.keys, POLICY, tmp_path / "altered")

@@ -104,7 +104,7 @@ def test_from_signatures_to_champion_and_back(server: Server, told: list[str], t
     assert told == []
 
     (model, *_) = sorted(
-        ((server.folder / "artifacts").as_uri()).rglob("model/illicit.txt"), key=lambda file: file.stat().st_mtime
+        (server.folder / "artifacts").rglob("model/illicit.txt"), key=lambda file: file.stat().st_mtime
     )
     model.write_text("another booster")
     run(server, told)

@@ -50,8 +50,8 @@ def state(promoted, tmp_path):
     shutil.copytree(promoted / "signoff", tmp_path / "signoff")
     shutil.copytree(promoted / "artifacts", tmp_path / "untouched")
     yield tmp_path
-    shutil.rmtree((promoted / "artifacts").as_uri())
-    shutil.copytree(tmp_path / "untouched", (promoted / "artifacts").as_uri())
+    shutil.rmtree(promoted / "artifacts")
+    shutil.copytree(tmp_path / "untouched", promoted / "artifacts")
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_an_edited_database_is_told(registry, state, statement, told):
 
 @pytest.mark.parametrize("pattern", ["**/model/*.txt", "**/card.md", "**/evaluation.json"])
 def test_altered_evidence_is_told(registry, state, promoted, pattern):
-    file = next(((promoted / "artifacts").as_uri()).glob(pattern))
+    file = next((promoted / "artifacts").glob(pattern))
     file.write_bytes(file.read_bytes() + b" ")
     (fault,) = faults(registry, state)
     assert fault.startswith("evidence of version 1: ")
@@ -116,7 +116,7 @@ def test_altered_evidence_is_told(registry, state, promoted, pattern):
 
 
 def test_deleted_evidence_is_told(registry, state, promoted):
-    next(((promoted / "artifacts").as_uri()).glob("**/card.md")).unlink()
+    next((promoted / "artifacts").glob("**/card.md")).unlink()
     (fault,) = faults(registry, state)
     assert fault.startswith("evidence of version 1: ")
 
