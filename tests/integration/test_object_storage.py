@@ -201,7 +201,8 @@ def test_a_model_in_a_bucket_is_signed_promoted_and_served(
             assert promoter.run().promoted == (1,)
         for uri in (server.url, server.database_uri):
             served = champion.fetch(Registry(uri, place), server.keys, POLICY, tmp_path / "served" / uri[:6])
-            assert served is not None and served.version == "1"
+            assert served is not None
+            assert served.version == "1"
         model = next(key for key in object_storage.keys(bucket) if key.endswith("model/illicit.txt"))
         object_storage.put(bucket, model, "another booster")
         with pytest.raises(ValueError, match="the evidence of version 1 was altered"):
