@@ -54,18 +54,14 @@ class Table:
         own = {str(i): np.diff(total, prepend=0) for i, total in enumerate(self.totals)}
         return pl.DataFrame({"entity": self.entity, "day": self.day, "value": self.value, **own})
 
-    def spans(self, entities: Hashes) -> tuple[Ints, Ints]:
-        """First cell of each of `entities`, which are in order, and the one behind its last."""
-        return np.searchsorted(self.entity, entities, "left"), np.searchsorted(self.entity, entities, "right")
+    def add_sums(self, out: Ints, entities: Hashes, code: Ints, since: Ints) -> None:
+        """Add to `out`, queries x measures, the cells of each query's entity that are about `since` or later."""
+        _add_sums(out, *_spans(self.entity, entities), self.day, self.totals, code, since)
 
-    def sums(self, first: Ints, end: Ints) -> Ints:
-        """Measures summed over the cells from each `first` to before `end`."""
-        out = np.zeros((len(first), len(self.totals)), np.int64)
-        some = np.flatnonzero(first < end)
-        for i, total in enumerate(self.totals):
-            before = np.where(first[some] > 0, total[first[some] - 1], 0)
-            out[some, i] = total[end[some] - 1] - before
-        return out
+    def facts(self, entities: Hashes, since: int) -> tuple[Ints, Ints, Floats, Ints]:
+        """Cells of `entities` about `since` or later: the entity's place, day, value, and measures of each."""
+        code, rows = _rows(*_spans(self.entity, entities), self.day, since)
+        return code, self.day[rows], self.value[rows], _own(self.totals, rows)
 
 
 @dataclass(frozen=True)
@@ -86,11 +82,13 @@ class Block:
             return
         for month in self.months:
             month.make(tables, known)
+        own = () if self.months else (known(self.start, self.end),)
         partial = self.folder.with_name(f"{self.folder.name}-{uuid4().hex}{PARTIAL}")  # another may make the same
         partial.mkdir()
         for kind, by in tables:
             parts = [month.table(kind, by).cells() for month in self.months]
-            _write(parts or [_cells(known(self.start, self.end), kind, by)], kind, partial / _name(kind, by))
+            parts += [_cells(facts, kind, by) for facts in own]
+            _write(parts, kind, partial / _name(kind, by))
         flush([*partial.iterdir(), partial])
         try:
             partial.rename(self.folder)
@@ -114,24 +112,14 @@ class Settled:
         """
         out = np.zeros((len(code), len(KINDS[kind].measures)), np.int64)
         for block in self.reaching(int(since.min(initial=MAX_DAY))):
-            table = block.table(kind, by)
-            first, end = table.spans(entities)
-            out += table.sums(*_since(first, end, table.day, code, since))
+            block.table(kind, by).add_sums(out, entities, code, since)
         return out
 
     def facts(self, kind: str, by: Sequence[str], entities: Hashes, since: int) -> tuple[Ints, Ints, Floats, Ints]:
         """Cells of `entities` from day `since` on: the entity's place, day, value, and measures of each."""
         nothing = np.zeros(0, np.int64)
         found = [(nothing, nothing, np.zeros(0), np.zeros((0, len(KINDS[kind].measures)), np.int64))]
-        for block in self.reaching(since):
-            table = block.table(kind, by)
-            first, end = table.spans(entities)
-            code = np.arange(len(entities))
-            first, end = _since(first, end, table.day, code, np.full(len(code), since))
-            length = end - first
-            rows = np.repeat(first - (length.cumsum() - length), length) + np.arange(length.sum())
-            measures = table.sums(rows, rows + 1)
-            found.append((np.repeat(code, length), table.day[rows], table.value[rows], measures))
+        found += (block.table(kind, by).facts(entities, since) for block in self.reaching(since))
         code, day, value, measures = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return code, day, value, measures
 
@@ -162,19 +150,73 @@ def _name(kind: str, by: Sequence[str]) -> str:
 
 
 @numba.njit(cache=True, nogil=True)
-def _since(first: Ints, end: Ints, day: Ints, code: Ints, since: Ints) -> tuple[Ints, Ints]:
-    """The cells of each query's entity that are about `since` or a later day: the first, and behind the last."""
-    begins, ends = np.zeros(len(code), np.int64), np.zeros(len(code), np.int64)
-    for q in range(len(code)):
-        if code[q] < 0:
-            continue
-        low, high = first[code[q]], end[code[q]]
-        ends[q] = high
+def _spans(known: Hashes, entities: Hashes) -> tuple[Ints, Ints]:
+    """First cell of each entity, and the one behind its last. Both are in order: each search begins where one ended."""
+    first, end = np.empty(len(entities), np.int64), np.empty(len(entities), np.int64)
+    low = 0
+    for e in range(len(entities)):
+        high, step = low, 1
+        while high < len(known) and known[high] < entities[e]:
+            low, high, step = high + 1, high + step, 2 * step
+        high = min(high, len(known))
         while low < high:
             middle = (low + high) // 2
-            if day[middle] < since[q]:
+            if known[middle] < entities[e]:
                 low = middle + 1
             else:
                 high = middle
-        begins[q] = low
-    return begins, ends
+        first[e] = low
+        while low < len(known) and known[low] == entities[e]:
+            low += 1
+        end[e] = low
+    return first, end
+
+
+@numba.njit(cache=True, nogil=True)
+def _from(day: Ints, low: int, high: int, since: int) -> int:
+    """The first of an entity's cells, which are from `low` to before `high`, that is about `since` or later."""
+    while low < high:
+        middle = (low + high) // 2
+        if day[middle] < since:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_sums(out: Ints, first: Ints, end: Ints, day: Ints, totals: tuple[Ints, ...], code: Ints, since: Ints) -> None:
+    for q in range(len(code)):
+        if code[q] < 0 or first[code[q]] == end[code[q]]:
+            continue
+        last = end[code[q]] - 1
+        low = _from(day, first[code[q]], last + 1, since[q])
+        if low <= last:
+            for m in range(len(totals)):
+                out[q, m] += totals[m][last] - (totals[m][low - 1] if low else 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _rows(first: Ints, end: Ints, day: Ints, since: int) -> tuple[Ints, Ints]:
+    """The entity's place and the row of each cell about `since` or later, entity by entity."""
+    begin = np.empty(len(first), np.int64)
+    for e in range(len(first)):
+        begin[e] = _from(day, first[e], end[e], since)
+    code = np.empty((end - begin).sum(), np.int64)
+    rows = np.empty(len(code), np.int64)
+    k = 0
+    for e in range(len(first)):
+        for row in range(begin[e], end[e]):
+            code[k], rows[k] = e, row
+            k += 1
+    return code, rows
+
+
+@numba.njit(cache=True, nogil=True)
+def _own(totals: tuple[Ints, ...], rows: Ints) -> Ints:
+    """Measures of single cells: cells x measures."""
+    out = np.empty((len(rows), len(totals)), np.int64)
+    for k in range(len(rows)):
+        for m in range(len(totals)):
+            out[k, m] = totals[m][rows[k]] - (totals[m][rows[k] - 1] if rows[k] else 0)
+    return out
