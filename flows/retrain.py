@@ -43,7 +43,7 @@ from models.risk_model import RiskModel
 from models.search import AS_THEY_STAND, Found, reused, search
 from models.selection_log import SelectionLog, with_probabilities
 from models.side_by_side import NotRehearsed, SideBySide
-from models.split import Split, split_by_time
+from models.split import Split, accepted_between, split_by_time
 from models.train import train
 
 _DEFAULTS = RetrainParameters()
@@ -210,7 +210,7 @@ def evaluate_model(
 ) -> Evaluation:
     """Figures and plots on the test rows, beside baselines and champion."""
     with stage("Evaluate"):
-        truth = store.scan("truth").collect()
+        truth = accepted_between(store.scan("truth"), trained.split.windows["test"])
         return assessment.measure(
             trained.model, trained.split, trained.dataset, CATALOGUE, policy, champion, truth, folder
         )
@@ -235,7 +235,7 @@ def rehearse_model(
 ) -> SideBySide | NotRehearsed:
     """What the challenger and what is in force would have had inspected in the weeks of the test part."""
     with stage("Rehearse"):
-        truth = store.scan("truth").collect()
+        truth = accepted_between(store.scan("truth"), trained.split.windows["test"])
         return assessment.rehearse(
             trained.model, trained.split, trained.dataset, champion, store.root.name, truth, policy, folder
         )
@@ -255,7 +255,8 @@ def judge_model(
 ) -> tuple[Candidate, tuple[Gate, ...]]:
     """Gates, model card and evidence manifest."""
     with stage("Judge"):
-        currencies = store.scan("declarations").select(*KEY, "currency").collect()
+        tested = trained.split.test.lazy().select(KEY)
+        declared = store.scan("declarations").select(*KEY, "currency").join(tested, on=KEY, how="semi")
         return assessment.assemble(
             trained.model,
             trained.split,
@@ -266,7 +267,7 @@ def judge_model(
             CATALOGUE,
             origin,
             policy,
-            currencies,
+            declared.collect(engine="streaming"),
             folder,
         )
 

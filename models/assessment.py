@@ -107,7 +107,8 @@ def measure(
 ) -> Evaluation:
     """Figures on the test rows, beside the baselines and the champion, and the plots of them in `folder`.
 
-    `dataset` holds every declaration, inspected or not; `truth` what a simulator planted, without rows elsewhere.
+    `dataset` holds every declaration, inspected or not; `truth` what a simulator planted in the
+    test window, without rows elsewhere.
     """
     test = split.test
     predicted, log = _in_window(model, accepted_between(dataset, split.windows["test"]))
@@ -210,7 +211,7 @@ def assemble(
 ) -> tuple[Candidate, tuple[Gate, ...]]:
     """Judge the model and complete its evidence folder: the candidate to register, and every gate's verdict.
 
-    `currencies` has the key and the `currency` of every declaration: features do without, costs do not.
+    `currencies` has the key and the `currency` of each test row: features do without, costs do not.
     """
     load = _burden(model, split.test, champion, policy, currencies, folder / PLOTS)
     verdicts = (*gates.judge(evaluation, policy.gates), *burden.judge(load, policy.burden))

@@ -6,7 +6,7 @@ a part's last days would hold only those outcomes that happened to be known earl
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import polars as pl
 
@@ -25,11 +25,24 @@ class Split:
     lies in the gap between them. The final model is fitted on it.
     """
 
-    train: pl.DataFrame
-    validation: pl.DataFrame
     test: pl.DataFrame
     before_test: pl.DataFrame
     windows: dict[str, Window]
+    validation_days: int
+    label_delay_days: int
+
+    @property
+    def train(self) -> pl.DataFrame:
+        """A copy of rows of `before_test`, made when it is asked for, as `validation` is: they are large."""
+        return self._before_test[0]
+
+    @property
+    def validation(self) -> pl.DataFrame:
+        return self._before_test[1]
+
+    @property
+    def _before_test(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        return split_off(self.before_test, self.validation_days, self.label_delay_days)
 
 
 def split_by_time(dataset: Dataset, training: Training, label_delay_days: int) -> Split:
@@ -40,9 +53,10 @@ def split_by_time(dataset: Dataset, training: Training, label_delay_days: int) -
     rows = labelled(dataset)
     days = _days(rows)
     before_test, test = split_off(rows, _share_of(days, training.test_share), label_delay_days)
-    train, validation = split_off(before_test, _share_of(days, training.validation_share), label_delay_days)
-    parts = {"train": train, "validation": validation, "test": test}
-    return Split(train, validation, test, before_test, {name: window(part) for name, part in parts.items()})
+    validation_days = _share_of(days, training.validation_share)
+    train, validation = split_off(before_test, validation_days, label_delay_days)
+    windows = {"train": window(train), "validation": window(validation), "test": window(test)}
+    return Split(test, before_test, windows, validation_days, label_delay_days)
 
 
 def split_validation(dataset: Dataset, training: Training, label_delay_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -70,16 +84,24 @@ def split_off(rows: pl.DataFrame, last_days: int, label_delay_days: int) -> tupl
 
 def labelled(dataset: Dataset) -> pl.DataFrame:
     """Rows with a label, ordered by acceptance and key, so that the order they came in plays no part."""
-    rows = dataset.lazy().filter(pl.col("is_illicit").is_not_null()).collect(engine="streaming")
+    if isinstance(dataset, pl.DataFrame) and not dataset["is_illicit"].null_count():
+        rows = dataset  # not even a copy, as long as it is in order
+    else:
+        rows = dataset.lazy().filter(pl.col("is_illicit").is_not_null()).collect(engine="streaming")
     if rows.is_empty():
         every = dataset.lazy().select(pl.len()).collect().item()
         raise ValueError(f"none of {every} rows has a label (is_illicit is null throughout); nothing to learn")
-    return rows.sort("accepted_at", *KEY)
+    order = rows.select("accepted_at", *KEY)
+    return rows if order.equals(order.sort(order.columns)) else rows.sort(order.columns)
 
 
 def accepted_between(dataset: Dataset, window: Window) -> pl.DataFrame:
     """Rows accepted on the days of `window`, labelled or not, in their order."""
-    return dataset.lazy().filter(pl.col("accepted_at").dt.date().is_between(*window)).collect(engine="streaming")
+    first, last = window
+    begins, ends = (datetime.combine(day, time()) for day in (first, last + timedelta(days=1)))
+    # Bounds on the column itself: by them whole files are passed over.
+    within = pl.col("accepted_at").is_between(begins, ends, closed="left")
+    return dataset.lazy().filter(within).collect(engine="streaming")
 
 
 def window(rows: pl.DataFrame) -> Window:

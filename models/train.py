@@ -59,8 +59,9 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What the first pass finds."""
+    """What the first pass finds, and an account of the parts that it found it in."""
 
+    accounts: dict[str, dict[str, Any]]
     fit: boosting.Fit
     calibration: Calibration
     revenue: RevenueModel
@@ -99,8 +100,7 @@ def train(
 
     smoothing, parameters = tuning.smoothing, tuning.parameters
     encoder = Encoder.fit(fitted, features).smoothed(smoothing)
-    parts = _Part.of(fitted, encoder.table(fitted)), _Part.of(held_out, encoder.encode(held_out))
-    learned = _first_pass(*parts, encoder, parameters, training, selection, grow, on_progress)
+    learned = _first_pass(fitted, held_out, encoder, parameters, training, selection, grow, on_progress)
 
     encoder = Encoder.fit(everything, features).smoothed(smoothing)
     final = _Part.of(everything, encoder.table(everything))
@@ -122,8 +122,7 @@ def train(
         critical_probability=selection.critical_probability,
         hit_value=learned.hit_value,
         training={
-            "parts": {name: part.account() for name, part in zip(("train", "validation"), parts, strict=True)}
-            | {"final": final.account()},
+            "parts": learned.accounts | {"final": final.account()},
             "seed": training.seed,
             "parameters": parameters,
             "smoothing": smoothing,
@@ -137,8 +136,8 @@ def train(
 
 
 def _first_pass(
-    fitted: _Part,
-    held_out: _Part,
+    train_frame: pl.DataFrame,
+    validation_frame: pl.DataFrame,
     encoder: Encoder,
     parameters: Parameters,
     training: policy.Training,
@@ -146,6 +145,8 @@ def _first_pass(
     grow: Grow,
     on_progress: Progress | None,
 ) -> _Learned:
+    fitted = _Part.of(train_frame, encoder.table(train_frame))
+    held_out = _Part.of(validation_frame, encoder.encode(validation_frame))
     until_best = partial(
         boosting.fit_until_best,
         boosting.ILLICIT,
@@ -177,6 +178,7 @@ def _first_pass(
     )
     goes_by_value = dangers(score, held_out.rows.matrix) < selection.critical_probability
     return _Learned(
+        {"train": fitted.account(), "validation": held_out.account()},
         fit,
         calibration,
         judged,
