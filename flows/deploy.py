@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
-from flows.server import Deployment
+from flows.server import JOBS, POOL, Deployment
 from flows.settings import Settings
 
 FILE = "prefect.yaml"
+JOB_TEMPLATE = Path("deploy", "kubernetes", "job-template.yaml")
 
 
 class ProjectError(ValueError):
@@ -35,14 +36,30 @@ def render(project: Path, settings: Settings, existing: Sequence[Deployment]) ->
         flow = _flow_name(path, deployment)
         before = known.get(f"{flow}/{deployment['name']}")
         deployment["paused"] = before.is_paused if before else False
-        # Without a command of its own, a run first starts another Python, only to look for the project.
-        command = shlex.join([sys.executable, "-m", "prefect.engine"])
-        deployment["work_pool"] = {**deployment["work_pool"], "job_variables": {"command": command}}
+        deployment["work_pool"] = _work_pool(deployment["work_pool"], settings)
         for schedule in deployment.get("schedules", []):
             schedule["cron"] = crons.get(flow) or schedule["cron"]
             schedule["timezone"] = settings.time_zone or schedule["timezone"]
             schedule["active"] = before.schedules[0].is_active if before and before.schedules else True
     return yaml.safe_dump(content, sort_keys=False)
+
+
+def _work_pool(declared: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The pool that a deployment's runs wait in, and what they are started with."""
+    if declared["name"] == JOBS and settings.job_image:
+        own = {"image": settings.job_image, "command": "python -m prefect.engine"}
+        return {**declared, "job_variables": {**declared["job_variables"], **own}}
+    # Without a command of its own, a run first starts another Python, only to look for the project.
+    command = shlex.join([sys.executable, "-m", "prefect.engine"])
+    return {"name": POOL, "job_variables": {"command": command}}
+
+
+def job_template(project: Path) -> dict[str, Any]:
+    """The base job template of Kubernetes jobs; ProjectError where there is none."""
+    path = project / JOB_TEMPLATE
+    if not path.is_file():
+        raise ProjectError(f"{path} does not exist, and job_image is set: run `tidewaiter up` in the project's folder")
+    return yaml.safe_load(path.read_text())
 
 
 def names(project: Path) -> list[str]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx
 
-POOL = "tidewaiter"
+POOL = "tidewaiter"  # runs are processes of the machine of `tidewaiter up`
+JOBS = "tidewaiter-kubernetes"  # runs are jobs of Kubernetes
 NIGHTLY = "nightly"  # the tag of deployments that run once a night
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 PAGE = 200  # the server's largest page
@@ -173,10 +174,19 @@ def has_worker(client: httpx.Client, since: datetime | None = None, pool: str = 
     return any(worker["status"] == "ONLINE" for worker in workers)
 
 
-def ensure_pool(client: httpx.Client, pool: str = POOL) -> None:
-    """Create the work pool where it is missing; its worker fills in the job template."""
-    if client.get(f"/work_pools/{pool}").status_code == 404:
-        _post(client, "/work_pools/", {"name": pool, "type": "process", "description": "Runs on this machine"})
+def ensure_pool(client: httpx.Client) -> None:
+    """Create the pool of this machine where it is missing; its worker fills in the job template."""
+    if client.get(f"/work_pools/{POOL}").status_code == 404:
+        _post(client, "/work_pools/", {"name": POOL, "type": "process", "description": "Runs on this machine"})
+
+
+def ensure_jobs(client: httpx.Client, template: dict[str, Any]) -> None:
+    """Create the pool of Kubernetes jobs where it is missing, with `template` as its job template in any case."""
+    if client.get(f"/work_pools/{JOBS}").status_code == 404:
+        body = {"name": JOBS, "type": "kubernetes", "description": "Runs as jobs of Kubernetes"}
+        _post(client, "/work_pools/", {**body, "base_job_template": template})
+    else:
+        client.patch(f"/work_pools/{JOBS}", json={"base_job_template": template}).raise_for_status()
 
 
 def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Response:

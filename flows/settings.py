@@ -61,6 +61,12 @@ class Settings(BaseSettings):
         pattern=r"^s3://[^/]+(/[^/]+)*$",
         description="where models and evidence go, as s3://bucket/mlflow; default: a folder in state_folder",
     )
+    prefect_database_uri: str | None = Field(
+        None, description="where the Prefect server of `up` keeps runs and schedules; default: a file in state_folder"
+    )
+    job_image: str | None = Field(
+        None, description="image of Kubernetes jobs that retrainings and rehearsals run as; default: on this machine"
+    )
     engine: Engine = Field(
         Engine.EMBEDDED, description="what computes the features of a retraining and grows its trees"
     )
@@ -122,6 +128,16 @@ class Settings(BaseSettings):
         if uri is not None and not uri.startswith(("postgresql://", "postgresql+psycopg2://")):
             scheme = uri.partition(":")[0]
             raise ValueError(f"{scheme!r} is not a database for MLflow here; allowed: postgresql://user@host/database")
+        return uri
+
+    @field_validator("prefect_database_uri")
+    @classmethod
+    def _prefect_database_is_postgresql(cls, uri: str | None) -> str | None:
+        if uri is not None and not uri.startswith("postgresql+asyncpg://"):
+            scheme = uri.partition(":")[0]
+            raise ValueError(
+                f"{scheme!r} is not a database for Prefect here; allowed: postgresql+asyncpg://user@host/database"
+            )
         return uri
 
     @field_validator("retrain_cron", "monitor_cron", "select_cron")

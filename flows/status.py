@@ -127,9 +127,9 @@ def _nights(deployment: Deployment, runs: list[Run], now: datetime) -> list[Nigh
 
 
 def _of_prefect(client: httpx.Client, settings: Settings, project: Path) -> list[Check]:
-    has_worker = server.has_worker(client)
-    detail = "asks for work" if has_worker else f"not heard of lately; see {settings.logs_folder / 'worker.log'}"
-    checks = [Check(name="worker", is_ok=has_worker, detail=detail)]
+    checks = [_worker(client, "worker", server.POOL, settings)]
+    if settings.job_image:
+        checks.append(_worker(client, "job-worker", server.JOBS, settings))
     deployed = {deployment.name for deployment in server.deployments(client)}
     missing = [name for name in deploy.names(project) if name not in deployed]
     detail = f"{', '.join(missing)} missing: restart `tidewaiter up`" if missing else ", ".join(sorted(deployed))
@@ -139,6 +139,12 @@ def _of_prefect(client: httpx.Client, settings: Settings, project: Path) -> list
         detail = f"through {slug}" if exists else f"block {slug!r} does not exist: create it, restart `tidewaiter up`"
         checks.append(Check(name="notifications", is_ok=exists, detail=detail))
     return checks
+
+
+def _worker(client: httpx.Client, name: str, pool: str, settings: Settings) -> Check:
+    is_ok = server.has_worker(client, pool=pool)
+    detail = "asks for work" if is_ok else f"not heard of lately; see {settings.logs_folder / f'{name}.log'}"
+    return Check(name=name, is_ok=is_ok, detail=detail)
 
 
 def _answers(name: str, url: str, shown: str) -> Check:

@@ -94,6 +94,8 @@ class Up:
                 self.say(f"Marked {dead} runs as crashed that an earlier `tidewaiter up` left unfinished.")
             before = server.deployments(client)
             server.ensure_pool(client)
+            if self.settings.job_image:
+                server.ensure_jobs(client, deploy.job_template(self.project))
             self.say("Deploying prefect.yaml ...")
             processes.run(self._deployment(before), DEPLOY_TIMEOUT_S)
             if stopping.is_set():
@@ -105,8 +107,9 @@ class Up:
                 if decision.missed_at:
                     watch.tell_missed(client, name, decision.missed_at)
         self.say("Starting the worker ...")
-        processes.start(self._worker())
-        processes.wait_ready("worker", WORKER_TIMEOUT_S)
+        for worker in self._workers():
+            processes.start(worker)
+            processes.wait_ready(worker.name, WORKER_TIMEOUT_S)
 
     def _watch(self, processes: Children, stopping: Event) -> None:
         def tell(name: str, code: int) -> None:
@@ -144,7 +147,9 @@ class Up:
         watch.apply(client, automations)
 
     def _stop(self, processes: Children) -> None:
-        processes.stop("worker", grace_s=0)  # asked politely, it would wait for its runs to finish
+        # Asked politely, it would wait for its runs to finish. Jobs of Kubernetes run on, and go on with the next `up`.
+        for worker in self._workers():
+            processes.stop(worker.name, grace_s=0)
         processes.stop_strays()
         try:
             if server.answers(f"{self.settings.prefect_url}/api/health"):
@@ -173,6 +178,7 @@ class Up:
     def _prefect(self) -> Program:
         settings = self.settings
         listen = ("--host", settings.host, "--port", str(settings.prefect_port))
+        database = settings.prefect_database_uri
         return Program(
             "prefect",
             (sys.executable, "-m", "prefect", "server", "start", *listen),
@@ -181,27 +187,32 @@ class Up:
                 "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "120",
                 # Half a minute by default, which a promotion would wait that meets the one of the minute.
                 "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
-            },
+            }
+            | ({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {}),
             lambda: server.answers(f"{settings.prefect_url}/api/health"),
         )
 
-    def _worker(self) -> Program:
+    def _workers(self) -> list[Program]:
+        jobs = [self._worker("job-worker", server.JOBS, "kubernetes")] if self.settings.job_image else []
+        return [self._worker("worker", server.POOL, "process"), *jobs]
+
+    def _worker(self, name: str, pool: str, kind: str) -> Program:
         # The server calls a worker online for a while after its last word, the killed one of an earlier start too.
         began_at = datetime.now(UTC)
 
         def is_online() -> bool:
             try:
                 with server.connect(self.settings.prefect_url, timeout_s=10) as client:
-                    return server.has_worker(client, since=began_at)
+                    return server.has_worker(client, since=began_at, pool=pool)
             except httpx.TransportError:  # busy with what was waiting for it
                 return False
 
-        command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", server.POOL, "--type", "process")
+        command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", kind)
         # Ten seconds by default, which a person waits for who has pressed Run, or has signed.
         environment = self._prefect_environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
         if self.settings.mlflow_tracking_uri is None:  # another MLflow has accounts of its own
             environment |= mlflow_server.service_account(self.settings)
-        return Program("worker", (*command, "--name", "tidewaiter"), environment, is_online)
+        return Program(name, (*command, "--name", "tidewaiter"), environment, is_online)
 
     def _deployment(self, before: list[server.Deployment]) -> Program:
         rendered = self.settings.state_folder / "prefect" / deploy.FILE

@@ -59,7 +59,18 @@ def create_app() -> ASGIApp:
         roles = auth.store.list_user_roles(user.id)
         return user.username, roles_of((role.name for role in roles), user.is_admin)
 
-    return Guard(inner, authenticate, Rules(ledger, lambda: _tell(settings.prefect_api)), table)
+    return Guard(inner, authenticate, _foreign, Rules(ledger, lambda: _tell(settings.prefect_api)), table)
+
+
+def _foreign(method: str, host: str, origin: str) -> str | None:
+    """By MLflow's own rules and settings, which it applies itself only behind the guard."""
+    from mlflow.server import fastapi_security, security_utils
+
+    if not security_utils.is_allowed_host_header(fastapi_security.get_allowed_hosts(), host):
+        return f"Host {host!r} is not a name of this server"
+    if security_utils.should_block_cors_request(origin, method, fastapi_security.get_allowed_origins()):
+        return f"a page of {origin!r} may change nothing here"
+    return None
 
 
 def _tell(prefect_api: str) -> None:

@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 # A name and password to the account's name and roles; None where they do not belong to one.
 Authenticate = Callable[[str, str], tuple[str, Sequence[str]] | None]
+# A method, Host and Origin to why a request of a browser may not come from there; None where it may.
+Foreign = Callable[[str, str, str], str | None]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Guard:
 
     inner: ASGIApp
     authenticate: Authenticate
+    foreign: Foreign
     rules: Rules
     table: Table
 
@@ -59,6 +62,7 @@ class Guard:
             if route.kind is Kind.PASS:
                 await self.inner(scope, receive, send)
                 return
+            self._refuse_foreign(method, Headers(scope=scope))
             if route.kind is Kind.CLOSED:
                 raise Refused(f"{method} {scope['path']!r} is not part of this product", 404)
             answer = await self._answer(scope, receive, send, method, route)
@@ -102,6 +106,14 @@ class Guard:
             if scope["query_string"]:  # MLflow reads some fields from either place
                 raise Refused(f"{call.method} {call.name} takes its fields in the body, and no query", 400)
             return replace(call, body=_json(body, Headers(scope=scope)) if body else {})
+
+    def _refuse_foreign(self, method: str, headers: Headers) -> None:
+        """What MLflow refuses behind the guard must not be in the ledger already."""
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        if len(hosts) != 1 or len(origins) > 1:
+            raise Refused("Host and Origin: allowed is one of each", 400)
+        if why := self.foreign(method, hosts[0], "".join(origins)):
+            raise Refused(why)
 
     def _account(self, headers: Headers) -> tuple[str, Sequence[str]] | None:
         given = headers.getlist("authorization")

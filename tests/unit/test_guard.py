@@ -57,6 +57,10 @@ def rules():
     return Recorder()
 
 
+def foreign(method, host, origin):
+    return f"{method} from {origin or host}" if "elsewhere" in origin + host else None
+
+
 @pytest.fixture
 def send(rules):
     async def inner(scope, receive, send):
@@ -73,7 +77,7 @@ def send(rules):
     def authenticate(name, password):
         return (name, ("risk-analyst",)) if (name, password) == ACCOUNT else None
 
-    guard = Guard(inner, authenticate, rules, Rows())
+    guard = Guard(inner, authenticate, foreign, rules, Rows())
 
     def request(method, path, auth=ACCOUNT, **given):
         async def run():
@@ -114,6 +118,20 @@ def test_a_body_without_anything_stays_empty_unless_the_rules_add_to_it(send, ru
     assert send("DELETE", "/api/2.0/mlflow/logged-models/m-1").json() == {"seen": True}
     rules.judge = lambda call: call
     assert send("DELETE", "/api/2.0/mlflow/logged-models/m-1").content == b""
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://elsewhere"}, 403),
+        ({"Host": "elsewhere"}, 403),
+        ([("Origin", "http://server"), ("Origin", "http://server")], 400),
+        ({"Origin": "http://server"}, 200),
+    ],
+)
+def test_a_foreign_page_is_refused_before_anything_is_judged(send, rules, headers, status):
+    assert send("POST", ROUTE, headers=headers, json={}).status_code == status
+    assert len(rules.calls) == (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +215,7 @@ def test_websockets_are_closed(rules):
         async def send(message):
             sent.append(message)
 
-        await Guard(None, None, rules, Rows())({"type": "websocket", "path": "/"}, None, send)
+        await Guard(None, None, foreign, rules, Rows())({"type": "websocket", "path": "/"}, None, send)
 
     asyncio.run(run())
     assert sent == [{"type": "websocket.close", "code": 1008}]
