@@ -75,6 +75,8 @@ def test_small_runs_are_processes_and_retrainings_are_jobs(project, kubernetes, 
     assert project.process.wait(60) == 0
     assert not list(project.state.rglob("*.db"))
     with sa.create_engine(prefect_uri.replace("+asyncpg", "")).connect() as connection:
-        states = dict(connection.execute(sa.text("SELECT CAST(id AS text), CAST(state_type AS text) FROM flow_run")).all())
+        states = dict(
+            connection.execute(sa.text("SELECT CAST(id AS text), CAST(state_type AS text) FROM flow_run")).all()
+        )
     assert states[small] == "COMPLETED"
     assert states[retraining] == "PENDING"  # a job goes on without `up`, so nobody says that it crashed
