@@ -205,5 +205,5 @@ def test_a_model_in_a_bucket_is_signed_promoted_and_served(
             assert served.version == "1"
         model = next(key for key in object_storage.keys(bucket) if key.endswith("model/illicit.txt"))
         object_storage.put(bucket, model, "another booster")
-        with pytest.raises(ValueError, match="version 1 is not what its evidence says: model/illicit.txt differs"):
+        with pytest.raises(ValueError, match=r"version 1 is not what its evidence says: model/illicit\.txt differs"):
             champion.fetch(Registry(server.url, place), server.keys, POLICY, tmp_path / "altered")
