@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from features import versioning
+from features.ingest import ingest
 from features.reading import ReadError
 from features.sources import Batch, open_source
+from features.store import Store
 from features.versioning import VersionError
 from flows.settings import Settings
 from models import policy
@@ -16,7 +18,7 @@ from models.registry import Registry
 from models.signoff import champion, promotion, reading
 from models.signoff.book import SERVICE
 from tests import candidates, signoff_server
-from tests.ingestion import tree
+from tests.ingestion import LIMITS, tree
 from tests.object_storage import ObjectStorage, object_storage, storage_server
 from tests.unit.test_kcs import COLUMNS, ROW
 
@@ -113,6 +115,23 @@ def test_objects_are_read_as_files_are_and_one_at_a_time(tmp_path: Path, object_
         read.append(batch)
     assert [batch.name for batch in read] == [f"s3://{bucket}/2024/{name}.csv" for name in "ab"]
     assert not read[-1].path.exists()
+
+
+def test_a_file_and_an_object_of_the_same_bytes_are_ingested_once(
+    tmp_path: Path, object_storage: ObjectStorage
+) -> None:
+    bucket, text = object_storage.make_bucket(), f"{COLUMNS}\n{ROW}\n"
+    object_storage.put(bucket, "2020/january.csv", text)
+    (tmp_path / "january.csv").write_text(text)
+    addresses = f"s3://{bucket}/2020/*.csv", str(tmp_path / "january.csv")
+    for first, second in (addresses, addresses[::-1]):
+        store = Store(tmp_path / first.partition(":")[0].strip("/").replace("/", "-"))
+        (stored,) = ingest(open_source("kcs", [first]), store, LIMITS).ingested
+        assert (stored.rows_in, stored.stored, stored.quarantined) == (1, 1, 0)
+        assert first.startswith("s3://") == stored.file.startswith(f"s3://{bucket}/2020/january.csv")
+        before = store.manifest()
+        assert ingest(open_source("kcs", [second]), store, LIMITS).ingested == ()
+        assert store.manifest() == before
 
 
 def test_a_mapping_names_objects(tmp_path: Path, object_storage: ObjectStorage) -> None:

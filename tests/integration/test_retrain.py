@@ -12,7 +12,9 @@ from features.matrix import CATALOGUE
 from features.store import Store
 from models.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
 from tests.commands import prefect_server, run, start
+from tests.object_storage import object_storage, storage_server
 
+__all__ = ["object_storage", "storage_server"]
 pytestmark = pytest.mark.timeout(900)
 
 ROWS = ("--rows", "40000", "--months", "6")
@@ -122,7 +124,12 @@ def test_the_data_can_be_listed_and_brought_back(undisturbed):
     assert lost.read_bytes() == content
 
 
-def test_killed_during_ingestion_training_and_registration_it_leaves_one_clean_result(undisturbed, prefect, tmp_path):
+def test_killed_during_ingestion_training_and_registration_it_leaves_one_clean_result(
+    undisturbed, prefect, tmp_path, object_storage, monkeypatch
+):
+    """With evidence in a bucket, which changes nothing else: the result is that of a folder."""
+    bucket = object_storage.make_bucket()
+    monkeypatch.setenv("TIDEWAITER_ARTIFACTS_URI", f"s3://{bucket}/mlflow")
     folder = tmp_path / "killed"
     kill_after(folder, "Simulate:", 2, prefect)
     assert Store(folder / "data" / "simulator").days() != state(undisturbed[0])["manifest"]
@@ -130,6 +137,8 @@ def test_killed_during_ingestion_training_and_registration_it_leaves_one_clean_r
     kill_after(folder, "Judge:", 0.3)
     run(folder, "retrain", *ROWS)
     assert state(folder) == state(undisturbed[0])
+    assert not (folder / ".tidewaiter" / "artifacts").exists()
+    assert any(key.endswith("/evidence.json") for key in object_storage.keys(bucket))
 
 
 def test_monitoring_watches_the_challenger_until_there_is_a_champion(undisturbed, prefect):
