@@ -151,7 +151,9 @@ def version_data(settings: Settings) -> str:
 @task(name="compute features", cache_policy=NO_CACHE)
 def compute_features(settings: Settings, policy: Policy, store: Store, run: Run = one_after_another) -> Built:
     """The matrix, of which only days that are new or changed are computed."""
-    folder = settings.state_folder / "cache" / "features" / store.root.name
+    # Absolute: those who compute may stand in another folder.
+    folder = settings.state_folder.absolute() / "cache" / "features" / store.root.name
+    store = Store(store.root.absolute())
     with stage("Compute features") as advance:
         return cache.build(store, policy.features.label_delay_days, folder, advance, run=run)
 

@@ -176,7 +176,7 @@ def test_a_worker_and_a_node_lost_at_training_cost_only_time(nodes, folder, lear
 
 @pytest.mark.cluster
 def test_a_retraining_on_a_cluster_registers_an_equal_challenger_and_a_lost_cluster_nothing(tmp_path):
-    rows = ("--rows", "20000", "--months", "6")
+    rows = ("--rows", "40000", "--months", "6")
     with prefect_server() as prefect, cluster(2) as nodes:
         on_ray = ("--engine", "ray", "--address", nodes.address)
         lost = start(tmp_path / "lost", "retrain", *rows, *on_ray, prefect=prefect)
