@@ -107,9 +107,11 @@ class Up:
                 if decision.missed_at:
                     watch.tell_missed(client, name, decision.missed_at)
         self.say("Starting the worker ...")
-        for worker in self._workers():
-            processes.start(worker)
-            processes.wait_ready(worker.name, WORKER_TIMEOUT_S)
+        processes.start(self._worker("worker", server.POOL, "process"))
+        if self.settings.job_image:
+            processes.start(self._worker("job-worker", server.JOBS, "kubernetes"))
+            processes.wait_ready("job-worker", WORKER_TIMEOUT_S)
+        processes.wait_ready("worker", WORKER_TIMEOUT_S)
 
     def _watch(self, processes: Children, stopping: Event) -> None:
         def tell(name: str, code: int) -> None:
@@ -147,9 +149,8 @@ class Up:
         watch.apply(client, automations)
 
     def _stop(self, processes: Children) -> None:
-        # Asked politely, it would wait for its runs to finish. Jobs of Kubernetes run on, and go on with the next `up`.
-        for worker in self._workers():
-            processes.stop(worker.name, grace_s=0)
+        for name in ("job-worker", "worker"):
+            processes.stop(name, grace_s=0)  # asked politely, it would wait for its runs to finish
         processes.stop_strays()
         try:
             if server.answers(f"{self.settings.prefect_url}/api/health"):
@@ -191,10 +192,6 @@ class Up:
             | ({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {}),
             lambda: server.answers(f"{settings.prefect_url}/api/health"),
         )
-
-    def _workers(self) -> list[Program]:
-        jobs = [self._worker("job-worker", server.JOBS, "kubernetes")] if self.settings.job_image else []
-        return [self._worker("worker", server.POOL, "process"), *jobs]
 
     def _worker(self, name: str, pool: str, kind: str) -> Program:
         # The server calls a worker online for a while after its last word, the killed one of an earlier start too.

@@ -54,7 +54,8 @@ def split_by_time(dataset: Dataset, training: Training, label_delay_days: int) -
     days = _days(rows)
     before_test, test = split_off(rows, _share_of(days, training.test_share), label_delay_days)
     validation_days = _share_of(days, training.validation_share)
-    train, validation = split_off(before_test, validation_days, label_delay_days)
+    known = before_test.select("accepted_at", "known_on")
+    train, validation = split_off(known, validation_days, label_delay_days)
     windows = {"train": window(train), "validation": window(validation), "test": window(test)}
     return Split(test, before_test, windows, validation_days, label_delay_days)
 

@@ -1,5 +1,6 @@
 """As much of Kubernetes' API as a worker needs to begin a job: it keeps what is sent, and no pod ever comes."""
 
+import copy
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import yaml
 
 @dataclass
 class Cluster:
-    """What was asked for: jobs as they were sent, and paths that are not known here."""
+    """Where it is, and the jobs that were asked for, as they were sent."""
 
     kubeconfig: Path
     jobs: list[dict[str, Any]] = field(default_factory=list)
@@ -41,7 +42,7 @@ def cluster(folder: Path) -> Generator[Cluster]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path.partition("?")[0].endswith("/jobs"):
-                found.jobs.append(json.loads(json.dumps(body)))
+                found.jobs.append(copy.deepcopy(body))
                 body["metadata"] |= {"name": f"{body['metadata']['generateName']}1", "uid": "1"}
             self._answer(body)
 

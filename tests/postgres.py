@@ -33,11 +33,18 @@ def postgres() -> Generator[sa.URL]:
 @pytest.fixture
 def postgres_uri(postgres: sa.URL) -> Generator[str]:
     """An empty database, as MLflow's --backend-store-uri takes it."""
+    with database(postgres) as url:
+        yield url.render_as_string(hide_password=False)
+
+
+@contextmanager
+def database(postgres: sa.URL) -> Generator[sa.URL]:
+    """An empty database of the server, dropped at the end."""
     name = f"test_{uuid.uuid4().hex}"
     engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        yield postgres.set(database=name).render_as_string(hide_password=False)
+        yield postgres.set(database=name)
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
 

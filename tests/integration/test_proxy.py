@@ -1,7 +1,6 @@
 """The proxy of deploy/kubernetes before a real MLflow server behind the guard: who may sign through it."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Generator
@@ -13,6 +12,7 @@ import yaml
 
 from models.signoff import reading
 from tests import signoff_server
+from tests.integration.test_up import free_port
 from tests.signoff_server import AJAX, Server
 
 pytestmark = [
@@ -37,11 +37,7 @@ def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Generator
     (configuration,) = (
         each["data"]["nginx.conf"] for each in yaml.safe_load_all(MANIFESTS.read_text()) if each["kind"] == "ConfigMap"
     )
-    free = []
-    for _ in range(2):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            free.append(probe.getsockname()[1])
+    free = free_port(), free_port()
     folder = tmp_path_factory.mktemp("proxy")
     mlflow = str(httpx.URL(server.url).port)
     for old, new in (("8500", free[0]), ("8420", free[1]), ("127.0.0.1:5000", f"127.0.0.1:{mlflow}"), ("/tmp", folder)):

@@ -110,6 +110,12 @@ class Project:
         wait_for(is_ready, 180, "up ready")
         return log.read_text()
 
+    def end(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        children.end(children.marked(self.state))
+
     def said(self):
         return (self.folder / "up.out").read_text()
 
@@ -142,10 +148,7 @@ class Project:
 def project(tmp_path_factory):
     started = Project(tmp_path_factory.mktemp("project"))
     yield started
-    if started.process is not None:
-        started.process.kill()
-        started.process.wait()
-    children.end(children.marked(started.state))
+    started.end()
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import kubernetes_validate
 import pytest
 import sqlalchemy as sa
 
-from flows import children, deploy
+from flows import deploy
 from tests.integration.test_up import ROOT, Project, wait_for
 from tests.kubernetes import cluster
-from tests.postgres import postgres, postgres_uri
+from tests.postgres import database, postgres, postgres_uri
 
 __all__ = ["postgres", "postgres_uri"]
 
@@ -22,10 +22,7 @@ IMAGE = "registry.customs.example/tidewaiter:1"
 def project(tmp_path):
     started = Project(tmp_path)
     yield started
-    if started.process is not None:
-        started.process.kill()
-        started.process.wait()
-    children.end(children.marked(started.state))
+    started.end()
 
 
 @pytest.fixture
@@ -37,11 +34,8 @@ def kubernetes(tmp_path, monkeypatch):
 
 @pytest.fixture
 def prefect_uri(postgres):
-    engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text("CREATE DATABASE prefect"))
-    engine.dispose()
-    return postgres.set(drivername="postgresql+asyncpg", database="prefect").render_as_string(hide_password=False)
+    with database(postgres) as url:
+        yield url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
 
 
 def test_small_runs_are_processes_and_retrainings_are_jobs(project, kubernetes, postgres_uri, prefect_uri):

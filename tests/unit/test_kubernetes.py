@@ -44,10 +44,12 @@ def work_pools(settings):
 def job():
     """The Job of a nightly retraining, as the worker sends it to Kubernetes."""
     pool = work_pools(Settings(job_image=IMAGE))["flows/retrain.py:retrain", "nightly"]
-    made = KubernetesWorkerJobConfiguration.from_template_and_values(
-        deploy.job_template(ROOT), pool["job_variables"], client=object()
+    # The client is for references to blocks, of which there are none.
+    configuration = asyncio.run(
+        KubernetesWorkerJobConfiguration.from_template_and_values(
+            deploy.job_template(ROOT), pool["job_variables"], client=object()
+        )
     )
-    configuration = asyncio.run(made) if asyncio.iscoroutine(made) else made
     configuration.prepare_for_flow_run(FlowRun(id=uuid.uuid4(), flow_id=uuid.uuid4(), name="calm-tide"))
     return configuration.job_manifest
 
