@@ -4,6 +4,9 @@ BIN := .venv/bin
 SOURCE ?= simulator
 INPUT ?=
 
+# Commands and servers start in new processes: without compiled modules each compiles thousands of them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-cluster up bench bench-large screenshots setup lock clean
 
 # Installed from the lock file, by hash; the stamp makes a second run start at once.
@@ -23,8 +26,7 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/ty check
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not servers and not cluster" --durations 8
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "servers and not cluster" --durations 8
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not cluster" --durations 8
 
 # Random stores on a cluster, and what one does when it loses workers and nodes: Ray takes its time to notice.
 test-cluster: setup

@@ -20,7 +20,6 @@ from tests.browser import started
 from tests.browser.started import Servers
 
 pytestmark = [
-    pytest.mark.servers,
     pytest.mark.skipif(started.CHROMIUM is None, reason=started.NO_CHROMIUM),
     pytest.mark.timeout(600),
 ]

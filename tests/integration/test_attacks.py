@@ -5,6 +5,7 @@ After every refused request everything that the server keeps must be as it was, 
 
 import base64
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -30,7 +31,7 @@ from models.signoff.ledger import Table
 from tests import candidates, signoff_server
 from tests.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, AJAX, API, Server, password
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 POLICY = policy.load().signoff
 ACCOUNTS = (ADMINISTRATOR, SERVICE, "dan", "ana", "rea", "aud")
@@ -54,7 +55,9 @@ class Scene:
     clients: dict[str, httpx.Client] = field(default_factory=dict)
 
     def send(self, who: str, method: str, path: str, body: Any = None, **given: Any) -> httpx.Response:
-        client = self.clients.setdefault(who, self.server.client(who))
+        if who not in self.clients:
+            self.clients[who] = self.server.client(who)
+        client = self.clients[who]
         if body is not None:  # in ASCII, whatever the characters
             given |= {"content": json.dumps(body), "headers": {"Content-Type": "application/json"}}
         return client.request(method, path, **given)
@@ -79,21 +82,29 @@ class Scene:
     def last(self) -> int:
         return self.query("SELECT max(number) FROM tidewaiter_ledger")[0][0]
 
-    def query(self, statement: str, *values: Any, file: str = "mlflow.db") -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(f"file:{self.server.folder / file}?mode=ro", uri=True)) as database:
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self.database("mlflow.db") as database:
             return database.execute(statement, values).fetchall()
+
+    @contextmanager
+    def database(self, file: str) -> Generator[sqlite3.Connection]:
+        with closing(sqlite3.connect(f"file:{self.server.folder / file}?mode=ro", uri=True)) as database:
+            yield database
 
     def everything(self) -> dict[str, Any]:
         """Every row of both databases but the ledger's, and of every file but the ledger's head when it was written."""
         kept: dict[str, Any] = {}
         for file in ("mlflow.db", "accounts.db"):
-            for (table,) in self.query("SELECT name FROM sqlite_master WHERE type = 'table'", file=file):
-                if table != "tidewaiter_ledger":
-                    kept[f"{file}:{table}"] = self.query(f'SELECT * FROM "{table}"', file=file)
-        for folder in ("artifacts", "signoff"):
-            for path in (self.server.folder / folder).rglob("*"):
-                if path.name != "head.json" and path.is_file():
-                    kept[str(path)] = (path.stat().st_size, path.stat().st_mtime_ns)
+            with self.database(file) as database:
+                for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                    if table != "tidewaiter_ledger":
+                        kept[f"{file}:{table}"] = database.execute(f'SELECT * FROM "{table}"').fetchall()
+        for top in ("artifacts", "signoff"):
+            for folder, _, names in os.walk(self.server.folder / top):
+                for name in names:
+                    if name != "head.json":
+                        found = Path(folder, name).stat()
+                        kept[f"{folder}/{name}"] = (found.st_size, found.st_mtime_ns)
         return kept
 
     @contextmanager

@@ -27,7 +27,7 @@ from tests import datasets
 from tests.clusters import cluster
 from tests.commands import prefect_server, run, start
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 DELAY = load().features.label_delay_days
 SPAN_ROWS = 1000  # so that years fall into months

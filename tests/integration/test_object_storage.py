@@ -24,7 +24,6 @@ from tests.unit.test_kcs import COLUMNS, ROW
 
 __all__ = ["object_storage", "storage_server"]
 POLICY = policy.load().signoff
-pytestmark = pytest.mark.servers
 
 
 def clone(root: Path, url: str, endpoint: str) -> Path:

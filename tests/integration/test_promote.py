@@ -19,7 +19,7 @@ from tests import signoff_server
 from tests.signoff_server import Server
 
 POLICY = policy.load().signoff
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

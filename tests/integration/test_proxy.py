@@ -15,10 +15,7 @@ from tests import signoff_server
 from tests.integration.test_up import free_port
 from tests.signoff_server import AJAX, Server
 
-pytestmark = [
-    pytest.mark.servers,
-    pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not there: apt-get install nginx-light"),
-]
+pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not there: apt-get install nginx-light")
 MANIFESTS = Path(__file__).parents[2] / "deploy" / "kubernetes" / "tidewaiter.yaml"
 PUBLIC = "https://tidewaiter.customs.example"
 

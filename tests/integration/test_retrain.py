@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(900)
 ROWS = ("--rows", "40000", "--months", "6")
 
 
-def kill_after(folder: Path, line: str, seconds: float, prefect: str | None = None) -> None:
+def kill_after(folder: Path, line: str, seconds: float, prefect: str) -> None:
     """Start a retraining and kill -9 it, children included, `seconds` after it reports that stage `line` is done."""
     process = start(folder, "retrain", *ROWS, prefect=prefect)
     assert process.stderr is not None
@@ -134,8 +134,8 @@ def test_killed_during_ingestion_training_and_registration_it_leaves_one_clean_r
     kill_after(folder, "Simulate:", 2, prefect)
     assert Store(folder / "data" / "simulator").days() != state(undisturbed[0])["manifest"]
     kill_after(folder, "Compute features:", 1, prefect)
-    kill_after(folder, "Judge:", 0.3)
-    run(folder, "retrain", *ROWS)
+    kill_after(folder, "Judge:", 0.3, prefect)
+    run(folder, "retrain", *ROWS, prefect=prefect)
     assert state(folder) == state(undisturbed[0])
     assert not (folder / ".tidewaiter" / "artifacts").exists()
     assert any(key.endswith("/evidence.json") for key in object_storage.keys(bucket))

@@ -16,7 +16,7 @@ from tests.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD
 
 TIDEWAITER = Path(sys.executable).with_name("tidewaiter")
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ __all__ = ["postgres", "postgres_uri"]
 
 POLICY = policy.load().signoff
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_from_registration_to_champion(postgres_uri, tmp_path, monkeypatch):

@@ -41,7 +41,7 @@ def {name}(parameters: dict | None = None, seconds: int = 0) -> None:
 """
 PASSWORD = re.compile(r"password (\S+)")
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 
 def wait_for(condition, seconds, what, shown=lambda: ""):

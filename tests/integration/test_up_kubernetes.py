@@ -14,7 +14,7 @@ from tests.postgres import database, postgres, postgres_uri
 
 __all__ = ["postgres", "postgres_uri"]
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 IMAGE = "registry.customs.example/tidewaiter:1"
 
 

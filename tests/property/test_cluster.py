@@ -14,7 +14,7 @@ from tests.clusters import cluster
 from tests.integration.test_cache import put
 from tests.property.test_features import LABEL_DELAY_DAYS, World, worlds
 
-pytestmark = [pytest.mark.servers, pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
