@@ -42,7 +42,7 @@ bench: setup
 	$(BIN)/python benchmarks/ledger.py
 	$(BIN)/python benchmarks/plots.py
 
-# Nights against the length of the history, a retraining on ten million; an hour and 40 GB of disk.
+# Nights against the length of the history, a retraining on ten million; more than an hour and 40 GB of disk.
 bench-large: setup
 	$(BIN)/python benchmarks/large.py
 	$(BIN)/python benchmarks/boosting.py
