@@ -14,6 +14,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import measuring
+
 from models.policy import Signoff, load
 from models.signoff.book import SERVICE, Book
 from models.signoff.chain import Chain, Entry, check_head
@@ -93,6 +95,20 @@ def main() -> None:
         f"append one, median of {APPENDS}      {1000 * median(appended):8.2f} ms (worst {1000 * max(appended):.2f} ms)"
     )
     print(f"find what waits for promotion  {1000 * approved:8.2f} ms")
+    measuring.save(
+        "ledger",
+        ("sqlalchemy", "cryptography"),
+        entries=given.entries,
+        database="SQLite" if given.database is None else given.database.partition(":")[0],
+        seconds={
+            "write": filled,
+            "verify": verified,
+            "open": opened,
+            "append one": median(appended),
+            "append one, worst": max(appended),
+            "find what waits": approved,
+        },
+    )
 
 
 if __name__ == "__main__":
