@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from features.contract import DECLARATION, OUTCOME, TRUTH, Field
+from features.contract import DECLARATION, OUTCOME, REGISTER, TRUTH, Field
 
 PAGE = Path(__file__).with_name("contract.md")
 
@@ -12,7 +12,7 @@ _MOST_CODES = 10
 _INTRO = """\
 # Contract
 
-Every source is brought to these three tables, and nothing after it knows any other name. This page is written by
+Every source is brought to these four tables, and nothing after it knows any other name. This page is written by
 `python -m docs.make_contract` from `features/contract.py`; change that, not this.
 
 - An item is identified by `declaration_id` and `item_number`.
@@ -32,6 +32,12 @@ _TABLES = (
         "What became of it. A declaration without a row here has no outcome yet. An outcome counts from the day after "
         "`known_at`; where that is missing, acceptance plus `label_delay_days` of `models/policy.toml` stands for it.",
         OUTCOME,
+    ),
+    (
+        "Register",
+        "What company registers tell, one fact about one company an entry; optional. An entry counts from the day "
+        "after `recorded_at`. A later version of it, one with the same `entry_id`, replaces it.",
+        REGISTER,
     ),
     ("Truth", "What the simulator planted, found or not. For evaluation only: no feature reads it.", TRUTH),
 )

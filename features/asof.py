@@ -6,6 +6,7 @@ matters. A correction replaces a version from the day the correction was recorde
 what customs knew, and stays so for every declaration accepted up to then.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
@@ -27,30 +28,33 @@ def declaration_versions(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.
     became known was never in force and is left out.
     """
     known = pl.coalesce("recorded_at", "accepted_at").dt.date()
-    return _in_force(current, superseded, known).with_columns(accepted_on=pl.col("accepted_at").dt.date())
+    return in_force(current, superseded, known).with_columns(accepted_on=pl.col("accepted_at").dt.date())
 
 
 def outcome_versions(current: pl.LazyFrame, superseded: pl.LazyFrame, label_delay_days: int) -> pl.LazyFrame:
     """Every outcome version with `known_on` and `replaced_on`; one without an instant counts the label delay later."""
     known = pl.coalesce(pl.col("known_at"), pl.col("accepted_at") + pl.duration(days=label_delay_days))
-    return _in_force(current, superseded, known.dt.date()).drop("is_original")
+    return in_force(current, superseded, known.dt.date()).drop("is_original")
 
 
-def _in_force(current: pl.LazyFrame, superseded: pl.LazyFrame, known_on: pl.Expr) -> pl.LazyFrame:
+def in_force(
+    current: pl.LazyFrame, superseded: pl.LazyFrame, known_on: pl.Expr, key: Sequence[str] = KEY
+) -> pl.LazyFrame:
+    """Versions of rows with such a key that were ever in force, with `known_on`, `replaced_on` and `is_original`."""
     current, superseded = current.with_columns(known_on=known_on), superseded.with_columns(known_on=known_on)
-    corrected = superseded.select(KEY).unique()
+    corrected = superseded.select(key).unique()
     # Nearly all have one version, and need no order.
-    alone = current.join(corrected, on=KEY, how="anti", maintain_order="left")
-    several = pl.concat([superseded.with_columns(_rank=0), current.join(corrected, on=KEY).with_columns(_rank=1)])
+    alone = current.join(corrected, on=key, how="anti", maintain_order="left")
+    several = pl.concat([superseded.with_columns(_rank=0), current.join(corrected, on=key).with_columns(_rank=1)])
     # Of versions known on the same day the one that arrived last holds; `_rank` says which that was.
-    ordered = several.sort(*KEY, "known_on", "_rank", maintain_order=True).with_columns(
-        replaced_on=pl.col("known_on").shift(-1).over(KEY).fill_null(NEVER)
+    ordered = several.sort(*key, "known_on", "_rank", maintain_order=True).with_columns(
+        replaced_on=pl.col("known_on").shift(-1).over(key).fill_null(NEVER)
     )
     in_force = ordered.filter(pl.col("replaced_on") > pl.col("known_on")).drop("_rank")
     return pl.concat(
         [
             alone.with_columns(replaced_on=pl.lit(NEVER), is_original=pl.lit(value=True)),
-            in_force.with_columns(is_original=pl.col("known_on") == pl.col("known_on").min().over(KEY)),
+            in_force.with_columns(is_original=pl.col("known_on") == pl.col("known_on").min().over(key)),
         ]
     )
 

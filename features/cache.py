@@ -193,7 +193,8 @@ def code_version() -> str:
     """SHA-256 over the sources that decide a feature's value."""
     here = Path(__file__).parent
     modules = ("asof", "facts", "history", "matrix", "numbering", "settled", "windows")
-    sources = sorted([*here.glob("families/*.py"), *(here / f"{name}.py" for name in modules)])
+    packages = (*here.glob("families/*.py"), *here.glob("network/*.py"))
+    sources = sorted([*packages, *(here / f"{name}.py" for name in modules)])
     text = b"".join(source.read_bytes() for source in sources)
     return hashlib.sha256(text + pl.__version__.encode()).hexdigest()  # hashes of entities are those of a version
 
@@ -203,19 +204,27 @@ def _outcomes(store: Store, label_delay_days: int) -> pl.LazyFrame:
 
 
 def _keys(journal: Journal, days: Sequence[date]) -> dict[date, str]:
-    """One key a day: the code, the day's own rows, and everything known in the look-back before it."""
+    """One key a day: the code, the day's own rows, everything known in the look-back before it, and all registers."""
     own = journal.digests["rows"]
     return {
-        day: _digest(journal, number(day) - LOOK_BACK_DAYS - 1, number(day), own.get(number(day), 0)) for day in days
+        day: _digest(
+            journal,
+            number(day) - LOOK_BACK_DAYS - 1,
+            number(day),
+            f"{own.get(number(day), 0)} {journal.told_digest(number(day))}",
+        )
+        for day in days
     }
 
 
-def _digest(journal: Journal, after: int, until: int, own: int = 0) -> str:
-    """A digest of the code and of the facts that entered after day `after` and not after `until`."""
+def _digest(journal: Journal, after: int, until: int, also: str = "") -> str:
+    """A digest of the code, of the facts that entered after day `after` and not after `until`, and of `also`."""
     entered = [
         journal.digests[frame].get(day, 0) for frame in ("declared", "found") for day in range(after + 1, until + 1)
     ]
-    return hashlib.sha256(f"{code_version()} {own} ".encode() + np.array(entered, np.uint64).tobytes()).hexdigest()[:16]
+    return hashlib.sha256(f"{code_version()} {also} ".encode() + np.array(entered, np.uint64).tobytes()).hexdigest()[
+        :16
+    ]
 
 
 def _years(journal: Journal, folder: Path, days: Sequence[date], span_rows: int) -> list[Block]:

@@ -1,4 +1,6 @@
-"""Code lists of the contract: ISO 3166, UN M49, ISO 4217, UN/ECE Rec. 19, HS sections, inspection channels."""
+"""Code lists of the contract: ISO 3166, UN M49, ISO 4217, UN/ECE Rec. 19, HS sections, inspection channels,
+party roles, register attributes.
+"""
 
 from functools import cache
 
@@ -24,6 +26,24 @@ INSPECTION_CHANNELS = {
     "yellow": "documentary check",
     "blue": "post-clearance audit",
     "green": "release",
+}
+
+# Roles in which a declaration names parties.
+PARTY_ROLES = {
+    "importer": "importer",
+    "seller": "seller abroad",
+    "declarant": "declarant or customs broker",
+    "courier": "express courier",
+}
+
+# What a company register tells of a company.
+REGISTER_ATTRIBUTES = {
+    "name": "trade name",
+    "address": "registered address",
+    "person": "director, partner or beneficial owner",
+    "phone": "telephone number",
+    "bank_account": "bank account, IBAN where there is one",
+    "predecessor": "the company whose business it took over",
 }
 
 # HS 2022: section number, first and last chapter.

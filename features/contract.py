@@ -1,4 +1,4 @@
-"""The declaration contract: what a declaration item, an outcome and a planted scheme are, by name, type and unit.
+"""The contract: what a declaration item, an outcome, a planted scheme and a register entry are, by name, type and unit.
 
 Every source is brought to these columns and nothing downstream knows any other name. Instants are in the
 administration's legal time, without a zone; `_on` columns are its calendar days. `wco_id` is the element's number
@@ -128,7 +128,52 @@ TRUTH = (
     Field("evaded_revenue", NUMBER, "duties and taxes evaded", unit="currency", minimum=0, maximum=HIGHEST_DUTY),
 )
 
-TABLES: dict[str, tuple[Field, ...]] = {"declarations": DECLARATION, "outcomes": OUTCOME, "truth": TRUTH}
+# What a company register tells, one fact an entry. Whoever shares a value is tied by it.
+REGISTER = (
+    Field("entry_id", TEXT, "the entry's reference in its register", pattern=PARTY),
+    Field("recorded_at", INSTANT, "when this version of the entry reached customs"),
+    Field(
+        "party_role", TEXT, "role in which declarations name the company", codes=lambda: frozenset(codes.PARTY_ROLES)
+    ),
+    Field("party_id", TEXT, "the company, as declarations name it in that role", pattern=PARTY),
+    Field("attribute", TEXT, "what is told of the company", codes=lambda: frozenset(codes.REGISTER_ATTRIBUTES)),
+    Field(
+        "value",
+        TEXT,
+        "as the register writes it; of a predecessor, its party_id in the same role",
+        pattern=r"^\S(?:.{0,298}\S)?$",
+    ),
+    Field("begins_at", INSTANT, "since when it holds", nullable=True),
+    Field("ends_at", INSTANT, "since when it does not hold any more", nullable=True),
+)
+
+TABLES: dict[str, tuple[Field, ...]] = {
+    "declarations": DECLARATION,
+    "outcomes": OUTCOME,
+    "truth": TRUTH,
+    "register": REGISTER,
+}
+
+
+@dataclass(frozen=True)
+class Filing:
+    """How rows of a table are told apart and put in order: columns.
+
+    `key` names a row; `placed_by` is the instant on whose day it is stored; `version_at` is the instant of a version of
+    it, if versions carry one.
+    """
+
+    key: tuple[str, ...]
+    placed_by: str
+    version_at: str | None = None
+
+
+FILING = {
+    "declarations": Filing(KEY, "accepted_at", "recorded_at"),
+    "outcomes": Filing(KEY, "accepted_at", "known_at"),
+    "truth": Filing(KEY, "accepted_at"),
+    "register": Filing(("entry_id",), "recorded_at", "recorded_at"),
+}
 
 
 def schema(table: str) -> pl.Schema:
@@ -139,7 +184,7 @@ def schema(table: str) -> pl.Schema:
     >>> schema("seizures")
     Traceback (most recent call last):
     ...
-    ValueError: table 'seizures' is not in the contract; allowed: declarations, outcomes, truth
+    ValueError: table 'seizures' is not in the contract; allowed: declarations, outcomes, truth, register
     """
     if table not in TABLES:
         raise ValueError(f"table {table!r} is not in the contract; allowed: {', '.join(TABLES)}")

@@ -1,4 +1,4 @@
-"""The expectations on declarations and outcomes, as Great Expectations suites. This is the file to read and to edit.
+"""The expectations on every table, as Great Expectations suites. This is the file to read and to edit.
 
 Most follow from the contract: a value where one is needed, the code list, the pattern, the bounds. The others say what
 the contract cannot, one entry each: what to expect by a class of Great Expectations, `description` in plain words (it
@@ -46,10 +46,10 @@ def suite(table: str) -> gx.ExpectationSuite:
     >>> suite("seizures")
     Traceback (most recent call last):
     ...
-    ValueError: table 'seizures' is not in the contract; allowed: declarations, outcomes, truth
+    ValueError: table 'seizures' is not in the contract; allowed: declarations, outcomes, truth, register
     """
     contract.schema(table)  # refuses a table that is not in the contract
-    own = {"declarations": _declarations, "outcomes": _outcomes, "truth": _truth}[table]
+    own = {"declarations": _declarations, "outcomes": _outcomes, "truth": _truth, "register": _register}[table]
     return gx.ExpectationSuite(name=table, expectations=[_readable(), *_from_contract(table), *own()])
 
 
@@ -304,6 +304,33 @@ def _outcomes() -> Iterator[Expectation]:
 
 def _truth() -> Iterator[Expectation]:
     return _critical_is_illicit()
+
+
+def _register() -> Iterator[Expectation]:
+    yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="ends_at",
+        column_B="begins_at",
+        or_equal=True,
+        ignore_row_if="either_value_is_missing",
+        description="an instant not before begins_at",
+        severity=ROW,
+        meta=_named("ends_at_not_before_beginning"),
+    )
+    yield gxe.ExpectColumnValuesToNotMatchRegex(
+        column="value",
+        regex=PLACEHOLDER,  # it would tie strangers to each other; the network leaves it out
+        description="a value, not a filler such as 0, 9999, XXX or UNKNOWN",
+        severity=WARNING,
+        meta=_named("value_no_filler"),
+    )
+    yield gxe.ExpectColumnValuesToMatchRegex(
+        column="value",
+        regex=contract.PARTY,
+        row_condition=Column("attribute") == "predecessor",
+        description="the party_id of a company, where attribute is predecessor",
+        severity=ROW,
+        meta=_named("value_names_predecessor", "attribute"),
+    )
 
 
 def _critical_is_illicit() -> Iterator[Expectation]:

@@ -7,7 +7,7 @@ adds up (features/settled.py).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -78,6 +78,12 @@ KINDS = {
 }
 
 
+# What a register told: who is tied to what, see network/ties.py. `ends` is null for what has not ended.
+TOLD = pl.Schema(
+    {"company": pl.UInt64(), "value": pl.UInt64(), "ends": pl.Int64(), "enter": pl.Int64(), "sign": pl.Int64()}
+)
+
+
 @dataclass(frozen=True)
 class Counted:
     """The facts of one kind; `rows` says where in their frame they stand."""
@@ -91,25 +97,27 @@ class Counted:
 
 @dataclass(frozen=True)
 class Known:
-    """Facts in two frames, and the rows that ask about them.
+    """Facts in three frames, and the rows that ask about them.
 
     `rows`: declarations as accepted, one a query, with `day`. `declared`: versions of declarations, with `day`, `enter`
     and `sign`. `found`: outcomes with their declaration's columns, with `accepted_day`, `day` (when known), `enter` and
-    `sign`. All day columns are Int64 days since 1970-01-01.
+    `sign`. `told`: see `TOLD`. All day columns are Int64 days since 1970-01-01.
     """
 
     rows: pl.DataFrame
     declared: pl.DataFrame
     found: pl.DataFrame
+    told: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TOLD))
 
     def asked_on(self, days: Iterable[int]) -> "Known":
         """The same facts, asked about only by declarations accepted on `days`."""
-        return Known(self.rows.filter(pl.col("day").is_in(list(days))), self.declared, self.found)
+        return replace(self, rows=self.rows.filter(pl.col("day").is_in(list(days))))
 
     def between(self, after: int, until: int) -> "Known":
-        """The facts that entered after day `after` and not after `until`."""
+        """The facts that entered after day `after` and not after `until`, and all that registers had told by then."""
         entered = pl.col("enter").is_between(after, until, closed="right")
-        return Known(self.rows, self.declared.filter(entered), self.found.filter(entered))
+        told = self.told.filter(pl.col("enter") <= until)
+        return replace(self, declared=self.declared.filter(entered), found=self.found.filter(entered), told=told)
 
     def frame(self, name: str) -> pl.DataFrame:
         return {"rows": self.rows, "declared": self.declared, "found": self.found}[name]
@@ -153,9 +161,7 @@ def build(
 ) -> Known:
     """All facts of these tables; every declaration, as accepted, asks."""
     versions = declaration_versions(declarations, superseded_declarations).with_columns(**DERIVED).collect()
-    versions = versions.with_columns(
-        day=_days("accepted_on"), enter=_days("known_on") + 1, replaced=_days("replaced_on")
-    )
+    versions = versions.with_columns(day=days("accepted_on"), enter=days("known_on") + 1, replaced=days("replaced_on"))
     rows = versions.filter("is_original").sort("accepted_at", *KEY)
     as_accepted = rows.drop("recorded_at", "known_on", "replaced_on", "replaced", "is_original", "accepted_at")
     found = (
@@ -166,8 +172,8 @@ def build(
             pl.col("is_inspected"),
             pl.col("is_illicit"),
             pl.col("recovered_revenue"),
-            found_day=_days("known_on"),
-            replaced=_days("replaced_on"),
+            found_day=days("known_on"),
+            replaced=days("replaced_on"),
         )
         .join(as_accepted, on=KEY, how="inner", maintain_order="left")
         .rename({"day": "accepted_day"})
@@ -175,18 +181,19 @@ def build(
         .with_columns(day=pl.max_horizontal("found_day", pl.col("enter") - 1))
         .with_columns(enter=pl.col("day") + 1)
     )
-    return Known(rows, _signed(versions), _signed(found))
+    return Known(rows, signed(versions), signed(found))
 
 
-def _signed(versions: pl.DataFrame) -> pl.DataFrame:
+def signed(versions: pl.DataFrame) -> pl.DataFrame:
     """Facts from versions: one that comes in, and one that takes it back where it was replaced."""
     versions = versions.filter(pl.col("replaced") >= pl.col("enter")).with_columns(sign=pl.lit(1, pl.Int64))
-    taken_back = versions.filter(pl.col("replaced") < _days(pl.lit(NEVER))).with_columns(
+    taken_back = versions.filter(pl.col("replaced") < days(pl.lit(NEVER))).with_columns(
         enter=pl.col("replaced") + 1, sign=pl.lit(-1, pl.Int64)
     )
     return pl.concat([versions, taken_back])
 
 
-def _days(column: str | pl.Expr) -> pl.Expr:
+def days(column: str | pl.Expr) -> pl.Expr:
+    """A day as days since 1970-01-01."""
     column = pl.col(column) if isinstance(column, str) else column
     return column.cast(pl.Date).to_physical().cast(pl.Int64)

@@ -5,13 +5,15 @@ counted here. The two add up, so where the border lies changes no feature.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import polars as pl
 
 from features.facts import HITS, INSPECTIONS, KINDS, Counted, Known
+from features.network import links
+from features.network.week import WINDOW_DAYS, Network
 from features.numbering import Numbering
 from features.settled import Settled
 from features.windows import (
@@ -39,7 +41,7 @@ class History:
 
     def asked_on(self, days: Collection[int]) -> "History":
         """The same past, asked only by declarations accepted on `days`."""
-        return History(self.known.asked_on(days), self.settled)
+        return replace(self, known=self.known.asked_on(days))
 
     @property
     def rows(self) -> pl.DataFrame:
@@ -50,6 +52,13 @@ class History:
     def day(self) -> Days:
         """The day of each query."""
         return Days(self.rows["day"].to_numpy())
+
+    @cached_property
+    def network(self) -> Network:
+        """The network of companies in the weeks of the queries."""
+        first = int(self.day.of.min(initial=MAX_DAY))
+        settled = self.settled.links(first - WINDOW_DAYS - 7)
+        return Network(links.joined([settled, links.links(self.known)]), self.known.told)
 
     def record(self, by: Sequence[str]) -> "Record":
         """The record of the entities that columns `by` name in the rows."""

@@ -6,11 +6,13 @@ to another day, outcomes without their declaration.
 """
 
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +21,7 @@ from features import facts
 from features.atomic import write_atomically
 from features.contract import KEY
 from features.facts import SOURCES, Known
+from features.network import ties
 from features.store import Store
 
 _CHUNK_ROWS = 500_000
@@ -107,7 +110,8 @@ class Journal:
         before = [day for day, held in self.days.items() if number(day) < after and held.entered(after, until)]
         tables = zip(self._tables(within), self._late(before), self._stray_rows, strict=True)
         parts = (pl.concat(rows) for rows in tables)
-        return facts.build(*parts, label_delay_days=self.label_delay_days).between(after, until)
+        known = facts.build(*parts, label_delay_days=self.label_delay_days)
+        return replace(known, told=self.told).between(after, until)
 
     def _tables(self, days: Sequence[date]) -> list[pl.LazyFrame]:
         """The rows of days, table by table; without strays."""
@@ -124,6 +128,24 @@ class Journal:
         came_later = declared.filter(pl.col("recorded_at").is_not_null()).select(KEY)
         keys = pl.concat([keys, came_later]).unique()
         return [declared.join(keys, on=KEY, how="semi", maintain_order="left"), *others]
+
+    @cached_property
+    def told(self) -> pl.DataFrame:
+        """What registers told, whole: see network/ties.py. A register is small beside what is declared."""
+        return ties.told(self.store.scan("register"), self.store.scan("register_superseded"))
+
+    @cached_property
+    def _told_digests(self) -> tuple[list[int], list[int]]:
+        """Days on which registers told something, and digests of all they had told by then."""
+        hashed = self.told.select("enter", digest=pl.struct(facts.TOLD.names()).hash(1))
+        by_day = hashed.group_by("enter").agg(pl.col("digest").sum()).sort("enter").rows()
+        return [day for day, _ in by_day], list(accumulate(digest for _, digest in by_day))
+
+    def told_digest(self, day: int) -> int:
+        """A digest of what registers had told by the morning of `day`."""
+        days, digests = self._told_digests
+        place = bisect_right(days, day)
+        return digests[place - 1] % _WRAP if place else 0
 
     @cached_property
     def _stray_rows(self) -> list[pl.LazyFrame]:

@@ -1,11 +1,12 @@
 """The second pass of an ingestion: what of a staged batch is new, and which version of a row counts.
 
-A row's versions are ordered by the instant they carry (`recorded_at` of declarations, `known_at` of outcomes; none
-comes first), and at the same instant by arrival. So a correction replaces what it corrects even if the two arrive in
-the wrong order, and where rows carry no instant the later file counts. Versions of one row in one file that differ and
-have the same instant contradict each other: all are refused.
+A row's versions are ordered by the instant they carry (`version_at` of the contract's filing; none comes first), and at
+the same instant by arrival. So a correction replaces what it corrects even if the two arrive in the wrong order, and
+where rows carry no instant the later file counts. Versions of one row in one file that differ and have the same instant
+contradict each other: all are refused.
 
-The work is cut by ranges of declaration ids, so that memory holds a part of a batch, however large it is.
+The work is cut by ranges of ids, the first column of the key, so that memory holds a part of a batch, however large it
+is.
 """
 
 from dataclasses import dataclass
@@ -14,32 +15,32 @@ from itertools import pairwise
 
 import polars as pl
 
-from features.contract import INSTANT, KEY
+from features import contract
+from features.contract import FILING, INSTANT
 from features.staging import Staged, content, lines_as_given
 from features.store import CURRENT, Store, scan_files
 from features.verdict import FAILURES
 
 RANGE_ROWS = 500_000
 CONSISTENT = "versions_in_one_file_agree"
-KNOWN_BY = {"declarations": "recorded_at", "outcomes": "known_at"}
 
 _EARLIEST = pl.lit(datetime(1, 1, 1), INSTANT)
-_DAY = pl.col("accepted_at").dt.date()
 _PLACED = pl.Schema({"source_line": pl.Int64(), "day": pl.Date(), "is_older": pl.Boolean()})
-_REPLACED = pl.Schema({"declaration_id": pl.String(), "item_number": pl.Int32(), "day": pl.Date()})
 
 
 @dataclass(frozen=True)
 class Range:
-    """Declaration ids from `start` (inclusive) to `end` (exclusive); None is unbounded."""
+    """Ids from `start` (inclusive) to `end` (exclusive); None is unbounded."""
 
     start: str | None = None
     end: str | None = None
 
-    def of(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+    def of(self, table: str, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """The rows of `frame`, which has the key of `table`, with such ids."""
+        name = pl.col(FILING[table].key[0])
         if self.start is not None:
-            frame = frame.filter(pl.col("declaration_id") >= self.start)
-        return frame if self.end is None else frame.filter(pl.col("declaration_id") < self.end)
+            frame = frame.filter(name >= self.start)
+        return frame if self.end is None else frame.filter(name < self.end)
 
 
 def ranges(boundaries: list[str]) -> list[Range]:
@@ -67,14 +68,16 @@ class Merged:
 
     def replaced(self, table: str) -> pl.LazyFrame:
         """Stored rows that give way to a line of the batch: their key and day."""
-        return scan_files(sorted(self.staged.folder.glob(f"replaced-{table}-*.parquet")), _REPLACED)
+        key = {name: contract.schema(table)[name] for name in FILING[table].key}
+        files = sorted(self.staged.folder.glob(f"replaced-{table}-*.parquet"))
+        return scan_files(files, pl.Schema({**key, "day": pl.Date()}))
 
 
 def merge(staged: Staged, store: Store) -> Merged:
     """Decide what becomes of every staged line; lines that contradict each other join the refused ones."""
     merged = Merged(staged)
     largest = max(staged.rows.values(), default=0)
-    ids = pl.concat([pl.Series(dtype=pl.String), *(sample["declaration_id"] for sample in staged.samples)]).sort()
+    ids = pl.concat([pl.Series(dtype=pl.String), *(sample["id"] for sample in staged.samples)]).sort()
     cuts = -(-largest // RANGE_ROWS)
     boundaries = [ids[len(ids) * cut // cuts] for cut in range(1, cuts)]
     for number, part in enumerate(ranges(boundaries)):
@@ -105,31 +108,41 @@ def _merge_range(merged: Merged, store: Store, part: Range, number: int) -> None
 
 
 def _offered(staged: Staged, table: str, part: Range) -> pl.DataFrame:
-    """The staged rows' `KEY`, `at` (instant of the version), `day`, `content` and `source_line`."""
-    return part.of(staged.scan(table)).select(*_version(table), "content", "source_line").collect(engine="streaming")
+    """The staged rows' key, `at` (instant of the version), `day`, `content` and `source_line`."""
+    return (
+        part.of(table, staged.scan(table))
+        .select(*_version(table), "content", "source_line")
+        .collect(engine="streaming")
+    )
 
 
 def _version(table: str) -> list[pl.Expr]:
-    at = pl.coalesce(KNOWN_BY[table], _EARLIEST) if table in KNOWN_BY else _EARLIEST
-    return [*(pl.col(name) for name in KEY), at.alias("at"), _DAY.alias("day")]
+    filing = FILING[table]
+    at = pl.coalesce(filing.version_at, _EARLIEST) if filing.version_at else _EARLIEST
+    return [*(pl.col(name) for name in filing.key), at.alias("at"), _day(table)]
+
+
+def _day(table: str) -> pl.Expr:
+    return pl.col(FILING[table].placed_by).dt.date().alias("day")
 
 
 def _contradictions(offered: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """Failures of lines that give one version of one row different content."""
     failures = [pl.DataFrame(schema=FAILURES)]
     for table, rows in offered.items():
-        several = rows.group_by(*KEY, "at").agg(
+        key = FILING[table].key
+        several = rows.group_by(*key, "at").agg(
             versions=pl.col("content").n_unique(), lines=pl.col("source_line").sort().cast(pl.String)
         )
         several = several.filter(pl.col("versions") > 1)
+        row = f"{key[0]}: '{{}}'" + "".join(f", {name.removesuffix('_number')} {{}}" for name in key[1:])
         reason = pl.format(
-            f"declaration_id: '{{}}', item {{}}: lines {{}} contradict each other in {table}",
-            "declaration_id",
-            "item_number",
+            f"{row}: lines {{}} contradict each other in {table}",
+            *key,
             pl.col("lines").list.head(5).list.join(", "),
         )
-        found = rows.join(several, on=[*KEY, "at"]).select(
-            "source_line", expectation=pl.lit(CONSISTENT), column=pl.lit("declaration_id"), reason=reason
+        found = rows.join(several, on=[*key, "at"]).select(
+            "source_line", expectation=pl.lit(CONSISTENT), column=pl.lit(key[0]), reason=reason
         )
         failures.append(found)
     return pl.concat(failures)
@@ -137,27 +150,29 @@ def _contradictions(offered: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 def _placed(store: Store, table: str, part: Range, offered: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Lines to store, and stored rows that they replace. A line that is in neither is a copy of what is known."""
-    rows = offered.sort("source_line").unique([*KEY, "at", "content"], keep="first", maintain_order=True)
+    key = FILING[table].key
+    rows = offered.sort("source_line").unique([*key, "at", "content"], keep="first", maintain_order=True)
     current = _stored(store, table, part, rows)
-    rows = rows.join(current.rename({"at": "held_at", "content": "held", "day": "held_day"}), on=KEY, how="left")
+    rows = rows.join(current.rename({"at": "held_at", "content": "held", "day": "held_day"}), on=key, how="left")
     rows = rows.filter(pl.col("content").eq_missing(pl.col("held")).not_())
-    newest = pl.col("at") == pl.col("at").max().over(KEY)
+    newest = pl.col("at") == pl.col("at").max().over(key)
     in_force = newest & (pl.col("held_at").is_null() | (pl.col("at") >= pl.col("held_at")))
     rows = rows.with_columns(is_older=in_force.not_())
     older = rows.filter("is_older")
     if not older.is_empty():
-        older = older.join(_stored(store, f"{table}_superseded", part, older), on=[*KEY, "content"], how="anti")
+        older = older.join(_stored(store, f"{table}_superseded", part, older), on=[*key, "content"], how="anti")
     now = rows.filter(pl.col("is_older").not_())
     placed = pl.concat([now, older]).select(_PLACED.names()).sort("source_line")
-    replaced = now.filter(pl.col("held").is_not_null()).select(*KEY, day="held_day")
+    replaced = now.filter(pl.col("held").is_not_null()).select(*key, day="held_day")
     return placed, replaced
 
 
 def _stored(store: Store, table: str, part: Range, rows: pl.DataFrame) -> pl.DataFrame:
-    """`KEY`, `at`, `day` and `content` of what the store's `table` holds under the keys of `rows`."""
-    keys = rows.lazy().select(KEY).unique()
-    held = part.of(store.scan(table)).select(*KEY, day=_DAY).join(keys, on=KEY, how="semi")
-    days: list[date] = held.select(pl.col("day").unique().sort()).collect(engine="streaming").to_series().to_list()
+    """Key, `at`, `day` and `content` of what the store's `table` holds under the keys of `rows`."""
     base = table.removesuffix("_superseded")
-    found = part.of(store.scan_days(table, days)).join(keys, on=KEY, how="semi")
+    key = FILING[base].key
+    keys = rows.lazy().select(key).unique()
+    held = part.of(base, store.scan(table)).select(*key, _day(base)).join(keys, on=key, how="semi")
+    days: list[date] = held.select(pl.col("day").unique().sort()).collect(engine="streaming").to_series().to_list()
+    found = part.of(base, store.scan_days(table, days)).join(keys, on=key, how="semi")
     return found.select(*_version(base), content(base)).collect(engine="streaming")

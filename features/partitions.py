@@ -1,6 +1,6 @@
 """Writing what a merge decided: every day that changes is written anew, beside the old one, until the commit.
 
-The work is cut by days, and large days by ranges of declaration ids; rows are ordered by key, so the cuts do not
+The work is cut by days, and large days by ranges of ids; rows are ordered by key, so the cuts do not
 show in the files.
 """
 
@@ -11,8 +11,8 @@ from datetime import date
 import polars as pl
 import pyarrow.parquet as pq
 
-from features.contract import KEY
-from features.merging import KNOWN_BY, Merged, Range, ranges
+from features.contract import FILING, Filing
+from features.merging import Merged, Range, ranges
 from features.staging import SAMPLE_EVERY
 from features.store import CURRENT, ROW_GROUP_ROWS, Part, Store, schema, write_day
 
@@ -54,6 +54,15 @@ class _Target:
     @property
     def _is_older(self) -> bool:
         return self.name != self.table
+
+    @property
+    def _filing(self) -> Filing:
+        return FILING[self.table]
+
+    @property
+    def _placed_on(self) -> pl.Expr:
+        """The day on which a row is stored."""
+        return pl.col(self._filing.placed_by).dt.date()
 
     def write(self) -> dict[tuple[str, date], Part | None]:
         before = self.store.rows(self.name)
@@ -99,13 +108,13 @@ class _Target:
             yield first, (self._rows([first.day], part) for part in self._ranges(first.day))
             return
         rows = self._rows([change.day for change in group], Range())
-        by_day = {day: frame for (day,), frame in rows.group_by(pl.col("accepted_at").dt.date(), maintain_order=True)}
+        by_day = {day: frame for (day,), frame in rows.group_by(self._placed_on, maintain_order=True)}
         for change in group:
             yield change, iter([by_day.get(change.day, rows.clear())])
 
     def _ranges(self, day: date) -> list[Range]:
         """Ranges of ids that cut a large day: by the sample of what comes, and the row groups of what is there."""
-        sampled = [sample.filter(table=self.table, day=day)["declaration_id"] for sample in self.merged.staged.samples]
+        sampled = [sample.filter(table=self.table, day=day)["id"] for sample in self.merged.staged.samples]
         boundaries = pl.concat(sampled).sort().gather_every(GROUP_ROWS // SAMPLE_EVERY).to_list()[1:]
         for file in self.store.files(self.name, day, day):
             metadata = pq.read_metadata(file)
@@ -117,22 +126,22 @@ class _Target:
         """The rows of `days` as they will be, ordered."""
         in_days = pl.col("day").is_between(days[0], days[-1])
         placed = self.merged.placed(self.table).filter(in_days, pl.col("is_older") == self._is_older)
-        accepted_on = pl.col("accepted_at").dt.date()
+        filing = self._filing
         new = (
-            part.of(self.merged.staged.scan(self.table))
-            .filter(accepted_on.is_between(days[0], days[-1]))
+            part.of(self.table, self.merged.staged.scan(self.table))
+            .filter(self._placed_on.is_between(days[0], days[-1]))
             .join(placed, on="source_line", how="semi")
             .with_columns(source_file=pl.lit(self.merged.staged.batch.name))
         )
         replaced = self.merged.replaced(self.table).filter(in_days)
-        held = part.of(self.store.scan_days(self.table, days))
+        held = part.of(self.table, self.store.scan_days(self.table, days))
         if self._is_older:
-            kept = part.of(self.store.scan_days(self.name, days))
-            pieces = [new, kept, held.join(replaced, on=KEY, how="semi")]
-            order = [*KEY, KNOWN_BY.get(self.table, KEY[0]), "source_file", "source_line"]
+            kept = part.of(self.table, self.store.scan_days(self.name, days))
+            pieces = [new, kept, held.join(replaced, on=filing.key, how="semi")]
+            order = [*filing.key, filing.version_at or filing.key[0], "source_file", "source_line"]
         else:
-            pieces = [new, held.join(replaced, on=KEY, how="anti")]
-            order = [*KEY]
+            pieces = [new, held.join(replaced, on=filing.key, how="anti")]
+            order = [*filing.key]
         columns = schema(self.name).names()
         rows = pl.concat([piece.select(columns) for piece in pieces]).collect(engine="streaming")
-        return rows.sort(accepted_on, *order, maintain_order=True)
+        return rows.sort(self._placed_on, *order, maintain_order=True)

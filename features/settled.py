@@ -2,6 +2,7 @@
 
     2023-<digest>/declared-importer_id.arrow              a year, the sum of its months
     2024-03-<digest>/concluded-hs6-origin_country.arrow   a month
+    2024-03-<digest>/links.arrow                          who was declared with whom, by week
 
 A block is the sum of the facts that became known in its span. Its name carries a digest of those facts and of the code,
 so one whose facts have changed (a file that came late, a new rule) is not found, and is made anew. A table's rows, its
@@ -22,9 +23,11 @@ import pyarrow as pa
 
 from features.atomic import PARTIAL, flush
 from features.facts import KINDS, Known
+from features.network.links import SCHEMA, joined, links
 from features.numbering import Hashes
 from features.windows import MAX_DAY, Floats, Ints
 
+_LINKS = "links.arrow"
 Tables = Sequence[tuple[str, tuple[str, ...]]]  # kinds, and the columns that name entities
 
 
@@ -76,6 +79,10 @@ class Block:
     def table(self, kind: str, by: Sequence[str]) -> Table:
         return Table.open(self.folder / _name(kind, by))
 
+    def links(self) -> pl.DataFrame:
+        """Pairs that were declared together, by week: see network/links.py."""
+        return pl.read_ipc(self.folder / _LINKS)
+
     def make(self, tables: Tables, known: Callable[[int, int], Known]) -> None:
         """Sum up what is not summed up yet; `known(start, end)` gives the facts."""
         if self.folder.exists():
@@ -89,6 +96,8 @@ class Block:
             parts = [month.table(kind, by).cells() for month in self.months]
             parts += [_cells(facts, kind, by) for facts in own]
             _write(parts, kind, partial / _name(kind, by))
+        pairs = [month.links() for month in self.months] + [links(facts) for facts in own]
+        joined(pairs).write_ipc(partial / _LINKS)
         flush([*partial.iterdir(), partial])
         try:
             partial.rename(self.folder)
@@ -122,6 +131,11 @@ class Settled:
         found += (block.table(kind, by).facts(entities, since) for block in self.reaching(since))
         code, day, value, measures = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return code, day, value, measures
+
+    def links(self, since: int) -> pl.DataFrame:
+        """Pairs by week, of the weeks from day `since` on."""
+        parts = [block.links().filter(pl.col("week") >= since) for block in self.reaching(since)]
+        return joined(parts) if parts else pl.DataFrame(schema=SCHEMA)
 
     def reaching(self, day: int) -> list[Block]:
         """Those that say anything of `day` or a later one."""

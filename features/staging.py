@@ -26,7 +26,7 @@ class Staged:
     """A batch after its first pass, in folder `folder`.
 
     `refused_by_reason` counts lines by expectation and column; `samples` have every thousandth row's `table`, `day` and
-    `declaration_id`; `rows` counts by table.
+    `id`, the first column of its key; `rows` counts by table.
     """
 
     batch: Batch
@@ -103,14 +103,15 @@ def _stage_chunk(staged: Staged, number: int, chunk: Chunk) -> None:
         if passed.is_empty():
             continue
         # In order of day, so that the second pass can skip what it does not need.
+        filing = contract.FILING[table]
         passed = passed.select(*contract.schema(table), "source_line", content(table)).sort(
-            "accepted_at", *contract.KEY
+            filing.placed_by, *filing.key
         )
         passed.write_parquet(staged.folder / f"{table}-{number:06d}.parquet", row_group_size=50_000)
         staged.rows[table] += passed.height
         sample = passed.gather_every(SAMPLE_EVERY)
         staged.samples.append(
-            sample.select(pl.lit(table).alias("table"), pl.col("accepted_at").dt.date().alias("day"), "declaration_id")
+            sample.select(table=pl.lit(table), day=pl.col(filing.placed_by).dt.date(), id=filing.key[0])
         )
 
 

@@ -1,8 +1,9 @@
-"""Declarations and outcomes on disk: daily Parquet partitions, and one manifest that says which of them count.
+"""The contract's tables on disk: daily Parquet partitions, and one manifest that says which of them count.
 
     manifest.json                                        the only truth: every live file, every batch
     declarations/accepted_on=2024-01-31/<digest>.parquet      versions in force
     declarations_superseded/accepted_on=.../<digest>.parquet  what they replaced; likewise outcomes and truth
+    register/recorded_on=2024-01-31/<digest>.parquet          entries of company registers
     quarantine/<batch>.parquet                           lines that were refused, as the source gave them
 
 Files are named by their content and never change, so replacing the manifest is the commit and a crash leaves the last
@@ -106,7 +107,7 @@ def schema(table: str) -> pl.Schema:
     >>> schema("seizures")
     Traceback (most recent call last):
     ...
-    ValueError: table 'seizures' is not stored; allowed: declarations, outcomes, truth, declarations_superseded, ...
+    ValueError: table 'seizures' is not stored; allowed: declarations, outcomes, truth, register, ...
     """
     if table not in (*CURRENT, *SUPERSEDED):
         raise ValueError(f"table {table!r} is not stored; allowed: {', '.join((*CURRENT, *SUPERSEDED))}")
@@ -154,7 +155,8 @@ class Store:
         return part.digest if part else None
 
     def path(self, table: str, day: date, digest: str) -> Path:
-        return self.root / table / f"accepted_on={day.isoformat()}" / f"{digest}.parquet"
+        placed_by = contract.FILING[table.removesuffix("_superseded")].placed_by
+        return self.root / table / f"{placed_by.removesuffix('_at')}_on={day.isoformat()}" / f"{digest}.parquet"
 
     def files(self, table: str, since: date | None = None, until: date | None = None) -> list[Path]:
         """Live files of the days from `since` to `until`, both inclusive, in order of day."""
@@ -165,11 +167,11 @@ class Store:
         ]
 
     def scan(self, table: str, since: date | None = None, until: date | None = None) -> pl.LazyFrame:
-        """Rows accepted from `since` to `until`, both inclusive, ordered by day, then key."""
+        """Rows placed on the days from `since` to `until`, both inclusive, ordered by day, then key."""
         return scan_files(self.files(table, since, until), schema(table))
 
     def scan_days(self, table: str, days: Collection[date]) -> pl.LazyFrame:
-        """Rows accepted on `days`, ordered by day, then key."""
+        """Rows placed on `days`, ordered by day, then key."""
         live = self.manifest().parts.get(table, {})
         files = [self.path(table, day, live[day].digest) for day in sorted(days) if day in live]
         return scan_files(files, schema(table))

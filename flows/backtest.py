@@ -7,7 +7,7 @@ all (no key, no day of acceptance) is listed. Nothing of the test files' outcome
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from features.asof import outcome_versions
 from features.contract import KEY
 from features.history import History
 from features.ingest import IngestReport, Limits, ingest
+from features.network import ties
 from features.sources import open_source
 from features.store import Store, schema
 from features.validation import validate
@@ -101,7 +102,8 @@ def _datasets(store: Store, scored: _Test, policy: Policy) -> tuple[pl.DataFrame
     current = pl.concat([tables[0].select(names), scored.declarations.lazy().select(names)])
     delay = policy.features.label_delay_days
     past = facts.build(current, tables[1].select(names), tables[2], tables[3], delay)
-    everything = matrix.compute(History(past))
+    told = ties.told(store.scan("register"), store.scan("register_superseded"))
+    everything = matrix.compute(History(replace(past, told=told)))
     is_training = pl.col("declaration_id").str.starts_with(_TRAINING)
     outcomes = outcome_versions(tables[2], tables[3], delay)
     last = outcomes.select(pl.col("known_on").max()).collect().item() or date.min + timedelta(days=1)

@@ -4,6 +4,7 @@ On declarations whose truth is known: simulated ones, or the public Korean ones,
 """
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from features.atomic import write_atomically
 from features.contract import KEY
 from features.facts import Known
 from features.ingest import Limits, ingest
+from features.network import ties
 from features.sources import open_source
 from features.store import Store
 from flows.parameters import SourceName
@@ -162,8 +164,9 @@ def _simulated(parameters: SimulateParameters, seed: int, delay: int) -> tuple[K
     world = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=seed)
     tables = simulator.build(simulator.simulate(world), seed)
     declarations, outcomes = tables.declarations.drop("arrives").lazy(), tables.outcomes.drop("arrives").lazy()
+    register = tables.register.drop("arrives").lazy()
     past = facts.build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay)
-    return past, tables.truth.drop("arrives")
+    return replace(past, told=ties.told(register, register.clear())), tables.truth.drop("arrives")
 
 
 def _korean(parameters: SimulateParameters, policy: Policy) -> tuple[Known, pl.DataFrame]:

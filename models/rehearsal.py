@@ -24,7 +24,7 @@ from features import contract
 from features.asof import NEVER
 from features.contract import KEY
 from features.facts import DERIVED, Known
-from features.families import FAMILIES, encodings, entities
+from features.families import FAMILIES, encodings, entities, relations
 from features.history import History
 from models.policy import LANES, Lanes
 from models.schemes import NONE
@@ -33,7 +33,8 @@ Progress = Callable[[int, int], None]
 
 WEEK_DAYS = 7
 GREEN = "green"
-RESTS_ON_OUTCOMES = (entities, encodings)  # families that differ with what was inspected; the others are computed once
+# Families that differ with what was inspected; the others are computed once.
+RESTS_ON_OUTCOMES = (entities, encodings, relations)
 _EPOCH = date(1970, 1, 1)
 _TRUTH = ("scheme", "is_illicit", "is_critical", "evaded_revenue")
 
@@ -128,10 +129,11 @@ class World:
             raise ValueError(f"new_scheme is {scheme!r}; allowed: {', '.join(schemes)}")
         kept = ~((self.truth["scheme"] == scheme) & (self.history.rows["day"] < day))
         gone = self.history.rows.filter(~kept).select(KEY)
-        history = Known(
-            self.history.rows.filter(kept),
-            self.history.declared.join(gone, on=KEY, how="anti", maintain_order="left"),
-            self.history.found.join(gone, on=KEY, how="anti", maintain_order="left"),
+        history = replace(
+            self.history,
+            rows=self.history.rows.filter(kept),
+            declared=self.history.declared.join(gone, on=KEY, how="anti", maintain_order="left"),
+            found=self.history.found.join(gone, on=KEY, how="anti", maintain_order="left"),
         )
         return replace(self, history=history, truth=self.truth.filter(kept))
 
@@ -187,7 +189,7 @@ class World:
 
     def features(self, rows: slice, found: pl.DataFrame) -> pl.DataFrame:
         """Features of `rows` that rest on outcomes, as of each row's day, had `found` been all that was found."""
-        asked = History(Known(self.history.rows[rows], self.history.declared, found))
+        asked = History(replace(self.history, rows=self.history.rows[rows], found=found))
         return pl.concat([family.compute(asked) for family in RESTS_ON_OUTCOMES], how="horizontal")
 
     def results(self, chosen: pl.DataFrame, rows: slice, lanes: Lanes) -> pl.DataFrame:

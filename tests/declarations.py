@@ -1,4 +1,4 @@
-"""Small declarations and outcomes for tests, complete by the contract."""
+"""Small declarations, outcomes and register entries for tests, complete by the contract."""
 
 from datetime import datetime
 from typing import Any
@@ -53,7 +53,20 @@ OUTCOME: dict[str, Any] = {
 }
 
 
+ENTRY: dict[str, Any] = {
+    "entry_id": "R1",
+    "recorded_at": datetime(2024, 3, 1, 9, 30),
+    "party_role": "importer",
+    "party_id": "I1",
+    "attribute": "person",
+    "value": "Anna Marport",
+    "begins_at": None,
+    "ends_at": None,
+}
+
+_EXAMPLES = {"declarations": DECLARATION, "outcomes": OUTCOME, "register": ENTRY}
+
+
 def frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Contract frame of `rows`; what a row leaves out is taken from the example above."""
-    example = DECLARATION if table == "declarations" else OUTCOME
-    return pl.DataFrame([example | row for row in rows], schema=contract.schema(table))
+    return pl.DataFrame([_EXAMPLES[table] | row for row in rows], schema=contract.schema(table))

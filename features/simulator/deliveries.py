@@ -63,7 +63,7 @@ def deliver(tables: Tables, world: World, parameters: Parameters) -> Tables:
         .drop("declared")
     )
     truth = tables.truth.with_columns(arrives=declarations["arrives"]).filter(pl.Series(fate < 0))
-    return Tables(*(_ordered(table) for table in (delivered, outcomes, truth)))
+    return Tables(*(_ordered(table) for table in (delivered, outcomes, truth)), tables.register)
 
 
 def _blemished(rng: np.random.Generator, declarations: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from features import contract
-from features.simulator import geography, names
+from features.simulator import geography, names, register
 from features.simulator.days import SECONDS
 from features.simulator.draws import Ints, stream
 from features.simulator.generate import World
@@ -23,11 +23,12 @@ _SHORT, _CAPITALS = 0.12, 0.3  # share of descriptions cut to two words, and of 
 
 @dataclass(frozen=True)
 class Tables:
-    """Contract tables with `arrives` (Int64), one row an item."""
+    """Contract tables with `arrives` (Int64): one row an item, of the register one an entry."""
 
     declarations: pl.DataFrame
     outcomes: pl.DataFrame
     truth: pl.DataFrame
+    register: pl.DataFrame
 
 
 def build(world: World, seed: int) -> Tables:
@@ -42,18 +43,18 @@ def build(world: World, seed: int) -> Tables:
         evaded_revenue=pl.Series(world.declared.evaded),
         arrives=pl.Series(arrives),
     )
-    return Tables(declarations, _outcomes(world, key), truth)
+    return Tables(declarations, _outcomes(world, key), truth, register.entries(world, seed))
 
 
 def companies(world: World) -> pl.DataFrame:
     """Companies that rose again: `importer_id`, `predecessor_id`, `caught_at` (its last hit was known), `opened_at`."""
-    register = world.register
+    risen = world.register
     return pl.DataFrame(
         {
-            "importer_id": names.party("I", register.importer),
-            "predecessor_id": names.party("I", register.predecessor),
-            "caught_at": _instants(world, register.caught),
-            "opened_at": _instants(world, register.founded * SECONDS),
+            "importer_id": names.party("I", risen.importer),
+            "predecessor_id": names.party("I", risen.predecessor),
+            "caught_at": _instants(world, risen.caught),
+            "opened_at": _instants(world, risen.founded * SECONDS),
         }
     )
 

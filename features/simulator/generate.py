@@ -48,13 +48,14 @@ class Parameters(BaseModel):
 
 @dataclass(frozen=True)
 class World:
-    """All that happened: items as they are and as declared, results (by item position), companies risen again."""
+    """All that happened: items as they are and as declared, results (by item position), importers, who rose again."""
 
     start: date
     month_starts: Ints  # day of each month's first, and of the end
     traffic: Traffic
     declared: Declared
     results: Results
+    importers: Importers
     register: Register
 
 
@@ -119,6 +120,7 @@ def simulate(parameters: Parameters, on_progress: Progress | None = None) -> Wor
         traffic=traffic.concatenated(moved),
         declared=schemes.concatenated(said),
         results=inspection.concatenated(found),
+        importers=state.importers,
         register=phoenix.joined(risen),
     )
 

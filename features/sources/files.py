@@ -41,9 +41,22 @@ A mapping file, in full::
     recovered_revenue = "recovered"
     known_at = "closed"
 
-Columns that may be null can be left out. A block with both tables reads both from the same lines; a line whose outcome
-columns are all empty then has no outcome yet. Blocks are read in their order, files in that of their names: where two
-files say different things, the later counts. Changing how a file is mapped makes its rows arrive anew, as corrections.
+    [[files]]
+    pattern = "register/*.csv"            # one fact about one company in each line
+
+    [files.register]
+    entry_id = "ENTRY"
+    recorded_at = "RECEIVED"
+    party_role = { constant = "importer" }
+    party_id = "COMPANY"
+    attribute = { column = "KIND", codes = { "DIR" = "person", "ADR" = "address" } }
+    value = "TEXT"
+    begins_at = "SINCE"
+
+Columns that may be null can be left out. A block with declarations and outcomes reads both from the same lines; a line
+whose outcome columns are all empty then has no outcome yet. Blocks are read in their order, files in that of their
+names: where two files say different things, the later counts. Changing how a file is mapped makes its rows arrive anew,
+as corrections.
 """
 
 import hashlib
@@ -113,6 +126,7 @@ class FileKind(_Section):
     decimal_comma: bool = False
     declarations: dict[str, str | _Column] | None = None
     outcomes: dict[str, str | _Column] | None = None
+    entries: dict[str, str | _Column] | None = Field(None, alias="register")  # pydantic has a `register` of its own
 
     @model_validator(mode="after")
     def _usable(self) -> "FileKind":
@@ -126,13 +140,15 @@ class FileKind(_Section):
             for name, how in mapped.items():
                 if isinstance(how, Constant):
                     _check_constant(table, name, how)
-        keys = {tuple(mapped[name] for name in contract.KEY) for mapped in self.tables().values()}
+        keys = {tuple(mapped[name] for name in contract.FILING[table].key) for table, mapped in self.tables().items()}
         if len(keys) != 1:
-            raise ValueError("give [files.declarations], [files.outcomes], or both with the same key columns")
+            raise ValueError(
+                "give [files.declarations], [files.outcomes], or both with the same key columns; or [files.register]"
+            )
         return self
 
     def tables(self) -> dict[str, Mapped]:
-        given = {"declarations": self.declarations, "outcomes": self.outcomes}
+        given = {"declarations": self.declarations, "outcomes": self.outcomes, "register": self.entries}
         return {
             table: {name: self._how(column) for name, column in columns.items()}
             for table, columns in given.items()
@@ -169,7 +185,9 @@ class MappedBatch(InputFile):
 
     @property
     def sha256(self) -> str:
-        mapping = self.kind.model_dump_json(exclude={"pattern"})
+        # What was ingested before there were registers keeps its name.
+        unused = {"pattern"} if self.kind.entries else {"pattern", "entries"}
+        mapping = self.kind.model_dump_json(exclude=unused)
         return hashlib.sha256(f"{super().sha256} {mapping}".encode()).hexdigest()
 
     def chunks(self) -> Iterator[Chunk]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from features.catalogue import Feature
-from features.families import calendar, declared, encodings, entities, price
+from features.families import calendar, declared, encodings, entities, price, relations
 from features.matrix import CATALOGUE
+from features.network.week import WINDOW_DAYS
 
 REPEAT = "repeat"
 
@@ -50,6 +51,27 @@ _DECLARED: dict[str, tuple[str, str, str]] = {
     "tax_rate_pct": ("tariff", "rate", "tax_rate_pct"),
     "rate_gap_hs6": ("usual_rate", "usual_rate", "hs6"),
     "rate_quantile_hs6": ("usual_rate", "usual_rate", "hs6"),
+}
+# What the network tells: group, kind of sentence, and the columns it is about.
+_NETWORK: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "importer_sellers": ("partners", "network_partners", ("importer_id", "seller_id")),
+    "importer_declarants": ("partners", "network_partners", ("importer_id", "declarant_id")),
+    "importer_new_partners_share": ("partners", "network_new_partners", ("importer_id",)),
+    "importer_exposed_sellers_share": ("neighbours", "network_exposed", ("importer_id", "seller_id")),
+    "importer_seller_neighbours_caught": ("neighbours", "network_neighbours", ("importer_id", "seller_id")),
+    "importer_declarant_neighbours_caught": ("neighbours", "network_neighbours", ("importer_id", "declarant_id")),
+    "importer_exposure": ("neighbours", "network_exposure", ("importer_id",)),
+    "community_hit_rate": ("neighbours", "network_community", ("importer_id",)),
+    "seller_exposure": ("seller_neighbours", "network_exposure", ("seller_id",)),
+    "seller_others_caught": ("seller_neighbours", "network_others", ("seller_id",)),
+    "declarant_exposure": ("declarant_neighbours", "network_exposure", ("declarant_id",)),
+    "declarant_others_caught": ("declarant_neighbours", "network_others", ("declarant_id",)),
+    "importer_seller_days": ("importer_x_seller", "network_since", ("importer_id", "seller_id")),
+    "importer_declarant_days": ("importer_x_declarant", "network_since", ("importer_id", "declarant_id")),
+    "tied_values": ("company_register", "network_tied", ("importer_id",)),
+    "tied_exposed_share": ("company_register", "network_tied_exposed", ("importer_id",)),
+    "tied_neighbours_caught": ("company_register", "network_tied_neighbours", ("importer_id",)),
+    "phoenix_score": ("phoenix", "network_phoenix", ("importer_id",)),
 }
 _CALENDAR = ("weekday", "day_of_month", "days_to_month_end", "hour")
 
@@ -165,10 +187,16 @@ def _of_encodings(feature: Feature) -> Meaning | None:
     return Meaning(_group(about), "encoded", about, found["columns"], encodings.LOOK_BACK_DAYS)
 
 
+def _of_relations(feature: Feature) -> Meaning | None:
+    name = feature.name.removeprefix("network_")
+    return Meaning(*_NETWORK[name], days=WINDOW_DAYS) if name in _NETWORK else None
+
+
 _RULES = {
     declared.NAME: _of_declared,
     calendar.NAME: _of_calendar,
     price.NAME: _of_price,
     entities.NAME: _of_entities,
     encodings.NAME: _of_encodings,
+    relations.NAME: _of_relations,
 }

@@ -271,12 +271,49 @@ def _month_end(value: float, meaning: Meaning, row: Row) -> Phrase:
     return Phrase("month_end", {"left": round(value)}) if value else Phrase("last_of_month", {})
 
 
+# The network of companies: the last of the columns is whom it is about.
+
+
+def _network(key: str, placeholder: str) -> Callable[[float, Meaning, Row], Phrase]:
+    def say(value: float, meaning: Meaning, row: Row) -> Phrase:
+        return Phrase(key, {"noun": meaning.about[-1], placeholder: value})
+
+    return say
+
+
+def _exposure(value: float, meaning: Meaning, row: Row) -> Phrase:
+    return Phrase("network_exposure", {"noun": meaning.about[-1], "times": 10**value})
+
+
+def _first_declared(value: float, meaning: Meaning, row: Row) -> Phrase:
+    return Phrase("network_since", {"noun": meaning.about[-1], "since": round(value)})
+
+
+def _nothing_known(meaning: Meaning, row: Row) -> Phrase:
+    return Phrase("network_nothing", {"noun": meaning.about[-1]})
+
+
 def _missing(key: str) -> Callable[[Meaning, Row], Phrase]:
     def say(meaning: Meaning, row: Row) -> Phrase:
         return Phrase(key, {})
 
     return say
 
+
+_NETWORK: dict[str, Callable[[Any, Meaning, Row], Phrase]] = {
+    "network_partners": _network("network_partners", "number"),
+    "network_new_partners": _number("network_new_partners", "share"),
+    "network_exposed": _network("network_exposed", "share"),
+    "network_neighbours": _network("network_neighbours", "share"),
+    "network_exposure": _exposure,
+    "network_community": _number("network_community", "rate"),
+    "network_others": _network("network_others", "share"),
+    "network_since": _first_declared,
+    "network_tied": _number("network_tied", "number"),
+    "network_tied_exposed": _number("network_tied_exposed", "share"),
+    "network_tied_neighbours": _number("network_tied_neighbours", "share"),
+    "network_phoenix": _flag("network_phoenix", "network_no_phoenix"),
+}
 
 _STATED: dict[str, Callable[[Any, Meaning, Row], Phrase]] = {
     "declarations": _volume,
@@ -305,6 +342,7 @@ _STATED: dict[str, Callable[[Any, Meaning, Row], Phrase]] = {
     "day_of_month": _number("day_of_month", "day"),
     "days_to_month_end": _month_end,
     "hour": _hour,
+    **_NETWORK,
 }
 
 _MISSING: dict[str, Callable[[Meaning, Row], Phrase]] = {
@@ -318,4 +356,5 @@ _MISSING: dict[str, Callable[[Meaning, Row], Phrase]] = {
     "value_per_unit": _missing("no_quantity"),
     "unit_mass": _missing("no_quantity"),
     "gross_mass": _missing("no_gross_mass"),
+    **dict.fromkeys(_NETWORK, _nothing_known),
 }

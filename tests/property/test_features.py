@@ -1,6 +1,6 @@
 """Every feature family: blind to the future, equal to brute force, the same computed at once or day by day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from features.families.encodings import COMBINATIONS, inspections_name, rate_nam
 from features.families.entities import ENTITIES, WINDOWS_DAYS
 from features.families.price import GROUPS, MIN_HISTORY
 from features.history import PRIOR_WEIGHT, History
+from features.network import ties
 from features.settled import Block, Settled
 from tests.declarations import frame
 
@@ -30,18 +31,21 @@ SPAN_DAYS = 1300  # longer than the look-back, so that things also fall out of i
 
 @dataclass(frozen=True)
 class World:
-    """Declarations and outcomes, with the corrections that came to them."""
+    """Declarations, outcomes and register entries, with the corrections that came to them."""
 
     declarations: tuple[dict[str, Any], ...]
     older_declarations: tuple[dict[str, Any], ...]
     outcomes: tuple[dict[str, Any], ...]
     older_outcomes: tuple[dict[str, Any], ...]
+    register: tuple[dict[str, Any], ...] = ()
+    older_register: tuple[dict[str, Any], ...] = ()
 
     def history(self) -> History:
         tables = (self.declarations, self.older_declarations, self.outcomes, self.older_outcomes)
         names = ("declarations", "declarations", "outcomes", "outcomes")
         frames = [frame(name, list(rows)).lazy() for name, rows in zip(names, tables, strict=True)]
-        return History(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS))
+        told = ties.told(*(frame("register", list(rows)).lazy() for rows in (self.register, self.older_register)))
+        return History(replace(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS), told=told))
 
 
 def _day(number: int, hour: int = 9) -> datetime:
@@ -91,7 +95,32 @@ def worlds(draw: st.DrawFn) -> World:
                 found_older.append(outcome)
                 outcome = revised
             found.append(outcome)
-    return World(tuple(current), tuple(older), tuple(found), tuple(found_older))
+    return World(tuple(current), tuple(older), tuple(found), tuple(found_older), *_entries(draw))
+
+
+def _entries(draw: st.DrawFn) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
+    """Entries of a register, and the versions that later ones have replaced."""
+    current, older = [], []
+    for n in range(draw(st.integers(0, 8))):
+        attribute = draw(one_of(["person", "phone", "predecessor", "name"]))
+        recorded = draw(days)
+        entry = {
+            "entry_id": f"R{n}",
+            "recorded_at": _day(recorded, draw(st.integers(0, 23))),
+            "party_role": draw(one_of(["importer", "importer", "declarant"])),
+            "party_id": draw(one_of(["I1", "I2", "I3", "B1"])),
+            "attribute": attribute,
+            "value": draw(one_of(["I1", "I3"] if attribute == "predecessor" else ["Anna", "ANNA.", "Wei", "n/a"])),
+            "ends_at": draw(one_of([None, None, _day(recorded + draw(st.integers(0, 300)), 0)])),
+        }
+        if draw(st.booleans()) and draw(st.booleans()):
+            older.append(entry)
+            entry = entry | {
+                "recorded_at": _day(recorded + draw(st.integers(1, 200)), 23),
+                "ends_at": draw(one_of([None, _day(recorded, 0)])),
+            }
+        current.append(entry)
+    return tuple(current), tuple(older)
 
 
 def _outcome(draw: st.DrawFn, declaration: dict[str, Any], accepted: int, delay: int) -> dict[str, Any]:
@@ -112,27 +141,36 @@ def _known(row: dict[str, Any], column: str) -> datetime:
 def _before(world: World, cut: datetime) -> World:
     """The world as it stood when the day `cut` began: nothing that became known later ever happened."""
 
-    def stood(current: tuple[Any, ...], older: tuple[Any, ...], column: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def stood(
+        current: tuple[Any, ...], older: tuple[Any, ...], column: str, key: str = "declaration_id"
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         current = tuple(row for row in current if _known(row, column) < cut)
         older = tuple(row for row in older if _known(row, column) < cut)
-        replaced = {row["declaration_id"] for row in current}
-        still = tuple(row for row in older if row["declaration_id"] not in replaced)
-        return current + still, tuple(row for row in older if row["declaration_id"] in replaced)
+        replaced = {row[key] for row in current}
+        still = tuple(row for row in older if row[key] not in replaced)
+        return current + still, tuple(row for row in older if row[key] in replaced)
 
     return World(
         *stood(world.declarations, world.older_declarations, "recorded_at"),
         *stood(world.outcomes, world.older_outcomes, "known_at"),
+        *stood(world.register, world.older_register, "recorded_at", "entry_id"),
     )
 
 
 def _after(world: World, cut: datetime) -> World:
     """What another world learned on the day `cut` or later, under other names."""
 
-    def later(rows: tuple[dict[str, Any], ...], column: str) -> tuple[dict[str, Any], ...]:
+    def later(rows: tuple[dict[str, Any], ...], column: str, key: str = "declaration_id") -> tuple[dict[str, Any], ...]:
         late = [row for row in rows if _known(row, column) >= cut]
-        return tuple(row | {"declaration_id": "X" + row["declaration_id"]} for row in late)
+        return tuple(row | {key: "X" + row[key]} for row in late)
 
-    return World(later(world.declarations, "recorded_at"), (), later(world.outcomes, "known_at"), ())
+    return World(
+        later(world.declarations, "recorded_at"),
+        (),
+        later(world.outcomes, "known_at"),
+        (),
+        later(world.register, "recorded_at", "entry_id"),
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.NAME)
@@ -147,12 +185,14 @@ def test_what_was_not_known_before_acceptance_changes_no_feature(
     own = {name: value for name, value in row.items() if name in contract.schema("declarations")}
     midnight = row["accepted_at"].replace(hour=0, minute=0, second=0, microsecond=0)
     before, after = _before(world, midnight), _after(other, midnight)
-    alone = World((*before.declarations, own), before.older_declarations, before.outcomes, before.older_outcomes)
+    alone = replace(before, declarations=(*before.declarations, own))
     elsewhere = World(
         alone.declarations + after.declarations,
         alone.older_declarations,
         alone.outcomes + after.outcomes,
         alone.older_outcomes,
+        alone.register + after.register,
+        alone.older_register,
     )
 
     def features_of_row(seen: World) -> pl.DataFrame:

@@ -1,0 +1,141 @@
+"""Who stands behind whom: the importer, its seller and its declarant in the network of companies.
+
+As of: the network is that of the Monday of the week of acceptance. A declaration or an outcome counts in it from the
+first Monday on which customs knew it, for two years, a register's entry from the first Monday until it ends; so a
+declaration is never in the network that it is judged by. Where others are asked about, a company's own record is left
+out.
+"""
+
+import numpy as np
+import polars as pl
+
+from features.catalogue import Feature
+from features.history import PRIOR_WEIGHT, History
+from features.network import links
+from features.network.measures import DECLARANT, NEVER, SELLER, TIE, Totals
+from features.network.week import DECLARED, FIRST, Week
+from features.windows import Flags, Floats, Ints
+
+NAME = "relations"
+_AS_OF = "the network of companies as known on the Monday of the week of acceptance, two years of it"
+
+YOUNG_DAYS = 180
+_LOWEST_EXPOSURE = 0.01  # of the mean; below it, walks from offenders hardly arrive
+
+_MEANINGS = {
+    "importer_sellers": "sellers of the importer",
+    "importer_declarants": "declarants of the importer",
+    "importer_new_partners_share": "share of the importer's sellers, declarants and couriers first seen in 91 days",
+    "importer_exposed_sellers_share": "share of the importer's sellers through whom another importer was caught",
+    "importer_seller_neighbours_caught": "share of other importers of the importer's sellers that were caught",
+    "importer_declarant_neighbours_caught": "share of other importers of the importer's declarants that were caught",
+    "importer_exposure": "log10 of personalised PageRank from known offenders over the mean: the importer",
+    "seller_exposure": "log10 of personalised PageRank from known offenders over the mean: the seller",
+    "declarant_exposure": "log10 of personalised PageRank from known offenders over the mean: the declarant",
+    "community_hit_rate": "hits over inspections of the others in the importer's community, smoothed",
+    "seller_others_caught": "share of the seller's other importers that were caught",
+    "declarant_others_caught": "share of the declarant's other importers that were caught",
+    "importer_seller_days": "days since the importer was first declared with this seller",
+    "importer_declarant_days": "days since the importer was first declared with this declarant",
+    "tied_values": "addresses, people, telephones and accounts that a register gives the importer",
+    "tied_exposed_share": "share of these that it shares with a company that was caught",
+    "tied_neighbours_caught": "share of other companies with these that were caught",
+    "phoenix_score": "of a new importer: offenders fallen silent that it shares partners or register entries with",
+}
+FEATURES = tuple(Feature(f"network_{name}", NAME, "numeric", meaning, _AS_OF) for name, meaning in _MEANINGS.items())
+
+TABLES = ()
+
+
+def compute(history: History) -> pl.DataFrame:
+    """Columns of `FEATURES`, one row a query; null where the network knows nothing of it."""
+    columns = {name: np.full(history.rows.height, np.nan, np.float32) for name in _MEANINGS}
+    monday = links.last_monday(history.day.of)
+    asked = _Asked(history)
+    for each in np.unique(monday):
+        rows = np.flatnonzero(monday == each)
+        week = history.network.on(int(each))
+        if len(week.edges.a) == 0:
+            continue
+        for name, values in _features(week, asked, rows, history.day.of[rows]).items():
+            columns[name][rows] = values
+    return pl.DataFrame({f"network_{name}": pl.Series(values, nan_to_null=True) for name, values in columns.items()})
+
+
+class _Asked:
+    """Nodes and pairs that the rows name, by role; -1 for those that are nowhere in the network."""
+
+    def __init__(self, history: History) -> None:
+        rows, network = history.rows, history.network
+        importer = links.node("importer", rows["importer_id"])
+        self.importer = network.nodes.codes(importer, np.ones(rows.height, np.bool_))
+        self.partner: dict[str, Ints] = {}
+        self.pair: dict[str, Ints] = {}
+        for role in links.RELATIONS:
+            named = rows[f"{role}_id"].is_not_null().to_numpy()
+            partner = links.node(role, rows[f"{role}_id"])
+            self.partner[role] = network.nodes.codes(partner, named)
+            self.pair[role] = network.pair_places(importer, partner, named)
+
+
+def _features(week: Week, asked: _Asked, rows: Ints, day: Ints) -> dict[str, Floats | Ints]:
+    found = week.totals
+    importer = _present(found, asked.importer[rows])
+    partners = found.partners.sum(axis=1)
+    exposed_sellers, by_sellers, _ = week.across(SELLER)
+    _, by_declarants, _ = week.across(DECLARANT)
+    tied_exposed, by_ties, tied_ghosts = week.across(TIE)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_importer = {
+            "importer_sellers": found.partners[:, SELLER],
+            "importer_declarants": found.partners[:, DECLARANT],
+            "importer_new_partners_share": found.new_partners / partners,
+            "importer_exposed_sellers_share": exposed_sellers,
+            "importer_seller_neighbours_caught": by_sellers,
+            "importer_declarant_neighbours_caught": by_declarants,
+            "community_hit_rate": week.community_hit_rate(PRIOR_WEIGHT),
+            "tied_values": found.degree - partners,
+            "tied_exposed_share": tied_exposed,
+            "tied_neighbours_caught": by_ties,
+        }
+    columns: dict[str, Floats | Ints] = {name: _at(values, importer) for name, values in of_importer.items()}
+    exposure = np.log10(np.maximum(week.exposure, _LOWEST_EXPOSURE))
+    is_young = (importer < 0) | (found.first[importer] >= week.monday - YOUNG_DAYS)
+    phoenix = np.nan_to_num(_at(tied_ghosts, importer))
+    for role in links.RELATIONS:
+        partner = _present(found, asked.partner[role][rows])
+        first, others, caught, ghosts = _without_own(week, found, importer, partner, asked.pair[role][rows])
+        phoenix += np.where(others > 0, ghosts / np.log2(1.0 + np.maximum(others, 1)), 0.0)
+        if role != "courier":
+            columns[f"{role}_exposure"] = _at(exposure, partner)
+            columns[f"{role}_others_caught"] = np.where(others > 0, caught / np.maximum(others, 1), np.nan)
+            columns[f"importer_{role}_days"] = np.where(first > NEVER, day - first, np.nan)
+    return columns | {"importer_exposure": _at(exposure, importer), "phoenix_score": np.where(is_young, phoenix, 0.0)}
+
+
+def _without_own(week: Week, found: Totals, importer: Ints, partner: Ints, pair: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """First day of the pair (`NEVER` for none), and of the partner's other importers how many, caught, and silent."""
+    is_pair = (pair >= 0) & (week.sums[pair, DECLARED] > 0)
+    own = importer * is_pair
+    is_known = partner >= 0
+
+    def others(of_partner: Ints, of_importer: Ints | Flags) -> Ints:
+        return np.where(is_known, of_partner[partner] - is_pair * of_importer[own], 0)
+
+    first = np.where(is_pair, week.sums[pair, FIRST], NEVER)
+    ones = np.ones(len(found.degree), np.int64)
+    return (
+        first,
+        others(found.degree, ones),
+        others(found.caught, found.is_caught),
+        others(found.ghosts, found.is_ghost),
+    )
+
+
+def _present(found: Totals, nodes: Ints) -> Ints:
+    """-1 for those that are in the network in another week only."""
+    return np.where((nodes >= 0) & (found.degree[nodes] > 0), nodes, -1)
+
+
+def _at(values: Floats | Ints, nodes: Ints) -> Floats:
+    return np.where(nodes >= 0, values[nodes], np.nan)
