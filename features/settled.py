@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from features.atomic import PARTIAL, flush
 from features.facts import KINDS, Known
-from features.network.links import SCHEMA, joined, links
+from features.network.links import SCHEMA, joined, summed
 from features.numbering import Hashes
 from features.windows import MAX_DAY, Floats, Ints
 
@@ -96,7 +96,7 @@ class Block:
             parts = [month.table(kind, by).cells() for month in self.months]
             parts += [_cells(facts, kind, by) for facts in own]
             _write(parts, kind, partial / _name(kind, by))
-        pairs = [month.links() for month in self.months] + [links(facts) for facts in own]
+        pairs = [month.links() for month in self.months] + [summed(facts) for facts in own]
         joined(pairs).write_ipc(partial / _LINKS)
         flush([*partial.iterdir(), partial])
         try:

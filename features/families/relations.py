@@ -115,7 +115,7 @@ def _features(week: Week, asked: _Asked, rows: Ints, day: Ints) -> dict[str, Flo
 
 def _without_own(week: Week, found: Totals, importer: Ints, partner: Ints, pair: Ints) -> tuple[Ints, Ints, Ints, Ints]:
     """First day of the pair (`NEVER` for none), and of the partner's other importers how many, caught, and silent."""
-    is_pair = (pair >= 0) & (week.sums[pair, DECLARED] > 0)
+    is_pair = week.sums[pair, DECLARED] > 0
     own = importer * is_pair
     is_known = partner >= 0
 

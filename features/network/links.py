@@ -28,7 +28,18 @@ SCHEMA = pl.Schema(
         "last_hit": pl.Int64(),
     }
 )
-_SUMS, _WHEN = ("declared", "inspected", "hits"), ("first", "last", "last_hit")
+
+_HIT = pl.col("is_illicit").fill_null(value=False).cast(pl.Int64)
+_DAY = pl.when(pl.col("sign") > 0).then("day")  # what takes a fact back has none
+# What facts of a frame add to a pair.
+_ADDED = {
+    "declared": {"declared": pl.col("sign"), "first": _DAY, "last": _DAY},
+    "found": {
+        "inspected": pl.col("is_inspected").cast(pl.Int64) * pl.col("sign"),
+        "hits": _HIT * pl.col("sign"),
+        "last_hit": pl.when(_HIT > 0).then(_DAY),
+    },
+}
 
 
 def next_monday(day: pl.Expr) -> pl.Expr:
@@ -51,47 +62,26 @@ def node(role: str, identity: pl.Series) -> Hashes:
     return mixed([np.repeat(salt, len(identity)), identity.hash(1).to_numpy()], len(identity))
 
 
-def links(known: Known) -> pl.DataFrame:
+def summed(known: Known) -> pl.DataFrame:
     """The facts of `known` by pair and week, in the order of `KEY` and week: `SCHEMA`."""
     parts = [pl.DataFrame(schema=SCHEMA)]
     for number, role in enumerate(RELATIONS):
-        for frame, sums in (
-            (known.declared, {"declared": pl.col("sign"), "first": _when("day"), "last": _when("day")}),
-            (
-                known.found,
-                {
-                    "inspected": pl.col("is_inspected").cast(pl.Int64) * pl.col("sign"),
-                    "hits": _HIT * pl.col("sign"),
-                    "last_hit": pl.when(_HIT > 0).then(_when("day")),
-                },
-            ),
-        ):
-            rows = frame.filter(pl.col(f"{role}_id").is_not_null())
-            given = rows.select(week=next_monday(pl.col("enter")), **sums).with_columns(
-                relation=pl.lit(number, pl.Int8),
-                importer=pl.Series(node("importer", rows["importer_id"])),
-                partner=pl.Series(node(role, rows[f"{role}_id"])),
-            )
-            absent = {name: pl.lit(0 if name in _SUMS else None, pl.Int64) for name in (*_SUMS, *_WHEN)}
+        for frame, added in _ADDED.items():
+            rows = known.frame(frame).filter(pl.col(f"{role}_id").is_not_null())
             parts.append(
-                given.with_columns(**{n: e for n, e in absent.items() if n not in sums}).select(SCHEMA.names())
+                rows.select(
+                    relation=pl.lit(number, pl.Int8),
+                    importer=pl.lit(pl.Series(node("importer", rows["importer_id"]))),
+                    partner=pl.lit(pl.Series(node(role, rows[f"{role}_id"]))),
+                    week=next_monday(pl.col("enter")),
+                    **added,
+                )
             )
     return joined(parts)
 
 
 def joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Links of several spans of time as those of one."""
-    every = pl.concat(parts).group_by(*KEY, "week")
-    return (
-        every.agg(pl.col(_SUMS).sum(), pl.col("first").min(), pl.col("last", "last_hit").max())
-        .select(SCHEMA.names())
-        .sort(*KEY, "week")
-    )
-
-
-_HIT = pl.col("is_illicit").fill_null(value=False).cast(pl.Int64)
-
-
-def _when(day: str) -> pl.Expr:
-    """A day of a fact that comes in; what takes one back has none."""
-    return pl.when(pl.col("sign") > 0).then(day)
+    """Links of several spans of time as those of one; what a part does not tell it adds nothing to."""
+    every = pl.concat(parts, how="diagonal").group_by(*KEY, "week")
+    days = pl.col("first").min(), pl.col("last", "last_hit").max()
+    return every.agg(pl.col("declared", "inspected", "hits").sum(), *days).select(SCHEMA.names()).sort(*KEY, "week")

@@ -1,6 +1,5 @@
 """The network on a Monday: what was known then, of the two years before, with what is computed of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,14 +56,14 @@ class Network:
                 ("declared", "inspected", "hits", "first", "last", "last_hit"), _NOTHING, strict=True
             )
         ]
-        sums = np.tile(np.array(_NOTHING, np.int64), (len(start) - 1, 1))
+        sums = np.tile(np.array(_NOTHING, np.int64), (len(start), 1))
         _sum(start, self.links["week"].to_numpy(), np.stack(columns, axis=1), monday - WINDOW_DAYS, monday, sums)
         return Week(self, monday, sums)
 
 
 @dataclass(frozen=True)
 class Week:
-    """`sums`: of each of the network's pairs what the window holds, pairs x 6; places are `DECLARED` and the others."""
+    """`sums`: of each of the network's pairs what the window holds, and at last of none; places are `DECLARED` etc."""
 
     network: Network
     monday: int
@@ -73,11 +72,11 @@ class Week:
     @cached_property
     def edges(self) -> Edges:
         active = self.sums[:, DECLARED] > 0
-        pairs, sums = self.network.pairs.filter(pl.Series(active)), self.sums[active]
+        pairs, sums = self.network.pairs.filter(pl.Series(active[:-1])), self.sums[active]
         tied = ties.ties(self.network.told, self.monday)
         none = np.zeros(tied.height, np.int64)
 
-        def joined(of_pairs: Sequence[int] | Ints, of_ties: Ints) -> Ints:
+        def joined(of_pairs: Ints, of_ties: Ints) -> Ints:
             return np.concatenate([of_pairs, of_ties])
 
         def codes(column: pl.Series) -> Ints:

@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features import cache, facts, matrix
-from features.contract import KEY
+from features.contract import FILING, KEY
 from features.history import History
 from features.store import BatchRecord, Store, schema, write_day
 from tests.declarations import frame
@@ -20,11 +20,12 @@ DAYS = 5
 
 def put(store: Store, table: str, rows: list[dict[str, Any]]) -> None:
     """Replace the days of `rows` by them, in one commit."""
-    stored = frame(table.removesuffix("_superseded"), rows)
+    base = table.removesuffix("_superseded")
+    stored = frame(base, rows)
     stored = stored.with_columns(source_file=pl.lit("test"), source_line=pl.int_range(pl.len(), dtype=pl.Int64))
     changed = {
         (table, day): write_day(store, table, day, [part.select(schema(table).names())])
-        for (day,), part in stored.group_by(pl.col("accepted_at").dt.date(), maintain_order=True)
+        for (day,), part in stored.group_by(pl.col(FILING[base].placed_by).dt.date(), maintain_order=True)
     }
     store.commit(changed, BatchRecord("test", f"{len(store.batches):064d}", len(rows), len(rows), 0, 0, 0, {}))
 
@@ -97,6 +98,25 @@ def test_a_correction_recorded_later_leaves_earlier_days_alone(store, tmp_path):
     assert after.computed_days == 1
     value = after.scan().filter(declaration_id="D0-0").select("item_value").collect().item()
     assert value == 100.0  # as accepted, not as corrected
+
+
+def test_a_register_counts_from_the_monday_after_it_came_and_leaves_earlier_days_alone(store, tmp_path):
+    """Two importers share a director, one of them was caught; the register tells on the fourth day, a Monday."""
+    before = build(store, tmp_path / "cache")
+    told = {"recorded_at": FIRST + timedelta(days=3), "value": "Anna Marport"}
+    put(store, "register", [told | {"entry_id": f"R{n}", "party_id": f"I{n}"} for n in range(2)])
+    after = build(store, tmp_path / "cache")
+    assert after.parts[:4] == before.parts[:4]
+    assert after.computed_days == 1
+
+    def tied(day: int) -> list[tuple[str, float | None, float | None]]:
+        rows = after.scan().filter(pl.col("declaration_id").str.starts_with(f"D{day}-")).head(2)
+        return rows.select("declaration_id", "network_tied_values", "network_tied_exposed_share").collect().rows()
+
+    assert tied(4) == [("D4-0", 0.0, None), ("D4-1", 0.0, None)]
+    put(store, "declarations", declarations(10))
+    after = build(store, tmp_path / "cache")
+    assert tied(10) == [("D10-0", 1.0, 0.0), ("D10-1", 1.0, 1.0)]
 
 
 def test_day_by_day_equals_at_once(tmp_path):
