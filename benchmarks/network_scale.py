@@ -40,7 +40,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
         links.joined([_links(given.nodes, given.edges, 1)]).write_ipc(Path(folder) / "kept.arrow")
-        _links(given.nodes, DAY_EDGES, 2).with_columns(week=pl.lit(MONDAY)).write_ipc(Path(folder) / "day.arrow")
+        _links(given.nodes, DAY_EDGES, 2).with_columns(week=pl.lit(MONDAY, pl.Int32)).write_ipc(
+            Path(folder) / "day.arrow"
+        )
         found = measuring.apart(__file__, "--folder", folder)
     table = Table("step", "seconds", title=f"{found['nodes']:,} nodes, {found['edges']:,} edges")
     for step, seconds in found["seconds"].items():
@@ -74,9 +76,8 @@ def _links(nodes: int, edges: int, seed: int) -> pl.DataFrame:
         "last": week - 3,
         "last_hit": np.where(hits > 0, week - 1, -1),
     }
-    return pl.DataFrame(columns, schema=links.SCHEMA).with_columns(
-        last_hit=pl.when(pl.col("last_hit") >= 0).then("last_hit")
-    )
+    made = pl.DataFrame(columns).cast(dict(links.SCHEMA))
+    return made.with_columns(last_hit=pl.when(pl.col("last_hit") >= 0).then("last_hit"))
 
 
 def _run(folder: Path) -> dict:
@@ -92,7 +93,7 @@ def _run(folder: Path) -> dict:
     done("compile")
     kept, day = pl.read_ipc(folder / "kept.arrow"), pl.read_ipc(folder / "day.arrow")
     done("read what is kept")
-    network = Network(links.joined([kept, day]), pl.DataFrame(schema=TOLD))
+    network = Network(pl.concat([kept, day]).sort(links.KEY), pl.DataFrame(schema=TOLD))
     done("add a day")
     week = network.on(MONDAY)
     done("sum up two years by pair")

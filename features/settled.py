@@ -133,9 +133,9 @@ class Settled:
         return code, day, value, measures
 
     def links(self, since: int) -> pl.DataFrame:
-        """Pairs by week, of the weeks from day `since` on."""
-        parts = [block.links().filter(pl.col("week") >= since) for block in self.reaching(since)]
-        return joined(parts) if parts else pl.DataFrame(schema=SCHEMA)
+        """Pairs by week, of the weeks from day `since` on; a week that two blocks share has a row of each."""
+        parts = (block.links().filter(pl.col("week") >= since) for block in self.reaching(since))
+        return pl.concat([pl.DataFrame(schema=SCHEMA), *parts])
 
     def reaching(self, day: int) -> list[Block]:
         """Those that say anything of `day` or a later one."""

@@ -19,13 +19,13 @@ SCHEMA = pl.Schema(
         "relation": pl.Int8(),
         "importer": pl.UInt64(),
         "partner": pl.UInt64(),
-        "week": pl.Int64(),
-        "declared": pl.Int64(),
-        "inspected": pl.Int64(),
-        "hits": pl.Int64(),
-        "first": pl.Int64(),
-        "last": pl.Int64(),
-        "last_hit": pl.Int64(),
+        "week": pl.Int32(),
+        "declared": pl.Int32(),
+        "inspected": pl.Int32(),
+        "hits": pl.Int32(),
+        "first": pl.Int32(),
+        "last": pl.Int32(),
+        "last_hit": pl.Int32(),
     }
 )
 
@@ -82,6 +82,7 @@ def summed(known: Known) -> pl.DataFrame:
 
 def joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
     """Links of several spans of time as those of one; what a part does not tell it adds nothing to."""
-    every = pl.concat(parts, how="diagonal").group_by(*KEY, "week")
+    every = pl.concat(parts, how="diagonal_relaxed").group_by(*KEY, "week")
     days = pl.col("first").min(), pl.col("last", "last_hit").max()
-    return every.agg(pl.col("declared", "inspected", "hits").sum(), *days).select(SCHEMA.names()).sort(*KEY, "week")
+    sums = every.agg(pl.col("declared", "inspected", "hits").sum(), *days).select(SCHEMA.names())
+    return sums.cast(dict(SCHEMA)).sort(*KEY, "week")

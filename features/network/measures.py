@@ -14,7 +14,7 @@ from features.windows import Flags, Floats, Ints
 
 DECLARANT, SELLER, COURIER = range(3)
 TIE = -1
-NEVER = -(1 << 40)
+NEVER = -(1 << 30)
 
 NEW_DAYS = 91
 SILENT_DAYS, GHOST_DAYS = 14, 365  # an offender that is silent for so long, and not for longer, may be gone

@@ -19,7 +19,7 @@ _NOTHING = (0, 0, 0, -NEVER, NEVER, NEVER)
 
 @dataclass(frozen=True)
 class Network:
-    """Links of a span of time (see links.py) and what registers told (see ties.py)."""
+    """Links (see links.py), those of a pair side by side, and what registers told (see ties.py)."""
 
     links: pl.DataFrame
     told: pl.DataFrame
