@@ -81,7 +81,8 @@ class Block:
 
     def links(self) -> pl.DataFrame:
         """Pairs that were declared together, by week: see network/links.py."""
-        return pl.read_ipc(self.folder / _LINKS)
+        with pa.memory_map(str(self.folder / _LINKS)) as file:  # Polars would take a bracket in the path for a pattern
+            return pl.DataFrame(pa.ipc.open_file(file).read_all())
 
     def make(self, tables: Tables, known: Callable[[int, int], Known]) -> None:
         """Sum up what is not summed up yet; `known(start, end)` gives the facts."""
