@@ -222,9 +222,8 @@ def _digest(journal: Journal, after: int, until: int, also: str = "") -> str:
     entered = [
         journal.digests[frame].get(day, 0) for frame in ("declared", "found") for day in range(after + 1, until + 1)
     ]
-    return hashlib.sha256(f"{code_version()} {also} ".encode() + np.array(entered, np.uint64).tobytes()).hexdigest()[
-        :16
-    ]
+    text = f"{code_version()} {also} ".encode() + np.array(entered, np.uint64).tobytes()
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _years(journal: Journal, folder: Path, days: Sequence[date], span_rows: int) -> list[Block]:

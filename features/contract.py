@@ -36,6 +36,8 @@ TEXT, WHOLE, NUMBER, FLAG, INSTANT = pl.String(), pl.Int32(), pl.Float64(), pl.B
 # National code lists differ; what they share is being short, upper-case and without blanks.
 NATIONAL_CODE = r"^[0-9A-Z][0-9A-Z_.-]{0,11}$"
 PARTY = r"^\S{1,64}$"
+# What is written where nothing is known: allowed, but one name for many.
+PLACEHOLDER = r"^(?:[0-]+|9{4,}|[xX]+|[nN]/?[aA]|(?i:nan|nil|none|null|test|unknown))$"
 HIGHEST_DUTY = 2e16  # the highest value at the highest rate; sums of amounts are whole numbers of 64 bits
 
 KEY = ("declaration_id", "item_number")

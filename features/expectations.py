@@ -32,7 +32,6 @@ FIRST_YEAR, LAST_YEAR = 1990, 2099
 LONGEST_DESCRIPTION = 10_000
 MOST_CODES_SHOWN = 12
 HIGHEST_USUAL_RATE_PCT = 900  # the highest tariffs in force, Korea's on manioc and ginseng, are a little below
-PLACEHOLDER = r"^(?:[0-]+|9{4,}|[xX]+|[nN]/?[aA]|(?i:nan|nil|none|null|test|unknown))$"
 CONTAINERS_TRAVEL_BY = ("0", "1", "2", "3", "6", "8", "9")  # not by air, mail or pipeline
 PIPELINE = "7"
 YES, NO = True, False
@@ -206,7 +205,7 @@ def _declarations() -> Iterator[Expectation]:
     for party in ("importer_id", "declarant_id", "seller_id"):
         yield gxe.ExpectColumnValuesToNotMatchRegex(
             column=party,
-            regex=PLACEHOLDER,  # one name for many parties gives all of them one history
+            regex=contract.PLACEHOLDER,  # one name for many parties gives all of them one history
             description="a party, not a filler such as 0, 9999, XXX or UNKNOWN",
             severity=WARNING,
             meta=_named(f"{party}_no_filler"),
@@ -318,7 +317,7 @@ def _register() -> Iterator[Expectation]:
     )
     yield gxe.ExpectColumnValuesToNotMatchRegex(
         column="value",
-        regex=PLACEHOLDER,  # it would tie strangers to each other; the network leaves it out
+        regex=contract.PLACEHOLDER,  # it would tie strangers to each other; the network leaves it out
         description="a value, not a filler such as 0, 9999, XXX or UNKNOWN",
         severity=WARNING,
         meta=_named("value_no_filler"),

@@ -7,14 +7,12 @@ ended. Values are compared without case, accents, blanks and punctuation.
 import polars as pl
 
 from features.asof import in_force
-from features.contract import FILING
+from features.contract import FILING, PLACEHOLDER
 from features.facts import TOLD, days, signed
 from features.network.links import node
 
 # A name alone ties nobody: many are alike.
 TYING = ("address", "person", "phone", "bank_account", "predecessor")
-# What stands where nothing is known would tie strangers to each other.
-FILLER = r"^(?:0*|9{4,}|x+|na|nan|nil|none|null|test|unknown)$"
 
 
 def told(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
@@ -26,7 +24,7 @@ def told(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
         .with_columns(
             text=pl.col("value").str.normalize("NFKD").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
         )
-        .filter(pl.col("text").str.contains(FILLER).not_())
+        .filter(pl.col("text") != "", pl.col("value").str.contains(PLACEHOLDER).not_())  # these would tie strangers
         .collect()
     )
     versions = versions.with_columns(
