@@ -9,19 +9,16 @@ all rows and over goods that no training row holds; an interval around 0 is nois
 
 import argparse
 
+import measuring
 import numpy as np
 
-from features import cache
 from features.families import FAMILIES
 from features.matrix import CATALOGUE
-from features.store import Store
-from flows.settings import Settings
 from models.bootstrap import draw
 from models.clones import has_identical_earlier_row
 from models.evaluation import sample_of, scores_of
 from models.metrics import Measures, Scores
 from models.policy import load
-from models.split import split_by_time
 from models.train import train
 
 SHARE = 0.1
@@ -33,11 +30,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="name of an ingested source: simulator, kcs, files")
     source = parser.parse_args().source
-    settings, policy = Settings(), load()
-    store, delay = Store(settings.data_folder / source), policy.features.label_delay_days
-    built = cache.build(store, delay, settings.state_folder / "cache" / "features" / source)
-    dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
-    split = split_by_time(dataset, policy.training, delay)
+    policy = load()
+    _, _, split = measuring.ingested(source, policy)
     unseen = ~has_identical_earlier_row(split.before_test, split.test).to_numpy()
 
     kept = {ALL: CATALOGUE} | {

@@ -10,7 +10,14 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from features.store import Store
+    from models.policy import Policy
+    from models.split import Split
 
 LIBRARIES = ("polars", "numpy", "numba", "lightgbm", "great-expectations", "evidently", "dvc", "mlflow", "prefect")
 RESULTS = Path(__file__).parent / "results"
@@ -36,6 +43,20 @@ def timed(work: Callable[[], int]) -> dict[str, float]:
 def peak_mb() -> float:
     """The most memory that this process ever held, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def ingested(source: str, policy: "Policy") -> "tuple[Store, pl.LazyFrame, Split]":
+    """An ingested source's store, its features with the labels known today, and their split by time."""
+    from features import cache
+    from features.store import Store
+    from flows.settings import Settings
+    from models.split import split_by_time
+
+    settings, delay = Settings(), policy.features.label_delay_days
+    store = Store(settings.data_folder / source)
+    built = cache.build(store, delay, settings.state_folder / "cache" / "features" / source)
+    dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
+    return store, dataset, split_by_time(dataset, policy.training, delay)
 
 
 def save(name: str, libraries: tuple[str, ...] = LIBRARIES, **results: object) -> None:

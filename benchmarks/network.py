@@ -15,14 +15,12 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import average_precision_score
 
-from features import cache
 from features.contract import KEY
 from features.families import relations
 from features.matrix import CATALOGUE
 from features.store import Store
-from flows.settings import Settings
 from models.policy import load
-from models.split import accepted_between, split_by_time
+from models.split import accepted_between
 from models.train import train
 
 SHARES, RESAMPLES = (0.01, 0.02, 0.05), 500
@@ -32,11 +30,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="name of an ingested source: simulator, kcs, files")
     source = parser.parse_args().source
-    settings, policy = Settings(), load()
-    store, delay = Store(settings.data_folder / source), policy.features.label_delay_days
-    built = cache.build(store, delay, settings.state_folder / "cache" / "features" / source)
-    dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
-    split = split_by_time(dataset, policy.training, delay)
+    policy = load()
+    store, dataset, split = measuring.ingested(source, policy)
     without = tuple(feature for feature in CATALOGUE if feature.family != relations.NAME)
     rows, scheme = _rows(store, split, dataset)
     scores = []
