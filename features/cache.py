@@ -30,11 +30,13 @@ import polars as pl
 
 from features.asof import LOOK_BACK_DAYS, outcome_versions
 from features.atomic import write_each_atomically
+from features.facts import Known
 from features.history import History
 from features.journal import Journal, chunks, number
 from features.matrix import TABLES, compute, with_labels
 from features.settled import Block, Settled
 from features.store import Store
+from features.windows import MAX_DAY
 
 Progress = Callable[[int, int], None]
 # Pieces of work that do not depend on each other and may be done anywhere, in any order, and again: each writes files
@@ -94,15 +96,10 @@ def _alone(folder: Path) -> Generator[None]:
 def _build(
     store: Store, label_delay_days: int, folder: Path, on_progress: Progress | None, span_rows: int, run: Run
 ) -> Built:
-    past = folder / "past"
-    journal = Journal.read(store, label_delay_days, code_version(), past / "journal.json")
-    # A declaration stays on the day of its first version, even where a correction has moved it to another.
-    days = sorted({*store.days(), *store.rows("declarations_superseded")})
-    if not days:
-        raise ValueError(f"{store.root}: no declarations to compute features for; ingest some first")
+    journal, days = _journal(store, label_delay_days, folder)
     parts = {day: folder / f"{day.isoformat()}-{key}.parquet" for day, key in _keys(journal, days).items()}
     missing = [day for day in days if not parts[day].exists()]
-    years = _years(journal, past, days, span_rows)
+    years = _years(journal, folder / "past", days, span_rows)
     spans = list(_spans(years, missing))
     for blocks in _to_settle(spans):
         for _ in run(partial(_settle, journal), blocks):
@@ -116,6 +113,40 @@ def _build(
         raise FileNotFoundError(f"{not_there[0]} was computed and is not there: all who compute need this folder")
     _clean(folder, set(parts.values()), years)
     return Built(len(days), len(missing), rows, tuple(parts.values()))
+
+
+@dataclass(frozen=True)
+class Past:
+    """All that became known: what is `settled`, and the facts that entered since day `since`, from `journal`."""
+
+    journal: Journal
+    settled: Settled
+    since: int
+
+    def latest(self) -> Known:
+        """The facts that are not settled yet."""
+        return self.journal.known(self.since, MAX_DAY)
+
+
+def past(store: Store, label_delay_days: int, folder: Path, span_rows: int = SPAN_ROWS) -> Past:
+    """What `store` says of the past, settled in `folder` up to its last span; see `build`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        journal, days = _journal(store, label_delay_days, folder)
+        (last,) = _spans(_years(journal, folder / "past", days, span_rows), days[-1:])
+        for block in last.settled.blocks:
+            _settle(journal, block)
+    return Past(journal, last.settled, last.block.start)
+
+
+def _journal(store: Store, label_delay_days: int, folder: Path) -> tuple[Journal, list[date]]:
+    """The journal, and the days that ask; ValueError where there is none."""
+    journal = Journal.read(store, label_delay_days, code_version(), folder / "past" / "journal.json")
+    # A declaration stays on the day of its first version, even where a correction has moved it to another.
+    days = sorted({*store.days(), *store.rows("declarations_superseded")})
+    if not days:
+        raise ValueError(f"{store.root}: no declarations to compute features for; ingest some first")
+    return journal, days
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Kind:
     by_value: bool = False
 
 
-def _whole(amount: str) -> pl.Expr:
+def whole(amount: str) -> pl.Expr:
     """Money to the unit, so that sums are exact.
 
     An amount beyond the contract is cut to it: the lines of a back-test are scored whatever validation says of them.
@@ -65,9 +65,9 @@ INSPECTIONS, HITS = 0, 1
 
 KINDS = {
     # Declarations by the day of acceptance: how many, and the value declared.
-    "declared": Kind("declared", "day", (pl.lit(1, pl.Int64), _whole("item_value")), _EVERY),
+    "declared": Kind("declared", "day", (pl.lit(1, pl.Int64), whole("item_value")), _EVERY),
     # Outcomes by the day on which they became known: inspections, hits, revenue.
-    "found": Kind("found", "day", (_INSPECTED, _HIT, _whole("recovered_revenue")), _PROMPT),
+    "found": Kind("found", "day", (_INSPECTED, _HIT, whole("recovered_revenue")), _PROMPT),
     # Outcomes by the day on which their declaration was accepted: inspections, hits.
     "concluded": Kind("found", "accepted_day", (_INSPECTED, _HIT), _EVERY),
     # Declarations by the day of acceptance and a number that they state.

@@ -58,7 +58,8 @@ class History:
         """The network of companies in the weeks of the queries."""
         first = int(self.day.of.min(initial=MAX_DAY))
         settled = self.settled.links(first - WINDOW_DAYS - 7)
-        return Network(pl.concat([settled, links.summed(self.known)]).sort(links.KEY), self.known.told)
+        own = links.summed(self.known).filter(links.OF_TRADERS)
+        return Network(pl.concat([settled, own]).sort(links.KEY), self.known.told)
 
     def record(self, by: Sequence[str]) -> "Record":
         """The record of the entities that columns `by` name in the rows."""

@@ -26,7 +26,7 @@ from features.store import Store
 
 _CHUNK_ROWS = 500_000
 _WRAP = 2**64
-_EPOCH = date(1970, 1, 1)
+EPOCH = date(1970, 1, 1)
 _STRAY = pl.Schema({"declaration_id": pl.String(), "item_number": pl.Int32()})
 _FRAMES = ("rows", "declared", "found")
 
@@ -35,7 +35,7 @@ Digests = Mapping[int, int]  # by day since 1970-01-01: sums of hashes, so that 
 
 def number(day: date) -> int:
     """Days since 1970-01-01."""
-    return (day - _EPOCH).days
+    return (day - EPOCH).days
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Journal:
         for frame, accepted, entered, digest in _hashed(
             facts.build(*self._tables(days), label_delay_days=self.label_delay_days)
         ):
-            by_day[_EPOCH + timedelta(days=accepted)][frame][entered] = digest
+            by_day[EPOCH + timedelta(days=accepted)][frame][entered] = digest
         return by_day
 
 

@@ -3,6 +3,7 @@
     2023-<digest>/declared-importer_id.arrow              a year, the sum of its months
     2024-03-<digest>/concluded-hs6-origin_country.arrow   a month
     2024-03-<digest>/links.arrow                          who was declared with whom, by week
+    2024-03-<digest>/parties.arrow                        who they are
 
 A block is the sum of the facts that became known in its span. Its name carries a digest of those facts and of the code,
 so one whose facts have changed (a file that came late, a new rule) is not found, and is made anew. A table's rows, its
@@ -19,15 +20,15 @@ from uuid import uuid4
 import numba
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
+from features import arrow_files
 from features.atomic import PARTIAL, flush
 from features.facts import KINDS, Known
-from features.network.links import SCHEMA, joined, summed
+from features.network import links
 from features.numbering import Hashes
 from features.windows import MAX_DAY, Floats, Ints
 
-_LINKS = "links.arrow"
+_LINKS, _PARTIES = "links.arrow", "parties.arrow"
 Tables = Sequence[tuple[str, tuple[str, ...]]]  # kinds, and the columns that name entities
 
 
@@ -45,10 +46,8 @@ class Table:
 
     @classmethod
     def open(cls, path: Path) -> "Table":
-        """The table at `path`, mapped into memory: what nobody asks about is not read."""
-        with pa.memory_map(str(path)) as file:
-            table = pa.ipc.open_file(file).read_all()
-        columns = {name: table[name].combine_chunks().to_numpy(zero_copy_only=True) for name in table.column_names}
+        """The table at `path`."""
+        columns = {column.name: column.to_numpy(allow_copy=False) for column in arrow_files.read(path)}
         value = columns.get("value", np.full(len(columns["day"]), np.nan))
         return cls(columns["entity"], columns["day"], value, tuple(columns[n] for n in columns if n.isdecimal()))
 
@@ -81,8 +80,11 @@ class Block:
 
     def links(self) -> pl.DataFrame:
         """Pairs that were declared together, by week: see network/links.py."""
-        with pa.memory_map(str(self.folder / _LINKS)) as file:  # Polars would take a bracket in the path for a pattern
-            return pl.DataFrame(pa.ipc.open_file(file).read_all())
+        return arrow_files.read(self.folder / _LINKS)
+
+    def parties(self) -> pl.DataFrame:
+        """Whom the pairs' nodes are: see network/links.py."""
+        return arrow_files.read(self.folder / _PARTIES)
 
     def make(self, tables: Tables, known: Callable[[int, int], Known]) -> None:
         """Sum up what is not summed up yet; `known(start, end)` gives the facts."""
@@ -97,8 +99,10 @@ class Block:
             parts = [month.table(kind, by).cells() for month in self.months]
             parts += [_cells(facts, kind, by) for facts in own]
             _write(parts, kind, partial / _name(kind, by))
-        pairs = [month.links() for month in self.months] + [summed(facts) for facts in own]
-        joined(pairs).write_ipc(partial / _LINKS)
+        pairs = [month.links() for month in self.months] + [links.summed(facts) for facts in own]
+        arrow_files.write(partial / _LINKS, links.joined(pairs))
+        named = [month.parties() for month in self.months] + [links.parties(facts) for facts in own]
+        arrow_files.write(partial / _PARTIES, links.distinct(named))
         flush([*partial.iterdir(), partial])
         try:
             partial.rename(self.folder)
@@ -134,9 +138,11 @@ class Settled:
         return code, day, value, measures
 
     def links(self, since: int) -> pl.DataFrame:
-        """Pairs by week, of the weeks from day `since` on; a week that two blocks share has a row of each."""
-        parts = (block.links().filter(pl.col("week") >= since) for block in self.reaching(since))
-        return pl.concat([pl.DataFrame(schema=SCHEMA), *parts])
+        """Pairs of traders, of the weeks from day `since` on; a week that two blocks share has a row of each."""
+        wanted = (pl.col("week") >= since) & links.OF_TRADERS
+        return pl.concat(
+            [pl.DataFrame(schema=links.SCHEMA), *(block.links().filter(wanted) for block in self.reaching(since))]
+        )
 
     def reaching(self, day: int) -> list[Block]:
         """Those that say anything of `day` or a later one."""
@@ -155,9 +161,7 @@ def _write(parts: list[pl.DataFrame], kind: str, path: Path) -> None:
     names = [str(i) for i in range(len(KINDS[kind].measures))]
     summed = pl.concat(parts).group_by("entity", "day", "value").agg(pl.col(names).sum())
     kept = summed.filter(pl.any_horizontal(pl.col(names) != 0)).sort("entity", "day", "value")
-    table = kept.with_columns(pl.col(names).cum_sum()).rechunk().to_arrow()
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-        writer.write_table(table)
+    arrow_files.write(path, kept.with_columns(pl.col(names).cum_sum()))
 
 
 def _name(kind: str, by: Sequence[str]) -> str:

@@ -17,10 +17,10 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows import signoff_cli
+from flows import running, signoff_cli
 from flows.children import ChildError
 from flows.deploy import ProjectError
-from flows.parameters import Language, MonitorParameters, RetrainParameters, Search, SourceName
+from flows.parameters import Language, MonitorParameters, NetworkParameters, RetrainParameters, Search, SourceName
 from flows.running import AlreadyRunningError
 from flows.settings import Engine, Settings
 from flows.status import Status
@@ -185,6 +185,7 @@ def reasons(
     settings = begin()
     from flows.explain import explain
     from flows.progress import on_terminal
+    from models.picture.page import address
 
     with on_terminal(err, is_flow=False), failures():
         found = explain(settings, source.value, declaration_id, language.value)
@@ -192,6 +193,7 @@ def reasons(
         document = {
             "version": found.version,
             "alias": found.alias,
+            "importer_id": found.importer_id,
             "predictions": found.predictions.to_dicts(),
             "reasons": found.reasons.to_dicts(),
         }
@@ -201,6 +203,36 @@ def reasons(
         out.print(f"Item {item['item_number']}: score {item['score']:.3f}, {found.alias} version {found.version}")
         for reason in found.reasons.filter(item_number=item["item_number"]).iter_rows(named=True):
             out.print(f"  {reason['contribution']:+.2f}  {reason['sentence']}", markup=False)
+    out.print(
+        f"Who stands behind whom: {settings.mlflow_url}{address(source.value, found.importer_id)}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def network(
+    importer: Annotated[
+        str | None, typer.Argument(metavar="IMPORTER", help="Whom to begin with, as declarations name it.")
+    ] = None,
+    source: Annotated[SourceName, typer.Option(help="Whose companies to look at.")] = SourceName.SIMULATOR,
+) -> None:
+    """Who stands behind whom: bring the network of companies up to date, and say where to look at it.
+
+    The page is part of the MLflow server that `tidewaiter up` starts, with its accounts; opening a company is logged.
+    """
+    parameters = checked(lambda: NetworkParameters(source=source))
+    settings = begin()
+    from flows.network import network as run
+    from flows.progress import on_terminal
+    from models.picture.page import address
+
+    with on_terminal(err), failures():
+        found = run(parameters)
+    out.print(f"{found.companies:,} companies, as known from {found.first} to {found.last}.")
+    out.print(settings.mlflow_url + address(source.value, importer), markup=False, soft_wrap=True)
+    if running.find(settings.state_folder) is None:
+        err.print("Nothing answers there yet: start `tidewaiter up`.", markup=False)
 
 
 @app.command(epilog=f"{EXIT_CODES}.")

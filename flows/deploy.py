@@ -30,7 +30,12 @@ def render(project: Path, settings: Settings, existing: Sequence[Deployment]) ->
         raise ProjectError(f"{path} does not exist: run `tidewaiter up` in the project's folder")
     content: dict[str, Any] = yaml.safe_load(path.read_text())
     content["pull"] = [{"prefect.deployments.steps.set_working_directory": {"directory": str(project.resolve())}}]
-    crons = {"retrain": settings.retrain_cron, "select": settings.select_cron, "monitor": settings.monitor_cron}
+    crons = {
+        "retrain": settings.retrain_cron,
+        "select": settings.select_cron,
+        "monitor": settings.monitor_cron,
+        "network": settings.network_cron,
+    }
     known = {deployment.name: deployment for deployment in existing}
     for deployment in content["deployments"]:
         flow = _flow_name(path, deployment)

@@ -23,6 +23,7 @@ class Explained:
 
     version: str
     alias: str
+    importer_id: str
     predictions: pl.DataFrame
     reasons: pl.DataFrame
 
@@ -44,8 +45,14 @@ def explain(settings: Settings, source: str, declaration_id: str, language: str)
         items = built.scan().filter(pl.col("declaration_id") == declaration_id).collect()
         if items.is_empty():
             raise LookupError(f"declaration {declaration_id!r} is not stored in {store.root}")
+        own = store.scan("declarations").filter(pl.col("declaration_id") == declaration_id).select("importer_id")
+        importer: str = own.first().collect().item()
         return Explained(
-            version.version, version.alias, version.model.predict(items), reasons(version.model, items, language)
+            version.version,
+            version.alias,
+            importer,
+            version.model.predict(items),
+            reasons(version.model, items, language),
         )
 
 

@@ -79,6 +79,7 @@ def program(settings: Settings, password: str | None) -> Program:
             # Nobody stands between: what a request says of where it comes from would go into the ledger.
             "FORWARDED_ALLOW_IPS": "",
             "SIGNOFF_FOLDER": str(settings.signoff_folder),
+            "SIGNOFF_NETWORKS": str(settings.networks_folder),
             "SIGNOFF_PREFECT_API": f"{settings.prefect_url}/api",
             **first,
         },

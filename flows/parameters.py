@@ -120,3 +120,11 @@ class SelectParameters(BaseModel):
 
     source: SourceName = Field(SourceName.SIMULATOR, description="Whose stored declarations to select among")
     language: Language = Field(Language.EN, description="Language of the reasons on the work list")
+
+
+class NetworkParameters(BaseModel):
+    """One build of the network of companies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceName = Field(SourceName.SIMULATOR, description="Whose stored declarations and register it is of")

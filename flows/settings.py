@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     retrain_cron: str | None = Field(None, description="when retrain/nightly runs; default: as in prefect.yaml")
     monitor_cron: str | None = Field(None, description="when monitor/nightly runs; default: as in prefect.yaml")
     select_cron: str | None = Field(None, description="when select/nightly runs; default: as in prefect.yaml")
+    network_cron: str | None = Field(None, description="when network/nightly runs; default: as in prefect.yaml")
     time_zone: str | None = Field(None, description="IANA zone of them; default: as in prefect.yaml")
     notification_block: str | None = Field(
         None,
@@ -140,7 +141,7 @@ class Settings(BaseSettings):
             )
         return uri
 
-    @field_validator("retrain_cron", "monitor_cron", "select_cron")
+    @field_validator("retrain_cron", "monitor_cron", "select_cron", "network_cron")
     @classmethod
     def _cron_is_readable(cls, cron: str | None) -> str | None:
         if cron is not None:
@@ -199,6 +200,11 @@ class Settings(BaseSettings):
     def selections_folder(self) -> Path:
         """What was selected, a folder for each source, versioned with the declarations; see models/selection_log.py."""
         return self.data_folder / "selections"
+
+    @property
+    def networks_folder(self) -> Path:
+        """The networks of companies that people look at, a folder for each source; see features/graph."""
+        return self.state_folder.absolute() / "cache" / "networks"
 
     @property
     def artifact_root(self) -> str:

@@ -127,6 +127,7 @@ def server(
     environment = {
         **os.environ,
         "SIGNOFF_FOLDER": str(keys.folder),
+        "SIGNOFF_NETWORKS": str(folder / "networks"),
         "SIGNOFF_PREFECT_API": prefect_api,
         "MLFLOW_AUTH_CONFIG_PATH": str(folder / "accounts.ini"),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": keys.form_secret,

@@ -71,7 +71,7 @@ class _Asked:
         self.importer = network.nodes.codes(importer, np.ones(rows.height, np.bool_))
         self.partner: dict[str, Ints] = {}
         self.pair: dict[str, Ints] = {}
-        for role in links.RELATIONS:
+        for role in links.TRADERS:
             named = rows[f"{role}_id"].is_not_null().to_numpy()
             partner = links.node(role, rows[f"{role}_id"])
             self.partner[role] = network.nodes.codes(partner, named)
@@ -102,7 +102,7 @@ def _features(week: Week, asked: _Asked, rows: Ints, day: Ints) -> dict[str, Flo
     exposure = np.log10(np.maximum(week.exposure, _LOWEST_EXPOSURE))
     is_young = (importer < 0) | (found.first[importer] >= week.monday - YOUNG_DAYS)
     phoenix = np.nan_to_num(_at(tied_ghosts, importer))
-    for role in links.RELATIONS:
+    for role in links.TRADERS:
         partner = _present(found, asked.partner[role][rows])
         first, others, caught, ghosts = _without_own(week, found, importer, partner, asked.pair[role][rows])
         phoenix += np.where(others > 0, ghosts / np.log2(1.0 + np.maximum(others, 1)), 0.0)

@@ -6,12 +6,15 @@ A row counts from the Monday `week` on (its day since 1970-01-01): the first one
 import numpy as np
 import polars as pl
 
-from features.facts import Known
+from features.facts import Known, whole
 from features.numbering import Hashes, mixed
 
-# Whom an importer is declared with; the place in here is the relation's number.
-RELATIONS = ("declarant", "seller", "courier")
+# Whom and what an importer is declared with; the place in here is the relation's number. The model looks at those who
+# trade; what goods came in and under which document is for people.
+TRADERS = ("declarant", "seller", "courier")
+RELATIONS = (*TRADERS, "container", "transport_document")
 KEY = ("relation", "importer", "partner")
+OF_TRADERS = pl.col("relation") < len(TRADERS)
 _MONDAY = 4  # 1970-01-05
 
 SCHEMA = pl.Schema(
@@ -26,14 +29,22 @@ SCHEMA = pl.Schema(
         "first": pl.Int32(),
         "last": pl.Int32(),
         "last_hit": pl.Int32(),
+        "value": pl.Int64(),
     }
 )
+
+PARTIES = pl.Schema({"node": pl.UInt64(), "role": pl.String(), "identity": pl.String()})
 
 _HIT = pl.col("is_illicit").fill_null(value=False).cast(pl.Int64)
 _DAY = pl.when(pl.col("sign") > 0).then("day")  # what takes a fact back has none
 # What facts of a frame add to a pair.
 _ADDED = {
-    "declared": {"declared": pl.col("sign"), "first": _DAY, "last": _DAY},
+    "declared": {
+        "declared": pl.col("sign"),
+        "first": _DAY,
+        "last": _DAY,
+        "value": whole("item_value") * pl.col("sign"),
+    },
     "found": {
         "inspected": pl.col("is_inspected").cast(pl.Int64) * pl.col("sign"),
         "hits": _HIT * pl.col("sign"),
@@ -62,6 +73,21 @@ def node(role: str, identity: pl.Series) -> Hashes:
     return mixed([np.repeat(salt, len(identity)), identity.hash(1).to_numpy()], len(identity))
 
 
+def parties(known: Known) -> pl.DataFrame:
+    """Whom the declarations of `known` name: `node`, `role` and `identity`, once each, in the order of nodes."""
+    found = [
+        known.declared.select(identity=f"{role}_id").unique().drop_nulls().with_columns(role=pl.lit(role))
+        for role in ("importer", *RELATIONS)
+    ]
+    named = [rows.with_columns(node=pl.Series(node(rows["role"][0], rows["identity"]))) for rows in found if len(rows)]
+    return distinct([pl.DataFrame(schema=PARTIES), *named])
+
+
+def distinct(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Parties of several spans of time, once each."""
+    return pl.concat(part.select(PARTIES.names()) for part in parts).unique("node").sort("node")
+
+
 def summed(known: Known) -> pl.DataFrame:
     """The facts of `known` by pair and week, in the order of `KEY` and week: `SCHEMA`."""
     parts = [pl.DataFrame(schema=SCHEMA)]
@@ -84,5 +110,5 @@ def joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
     """Links of several spans of time as those of one; what a part does not tell it adds nothing to."""
     every = pl.concat(parts, how="diagonal_relaxed").group_by(*KEY, "week")
     days = pl.col("first").min(), pl.col("last", "last_hit").max()
-    sums = every.agg(pl.col("declared", "inspected", "hits").sum(), *days).select(SCHEMA.names())
+    sums = every.agg(pl.col("declared", "inspected", "hits", "value").sum(), *days).select(SCHEMA.names())
     return sums.cast(dict(SCHEMA)).sort(*KEY, "week")

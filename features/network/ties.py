@@ -17,32 +17,38 @@ TYING = ("address", "person", "phone", "bank_account", "predecessor")
 
 def told(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
     """Facts from the store's register tables."""
-    known = pl.col("recorded_at").dt.date()
-    versions = (
-        in_force(current, superseded, known, FILING["register"].key)
-        .filter(pl.col("attribute").is_in(TYING))
-        .with_columns(
-            text=pl.col("value").str.normalize("NFKD").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
-        )
-        .filter(pl.col("text") != "", pl.col("value").str.contains(PLACEHOLDER).not_())  # these would tie strangers
-        .collect()
-    )
-    versions = versions.with_columns(
-        enter=days("known_on") + 1, replaced=days("replaced_on"), ends=pl.col("ends_at").dt.date().pipe(days)
-    )
     parts = [pl.DataFrame(schema=TOLD)]
+    versions = entries(current, superseded).filter(pl.col("attribute").is_in(TYING))
     for (role, attribute), rows in versions.group_by("party_role", "attribute", maintain_order=True):
-        follows = attribute == "predecessor"
-        text = rows["value"] if follows else rows["text"]
         tie = signed(
             rows.with_columns(
-                company=pl.Series(node(str(role), rows["party_id"])), value=pl.Series(node(str(attribute), text))
+                company=pl.Series(node(str(role), rows["party_id"])),
+                value=pl.Series(node(str(attribute), rows["text"])),
             )
         ).select(TOLD.names())
         parts.append(tie)
-        if follows:  # the other end of the tie is the predecessor itself
+        if attribute == "predecessor":  # the other end of the tie is the predecessor itself
             parts.append(tie.with_columns(company=pl.Series(node(str(role), signed(rows)["value"]))))
     return pl.concat(parts).sort("company", "value", "enter", "ends", "sign")
+
+
+def entries(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
+    """Versions of a register's entries with `text`, by which values are compared, and days `enter`, `replaced`, `ends`.
+
+    A predecessor's text is its id. Entries that say nothing are left out: they would tie strangers.
+    """
+    plain = pl.col("value").str.normalize("NFKD").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
+    known = pl.col("recorded_at").dt.date()
+    versions = in_force(current, superseded, known, FILING["register"].key).with_columns(
+        text=pl.when(pl.col("attribute") == "predecessor").then("value").otherwise(plain)
+    )
+    return (
+        versions.filter(pl.col("text") != "", pl.col("value").str.contains(PLACEHOLDER).not_())
+        .collect()
+        .with_columns(
+            enter=days("known_on") + 1, replaced=days("replaced_on"), ends=pl.col("ends_at").dt.date().pipe(days)
+        )
+    )
 
 
 def ties(facts: pl.DataFrame, day: int) -> pl.DataFrame:

@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from starlette.types import ASGIApp
 
 from models import policy
+from models.picture.answers import Answers
+from models.picture.openings import Openings
+from models.picture.page import NetworkPage
 from models.signoff import accounts
 from models.signoff.guard import Guard, roles_of
 from models.signoff.keys import Keys
@@ -28,11 +31,12 @@ _log = logging.getLogger(__name__)
 
 
 class AppSettings(BaseSettings):
-    """SIGNOFF_FOLDER and SIGNOFF_PREFECT_API."""
+    """SIGNOFF_FOLDER, SIGNOFF_NETWORKS and SIGNOFF_PREFECT_API."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="SIGNOFF_")
 
     folder: Path = Field(description="the keys' folder; see keys.py")
+    networks: Path = Field(description="the networks of companies, a folder for each source; see models/picture")
     prefect_api: str = Field("", description="told at once of what the promotion flow waits for; empty: nobody is")
 
 
@@ -49,7 +53,8 @@ def create_app() -> ASGIApp:
     keys = Keys(settings.folder)
     inner = auth.create_app()
     accounts.prepare(auth.store, signoff, keys.service_password)
-    table = Table(os.environ[BACKEND_STORE_URI_ENV_VAR])
+    database_uri = os.environ[BACKEND_STORE_URI_ENV_VAR]
+    table = Table(database_uri)
     ledger = Ledger(table, keys.private_key, keys.head_file, signoff)
 
     def authenticate(name: str, password: str) -> tuple[str, tuple[str, ...]] | None:
@@ -59,7 +64,9 @@ def create_app() -> ASGIApp:
         roles = auth.store.list_user_roles(user.id)
         return user.username, roles_of((role.name for role in roles), user.is_admin)
 
-    return Guard(inner, authenticate, _foreign, Rules(ledger, lambda: _tell(settings.prefect_api)), table)
+    rules = Rules(ledger, lambda: _tell(settings.prefect_api))
+    network = NetworkPage(Answers(settings.networks), Openings(database_uri))
+    return Guard(inner, authenticate, _foreign, rules, table, network.answer)
 
 
 def _foreign(method: str, host: str, origin: str) -> str | None:

@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 Authenticate = Callable[[str, str], tuple[str, Sequence[str]] | None]
 # A method, Host and Origin to why a request of a browser may not come from there; None where it may.
 Foreign = Callable[[str, str, str], str | None]
+# A call of the page of the network of companies, and its query, to what it is told; Refused where there is nothing.
+Answer = Callable[[Call, Mapping[str, str]], Response]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Guard:
     foreign: Foreign
     rules: Rules
     table: Table
+    network: Answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -84,6 +87,8 @@ class Guard:
         name, roles = account
         address = scope["client"][0] if scope.get("client") else ""
         call = Call(method, route.name, name, tuple(roles), address, f"{method} {scope['path']}", {})
+        if route.kind is Kind.NETWORK:
+            return await anyio.to_thread.run_sync(self.network, call, Request(scope).query_params)
         if route.kind is Kind.ARTIFACT:
             await anyio.to_thread.run_sync(self.rules.judge_artifact, call, routes.artifact_path(route.name))
             await self.inner(scope, receive, send)

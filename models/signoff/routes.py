@@ -97,6 +97,7 @@ _GUARDED = frozenset(
 )
 _LOGGED_MODEL = re.compile(r"mlflow/logged-models/[^/]+(?:/params|/tags(?:/[^/]+)?)?")
 _OWN = frozenset({("POST", "tidewaiter/inspect"), ("POST", "tidewaiter/rollback")})
+_NETWORK = re.compile(r"network(?:/.+)?|tidewaiter/network/.+")
 
 
 class Kind(Enum):
@@ -106,6 +107,7 @@ class Kind(Enum):
     GUARDED = auto()  # by the rules, by its JSON body
     ARTIFACT = auto()  # a write whose body is a file: by the rules, by its path
     OWN = auto()  # answered here
+    NETWORK = auto()  # answered by the page of the network of companies (models/picture)
     CLOSED = auto()
 
 
@@ -133,7 +135,8 @@ def find(method: str, path: str) -> Route:
         return Route(Kind.PASS, path)
     match = _API.fullmatch(path)
     if match is None:
-        return Route(Kind.CLOSED, path)
+        kind = Kind.NETWORK if method == "GET" and _NETWORK.fullmatch(path[1:]) else Kind.CLOSED
+        return Route(kind, path[1:] if kind is Kind.NETWORK else path)
     name = f"{match[1]}/{match[2]}"
     return Route(_kind(method, name), name)
 
@@ -149,6 +152,8 @@ def artifact_path(name: str) -> str:
 def _kind(method: str, name: str) -> Kind:
     if (method, name) in _OWN or (method == "GET" and name == "tidewaiter/ledger"):
         return Kind.OWN
+    if method == "GET" and _NETWORK.fullmatch(name):
+        return Kind.NETWORK
     if method in ("GET", "HEAD", "OPTIONS"):
         return Kind.PASS if _READS.fullmatch(name) else Kind.CLOSED
     if method == "POST" and name in _QUESTIONS:

@@ -67,7 +67,7 @@ class Project:
         self.state = folder / ".tidewaiter"
         self.prefect_port, self.mlflow_port = free_port(), free_port()
         (folder / "flows").mkdir()
-        for name in ("retrain", "monitor", "promote", "select", "simulate"):
+        for name in ("retrain", "monitor", "network", "promote", "select", "simulate"):
             (folder / "flows" / f"{name}.py").write_text(FLOW.format(name=name))
         shutil.copy(ROOT / "prefect.yaml", folder)
         # Nights that were due two hours ago, whenever the test runs.
@@ -78,6 +78,7 @@ class Project:
             retrain_cron=f"{due.minute} {due.hour} * * *",
             monitor_cron=f"{due.minute} {due.hour} * * *",
             select_cron=f"{due.minute} {due.hour} * * *",
+            network_cron=f"{due.minute} {due.hour} * * *",
             zombie_after_seconds=40,
             notification_block="slack-webhook/customs",
         )
@@ -192,6 +193,7 @@ def test_one_command_starts_everything(project):
     assert code == 1
     assert checks["deployments"]["detail"].split(", ") == [
         "monitor/nightly",
+        "network/nightly",
         "promote/reconcile",
         "retrain/adhoc",
         "retrain/nightly",
@@ -309,6 +311,7 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
         "retrain/nightly",
         "select/nightly",
         "monitor/nightly",
+        "network/nightly",
     }
     wait_for(lambda: [m for m in inbox[1] if "a night was missed" in m["title"]], 30, "a message of the missed night")
 

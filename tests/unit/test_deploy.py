@@ -18,6 +18,7 @@ def rendered(settings, existing=()):
     flows = {
         "flows/retrain.py:retrain": "retrain",
         "flows/monitor.py:monitor": "monitor",
+        "flows/network.py:network": "network",
         "flows/promote.py:promote": "promote",
         "flows/select.py:select": "select",
         "flows/simulate.py:simulate": "simulate",
@@ -29,6 +30,7 @@ def test_every_deployment_is_there_and_one_at_a_time():
     content, deployments = rendered(Settings())
     assert sorted(deployments) == [
         "monitor/nightly",
+        "network/nightly",
         "promote/reconcile",
         "retrain/adhoc",
         "retrain/nightly",

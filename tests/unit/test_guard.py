@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from starlette.responses import JSONResponse
 
 from models.signoff.call import Refused
 from models.signoff.chain import LedgerError, Row
@@ -57,6 +58,10 @@ def rules():
     return Recorder()
 
 
+def network(call, query):
+    return JSONResponse({"name": call.name, "actor": call.actor, "source": query["source"]})
+
+
 def foreign(method, host, origin):
     return f"{method} from {origin or host}" if "elsewhere" in origin + host else None
 
@@ -77,7 +82,7 @@ def send(rules):
     def authenticate(name, password):
         return (name, ("risk-analyst",)) if (name, password) == ACCOUNT else None
 
-    guard = Guard(inner, authenticate, foreign, rules, Rows())
+    guard = Guard(inner, authenticate, foreign, rules, Rows(), network)
 
     def request(method, path, auth=ACCOUNT, **given):
         async def run():
@@ -200,6 +205,15 @@ def test_own_routes(send):
     assert send("GET", "/api/2.0/tidewaiter/ledger", auth=None).status_code == 401
 
 
+def test_the_network_is_told_who_looks(send, rules):
+    for path, name in (("/network", "network"), ("/api/2.0/tidewaiter/network/search", "tidewaiter/network/search")):
+        assert send("GET", path, auth=None, params={"source": "files"}).status_code == 401
+        told = send("GET", path, params={"source": "files"}).json()
+        assert told == {"name": name, "actor": ACCOUNT[0], "source": "files"}
+        assert send("POST", path, json={}).status_code == 404
+    assert rules.calls == []
+
+
 def test_what_is_not_part_of_the_product_is_closed_to_everybody(send, rules):
     for account in (ACCOUNT, None):
         answer = send("POST", "/api/2.0/mlflow/webhooks", auth=account, json={})
@@ -215,7 +229,7 @@ def test_websockets_are_closed(rules):
         async def send(message):
             sent.append(message)
 
-        await Guard(None, None, foreign, rules, Rows())({"type": "websocket", "path": "/"}, None, send)
+        await Guard(None, None, foreign, rules, Rows(), network)({"type": "websocket", "path": "/"}, None, send)
 
     asyncio.run(run())
     assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -1,0 +1,90 @@
+"""Builds the network for people from a store, beside the one that is there, and puts it in that one's place.
+
+    <folder>/network.json   which of the folders counts, and what it is of
+    <folder>/<digest>/      see files.py
+
+What is settled (features/settled.py) is not summed up again: a new day costs its own declarations, and putting all sums
+in order.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from features import cache
+from features.atomic import PARTIAL, flush, write_atomically
+from features.codes import PARTY_ROLES
+from features.graph import files
+from features.journal import EPOCH
+from features.network import links, ties
+from features.store import Store
+
+_DESCRIPTION = "network.json"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a network is of: its files' folder, the first and last Monday it knows, and the version of the data."""
+
+    digest: str
+    companies: int
+    first: date
+    last: date
+    version: str
+
+
+def described(folder: Path) -> Description | None:
+    """The network that counts in `folder`; None where none was built."""
+    path = folder / _DESCRIPTION
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text())
+    return Description(**(found | {end: date.fromisoformat(found[end]) for end in ("first", "last")}))
+
+
+def build(store: Store, label_delay_days: int, features_folder: Path, folder: Path, version: str) -> Description:
+    """Bring the network of `store` in `folder` up to date with the store, whose data have `version`.
+
+    `features_folder` is where its features are kept, see cache.py: what is settled is shared with them. ValueError
+    where the store holds no declarations.
+    """
+    digest, before = _digest(store, label_delay_days), described(folder)
+    if before and before.digest == digest:
+        return before
+    past = cache.past(store, label_delay_days, features_folder)
+    blocks, latest = past.settled.blocks, past.latest()
+    pairs = links.joined([*(block.links() for block in blocks), links.summed(latest)])
+    parties = links.distinct([*(block.parties() for block in blocks), links.parties(latest)])
+    told = ties.entries(store.scan("register"), store.scan("register_superseded"))
+    partial = folder / f"{digest}{PARTIAL}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    files.write(partial, parties, pairs, told)
+    flush([*partial.iterdir(), partial])
+    partial.replace(folder / digest)
+    companies = parties.filter(pl.col("role").is_in(list(PARTY_ROLES))).height
+    built = Description(digest, companies, *_mondays(pairs, told), version)
+    text = json.dumps({**asdict(built), "first": built.first.isoformat(), "last": built.last.isoformat()})
+    write_atomically(folder / _DESCRIPTION, lambda path: path.write_text(text))
+    for other in folder.iterdir():
+        if other.is_dir() and other.name != digest:
+            shutil.rmtree(other)
+    return built
+
+
+def _mondays(pairs: pl.DataFrame, told: pl.DataFrame) -> tuple[date, date]:
+    weeks = [pairs["week"].cast(pl.Int64), told.select(week=links.next_monday(pl.col("enter")))["week"]]
+    ends = pl.concat(weeks).to_frame().select(first=pl.col("week").min(), last=pl.col("week").max())
+    first, last = (EPOCH + timedelta(days=each) for each in ends.row(0))
+    return first, last
+
+
+def _digest(store: Store, label_delay_days: int) -> str:
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    text = f"{cache.code_version()} {label_delay_days} {store.manifest().to_json()}"
+    return hashlib.sha256(b"".join([text.encode(), *(each.read_bytes() for each in sources)])).hexdigest()[:16]

@@ -1,0 +1,105 @@
+"""What the guard asks of the network: the page's files, answers in JSON, and the log of openings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from mimetypes import guess_type
+from pathlib import Path
+from urllib.parse import urlencode
+
+from starlette.responses import JSONResponse, Response
+
+from models.picture.answers import AnswerError, Answers
+from models.picture.openings import Opening, Openings
+from models.signoff.accounts import AUDITOR
+from models.signoff.call import Call, Refused
+
+ROUTE = "network"
+API = "tidewaiter/network/"
+OPENINGS_A_PAGE = 1_000
+
+_STATIC = Path(__file__).parent / "static"
+_HEADERS = {
+    # Cytoscape sets styles on what it makes, and draws PNG files as blobs.
+    "Content-Security-Policy": (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+@dataclass(frozen=True)
+class NetworkPage:
+    """Answers for those who have signed in and have a role."""
+
+    answers: Answers
+    openings: Openings
+
+    def answer(self, call: Call, query: Mapping[str, str]) -> Response:
+        """The answer to a GET of a route of this page; Refused where there is none."""
+        if not call.roles:
+            raise Refused(f"{call.actor} has no role: the network is for those who have one")
+        if not call.name.startswith(API):
+            return _file(call.name.removeprefix(ROUTE).removeprefix("/") or "index.html")
+        try:
+            return JSONResponse(self._told(call, query), headers={"Cache-Control": "no-store"})
+        except AnswerError as error:
+            raise Refused(str(error), error.status) from None
+
+    def _told(self, call: Call, query: Mapping[str, str]) -> dict[str, object]:
+        match call.name.removeprefix(API):
+            case "sources":
+                return self.answers.sources()
+            case "search":
+                return self.answers.search(query)
+            case "company" | "path" as what:
+                asked = self.answers.asked(query)
+                self.openings.add(
+                    Opening(
+                        account=call.actor,
+                        address=call.address,
+                        asked=what,
+                        source=asked.source,
+                        kind=asked.kind,
+                        identity=asked.identity,
+                        until=asked.day,
+                    )
+                )
+                return self.answers.company(asked) if what == "company" else self.answers.ways(asked)
+            case "openings":
+                return self._opened(call, query.get("after", "0"))
+        raise Refused(f"GET {call.name!r} is not part of this product", HTTPStatus.NOT_FOUND)
+
+    def _opened(self, call: Call, after: str) -> dict[str, object]:
+        if not (call.is_administrator or AUDITOR in call.roles):
+            raise Refused(f"who opened what is for the role {AUDITOR}, which {call.actor} has not")
+        if not (after.isascii() and after.isdigit()):
+            raise Refused(f"after is {after!r}; allowed: the number of a row", 400)
+        return {"openings": [each.model_dump() for each in self.openings.read(int(after), OPENINGS_A_PAGE)]}
+
+
+def address(source: str, importer: str | None = None) -> str:
+    """Where the page is on its server, with a source and perhaps an importer to begin with.
+
+    >>> address("files", "I 1")
+    '/network?source=files&company=importer%3AI+1'
+    """
+    company = {"company": f"importer:{importer}"} if importer else {}
+    return f"/{ROUTE}?{urlencode({'source': source, **company})}"
+
+
+def _file(name: str) -> Response:
+    content = _files().get(name)
+    if content is None:
+        raise Refused(f"the page has no file {name!r}", HTTPStatus.NOT_FOUND)
+    return Response(content, media_type=guess_type(name)[0], headers=_HEADERS)
+
+
+@cache
+def _files() -> dict[str, bytes]:
+    """The page's files by their path, all of them: whatever else is asked for is not there."""
+    return {str(path.relative_to(_STATIC)): path.read_bytes() for path in _STATIC.rglob("*") if path.is_file()}
