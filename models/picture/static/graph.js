@@ -1,0 +1,235 @@
+import cytoscape from "./vendor/cytoscape.esm.min.js";
+import { edgeId } from "./model.js";
+import { place } from "./layout.js";
+import { say, title } from "./words.js";
+
+/** Multiples of what is usual from which the next colour begins; no blue or green, so that all eyes see the order. */
+export const RISK = [
+  { from: 0, colour: "#f7f4e6" },
+  { from: 0.8, colour: "#fee391" },
+  { from: 1.5, colour: "#fec44f" },
+  { from: 3, colour: "#fe9929" },
+  { from: 6, colour: "#d95f0e" },
+];
+const SHAPES = {
+  importer: "ellipse",
+  seller: "diamond",
+  declarant: "hexagon",
+  courier: "octagon",
+  container: "rectangle",
+  transport_document: "cut-rectangle",
+  address: "pentagon",
+  person: "round-rectangle",
+  phone: "tag",
+  bank_account: "barrel",
+};
+const LINES = { declarations: "solid", register: "dashed", matching: "dotted" };
+const LABEL = 11;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+const colour = (node, usual) => RISK.findLast(({ from }) => node.risk >= from * usual)?.colour ?? "#ffffff";
+const size = ({ value }) => Math.max(26, 12 + 5 * Math.log10(1 + (value ?? 0)));
+const width = ({ declared, weight }) => Math.min(7, 1.2 + 0.6 * Math.log2(1 + (declared ?? (weight ?? 0) / 4)));
+
+const relation = (edge) => say(`relation.${edge.data("kind")}`);
+
+const ofNode = (node, usual) => ({
+  hits: node.hits,
+  label: node.identity,
+  font: LABEL,
+  shape: SHAPES[node.kind],
+  icon: `/network/kinds/${node.kind}.svg`,
+  size: size(node),
+  colour: colour(node, usual),
+});
+const ofEdge = (edge) => ({
+  source: edge.a,
+  target: edge.b,
+  kind: edge.kind,
+  width: width(edge),
+  line: LINES[edge.source],
+});
+
+const STYLE = [
+  {
+    selector: "node",
+    style: {
+      shape: "data(shape)",
+      width: "data(size)",
+      height: "data(size)",
+      "background-color": "data(colour)",
+      "background-image": "data(icon)",
+      "background-width": "55%",
+      "background-height": "55%",
+      "border-width": 1,
+      "border-color": "#6b7480",
+      label: "data(label)",
+      color: "#1b1f24",
+      "font-family": "system-ui, sans-serif",
+      "font-size": LABEL,
+      "min-zoomed-font-size": 7,
+      "text-valign": "bottom",
+      "text-margin-y": 3,
+      "text-wrap": "ellipsis",
+      "text-max-width": 110,
+      "text-background-color": "#ffffff",
+      "text-background-opacity": 0.8,
+    },
+  },
+  { selector: "node[hits > 0]", style: { "border-width": 5, "border-color": "#1b1b1b" } },
+  {
+    selector: "edge",
+    style: {
+      width: "data(width)",
+      "line-color": "#a9b1bb",
+      "line-style": "data(line)",
+      "curve-style": "bezier",
+      "control-point-step-size": 18,
+      "font-size": 9,
+      "min-zoomed-font-size": 7,
+      "text-rotation": "autorotate",
+      "text-background-color": "#ffffff",
+      "text-background-opacity": 0.9,
+    },
+  },
+  {
+    selector: "edge[kind = 'predecessor']",
+    style: { "source-arrow-shape": "triangle", "source-arrow-color": "#5b6470", "line-color": "#5b6470" },
+  },
+  { selector: "edge.near", style: { "line-color": "#4d5763", label: relation, "z-index": 2 } },
+  {
+    selector: "edge.way",
+    style: { "line-color": "#1559b3", "source-arrow-color": "#1559b3", width: 5, "z-index": 3 },
+  },
+  { selector: "edge:selected", style: { "line-color": "#0b3d91", label: relation } },
+  {
+    selector: "node.key",
+    style: {
+      label: (node) => title(node.data("fact")),
+      "font-size": "data(font)",
+      "min-zoomed-font-size": 0,
+      "font-weight": 600,
+      "text-wrap": "none",
+      "z-index": 4,
+    },
+  },
+  {
+    selector: "node.asked",
+    style: { "outline-width": 4, "outline-color": "#1559b3", "outline-offset": 4 },
+  },
+  {
+    selector: "node:selected",
+    style: { "underlay-color": "#1559b3", "underlay-opacity": 0.25, "underlay-padding": 10 },
+  },
+];
+
+export class Graph {
+  places = new Map();
+
+  constructor(container, { select, expand }) {
+    this.container = container;
+    this.select = select;
+    this.cy = cytoscape({ container, style: STYLE, minZoom: 0.05, maxZoom: 4, boxSelectionEnabled: false });
+    this.cy.on("tap", "node, edge", ({ target }) => select(target.id()));
+    this.cy.on("dbltap", "node", ({ target }) => expand(target.id()));
+    this.cy.on("mouseover", "node", ({ target }) => {
+      target.addClass("key");
+      this.sizeLabels();
+    });
+    this.cy.on("mouseout", "node", ({ target }) => target.toggleClass("key", this.isKey(target)));
+    this.cy.on("dragfree", "node", ({ target }) => this.places.set(target.id(), { ...target.position() }));
+    this.cy.on("zoom", () => this.sizeLabels());
+    container.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  isKey(node) {
+    return node.hasClass("asked") || node.hasClass("way") || node.selected();
+  }
+
+  /** Draws what is to be seen; whatever was ever drawn comes back where it was. */
+  show(network, { nodes, edges }, selected, whole) {
+    if (whole) this.clear();
+    this.cy.resize();
+    place(nodes.map((node) => ({ id: node.id, size: size(node) })), edges, this.places, network.asked.id);
+    const wanted = [
+      ...edges.map((fact) => ({ id: edgeId(fact), fact, group: "edges", looks: ofEdge })),
+      ...nodes.map((fact) => ({ id: fact.id, fact, group: "nodes", looks: ofNode, position: this.places.get(fact.id) })),
+    ];
+    const ids = new Set(wanted.map(({ id }) => id));
+    this.cy.batch(() => {
+      this.cy.elements().filter((element) => !ids.has(element.id())).remove();
+      const added = [];
+      for (const { id, fact, group, looks, position } of wanted) {
+        const classes = [network.path.has(id) && "way", id === network.asked.id && "asked"].filter(Boolean);
+        const drawn = this.cy.getElementById(id);
+        if (drawn.empty()) added.push({ group, data: { id, fact, ...looks(fact, network.usual) }, classes, position });
+        else {
+          if (drawn.data("fact") !== fact) drawn.data({ fact, ...looks(fact, network.usual) });
+          drawn.classes(classes);
+        }
+      }
+      this.cy.add(added);
+    });
+    this.mark(selected);
+    if (!whole) return;
+    this.fit();
+    this.cy.one("render", () => (this.container.dataset.painted = performance.now()));
+  }
+
+  clear() {
+    this.cy.elements().remove();
+    this.places.clear();
+  }
+
+  /** Labels are in the language they were drawn in. */
+  redraw() {
+    this.cy.elements().remove();
+  }
+
+  mark(selected) {
+    this.cy.batch(() => {
+      this.cy.elements().unselect().removeClass("near");
+      const element = this.cy.getElementById(selected ?? "");
+      element.select();
+      if (element.isNode()) element.connectedEdges().addClass("near");
+      for (const node of this.cy.nodes()) node.toggleClass("key", this.isKey(node));
+    });
+    this.sizeLabels();
+  }
+
+  fit(ids) {
+    this.cy.fit(ids ? this.cy.elements().filter((element) => ids.has(element.id())) : undefined, 40);
+    if (this.cy.zoom() > 1.3) this.cy.zoom({ level: 1.3, position: centreOf(this.cy.extent()) });
+  }
+
+  /** The names of what matters are read at any zoom. */
+  sizeLabels() {
+    this.cy.nodes(".key").data("font", Math.max(LABEL, LABEL / this.cy.zoom()));
+  }
+
+  key(event) {
+    const zoom = { "+": 1.25, "-": 0.8 }[event.key];
+    if (event.key in ARROWS) this.step(...ARROWS[event.key]);
+    else if (zoom) this.cy.zoom({ level: this.cy.zoom() * zoom, position: centreOf(this.cy.extent()) });
+    else if (event.key === "0") this.fit();
+    else return;
+    event.preventDefault();
+  }
+
+  /** From the selected node to the nearest in that direction. */
+  step(right, down) {
+    const chosen = this.cy.nodes(":selected");
+    const from = (chosen.nonempty() ? chosen : this.cy.nodes(".asked"))[0];
+    let [next, least] = [null, Infinity];
+    for (const node of this.cy.nodes()) {
+      const dx = node.position("x") - from.position("x");
+      const dy = node.position("y") - from.position("y");
+      const ahead = dx * right + dy * down;
+      const cost = ahead + 2 * Math.abs(dx * down + dy * right);
+      if (ahead > 0 && cost < least) [next, least] = [node, cost];
+    }
+    if (next) this.select(next.id());
+  }
+}
+
+const centreOf = ({ x1, x2, y1, y2 }) => ({ x: (x1 + x2) / 2, y: (y1 + y2) / 2 });
