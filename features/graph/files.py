@@ -90,6 +90,7 @@ def _ties(told: pl.DataFrame) -> pl.DataFrame:
     there = pl.concat(
         [pl.DataFrame(schema=TIES), *(rows.with_columns(is_first=pl.lit(value=True)) for rows in found)], how="diagonal"
     )
+    there = there.filter(pl.col("node") != pl.col("other"))  # some name themselves as their predecessor
     back = there.with_columns(node="other", other="node", is_first=pl.lit(value=False))
     return pl.concat([there, back]).sort("node", "other", "kind", "enter", nulls_last=True)
 

@@ -42,8 +42,8 @@ def around(graph: Graph, node: int, since: int, until: int, most: int) -> Neighb
     near = _ranked(_shared(graph, _others(graph.edges(asked, since, until), asked), until))
     shown = near["other"].to_numpy()[: max(1, int((most - 1) * _NEAR_SHARE))]
     behind = _others(graph.near_edges(shown, since, until), shown)
-    known = pl.Series(np.concatenate([asked, shown])).implode()
-    further = _ranked(_shared(graph, behind.filter(pl.col("other").is_in(known).not_()), until))
+    is_near = pl.col("other").is_in(near["other"].implode()) | (pl.col("other") == node)
+    further = _ranked(_shared(graph, behind.filter(is_near.not_()), until))
     nodes = np.concatenate([asked, shown, further["other"].to_numpy()[: max(0, most - 1 - len(shown))]])
     distance = pl.Series("distance", np.minimum(np.arange(len(nodes)), 1) + (np.arange(len(nodes)) > len(shown)))
     return Neighbourhood(

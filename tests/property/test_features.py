@@ -1,7 +1,7 @@
 """Every feature family: blind to the future, equal to brute force, the same computed at once or day by day."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,164 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features import contract, facts, matrix
+from features import contract, matrix
 from features.asof import LONGEST_WAIT_DAYS, LOOK_BACK_DAYS
 from features.families import FAMILIES
 from features.families.encodings import COMBINATIONS, inspections_name, rate_name
 from features.families.entities import ENTITIES, WINDOWS_DAYS
 from features.families.price import GROUPS, MIN_HISTORY
 from features.history import PRIOR_WEIGHT, History
-from features.network import ties
 from features.settled import Block, Settled
-from tests.declarations import frame
-
-START = datetime(2023, 1, 1)
-LABEL_DELAY_DAYS = 7
-SPAN_DAYS = 1300  # longer than the look-back, so that things also fall out of it
-
-
-@dataclass(frozen=True)
-class World:
-    """Declarations, outcomes and register entries, with the corrections that came to them."""
-
-    declarations: tuple[dict[str, Any], ...]
-    older_declarations: tuple[dict[str, Any], ...]
-    outcomes: tuple[dict[str, Any], ...]
-    older_outcomes: tuple[dict[str, Any], ...]
-    register: tuple[dict[str, Any], ...] = ()
-    older_register: tuple[dict[str, Any], ...] = ()
-
-    def history(self) -> History:
-        tables = (self.declarations, self.older_declarations, self.outcomes, self.older_outcomes)
-        names = ("declarations", "declarations", "outcomes", "outcomes")
-        frames = [frame(name, list(rows)).lazy() for name, rows in zip(names, tables, strict=True)]
-        told = ties.told(*(frame("register", list(rows)).lazy() for rows in (self.register, self.older_register)))
-        return History(replace(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS), told=told))
-
-
-def _day(number: int, hour: int = 9) -> datetime:
-    return START + timedelta(days=number, hours=hour)
-
-
-days = st.integers(0, SPAN_DAYS) | st.integers(0, 400) | st.integers(0, 40)
-one_of = st.sampled_from
-
-
-@st.composite
-def declarations(draw: st.DrawFn, name: str, accepted: int | None = None) -> dict[str, Any]:
-    return {
-        "declaration_id": name,
-        "accepted_at": _day(draw(days) if accepted is None else accepted, draw(st.integers(0, 23))),
-        "importer_id": draw(one_of(["I1", "I2"])),
-        "seller_id": draw(one_of(["S1", "S2", None])),
-        "courier_id": draw(one_of(["C1", None, None])),
-        "declarant_id": draw(one_of(["B1", "B2"])),
-        "office": draw(one_of(["10", "20"])),
-        "hs_code": draw(one_of(["090121", "0901219000", "851712"])),
-        "origin_country": draw(one_of(["BR", "CN"])),
-        "net_mass_kg": draw(one_of([0.0, 1.0, 10.0, 12.5])),
-        "item_value": draw(one_of([0.0, 5.0, 49.9, 100.0, 700.0, 1e9])),
-        "tax_rate_pct": draw(one_of([0.0, 8.0, 13.0])),
-    }
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    current, older, found, found_older = [], [], [], []
-    for n in range(draw(st.integers(1, 14))):
-        name = f"D{n}"
-        first = draw(declarations(name))
-        accepted = (first["accepted_at"] - START).days
-        if draw(st.booleans()) and draw(st.booleans()):  # a correction, recorded some days on
-            second = draw(declarations(name, accepted)) | {"accepted_at": first["accepted_at"]}
-            current.append(second | {"recorded_at": _day(accepted + draw(st.integers(0, 60)), 23)})
-            older.append(first)
-        else:
-            late = draw(one_of([None, None, 0, 3, 30]))
-            current.append(first | {"recorded_at": None if late is None else _day(accepted + late, 23)})
-        if draw(st.booleans()):
-            outcome = _outcome(draw, first, accepted, draw(st.integers(0, 60)))
-            if draw(st.booleans()) and draw(st.booleans()):  # the finding was revised later
-                revised = _outcome(draw, first, accepted, draw(st.integers(61, 120)))
-                found_older.append(outcome)
-                outcome = revised
-            found.append(outcome)
-    return World(tuple(current), tuple(older), tuple(found), tuple(found_older), *_entries(draw))
-
-
-def _entries(draw: st.DrawFn) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
-    """Entries of a register, and the versions that later ones have replaced."""
-    current, older = [], []
-    for n in range(draw(st.integers(0, 8))):
-        attribute = draw(one_of(["person", "phone", "predecessor", "name"]))
-        recorded = draw(days)
-        entry = {
-            "entry_id": f"R{n}",
-            "recorded_at": _day(recorded, draw(st.integers(0, 23))),
-            "party_role": draw(one_of(["importer", "importer", "declarant"])),
-            "party_id": draw(one_of(["I1", "I2", "I3", "B1"])),
-            "attribute": attribute,
-            "value": draw(one_of(["I1", "I3"] if attribute == "predecessor" else ["Anna", "ANNA.", "Wei", "n/a"])),
-            "ends_at": draw(one_of([None, None, _day(recorded + draw(st.integers(0, 300)), 0)])),
-        }
-        if draw(st.booleans()) and draw(st.booleans()):
-            older.append(entry)
-            entry = entry | {
-                "recorded_at": _day(recorded + draw(st.integers(1, 200)), 23),
-                "ends_at": draw(one_of([None, _day(recorded, 0)])),
-            }
-        current.append(entry)
-    return tuple(current), tuple(older)
-
-
-def _outcome(draw: st.DrawFn, declaration: dict[str, Any], accepted: int, delay: int) -> dict[str, Any]:
-    illicit = draw(st.booleans())
-    return {
-        "declaration_id": declaration["declaration_id"],
-        "accepted_at": declaration["accepted_at"],
-        "is_illicit": illicit,
-        "recovered_revenue": draw(one_of([0.0, 10.4, 1000.0])) if illicit else 0.0,
-        "known_at": draw(one_of([None, _day(accepted + delay, 12)])) if delay <= 60 else _day(accepted + delay, 12),
-    }
-
-
-def _known(row: dict[str, Any], column: str) -> datetime:
-    return row.get(column) or row["accepted_at"] + timedelta(days=LABEL_DELAY_DAYS * (column == "known_at"))
-
-
-def _before(world: World, cut: datetime) -> World:
-    """The world as it stood when the day `cut` began: nothing that became known later ever happened."""
-
-    def stood(
-        current: tuple[Any, ...], older: tuple[Any, ...], column: str, key: str = "declaration_id"
-    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        current = tuple(row for row in current if _known(row, column) < cut)
-        older = tuple(row for row in older if _known(row, column) < cut)
-        replaced = {row[key] for row in current}
-        still = tuple(row for row in older if row[key] not in replaced)
-        return current + still, tuple(row for row in older if row[key] in replaced)
-
-    return World(
-        *stood(world.declarations, world.older_declarations, "recorded_at"),
-        *stood(world.outcomes, world.older_outcomes, "known_at"),
-        *stood(world.register, world.older_register, "recorded_at", "entry_id"),
-    )
-
-
-def _after(world: World, cut: datetime) -> World:
-    """What another world learned on the day `cut` or later, under other names."""
-
-    def later(rows: tuple[dict[str, Any], ...], column: str, key: str = "declaration_id") -> tuple[dict[str, Any], ...]:
-        late = [row for row in rows if _known(row, column) >= cut]
-        return tuple(row | {key: "X" + row[key]} for row in late)
-
-    return World(
-        later(world.declarations, "recorded_at"),
-        (),
-        later(world.outcomes, "known_at"),
-        (),
-        later(world.register, "recorded_at", "entry_id"),
-    )
+from tests.worlds import SPAN_DAYS, START, World, after, before, worlds
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.NAME)
@@ -180,23 +31,16 @@ def test_what_was_not_known_before_acceptance_changes_no_feature(
     family: Any, world: World, other: World, pick: int
 ) -> None:
     """A row has the same features where nothing later happened, where all of it did, and where other things did."""
-    rows = world.history().rows
+    rows = History(world.known()).rows
     row = rows.row(pick % rows.height, named=True)
     own = {name: value for name, value in row.items() if name in contract.schema("declarations")}
     midnight = row["accepted_at"].replace(hour=0, minute=0, second=0, microsecond=0)
-    before, after = _before(world, midnight), _after(other, midnight)
-    alone = replace(before, declarations=(*before.declarations, own))
-    elsewhere = World(
-        alone.declarations + after.declarations,
-        alone.older_declarations,
-        alone.outcomes + after.outcomes,
-        alone.older_outcomes,
-        alone.register + after.register,
-        alone.older_register,
-    )
+    stood = before(world, midnight)
+    alone = replace(stood, declarations=(*stood.declarations, own))
+    elsewhere = alone.with_later(after(other, midnight))
 
     def features_of_row(seen: World) -> pl.DataFrame:
-        history = seen.history()
+        history = History(seen.known())
         return family.compute(history).filter(history.rows["declaration_id"] == row["declaration_id"])
 
     expected = features_of_row(alone)
@@ -225,7 +69,7 @@ def _visible(
 @given(world=worlds())
 @settings(max_examples=60, deadline=None)
 def test_entity_windows_equal_brute_force(world: World) -> None:
-    history = world.history()
+    history = History(world.known())
     family = next(family for family in FAMILIES if family.NAME == "entities")
     computed = family.compute(history)
     for index, row in enumerate(history.rows.iter_rows(named=True)):
@@ -259,7 +103,7 @@ def test_entity_windows_equal_brute_force(world: World) -> None:
 @given(world=worlds())
 @settings(max_examples=60, deadline=None)
 def test_encodings_equal_brute_force(world: World) -> None:
-    history = world.history()
+    history = History(world.known())
     family = next(family for family in FAMILIES if family.NAME == "encodings")
     computed = family.compute(history)
     for index, row in enumerate(history.rows.iter_rows(named=True)):
@@ -279,7 +123,7 @@ def test_encodings_equal_brute_force(world: World) -> None:
 @given(world=worlds())
 @settings(max_examples=60, deadline=None)
 def test_prices_equal_brute_force(world: World) -> None:
-    history = world.history()
+    history = History(world.known())
     family = next(family for family in FAMILIES if family.NAME == "price")
     computed = family.compute(history)
     for index, row in enumerate(history.rows.iter_rows(named=True)):
@@ -305,7 +149,7 @@ def test_prices_equal_brute_force(world: World) -> None:
 @given(world=worlds())
 @settings(max_examples=30, deadline=None)
 def test_day_by_day_equals_at_once(world: World) -> None:
-    history = world.history()
+    history = History(world.known())
     at_once = matrix.compute(history)
     days = sorted(set(history.rows["day"]))
     by_day = pl.concat([matrix.compute(history.asked_on([day])) for day in days])
@@ -316,7 +160,7 @@ def test_day_by_day_equals_at_once(world: World) -> None:
 @settings(max_examples=10, deadline=None)
 def test_settled_and_known_add_up(world: World, split: int, data: st.DataObject) -> None:
     """Whatever day the border between what is settled and what is read lies on, a later day's features are the same."""
-    history = world.history()
+    history = History(world.known())
     first = (START - datetime(1970, 1, 1)).days
     border = first + split
     asked = [day for day in sorted(set(history.rows["day"])) if day >= border]
