@@ -1,6 +1,7 @@
 """Matches on random registers: later entries change none as it was in force before, and brute force says the same."""
 
 from datetime import date, datetime, timedelta
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
@@ -11,14 +12,14 @@ from hypothesis import strategies as st
 from features.contract import schema
 from features.network import matching
 
-SPAN = 12
+SPAN = 5
+DAYS = st.integers(0, SPAN)
 FIRST, DAY = datetime(2024, 3, 1), (date(2024, 3, 1) - date(1970, 1, 1)).days
 VALUES = {
-    "name": ("Norvale Textiles Ltd", "NORVALE TEXTILES LLC", "Zandis Optics", "unknown"),
-    "person": ("Elena Rosgard", "Rosgard, Elena", "Omar Pantex"),
-    "phone": ("+99 1234 5678", "009912345678", "+99 8765 4321", "0000"),
+    "name": ("Norvale Textiles Ltd", "NORVALE TEXTILES LLC", "unknown"),
+    "person": ("Elena Rosgard", "Rosgard, Elena"),
+    "phone": ("+99 1234 5678", "009912345678", "+99 8765 4321"),
     "address": ("12 Belmont Street, Karport", "12 Belmont St., Karport"),
-    "predecessor": ("A", "B"),
 }
 Entry = dict[str, Any]
 
@@ -27,21 +28,21 @@ Entry = dict[str, Any]
 def registers(draw: st.DrawFn) -> list[Entry]:
     """Versions of entries in order of arrival; a correction may change anything but whom and what it is about."""
     versions = []
-    for number in range(draw(st.integers(4, 14))):
-        party, attribute = draw(st.sampled_from("ABCD")), draw(st.sampled_from(sorted(VALUES)))
-        for day in sorted(draw(st.lists(st.integers(0, SPAN), min_size=1, max_size=3))):
-            ends = draw(st.none() | st.integers(0, SPAN + 3))
-            versions.append(
-                {
-                    "entry_id": f"R{number}",
-                    "recorded_at": FIRST + timedelta(days=day, minutes=draw(st.integers(0, 2))),
-                    "party_role": "importer",
-                    "party_id": party,
-                    "attribute": attribute,
-                    "value": draw(st.sampled_from(VALUES[attribute])),
-                    "ends_at": None if ends is None else FIRST + timedelta(days=ends),
-                }
-            )
+    for party, attribute in product("ABC", VALUES):
+        for number, days in enumerate(draw(st.lists(st.lists(DAYS, min_size=1, max_size=2), min_size=1, max_size=2))):
+            for day in sorted(days):
+                ends = draw(st.sampled_from((None, None, None, *range(SPAN))))
+                versions.append(
+                    {
+                        "entry_id": f"{party}-{attribute}-{number}",
+                        "recorded_at": FIRST + timedelta(days=day, minutes=draw(st.integers(0, 2))),
+                        "party_role": "importer",
+                        "party_id": party,
+                        "attribute": attribute,
+                        "value": draw(st.sampled_from(VALUES[attribute])),
+                        "ends_at": None if ends is None else FIRST + timedelta(days=ends + 3),
+                    }
+                )
     return sorted(versions, key=lambda version: version["recorded_at"])
 
 
@@ -57,8 +58,8 @@ def _in_force(matches: pl.DataFrame, day: int) -> pl.DataFrame:
     return held.drop("leave")
 
 
-@given(versions=registers(), cut=st.integers(0, SPAN), common=st.integers(1, 4))
-@settings(max_examples=30, deadline=None)
+@given(versions=registers(), cut=DAYS, common=st.integers(1, 2))
+@settings(max_examples=25, deadline=None)
 def test_later_entries_change_no_match_of_earlier_days(versions: list[Entry], cut: int, common: int) -> None:
     earlier = [version for version in versions if version["recorded_at"] < FIRST + timedelta(days=cut)]
     with patch.object(matching, "COMMON", common):
@@ -67,7 +68,7 @@ def test_later_entries_change_no_match_of_earlier_days(versions: list[Entry], cu
         assert _in_force(whole, day).equals(_in_force(before, day))
 
 
-@given(versions=registers(), day=st.integers(0, SPAN))
+@given(versions=registers(), day=DAYS)
 @settings(max_examples=15, deadline=None)
 def test_what_is_in_force_on_a_day_is_what_registers_then_told(versions: list[Entry], day: int) -> None:
     known = [version for version in versions if version["recorded_at"] < FIRST + timedelta(days=day)]
