@@ -1,0 +1,158 @@
+"""Whether companies of one owner are found in simulated registers: precision, recall, seconds and peak memory.
+
+    python benchmarks/matching.py            # measures, on worlds of other seeds than the one trained on
+    python benchmarks/matching.py --train    # estimates the probabilities of features/network/matching.json again
+
+A pair is right if one owner stands behind both. Recall is told three ways: of all pairs of one owner, of those that
+share a value in the register of the last day, and of those that share two, which is the least that can match.
+"""
+
+import argparse
+import json
+from time import perf_counter
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import duckdb
+import measuring
+import numpy as np
+import polars as pl
+from splink import DuckDBAPI, Linker
+
+from features.contract import FILING
+from features.facts import days
+from features.network import matching
+from features.simulator import Parameters, names, phoenix, simulate
+from features.simulator.draws import stream
+from features.simulator.entities import found_importers
+from features.simulator.register import entries, owners
+
+TRAINED, MEASURED = 7, 20240229  # seeds
+COMPANIES = (50_000, 1_000_000)
+ITEMS_PER_COMPANY = 18
+SIMULATED = 100_000  # companies beyond this are made up without their declarations, so none of them rises again
+THRESHOLDS = (0.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
+KEYS = ("name_key", "address_key", "person_key", "phone", "bank_account")
+SHARING = {"all": 0, "a value shared": 1, "two shared": 2}
+# However rare a value is in the simulation, an office, an agent or a slip of the pen may give it to strangers.
+LEAST_U, DIGITS = 1e-6, 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", action="store_true")
+    parser.add_argument("--companies", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.train:
+        _train(_world(COMPANIES[0], TRAINED))
+    elif given.companies:
+        print(json.dumps(_measured(_world(given.companies, MEASURED))))
+    else:
+        sizes = [measuring.apart(__file__, "--companies", companies) for companies in COMPANIES]
+        for found in sizes:
+            print(f"{found['companies']:,} companies: {found['seconds']:.1f} s, peak {found['peak_mb']:,.0f} MB")
+            print(f"pairs of one owner: {found['pairs']}\n")
+            heads = ("weight", "matches", "precision", *(f"recall, {sharing}" for sharing in SHARING), "F1")
+            print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
+            for row in found["thresholds"]:
+                cells = (row["precision"], *row["recall"].values(), row["f1"])
+                print(f"| {row['weight']:.0f} | {row['matches']} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
+        measuring.save("matching", ("splink", "duckdb", "polars"), sizes=sizes)
+
+
+def _world(companies: int, seed: int) -> SimpleNamespace:
+    """Tables of a register, its last day, and the owner of each company."""
+    parameters = Parameters(rows=min(companies, SIMULATED) * ITEMS_PER_COMPANY, seed=seed)
+    if companies <= SIMULATED:
+        world = simulate(parameters)
+    else:
+        firsts = parameters.first_days()
+        until = np.array([(first - firsts[0]).days for first in firsts], np.int64)
+        rows = companies * ITEMS_PER_COMPANY
+        world = SimpleNamespace(
+            importers=found_importers(stream(seed, 6), rows, int(until[-1]), 1),
+            traffic=SimpleNamespace(count=rows),
+            start=parameters.start,
+            month_starts=until,
+            register=phoenix.nobody(),
+        )
+    rows, owner = entries(world, seed).drop("arrives"), owners(world, seed)
+    key, placed = FILING["register"].key, "recorded_at"
+    current = rows.sort(placed).unique(key, keep="last", maintain_order=True)
+    importers = pl.DataFrame({"party_id": names.party("I", np.arange(len(owner))), "owner": owner})
+    return SimpleNamespace(
+        tables=(current.lazy(), rows.join(current, on=(*key, placed), how="anti").lazy()),
+        day=rows.select(days(pl.col(placed).dt.date()).max() + 1).item(),
+        owners=importers.with_columns(party_role=pl.lit("importer")),
+    )
+
+
+def _last(world: SimpleNamespace) -> pl.DataFrame:
+    """States on the last day, with `owner`; declarants have owners of their own, below 0."""
+    states = matching.states(*world.tables).filter(pl.col("enter") <= world.day, pl.col("leave") > world.day)
+    named = states.join(world.owners, on=("party_role", "party_id"), how="left", maintain_order="left")
+    return named.with_columns(pl.col("owner").fill_null(-1 - pl.int_range(pl.len())))
+
+
+def _pairs(states: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of companies of one owner, and how many of `KEYS` they share."""
+    several = states.filter(pl.len().over("owner") > 1).select("party_role", "party_id", "owner", *KEYS)
+    pairs = several.join(several, on="owner").filter(pl.col("party_id") < pl.col("party_id_right"))
+    return pairs.with_columns(shared=pl.sum_horizontal((pl.col(key) == pl.col(f"{key}_right")) for key in KEYS))
+
+
+def _measured(world: SimpleNamespace) -> dict:
+    started = perf_counter()
+    matching.states(*world.tables)
+    states_seconds = perf_counter() - started
+    with patch.object(matching, "MATCH", THRESHOLDS[0]):
+        started = perf_counter()
+        found = matching.matches(*world.tables)
+        seconds = perf_counter() - started
+    peak_mb = measuring.peak_mb()
+    states = _last(world)
+    pairs, owner = _pairs(states), states.select("party_role", "party_id", "owner")
+    held = found.filter(pl.col("enter") <= world.day, pl.col("leave").is_null() | (pl.col("leave") > world.day))
+    for side in ("a", "b"):
+        of_side = owner.rename({"party_role": f"role_{side}", "party_id": f"party_{side}", "owner": f"owner_{side}"})
+        held = held.join(of_side, on=(f"role_{side}", f"party_{side}"))
+    sizes = {name: pairs.filter(pl.col("shared") >= least).height for name, least in SHARING.items()}
+    rows = []
+    for weight in THRESHOLDS:
+        matched = held.filter(pl.col("weight") >= weight)
+        right = matched.filter(pl.col("owner_a") == pl.col("owner_b")).height
+        precision, recall = right / max(matched.height, 1), {name: right / size for name, size in sizes.items()}
+        f1 = 2 * right / (matched.height + sizes["all"])
+        rows.append({"weight": weight, "matches": matched.height, "precision": precision, "recall": recall, "f1": f1})
+    return {
+        "companies": owner.height,
+        "states_seconds": states_seconds,
+        "seconds": seconds,
+        "peak_mb": peak_mb,
+        "pairs": sizes,
+        "thresholds": rows,
+    }
+
+
+def _train(world: SimpleNamespace) -> None:
+    states = _last(world).with_row_index("unique_id")
+    linker = Linker(DuckDBAPI(duckdb.connect()).register(states.to_arrow()), matching.MODEL, log_level=None)
+    linker.training.estimate_m_from_label_column("owner")
+    linker.training.estimate_u_using_random_sampling(max_pairs=1e8, seed=TRAINED, min_count_per_level=None)
+    learned, model = linker.misc.save_model_to_json(), json.loads(matching.MODEL.read_text())
+    prior = _pairs(states).height / (states.height * (states.height - 1) / 2)
+    model["probability_two_random_records_match"] = _short(prior)
+    for comparison, told in zip(model["comparisons"], learned["comparisons"], strict=True):
+        for level, of_level in zip(comparison["comparison_levels"], told["comparison_levels"], strict=True):
+            if not level.get("is_null_level"):
+                level["m_probability"] = _short(of_level["m_probability"])
+                level["u_probability"] = _short(max(of_level["u_probability"], LEAST_U))
+    matching.MODEL.write_text(json.dumps(model, indent=1) + "\n")
+
+
+def _short(probability: float) -> float:
+    return float(f"{probability:.{DIGITS}g}")
+
+
+if __name__ == "__main__":
+    main()
