@@ -34,7 +34,7 @@ function ofNode(network, node, { select, expand, open }) {
     make("h3", {}, make("img", { src: `/network/kinds/${node.kind}.svg`, alt: "" }), title(node)),
     make("p", { className: "kind" }, say(`kind.${node.kind}`)),
     node.hits > 0 ? make("p", { className: "caught" }, say(node.last_hit ? "caught.on" : "caught", { date: node.last_hit })) : "",
-    make("p", { className: "buttons" }, button("expand", expand), button("open", open)),
+    make("p", { className: "buttons" }, network.isWhole(node.id) ? "" : button("expand", expand), node.id === network.asked.id ? "" : button("open", open)),
     facts([
       ["declared", number(node.declared)],
       ["value", number(node.value)],

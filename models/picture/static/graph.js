@@ -25,17 +25,17 @@ const SHAPES = {
 };
 const LINES = { declarations: "solid", register: "dashed", matching: "dotted" };
 const LABEL = 11;
+const LONGEST = 18;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const colour = (node, usual) => RISK.findLast(({ from }) => node.risk >= from * usual)?.colour ?? "#ffffff";
 const size = ({ value }) => Math.max(26, 12 + 5 * Math.log10(1 + (value ?? 0)));
 const width = ({ declared, weight }) => Math.min(7, 1.2 + 0.6 * Math.log2(1 + (declared ?? (weight ?? 0) / 4)));
 
-const relation = (edge) => say(`relation.${edge.data("kind")}`);
-
 const ofNode = (node, usual) => ({
   hits: node.hits,
-  label: node.identity,
+  label: node.identity.length > LONGEST ? `${node.identity.slice(0, LONGEST)}…` : node.identity,
+  title: title(node),
   font: LABEL,
   shape: SHAPES[node.kind],
   icon: `/network/kinds/${node.kind}.svg`,
@@ -46,6 +46,7 @@ const ofEdge = (edge) => ({
   source: edge.a,
   target: edge.b,
   kind: edge.kind,
+  label: say(`relation.${edge.kind}`),
   width: width(edge),
   line: LINES[edge.source],
 });
@@ -70,8 +71,6 @@ const STYLE = [
       "min-zoomed-font-size": 7,
       "text-valign": "bottom",
       "text-margin-y": 3,
-      "text-wrap": "ellipsis",
-      "text-max-width": 110,
       "text-background-color": "#ffffff",
       "text-background-opacity": 0.8,
     },
@@ -96,30 +95,29 @@ const STYLE = [
     selector: "edge[kind = 'predecessor']",
     style: { "source-arrow-shape": "triangle", "source-arrow-color": "#5b6470", "line-color": "#5b6470" },
   },
-  { selector: "edge.near", style: { "line-color": "#4d5763", label: relation, "z-index": 2 } },
+  { selector: "edge.near", style: { "line-color": "#4d5763", label: "data(label)", "z-index": 2 } },
   {
     selector: "edge.way",
     style: { "line-color": "#1559b3", "source-arrow-color": "#1559b3", width: 5, "z-index": 3 },
   },
-  { selector: "edge:selected", style: { "line-color": "#0b3d91", label: relation } },
+  { selector: "edge:selected", style: { "line-color": "#0b3d91", label: "data(label)" } },
   {
     selector: "node.key",
     style: {
-      label: (node) => title(node.data("fact")),
       "font-size": "data(font)",
       "min-zoomed-font-size": 0,
       "font-weight": 600,
-      "text-wrap": "none",
       "z-index": 4,
     },
   },
+  { selector: "node.asked, node.over, node:selected", style: { label: "data(title)" } },
   {
     selector: "node.asked",
     style: { "outline-width": 4, "outline-color": "#1559b3", "outline-offset": 4 },
   },
   {
     selector: "node:selected",
-    style: { "underlay-color": "#1559b3", "underlay-opacity": 0.25, "underlay-padding": 10 },
+    style: { "underlay-color": "#1559b3", "underlay-opacity": 0.25, "underlay-padding": 10, "underlay-shape": "ellipse" },
   },
 ];
 
@@ -133,10 +131,12 @@ export class Graph {
     this.cy.on("tap", "node, edge", ({ target }) => select(target.id()));
     this.cy.on("dbltap", "node", ({ target }) => expand(target.id()));
     this.cy.on("mouseover", "node", ({ target }) => {
-      target.addClass("key");
+      target.addClass("key over");
       this.sizeLabels();
     });
-    this.cy.on("mouseout", "node", ({ target }) => target.toggleClass("key", this.isKey(target)));
+    this.cy.on("mouseout", "node", ({ target }) => {
+      target.removeClass("over").toggleClass("key", this.isKey(target));
+    });
     this.cy.on("dragfree", "node", ({ target }) => this.places.set(target.id(), { ...target.position() }));
     this.cy.on("zoom", () => this.sizeLabels());
     container.addEventListener("keydown", (event) => this.key(event));
@@ -205,6 +205,15 @@ export class Graph {
   /** The names of what matters are read at any zoom. */
   sizeLabels() {
     this.cy.nodes(".key").data("font", Math.max(LABEL, LABEL / this.cy.zoom()));
+  }
+
+  /** All of it on white, with labels in proportion to it and not to the window. */
+  async picture() {
+    this.cy.nodes().data("font", LABEL);
+    const options = { full: true, bg: "#ffffff", scale: 2, maxWidth: 6000, maxHeight: 6000 };
+    const picture = await this.cy.png({ output: "blob-promise", ...options });
+    this.sizeLabels();
+    return picture;
   }
 
   key(event) {

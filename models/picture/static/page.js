@@ -19,7 +19,7 @@ let sources = [];
 let source; // the one chosen
 let asked = {}; // what the page was asked for: {source, id, since, until, expanded}
 let network = null; // what is to be seen, of what was asked for when it came
-let paths = [];
+let paths = null; // until they are there, nothing is said of offenders
 let selected = null;
 let view = "graph";
 let pending = new AbortController();
@@ -50,7 +50,7 @@ async function fetchNetwork(wanted, keepPlaces) {
     const next = new Network(wanted, answer);
     more.filter(Boolean).forEach((other) => next.merge(other));
     const whole = !(keepPlaces && network);
-    [network, asked, paths] = [next, wanted, []];
+    [network, asked, paths] = [next, wanted, null];
     if (!next.nodes.has(selected) && !next.edges.has(selected)) selected = null;
     fail(null);
     render(whole);
@@ -74,7 +74,7 @@ async function fetchNetwork(wanted, keepPlaces) {
 const open = (wanted) => fetchNetwork(wanted, false);
 
 async function expand(id) {
-  if (asked.expanded.includes(id) || id === asked.id) return;
+  if (network.isWhole(id)) return;
   const here = network;
   try {
     const { source: name, since, until } = asked;
@@ -99,9 +99,11 @@ function fail(error) {
 // ---- what is shown
 
 function select(id) {
+  const within = $("#facts").contains(document.activeElement);
   selected = id;
   graph.mark(id);
   showDetails(network, id, actions);
+  if (within) $("#details").focus();
   const node = network.nodes.get(id);
   if (node) $("#said").textContent = say("selected", { kind: say(`kind.${node.kind}`), node: title(node) });
   for (const row of document.querySelectorAll("#list tbody tr")) {
@@ -111,6 +113,7 @@ function select(id) {
 }
 
 function render(whole) {
+  const { key } = document.activeElement.dataset;
   controls();
   $("#picture").dataset.empty = String(!network);
   $("#hint").hidden = Boolean(network);
@@ -137,6 +140,7 @@ function render(whole) {
   $("#graph").ariaLabel = say("graph.of", { node: title(network.company), status: $("#status").textContent });
   document.title = `${title(network.company)} – ${say("title")}`;
   graph.show(network, shown, selected, whole);
+  if (key) ($(`[data-key="${CSS.escape(key)}"]`) ?? $("#details")).focus();
 }
 
 /** The inputs say what is shown, whatever was asked in vain. */
@@ -161,9 +165,9 @@ function filters(where, group, things, off) {
         if (target.checked) off.delete(kind);
         else off.add(kind);
         render(false);
-        $(`${where} input[value=${kind}]`).focus();
       };
-      const box = make("input", { type: "checkbox", value: kind, checked: !off.has(kind), onchange: change });
+      const checked = !off.has(kind);
+      const box = make("input", { type: "checkbox", value: kind, checked, onchange: change, "data-key": `${group} ${kind}` });
       const mark =
         group === "kind"
           ? make("img", { src: `/network/kinds/${kind}.svg`, alt: "" })
@@ -187,6 +191,7 @@ function legend() {
 
 function choose(name) {
   view = name;
+  $("main").dataset.view = name;
   for (const each of VIEWS) {
     $(`#${each}-panel`).hidden = each !== name;
     $(`#${each}-tab`).ariaSelected = String(each === name);
@@ -250,9 +255,10 @@ async function identify(company) {
 
 function clear() {
   pending.abort();
-  [network, paths, selected, asked] = [null, [], null, {}];
+  [network, paths, selected, asked] = [null, null, null, {}];
   graph.clear();
   for (const part of ["#kinds", "#relations", "#paths", "#list tbody"]) $(part).replaceChildren();
+  $("#no-paths").hidden = true;
   for (const part of ["#status", "#company", "#caption"]) $(part).textContent = "";
   document.title = say("title");
   fail(null);
@@ -305,7 +311,7 @@ function wire() {
     }
   });
   $("#fit").addEventListener("click", () => graph.fit());
-  $("#save-png").addEventListener("click", () => savePicture(graph.cy, network).catch(fail));
+  $("#save-png").addEventListener("click", () => savePicture(graph, network).catch(fail));
   $("#save-csv").addEventListener("click", () =>
     saveTable(network, network.shown(hidden.kinds, hidden.relations).edges),
   );
@@ -325,10 +331,13 @@ async function change(to) {
 
 async function begin() {
   const wishes = [new URLSearchParams(location.search).get("lang"), localStorage.getItem("network.language"), navigator.language.slice(0, 2)];
+  const asking = ask("sources").catch((error) => error);
   languageChooser(change);
   await change(wishes.find((wish) => wish in LANGUAGES) ?? "en");
   try {
-    sources = (await ask("sources")).sources;
+    const answer = await asking;
+    if (answer instanceof Error) throw answer;
+    sources = answer.sources;
     if (!sources.length) throw new Error(say("sources.none"));
     wire();
     await read();
