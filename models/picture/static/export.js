@@ -6,11 +6,9 @@ const CAPTION = 120;
 const ENDS = ["kind", "identity", "name"];
 const MEASURES = ["declared", "value", "inspected", "hits", "weight", "first", "last"];
 
-/** The whole picture on white, with what it shows and how to read it. */
-export async function savePicture(cy, network) {
-  const drawn = await createImageBitmap(
-    await cy.png({ output: "blob-promise", full: true, bg: "#ffffff", scale: 2, maxWidth: 6000, maxHeight: 6000 }),
-  );
+/** The picture with what it shows and how to read it. */
+export async function savePicture(graph, network) {
+  const drawn = await createImageBitmap(await graph.picture());
   const canvas = make("canvas", { width: Math.max(drawn.width, 1400), height: drawn.height + 2 * CAPTION });
   const brush = canvas.getContext("2d");
   const write = (text, x, y, font) => Object.assign(brush, { fillStyle: "#1b1f24", font }).fillText(text, x, y);
@@ -32,7 +30,13 @@ export async function savePicture(cy, network) {
 
 /** The relations shown, a line each. */
 export function saveTable(network, edges) {
-  const header = ["relation", "known_from", ...ENDS.map((key) => `a_${key}`), ...ENDS.map((key) => `b_${key}`), ...MEASURES];
+  const header = [
+    "relation",
+    "known_from",
+    ...ENDS.map((key) => `a_${key}`),
+    ...ENDS.map((key) => `b_${key}`),
+    ...MEASURES,
+  ];
   const lines = edges.map((edge) => [
     edge.kind,
     edge.source,
@@ -52,7 +56,10 @@ function cell(value) {
 
 function save(blob, { company, asked }, ending) {
   const identity = company.identity.replace(/[^\p{L}\p{N}.-]+/gu, "_");
-  const link = make("a", { href: URL.createObjectURL(blob), download: `network-${company.kind}-${identity}-${asked.until}.${ending}` });
+  const link = make("a", {
+    href: URL.createObjectURL(blob),
+    download: `network-${company.kind}-${identity}-${asked.until}.${ending}`,
+  });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

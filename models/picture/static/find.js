@@ -31,7 +31,7 @@ export function searchBox({ look, open, fail }) {
     if (!text) return close();
     try {
       const answer = await look(text);
-      if (turn !== asked) return;
+      if (turn !== asked || document.activeElement !== box) return;
       found = answer.found;
       const options = found.map((company, i) =>
         make(

@@ -25,17 +25,19 @@ const SHAPES = {
 };
 const LINES = { declarations: "solid", register: "dashed", matching: "dotted" };
 const LABEL = 11;
+const THICK = 5;
+const LONGEST = 18;
+const MOST_NAMED = 12;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const colour = (node, usual) => RISK.findLast(({ from }) => node.risk >= from * usual)?.colour ?? "#ffffff";
 const size = ({ value }) => Math.max(26, 12 + 5 * Math.log10(1 + (value ?? 0)));
 const width = ({ declared, weight }) => Math.min(7, 1.2 + 0.6 * Math.log2(1 + (declared ?? (weight ?? 0) / 4)));
 
-const relation = (edge) => say(`relation.${edge.data("kind")}`);
-
 const ofNode = (node, usual) => ({
   hits: node.hits,
-  label: node.identity,
+  label: node.identity.length > LONGEST ? `${node.identity.slice(0, LONGEST)}…` : node.identity,
+  title: title(node),
   font: LABEL,
   shape: SHAPES[node.kind],
   icon: `/network/kinds/${node.kind}.svg`,
@@ -46,7 +48,9 @@ const ofEdge = (edge) => ({
   source: edge.a,
   target: edge.b,
   kind: edge.kind,
+  label: say(`relation.${edge.kind}`),
   width: width(edge),
+  thick: THICK,
   line: LINES[edge.source],
 });
 
@@ -70,8 +74,6 @@ const STYLE = [
       "min-zoomed-font-size": 7,
       "text-valign": "bottom",
       "text-margin-y": 3,
-      "text-wrap": "ellipsis",
-      "text-max-width": 110,
       "text-background-color": "#ffffff",
       "text-background-opacity": 0.8,
     },
@@ -96,30 +98,35 @@ const STYLE = [
     selector: "edge[kind = 'predecessor']",
     style: { "source-arrow-shape": "triangle", "source-arrow-color": "#5b6470", "line-color": "#5b6470" },
   },
-  { selector: "edge.near", style: { "line-color": "#4d5763", label: relation, "z-index": 2 } },
+  { selector: "edge.near", style: { "line-color": "#4d5763", "z-index": 2 } },
+  { selector: "edge.named", style: { label: "data(label)" } },
   {
     selector: "edge.way",
-    style: { "line-color": "#1559b3", "source-arrow-color": "#1559b3", width: 5, "z-index": 3 },
+    style: { "line-color": "#1559b3", "source-arrow-color": "#1559b3", width: "data(thick)", "z-index": 3 },
   },
-  { selector: "edge:selected", style: { "line-color": "#0b3d91", label: relation } },
+  { selector: "edge:selected", style: { "line-color": "#0b3d91", label: "data(label)" } },
   {
     selector: "node.key",
     style: {
-      label: (node) => title(node.data("fact")),
       "font-size": "data(font)",
       "min-zoomed-font-size": 0,
       "font-weight": 600,
-      "text-wrap": "none",
       "z-index": 4,
     },
   },
+  { selector: "node.asked, node.over, node:selected", style: { label: "data(title)" } },
   {
     selector: "node.asked",
-    style: { "outline-width": 4, "outline-color": "#1559b3", "outline-offset": 4 },
+    style: { "outline-width": 4, "outline-color": "#1559b3", "outline-offset": 4, "z-index": 5 },
   },
   {
     selector: "node:selected",
-    style: { "underlay-color": "#1559b3", "underlay-opacity": 0.25, "underlay-padding": 10 },
+    style: {
+      "underlay-color": "#1559b3",
+      "underlay-opacity": 0.25,
+      "underlay-padding": 10,
+      "underlay-shape": "ellipse",
+    },
   },
 ];
 
@@ -133,12 +140,14 @@ export class Graph {
     this.cy.on("tap", "node, edge", ({ target }) => select(target.id()));
     this.cy.on("dbltap", "node", ({ target }) => expand(target.id()));
     this.cy.on("mouseover", "node", ({ target }) => {
-      target.addClass("key");
-      this.sizeLabels();
+      target.addClass("key over");
+      this.sizeMarks();
     });
-    this.cy.on("mouseout", "node", ({ target }) => target.toggleClass("key", this.isKey(target)));
+    this.cy.on("mouseout", "node", ({ target }) => {
+      measure(target.removeClass("over").toggleClass("key", this.isKey(target)));
+    });
     this.cy.on("dragfree", "node", ({ target }) => this.places.set(target.id(), { ...target.position() }));
-    this.cy.on("zoom", () => this.sizeLabels());
+    this.cy.on("zoom", () => this.sizeMarks());
     container.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -150,14 +159,28 @@ export class Graph {
   show(network, { nodes, edges }, selected, whole) {
     if (whole) this.clear();
     this.cy.resize();
-    place(nodes.map((node) => ({ id: node.id, size: size(node) })), edges, this.places, network.asked.id);
+    place(
+      nodes.map((node) => ({ id: node.id, size: size(node) })),
+      edges,
+      this.places,
+      network.asked.id,
+    );
     const wanted = [
       ...edges.map((fact) => ({ id: edgeId(fact), fact, group: "edges", looks: ofEdge })),
-      ...nodes.map((fact) => ({ id: fact.id, fact, group: "nodes", looks: ofNode, position: this.places.get(fact.id) })),
+      ...nodes.map((fact) => ({
+        id: fact.id,
+        fact,
+        group: "nodes",
+        looks: ofNode,
+        position: this.places.get(fact.id),
+      })),
     ];
     const ids = new Set(wanted.map(({ id }) => id));
     this.cy.batch(() => {
-      this.cy.elements().filter((element) => !ids.has(element.id())).remove();
+      this.cy
+        .elements()
+        .filter((element) => !ids.has(element.id()))
+        .remove();
       const added = [];
       for (const { id, fact, group, looks, position } of wanted) {
         const classes = [network.path.has(id) && "way", id === network.asked.id && "asked"].filter(Boolean);
@@ -187,14 +210,17 @@ export class Graph {
   }
 
   mark(selected) {
+    const before = this.cy.elements(".key, .near");
     this.cy.batch(() => {
-      this.cy.elements().unselect().removeClass("near");
+      this.cy.elements().unselect().removeClass("near named");
       const element = this.cy.getElementById(selected ?? "");
       element.select();
-      if (element.isNode()) element.connectedEdges().addClass("near");
+      const near = element.connectedEdges();
+      near.addClass(near.length > MOST_NAMED ? "near" : "near named");
       for (const node of this.cy.nodes()) node.toggleClass("key", this.isKey(node));
     });
-    this.sizeLabels();
+    measure(before.union(this.cy.edges(".near")));
+    this.sizeMarks();
   }
 
   fit(ids) {
@@ -202,9 +228,19 @@ export class Graph {
     if (this.cy.zoom() > 1.3) this.cy.zoom({ level: 1.3, position: centreOf(this.cy.extent()) });
   }
 
-  /** The names of what matters are read at any zoom. */
-  sizeLabels() {
-    this.cy.nodes(".key").data("font", Math.max(LABEL, LABEL / this.cy.zoom()));
+  /** The names of what matters are read at any zoom, and the ways seen. */
+  sizeMarks() {
+    this.cy.edges(".way").data("thick", Math.max(THICK, THICK / 2 / this.cy.zoom()));
+    measure(this.cy.nodes(".key").data("font", Math.max(LABEL, LABEL / this.cy.zoom())));
+  }
+
+  /** All of it on white, with labels in proportion to it and not to the window. */
+  async picture() {
+    measure(this.cy.nodes(".key").data("font", LABEL));
+    const options = { full: true, bg: "#ffffff", scale: 2, maxWidth: 6000, maxHeight: 6000 };
+    const picture = await this.cy.png({ output: "blob-promise", ...options });
+    this.sizeMarks();
+    return picture;
   }
 
   key(event) {
@@ -232,4 +268,6 @@ export class Graph {
   }
 }
 
+/** The library takes the room of a label that changed by its class for what it was, unless told. */
+const measure = (elements) => elements.emit("dirty");
 const centreOf = ({ x1, x2, y1, y2 }) => ({ x: (x1 + x2) / 2, y: (y1 + y2) / 2 });

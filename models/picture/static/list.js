@@ -14,7 +14,7 @@ export function showList(network, shown, selected, actions) {
   if (order.column) rows.sort((one, other) => (order.down ? -1 : 1) * compare(one[order.column], other[order.column]));
   const again = () => showList(network, shown, selected, actions);
   $("#list thead").replaceChildren(make("tr", {}, ...COLUMNS.map((column) => heading(column, again)), make("td")));
-  $("#list tbody").replaceChildren(...rows.map((row) => line(row, row.id === selected, actions)));
+  $("#list tbody").replaceChildren(...rows.map((row) => line(network, row, row.id === selected, actions)));
 }
 
 function heading(column, again) {
@@ -36,19 +36,18 @@ function heading(column, again) {
   );
 }
 
-function line(row, chosen, { select, expand, open }) {
+function line(network, row, chosen, { select, expand, open }) {
   const cell = (column, text) => make("td", { className: NUMERIC.has(column) ? "number" : column }, text);
-  const button = (word, does) =>
-    make(
-      "button",
-      { type: "button", onclick: () => does(row.id), ariaLabel: say(`${word}.of`, { node: title(row.node) }) },
-      say(word),
-    );
+  const button = (word, does, text, className) => {
+    const ariaLabel = say(`${word}.of`, { node: title(row.node) });
+    const onclick = () => does(row.id);
+    return make("button", { type: "button", onclick, ariaLabel, className, "data-key": `${word} ${row.id}` }, text);
+  };
   return make(
     "tr",
     { "data-id": row.id, className: chosen ? "chosen" : "", ariaCurrent: chosen ? "true" : null },
     cell("kind", row.kind),
-    make("th", { scope: "row" }, button("details", select), row.identity),
+    make("th", { scope: "row" }, button("details", select, row.identity, "link")),
     cell("name", row.name ?? ""),
     cell("relations", row.relations),
     cell("declared", number(row.declared)),
@@ -57,14 +56,22 @@ function line(row, chosen, { select, expand, open }) {
     cell("hits", number(row.hits)),
     cell("last_hit", day(row.last_hit)),
     cell("risk", share(row.risk)),
-    make("td", { className: "actions" }, button("expand", expand), button("open", open)),
+    make(
+      "td",
+      { className: "actions" },
+      network.isWhole(row.id) ? "" : button("expand", expand, say("expand"), ""),
+      row.id === network.asked.id ? "" : button("open", open, say("open"), ""),
+    ),
   );
 }
 
 function relationsOf(network, edges) {
   const others = new Map();
   for (const { a, b, kind } of edges) {
-    for (const [one, other] of [[a, b], [b, a]]) {
+    for (const [one, other] of [
+      [a, b],
+      [b, a],
+    ]) {
       if (!others.has(one)) others.set(one, new Map());
       const kinds = others.get(one);
       kinds.set(kind, [...(kinds.get(kind) ?? []), network.nodes.get(other).identity]);
@@ -73,7 +80,9 @@ function relationsOf(network, edges) {
   const named = ([kind, all]) =>
     say("relation.with", {
       relation: say(`relation.${kind}`),
-      others: all.slice(0, RELATIONS_NAMED).join(", ") + (all.length > RELATIONS_NAMED ? ` +${all.length - RELATIONS_NAMED}` : ""),
+      others:
+        all.slice(0, RELATIONS_NAMED).join(", ") +
+        (all.length > RELATIONS_NAMED ? ` +${all.length - RELATIONS_NAMED}` : ""),
     });
   return new Map([...others].map(([id, kinds]) => [id, [...kinds].map(named).join("; ")]));
 }

@@ -35,6 +35,11 @@ export class Network {
     }
   }
 
+  /** Whether its own surroundings were fetched. */
+  isWhole(id) {
+    return id === this.asked.id || this.asked.expanded.includes(id);
+  }
+
   edgesOf(id) {
     return [...this.edges.values()].filter((edge) => edge.a === id || edge.b === id);
   }

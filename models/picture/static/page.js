@@ -19,7 +19,7 @@ let sources = [];
 let source; // the one chosen
 let asked = {}; // what the page was asked for: {source, id, since, until, expanded}
 let network = null; // what is to be seen, of what was asked for when it came
-let paths = [];
+let paths = null; // until they are there, nothing is said of offenders
 let selected = null;
 let view = "graph";
 let pending = new AbortController();
@@ -31,7 +31,7 @@ window.network = { cy: graph.cy };
 // ---- what is fetched
 
 /** The neighbourhood of a company and of those expanded, as known at one time; until it is there, the old one stays. */
-async function fetchNetwork(wanted, keepPlaces) {
+async function fetchNetwork(wanted, { whole, how }) {
   pending.abort();
   pending = new AbortController();
   const { signal } = pending;
@@ -46,15 +46,17 @@ async function fetchNetwork(wanted, keepPlaces) {
         throw error;
       }),
     );
-    const [answer, ...more] = await Promise.all([ask("company", { ...time, id, limit: FIRST_LIMIT }, signal), ...others]);
+    const [answer, ...more] = await Promise.all([
+      ask("company", { ...time, id, limit: FIRST_LIMIT }, signal),
+      ...others,
+    ]);
     const next = new Network(wanted, answer);
     more.filter(Boolean).forEach((other) => next.merge(other));
-    const whole = !(keepPlaces && network);
-    [network, asked, paths] = [next, wanted, []];
+    [network, asked, paths] = [next, wanted, null];
     if (!next.nodes.has(selected) && !next.edges.has(selected)) selected = null;
     fail(null);
     render(whole);
-    write(whole ? "pushState" : "replaceState");
+    write(how);
     const found = await ways;
     if (found instanceof Error) throw found;
     paths = found.paths;
@@ -71,10 +73,11 @@ async function fetchNetwork(wanted, keepPlaces) {
   }
 }
 
-const open = (wanted) => fetchNetwork(wanted, false);
+const open = (wanted) => fetchNetwork(wanted, { whole: true, how: "pushState" });
+const reopen = (wanted) => fetchNetwork(wanted, { whole: false, how: "replaceState" });
 
 async function expand(id) {
-  if (asked.expanded.includes(id) || id === asked.id) return;
+  if (network.isWhole(id)) return;
   const here = network;
   try {
     const { source: name, since, until } = asked;
@@ -99,9 +102,11 @@ function fail(error) {
 // ---- what is shown
 
 function select(id) {
+  const within = $("#facts").contains(document.activeElement);
   selected = id;
   graph.mark(id);
   showDetails(network, id, actions);
+  if (within) $("#details").focus();
   const node = network.nodes.get(id);
   if (node) $("#said").textContent = say("selected", { kind: say(`kind.${node.kind}`), node: title(node) });
   for (const row of document.querySelectorAll("#list tbody tr")) {
@@ -111,8 +116,8 @@ function select(id) {
 }
 
 function render(whole) {
+  const { key } = document.activeElement.dataset;
   controls();
-  $("#picture").dataset.empty = String(!network);
   $("#hint").hidden = Boolean(network);
   showDetails(network, selected, actions);
   if (!network) return;
@@ -137,6 +142,7 @@ function render(whole) {
   $("#graph").ariaLabel = say("graph.of", { node: title(network.company), status: $("#status").textContent });
   document.title = `${title(network.company)} – ${say("title")}`;
   graph.show(network, shown, selected, whole);
+  if (key) ($(`[data-key="${CSS.escape(key)}"]`) ?? $("#details")).focus();
 }
 
 /** The inputs say what is shown, whatever was asked in vain. */
@@ -161,14 +167,27 @@ function filters(where, group, things, off) {
         if (target.checked) off.delete(kind);
         else off.add(kind);
         render(false);
-        $(`${where} input[value=${kind}]`).focus();
       };
-      const box = make("input", { type: "checkbox", value: kind, checked: !off.has(kind), onchange: change });
+      const checked = !off.has(kind);
+      const box = make("input", {
+        type: "checkbox",
+        value: kind,
+        checked,
+        onchange: change,
+        "data-key": `${group} ${kind}`,
+      });
       const mark =
         group === "kind"
           ? make("img", { src: `/network/kinds/${kind}.svg`, alt: "" })
           : make("span", { className: `line ${kind}` });
-      return make("label", {}, box, mark, `${say(`${group}.${kind}`)} `, make("span", { className: "count" }, `(${number(n)})`));
+      return make(
+        "label",
+        {},
+        box,
+        mark,
+        `${say(`${group}.${kind}`)} `,
+        make("span", { className: "count" }, `(${number(n)})`),
+      );
     });
   $(where).replaceChildren(...boxes);
 }
@@ -187,6 +206,7 @@ function legend() {
 
 function choose(name) {
   view = name;
+  $("main").dataset.view = name;
   for (const each of VIEWS) {
     $(`#${each}-panel`).hidden = each !== name;
     $(`#${each}-tab`).ariaSelected = String(each === name);
@@ -211,8 +231,7 @@ function write(how) {
   }
   address.set("lang", language);
   const url = `/network?${address}`;
-  const same = history.state?.id === asked.id && history.state?.source === source.source;
-  history[same ? "replaceState" : how]({ source: source.source, id: asked.id, expanded: asked.expanded ?? [] }, "", url);
+  history[how]({ id: asked.id, expanded: asked.expanded }, "", url);
 }
 
 /** Goes where the address says. */
@@ -226,13 +245,14 @@ async function read() {
   }
   try {
     const id = history.state?.id ?? (await identify(company));
-    await open({
+    const wanted = {
       source: source.source,
       id,
       since: address.get("since") || source.from,
       until: address.get("until") || source.until,
       expanded: history.state?.expanded ?? [],
-    });
+    };
+    await fetchNetwork(wanted, { whole: true, how: "replaceState" });
   } catch (error) {
     fail(error);
     render(false);
@@ -250,9 +270,10 @@ async function identify(company) {
 
 function clear() {
   pending.abort();
-  [network, paths, selected, asked] = [null, [], null, {}];
+  [network, paths, selected, asked] = [null, null, null, {}];
   graph.clear();
   for (const part of ["#kinds", "#relations", "#paths", "#list tbody"]) $(part).replaceChildren();
+  $("#no-paths").hidden = true;
   for (const part of ["#status", "#company", "#caption"]) $(part).textContent = "";
   document.title = say("title");
   fail(null);
@@ -281,14 +302,14 @@ function wire() {
     clear();
     write("pushState");
   });
-  const move = settled((until) => network && fetchNetwork({ ...asked, until }, true), 150);
+  const move = settled((until) => network && reopen({ ...asked, until }), 150);
   $("#until").addEventListener("input", ({ target }) => {
     const until = monday(Number(target.value));
     $("#at").textContent = target.ariaValueText = until;
     move(until);
   });
   $("#since").addEventListener("change", ({ target }) => {
-    if (network && target.value) fetchNetwork({ ...asked, since: target.value }, true);
+    if (network && target.value) reopen({ ...asked, since: target.value });
   });
   for (const name of VIEWS) {
     $(`#${name}-tab`).addEventListener("click", () => choose(name));
@@ -305,7 +326,7 @@ function wire() {
     }
   });
   $("#fit").addEventListener("click", () => graph.fit());
-  $("#save-png").addEventListener("click", () => savePicture(graph.cy, network).catch(fail));
+  $("#save-png").addEventListener("click", () => savePicture(graph, network).catch(fail));
   $("#save-csv").addEventListener("click", () =>
     saveTable(network, network.shown(hidden.kinds, hidden.relations).edges),
   );
@@ -324,11 +345,18 @@ async function change(to) {
 }
 
 async function begin() {
-  const wishes = [new URLSearchParams(location.search).get("lang"), localStorage.getItem("network.language"), navigator.language.slice(0, 2)];
+  const wishes = [
+    new URLSearchParams(location.search).get("lang"),
+    localStorage.getItem("network.language"),
+    navigator.language.slice(0, 2),
+  ];
+  const asking = ask("sources").catch((error) => error);
   languageChooser(change);
   await change(wishes.find((wish) => wish in LANGUAGES) ?? "en");
   try {
-    sources = (await ask("sources")).sources;
+    const answer = await asking;
+    if (answer instanceof Error) throw answer;
+    sources = answer.sources;
     if (!sources.length) throw new Error(say("sources.none"));
     wire();
     await read();

@@ -1,10 +1,9 @@
 import { $, make } from "./dom.js";
-import { edgeId } from "./model.js";
 import { say, title } from "./words.js";
 
 /** The ways to known offenders, one sentence each. */
 export function showPaths(company, paths, show) {
-  const lines = paths.map((path) =>
+  const lines = (paths ?? []).map((path) =>
     make(
       "li",
       {},
@@ -16,17 +15,17 @@ export function showPaths(company, paths, show) {
           type: "button",
           className: "link",
           ariaLabel: say("path.show.of", { node: title(path.offender) }),
-          onclick: () => show(path.offender.id, new Set([company.id, ...path.steps.flatMap(({ edge, node }) => [edgeId(edge), node.id])])),
+          onclick: () => show(path.offender.id, new Set([company.id, ...path.steps.map(({ node }) => node.id)])),
         },
         say("path.show"),
       ),
     ),
   );
   $("#paths").replaceChildren(...lines);
-  $("#no-paths").hidden = lines.length > 0;
+  $("#no-paths").hidden = paths?.length !== 0;
 }
 
-export function sentence(company, { offender, steps }) {
+function sentence(company, { offender, steps }) {
   const clauses = [];
   let from = company;
   for (let i = 0; i < steps.length; i++) {
