@@ -25,6 +25,7 @@ const SHAPES = {
 };
 const LINES = { declarations: "solid", register: "dashed", matching: "dotted" };
 const LABEL = 11;
+const THICK = 5;
 const LONGEST = 18;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -48,6 +49,7 @@ const ofEdge = (edge) => ({
   kind: edge.kind,
   label: say(`relation.${edge.kind}`),
   width: width(edge),
+  thick: THICK,
   line: LINES[edge.source],
 });
 
@@ -98,7 +100,7 @@ const STYLE = [
   { selector: "edge.near", style: { "line-color": "#4d5763", label: "data(label)", "z-index": 2 } },
   {
     selector: "edge.way",
-    style: { "line-color": "#1559b3", "source-arrow-color": "#1559b3", width: 5, "z-index": 3 },
+    style: { "line-color": "#1559b3", "source-arrow-color": "#1559b3", width: "data(thick)", "z-index": 3 },
   },
   { selector: "edge:selected", style: { "line-color": "#0b3d91", label: "data(label)" } },
   {
@@ -113,7 +115,7 @@ const STYLE = [
   { selector: "node.asked, node.over, node:selected", style: { label: "data(title)" } },
   {
     selector: "node.asked",
-    style: { "outline-width": 4, "outline-color": "#1559b3", "outline-offset": 4 },
+    style: { "outline-width": 4, "outline-color": "#1559b3", "outline-offset": 4, "z-index": 5 },
   },
   {
     selector: "node:selected",
@@ -132,13 +134,13 @@ export class Graph {
     this.cy.on("dbltap", "node", ({ target }) => expand(target.id()));
     this.cy.on("mouseover", "node", ({ target }) => {
       target.addClass("key over");
-      this.sizeLabels();
+      this.sizeMarks();
     });
     this.cy.on("mouseout", "node", ({ target }) => {
-      target.removeClass("over").toggleClass("key", this.isKey(target));
+      measure(target.removeClass("over").toggleClass("key", this.isKey(target)));
     });
     this.cy.on("dragfree", "node", ({ target }) => this.places.set(target.id(), { ...target.position() }));
-    this.cy.on("zoom", () => this.sizeLabels());
+    this.cy.on("zoom", () => this.sizeMarks());
     container.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -187,6 +189,7 @@ export class Graph {
   }
 
   mark(selected) {
+    const before = this.cy.elements(".key, .near");
     this.cy.batch(() => {
       this.cy.elements().unselect().removeClass("near");
       const element = this.cy.getElementById(selected ?? "");
@@ -194,7 +197,8 @@ export class Graph {
       if (element.isNode()) element.connectedEdges().addClass("near");
       for (const node of this.cy.nodes()) node.toggleClass("key", this.isKey(node));
     });
-    this.sizeLabels();
+    measure(before.union(this.cy.edges(".near")));
+    this.sizeMarks();
   }
 
   fit(ids) {
@@ -202,17 +206,18 @@ export class Graph {
     if (this.cy.zoom() > 1.3) this.cy.zoom({ level: 1.3, position: centreOf(this.cy.extent()) });
   }
 
-  /** The names of what matters are read at any zoom. */
-  sizeLabels() {
-    this.cy.nodes(".key").data("font", Math.max(LABEL, LABEL / this.cy.zoom()));
+  /** The names of what matters are read at any zoom, and the ways seen. */
+  sizeMarks() {
+    this.cy.edges(".way").data("thick", Math.max(THICK, THICK / 2 / this.cy.zoom()));
+    measure(this.cy.nodes(".key").data("font", Math.max(LABEL, LABEL / this.cy.zoom())));
   }
 
   /** All of it on white, with labels in proportion to it and not to the window. */
   async picture() {
-    this.cy.nodes().data("font", LABEL);
+    measure(this.cy.nodes(".key").data("font", LABEL));
     const options = { full: true, bg: "#ffffff", scale: 2, maxWidth: 6000, maxHeight: 6000 };
     const picture = await this.cy.png({ output: "blob-promise", ...options });
-    this.sizeLabels();
+    this.sizeMarks();
     return picture;
   }
 
@@ -241,4 +246,6 @@ export class Graph {
   }
 }
 
+/** The library takes the room of a label that changed by its class for what it was, unless told. */
+const measure = (elements) => elements.emit("dirty");
 const centreOf = ({ x1, x2, y1, y2 }) => ({ x: (x1 + x2) / 2, y: (y1 + y2) / 2 });
