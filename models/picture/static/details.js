@@ -18,14 +18,22 @@ function facts(pairs) {
 function ofNode(network, node, { select, expand, open }) {
   const edges = network.edgesOf(node.id);
   const button = (word, does) =>
-    make("button", { type: "button", onclick: () => does(node.id), ariaLabel: say(`${word}.of`, { node: title(node) }) }, say(word));
+    make(
+      "button",
+      { type: "button", onclick: () => does(node.id), ariaLabel: say(`${word}.of`, { node: title(node) }) },
+      say(word),
+    );
   const relations = edges.map((edge) => {
     const other = network.nodes.get(edge.a === node.id ? edge.b : edge.a);
     const way = edge.kind === "predecessor" && edge.b === node.id ? "successor" : edge.kind;
     return make(
       "li",
       {},
-      make("button", { type: "button", className: "link", onclick: () => select(edgeId(edge)) }, say(`relation.${way}`)),
+      make(
+        "button",
+        { type: "button", className: "link", onclick: () => select(edgeId(edge)) },
+        say(`relation.${way}`),
+      ),
       " ",
       make("button", { type: "button", className: "link", onclick: () => select(other.id) }, title(other)),
     );
@@ -33,8 +41,15 @@ function ofNode(network, node, { select, expand, open }) {
   return [
     make("h3", {}, make("img", { src: `/network/kinds/${node.kind}.svg`, alt: "" }), title(node)),
     make("p", { className: "kind" }, say(`kind.${node.kind}`)),
-    node.hits > 0 ? make("p", { className: "caught" }, say(node.last_hit ? "caught.on" : "caught", { date: node.last_hit })) : "",
-    make("p", { className: "buttons" }, network.isWhole(node.id) ? "" : button("expand", expand), node.id === network.asked.id ? "" : button("open", open)),
+    node.hits > 0
+      ? make("p", { className: "caught" }, say(node.last_hit ? "caught.on" : "caught", { date: node.last_hit }))
+      : "",
+    make(
+      "p",
+      { className: "buttons" },
+      network.isWhole(node.id) ? "" : button("expand", expand),
+      node.id === network.asked.id ? "" : button("open", open),
+    ),
     facts([
       ["declared", number(node.declared)],
       ["value", number(node.value)],

@@ -30,7 +30,13 @@ export async function savePicture(graph, network) {
 
 /** The relations shown, a line each. */
 export function saveTable(network, edges) {
-  const header = ["relation", "known_from", ...ENDS.map((key) => `a_${key}`), ...ENDS.map((key) => `b_${key}`), ...MEASURES];
+  const header = [
+    "relation",
+    "known_from",
+    ...ENDS.map((key) => `a_${key}`),
+    ...ENDS.map((key) => `b_${key}`),
+    ...MEASURES,
+  ];
   const lines = edges.map((edge) => [
     edge.kind,
     edge.source,
@@ -50,7 +56,10 @@ function cell(value) {
 
 function save(blob, { company, asked }, ending) {
   const identity = company.identity.replace(/[^\p{L}\p{N}.-]+/gu, "_");
-  const link = make("a", { href: URL.createObjectURL(blob), download: `network-${company.kind}-${identity}-${asked.until}.${ending}` });
+  const link = make("a", {
+    href: URL.createObjectURL(blob),
+    download: `network-${company.kind}-${identity}-${asked.until}.${ending}`,
+  });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

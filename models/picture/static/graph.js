@@ -27,6 +27,7 @@ const LINES = { declarations: "solid", register: "dashed", matching: "dotted" };
 const LABEL = 11;
 const THICK = 5;
 const LONGEST = 18;
+const MOST_NAMED = 12;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const colour = (node, usual) => RISK.findLast(({ from }) => node.risk >= from * usual)?.colour ?? "#ffffff";
@@ -97,7 +98,8 @@ const STYLE = [
     selector: "edge[kind = 'predecessor']",
     style: { "source-arrow-shape": "triangle", "source-arrow-color": "#5b6470", "line-color": "#5b6470" },
   },
-  { selector: "edge.near", style: { "line-color": "#4d5763", label: "data(label)", "z-index": 2 } },
+  { selector: "edge.near", style: { "line-color": "#4d5763", "z-index": 2 } },
+  { selector: "edge.named", style: { label: "data(label)" } },
   {
     selector: "edge.way",
     style: { "line-color": "#1559b3", "source-arrow-color": "#1559b3", width: "data(thick)", "z-index": 3 },
@@ -119,7 +121,12 @@ const STYLE = [
   },
   {
     selector: "node:selected",
-    style: { "underlay-color": "#1559b3", "underlay-opacity": 0.25, "underlay-padding": 10, "underlay-shape": "ellipse" },
+    style: {
+      "underlay-color": "#1559b3",
+      "underlay-opacity": 0.25,
+      "underlay-padding": 10,
+      "underlay-shape": "ellipse",
+    },
   },
 ];
 
@@ -152,14 +159,28 @@ export class Graph {
   show(network, { nodes, edges }, selected, whole) {
     if (whole) this.clear();
     this.cy.resize();
-    place(nodes.map((node) => ({ id: node.id, size: size(node) })), edges, this.places, network.asked.id);
+    place(
+      nodes.map((node) => ({ id: node.id, size: size(node) })),
+      edges,
+      this.places,
+      network.asked.id,
+    );
     const wanted = [
       ...edges.map((fact) => ({ id: edgeId(fact), fact, group: "edges", looks: ofEdge })),
-      ...nodes.map((fact) => ({ id: fact.id, fact, group: "nodes", looks: ofNode, position: this.places.get(fact.id) })),
+      ...nodes.map((fact) => ({
+        id: fact.id,
+        fact,
+        group: "nodes",
+        looks: ofNode,
+        position: this.places.get(fact.id),
+      })),
     ];
     const ids = new Set(wanted.map(({ id }) => id));
     this.cy.batch(() => {
-      this.cy.elements().filter((element) => !ids.has(element.id())).remove();
+      this.cy
+        .elements()
+        .filter((element) => !ids.has(element.id()))
+        .remove();
       const added = [];
       for (const { id, fact, group, looks, position } of wanted) {
         const classes = [network.path.has(id) && "way", id === network.asked.id && "asked"].filter(Boolean);
@@ -191,10 +212,11 @@ export class Graph {
   mark(selected) {
     const before = this.cy.elements(".key, .near");
     this.cy.batch(() => {
-      this.cy.elements().unselect().removeClass("near");
+      this.cy.elements().unselect().removeClass("near named");
       const element = this.cy.getElementById(selected ?? "");
       element.select();
-      if (element.isNode()) element.connectedEdges().addClass("near");
+      const near = element.connectedEdges();
+      near.addClass(near.length > MOST_NAMED ? "near" : "near named");
       for (const node of this.cy.nodes()) node.toggleClass("key", this.isKey(node));
     });
     measure(before.union(this.cy.edges(".near")));

@@ -68,7 +68,10 @@ function line(network, row, chosen, { select, expand, open }) {
 function relationsOf(network, edges) {
   const others = new Map();
   for (const { a, b, kind } of edges) {
-    for (const [one, other] of [[a, b], [b, a]]) {
+    for (const [one, other] of [
+      [a, b],
+      [b, a],
+    ]) {
       if (!others.has(one)) others.set(one, new Map());
       const kinds = others.get(one);
       kinds.set(kind, [...(kinds.get(kind) ?? []), network.nodes.get(other).identity]);
@@ -77,7 +80,9 @@ function relationsOf(network, edges) {
   const named = ([kind, all]) =>
     say("relation.with", {
       relation: say(`relation.${kind}`),
-      others: all.slice(0, RELATIONS_NAMED).join(", ") + (all.length > RELATIONS_NAMED ? ` +${all.length - RELATIONS_NAMED}` : ""),
+      others:
+        all.slice(0, RELATIONS_NAMED).join(", ") +
+        (all.length > RELATIONS_NAMED ? ` +${all.length - RELATIONS_NAMED}` : ""),
     });
   return new Map([...others].map(([id, kinds]) => [id, [...kinds].map(named).join("; ")]));
 }

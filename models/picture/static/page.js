@@ -31,7 +31,7 @@ window.network = { cy: graph.cy };
 // ---- what is fetched
 
 /** The neighbourhood of a company and of those expanded, as known at one time; until it is there, the old one stays. */
-async function fetchNetwork(wanted, keepPlaces) {
+async function fetchNetwork(wanted, { whole, how }) {
   pending.abort();
   pending = new AbortController();
   const { signal } = pending;
@@ -46,15 +46,17 @@ async function fetchNetwork(wanted, keepPlaces) {
         throw error;
       }),
     );
-    const [answer, ...more] = await Promise.all([ask("company", { ...time, id, limit: FIRST_LIMIT }, signal), ...others]);
+    const [answer, ...more] = await Promise.all([
+      ask("company", { ...time, id, limit: FIRST_LIMIT }, signal),
+      ...others,
+    ]);
     const next = new Network(wanted, answer);
     more.filter(Boolean).forEach((other) => next.merge(other));
-    const whole = !(keepPlaces && network);
     [network, asked, paths] = [next, wanted, null];
     if (!next.nodes.has(selected) && !next.edges.has(selected)) selected = null;
     fail(null);
     render(whole);
-    write(whole ? "pushState" : "replaceState");
+    write(how);
     const found = await ways;
     if (found instanceof Error) throw found;
     paths = found.paths;
@@ -71,7 +73,8 @@ async function fetchNetwork(wanted, keepPlaces) {
   }
 }
 
-const open = (wanted) => fetchNetwork(wanted, false);
+const open = (wanted) => fetchNetwork(wanted, { whole: true, how: "pushState" });
+const reopen = (wanted) => fetchNetwork(wanted, { whole: false, how: "replaceState" });
 
 async function expand(id) {
   if (network.isWhole(id)) return;
@@ -115,7 +118,6 @@ function select(id) {
 function render(whole) {
   const { key } = document.activeElement.dataset;
   controls();
-  $("#picture").dataset.empty = String(!network);
   $("#hint").hidden = Boolean(network);
   showDetails(network, selected, actions);
   if (!network) return;
@@ -167,12 +169,25 @@ function filters(where, group, things, off) {
         render(false);
       };
       const checked = !off.has(kind);
-      const box = make("input", { type: "checkbox", value: kind, checked, onchange: change, "data-key": `${group} ${kind}` });
+      const box = make("input", {
+        type: "checkbox",
+        value: kind,
+        checked,
+        onchange: change,
+        "data-key": `${group} ${kind}`,
+      });
       const mark =
         group === "kind"
           ? make("img", { src: `/network/kinds/${kind}.svg`, alt: "" })
           : make("span", { className: `line ${kind}` });
-      return make("label", {}, box, mark, `${say(`${group}.${kind}`)} `, make("span", { className: "count" }, `(${number(n)})`));
+      return make(
+        "label",
+        {},
+        box,
+        mark,
+        `${say(`${group}.${kind}`)} `,
+        make("span", { className: "count" }, `(${number(n)})`),
+      );
     });
   $(where).replaceChildren(...boxes);
 }
@@ -216,8 +231,7 @@ function write(how) {
   }
   address.set("lang", language);
   const url = `/network?${address}`;
-  const same = history.state?.id === asked.id && history.state?.source === source.source;
-  history[same ? "replaceState" : how]({ source: source.source, id: asked.id, expanded: asked.expanded ?? [] }, "", url);
+  history[how]({ id: asked.id, expanded: asked.expanded }, "", url);
 }
 
 /** Goes where the address says. */
@@ -231,13 +245,14 @@ async function read() {
   }
   try {
     const id = history.state?.id ?? (await identify(company));
-    await open({
+    const wanted = {
       source: source.source,
       id,
       since: address.get("since") || source.from,
       until: address.get("until") || source.until,
       expanded: history.state?.expanded ?? [],
-    });
+    };
+    await fetchNetwork(wanted, { whole: true, how: "replaceState" });
   } catch (error) {
     fail(error);
     render(false);
@@ -287,14 +302,14 @@ function wire() {
     clear();
     write("pushState");
   });
-  const move = settled((until) => network && fetchNetwork({ ...asked, until }, true), 150);
+  const move = settled((until) => network && reopen({ ...asked, until }), 150);
   $("#until").addEventListener("input", ({ target }) => {
     const until = monday(Number(target.value));
     $("#at").textContent = target.ariaValueText = until;
     move(until);
   });
   $("#since").addEventListener("change", ({ target }) => {
-    if (network && target.value) fetchNetwork({ ...asked, since: target.value }, true);
+    if (network && target.value) reopen({ ...asked, since: target.value });
   });
   for (const name of VIEWS) {
     $(`#${name}-tab`).addEventListener("click", () => choose(name));
@@ -330,7 +345,11 @@ async function change(to) {
 }
 
 async function begin() {
-  const wishes = [new URLSearchParams(location.search).get("lang"), localStorage.getItem("network.language"), navigator.language.slice(0, 2)];
+  const wishes = [
+    new URLSearchParams(location.search).get("lang"),
+    localStorage.getItem("network.language"),
+    navigator.language.slice(0, 2),
+  ];
   const asking = ask("sources").catch((error) => error);
   languageChooser(change);
   await change(wishes.find((wish) => wish in LANGUAGES) ?? "en");
