@@ -33,7 +33,7 @@ class World:
         tables = (self.declarations, self.older_declarations, self.outcomes, self.older_outcomes)
         names = ("declarations", "declarations", "outcomes", "outcomes")
         frames = [frame(name, list(rows)).lazy() for name, rows in zip(names, tables, strict=True)]
-        return replace(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS), told=ties.told(*self.registers()))
+        return replace(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS), told=ties.shared(*self.registers()))
 
     def registers(self) -> tuple[pl.LazyFrame, pl.LazyFrame]:
         """The store's two tables of register entries."""

@@ -21,7 +21,7 @@ from features.atomic import PARTIAL, flush, write_atomically
 from features.codes import PARTY_ROLES
 from features.graph import files
 from features.journal import EPOCH
-from features.network import links, ties
+from features.network import links, matching, ties
 from features.store import Store
 
 _DESCRIPTION = "network.json"
@@ -60,11 +60,12 @@ def build(store: Store, label_delay_days: int, features_folder: Path, folder: Pa
     blocks, latest = past.settled.blocks, past.latest()
     pairs = links.joined([*(block.links() for block in blocks), links.summed(latest)])
     parties = links.distinct([*(block.parties() for block in blocks), links.parties(latest)])
-    told = ties.entries(store.scan("register"), store.scan("register_superseded"))
+    register = store.scan("register"), store.scan("register_superseded")
+    told = ties.entries(*register)
     partial = folder / f"{digest}{PARTIAL}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    files.write(partial, parties, pairs, told)
+    files.write(partial, parties, pairs, told, matching.matches(*register))
     flush([*partial.iterdir(), partial])
     partial.replace(folder / digest)
     companies = parties.filter(pl.col("role").is_in(list(PARTY_ROLES))).height

@@ -41,10 +41,10 @@ DAYS = {"first": -NEVER, "last": NEVER, "last_hit": NEVER}
 PARTNERS = ("partner", "week", "row", *SUMS, "importers", *DAYS)
 
 
-def write(folder: Path, parties: pl.DataFrame, pairs: pl.DataFrame, told: pl.DataFrame) -> None:
-    """Files of a network, into `folder`. Parties and pairs: see links.py; entries: ties.py."""
+def write(folder: Path, parties: pl.DataFrame, pairs: pl.DataFrame, told: pl.DataFrame, matches: pl.DataFrame) -> None:
+    """Files of a network, into `folder`. Parties and pairs: see links.py; entries: ties.py; matches: matching.py."""
     pairs = pairs.with_columns(pl.col(name).fill_null(empty) for name, empty in DAYS.items())
-    tables = (_nodes(parties, told), pairs, _by_partner(pairs), _by_week(pairs), _ties(told))
+    tables = (_nodes(parties, told), pairs, _by_partner(pairs), _by_week(pairs), _ties(told, matches))
     for name, table in zip(FILES, tables, strict=True):
         arrow_files.write(folder / f"{name}.arrow", table)
 
@@ -69,7 +69,7 @@ def _by_week(pairs: pl.DataFrame) -> pl.DataFrame:
     return every.sort("week")
 
 
-def _ties(told: pl.DataFrame) -> pl.DataFrame:
+def _ties(told: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     columns = {"weight": pl.lit(None, pl.Float64), "since": pl.coalesce(days(pl.col("begins_at").dt.date()), "enter")}
     leave = pl.min_horizontal(pl.when(pl.col("replaced") < days(pl.lit(NO_DAY))).then(pl.col("replaced") + 1), "ends")
     found = []
@@ -87,6 +87,12 @@ def _ties(told: pl.DataFrame) -> pl.DataFrame:
                     **columns,
                 )
             )
+    for (role_a, role_b), rows in matches.group_by("role_a", "role_b", maintain_order=True):
+        a, b = (pl.Series(node(str(role), rows[party])) for role, party in ((role_a, "party_a"), (role_b, "party_b")))
+        match = rows.select(
+            "weight", "enter", "leave", since="enter", kind=pl.lit("same"), node=pl.lit(a), other=pl.lit(b)
+        )
+        found.append(match)
     there = pl.concat(
         [pl.DataFrame(schema=TIES), *(rows.with_columns(is_first=pl.lit(value=True)) for rows in found)], how="diagonal"
     )

@@ -125,7 +125,7 @@ def test_a_file_of_bad_entries_is_refused_whole(tmp_path):
 
 
 def _ties(day, *rows, older=()):
-    facts = ties.told(frame("register", list(rows)).lazy(), frame("register", list(older)).lazy())
+    facts = ties.shared(frame("register", list(rows)).lazy(), frame("register", list(older)).lazy())
     found = ties.ties(facts, (day - datetime(1970, 1, 1)).days)
     return {tuple(row) for row in found.group_by("value").agg(pl.col("company").sort())["company"].to_list()}
 
