@@ -122,6 +122,34 @@ def audit_show(
     out.print(table)
 
 
+@audit.command("openings", epilog=f"{EXIT_CODES}.")
+def audit_openings(
+    account: Annotated[str | None, typer.Option(help="Only what this account opened.")] = None,
+    company: Annotated[str | None, typer.Option(help="Only openings of this company, as declarations name it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who looked at which company's relations on the page of the network, when, and from where."""
+    settings = begin()
+    from models.picture import openings
+
+    with _reading():
+        _keys(settings)
+        found = [
+            each
+            for each in openings.rows(settings.tracking_uri)
+            if account in (None, each.account) and company in (None, each.identity)
+        ]
+    if as_json:
+        _json([each.model_dump() for each in found])
+        return
+    table = Table("when (UTC)", "who", "asked for", "of", "in", "as known on", "from")
+    for each in found:
+        of = f"{each.kind} {each.identity}"
+        cells = (each.at[:19].replace("T", " "), each.account, each.asked, of, each.source, each.until, each.address)
+        table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+    out.print(table)
+
+
 @audit.command("export-head", epilog=f"{EXIT_CODES}.")
 def audit_export_head(
     file: Annotated[Path, typer.Argument(dir_okay=False, metavar="FILE", help="Keep it where nobody here can write.")],

@@ -6,8 +6,11 @@ Relations of companies are sensitive, so an opening is written down before it is
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import sqlalchemy as sa
 from pydantic import BaseModel
+
+from models.signoff import reading
 
 _WAIT_S = 60
 
@@ -67,3 +70,23 @@ class Openings:
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+
+def rows(tracking_uri: str) -> list[Opening]:
+    """Every row, out of the database or over HTTP from the server that keeps it."""
+    if not tracking_uri.startswith(("http://", "https://")):
+        table = Openings(tracking_uri)
+        try:
+            return table.read()
+        finally:
+            table.close()
+    found: list[Opening] = []
+    with reading.connect(tracking_uri) as client:
+        while page := _page(client, found[-1].number if found else 0):
+            found += page
+    return found
+
+
+def _page(client: httpx.Client, after: int) -> list[Opening]:
+    answer = client.get("/api/2.0/tidewaiter/network/openings", params={"after": after}).raise_for_status()
+    return [Opening.model_validate(row) for row in answer.json()["openings"]]

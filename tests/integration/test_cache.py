@@ -11,23 +11,11 @@ from features import cache, facts, matrix
 from features.contract import FILING, KEY
 from features.history import History
 from features.store import BatchRecord, Store, schema, write_day
-from tests.declarations import frame
+from tests.stores import put
 
 DELAY = 7
 FIRST = datetime(2024, 3, 1, 10)
 DAYS = 5
-
-
-def put(store: Store, table: str, rows: list[dict[str, Any]]) -> None:
-    """Replace the days of `rows` by them, in one commit."""
-    base = table.removesuffix("_superseded")
-    stored = frame(base, rows)
-    stored = stored.with_columns(source_file=pl.lit("test"), source_line=pl.int_range(pl.len(), dtype=pl.Int64))
-    changed = {
-        (table, day): write_day(store, table, day, [part.select(schema(table).names())])
-        for (day,), part in stored.group_by(pl.col(FILING[base].placed_by).dt.date(), maintain_order=True)
-    }
-    store.commit(changed, BatchRecord("test", f"{len(store.batches):064d}", len(rows), len(rows), 0, 0, 0, {}))
 
 
 def declarations(day: int) -> list[dict[str, Any]]:

@@ -1,0 +1,76 @@
+"""A small network of companies, built from a store: one that was caught, one that came back, and a busy declarant.
+
+I-OLD was caught in 2023-09 and fell silent; I-NEW began in 2024-02 with its seller, and director Mara Quay, and the
+register matches both by their names and telephones. I-BACK names I-OLD as its predecessor. D-BUSY declared for everyone,
+`crowd` honest importers among them. I-OLD and I-SHARE once had goods in one container.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from features.graph import build
+from features.graph.build import Description
+from features.store import Store
+from tests.stores import put
+
+DELAY = 7
+FIRST, CAUGHT_ON, NEW_SINCE = datetime(2023, 6, 5, 9), datetime(2023, 9, 12, 15), datetime(2024, 2, 6, 9)
+WEEKS = 46
+CONTAINER = "MSCU1234566"
+
+
+def network(folder: Path, crowd: int = 30) -> Description:
+    """The network in `folder`/networks/files, of a store in `folder`/data/files."""
+    store = Store(folder / "data" / "files")
+    put(store, "declarations", list(_declarations(crowd)))
+    put(store, "outcomes", [*_found("OLD-2", FIRST + timedelta(weeks=2))])
+    put(store, "register", list(_entries()))
+    return build.build(store, DELAY, folder / "features", folder / "networks" / "files", "0123abcd.dir")
+
+
+def _declarations(crowd: int) -> Iterator[dict[str, Any]]:
+    for week in range(12):
+        box = {"container_id": CONTAINER} if week == 1 else {}
+        yield _declared(f"OLD-{week}", FIRST + timedelta(weeks=week), "I-OLD", "S-FAR", "D-BUSY", 12_000.0, **box)
+    yield _declared("SHARE-1", FIRST + timedelta(weeks=1), "I-SHARE", "S-NEAR", "D-BUSY", 900.0, container_id=CONTAINER)
+    for week in range(6):
+        yield _declared(f"NEW-{week}", NEW_SINCE + timedelta(weeks=week), "I-NEW", "S-FAR", "D-SMALL", 7_500.0)
+    yield _declared("BACK-1", NEW_SINCE, "I-BACK", "S-NEAR", "D-BUSY", 300.0)
+    for number in range(crowd):
+        at = FIRST + timedelta(weeks=number % WEEKS, hours=number % 5)
+        yield _declared(f"C-{number}", at, f"I-{number:04}", f"S-{number % 40:03}", "D-BUSY", 100.0 + number)
+
+
+def _declared(
+    name: str, at: datetime, importer: str, seller: str, declarant: str, value: float, **more: str
+) -> dict[str, Any]:
+    parties = {"importer_id": importer, "seller_id": seller, "declarant_id": declarant}
+    return {"declaration_id": name, "accepted_at": at, "item_value": value, **parties, **more}
+
+
+def _found(name: str, accepted_at: datetime) -> Iterator[dict[str, Any]]:
+    found = {"is_inspected": True, "is_illicit": True, "recovered_revenue": 4_000.0, "known_at": CAUGHT_ON}
+    yield {"declaration_id": name, "accepted_at": accepted_at, **found}
+
+
+def _entries() -> Iterator[dict[str, Any]]:
+    told = [
+        ("I-OLD", "name", "Norvale Textiles Ltd", FIRST),
+        ("I-OLD", "phone", "+99 4021 7788", FIRST),
+        ("I-OLD", "person", "Mara Quay", FIRST),
+        ("I-NEW", "name", "NORVALE TEXTILES LIMITED", NEW_SINCE),
+        ("I-NEW", "phone", "0099 40217788", NEW_SINCE),
+        ("I-NEW", "person", "Mara Quay", NEW_SINCE),
+        ("I-BACK", "predecessor", "I-OLD", NEW_SINCE),
+        ("I-SHARE", "name", "=Étoile & Fils <b>SARL</b>", FIRST),
+    ]
+    for number, (party, attribute, value, at) in enumerate(told):
+        yield {
+            "entry_id": f"R{number}",
+            "recorded_at": at,
+            "party_id": party,
+            "attribute": attribute,
+            "value": value,
+        }
