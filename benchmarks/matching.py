@@ -1,6 +1,6 @@
 """Whether companies of one owner are found in simulated registers: precision, recall, seconds and peak memory.
 
-    python benchmarks/matching.py            # measures, on worlds of other seeds than the one trained on
+    python benchmarks/matching.py            # measures, on worlds of another seed than the one trained on
     python benchmarks/matching.py --train    # estimates the probabilities of features/network/matching.json again
 
 A pair is right if one owner stands behind both. Recall is told three ways: of all pairs of one owner, of those that

@@ -138,7 +138,7 @@ def _keyed(states: pl.DataFrame) -> pl.DataFrame:
     for key, *texts in (("address_key", "address"), ("person_key", "person"), ("phone",), ("bank_account",)):
         is_common = _is_common(keyed, key)
         keyed = keyed.with_columns(pl.when(~is_common).then(text).alias(text) for text in (key, *texts))
-    house = pl.col("address").str.replace_all(r"\D", "")
+    house = spelling.digits(pl.col("address"))
     keyed = keyed.with_columns(
         person_by=pl.concat_str("person_key", pl.lit("|"), pl.col("stem").str.head(1)),
         name_at=pl.concat_str("name_key", pl.lit("|"), pl.when(house != "").then(house)),
@@ -166,7 +166,8 @@ def _weighed(states: pl.DataFrame) -> pl.DataFrame:
         connection.execute("SET autoinstall_known_extensions = false; SET enable_progress_bar = false")
         connection.execute(f"SET temp_directory = '{folder}'")
         linker = Linker(DuckDBAPI(connection).register(states.to_arrow()), MODEL, log_level=None)
-        found = linker.inference.predict(threshold_match_weight=MATCH - 1, warning_mode="never")
+        least = MATCH - 0.01  # rounding may lift it to a match
+        found = linker.inference.predict(threshold_match_weight=least, warning_mode="never")
         return (
             found.as_duckdbpyrelation()
             .select("unique_id_l AS a, unique_id_r AS b, match_weight AS weight")

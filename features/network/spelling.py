@@ -26,7 +26,8 @@ def _words(text: pl.Expr) -> pl.Expr:
     return bare.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
 
 
-def _digits(text: pl.Expr) -> pl.Expr:
+def digits(text: pl.Expr) -> pl.Expr:
+    """Its digits, as they stand."""
     return text.str.replace_all(r"\D", "")
 
 
@@ -35,7 +36,7 @@ SPELLED = {
     "name": _words,
     "address": lambda text: _words(text).str.split(" ").list.eval(pl.element().replace(_SHORT)).list.join(" "),
     "person": _words,
-    "phone": lambda text: _digits(text.str.normalize("NFKC")).str.strip_chars_start("0").str.tail(_PHONE_DIGITS),
+    "phone": lambda text: digits(text.str.normalize("NFKC")).str.strip_chars_start("0").str.tail(_PHONE_DIGITS),
     "bank_account": lambda text: _words(text).str.replace_all(" ", ""),
 }
 
@@ -54,7 +55,7 @@ def letters(text: pl.Expr) -> pl.Expr:
     ('12aelnorstv', '12aelnorstv')
     """
     others = text.str.replace_all(r"[\d ]", "").str.split("").list.sort().list.join("")
-    return _digits(text) + others
+    return digits(text) + others
 
 
 def initials(text: pl.Expr) -> pl.Expr:
