@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -224,10 +225,11 @@ def code_version() -> str:
     """SHA-256 over the sources that decide a feature's value."""
     here = Path(__file__).parent
     modules = ("asof", "facts", "history", "matrix", "numbering", "settled", "windows")
-    packages = (*here.glob("families/*.py"), *here.glob("network/*.py"))
+    packages = (*here.glob("families/*.py"), *here.glob("network/*.*"))  # with the probabilities of matches
     sources = sorted([*packages, *(here / f"{name}.py" for name in modules)])
     text = b"".join(source.read_bytes() for source in sources)
-    return hashlib.sha256(text + pl.__version__.encode()).hexdigest()  # hashes of entities are those of a version
+    # Hashes of entities are those of a version of Polars, weights of matches those of one of Splink.
+    return hashlib.sha256(text + pl.__version__.encode() + version("splink").encode()).hexdigest()
 
 
 def _outcomes(store: Store, label_delay_days: int) -> pl.LazyFrame:

@@ -1,8 +1,8 @@
 """A small network of companies, built from a store: one that was caught, one that came back, and a busy declarant.
 
-I-OLD was caught in 2023-09 and fell silent; I-NEW began in 2024-02 with its seller, and director Mara Quay, and the
-register matches both by their names and telephones. I-BACK names I-OLD as its predecessor. D-BUSY declared for everyone,
-`crowd` honest importers among them. I-OLD and I-SHARE once had goods in one container.
+I-OLD was caught in 2023-09 and fell silent; I-NEW began in 2024-02 with its seller and its director, Mara Quay, and
+both match by their names and telephones. I-BACK names I-OLD as its predecessor. D-BUSY declared for everyone, for
+`crowd` honest importers too, whom nobody inspected but every third. I-OLD and I-SHARE once had goods in one container.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,9 @@ CONTAINER = "MSCU1234566"
 def network(folder: Path, crowd: int = 30) -> Description:
     """The network in `folder`/networks/files, of a store in `folder`/data/files."""
     store = Store(folder / "data" / "files")
-    put(store, "declarations", list(_declarations(crowd)))
-    put(store, "outcomes", [*_found("OLD-2", FIRST + timedelta(weeks=2))])
+    rows = list(_declarations(crowd))
+    put(store, "declarations", rows)
+    put(store, "outcomes", [_found(row, row["importer_id"] == "I-OLD") for row in rows if _is_inspected(row)])
     put(store, "register", list(_entries()))
     return build.build(store, DELAY, folder / "features", folder / "networks" / "files", "0123abcd.dir")
 
@@ -50,9 +51,15 @@ def _declared(
     return {"declaration_id": name, "accepted_at": at, "item_value": value, **parties, **more}
 
 
-def _found(name: str, accepted_at: datetime) -> Iterator[dict[str, Any]]:
-    found = {"is_inspected": True, "is_illicit": True, "recovered_revenue": 4_000.0, "known_at": CAUGHT_ON}
-    yield {"declaration_id": name, "accepted_at": accepted_at, **found}
+def _is_inspected(row: dict[str, Any]) -> bool:
+    name, _, number = row["declaration_id"].partition("-")
+    return row["declaration_id"] == "OLD-2" or (name == "C" and int(number) % 3 == 0)
+
+
+def _found(row: dict[str, Any], is_illicit: bool) -> dict[str, Any]:
+    own = {name: row[name] for name in ("declaration_id", "accepted_at")}
+    known = CAUGHT_ON if is_illicit else row["accepted_at"] + timedelta(days=2)
+    return own | {"is_illicit": is_illicit, "recovered_revenue": 4_000.0 * is_illicit, "known_at": known}
 
 
 def _entries() -> Iterator[dict[str, Any]]:

@@ -8,9 +8,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features import cache, facts, matrix
-from features.contract import FILING, KEY
+from features.contract import KEY
 from features.history import History
-from features.store import BatchRecord, Store, schema, write_day
+from features.store import Store
 from tests.stores import put
 
 DELAY = 7

@@ -11,8 +11,8 @@ from features.store import Store
 from flows.engine import workforce
 from flows.settings import Engine, Settings
 from tests.clusters import cluster
-from tests.stores import put
 from tests.property.test_features import LABEL_DELAY_DAYS, World, worlds
+from tests.stores import put
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
