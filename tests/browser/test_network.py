@@ -77,7 +77,7 @@ def test_the_way_to_an_offender_is_told_in_words(page: Page, server: Server) -> 
         "I-BACK is the successor of I-OLD (Norvale Textiles Ltd), caught on 2023-09-12."
     )
     open_company(page, server, "I-SHARE")
-    expect(way).to_contain_text(f"shares the container {networks.CONTAINER} with I-OLD")
+    expect(page.locator("#paths li").first).to_contain_text(f"shares the container {networks.CONTAINER} with I-OLD")
 
 
 @pytest.mark.parametrize("language", ["fr", "zh"])
