@@ -41,7 +41,7 @@ def _declarations(crowd: int) -> Iterator[dict[str, Any]]:
     yield _declared("BACK-1", NEW_SINCE, "I-BACK", "S-NEAR", "D-BUSY", 300.0)
     for number in range(crowd):
         at = FIRST + timedelta(weeks=number % WEEKS, hours=number % 5)
-        yield _declared(f"C-{number}", at, f"I-{number:04}", f"S-{number % 40:03}", "D-BUSY", 100.0 + number)
+        yield _declared(f"C-{number}", at, f"I-{number:04}", f"S-{number % 400:03}", "D-BUSY", 100.0 + number)
 
 
 def _declared(

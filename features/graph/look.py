@@ -204,11 +204,16 @@ class Graph:
             for table, names in wanted.items()
         }
 
+    @cached_property
+    def _relations(self) -> list[int]:
+        """Where each relation's rows of links begin, and their end."""
+        relation = self._columns["links"]["relation"]
+        return np.searchsorted(relation, np.arange(len(links.RELATIONS) + 1, dtype=relation.dtype)).tolist()
+
     def _rows_of_importers(self, nodes: Hashes) -> Ints:
         """Rows of links."""
         importers, found = self._columns["links"]["importer"], []
-        bounds = np.searchsorted(self._columns["links"]["relation"], np.arange(len(links.RELATIONS) + 1))
-        for start, end in itertools.pairwise(bounds.tolist()):
+        for start, end in itertools.pairwise(self._relations):
             low, high = _equal(importers[start:end], nodes)
             found.append(start + _ranges(low, high))
         return np.concatenate(found)
