@@ -10,9 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import polars as pl
 from playwright.sync_api import Page
 
+from features.graph.build import described
+from features.graph.look import Graph
 from flows import server
+from models.picture.page import address
 from tests.browser import started
 from tests.browser.started import Servers
 
@@ -45,6 +49,7 @@ def main() -> None:
             _prefect(page, servers, run)
             _mlflow(page, servers)
             _validation(page, started.state_folder(Path(folder)))
+            _network(page, servers, started.state_folder(Path(folder)))
         _signoff(servers, passwords)
 
 
@@ -100,6 +105,26 @@ def _validation(page: Page, state: Path) -> None:
     (found,) = (state / "reports" / "validation" / "simulator").glob("declarations-2023-12-*.html")
     page.goto(found.as_uri())
     _take(page, "validation-page")
+
+
+def _network(page: Page, servers: Servers, state: Path) -> None:
+    """A company that a register calls another one's successor, as graph and, in French, as list."""
+    subprocess.run([started.TIDEWAITER, "network"], cwd=started.ROOT, env=servers.environment, check=True)
+    folder = state / "cache" / "networks" / "simulator"
+    found = described(folder)
+    if found is None:
+        raise RuntimeError(f"{folder} has no network")
+    graph = Graph.open(folder / found.digest)
+    succeeded = graph.ties.filter(pl.col("kind") == "predecessor", pl.col("is_first"))["node"]
+    successor = graph.nodes.filter(pl.col("node").is_in(succeeded.implode()), kind="importer")["identity"][0]
+    here = servers.mlflow_url + address("simulator", successor)
+    page.goto(here)
+    page.locator("#graph[data-painted]").wait_for()
+    _take(page, "network")
+    page.goto(f"{here}&lang=fr")
+    page.locator("#graph[data-painted]").wait_for()
+    page.locator("#list-tab").click()
+    _take(page, "network-list")
 
 
 def _signoff(servers: Servers, passwords: dict[str, str]) -> None:

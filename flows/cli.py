@@ -223,6 +223,7 @@ def network(
     """
     parameters = checked(lambda: NetworkParameters(source=source))
     settings = begin()
+    from features.graph.build import CLUSTERS
     from flows.network import network as run
     from flows.progress import on_terminal
     from models.picture.page import address
@@ -230,6 +231,8 @@ def network(
     with on_terminal(err), failures():
         found = run(parameters)
     out.print(f"{found.companies:,} companies, as known from {found.first} to {found.last}.")
+    clusters = settings.networks_folder / source.value / CLUSTERS
+    out.print(f"Those that are probably one, to review: {clusters}", markup=False, soft_wrap=True)
     out.print(settings.mlflow_url + address(source.value, importer), markup=False, soft_wrap=True)
     if running.find(settings.state_folder) is None:
         err.print("Nothing answers there yet: start `tidewaiter up`.", markup=False)

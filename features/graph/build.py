@@ -1,6 +1,7 @@
 """Builds the network for people from a store, beside the one that is there, and puts it in that one's place.
 
     <folder>/network.json   which of the folders counts, and what it is of
+    <folder>/clusters.csv   companies that are probably one, for people to review
     <folder>/<digest>/      see files.py
 
 What is settled (features/settled.py) is not summed up again: a new day costs its own declarations, and putting all sums
@@ -20,11 +21,11 @@ from features import cache
 from features.atomic import PARTIAL, flush, write_atomically
 from features.codes import PARTY_ROLES
 from features.graph import files
-from features.journal import EPOCH
+from features.journal import EPOCH, number
 from features.network import links, matching, ties
 from features.store import Store
 
-_DESCRIPTION = "network.json"
+CLUSTERS, _DESCRIPTION = "clusters.csv", "network.json"
 
 
 @dataclass(frozen=True)
@@ -61,21 +62,31 @@ def build(store: Store, label_delay_days: int, features_folder: Path, folder: Pa
     pairs = links.joined([*(block.links() for block in blocks), links.summed(latest)])
     parties = links.distinct([*(block.parties() for block in blocks), links.parties(latest)])
     register = store.scan("register"), store.scan("register_superseded")
-    told = ties.entries(*register)
+    told, matches = ties.entries(*register), matching.matches(*register)
     partial = folder / f"{digest}{PARTIAL}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    files.write(partial, parties, pairs, told, matching.matches(*register))
+    files.write(partial, parties, pairs, told, matches)
     flush([*partial.iterdir(), partial])
     partial.replace(folder / digest)
     companies = parties.filter(pl.col("role").is_in(list(PARTY_ROLES))).height
     built = Description(digest, companies, *_mondays(pairs, told), version)
+    clusters = _clusters(told, matches, built.last)
+    write_atomically(folder / CLUSTERS, clusters.write_csv)
     text = json.dumps({**asdict(built), "first": built.first.isoformat(), "last": built.last.isoformat()})
     write_atomically(folder / _DESCRIPTION, lambda path: path.write_text(text))
     for other in folder.iterdir():
         if other.is_dir() and other.name != digest:
             shutil.rmtree(other)
     return built
+
+
+def _clusters(told: pl.DataFrame, matches: pl.DataFrame, on: date) -> pl.DataFrame:
+    """Companies that are probably one on a day, see matching.py, with the names that registers told last."""
+    company = ("party_role", "party_id")
+    named = told.filter(attribute="name").sort("enter", "entry_id").select(*company, name="value")
+    names = named.unique(company, keep="last", maintain_order=True)
+    return matching.clusters(matches, number(on)).join(names, on=company, how="left", maintain_order="left")
 
 
 def _mondays(pairs: pl.DataFrame, told: pl.DataFrame) -> tuple[date, date]:

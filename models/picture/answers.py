@@ -62,11 +62,17 @@ class Answers:
     _lock: Lock = field(default_factory=Lock)
 
     def sources(self) -> dict[str, Any]:
-        """The sources that have a network, and its Mondays."""
+        """The sources that have a network, its Mondays, and since when to look at it, as the model does."""
         found = {path.name: described(path) for path in sorted(self.folder.glob("*")) if path.is_dir()}
         return {
             "sources": [
-                {"source": name, "from": of.first.isoformat(), "until": of.last.isoformat(), "version": of.version}
+                {
+                    "source": name,
+                    "from": of.first.isoformat(),
+                    "until": of.last.isoformat(),
+                    "since": max(of.first, of.last - timedelta(days=WINDOW_DAYS)).isoformat(),
+                    "version": of.version,
+                }
                 for name, of in found.items()
                 if of
             ]

@@ -27,6 +27,7 @@ const LINES = { declarations: "solid", register: "dashed", matching: "dotted" };
 const LABEL = 11;
 const THICK = 5;
 const LONGEST = 18;
+const MARGIN = 160;
 const MOST_NAMED = 12;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -62,9 +63,6 @@ const STYLE = [
       width: "data(size)",
       height: "data(size)",
       "background-color": "data(colour)",
-      "background-image": "data(icon)",
-      "background-width": "55%",
-      "background-height": "55%",
       "border-width": 1,
       "border-color": "#6b7480",
       label: "data(label)",
@@ -77,6 +75,11 @@ const STYLE = [
       "text-background-color": "#ffffff",
       "text-background-opacity": 0.8,
     },
+  },
+  // Shapes and colours are read first; icons come when they are there.
+  {
+    selector: "node.icon",
+    style: { "background-image": "data(icon)", "background-width": "55%", "background-height": "55%" },
   },
   { selector: "node[hits > 0]", style: { "border-width": 5, "border-color": "#1b1b1b" } },
   {
@@ -183,7 +186,12 @@ export class Graph {
         .remove();
       const added = [];
       for (const { id, fact, group, looks, position } of wanted) {
-        const classes = [network.path.has(id) && "way", id === network.asked.id && "asked"].filter(Boolean);
+        const marks = {
+          way: network.path.has(id),
+          asked: id === network.asked.id,
+          icon: group === "nodes" && !whole,
+        };
+        const classes = Object.keys(marks).filter((mark) => marks[mark]);
         const drawn = this.cy.getElementById(id);
         if (drawn.empty()) added.push({ group, data: { id, fact, ...looks(fact, network.usual) }, classes, position });
         else {
@@ -196,7 +204,10 @@ export class Graph {
     this.mark(selected);
     if (!whole) return;
     this.fit();
-    this.cy.one("render", () => (this.container.dataset.painted = performance.now()));
+    this.cy.one("render", () => {
+      this.container.dataset.painted = performance.now();
+      this.cy.nodes().addClass("icon");
+    });
   }
 
   clear() {
@@ -223,9 +234,16 @@ export class Graph {
     this.sizeMarks();
   }
 
+  /** From the places alone: the library would first measure every label. */
   fit(ids) {
-    this.cy.fit(ids ? this.cy.elements().filter((element) => ids.has(element.id())) : undefined, 40);
-    if (this.cy.zoom() > 1.3) this.cy.zoom({ level: 1.3, position: centreOf(this.cy.extent()) });
+    const nodes = this.cy.nodes().filter((node) => !ids || ids.has(node.id()));
+    if (nodes.empty()) return;
+    const [xs, ys] = ["x", "y"].map((axis) => nodes.map((node) => node.position(axis)));
+    const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+    const [width, height] = [this.cy.width(), this.cy.height()];
+    const zoom = Math.min(1.3, width / (right - left + MARGIN), height / (bottom - top + MARGIN));
+    const pan = { x: (width - zoom * (left + right)) / 2, y: (height - zoom * (top + bottom)) / 2 };
+    this.cy.viewport({ zoom, pan });
   }
 
   /** The names of what matters are read at any zoom, and the ways seen. */

@@ -150,7 +150,7 @@ function controls() {
   const { from, until, version } = source;
   const last = weeks(from, until);
   const at = asked.until ?? until;
-  const since = asked.since ?? from;
+  const since = asked.since ?? source.since;
   Object.assign($("#until"), { min: 0, max: last, value: weeks(from, at), ariaValueText: at });
   $("#at").textContent = at;
   Object.assign($("#since"), { min: from, max: until, value: since });
@@ -248,7 +248,7 @@ async function read() {
     const wanted = {
       source: source.source,
       id,
-      since: address.get("since") || source.from,
+      since: address.get("since") || source.since,
       until: address.get("until") || source.until,
       expanded: history.state?.expanded ?? [],
     };
@@ -289,7 +289,7 @@ function wire() {
       open({
         source: source.source,
         id,
-        since: asked.since ?? source.from,
+        since: asked.since ?? source.since,
         until: asked.until ?? source.until,
         expanded: [],
       }),
