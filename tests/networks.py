@@ -21,32 +21,39 @@ WEEKS = 46
 CONTAINER = "MSCU1234566"
 
 
-def network(folder: Path, crowd: int = 30) -> Description:
-    """The network in `folder`/networks/files, of a store in `folder`/data/files."""
+def stored(folder: Path, crowd: int = 30) -> Store:
+    """A store in `folder`/data/files."""
     store = Store(folder / "data" / "files")
     rows = list(_declarations(crowd))
     put(store, "declarations", rows)
     put(store, "outcomes", [_found(row, row["importer_id"] == "I-OLD") for row in rows if _is_inspected(row)])
     put(store, "register", list(_entries()))
+    return store
+
+
+def network(folder: Path, crowd: int = 30) -> Description:
+    """The network in `folder`/networks/files, of a store in `folder`/data/files."""
+    store = stored(folder, crowd)
     return build.build(store, DELAY, folder / "features", folder / "networks" / "files", "0123abcd.dir")
 
 
 def _declarations(crowd: int) -> Iterator[dict[str, Any]]:
     for week in range(12):
         box = {"container_id": CONTAINER} if week == 1 else {}
-        yield _declared(f"OLD-{week}", FIRST + timedelta(weeks=week), "I-OLD", "S-FAR", "D-BUSY", 12_000.0, **box)
-    yield _declared("SHARE-1", FIRST + timedelta(weeks=1), "I-SHARE", "S-NEAR", "D-BUSY", 900.0, container_id=CONTAINER)
+        yield declared(f"OLD-{week}", FIRST + timedelta(weeks=week), "I-OLD", "S-FAR", "D-BUSY", 12_000.0, **box)
+    yield declared("SHARE-1", FIRST + timedelta(weeks=1), "I-SHARE", "S-NEAR", "D-BUSY", 900.0, container_id=CONTAINER)
     for week in range(6):
-        yield _declared(f"NEW-{week}", NEW_SINCE + timedelta(weeks=week), "I-NEW", "S-FAR", "D-SMALL", 7_500.0)
-    yield _declared("BACK-1", NEW_SINCE, "I-BACK", "S-NEAR", "D-BUSY", 300.0)
+        yield declared(f"NEW-{week}", NEW_SINCE + timedelta(weeks=week), "I-NEW", "S-FAR", "D-SMALL", 7_500.0)
+    yield declared("BACK-1", NEW_SINCE, "I-BACK", "S-NEAR", "D-BUSY", 300.0)
     for number in range(crowd):
         at = FIRST + timedelta(weeks=number % WEEKS, hours=number % 5)
-        yield _declared(f"C-{number}", at, f"I-{number:04}", f"S-{number % 400:03}", "D-BUSY", 100.0 + number)
+        yield declared(f"C-{number}", at, f"I-{number:04}", f"S-{number % 400:03}", "D-BUSY", 100.0 + number)
 
 
-def _declared(
+def declared(
     name: str, at: datetime, importer: str, seller: str, declarant: str, value: float, **more: str
 ) -> dict[str, Any]:
+    """A row of declarations."""
     parties = {"importer_id": importer, "seller_id": seller, "declarant_id": declarant}
     return {"declaration_id": name, "accepted_at": at, "item_value": value, **parties, **more}
 

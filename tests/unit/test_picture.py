@@ -14,6 +14,7 @@ from models.picture.openings import Openings, rows
 from models.picture.page import NetworkPage
 from models.signoff.call import Call, Refused
 from tests import networks
+from tests.stores import put
 
 LAST = "2024-03-18"
 
@@ -188,10 +189,10 @@ def test_a_network_that_was_built_anew_is_opened_anew(tmp_path):
     store = Store(tmp_path / "data" / "files")
     again = build.build(store, networks.DELAY, tmp_path / "features", tmp_path / "networks" / "files", "v")
     assert again == first  # nothing has changed
-    networks.put(
+    put(
         store,
         "declarations",
-        [networks._declared("L-1", networks.NEW_SINCE + timedelta(weeks=20), "I-LATE", "S-1", "D-1", 5.0)],
+        [networks.declared("L-1", networks.NEW_SINCE + timedelta(weeks=20), "I-LATE", "S-1", "D-1", 5.0)],
     )
     late = build.build(store, networks.DELAY, tmp_path / "features", tmp_path / "networks" / "files", "v")
     assert late.last > date(2024, 6, 1)
