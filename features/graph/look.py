@@ -22,6 +22,7 @@ from features.windows import Ints
 
 # Of a party with more rows those of the latest weeks are looked at.
 MOST_ROWS = 200_000
+MOST_FOUND = 1_000
 
 # What is known of an edge: `a` was declared with, has, followed or probably is `b`. Days are since 1970-01-01.
 EDGES = pl.Schema(
@@ -101,11 +102,19 @@ class Graph:
         return self._at(nodes, at_partners, since, until)
 
     def near_edges(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
-        """As `edges`, but at a party that deals with very many only those with whom something was found."""
+        """As `edges`, but at a party that deals with very many only those on whose declarations something was found.
+
+        Of these the latest `MOST_FOUND`.
+        """
         start, end = self._span(nodes, until)
         is_hub = self._until(start, end, "importers") > LARGEST_HUB
-        few, many = (self._rows(start[chosen], end[chosen]) for chosen in (~is_hub, is_hub))
-        return self._at(nodes, np.concatenate([few, many[self._columns["links"]["hits"][many] > 0]]), since, until)
+        links_of = self._columns["links"]
+        many = self._rows(start[is_hub], end[is_hub])
+        found = many[(links_of["hits"][many] > 0) & (links_of["week"][many] > since)]
+        latest = found[np.argsort(links_of["week"][found], kind="stable")[-MOST_FOUND:]]
+        theirs = self._rows_of_importers(np.unique(links_of["importer"][latest]))
+        at_hubs = theirs[np.isin(links_of["partner"][theirs], nodes[is_hub])]
+        return self._at(nodes, np.concatenate([self._rows(start[~is_hub], end[~is_hub]), at_hubs]), since, until)
 
     def edges_among(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
         """`EDGES` both of whose ends are `nodes`."""

@@ -5,15 +5,17 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import networkx as nx
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features.graph import files
+from features.graph import files, look
 from features.graph.look import Graph
 from features.graph.neighbourhood import around, ways_to_offenders
 from features.journal import EPOCH
@@ -36,16 +38,23 @@ def graph(world: World) -> Iterator[Graph]:
         yield Graph.open(Path(folder))
 
 
+@pytest.mark.parametrize("largest_hub", [1, look.LARGEST_HUB])
 @given(world=worlds(), other=worlds(), monday=MONDAYS, weeks=st.integers(1, 120), pick=st.integers(0, 1000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_became_known_later_changes_nothing(
-    world: World, other: World, monday: int, weeks: int, pick: int
+    largest_hub: int, world: World, other: World, monday: int, weeks: int, pick: int
 ) -> None:
     """A node looks the same where nothing later happened, where all of it did, and where other things did."""
     cut = datetime.combine(EPOCH, datetime.min.time()) + timedelta(days=monday)
     stood = before(world, cut)
     since = monday - 7 * weeks
-    with graph(world) as whole, graph(stood) as alone, graph(stood.with_later(after(other, cut))) as elsewhere:
+    later = stood.with_later(after(other, cut))
+    with (
+        patch.object(look, "LARGEST_HUB", largest_hub),
+        graph(world) as whole,
+        graph(stood) as alone,
+        graph(later) as elsewhere,
+    ):
         if alone.nodes.is_empty():
             return
         node = alone.nodes["node"][pick % alone.nodes.height]

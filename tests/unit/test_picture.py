@@ -136,9 +136,13 @@ def test_a_container_counts_where_two_importers_shared_it(answers):
 def test_behind_a_busy_party_only_offenders_are_looked_for(folder, tmp_path):
     networks.network(tmp_path, crowd=400)
     busy = Answers(tmp_path / "networks")
-    nodes = around(company(busy, "I-BACK", limit=500))
-    assert ("importer", "I-OLD") in nodes
-    assert not [identity for _, identity in nodes if identity.startswith("I-0")]
+    told = company(busy, "I-0003", limit=500)
+    assert {identity for kind, identity in around(told) if kind == "importer"} == {"I-0003", "I-OLD"}
+    assert relations(told)["I-OLD", "declarant", "D-BUSY"]["declared"] == 12
+    (way,) = ways(busy, "I-0003")
+    assert [step["node"]["identity"] for step in way["steps"]] == ["D-BUSY", "I-OLD"]
+    assert (way["steps"][1]["edge"]["declared"], way["steps"][1]["edge"]["hits"]) == (12, 1)
+    assert ways(busy, "I-0003", until="2023-09-11") == []
     declarant = company(busy, "D-BUSY", "declarant", limit=500)
     assert declarant["not_shown"] == 403 - 332  # two thirds of what is shown is near
     assert len(declarant["nodes"]) <= 500
