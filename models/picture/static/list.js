@@ -49,7 +49,7 @@ function line(network, row, chosen, { select, expand, open }) {
     cell("kind", row.kind),
     make("th", { scope: "row" }, button("details", select, row.identity, "link")),
     cell("name", row.name ?? ""),
-    cell("relations", row.relations),
+    cell("relations", make("div", { title: row.relations }, row.relations)),
     cell("declared", number(row.declared)),
     cell("value", number(row.value)),
     cell("inspected", number(row.inspected)),
