@@ -40,6 +40,8 @@ bench: setup
 	$(BIN)/python benchmarks/windows.py
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/ledger.py
+	$(BIN)/python benchmarks/network_scale.py
+	$(BIN)/python benchmarks/matching.py
 	$(BIN)/python benchmarks/plots.py
 
 # Nights against the length of the history, a retraining on ten million; more than an hour and 40 GB of disk.

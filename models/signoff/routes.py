@@ -107,8 +107,8 @@ class Kind(Enum):
     GUARDED = auto()  # by the rules, by its JSON body
     ARTIFACT = auto()  # a write whose body is a file: by the rules, by its path
     OWN = auto()  # answered here
-    NETWORK = auto()  # answered by the page of the network of companies (models/picture)
     CLOSED = auto()
+    NETWORK = auto()  # answered by the page of the network of companies (models/picture)
 
 
 @dataclass(frozen=True)
