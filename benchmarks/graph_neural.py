@@ -3,8 +3,8 @@
     pip install torch==2.13.0       # not a dependency of Tidewaiter
     python benchmarks/graph_neural.py
 
-In the spirit of GraphFC (Singh et al., semi-supervised learning on transactions joined by what they share, leaves of
-boosted trees as input). Declarations are joined by `ENTITIES`, register entries of the importer among them. A
+In the spirit of GraphFC (Singh et al., arXiv 2305.11377: declarations joined by what they share, inspected or not), not
+its code. Declarations are joined by `ENTITIES`, register entries of the importer among them. A
 declaration's state is made of the leaves that it falls into in trees without the family `relations` and of its numeric
 features. Twice, entities take the mean of their declarations and declarations that of their entities; all declarations
 take part, inspected or not. A declaration sees only those accepted on earlier days of the last year, and never itself
@@ -51,32 +51,33 @@ Array = NDArray[np.float32]
 
 SOURCE, THREADS = "simulator", 2
 WITHOUT = tuple(feature for feature in CATALOGUE if feature.family != relations.NAME)
-MODELS = ("trees without", "trees with", "graph network")
+MODELS, ALONE = ("trees without", "trees with", "graph network"), "network without neighbours"
 TRADED = ("importer_id", "seller_id", "declarant_id", "courier_id", "hs6")
 TOLD = ("address", "person", "phone", "bank_account")  # what a register says of the importer
 ENTITIES = (*TRADED, *TOLD)
 YEAR, SPAN = 365, 4096  # days; no store is longer than their difference
 TREES, WIDTH, BATCH, DROPOUT = 100, 32, 1024, 0.2
 EPOCHS, PATIENCE = 12, 2
+NEIGHBOURS = 8  # of each entity the latest, of which the second layer takes the mean; the first takes all
 
 
 @dataclass(frozen=True)
 class Setting:
-    """`neighbours`: the latest of each entity that the second layer takes the mean of; the first takes all.
+    """`has_outcomes`: entities also tell how often they were inspected and caught, as known on the day of acceptance.
 
-    `has_outcomes`: entities also tell how often they were inspected and caught, as known on the day of acceptance.
+    `is_held`: what was learned of a declaration without neighbours stays as it is when they come in.
     """
 
     has_numbers: bool = True
     has_outcomes: bool = False
-    neighbours: int = 8
+    is_held: bool = False
 
 
 SETTINGS = {
     "leaves": Setting(has_numbers=False),
     "leaves and numbers": Setting(),
     "leaves, numbers and outcomes": Setting(has_outcomes=True),
-    "the same, 16 neighbours": Setting(has_outcomes=True, neighbours=16),
+    "the same, states held": Setting(has_outcomes=True, is_held=True),
 }
 
 
@@ -86,26 +87,27 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.model:
-        cost = json.dumps(_run(given.model, given.folder))
-        (given.folder / f"{given.model}.json").write_text(cost)
-        print(cost)
+        print(json.dumps(_run(given.model, given.folder)))
         return
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
         costs = {name: measuring.apart(__file__, "--model", name, "--folder", folder) for name in MODELS}
-        scores = [np.load(Path(folder) / f"{name}.npy") for name in MODELS]
+        scores = [np.load(Path(folder) / f"{name}.npy") for name in (*MODELS, ALONE)]
     store, dataset, split = measuring.ingested(SOURCE, load())
     rows, scheme = network._rows(store, split, dataset)
     heads = ("average precision", *(f"precision at {100 * share:.0f} %" for share in network.SHARES))
     print(f"\n| rows | hits | {' | '.join(heads)} |\n| --- | --- |{' --- |' * len(heads)}")
     slices = {}
     for name, (kept, is_hit) in network._slices(rows, scheme).items():
-        without, whole, graph = (score[kept] for score in scores)
+        without, whole, graph, alone = (score[kept] for score in scores)
         beside = network._compared(is_hit[kept], whole, graph)
-        base = network._compared(is_hit[kept], without, graph)
-        slices[name] = beside | {"without": base["figures"]}
+        others = {"trees without": without, ALONE: alone}
+        slices[name] = beside | {
+            of: network._compared(is_hit[kept], score, graph)["figures"] for of, score in others.items()
+        }
+        lone = ([figure[0] for figure in slices[name][of]] for of in others)
         cells = (
-            f"{a:.3f}, {b:.3f}, {c:.3f} ({low:+.3f} to {high:+.3f})"
-            for (a, *_), (b, c, low, high) in zip(base["figures"], beside["figures"], strict=True)
+            f"{a:.3f}, {b:.3f}, {alone:.3f}, {c:.3f} ({low:+.3f} to {high:+.3f})"
+            for a, alone, (b, c, low, high) in zip(*lone, beside["figures"], strict=True)
         )
         print(f"| {name} ({beside['rows']}) | {beside['hits']} | {' | '.join(cells)} |")
     for name, cost in costs.items():
@@ -120,7 +122,8 @@ def _run(name: str, folder: Path) -> dict[str, Any]:
     rows, _ = network._rows(store, split, dataset)
     started, told = perf_counter(), {}
     if name == "graph network":
-        score, told = _graph_network(_Data.of(store, dataset, split, rows), policy)
+        score, alone, told = _graph_network(_Data.of(store, dataset, split, rows), policy)
+        np.save(folder / f"{ALONE}.npy", alone)
     else:
         parts = split.train, split.validation, CATALOGUE if name == "trees with" else WITHOUT
         model = train(*parts, policy.training, policy.targeting, final_frame=split.before_test)
@@ -204,8 +207,11 @@ class _Past:
         return self.order[places[is_there]], np.nonzero(is_there)[0]
 
 
-def _graph_network(data: _Data, policy: Policy) -> tuple[Array, dict[str, Any]]:
-    """Scores of the judged rows, and an account of the settings: the best on validation is learned anew for them."""
+def _graph_network(data: _Data, policy: Policy) -> tuple[Array, Array, dict[str, Any]]:
+    """Scores of the judged rows with and without neighbours, and an account of the settings.
+
+    The best setting on validation is learned anew for them.
+    """
     import torch
 
     torch.set_num_threads(THREADS)
@@ -224,7 +230,10 @@ def _graph_network(data: _Data, policy: Policy) -> tuple[Array, dict[str, Any]]:
     inputs = _Inputs.of(data, "final", seed)
     learned = _learned(data, past, inputs, SETTINGS[best], seed, "final", None, *epochs)
     score = _in_batches(learned.logits, data.parts["judged"])
-    return score, {"settings": tried, "chosen": best, "chosen_seconds": perf_counter() - started}
+    told = {"settings": tried, "chosen": best, "chosen_seconds": perf_counter() - started}
+    # No epochs with neighbours: what is known without them.
+    learned = _learned(data, past, inputs, SETTINGS[best], seed, "final", None, epochs[0], 0)
+    return score, _in_batches(learned.logits, data.parts["judged"]), told
 
 
 @dataclass(frozen=True)
@@ -323,7 +332,7 @@ def _learned(
 
     def joined(rows: "Tensor") -> "Tensor":
         asked = rows.numpy()
-        found = [each.latest(asked, setting.neighbours) for each in past]
+        found = [each.latest(asked, NEIGHBOURS) for each in past]
         neighbours = torch.from_numpy(np.concatenate([rows for rows, _ in found]))
         of = torch.from_numpy(np.concatenate([at * types + kind for kind, (_, at) in enumerate(found)]))
         sums = torch.zeros(len(rows) * types, WIDTH).index_add(0, of, torch.relu(first(around[neighbours])))
@@ -333,8 +342,9 @@ def _learned(
         hidden = nn.functional.dropout(torch.relu(second(torch.cat(seen, dim=1))), DROPOUT, own.training)
         return (own[2](itself) + last(hidden)).squeeze(1)
 
+    own.requires_grad_(not setting.is_held)
     both = nn.ModuleList([own, first, second, last])
-    epochs, precision = learn(both, joined, epochs, 1e-3)
+    epochs, precision = learn(both, joined, epochs, 5e-4)
     both.eval()
     account = {
         "leaf_epochs": leaf_epochs,
@@ -372,7 +382,9 @@ class _Lesson:
 
         rows = self.data.parts[self.part]
         target = torch.from_numpy(self.data.target(rows))
-        optimizer = torch.optim.Adam(module.parameters(), rate, weight_decay=1e-5)
+        optimizer = torch.optim.Adam(
+            [each for each in module.parameters() if each.requires_grad], rate, weight_decay=1e-5
+        )
         best, precision, weights = epochs, None, None
         for epoch in range(1, epochs + 1):
             module.train()
