@@ -4,11 +4,11 @@
     python benchmarks/graph_neural.py
 
 In the spirit of GraphFC (Singh et al., arXiv 2305.11377: declarations joined by what they share, inspected or not), not
-its code. Declarations are joined by `ENTITIES`, register entries of the importer among them. A
-declaration's state is made of the leaves that it falls into in trees without the family `relations` and of its numeric
-features. Twice, entities take the mean of their declarations and declarations that of their entities; all declarations
-take part, inspected or not. A declaration sees only those accepted on earlier days of the last year, and never itself
-as another's neighbour: in training too, since later declarations tell of earlier outcomes in their histories.
+its code. Declarations are joined by `ENTITIES`, register entries of the importer among them. A declaration's state is
+made of the leaves that it falls into in trees without the family `relations` and of its numeric features. Twice,
+entities take the mean of their declarations and declarations that of their entities; all declarations take part,
+inspected or not. A declaration sees only those accepted on earlier days of the last year, and never itself as another's
+neighbour: in training too, since later declarations tell of earlier outcomes in their histories.
 
 As the trees it learns in two passes: settings and epochs by average precision on the validation part, then everything
 known before the test part. The simulator must have been ingested (`make run`). Judged as by network.py, on the same
