@@ -75,3 +75,8 @@ def test_what_the_vendor_made_is_what_its_note_says():
     note = read("vendor/README.md")
     for path in (STATIC / "vendor").glob("*.js"):
         assert sha256(path.read_bytes()).hexdigest() in note
+
+
+def test_nothing_lies_there_that_is_not_served_on_purpose():
+    kinds = {path.suffix for path in STATIC.rglob("*") if path.is_file()}
+    assert kinds == {".html", ".css", ".js", ".json", ".svg", ".LICENSE", ".md"}
