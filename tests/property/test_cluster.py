@@ -11,8 +11,8 @@ from features.store import Store
 from flows.engine import workforce
 from flows.settings import Engine, Settings
 from tests.clusters import cluster
-from tests.property.test_features import LABEL_DELAY_DAYS, World, worlds
 from tests.stores import put
+from tests.worlds import LABEL_DELAY_DAYS, World, worlds
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -33,6 +33,8 @@ def _store(folder: Path, world: World) -> Store:
         ("declarations_superseded", world.older_declarations),
         ("outcomes", world.outcomes),
         ("outcomes_superseded", world.older_outcomes),
+        ("register", world.register),
+        ("register_superseded", world.older_register),
     ):
         if rows:
             put(store, table, list(rows))
