@@ -97,7 +97,8 @@ def main() -> None:
     heads = ("average precision", *(f"precision at {100 * share:.0f} %" for share in network.SHARES))
     print(f"\n| rows | hits | {' | '.join(heads)} |\n| --- | --- |{' --- |' * len(heads)}")
     slices = {}
-    for name, (kept, is_hit) in network._slices(rows, scheme).items():
+    never = network._never_inspected(store, rows, load())
+    for name, (kept, is_hit) in network._slices(rows, scheme, never).items():
         without, whole, graph, alone = (score[kept] for score in scores)
         beside = network._compared(is_hit[kept], whole, graph)
         others = {"trees without": without, ALONE: alone}

@@ -15,11 +15,12 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import average_precision_score
 
+from features.asof import outcome_versions
 from features.contract import KEY
 from features.families import relations
 from features.matrix import CATALOGUE
 from features.store import Store
-from models.policy import load
+from models.policy import Policy, load
 from models.split import accepted_between
 from models.train import train
 
@@ -43,7 +44,7 @@ def main() -> None:
     print(
         f"{source}: {rows.height} rows\n\n| rows | hits | {' | '.join(heads)} |\n| --- | --- |{' --- |' * len(heads)}"
     )
-    for name, (kept, is_hit) in _slices(rows, scheme).items():
+    for name, (kept, is_hit) in _slices(rows, scheme, _never_inspected(store, rows, policy)).items():
         results[name] = found = _compared(is_hit[kept], *(score[kept] for score in scores))
         cells = (f"{a:.3f} -> {b:.3f} ({low:+.3f} to {high:+.3f})" for a, b, low, high in found["figures"])
         print(f"| {name} ({found['rows']}) | {found['hits']} | {' | '.join(cells)} |")
@@ -59,14 +60,33 @@ def _rows(store: Store, split, dataset) -> tuple[pl.DataFrame, pl.Series | None]
     return rows, rows["scheme"]
 
 
-def _slices(rows: pl.DataFrame, scheme: pl.Series | None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _never_inspected(store: Store, rows: pl.DataFrame, policy: Policy) -> np.ndarray:
+    """Whether no inspection of the importer was known before the day of acceptance, ever."""
+    found = outcome_versions(
+        store.scan("outcomes"), store.scan("outcomes_superseded"), policy.features.label_delay_days
+    ).filter("is_inspected")
+    importers = store.scan("declarations").select(*KEY, "importer_id")
+    first = found.join(importers, on=KEY).group_by("importer_id").agg(first=pl.col("known_on").min())
+    asked = (
+        rows.lazy()
+        .select(*KEY, day=pl.col("accepted_at").dt.date())
+        .join(importers, on=KEY, how="left", maintain_order="left")
+    )
+    seen = asked.join(first, on="importer_id", how="left", maintain_order="left").select(
+        pl.col("first") < pl.col("day")
+    )
+    return ~seen.collect().to_series().fill_null(value=False).to_numpy()
+
+
+def _slices(
+    rows: pl.DataFrame, scheme: pl.Series | None, never_inspected: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     is_hit = rows["is_hit"].to_numpy()
     every = np.ones(rows.height, np.bool_)
-    inspected = rows["importer_inspection_rate_365d"].fill_null(0).to_numpy() > 0
     is_new = rows["importer_declarations_365d"].to_numpy() == 0
     slices = {
         "all": (every, is_hit),
-        "importer not inspected in a year": (~inspected, is_hit),
+        "importer never inspected before": (never_inspected, is_hit),
         "importer's first declaration in a year": (is_new, is_hit),
     }
     if scheme is not None:
