@@ -106,7 +106,9 @@ def test_expanding_and_filtering(page: Page, server: Server) -> None:
     open_company(page, server, "I-NEW")
     before = listed(page)
     assert "I-SHARE" not in before
-    page.get_by_role("button", name="Expand S-FAR").click()
+    expand = page.get_by_role("button", name="Expand S-FAR")
+    expand.click()
+    expect(expand).to_have_count(0)
     expect(page.locator("#picture")).to_have_attribute("aria-busy", "false")
     assert len(listed(page).splitlines()) >= len(before.splitlines())
     sellers = page.locator("#kinds").get_by_role("checkbox", name="Seller")

@@ -79,9 +79,11 @@ const reopen = (wanted) => fetchNetwork(wanted, { whole: false, how: "replaceSta
 async function expand(id) {
   if (network.isWhole(id)) return;
   const here = network;
+  const { signal } = pending;
+  $("#picture").ariaBusy = "true";
   try {
     const { source: name, since, until } = asked;
-    const answer = await ask("company", { source: name, since, until, id, limit: EXPAND_LIMIT }, pending.signal);
+    const answer = await ask("company", { source: name, since, until, id, limit: EXPAND_LIMIT }, signal);
     if (network !== here) return;
     asked = network.asked = { ...asked, expanded: [...asked.expanded, id] };
     network.merge(answer);
@@ -91,6 +93,8 @@ async function expand(id) {
     write("replaceState");
   } catch (error) {
     if (error.name !== "AbortError") fail(error);
+  } finally {
+    if (pending.signal === signal) $("#picture").ariaBusy = "false";
   }
 }
 
