@@ -281,15 +281,15 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
         # The dead run's slot is free again.
         project.wait_state(client, project.trigger(client, "retrain/adhoc"), "Completed")
         assert project.deployment(client, "retrain/on-drift").is_paused
-        retrain, select, monitor = (
-            project.deployment(client, f"{name}/nightly") for name in ("retrain", "select", "monitor")
+        retrain, select, monitor, network = (
+            project.deployment(client, f"{name}/nightly") for name in ("retrain", "select", "monitor", "network")
         )
 
         # No trace was left of the one's nights, three waiting runs of the other's.
         def past(deployment):
             return [run for run in server.runs(client, deployment) if run.expected_at <= datetime.now(UTC)]
 
-        for caught_up in (retrain, select):
+        for caught_up in (retrain, select, network):
             wait_for(
                 lambda each=caught_up: [run.state for run in past(each)] == ["COMPLETED"],
                 150,
