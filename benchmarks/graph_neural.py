@@ -35,7 +35,7 @@ from sklearn.metrics import average_precision_score
 from features.contract import KEY
 from features.families import relations
 from features.matrix import CATALOGUE
-from features.network import matching
+from features.network import entries, matching
 from features.store import Store
 from models import boosting
 from models.encoding import Encoder
@@ -166,7 +166,7 @@ class _Data:
 def _entities(store: Store, rows: pl.DataFrame) -> pl.DataFrame:
     """`ENTITIES` of `rows`: as declared, and as registers told of the importer before the day of acceptance."""
     declared = store.scan("declarations").with_columns(hs6=pl.col("hs_code").str.head(6)).select(*KEY, *TRADED)
-    states = matching.states(store.scan("register"), store.scan("register_superseded"))
+    states = matching.states(entries.read(store.scan("register"), store.scan("register_superseded")))
     importers = states.filter(pl.col("party_role") == "importer").select("party_id", "enter", "leave", *TOLD)
     found = rows.join(declared.collect(), on=KEY, how="left", maintain_order="left").with_row_index("row").sort("day")
     told = found.join_asof(

@@ -21,11 +21,12 @@ from splink import DuckDBAPI, Linker
 
 from features.contract import FILING
 from features.facts import days
-from features.network import matching
+from features.network import entries, matching
 from features.simulator import Parameters, names, phoenix, simulate
 from features.simulator.draws import stream
 from features.simulator.entities import found_importers
-from features.simulator.register import entries, owners
+from features.simulator.register import entries as simulated_entries
+from features.simulator.register import owners
 
 TRAINED, MEASURED = 7, 20240229  # seeds
 COMPANIES = (50_000, 1_000_000)
@@ -76,7 +77,7 @@ def _world(companies: int, seed: int) -> SimpleNamespace:
             month_starts=until,
             register=phoenix.nobody(),
         )
-    rows, owner = entries(world, seed).drop("arrives"), owners(world, seed)
+    rows, owner = simulated_entries(world, seed).drop("arrives"), owners(world, seed)
     key, placed = FILING["register"].key, "recorded_at"
     current = rows.sort(placed).unique(key, keep="last", maintain_order=True)
     importers = pl.DataFrame({"party_id": names.party("I", np.arange(len(owner))), "owner": owner})
@@ -89,7 +90,9 @@ def _world(companies: int, seed: int) -> SimpleNamespace:
 
 def _last(world: SimpleNamespace) -> pl.DataFrame:
     """States on the last day, with `owner`; declarants have owners of their own, below 0."""
-    states = matching.states(*world.tables).filter(pl.col("enter") <= world.day, pl.col("leave") > world.day)
+    states = matching.states(entries.read(*world.tables)).filter(
+        pl.col("enter") <= world.day, pl.col("leave") > world.day
+    )
     named = states.join(world.owners, on=("party_role", "party_id"), how="left", maintain_order="left")
     return named.with_columns(pl.col("owner").fill_null(-1 - pl.int_range(pl.len())))
 
@@ -103,11 +106,11 @@ def _pairs(states: pl.DataFrame) -> pl.DataFrame:
 
 def _measured(world: SimpleNamespace) -> dict:
     started = perf_counter()
-    matching.states(*world.tables)
+    matching.states(entries.read(*world.tables))
     states_seconds = perf_counter() - started
     with patch.object(matching, "MATCH", THRESHOLDS[0]):
         started = perf_counter()
-        found = matching.matches(*world.tables)
+        found = matching.matches(entries.read(*world.tables))
         seconds = perf_counter() - started
     peak_mb = measuring.peak_mb()
     states = _last(world)

@@ -28,7 +28,7 @@ from features.graph import files
 from features.graph.look import Graph
 from features.graph.neighbourhood import around, ways_to_offenders
 from features.history import PRIOR_WEIGHT
-from features.network import links, matching, ties
+from features.network import entries, links, matching
 from features.network.measures import DECLARANT, SELLER
 from features.network.week import WINDOW_DAYS, Network
 
@@ -134,7 +134,7 @@ def _for_people(folder: Path, nodes: int) -> dict:
     numbers, first = np.arange(nodes), _first(nodes)
     role = np.select([numbers >= first[each] for each in ("declarant", "seller")], ["declarant", "seller"], "importer")
     parties = pl.DataFrame({"node": pl.Series(numbers).hash(1), "role": role, "identity": numbers.astype(str)})
-    nothing_told = ties.entries(*(pl.LazyFrame(schema=contract.schema("register")) for _ in range(2)))
+    nothing_told = entries.read(*(pl.LazyFrame(schema=contract.schema("register")) for _ in range(2)))
     kept, day = (pl.read_ipc(folder / f"{name}.arrow") for name in ("kept", "day"))
     started = perf_counter()
     pairs = links.joined([kept, day])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features import facts
 from features.facts import Known
-from features.network import ties
+from features.network import entries, ties
 from tests.declarations import frame
 
 START = datetime(2023, 1, 1)
@@ -33,12 +33,11 @@ class World:
         tables = (self.declarations, self.older_declarations, self.outcomes, self.older_outcomes)
         names = ("declarations", "declarations", "outcomes", "outcomes")
         frames = [frame(name, list(rows)).lazy() for name, rows in zip(names, tables, strict=True)]
-        return replace(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS), told=ties.shared(*self.registers()))
+        return replace(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS), told=ties.shared(self.entries()))
 
-    def registers(self) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-        """The store's two tables of register entries."""
-        current, older = (frame("register", list(rows)).lazy() for rows in (self.register, self.older_register))
-        return current, older
+    def entries(self) -> pl.DataFrame:
+        """What its registers told."""
+        return entries.read(*(frame("register", list(rows)).lazy() for rows in (self.register, self.older_register)))
 
     def with_later(self, later: "World") -> "World":
         """This world, and what another one learned."""

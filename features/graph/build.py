@@ -22,7 +22,7 @@ from features.atomic import PARTIAL, flush, write_atomically
 from features.codes import PARTY_ROLES
 from features.graph import files
 from features.journal import EPOCH, number
-from features.network import links, matching, ties
+from features.network import entries, links, matching
 from features.store import Store
 
 CLUSTERS, _DESCRIPTION = "clusters.csv", "network.json"
@@ -30,7 +30,7 @@ CLUSTERS, _DESCRIPTION = "clusters.csv", "network.json"
 
 @dataclass(frozen=True)
 class Description:
-    """What a network is of: its files' folder, the first and last Monday it knows, and the version of the data."""
+    """What a network is of: its files' folder, declared companies, first and last Monday, the version of the data."""
 
     digest: str
     companies: int
@@ -61,10 +61,11 @@ def build(store: Store, label_delay_days: int, features_folder: Path, folder: Pa
     blocks, latest = past.settled.blocks, past.latest()
     pairs = links.joined([*(block.links() for block in blocks), links.summed(latest)])
     parties = links.distinct([*(block.parties() for block in blocks), links.parties(latest)])
-    register = store.scan("register"), store.scan("register_superseded")
-    told, matches = ties.entries(*register), matching.matches(*register)
+    told = entries.read(store.scan("register"), store.scan("register_superseded"))
+    matches = matching.matches(told)
     partial = folder / f"{digest}{PARTIAL}"
-    shutil.rmtree(partial, ignore_errors=True)
+    for left in (partial, folder / digest):  # by one that was killed
+        shutil.rmtree(left, ignore_errors=True)
     partial.mkdir(parents=True)
     files.write(partial, parties, pairs, told, matches)
     flush([*partial.iterdir(), partial])

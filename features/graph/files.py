@@ -14,7 +14,6 @@ from pathlib import Path
 import polars as pl
 
 from features import arrow_files
-from features.asof import NEVER as NO_DAY
 from features.facts import days
 from features.network.links import node
 from features.network.measures import DECLARANT, NEVER
@@ -42,7 +41,7 @@ PARTNERS = ("partner", "week", "row", *SUMS, "importers", *DAYS)
 
 
 def write(folder: Path, parties: pl.DataFrame, pairs: pl.DataFrame, told: pl.DataFrame, matches: pl.DataFrame) -> None:
-    """Files of a network, into `folder`. Parties and pairs: see links.py; entries: ties.py; matches: matching.py."""
+    """Files of a network, into `folder`. Parties and pairs: see links.py; entries: entries.py; matches: matching.py."""
     pairs = pairs.with_columns(pl.col(name).fill_null(empty) for name, empty in DAYS.items())
     tables = (_nodes(parties, told), pairs, _by_partner(pairs), _by_week(pairs), _ties(told, matches))
     for name, table in zip(FILES, tables, strict=True):
@@ -71,7 +70,6 @@ def _by_week(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _ties(told: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     columns = {"weight": pl.lit(None, pl.Float64), "since": pl.coalesce(days(pl.col("begins_at").dt.date()), "enter")}
-    leave = pl.min_horizontal(pl.when(pl.col("replaced") < days(pl.lit(NO_DAY))).then(pl.col("replaced") + 1), "ends")
     found = []
     in_force = told.filter(pl.col("replaced") >= pl.col("enter"))
     for (role, attribute), rows in in_force.group_by("party_role", "attribute", maintain_order=True):
@@ -83,7 +81,7 @@ def _ties(told: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
                     other=pl.lit(pl.Series(other)),
                     kind="attribute",
                     enter="enter",
-                    leave=leave,
+                    leave="leave",
                     **columns,
                 )
             )

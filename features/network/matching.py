@@ -15,8 +15,7 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from features.asof import NEVER, in_force
-from features.contract import FILING, PLACEHOLDER
+from features.asof import NEVER
 from features.facts import days
 from features.network import spelling
 
@@ -36,12 +35,12 @@ _COMPANY = ("party_role", "party_id")
 _TOLD = tuple(spelling.SPELLED)
 
 
-def matches(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
-    """Matches in the store's register tables, a row a pair of states: `MATCHES`.
+def matches(entries: pl.DataFrame) -> pl.DataFrame:
+    """Matches among the entries of registers (see entries.py), a row a pair of states: `MATCHES`.
 
     `weight` is the logarithm to base 2 of the odds that one stands behind both; `a` comes before `b`.
     """
-    found = states(current, superseded).with_row_index("unique_id")
+    found = states(entries).with_row_index("unique_id")
     if found.is_empty():  # nobody without a register should wait for Splink
         return pl.DataFrame(schema=MATCHES)
     pairs = _weighed(found).filter(pl.col("weight") >= MATCH)
@@ -86,22 +85,16 @@ def clusters(matches: pl.DataFrame, day: int) -> pl.DataFrame:
     )
 
 
-def states(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
+def states(entries: pl.DataFrame) -> pl.DataFrame:
     """What registers told of companies between changes, in order of company and time, with the keys of comparison.
 
     Of entries in force together the one recorded last holds. A `leave` that is not known is the day of `NEVER`.
     """
-    known = pl.col("recorded_at").dt.date()
     entries = (
-        in_force(current, superseded, known, FILING["register"].key)
-        .filter(pl.col("attribute").is_in(_TOLD), pl.col("value").str.contains(PLACEHOLDER).not_())
-        .with_columns(
-            enter=days("known_on") + 1,
-            leave=pl.min_horizontal(days("replaced_on") + 1, pl.col("ends_at").dt.date().pipe(days), _never()),
-        )
+        entries.filter(pl.col("attribute").is_in(_TOLD))
+        .with_columns(pl.col("leave").fill_null(_never()))
         .filter(pl.col("enter") < pl.col("leave"))
         .select(*_COMPANY, "attribute", "value", "recorded_at", "entry_id", "enter", "leave")
-        .collect()
     )
     spelled = [
         entries.filter(pl.col("attribute") == attribute).with_columns(value=spell(pl.col("value")))

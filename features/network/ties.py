@@ -1,14 +1,12 @@
 """What company registers tell, as facts that come in and are taken back, and whom it ties together on a day.
 
-As of: an entry counts from the day after it reached customs until a later version of it did, and while it has not
-ended. Values are compared without case, accents, blanks and punctuation.
+As of: see entries.py and matching.py.
 """
 
 import polars as pl
 
-from features.asof import in_force
-from features.contract import FILING, PLACEHOLDER
-from features.facts import TOLD, days, signed
+from features.facts import TOLD, signed
+from features.network import entries
 from features.network.links import node
 from features.network.matching import matches
 from features.numbering import mixed
@@ -19,7 +17,8 @@ TYING = ("address", "person", "phone", "bank_account", "predecessor")
 
 def told(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
     """Facts from the store's register tables: what is shared, and who is probably one company."""
-    facts = pl.concat([shared(current, superseded), matched(matches(current, superseded))])
+    found = entries.read(current, superseded)
+    facts = pl.concat([shared(found), matched(matches(found))])
     return facts.sort("company", "value", "enter", "ends", "sign")
 
 
@@ -37,10 +36,10 @@ def matched(found: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def shared(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
-    """Facts from register tables: companies and the values that they have."""
+def shared(found: pl.DataFrame) -> pl.DataFrame:
+    """Facts from entries: companies and the values that they have."""
     parts = [pl.DataFrame(schema=TOLD)]
-    versions = entries(current, superseded).filter(pl.col("attribute").is_in(TYING))
+    versions = found.filter(pl.col("attribute").is_in(TYING))
     for (role, attribute), rows in versions.group_by("party_role", "attribute", maintain_order=True):
         tie = signed(
             rows.with_columns(
@@ -52,25 +51,6 @@ def shared(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
         if attribute == "predecessor":  # the other end of the tie is the predecessor itself
             parts.append(tie.with_columns(company=pl.Series(node(str(role), signed(rows)["value"]))))
     return pl.concat(parts)
-
-
-def entries(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
-    """Versions of a register's entries with `text`, by which values are compared, and days `enter`, `replaced`, `ends`.
-
-    A predecessor's text is its id. Entries that say nothing are left out: they would tie strangers.
-    """
-    plain = pl.col("value").str.normalize("NFKD").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
-    known = pl.col("recorded_at").dt.date()
-    versions = in_force(current, superseded, known, FILING["register"].key).with_columns(
-        text=pl.when(pl.col("attribute") == "predecessor").then("value").otherwise(plain)
-    )
-    return (
-        versions.filter(pl.col("text") != "", pl.col("value").str.contains(PLACEHOLDER).not_())
-        .collect()
-        .with_columns(
-            enter=days("known_on") + 1, replaced=days("replaced_on"), ends=pl.col("ends_at").dt.date().pipe(days)
-        )
-    )
 
 
 def ties(facts: pl.DataFrame, day: int) -> pl.DataFrame:

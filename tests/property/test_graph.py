@@ -19,7 +19,7 @@ from features.graph import files, look
 from features.graph.look import Graph
 from features.graph.neighbourhood import around, ways_to_offenders
 from features.journal import EPOCH
-from features.network import links, matching, ties
+from features.network import links, matching
 from tests.worlds import SPAN_DAYS, START, World, after, before, worlds
 
 FIRST = (START.date() - EPOCH).days
@@ -32,7 +32,7 @@ NAMES = ("name", "text")
 def graph(world: World) -> Iterator[Graph]:
     known = world.known()
     with TemporaryDirectory() as folder:
-        told = ties.entries(*world.registers())
+        told = world.entries()
         matches = pl.DataFrame(schema=matching.MATCHES)
         files.write(Path(folder), links.parties(known), links.summed(known), told, matches)
         yield Graph.open(Path(folder))

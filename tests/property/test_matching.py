@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.contract import schema
-from features.network import matching
+from features.network import entries, matching
 
 SPAN = 5
 DAYS = st.integers(0, SPAN)
@@ -50,7 +50,7 @@ def _matches(versions: list[Entry]) -> pl.DataFrame:
     """Of a store in which these versions arrived: the last of each entry is current."""
     last = {version["entry_id"]: at for at, version in enumerate(versions)}
     rows = [[v for at, v in enumerate(versions) if (last[v["entry_id"]] == at) == current] for current in (True, False)]
-    return matching.matches(*(pl.LazyFrame(each, schema=schema("register")) for each in rows))
+    return matching.matches(entries.read(*(pl.LazyFrame(each, schema=schema("register")) for each in rows)))
 
 
 def _in_force(matches: pl.DataFrame, day: int) -> pl.DataFrame:

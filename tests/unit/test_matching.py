@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from features.contract import schema
-from features.network import matching
+from features.network import entries, matching
 
 JULIET = {
     "name": "Norvale Textiles Ltd",
@@ -30,13 +30,13 @@ def company(party: str, after: int = 0, **values: str) -> list[dict[str, Any]]:
     return [entry(party, attribute, value, after) for attribute, value in values.items()]
 
 
-def found(*entries: dict[str, Any], superseded: tuple[dict[str, Any], ...] = ()) -> pl.DataFrame:
-    tables = (pl.LazyFrame(list(rows), schema=schema("register")) for rows in (entries, superseded))
-    return matching.matches(*tables)
+def found(*told: dict[str, Any], superseded: tuple[dict[str, Any], ...] = ()) -> pl.DataFrame:
+    tables = (pl.LazyFrame(list(rows), schema=schema("register")) for rows in (told, superseded))
+    return matching.matches(entries.read(*tables))
 
 
-def pairs(*entries: dict[str, Any]) -> list[tuple[str, str]]:
-    return found(*entries).select("party_a", "party_b").rows()
+def pairs(*told: dict[str, Any]) -> list[tuple[str, str]]:
+    return found(*told).select("party_a", "party_b").rows()
 
 
 @pytest.mark.parametrize(
@@ -135,10 +135,11 @@ def test_the_order_of_rows_does_not_matter() -> None:
         rows += company(f"{n:02}", n % 4, **values)
     frame = pl.DataFrame(rows, schema=schema("register"))
     none = pl.LazyFrame(schema=schema("register"))
-    first = matching.matches(frame.lazy(), none)
+    first = matching.matches(entries.read(frame.lazy(), none))
     assert first.height > 10
     for seed in range(3):
-        assert matching.matches(frame.sample(fraction=1, shuffle=True, seed=seed).lazy(), none).equals(first)
+        shuffled = frame.sample(fraction=1, shuffle=True, seed=seed)
+        assert matching.matches(entries.read(shuffled.lazy(), none)).equals(first)
 
 
 def test_clusters_are_what_matches_of_the_day_connect() -> None:
@@ -161,4 +162,4 @@ def test_clusters_are_what_matches_of_the_day_connect() -> None:
 
 def test_without_a_register_nothing_matches() -> None:
     none = pl.LazyFrame(schema=schema("register"))
-    assert matching.matches(none, none).schema == matching.MATCHES
+    assert matching.matches(entries.read(none, none)).schema == matching.MATCHES

@@ -204,6 +204,15 @@ def test_a_network_that_was_built_anew_is_opened_anew(tmp_path):
     assert [path.name for path in (tmp_path / "networks" / "files").iterdir() if path.is_dir()] == [late.digest]
 
 
+def test_a_build_that_was_killed_at_its_end_is_made_again(tmp_path):
+    first = networks.network(tmp_path, crowd=1)
+    folder = tmp_path / "networks" / "files"
+    (folder / "network.json").unlink()  # the last thing that it writes
+    store = Store(tmp_path / "data" / "files")
+    assert build.build(store, networks.DELAY, tmp_path / "features", folder, first.version) == first
+    assert described(folder) == first
+
+
 def test_openings_are_written_down_before_they_are_answered(ask, answers, openings, tmp_path):
     node = found(answers, "I-OLD")["importer", "I-OLD"]
     told = json.loads(ask("tidewaiter/network/company", source="files", id=node, until="2023-10-04").body)

@@ -8,10 +8,11 @@ import pytest
 
 from features.contract import schema
 from features.ingest import IngestRejected, ingest
-from features.network import ties
+from features.network import entries, ties
 from features.network.links import node
 from features.simulator import Parameters, simulate
-from features.simulator.register import entries, owners
+from features.simulator.register import entries as simulated_entries
+from features.simulator.register import owners
 from features.sources import open_source
 from features.store import Store
 from features.validation import validate
@@ -42,7 +43,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def register(world):
-    return entries(world, 20240229)
+    return simulated_entries(world, 20240229)
 
 
 def test_every_simulated_entry_meets_the_contract(register):
@@ -125,7 +126,7 @@ def test_a_file_of_bad_entries_is_refused_whole(tmp_path):
 
 
 def _ties(day, *rows, older=()):
-    facts = ties.shared(frame("register", list(rows)).lazy(), frame("register", list(older)).lazy())
+    facts = ties.shared(entries.read(frame("register", list(rows)).lazy(), frame("register", list(older)).lazy()))
     found = ties.ties(facts, (day - datetime(1970, 1, 1)).days)
     return {tuple(row) for row in found.group_by("value").agg(pl.col("company").sort())["company"].to_list()}
 
