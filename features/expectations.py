@@ -163,24 +163,10 @@ def _declarations() -> Iterator[Expectation]:
         severity=WARNING,
         meta=_named("hs_code_heading_numbered"),
     )
-    yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="recorded_at",
-        column_B="accepted_at",
-        or_equal=True,
-        ignore_row_if="either_value_is_missing",
-        description="an instant not before accepted_at",
-        severity=ROW,
-        meta=_named("recorded_at_not_before_acceptance"),
+    yield _at_least(
+        "recorded_at", "accepted_at", "an instant not before accepted_at", "recorded_at_not_before_acceptance"
     )
-    yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="gross_mass_kg",
-        column_B="net_mass_kg",
-        or_equal=True,
-        ignore_row_if="either_value_is_missing",
-        description="a gross mass not below net_mass_kg",
-        severity=ROW,
-        meta=_named("gross_mass_kg_not_below_net"),
-    )
+    yield _at_least("gross_mass_kg", "net_mass_kg", "a gross mass not below net_mass_kg", "gross_mass_kg_not_below_net")
     yield gxe.ExpectColumnValuesToNotBeInSet(
         column="net_mass_kg",
         value_set=[0.0],
@@ -203,13 +189,7 @@ def _declarations() -> Iterator[Expectation]:
         meta=_named("tax_rate_pct_plausible"),
     )
     for party in ("importer_id", "declarant_id", "seller_id"):
-        yield gxe.ExpectColumnValuesToNotMatchRegex(
-            column=party,
-            regex=contract.PLACEHOLDER,  # one name for many parties gives all of them one history
-            description="a party, not a filler such as 0, 9999, XXX or UNKNOWN",
-            severity=WARNING,
-            meta=_named(f"{party}_no_filler"),
-        )
+        yield _no_filler(party, "a party")  # one name for many parties gives all of them one history
     yield gxe.ExpectColumnValuesToBeNull(
         column="courier_id",
         row_condition=Column("transport_mode") == PIPELINE,
@@ -290,15 +270,7 @@ def _outcomes() -> Iterator[Expectation]:
         severity=ROW,
         meta=_named("selection_probability_above_zero", "is_inspected"),
     )
-    yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="known_at",
-        column_B="accepted_at",
-        or_equal=True,
-        ignore_row_if="either_value_is_missing",
-        description="an instant not before accepted_at",
-        severity=ROW,
-        meta=_named("known_at_not_before_acceptance"),
-    )
+    yield _at_least("known_at", "accepted_at", "an instant not before accepted_at", "known_at_not_before_acceptance")
 
 
 def _truth() -> Iterator[Expectation]:
@@ -306,22 +278,8 @@ def _truth() -> Iterator[Expectation]:
 
 
 def _register() -> Iterator[Expectation]:
-    yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="ends_at",
-        column_B="begins_at",
-        or_equal=True,
-        ignore_row_if="either_value_is_missing",
-        description="an instant not before begins_at",
-        severity=ROW,
-        meta=_named("ends_at_not_before_beginning"),
-    )
-    yield gxe.ExpectColumnValuesToNotMatchRegex(
-        column="value",
-        regex=contract.PLACEHOLDER,  # it would tie strangers to each other; the network leaves it out
-        description="a value, not a filler such as 0, 9999, XXX or UNKNOWN",
-        severity=WARNING,
-        meta=_named("value_no_filler"),
-    )
+    yield _at_least("ends_at", "begins_at", "an instant not before begins_at", "ends_at_not_before_beginning")
+    yield _no_filler("value", "a value")  # it would tie strangers to each other; the network leaves it out
     yield gxe.ExpectColumnValuesToMatchRegex(
         column="value",
         regex=contract.PARTY,
@@ -329,6 +287,28 @@ def _register() -> Iterator[Expectation]:
         description="the party_id of a company, where attribute is predecessor",
         severity=ROW,
         meta=_named("value_names_predecessor", "attribute"),
+    )
+
+
+def _no_filler(column: str, what: str) -> Expectation:
+    return gxe.ExpectColumnValuesToNotMatchRegex(
+        column=column,
+        regex=contract.PLACEHOLDER,
+        description=f"{what}, not a filler such as 0, 9999, XXX or UNKNOWN",
+        severity=WARNING,
+        meta=_named(f"{column}_no_filler"),
+    )
+
+
+def _at_least(column: str, other: str, description: str, name: str) -> Expectation:
+    return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A=column,
+        column_B=other,
+        or_equal=True,
+        ignore_row_if="either_value_is_missing",
+        description=description,
+        severity=ROW,
+        meta=_named(name),
     )
 
 

@@ -16,7 +16,7 @@ import polars as pl
 from features import arrow_files
 from features.graph.files import DAYS, FILES, PARTNERS, SUMS, plain
 from features.network import links
-from features.network.measures import DECLARANT, LARGEST_HUB
+from features.network.measures import DECLARANT, LARGEST_HUB, NEVER
 from features.numbering import Hashes
 from features.windows import Ints
 
@@ -140,10 +140,7 @@ class Graph:
         return pl.concat([self._declared(np.unique(rows), since, until), self._tied(nodes, until)])
 
     def _declared(self, rows: Ints, since: int, until: int) -> pl.DataFrame:
-        columns = self._columns["links"]
-        week = columns["week"][rows]
-        rows = rows[(since < week) & (week <= until)]
-        found = pl.DataFrame({name: column[rows] for name, column in columns.items()})
+        found = self._links_at(rows, since, until)
         days_of = pl.col("first").min(), pl.col("last").max()
         relation = pl.col("relation").replace_strict(dict(enumerate(links.RELATIONS)), return_dtype=pl.String)
         summed = found.group_by(links.KEY, maintain_order=True).agg(pl.col(SUMS).sum(), *days_of)
@@ -154,6 +151,11 @@ class Graph:
             .select(EDGES.names())
             .cast(dict(EDGES))
         )
+
+    def _links_at(self, rows: Ints, since: int, until: int) -> pl.DataFrame:
+        week = self._columns["links"]["week"][rows]
+        within = rows[(since < week) & (week <= until)]
+        return pl.DataFrame({name: column[within] for name, column in self._columns["links"].items()})
 
     def _tied(self, nodes: Hashes, until: int) -> pl.DataFrame:
         is_first = pl.col("is_first")
@@ -177,9 +179,7 @@ class Graph:
         return self.ties[rows].filter(pl.col("enter") <= until, pl.col("leave").is_null() | (pl.col("leave") > until))
 
     def _of_importers(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
-        rows = self._rows_of_importers(nodes)
-        columns = self._columns["links"]
-        found = pl.DataFrame({name: column[rows] for name, column in columns.items()}).filter(pl.col("week") <= until)
+        found = self._links_at(self._rows_of_importers(nodes), NEVER, until)
         own, late = pl.col("relation") == DECLARANT, pl.col("week") > since
         return (
             found.group_by("importer", maintain_order=True)

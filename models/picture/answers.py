@@ -19,19 +19,12 @@ from features.journal import EPOCH, number
 from features.network.links import last_monday
 from features.network.measures import NEVER
 from features.network.week import WINDOW_DAYS
+from models.signoff.call import Refused
 
 MOST_FOUND, MOST_NODES, MOST_WAYS = 20, 500, 3
 _USUAL_NODES = 120
 _DAYS = ("first", "last", "last_hit")
 _NODE = ("kind", "identity", "name", "declared", "value", "inspected", "hits", *_DAYS, "degree", "risk")
-
-
-class AnswerError(ValueError):
-    """A question that has no answer; `status` is HTTP's."""
-
-    def __init__(self, sentence: str, status: int = 400) -> None:
-        super().__init__(sentence)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -82,31 +75,31 @@ class Answers:
         """Companies, and what they share, by a part of identity or name."""
         text = query.get("text", "").strip()
         if not text:
-            raise AnswerError("text is empty; allowed: a part of an identity or a name")
+            raise Refused("text is empty; allowed: a part of an identity or a name", 400)
         _, graph = self._network(query)
         found = graph.find(text, MOST_FOUND + 1)
         rows = found.head(MOST_FOUND).select("node", "kind", "identity", "name").iter_rows(named=True)
         return {"found": [_named(row) for row in rows], "more": found.height > MOST_FOUND}
 
     def asked(self, query: Mapping[str, str]) -> Asked:
-        """A question about a node, from source, id, until, since and limit; AnswerError where it makes no sense."""
+        """A question about a node, from source, id, until, since and limit; Refused where it makes no sense."""
         network, graph = self._network(query)
         text = query.get("id", "")
         try:
             node = int(text, 16)
         except ValueError:
-            raise AnswerError(f"id is {text!r}; allowed: 16 hexadecimal digits, as search gives them") from None
+            raise Refused(f"id is {text!r}; allowed: 16 hexadecimal digits, as search gives them", 400) from None
         named = graph.named(np.array([node % 2**64], np.uint64))
         if named.is_empty() or not 0 <= node < 2**64:
-            raise AnswerError(f"nothing in the network has id {text!r}", 404)
+            raise Refused(f"nothing in the network has id {text!r}", 404)
         until = _day(query, "until", network.last)
         if not network.first <= until <= network.last:
-            raise AnswerError(f"until is {until}; allowed: from {network.first} to {network.last}")
+            raise Refused(f"until is {until}; allowed: from {network.first} to {network.last}", 400)
         monday = int(last_monday(np.array([number(until)]))[0])
         since = _day(query, "since", EPOCH + timedelta(days=monday - WINDOW_DAYS))
         most = query.get("limit", str(_USUAL_NODES))
         if not (most.isascii() and most.isdigit() and 1 <= int(most) <= MOST_NODES):
-            raise AnswerError(f"limit is {most!r}; allowed: from 1 to {MOST_NODES}")
+            raise Refused(f"limit is {most!r}; allowed: from 1 to {MOST_NODES}", 400)
         _, kind, identity, *_ = named.row(0)
         return Asked(query["source"], graph, node, kind, identity, number(since), monday, int(most))
 
@@ -127,8 +120,8 @@ class Answers:
         """Shortest ways from a node to known offenders."""
         ways = ways_to_offenders(asked.graph, asked.node, asked.since, asked.until, MOST_WAYS)
         on_them = np.unique(np.array([node for way in ways for node in way.nodes], np.uint64))
-        described = details(asked.graph, on_them, asked.since, asked.until).iter_rows(named=True)
-        nodes = {row["node"]: _node(row) for row in described}
+        rows = details(asked.graph, on_them, asked.since, asked.until).iter_rows(named=True)
+        nodes = {row["node"]: _node(row) for row in rows}
         return {
             "paths": [
                 {
@@ -148,7 +141,7 @@ class Answers:
         folder = next((path for path in self.folder.glob("*") if path.name == source), None)
         network = described(folder) if folder else None
         if folder is None or network is None:
-            raise AnswerError(f"there is no network of source {source!r}: `tidewaiter network` builds it", 404)
+            raise Refused(f"there is no network of source {source!r}: `tidewaiter network` builds it", 404)
         with self._lock:
             if self._open.get(source, ("",))[0] != network.digest:
                 self._open[source] = network.digest, Graph.open(folder / network.digest)
@@ -159,7 +152,7 @@ def _day(query: Mapping[str, str], name: str, usual: date) -> date:
     try:
         return date.fromisoformat(query[name]) if query.get(name) else usual
     except ValueError:
-        raise AnswerError(f"{name} is {query[name]!r}; allowed: a day, such as {usual}") from None
+        raise Refused(f"{name} is {query[name]!r}; allowed: a day, such as {usual}", 400) from None
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
 
-from models.picture.answers import AnswerError, Answers
+from models.picture.answers import Answers
 from models.picture.openings import Opening, Openings
 from models.signoff.accounts import AUDITOR
 from models.signoff.call import Call, Refused
@@ -45,10 +45,7 @@ class NetworkPage:
             raise Refused(f"{call.actor} has no role: the network is for those who have one")
         if not call.name.startswith(API):
             return _file(call.name.removeprefix(ROUTE).removeprefix("/") or "index.html")
-        try:
-            return JSONResponse(self._told(call, query), headers={"Cache-Control": "no-store"})
-        except AnswerError as error:
-            raise Refused(str(error), error.status) from None
+        return JSONResponse(self._told(call, query), headers={"Cache-Control": "no-store"})
 
     def _told(self, call: Call, query: Mapping[str, str]) -> dict[str, object]:
         match call.name.removeprefix(API):

@@ -9,7 +9,7 @@ import pytest
 from features.graph import build
 from features.graph.build import described
 from features.store import Store
-from models.picture.answers import AnswerError, Answers
+from models.picture.answers import Answers
 from models.picture.openings import Openings, rows
 from models.picture.page import NetworkPage
 from models.signoff.call import Call, Refused
@@ -174,14 +174,14 @@ def test_ways_to_offenders(answers):
 )
 def test_questions_without_sense_are_refused_in_words(answers, fields, status, told):
     node = found(answers, "I-OLD")["importer", "I-OLD"]
-    with pytest.raises(AnswerError) as error:
+    with pytest.raises(Refused) as error:
         answers.asked(_query(id=node) | fields)
     assert error.value.status == status
     assert told in str(error.value)
 
 
 def test_a_search_for_nothing_is_refused(answers):
-    with pytest.raises(AnswerError, match="text is empty"):
+    with pytest.raises(Refused, match="text is empty"):
         answers.search(_query(text="  "))
 
 
