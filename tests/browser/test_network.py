@@ -80,6 +80,37 @@ def test_the_way_to_an_offender_is_told_in_words(page: Page, server: Server) -> 
     expect(page.locator("#paths li").first).to_contain_text(f"shares the container {networks.CONTAINER} with I-OLD")
 
 
+def test_colour_is_risk_size_is_value_and_lines_tell_their_source(page: Page, server: Server) -> None:
+    open_company(page, server, "I-NEW")
+    looks = page.evaluate("""() => Object.fromEntries(window.network.cy.nodes().map((node) => [
+        node.data("fact").identity,
+        {
+            colour: node.style("background-color"),
+            ring: node.numericStyle("border-width"),
+            size: node.width(),
+            shape: node.style("shape"),
+        },
+    ]))""")
+    assert looks["I-OLD"]["colour"] != looks["I-NEW"]["colour"]  # caught, and never inspected
+    assert looks["I-OLD"]["ring"] > looks["I-NEW"]["ring"]
+    assert looks["I-OLD"]["size"] > looks["I-NEW"]["size"] > looks["I-BACK"]["size"]  # 132,000, 45,000 and 300 declared
+    assert len({looks[each]["shape"] for each in ("I-OLD", "S-FAR", "D-BUSY", "Mara Quay")}) == 4
+    lines = page.evaluate("""() => Object.fromEntries(window.network.cy.edges().map((edge) => [
+        edge.data("fact").source, edge.style("line-style")
+    ]))""")
+    assert lines == {"declarations": "solid", "register": "dashed", "matching": "dotted"}
+
+
+def test_what_was_declared_before_a_day_can_be_left_out(page: Page, server: Server) -> None:
+    open_company(page, server, "I-OLD")
+    assert "S-FAR" in listed(page)
+    page.get_by_label("Declared since").fill("2024-01-01")
+    expect(page.locator("#caption")).to_contain_text("declared since 2024-01-01")
+    expect(page.locator("#picture")).to_have_attribute("aria-busy", "false")
+    row = page.locator("#list tbody tr").filter(has=page.get_by_role("rowheader", name="I-OLD"))
+    expect(row.get_by_role("cell", name="132,000")).to_have_count(0)
+
+
 @pytest.mark.parametrize("language", ["fr", "zh"])
 def test_the_page_speaks_french_and_chinese(page: Page, server: Server, language: str) -> None:
     open_company(page, server, "I-BACK", lang=language)
