@@ -9,6 +9,7 @@ ignored looks like one that has no effect. DVC's remote is DVC's own configurati
 
 import ipaddress
 import os
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +27,7 @@ from pydantic_settings import (
 
 PREFIX = "TIDEWAITER_"
 FILE = "tidewaiter.toml"
+_SERVER = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 
 
 class Engine(StrEnum):
@@ -74,6 +76,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that the servers of `tidewaiter up` listen on")
     mlflow_port: int = Field(5000, ge=1, le=65535)
     prefect_port: int = Field(4200, ge=1, le=65535)
+    public_urls: tuple[str, ...] = Field(
+        (), description="where a proxy or a service serves these servers, as https://customs.example; besides loopback"
+    )
     retrain_cron: str | None = Field(None, description="when retrain/nightly runs; default: as in prefect.yaml")
     monitor_cron: str | None = Field(None, description="when monitor/nightly runs; default: as in prefect.yaml")
     select_cron: str | None = Field(None, description="when select/nightly runs; default: as in prefect.yaml")
@@ -121,6 +126,13 @@ class Settings(BaseSettings):
         if not is_loopback:
             raise ValueError(f"{host!r} is not a loopback address; allowed: 127.0.0.1 to 127.255.255.254, localhost")
         return host
+
+    @field_validator("public_urls")
+    @classmethod
+    def _addresses_name_a_server(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := next((url for url in urls if not _SERVER.fullmatch(url)), None):
+            raise ValueError(f"{wrong!r} is not the address of a server; allowed: such as https://customs.example:8443")
+        return urls
 
     @field_validator("mlflow_database_uri")
     @classmethod

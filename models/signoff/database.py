@@ -1,0 +1,16 @@
+"""Connections to MLflow's databases, SQLite or PostgreSQL: one home for how they are opened and how long they wait."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+WAIT_S = 60
+
+
+def connect(database_uri: str) -> sa.Engine:
+    """An engine that waits for a lock no longer than WAIT_S, and notices a connection that the database has dropped."""
+    if database_uri.startswith("sqlite"):
+        arguments: dict[str, Any] = {"timeout": WAIT_S}
+    else:
+        arguments = {"options": f"-c lock_timeout={WAIT_S}s"}
+    return sa.create_engine(database_uri, connect_args=arguments, pool_pre_ping=True)
