@@ -3,6 +3,9 @@
 Every process started here, and whatever it starts in turn, carries a mark in its environment. The mark finds them
 all: process ids and groups do not, since Prefect gives each run a session of its own, and a run whose worker died
 belongs to nobody.
+
+A program is its whole session: what it started lives on when it is killed, and a server's child would keep the port.
+Runs of a worker have sessions of their own, so they outlive it.
 """
 
 import os
@@ -88,7 +91,10 @@ class Children:
             raise ChildError(f"{program.name} ended with code {process.returncode}{self._tail(program.name)}")
 
     def revive(self, on_restart: Callable[[str, int], None]) -> None:
-        """Restart what has died, telling its name and exit code; ChildError when one keeps dying."""
+        """Restart what has died, telling its name and exit code; ChildError when one keeps dying.
+
+        What it left behind is ended first: a dead server's child would keep the port from the new one.
+        """
         for name, (program, process) in list(self._processes.items()):
             if process.poll() is None:
                 continue
@@ -101,19 +107,16 @@ class Children:
                 )
             self._restarts[name] = [*recent, now]
             on_restart(name, process.returncode)
+            end(_session(process.pid))
             self.start(program)
 
     def stop(self, name: str, grace_s: float = GRACE_S) -> None:
-        """End one program: SIGTERM, then SIGKILL after the grace. Nothing where it never started."""
+        """End one program and what it started: SIGTERM, then SIGKILL after the grace. Nothing where it never started."""
         if name not in self._processes:
             return
         _, process = self._processes.pop(name)
-        process.terminate()
-        try:
-            process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(_session(process.pid), grace_s)
+        process.wait()
 
     def stop_strays(self, grace_s: float = GRACE_S) -> int:
         """End marked processes that are not of a program: runs of a worker that has gone. Returns how many."""
@@ -159,6 +162,18 @@ def end(processes: list[psutil.Process], grace_s: float = GRACE_S) -> int:
         _signal(process.kill)
     psutil.wait_procs(alive, timeout=grace_s)
     return len(processes)
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """Living processes of the session that process `leader` began, whether or not it lives itself."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):  # ended meanwhile
+            continue
+    return found
 
 
 def _signal(send: Callable[[], None]) -> None:

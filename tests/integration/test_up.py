@@ -326,6 +326,16 @@ def kill_worker_and_runs(project):
     psutil.wait_procs(doomed, timeout=5)
 
 
+def kill_mlflow_alone(project):
+    """As the kernel does for want of memory: the server itself, not its child, which keeps the port. Returns those."""
+    of_up = psutil.Process(project.process.pid).children()
+    (mlflow,) = [process for process in of_up if "mlflow" in process.cmdline()]
+    left = mlflow.children(recursive=True)
+    assert left
+    mlflow.kill()
+    return left
+
+
 def be_away_for_days(database):
     """As if the machine had been off for days since: Prefect's own instants, moved back."""
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -355,10 +365,15 @@ def test_runs_that_fell_silent_are_marked_crashed_or_begun_again(project, inbox)
 
         wait_for(has_heartbeat, 40, "a heartbeat")
         kill_worker_and_runs(project)
+        orphans = kill_mlflow_alone(project)
         state = project.wait_state(client, run, "Crashed", seconds=120)
         assert state["message"].startswith("No heartbeat for 40 s")
         assert "worker ended with code -9: starting it again" in project.said()
         wait_for(lambda: [m for m in inbox[1] if "a run failed" in m["title"]], 30, "a message of the crashed run")
+        assert project.said().count("mlflow ended with code -9: starting it again") == 1
+        assert not any(orphan.is_running() for orphan in orphans)
+        health = f"http://127.0.0.1:{project.mlflow_port}/health"
+        wait_for(lambda: server.answers(health), 60, "MLflow again", shown=lambda: project.log("mlflow"))
         project.wait_state(client, never_begun, "Completed", seconds=90)
         assert f"Run {never_begun} had not begun after 40 s: it is begun again." in project.said()
         automations = client.post("/automations/filter", json={}).json()

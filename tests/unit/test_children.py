@@ -1,7 +1,10 @@
+import os
+import socket
 import sys
 import time
 from threading import Event
 
+import psutil
 import pytest
 
 from flows import children
@@ -12,6 +15,23 @@ PARENT = """
 import subprocess, sys, time, pathlib
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
 pathlib.Path(sys.argv[1]).touch()
+time.sleep(60)
+"""
+
+# Leaves a port to a child and waits, as `mlflow server` does; the child is deaf to SIGTERM if told so.
+SERVER = """
+import os, pathlib, signal, socket, sys, time
+port, flag, deaf = sys.argv[1:]
+listening = socket.socket()
+listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listening.bind(("127.0.0.1", int(port)))
+listening.listen()
+if os.fork() == 0:
+    if deaf == "True":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pathlib.Path(flag).touch()
+    time.sleep(60)
+listening.close()
 time.sleep(60)
 """
 
@@ -95,3 +115,68 @@ def test_a_program_deaf_to_sigterm_is_killed(processes, tmp_path):
     processes.wait_ready("deaf", 20)
     processes.stop("deaf", grace_s=0.3)
     assert children.marked(tmp_path / "state") == []
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def serve(processes, port, flag, deaf=False):
+    processes.start(python("server", SERVER, port, flag, deaf, is_ready=flag.exists))
+    processes.wait_ready("server", 20)
+    return [process for process in children.marked(processes.state_folder) if process.ppid() == os.getpid()][0]
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def test_a_killed_server_is_restarted_on_the_port_that_its_child_kept(processes, tmp_path, port):
+    flag = tmp_path / "serving"
+    parent = serve(processes, port, flag)
+    assert not is_free(port)
+    parent.kill()
+    psutil.wait_procs([parent], timeout=5)
+    assert not is_free(port)  # the child's
+    flag.unlink()
+    told = []
+    processes.revive(lambda name, code: told.append(name))
+    processes.wait_ready("server", 20)
+    processes.revive(lambda name, code: told.append(name))
+    assert told == ["server"]
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+@pytest.mark.parametrize("deaf", [False, True])
+def test_stopping_a_server_ends_its_children_too(processes, tmp_path, port, deaf, is_killed):
+    parent = serve(processes, port, tmp_path / "serving", deaf)
+    if is_killed:
+        parent.kill()
+        psutil.wait_procs([parent], timeout=5)
+    processes.stop("server", grace_s=0.3)
+    assert is_free(port)
+    assert children.marked(tmp_path / "state") == []
+
+
+def test_a_killed_worker_is_restarted_and_its_runs_go_on(processes, tmp_path):
+    flag = tmp_path / "started"
+    processes.start(python("worker", PARENT, flag, is_ready=flag.exists))
+    processes.wait_ready("worker", 20)
+    (worker,) = [process for process in children.marked(tmp_path / "state") if process.ppid() == os.getpid()]
+    (run,) = worker.children()
+    worker.kill()
+    psutil.wait_procs([worker], timeout=5)
+    flag.unlink()
+    processes.revive(lambda name, code: None)
+    processes.wait_ready("worker", 20)
+    assert run.is_running()
+    assert len(children.marked(tmp_path / "state")) == 3  # the new worker, its run, and the first one's
