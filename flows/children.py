@@ -111,7 +111,7 @@ class Children:
             self.start(program)
 
     def stop(self, name: str, grace_s: float = GRACE_S) -> None:
-        """End one program and what it started: SIGTERM, then SIGKILL after the grace. Nothing where it never started."""
+        """End a program and what it started: SIGTERM, then SIGKILL after the grace. Nothing where it never started."""
         if name not in self._processes:
             return
         _, process = self._processes.pop(name)

@@ -127,7 +127,12 @@ def port():
 def serve(processes, port, flag, deaf=False):
     processes.start(python("server", SERVER, port, flag, deaf, is_ready=flag.exists))
     processes.wait_ready("server", 20)
-    return [process for process in children.marked(processes.state_folder) if process.ppid() == os.getpid()][0]
+    return leader(processes)
+
+
+def leader(processes):
+    (found,) = [process for process in children.marked(processes.state_folder) if process.ppid() == os.getpid()]
+    return found
 
 
 def is_free(port):
@@ -171,7 +176,7 @@ def test_a_killed_worker_is_restarted_and_its_runs_go_on(processes, tmp_path):
     flag = tmp_path / "started"
     processes.start(python("worker", PARENT, flag, is_ready=flag.exists))
     processes.wait_ready("worker", 20)
-    (worker,) = [process for process in children.marked(tmp_path / "state") if process.ppid() == os.getpid()]
+    worker = leader(processes)
     (run,) = worker.children()
     worker.kill()
     psutil.wait_procs([worker], timeout=5)
