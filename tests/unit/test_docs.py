@@ -12,6 +12,7 @@ from features import families
 from flows.cli import app
 from flows.settings import PREFIX, Settings
 from models import policy
+from tests.attacks import attempts
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -91,3 +92,10 @@ def test_families_and_signoff_steps_are_named() -> None:
     told = re.findall(r"^\| `(\w+)` \| [^|]+ \|$", read("docs/data-scientist.md"), re.MULTILINE)
     assert {family.NAME for family in families.FAMILIES} <= set(told)
     assert all(f"`signoff.{step.name}`" in read("docs/reviewer.md") for step in policy.load().signoff.steps)
+
+
+def test_the_attempts_of_the_attack_suite_are_counted() -> None:
+    """Where the page says `N attempts, each refused or detected`, N is what the tests make."""
+    page = ROOT / "docs" / "security.md"
+    told = re.findall(r"\b([\d,]+) attempts\b", page.read_text() if page.exists() else "")
+    assert {int(number.replace(",", "")) for number in told} <= {attempts.count()}

@@ -1,0 +1,184 @@
+"""The server under attack, with versions in every state, and how an attack is judged.
+
+After every refused request everything that the server keeps must be as it was, and the ledger must tell of the attempt.
+"""
+
+import base64
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from models import evidence, policy
+from models.registry import Registry
+from models.signoff import audit
+from models.signoff.book import SERVICE
+from models.signoff.chain import Entry
+from tests.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, API, Server, password
+
+POLICY = policy.load().signoff
+ACCOUNTS = (ADMINISTRATOR, SERVICE, "dan", "ana", "rea", "aud")
+MODEL = {"name": "customs-risk"}
+ALIAS = {**MODEL, "alias": "champion"}
+
+# The versions, by what was done to them before the attacks; EXCHANGED, ALTERED and RETOLD are each spoiled by one.
+OLD, REIGNING, WAITING, REJECTED, VOID = "1", "2", "3", "4", "5"
+APPROVED, EXCHANGED, ALTERED, RETOLD, OWN = "6", "7", "8", "9", "10"
+
+
+@dataclass
+class Scene:
+    """The server, with runs, logged models and artifact paths by version, and what belongs to no version."""
+
+    server: Server
+    runs: dict[str, str]
+    models: dict[str, str]
+    loose_run: str
+    loose_model: str
+    experiment: str
+    clients: dict[str, httpx.Client] = field(default_factory=dict)
+
+    def send(self, who: str, method: str, path: str, body: Any = None, **given: Any) -> httpx.Response:
+        if who not in self.clients:
+            self.clients[who] = self.server.client(who)
+        client = self.clients[who]
+        if body is not None:  # in ASCII, whatever the characters
+            given |= {"content": json.dumps(body), "headers": {"Content-Type": "application/json"}}
+        return client.request(method, path, **given)
+
+    def raw(self, who: str, line: str, headers: Sequence[str] = (), body: bytes = b"") -> int:
+        """A request as it stands, for what a well-behaved client would not send; the status."""
+        secret = ADMINISTRATOR_PASSWORD if who == ADMINISTRATOR else password(who)
+        token = base64.b64encode(f"{who}:{secret}".encode()).decode()
+        place = urlsplit(self.server.url)
+        lines = [line, f"Host: {place.netloc}", f"Authorization: Basic {token}", f"Content-Length: {len(body)}"]
+        if not any(header.lower().startswith("content-type") for header in headers):
+            lines.append("Content-Type: application/json")
+        with socket.create_connection((place.hostname or "", place.port or 0), timeout=60) as connection:
+            connection.sendall("\r\n".join([*lines, *headers, "Connection: close", "", ""]).encode("latin-1") + body)
+            answer = connection.makefile("rb").readline().split()
+        return int(answer[1]) if len(answer) > 1 else 400  # closed without a word
+
+    def ledger(self, after: int = 0) -> list[Entry]:
+        rows = self.query("SELECT entry FROM tidewaiter_ledger WHERE number > ? ORDER BY number", after)
+        return [Entry.model_validate_json(text) for (text,) in rows]
+
+    def last(self) -> int:
+        return self.query("SELECT max(number) FROM tidewaiter_ledger")[0][0]
+
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self.database("mlflow.db") as database:
+            return database.execute(statement, values).fetchall()
+
+    @contextmanager
+    def database(self, file: str) -> Generator[sqlite3.Connection]:
+        with closing(sqlite3.connect(f"file:{self.server.folder / file}?mode=ro", uri=True)) as database:
+            yield database
+
+    def everything(self) -> dict[str, Any]:
+        """Every row of both databases but the ledger's, and of every file but the ledger's head when it was written."""
+        kept: dict[str, Any] = {}
+        for file in ("mlflow.db", "accounts.db"):
+            with self.database(file) as database:
+                for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                    if table != "tidewaiter_ledger":
+                        kept[f"{file}:{table}"] = database.execute(f'SELECT * FROM "{table}"').fetchall()
+        for top in ("artifacts", "signoff"):
+            for folder, _, names in os.walk(self.server.folder / top):
+                for name in names:
+                    if name != "head.json":
+                        found = Path(folder, name).stat()
+                        kept[f"{folder}/{name}"] = (found.st_size, found.st_mtime_ns)
+        return kept
+
+    @contextmanager
+    def unchanged(self) -> Generator[None]:
+        before = self.everything()
+        yield
+        assert changes(before, self.everything()) == {}
+
+    @contextmanager
+    def refused(self, *who: str) -> Generator[None]:
+        """Nothing changes in the block, and the ledger tells of one refused attempt by each of `who`."""
+        before = self.last()
+        with self.unchanged():
+            yield
+        added = self.ledger(before)
+        assert [entry.actor for entry in added] == list(who)
+        for entry in added:
+            assert entry.refusal
+            assert (entry.address, bool(entry.request)) == ("127.0.0.1", True)
+
+    def show(self, version: str) -> str:
+        """Have MLflow's tags of a version say what the ledger says; its state."""
+        told = self.server.inspect(version)
+        for key, value in told["tags"].items():
+            self.send(SERVICE, "POST", f"{API}/model-versions/set-tag", tag(key, value, version)).raise_for_status()
+        return told["state"]
+
+    def fill(self, value: Any, version: str) -> Any:
+        """Run, logged model and number of a version, or of none, put into a request."""
+        if isinstance(value, str):
+            names = {"RUN": self.runs[version], "MODEL": self.models[version], "LOOSE": self.loose_run}
+            names |= {"VERSION": version, "EXPERIMENT": self.experiment, "FOLDER": str(self.server.folder)}
+            for name, found in names.items():
+                value = value.replace(f"<{name}>", found)
+            return value
+        if isinstance(value, dict):
+            return {key: self.fill(each, version) for key, each in value.items()}
+        return [self.fill(each, version) for each in value] if isinstance(value, list) else value
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: (before.get(key), after.get(key))
+        for key in before.keys() | after.keys()
+        if before.get(key) != after.get(key)
+    }
+
+
+def model_file(scene: Scene, version: str) -> Path:
+    folder = scene.server.folder / "artifacts" / "customs-risk" / "models" / scene.models[version]
+    return min(
+        path for path in (folder / "artifacts" / "artifacts" / evidence.MODEL_FOLDER).rglob("*") if path.is_file()
+    )
+
+
+def run_file(scene: Scene, version: str, name: str = "evaluation.json") -> Path:
+    return scene.server.folder / "artifacts" / "customs-risk" / scene.runs[version] / "artifacts" / name
+
+
+def tag(key: str, value: str, version: str = WAITING) -> dict[str, str]:
+    return {**MODEL, "version": version, "key": key, "value": value}
+
+
+@contextmanager
+def edited(scene: Scene, *statements: str, table: str = "tidewaiter_ledger") -> Generator[None]:
+    """The database with some statements done to a table; put back after the block."""
+    file = scene.server.folder / "mlflow.db"
+
+    def run(*commands: tuple[str, Sequence[Any]]) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(file, timeout=60) as database:
+            found = [database.execute(*command).fetchall() for command in commands]
+        database.close()
+        return found[-1]
+
+    rows = run((f"SELECT * FROM {table}", ()))
+    run(*((statement, ()) for statement in statements))
+    try:
+        yield
+    finally:
+        marks = ", ".join("?" * len(rows[0]))
+        run((f"DELETE FROM {table}", ()), *((f"INSERT INTO {table} VALUES ({marks})", row) for row in rows))
+
+
+def faults(scene: Scene, registry: Registry) -> tuple[str, ...]:
+    return audit.verify(registry, scene.server.keys, POLICY).faults

@@ -1,0 +1,51 @@
+"""How the tests are run: what shares a worker, and that nothing is skipped where everything is to be tested."""
+
+import os
+from collections.abc import Sequence
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+# Folders whose files share one server: they go to one worker, which starts it once.
+SHARED = ("tests/attacks/",)
+
+
+class _Sharing(LoadFileScheduling):
+    """A file goes to one worker, and so does a folder that shares a server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARED if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+
+class _NothingSkipped:
+    """A test that is skipped has failed: its name and the reason are among the failures."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item):
+        report = yield
+        if report.skipped and not hasattr(report, "wasxfail"):
+            report.outcome, report.longrepr = "failed", _told(item.nodeid, report.longrepr)
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector):
+        report = yield
+        if report.skipped:
+            report.outcome, report.longrepr = "failed", _told(collector.nodeid, report.longrepr)
+        return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("CI"):
+        # Here and not as a hook of this file, which would see the tests of this folder and no doctest.
+        config.pluginmanager.register(_NothingSkipped())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    return _Sharing(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def _told(name: str, why: object) -> str:
+    reason = why[-1] if isinstance(why, Sequence) and not isinstance(why, str) else why
+    return f"{name} is skipped where nothing may be (CI is set): {reason}"
