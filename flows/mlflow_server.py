@@ -3,6 +3,7 @@
 What the guard lets through is models/signoff; here is only what the server is started with.
 """
 
+import json
 import os
 import secrets
 import sys
@@ -80,6 +81,7 @@ def program(settings: Settings, password: str | None) -> Program:
             "FORWARDED_ALLOW_IPS": "",
             "SIGNOFF_FOLDER": str(settings.signoff_folder),
             "SIGNOFF_NETWORKS": str(settings.networks_folder),
+            "SIGNOFF_PUBLIC_URLS": json.dumps(settings.public_urls),
             "SIGNOFF_PREFECT_API": f"{settings.prefect_url}/api",
             **first,
         },

@@ -4,15 +4,13 @@ Relations of companies are sensitive, so an opening is written down before it is
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 import sqlalchemy as sa
 from pydantic import BaseModel
 
 from models.signoff import reading
-
-_WAIT_S = 60
+from models.signoff.database import connect
 
 _rows = sa.Table(
     "tidewaiter_network_openings",
@@ -50,9 +48,7 @@ class Openings:
     """The table, made where it is not there."""
 
     def __init__(self, database_uri: str) -> None:
-        is_sqlite = database_uri.startswith("sqlite")
-        arguments: dict[str, Any] = {"timeout": _WAIT_S} if is_sqlite else {}
-        self._engine = sa.create_engine(database_uri, connect_args=arguments)
+        self._engine = connect(database_uri)
         _rows.create(self._engine, checkfirst=True)
 
     def add(self, opening: Opening) -> None:

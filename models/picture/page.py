@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from models.picture.answers import Answers
 from models.picture.openings import Opening, Openings
 from models.signoff.accounts import AUDITOR
-from models.signoff.call import Call, Refused
+from models.signoff.call import Call, Refused, row_number
+from models.signoff.routes import PAGE
 
-ROUTE = "network"
 API = "tidewaiter/network/"
 OPENINGS_A_PAGE = 1_000
 
@@ -44,7 +44,7 @@ class NetworkPage:
         if not call.roles:
             raise Refused(f"{call.actor} has no role: the network is for those who have one")
         if not call.name.startswith(API):
-            return _file(call.name.removeprefix(ROUTE).removeprefix("/") or "index.html")
+            return _file(call.name.removeprefix(PAGE).removeprefix("/") or "index.html")
         return JSONResponse(self._told(call, query), headers={"Cache-Control": "no-store"})
 
     def _told(self, call: Call, query: Mapping[str, str]) -> dict[str, object]:
@@ -74,9 +74,8 @@ class NetworkPage:
     def _opened(self, call: Call, after: str) -> dict[str, object]:
         if not (call.is_administrator or call.is_service or AUDITOR in call.roles):
             raise Refused(f"who opened what is for the role {AUDITOR}, which {call.actor} has not")
-        if not (after.isascii() and after.isdigit()):
-            raise Refused(f"after is {after!r}; allowed: the number of a row", 400)
-        return {"openings": [each.model_dump() for each in self.openings.read(int(after), OPENINGS_A_PAGE)]}
+        rows = self.openings.read(row_number(after), OPENINGS_A_PAGE)
+        return {"openings": [each.model_dump() for each in rows]}
 
 
 def address(source: str, importer: str | None = None) -> str:
@@ -86,7 +85,7 @@ def address(source: str, importer: str | None = None) -> str:
     '/network?source=files&company=importer%3AI+1'
     """
     company = {"company": f"importer:{importer}"} if importer else {}
-    return f"/{ROUTE}?{urlencode({'source': source, **company})}"
+    return f"/{PAGE}?{urlencode({'source': source, **company})}"
 
 
 def _file(name: str) -> Response:

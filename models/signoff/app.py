@@ -15,11 +15,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from starlette.types import ASGIApp
 
 from models import policy
+from models.names import MODEL
 from models.picture.answers import Answers
 from models.picture.openings import Openings
 from models.picture.page import NetworkPage
 from models.signoff import accounts
-from models.signoff.guard import Guard, roles_of
+from models.signoff.directory import Directory
+from models.signoff.entrance import Entrance, Names
+from models.signoff.guard import Guard
 from models.signoff.keys import Keys
 from models.signoff.ledger import Ledger, Table, now
 from models.signoff.rules import Rules
@@ -31,12 +34,13 @@ _log = logging.getLogger(__name__)
 
 
 class AppSettings(BaseSettings):
-    """SIGNOFF_FOLDER, SIGNOFF_NETWORKS and SIGNOFF_PREFECT_API."""
+    """SIGNOFF_FOLDER, SIGNOFF_NETWORKS, SIGNOFF_PUBLIC_URLS and SIGNOFF_PREFECT_API."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="SIGNOFF_")
 
     folder: Path = Field(description="the keys' folder; see keys.py")
     networks: Path = Field(description="the networks of companies, a folder for each source; see models/picture")
+    public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     prefect_api: str = Field("", description="told at once of what the promotion flow waits for; empty: nobody is")
 
 
@@ -46,6 +50,8 @@ def create_app() -> ASGIApp:
         raise RuntimeError("the guard is ASGI: run `mlflow server` with uvicorn, its default")
     if os.environ.get("_MLFLOW_STATIC_PREFIX"):
         raise RuntimeError("--static-prefix is not for this app: the guard knows the routes without one")
+    # The guard decides from where requests may come, by stricter rules; MLflow behind it sees no page's address.
+    os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"] = "*"
     from mlflow.server import auth  # reads the environment when it is imported
     from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
 
@@ -56,28 +62,33 @@ def create_app() -> ASGIApp:
     database_uri = os.environ[BACKEND_STORE_URI_ENV_VAR]
     table = Table(database_uri)
     ledger = Ledger(table, keys.private_key, keys.head_file, signoff)
+    directory = Directory(auth.auth_config.database_uri)
+    rules = Rules(ledger, lambda: _tell(settings.prefect_api), _grant, directory.roles)
+    rules.note_roles()
 
-    def authenticate(name: str, password: str) -> tuple[str, tuple[str, ...]] | None:
-        user = auth._authenticate_cached(name, password)  # MLflow's own way, its cache included
-        if user is None:
-            return None
-        roles = auth.store.list_user_roles(user.id)
-        return user.username, roles_of((role.name for role in roles), user.is_admin)
+    def tell(name: str, address: str, count: int) -> None:
+        if name in directory.names():  # or whoever makes up names could fill the ledger
+            rules.note_guesses(name, address, count)
 
-    rules = Rules(ledger, lambda: _tell(settings.prefect_api))
     network = NetworkPage(Answers(settings.networks), Openings(database_uri))
-    return Guard(inner, authenticate, _foreign, rules, table, network.answer)
+    entrance = Entrance(directory, Names(settings.public_urls), tell)
+    return Guard(inner, entrance, rules, table, network.answer)
 
 
-def _foreign(method: str, host: str, origin: str) -> str | None:
-    """By MLflow's own rules and settings, which it applies itself only behind the guard."""
-    from mlflow.server import fastapi_security, security_utils
+def _grant(name: str) -> str:
+    """By what MLflow lets an account write the tags of a version of the model, by its own rules; empty where not."""
+    from mlflow.server import auth
+    from mlflow.server.auth.requirements import Requirement
 
-    if not security_utils.is_allowed_host_header(fastapi_security.get_allowed_hosts(), host):
-        return f"Host {host!r} is not a name of this server"
-    if security_utils.should_block_cors_request(origin, method, fastapi_security.get_allowed_origins()):
-        return f"a page of {origin!r} may change nothing here"
-    return None
+    model, version = ("registered_model", MODEL), "registered_model_version"
+    asked = [
+        Requirement(*model, "read"),
+        Requirement(version, "*", "update", fallback_if_no_grant=(model,)),
+    ]
+    if not auth.store.has_user(name) or not auth.authorize(name, model, asked):
+        return ""
+    permissions = auth.resolve_requirements(name, model, asked) or []
+    return f"{version}: {permissions[-1].name}"
 
 
 def _tell(prefect_api: str) -> None:

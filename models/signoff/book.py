@@ -90,6 +90,7 @@ class Book:
     def __init__(self, policy: Signoff) -> None:
         self._policy = policy
         self.cases: dict[int, Case] = {}
+        self.role_numbers: dict[str, int] = {}  # as the server noted them last; none before it did so
         self.reigns: list[int] = []  # champions, each above the one it replaced; a rollback takes the upper ones off
 
     @property
@@ -167,6 +168,8 @@ class Book:
                 del self.reigns[self.reigns.index(_version(entry)) + 1 :]
             case "void":
                 self.cases[_version(entry)].is_void = True
+            case "account" if entry.actor == SERVER and entry.role_numbers:
+                self.role_numbers = dict(entry.role_numbers)
             case "align" | "account" | "write":
                 pass
 
@@ -211,6 +214,8 @@ class Book:
         role = case.steps[-1].role
         if role not in entry.roles or ADMINISTRATOR in entry.roles:
             return f"a rollback takes the role {role}; {entry.actor} has {_roles(entry)}"
+        if impostor := self._refuse_impostor(entry, role):
+            return impostor
         if not entry.reason.strip():
             return "a rollback needs a reason"
         target = self.fallback()
@@ -226,6 +231,10 @@ class Book:
             return f"{entry.actor} administers or serves, and so signs nothing"
         if step.role not in entry.roles:
             return f"{step.name} is signed by the role {step.role}; {entry.actor} has {_roles(entry)}"
+        if impostor := self._refuse_impostor(entry, step.role):
+            return impostor
+        if self.role_numbers and not entry.grant:
+            return f"MLflow does not let {entry.actor} write the tags of a version"
         # Typed by hand where a run was started in Prefect; accounts never differ by capitals only (flows/people.py).
         if entry.actor.casefold() in (author.strip().casefold() for author in case.authors):
             return f"{entry.actor} made version {case.version}, and so may not sign it"
@@ -246,6 +255,15 @@ class Book:
         if case.missing(step, entry.at) <= 0:
             return f"{step.name} has all its signatures"
         return self._refuse_out_of_turn(case, step, entry.at)
+
+    def _refuse_impostor(self, entry: Entry, role: str) -> str | None:
+        """A role that was given another's name is not that other."""
+        if not self.role_numbers or entry.role_numbers.get(role) == self.role_numbers.get(role):
+            return None
+        return (
+            f"the role {role} is number {self.role_numbers.get(role)}; what {entry.actor} has under this name is "
+            f"number {entry.role_numbers.get(role)}"
+        )
 
     def _refuse_out_of_turn(self, case: Case, step: SignoffStep, at: datetime) -> str | None:
         awaited = case.awaited(at)

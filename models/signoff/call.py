@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from models.signoff.chain import Action, Entry
 LONGEST_TEXT = LONGEST_TAG
 
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_ROW = re.compile(r"[0-9]{1,18}")
 
 
 class Refused(Exception):
@@ -26,7 +27,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One authenticated request: who asks for what. `name` is its route's; `body` its JSON."""
+    """One authenticated request: who asks for what. `name` is its route's; `body` its JSON.
+
+    `role_numbers` are the actor's roles by what they are, which a change of their names does not change.
+    """
 
     method: str
     name: str
@@ -35,6 +39,7 @@ class Call:
     address: str
     request: str
     body: Mapping[str, Any]
+    role_numbers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_administrator(self) -> bool:
@@ -74,8 +79,16 @@ class Call:
             at=at,
             actor=self.actor,
             roles=self.roles,
+            role_numbers=dict(self.role_numbers),
             address=self.address,
             request=self.request,
             action=action,
             **parts,
         )
+
+
+def row_number(text: str) -> int:
+    """The row after which a list is asked for; Refused where it is no number that a table could have."""
+    if not _ROW.fullmatch(text):
+        raise Refused(f"after is {text[:40]!r}; allowed: the number of a row", 400)
+    return int(text)

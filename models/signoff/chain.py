@@ -34,6 +34,8 @@ class Entry(_Record):
     `roles` are the actor's at that moment. `address` is the peer's, `request` method and path. `digest` is that of the
     evidence as it lay in the store. `reason` is the actor's own; `refusal` says why the attempt was refused.
     `authors`, `steps` and `valid_days` belong to `open`: who made the version, and the policy it is judged by.
+    `role_numbers` are those roles by what they are, whatever they are called; `grant` is by what MLflow lets the actor
+    write the tag of a step. Both are there since the server notes which number each role has.
     """
 
     at: AwareDatetime
@@ -50,6 +52,8 @@ class Entry(_Record):
     authors: tuple[str, ...] = ()
     steps: tuple[SignoffStep, ...] = ()
     valid_days: int | None = None
+    role_numbers: dict[str, int] = {}
+    grant: str = ""
 
     @property
     def is_accepted(self) -> bool:

@@ -1,40 +1,38 @@
 """The guard: every request to the MLflow server passes here, in one place, before MLflow sees it.
 
 MLflow serves some routes by Flask and some natively, past any Flask hook, so this is ASGI around the whole application.
-It knows routes (routes.py), asks who is there (MLflow's own accounts), and lets the rules (rules.py) decide on what
-they are handed: the same bytes that go on to MLflow. Whatever it cannot tell for certain, it refuses.
+It knows routes (routes.py), asks who is there (entrance.py), and lets the rules (rules.py) decide on what they are
+handed: the same bytes that go on to MLflow. Whatever it cannot tell for certain, it refuses.
 """
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from werkzeug.datastructures import Authorization
 
-from models.signoff import routes
-from models.signoff.book import ADMINISTRATOR
-from models.signoff.call import Call, Refused
+from models.signoff import account_changes, routes
+from models.signoff.accounts import DATA_SCIENTIST
+from models.signoff.call import Call, Refused, row_number
 from models.signoff.chain import LedgerError
+from models.signoff.directory import Account
+from models.signoff.entrance import Entrance, refuse_length, whole
 from models.signoff.ledger import Table
 from models.signoff.routes import Kind
 from models.signoff.rules import Rules
 
-LARGEST_BODY = 32 * 1024 * 1024  # MLflow's own batches stay far below
+LARGEST_BODY = 32 * 1024 * 1024  # of who writes runs: MLflow's own batches stay far below
+LARGEST_SENTENCE = 64 * 1024  # of everybody else: a decision, a password, a question
 ROWS_A_PAGE = 1000
 
 _log = logging.getLogger(__name__)
 
-# A name and password to the account's name and roles; None where they do not belong to one.
-Authenticate = Callable[[str, str], tuple[str, Sequence[str]] | None]
-# A method, Host and Origin to why a request of a browser may not come from there; None where it may.
-Foreign = Callable[[str, str, str], str | None]
 # A call of the page of the network of companies, and its query, to what it is told; Refused where there is nothing.
 Answer = Callable[[Call, Mapping[str, str]], Response]
 
@@ -44,8 +42,7 @@ class Guard:
     """`inner` is MLflow's application with its authentication."""
 
     inner: ASGIApp
-    authenticate: Authenticate
-    foreign: Foreign
+    entrance: Entrance
     rules: Rules
     table: Table
     network: Answer
@@ -62,10 +59,11 @@ class Guard:
         method = scope["method"].upper()  # as Flask reads it
         route = routes.find(method, scope["path"])
         try:
-            if route.kind is Kind.PASS:
+            if route.kind is Kind.OPEN:
                 await self.inner(scope, receive, send)
                 return
-            self._refuse_foreign(method, Headers(scope=scope))
+            headers = Headers(scope=scope)
+            self.entrance.refuse_foreign(method, headers, route.leaves_trace)
             if route.kind is Kind.CLOSED:
                 raise Refused(f"{method} {scope['path']!r} is not part of this product", 404)
             answer = await self._answer(scope, receive, send, method, route)
@@ -81,30 +79,56 @@ class Guard:
         self, scope: Scope, receive: Receive, send: Send, method: str, route: routes.Route
     ) -> Response | None:
         """The guard's own answer; None where MLflow has answered."""
-        account = await anyio.to_thread.run_sync(self._account, Headers(scope=scope))
-        if account is None:
-            return Response("Sign in first.", 401, {"WWW-Authenticate": 'Basic realm="mlflow"'})
-        name, roles = account
+        headers = Headers(scope=scope)
         address = scope["client"][0] if scope.get("client") else ""
-        call = Call(method, route.name, name, tuple(roles), address, f"{method} {scope['path']}", {})
+        account = await anyio.to_thread.run_sync(self.entrance.account, headers, address)
+        call = _call(account, method, route.name, address, scope)
         if route.kind is Kind.NETWORK:
+            if route.name == routes.PAGE and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+                # What the address asks for would be written down as looked at by who was led here.
+                return RedirectResponse(f"/{routes.PAGE}", 303) if scope["query_string"] else self.network(call, {})
             return await anyio.to_thread.run_sync(self.network, call, Request(scope).query_params)
+        scope = _without_origin(scope)
+        if route.kind is Kind.PASS and method in ("GET", "HEAD", "OPTIONS"):
+            await self.inner(scope, receive, send)
+            return None
+        if method == "GET":
+            return await anyio.to_thread.run_sync(self._rows, call, Request(scope).query_params.get("after", "0"))
+        most = LARGEST_BODY if _writes_runs(call) else LARGEST_SENTENCE
+        await anyio.to_thread.run_sync(self._refuse_unread, call, route, headers, most)
         if route.kind is Kind.ARTIFACT:
             await anyio.to_thread.run_sync(self.rules.judge_artifact, call, routes.artifact_path(route.name))
             await self.inner(scope, receive, send)
             return None
-        if method == "GET":
-            return await anyio.to_thread.run_sync(self._rows, Request(scope).query_params.get("after", "0"))
-        body = await _whole(receive)
+        async with self.entrance.taking_in(account):
+            body = await whole(receive, most)
+        if route.kind is Kind.PASS:
+            await self.inner(*_with_body(scope, body), send)
+            return None
         call = await anyio.to_thread.run_sync(self._read, call, body, scope)
         if route.kind is Kind.OWN:
             act = self.rules.inspect if route.name == "tidewaiter/inspect" else self.rules.roll_back
             return JSONResponse(await anyio.to_thread.run_sync(act, call))
         passed = await anyio.to_thread.run_sync(self.rules.judge, call)
+        if account_changes.ROUTES.fullmatch(call.name):
+            send = _noting_answer(self.rules, call, send)
         if passed.body.get("value") != call.body.get("value"):
             send = _telling(passed.body, send)
         await self.inner(*_with_body(scope, json.dumps(passed.body).encode() if body or passed.body else b""), send)
         return None
+
+    def _refuse_unread(self, call: Call, route: routes.Route, headers: Headers, most: int) -> None:
+        """What can be refused before any of the body is taken in."""
+        if route.kind is Kind.PASS:
+            refuse_length(headers, most)
+            return
+        with self.rules.noting(call):
+            if not (call.roles or call.is_service or call.name == account_changes.OWN_PASSWORD):
+                raise Refused(f"{call.actor} has no role, and so changes nothing")
+            if route.kind is not Kind.ARTIFACT:
+                refuse_length(headers, most)
+            elif not _writes_runs(call):
+                raise Refused(f"files are written by the role {DATA_SCIENTIST}, which {call.actor} has not")
 
     def _read(self, call: Call, body: bytes, scope: Scope) -> Call:
         with self.rules.noting(call):
@@ -112,53 +136,26 @@ class Guard:
                 raise Refused(f"{call.method} {call.name} takes its fields in the body, and no query", 400)
             return replace(call, body=_json(body, Headers(scope=scope)) if body else {})
 
-    def _refuse_foreign(self, method: str, headers: Headers) -> None:
-        """What MLflow refuses behind the guard must not be in the ledger already."""
-        hosts, origins = headers.getlist("host"), headers.getlist("origin")
-        if len(hosts) != 1 or len(origins) > 1:
-            raise Refused("Host and Origin: allowed is one of each", 400)
-        if why := self.foreign(method, hosts[0], "".join(origins)):
-            raise Refused(why)
-
-    def _account(self, headers: Headers) -> tuple[str, Sequence[str]] | None:
-        given = headers.getlist("authorization")
-        if len(given) != 1:
-            return None
-        parsed = Authorization.from_header(given[0])
-        if parsed is None or parsed.type != "basic" or not parsed.username or not parsed.password:
-            return None
-        return self.authenticate(parsed.username, parsed.password)
-
-    def _rows(self, after: str) -> Response:
-        if not after.isascii() or not after.isdigit():
-            raise Refused(f"after is {after!r}; allowed: the number of a row", 400)
-        rows = self.table.rows(int(after), ROWS_A_PAGE)
+    def _rows(self, call: Call, after: str) -> Response:
+        if not (call.roles or call.is_service):
+            raise Refused(f"{call.actor} has no role: the ledger is for those who have one")
+        rows = self.table.rows(row_number(after), ROWS_A_PAGE)
         return JSONResponse({"rows": [row.model_dump() for row in rows]})
 
 
-def roles_of(names: Iterable[str], is_administrator: bool) -> tuple[str, ...]:
-    """Roles as the ledger has them: MLflow's, and its administrator's flag as one more.
-
-    Not those that MLflow makes by itself, to keep what one account was granted.
-
-    >>> roles_of(["reviewer", "auditor", "__user_3__"], is_administrator=True)
-    ('administrator', 'auditor', 'reviewer')
-    """
-    flagged = {ADMINISTRATOR} if is_administrator else set()
-    return tuple(sorted({*(name for name in names if not name.startswith("__")), *flagged}))
+def _call(account: Account, method: str, name: str, address: str, scope: Scope) -> Call:
+    numbers = {role.name: role.number for role in account.roles}
+    request = f"{method} {scope['path']}"
+    return Call(method, name, account.name, account.role_names, address, request, {}, numbers)
 
 
-async def _whole(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused("the request broke off", 400)
-        body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
-            raise Refused(f"the body is larger than {LARGEST_BODY} bytes", 413)
-        if not message.get("more_body", False):
-            return bytes(body)
+def _writes_runs(call: Call) -> bool:
+    return call.is_service or call.is_administrator or DATA_SCIENTIST in call.roles
+
+
+def _without_origin(scope: Scope) -> Scope:
+    """The request as the application sees it, which would judge pages by rules of its own, and name them friends."""
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"origin"]}
 
 
 def _json(body: bytes, headers: Headers) -> dict[str, object]:
@@ -222,6 +219,24 @@ def _telling(tag: Mapping[str, object], send: Send) -> Send:
     return tell
 
 
+def _noting_answer(rules: Rules, call: Call, send: Send) -> Send:
+    """Sends what MLflow sends once the ledger has its status."""
+
+    async def note(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await anyio.to_thread.run_sync(rules.answered, call, message["status"])
+        await send(message)
+
+    return note
+
+
 def _refusal(sentence: str, status: int) -> Response:
-    codes = {400: "INVALID_PARAMETER_VALUE", 403: "PERMISSION_DENIED", 404: "ENDPOINT_NOT_FOUND"}
+    if status == HTTPStatus.UNAUTHORIZED:
+        return Response(sentence, status, {"WWW-Authenticate": 'Basic realm="mlflow"'})
+    codes = {
+        400: "INVALID_PARAMETER_VALUE",
+        403: "PERMISSION_DENIED",
+        404: "ENDPOINT_NOT_FOUND",
+        429: "REQUEST_LIMIT_EXCEEDED",
+    }
     return JSONResponse({"error_code": codes.get(status, "INTERNAL_ERROR"), "message": sentence}, status)

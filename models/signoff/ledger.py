@@ -20,8 +20,7 @@ from features.atomic import write_atomically
 from models.policy import Signoff
 from models.signoff.book import Book
 from models.signoff.chain import Chain, Entry, Head, LedgerError, Row, check_head
-
-_LOCK_WAIT_S = 60
+from models.signoff.database import connect
 
 _rows = sa.Table(
     "tidewaiter_ledger",
@@ -37,9 +36,7 @@ class Table:
     """The ledger's table, made where it is not there."""
 
     def __init__(self, database_uri: str) -> None:
-        is_sqlite = database_uri.startswith("sqlite")
-        arguments = {"timeout": _LOCK_WAIT_S} if is_sqlite else {"options": f"-c lock_timeout={_LOCK_WAIT_S}s"}
-        self._engine = sa.create_engine(database_uri, connect_args=arguments)
+        self._engine = connect(database_uri)
         _rows.create(self._engine, checkfirst=True)
 
     def rows(self, after: int = 0, limit: int | None = None) -> list[Row]:

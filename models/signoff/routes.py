@@ -11,10 +11,10 @@ from enum import Enum, auto
 _API = re.compile(r"/(?:ajax-)?api/[23]\.0/(mlflow|mlflow-artifacts|tidewaiter)/(.+)")
 _ARTIFACTS = re.compile(r"mlflow-artifacts/artifacts/(?P<path>.+)")
 
+# What nobody need sign in for: whether the server lives, and the files that its pages are made of.
+_OPEN = re.compile(r"/health|/favicon\.ico|/static-files/.+")
 # Pages and files, which MLflow serves outside its API.
-_PLAIN_READS = re.compile(
-    r"/|/health|/version|/favicon\.ico|/static-files/.+|/get-artifact|/model-versions/get-artifact"
-)
+_PLAIN_READS = re.compile(r"/|/version|/get-artifact|/model-versions/get-artifact")
 _READS = re.compile(
     r"mlflow/(?:experiments|runs|metrics|artifacts|logged-models|model-versions|registered-models|traces|datasets|"
     r"users|roles|workspaces|server-info|ui-telemetry|issues)(?:/.+)?"
@@ -100,10 +100,14 @@ _OWN = frozenset({("POST", "tidewaiter/inspect"), ("POST", "tidewaiter/rollback"
 _NETWORK = re.compile(r"network(?:/.+)?|tidewaiter/network/.+")
 
 
+PAGE = "network"  # the page itself; what it then asks for is written down
+
+
 class Kind(Enum):
     """What becomes of a request."""
 
-    PASS = auto()  # MLflow decides
+    OPEN = auto()  # anybody
+    PASS = auto()  # who has an account; MLflow decides
     GUARDED = auto()  # by the rules, by its JSON body
     ARTIFACT = auto()  # a write whose body is a file: by the rules, by its path
     OWN = auto()  # answered here
@@ -118,19 +122,26 @@ class Route:
     kind: Kind
     name: str
 
+    @property
+    def leaves_trace(self) -> bool:
+        """Whether a request changes something, or is written down."""
+        return self.kind not in (Kind.OPEN, Kind.PASS) and self.name != PAGE
+
 
 def find(method: str, path: str) -> Route:
     """The route of a request; `path` is decoded, as MLflow sees it.
 
     >>> find("POST", "/ajax-api/2.0/mlflow/model-versions/set-tag")
-    Route(kind=<Kind.GUARDED: 2>, name='mlflow/model-versions/set-tag')
+    Route(kind=<Kind.GUARDED: 3>, name='mlflow/model-versions/set-tag')
     >>> find("GET", "/gateway/endpoints").kind, find("GET", "/api/2.0/mlflow/runs/../runs/get").kind
-    (<Kind.CLOSED: 5>, <Kind.CLOSED: 5>)
+    (<Kind.CLOSED: 6>, <Kind.CLOSED: 6>)
     """
     if _is_odd(path):
         return Route(Kind.CLOSED, path)
     if path == "/graphql":  # MLflow's only reads
         return Route(Kind.PASS if method in ("GET", "POST") else Kind.CLOSED, path)
+    if method in ("GET", "HEAD") and _OPEN.fullmatch(path):
+        return Route(Kind.OPEN, path)
     if method in ("GET", "HEAD", "OPTIONS") and _PLAIN_READS.fullmatch(path):
         return Route(Kind.PASS, path)
     match = _API.fullmatch(path)

@@ -5,16 +5,16 @@ MLflow then stores is what these rules say. Decisions are Book's; they are added
 transaction with the look at it.
 """
 
-import json
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from models.evidence import canonical
 from models.names import CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
-from models.signoff import restrictions, stored
-from models.signoff.book import SERVER, SERVICE
+from models.signoff import account_changes, restrictions, stored
+from models.signoff.book import SERVER
 from models.signoff.call import LONGEST_TEXT, Call, Refused
 from models.signoff.chain import Action, Entry
 from models.signoff.ledger import Ledger, Writer, now
@@ -28,10 +28,16 @@ _ACTIONS: dict[str, Action] = {"approved": "approve", "rejected": "reject", "rev
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules over one ledger. `changed` is called when something happened that the promotion flow waits for."""
+    """The rules over one ledger. `changed` is called when something happened that the promotion flow waits for.
+
+    `grant` says by what MLflow lets an account write the tags of a version, empty where it does not: it is asked before
+    anything is added to the ledger, since what is in there counts. `role_numbers` are MLflow's roles as they are now.
+    """
 
     ledger: Ledger
     changed: Callable[[], None]
+    grant: Callable[[str], str]
+    role_numbers: Callable[[], Mapping[str, int]]
 
     def judge(self, call: Call) -> Call:
         """The call as it is to be passed on. Refused, and noted in the ledger, where it is not allowed."""
@@ -96,7 +102,8 @@ class Rules:
         with self.ledger.writing() as writer:
             digest = self._look(writer, number, at)
             step = key.removeprefix(SIGNOFF)
-            refusal = self._add(writer, call.entry(action, at, version=number, step=step, digest=digest, reason=reason))
+            about = {"version": number, "step": step, "digest": digest, "reason": reason}
+            refusal = self._add(writer, call.entry(action, at, grant=self.grant(call.actor), **about))
         if refusal:
             raise Refused(refusal, is_noted=True)
         if self.ledger.book.state(number, at) is State.APPROVED:
@@ -191,18 +198,32 @@ class Rules:
             ("POST", "mlflow/registered-models/alias"): self._set_alias,
             ("DELETE", "mlflow/registered-models/alias"): self._delete_alias,
         }
-        if call.name.startswith(("mlflow/users/", "mlflow/roles/")):
+        if account_changes.ROUTES.fullmatch(call.name):
             return self._change_account
         return own.get((call.method, call.name)) or restrictions.rule(call.method, call.name)
 
     def _change_account(self, call: Call) -> Call:
-        about = call.body.get("username")
-        is_own_password = call.name == "mlflow/users/update-password" and about == call.actor
-        if about in (SERVICE, SERVER):
-            raise Refused(f"the account {about} is the server's own")
-        if not call.is_administrator and not is_own_password:
-            raise Refused(f"accounts and roles are the administrator's to change, not {call.actor}'s")
-        told = {key: value for key, value in call.body.items() if "password" not in key}
+        told = account_changes.judge(call, self.role_numbers())
         with self.ledger.writing() as writer:
-            writer.append(call.entry("account", now(), reason=cut(json.dumps(told, sort_keys=True), LONGEST_TEXT)))
+            writer.append(call.entry("account", now(), reason=canonical(told).decode()))
         return call
+
+    def answered(self, call: Call, status: int) -> None:
+        """Note whether MLflow has made a change of an account, which was noted before it was asked to."""
+        told = account_changes.judge(call, self.role_numbers())
+        with self.ledger.writing() as writer:
+            writer.append(call.entry("account", now(), reason=canonical({**told, "answer": status}).decode()))
+
+    def note_roles(self) -> None:
+        """Note which number each role has, where the ledger has them otherwise."""
+        found = dict(self.role_numbers())
+        with self.ledger.writing() as writer:
+            if self.ledger.book.role_numbers != found:
+                what = "the roles as they stand when the server starts"
+                writer.append(Entry(at=now(), actor=SERVER, action="account", reason=what, role_numbers=found))
+
+    def note_guesses(self, name: str, address: str, count: int) -> None:
+        """Note that somebody tries passwords for an account."""
+        what = f"{count} wrong passwords in a row for {name}"
+        with self.ledger.writing() as writer:
+            writer.append(Entry(at=now(), actor=SERVER, address=address, action="write", refusal=what))

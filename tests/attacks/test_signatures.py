@@ -24,7 +24,7 @@ SIGNATURES: dict[str, tuple[str, str, str, str, str]] = {
     "without a reason": ("rea", "governance", "approved:", WAITING, "needs a reason"),
     "with a blank reason": ("rea", "governance", "approved: \u00a0\t", WAITING, "needs a reason"),
     "with a long reason": ("rea", "governance", "approved: " + "x" * 1001, WAITING, "needs a reason"),
-    "with a book for a reason": ("rea", "governance", "approved: " + "x" * 100_000, WAITING, "up to 5000 characters"),
+    "with a book for a reason": ("rea", "governance", "approved: " + "x" * 50_000, WAITING, "up to 5000 characters"),
     "without a decision": ("rea", "governance", "yes", WAITING, "is not a decision"),
     "another decision": ("rea", "governance", "promoted: x", WAITING, "is not a decision"),
     "a step that is not": ("rea", "legal", "approved: x", WAITING, "there is no step 'legal'"),

@@ -10,17 +10,20 @@ from starlette.responses import JSONResponse
 
 from models.signoff.call import Refused
 from models.signoff.chain import LedgerError, Row
-from models.signoff.guard import LARGEST_BODY, Guard, roles_of
+from models.signoff.directory import Account, Role
+from models.signoff.entrance import Entrance, Names
+from models.signoff.guard import LARGEST_BODY, LARGEST_SENTENCE, Guard
 
 ROUTE = "/api/2.0/mlflow/runs/set-tag"
-ACCOUNT = ("ana", "secret")
+ACCOUNT, DATA_SCIENTIST, NOBODY = ("ana", "secret"), ("dan", "secret"), ("new", "secret")
+ROLES = {"ana": (Role(3, "risk-analyst"),), "dan": (Role(4, "data-scientist"),), "new": ()}
 
 
 class Recorder:
     """Rules that refuse what a test says, and record what they were asked."""
 
     def __init__(self):
-        self.calls, self.noted, self.refusal = [], [], None
+        self.calls, self.noted, self.answers, self.refusal = [], [], [], None
 
     @contextmanager
     def noting(self, call):
@@ -40,6 +43,9 @@ class Recorder:
         self.calls.append((call, path))
         if self.refusal:
             raise self.refusal
+
+    def answered(self, call, status):
+        self.answers.append((call.name, status))
 
     def inspect(self, call):
         return {"inspected": call.body["version"]}
@@ -62,8 +68,21 @@ def network(call, query):
     return JSONResponse({"name": call.name, "actor": call.actor, "source": query["source"]})
 
 
-def foreign(method, host, origin):
-    return f"{method} from {origin or host}" if "elsewhere" in origin + host else None
+class People:
+    def is_remembered(self, name, password):
+        return True
+
+    def account(self, name, password):
+        return Account(name, ROLES[name]) if password == "secret" else None
+
+
+def entrance():
+    return Entrance(People(), Names(("http://server",)))
+
+
+async def _in_parts(content):
+    for part in content:
+        yield part
 
 
 @pytest.fixture
@@ -76,18 +95,18 @@ def send(rules):
                 break
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
         assert scope["method"] in ("GET", "PUT") or lengths == [str(len(body)).encode()]
+        assert not any(name == b"origin" for name, value in scope["headers"])
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    def authenticate(name, password):
-        return (name, ("risk-analyst",)) if (name, password) == ACCOUNT else None
-
-    guard = Guard(inner, authenticate, foreign, rules, Rows(), network)
+    guard = Guard(inner, entrance(), rules, Rows(), network)
 
     def request(method, path, auth=ACCOUNT, **given):
         async def run():
             transport = httpx.ASGITransport(guard, client=("10.1.1.1", 5))
             async with httpx.AsyncClient(transport=transport, base_url="http://server", auth=auth) as client:
+                if not isinstance(given.get("content", b""), bytes):
+                    given["content"] = _in_parts(given["content"])
                 return await client.request(method, path, **given)
 
         return asyncio.run(run())
@@ -95,8 +114,14 @@ def send(rules):
     return request
 
 
-def test_what_only_reads_goes_through_unasked(send, rules):
-    assert send("GET", "/api/2.0/mlflow/runs/get?run_id=1", auth=None).status_code == 200
+def test_what_only_reads_goes_through_unasked_once_it_is_known_who_reads(send, rules):
+    assert send("GET", "/api/2.0/mlflow/runs/get?run_id=1").status_code == 200
+    assert send("POST", "/api/2.0/mlflow/runs/search", json={"a": 1}).json() == {"a": 1}
+    for path in ("/", "/version", "/get-artifact?path=x", "/api/2.0/mlflow/runs/get?run_id=1"):
+        assert send("GET", path, auth=None).status_code == 401
+    assert send("POST", "/api/2.0/mlflow/runs/search", auth=None, json={}).status_code == 401
+    for path in ("/health", "/favicon.ico", "/static-files/main.js"):
+        assert send("GET", path, auth=None).status_code == 200
     assert rules.calls == []
 
 
@@ -105,18 +130,37 @@ def test_the_rules_are_handed_who_asks_for_what_and_say_what_goes_on(send, rules
     call = rules.calls[0]
     assert (call.method, call.name, call.actor, call.roles) == ("POST", "mlflow/runs/set-tag", "ana", ("risk-analyst",))
     assert (call.address, call.request, call.body) == ("10.1.1.1", f"POST {ROUTE}", {"key": "a"})
+    assert call.role_numbers == {"risk-analyst": 3}
 
 
 def test_a_refusal_is_one_sentence_and_nothing_reaches_the_application(send, rules):
     rules.refusal = Refused("not you")
     answer = send("POST", ROUTE, json={"key": "a"})
     assert (answer.status_code, answer.json()) == (403, {"error_code": "PERMISSION_DENIED", "message": "not you"})
-    assert send("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/2", content=b"x").status_code == 403
+    file = "/api/2.0/mlflow-artifacts/artifacts/1/2"
+    assert send("PUT", file, auth=DATA_SCIENTIST, content=b"x").status_code == 403
 
 
 def test_a_file_is_judged_by_its_path_and_goes_on_as_it_is(send, rules):
-    assert send("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/b%20c", content=b"\xff").content == b"\xff"
+    file = "/api/2.0/mlflow-artifacts/artifacts/1/b%20c"
+    assert send("PUT", file, auth=DATA_SCIENTIST, content=b"\xff").content == b"\xff"
     assert rules.calls[0][1] == "1/b c"
+    assert send("PUT", file, content=b"\xff").status_code == 403  # who writes no runs
+    assert len(rules.calls) == 1
+
+
+def test_who_has_no_role_changes_nothing_but_the_own_password(send, rules):
+    for method, path in (("POST", ROUTE), ("POST", "/api/2.0/tidewaiter/rollback")):
+        assert send(method, path, auth=NOBODY, json={}).status_code == 403
+    assert send("GET", "/api/2.0/tidewaiter/ledger", auth=NOBODY).status_code == 403
+    assert rules.calls == []
+    assert send("PATCH", "/api/2.0/mlflow/users/update-password", auth=NOBODY, json={}).status_code == 200
+
+
+def test_what_mlflow_says_to_a_change_of_an_account_is_noted(send, rules):
+    send("POST", "/api/2.0/mlflow/users/create", json={})
+    send("POST", ROUTE, json={})
+    assert rules.answers == [("mlflow/users/create", 200)]
 
 
 def test_a_body_without_anything_stays_empty_unless_the_rules_add_to_it(send, rules):
@@ -129,6 +173,9 @@ def test_a_body_without_anything_stays_empty_unless_the_rules_add_to_it(send, ru
     ("headers", "status"),
     [
         ({"Origin": "https://elsewhere"}, 403),
+        ({"Origin": "http://server:18099"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Referer": "http://server:18099/x"}, 403),
         ({"Host": "elsewhere"}, 403),
         ([("Origin", "http://server"), ("Origin", "http://server")], 400),
         ({"Origin": "http://server"}, 200),
@@ -170,8 +217,8 @@ def test_without_one_account_nothing_is_judged(send, rules, headers):
         ("application/json", b"\xef\xbb\xbf{}"),
         ("application/json", "{}".encode("utf-16")),
         ("application/json", b'{"a": \xff}'),
-        ("application/json", b'{"a": ' + b"[" * 100_000),
-        ("application/json", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+        ("application/json", b'{"a": ' + b"[" * 30_000),
+        ("application/json", b'{"a": ' + b"[" * 30_000 + b"]" * 30_000 + b"}"),
         ("application/json", b"{} {}"),
     ],
 )
@@ -190,7 +237,11 @@ def test_compressed_bodies_queries_and_repeated_types_are_refused(send, rules):
 
 
 def test_a_body_that_is_too_large_is_not_read_to_its_end(send, rules):
-    assert send("POST", ROUTE, content=b" " * (LARGEST_BODY + 1)).status_code == 413
+    for account, most in ((DATA_SCIENTIST, LARGEST_BODY), (ACCOUNT, LARGEST_SENTENCE)):
+        told = send("POST", ROUTE, auth=account, content=b" " * (most + 1))
+        assert (told.status_code, str(most) in told.text) == (413, True)
+        chunked = send("POST", ROUTE, auth=account, content=iter([b" " * most, b" "]))
+        assert chunked.status_code == 413
     assert rules.calls == []
 
 
@@ -201,7 +252,8 @@ def test_own_routes(send):
     assert answer.json()["message"].endswith("row 3 is missing")
     assert send("GET", "/api/2.0/tidewaiter/ledger?after=6").json()["rows"][0]["number"] == 7
     assert send("GET", "/api/2.0/tidewaiter/ledger").json()["rows"][0]["number"] == 1
-    assert send("GET", "/api/2.0/tidewaiter/ledger?after=x").status_code == 400
+    for after in ("x", "-1", "9" * 23, "٣", "1_0"):
+        assert send("GET", f"/api/2.0/tidewaiter/ledger?after={after}").status_code == 400
     assert send("GET", "/api/2.0/tidewaiter/ledger", auth=None).status_code == 401
 
 
@@ -212,6 +264,17 @@ def test_the_network_is_told_who_looks(send, rules):
         assert told == {"name": name, "actor": ACCOUNT[0], "source": "files"}
         assert send("POST", path, json={}).status_code == 404
     assert rules.calls == []
+
+
+def test_another_page_has_nothing_written_down_as_looked_at(send):
+    asked = "/api/2.0/tidewaiter/network/company"
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    for headers in (link, {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}, {"Origin": "http://evil"}):
+        assert send("GET", asked, headers=headers, params={"source": "files"}).status_code == 403
+    led = send("GET", "/network", headers=link, params={"source": "files", "company": "importer:I 1"})
+    assert (led.status_code, led.headers["location"]) == (303, "/network")
+    own = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
+    assert send("GET", "/network", headers=own, params={"source": "files"}).status_code == 200
 
 
 def test_what_is_not_part_of_the_product_is_closed_to_everybody(send, rules):
@@ -229,12 +292,7 @@ def test_websockets_are_closed(rules):
         async def send(message):
             sent.append(message)
 
-        await Guard(None, None, foreign, rules, Rows(), network)({"type": "websocket", "path": "/"}, None, send)
+        await Guard(None, entrance(), rules, Rows(), network)({"type": "websocket", "path": "/"}, None, send)
 
     asyncio.run(run())
     assert sent == [{"type": "websocket.close", "code": 1008}]
-
-
-def test_roles_say_who_is_administrator():
-    assert roles_of(["b", "a"], is_administrator=True) == ("a", "administrator", "b")
-    assert roles_of([], is_administrator=False) == ()

@@ -1,5 +1,6 @@
 """The rules over a real ledger; what MLflow has stored is made up."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -25,6 +26,7 @@ ROLES = {
     "root": (ADMINISTRATOR, "reviewer", "risk-analyst"),
     SERVICE: ("service",),
 }
+NUMBERS = {"risk-analyst": 1, "reviewer": 2, "data-scientist": 3, "auditor": 4, "service": 5}
 RUN, LOGGED = "1" * 32, f"m-{'2' * 32}"
 
 
@@ -69,14 +71,28 @@ def told():
 
 
 @pytest.fixture
-def rules(store, table, tmp_path, told):
+def rules(store, table, tmp_path, told, grants, numbers):
     keys = Keys(tmp_path / "signoff")
     keys.make()
-    return Rules(Ledger(table, keys.private_key, keys.head_file, load().signoff), lambda: told.append(1))
+    ledger = Ledger(table, keys.private_key, keys.head_file, load().signoff)
+    return Rules(ledger, lambda: told.append(1), lambda name: grants.get(name, "version: EDIT"), lambda: numbers)
+
+
+@pytest.fixture
+def grants():
+    """What MLflow lets an account do, where it is not the usual."""
+    return {}
+
+
+@pytest.fixture
+def numbers():
+    """The roles that MLflow has."""
+    return dict(NUMBERS)
 
 
 def call(who, method, route, /, **body):
-    return Call(method, f"mlflow/{route}", who, ROLES[who], "10.1.1.1", f"{method} /x", body)
+    held = {name: NUMBERS[name] for name in ROLES[who] if name in NUMBERS}
+    return Call(method, f"mlflow/{route}", who, ROLES[who], "10.1.1.1", f"{method} /x", body, held)
 
 
 def tagging(who, key, value, version="1"):
@@ -271,15 +287,130 @@ class TestInspection:
         assert last(table).actor == "root"
 
 
+class TestSignersRole:
+    """The right to sign hangs on what a role is and on MLflow's grant, not on a name."""
+
+    def test_what_mlflow_would_refuse_is_refused_before_it_is_a_signature(self, rules, table, grants):
+        rules.note_roles()
+        grants["ana"] = ""
+        with pytest.raises(Refused, match="MLflow does not let ana write the tags of a version"):
+            rules.judge(signing("ana", "technical"))
+        assert (last(table).actor, last(table).grant, bool(last(table).refusal)) == ("ana", "", True)
+        assert rules.ledger.book.cases[1].approvals == []
+
+    def test_a_row_has_the_numbers_of_the_roles_and_the_grant(self, rules, table):
+        rules.note_roles()
+        rules.judge(signing("ana", "technical"))
+        assert (last(table).role_numbers, last(table).grant) == ({"risk-analyst": 1}, "version: EDIT")
+
+    def test_a_role_with_anothers_name_signs_nothing(self, rules, table):
+        rules.note_roles()
+        impostor = replace(signing("ana", "technical"), role_numbers={"risk-analyst": NUMBERS["auditor"]})
+        with pytest.raises(
+            Refused, match="the role risk-analyst is number 1; what ana has under this name is number 4"
+        ):
+            rules.judge(impostor)
+        without = replace(signing("ana", "technical"), role_numbers={})
+        with pytest.raises(Refused, match="is number None"):
+            rules.judge(without)
+
+    def test_nor_does_it_roll_back(self, rules):
+        rules.note_roles()
+        promote(rules)
+        promote(rules, "2")
+        asked = Call(
+            "POST", "tidewaiter/rollback", "rea", ROLES["rea"], "", "POST /x", {"reason": "x"}, {"reviewer": 4}
+        )
+        with pytest.raises(Refused, match="the role reviewer is number 2"):
+            rules.roll_back(asked)
+        assert rules.roll_back(replace(asked, role_numbers={"reviewer": 2})) == {"version": "1"}
+
+    def test_the_numbers_are_noted_where_they_changed(self, rules, table, numbers):
+        rules.note_roles()
+        rules.note_roles()
+        assert [entry.role_numbers for entry in entries(table)] == [NUMBERS]
+        numbers["reviewer"] = 9
+        rules.note_roles()
+        assert [entry.role_numbers["reviewer"] for entry in entries(table)] == [2, 9]
+        assert rules.ledger.book.role_numbers["reviewer"] == 9
+
+    def test_nobody_but_the_server_says_what_a_role_is(self, rules):
+        rules.note_roles()
+        with rules.ledger.writing() as writer:
+            told = Entry(at=now(), actor="root", action="account", role_numbers={"reviewer": 4})
+            writer.append(told)
+        assert rules.ledger.book.role_numbers == NUMBERS
+
+    def test_a_ledger_from_before_is_as_it_was(self, rules):
+        rules.judge(replace(signing("ana", "technical"), role_numbers={}))
+        assert [each.user for each in rules.ledger.book.cases[1].approvals] == ["ana"]
+
+
 class TestAccounts:
     def test_are_the_administrators_and_each_change_is_noted_without_its_password(self, rules, table):
-        rules.judge(call("root", "POST", "users/create", username="eve", password="secret"))
-        assert (last(table).action, last(table).reason) == ("account", '{"username": "eve"}')
+        asked = call("root", "POST", "users/create", username="eve", password="secret-secret")
+        rules.judge(asked)
+        assert (last(table).action, last(table).reason) == ("account", '{"username":"eve"}')
+        rules.answered(asked, 409)
+        assert last(table).reason == '{"answer":409,"username":"eve"}'
         with pytest.raises(Refused, match="administrator's to change"):
             rules.judge(call("rea", "POST", "roles/assign", username="rea", role_id=1))
 
+    def test_name_the_role_that_was_given(self, rules, table):
+        rules.judge(call("root", "POST", "roles/assign", username="eve", role_id=2))
+        assert last(table).reason == '{"role":"reviewer","role_id":2,"username":"eve"}'
+        rules.judge(call("root", "PATCH", "users/update-admin", username="eve", is_admin=True))
+        assert last(table).reason == '{"is_admin":true,"username":"eve"}'
+
+    @pytest.mark.parametrize(
+        ("method", "route", "body"),
+        [
+            ("POST", "users/create", {"username": "eve", "password": "p", "aaa": "x" * 6000}),
+            ("POST", "users/create", {"username": "e" * 64, "password": "p"}),
+            ("POST", "users/create", {"username": "eve", "password": "p" * 201}),
+            ("POST", "users/create", {"username": "eve"}),
+            ("POST", "users/create", {"username": ["eve"], "password": "p"}),
+            ("PATCH", "users/update-password", {"username": "rob", "password": "p", "A" * 6000: "x"}),
+            ("PATCH", "users/update-admin", {"username": "eve", "is_admin": "true"}),
+            ("PATCH", "users/update-admin", {"username": "eve", "is_admin": 1}),
+            ("DELETE", "users/delete", {"username": "eve", "role_id": 1}),
+            ("POST", "roles/assign", {"username": "eve", "role_id": "2"}),
+            ("POST", "roles/assign", {"username": "eve", "role_id": True}),
+            ("POST", "roles/assign", {"username": "eve", "role_id": 77}),
+            ("POST", "roles/assign", {"username": "eve", "role_id": NUMBERS["service"]}),
+        ],
+    )
+    def test_say_known_fields_and_nothing_else(self, rules, table, method, route, body):
+        with pytest.raises(Refused):
+            rules.judge(call("root", method, route, **body))
+        assert (last(table).action, bool(last(table).refusal)) == ("write", True)
+
+    @pytest.mark.parametrize(
+        ("method", "route", "body"),
+        [
+            ("PATCH", "roles/update", {"role_id": 4, "name": "reviewer"}),
+            ("POST", "roles/create", {"name": "reviewer2", "workspace": "default"}),
+            ("DELETE", "roles/delete", {"role_id": 2}),
+            ("POST", "roles/permissions/add", {"role_id": 4, "resource_type": "x", "permission": "EDIT"}),
+            ("PATCH", "roles/permissions/update", {"role_permission_id": 1, "permission": "EDIT"}),
+            ("DELETE", "roles/permissions/remove", {"role_permission_id": 1}),
+            ("POST", "users/permissions/grant", {"username": "dan", "permission": "EDIT"}),
+            ("POST", "users/permissions/revoke", {"username": "rea"}),
+        ],
+    )
+    def test_do_not_reach_roles_and_what_they_may_do(self, rules, method, route, body):
+        with pytest.raises(Refused, match="made from the policy"):
+            rules.judge(call("root", method, route, **body))
+
+    def test_guesses_are_noted(self, rules, table):
+        rules.note_guesses("rea", "10.1.1.1", 5)
+        noted = last(table)
+        assert (noted.actor, noted.address) == ("mlflow-server", "10.1.1.1")
+        assert noted.refusal == "5 wrong passwords in a row for rea"
+
     def test_a_password_is_ones_own(self, rules):
-        assert rules.judge(call("rea", "PATCH", "users/update-password", username="rea", password="x"))
+        own = {"username": "rea", "password": "x", "current_password": "y"}
+        assert rules.judge(call("rea", "PATCH", "users/update-password", **own))
         for body in ({"username": "rob"}, {"name": "rea"}, {"username": "rob", "name": "rea"}, {}):
             with pytest.raises(Refused):
                 rules.judge(call("rea", "PATCH", "users/update-password", **body, password="x"))
