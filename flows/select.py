@@ -20,7 +20,7 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from features import cache
+from features import cache, spreadsheet
 from features.asof import outcome_versions
 from features.atomic import PARTIAL, flush
 from features.contract import KEY
@@ -128,7 +128,7 @@ def choose(
     with stage("Give reasons"):
         work = work_list(champion.model, declarations, chosen, parameters.language.value)
         path = lists / f"{number:06}.csv"
-        work.write_csv(_unnamed(path))
+        spreadsheet.write(_unnamed(path), work)
         flush([_unnamed(path)])
     log.append(chosen)
     _name_finished(lists, log)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from features import spreadsheet
 from features.atomic import write_atomically
 from features.catalogue import Feature
 from features.contract import KEY
@@ -59,7 +60,8 @@ def backtest(
     trained = perf_counter()
     predictions = model.predict(test_frame)
     out_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(out_dir / PREDICTIONS_FILE, predictions.select(KEY[0], *RANKING).write_csv)
+    listed = predictions.select(KEY[0], *RANKING)
+    write_atomically(out_dir / PREDICTIONS_FILE, lambda path: spreadsheet.write(path, listed))
     scored = perf_counter()
     return {
         "train": {"rows": train_dataset.height, **model.training["parts"]["final"]},

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from features import cache
+from features import cache, spreadsheet
 from features.atomic import PARTIAL, flush, write_atomically
 from features.codes import PARTY_ROLES
 from features.graph import files
@@ -73,7 +73,7 @@ def build(store: Store, label_delay_days: int, features_folder: Path, folder: Pa
     companies = parties.filter(pl.col("role").is_in(list(PARTY_ROLES))).height
     built = Description(digest, companies, *_mondays(pairs, told), version)
     clusters = _clusters(told, matches, built.last)
-    write_atomically(folder / CLUSTERS, clusters.write_csv)
+    write_atomically(folder / CLUSTERS, lambda path: spreadsheet.write(path, clusters))
     text = json.dumps({**asdict(built), "first": built.first.isoformat(), "last": built.last.isoformat()})
     write_atomically(folder / _DESCRIPTION, lambda path: path.write_text(text))
     for other in folder.iterdir():

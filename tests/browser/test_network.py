@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import models.picture
+from features import spreadsheet
 from tests import networks, signoff_server
 from tests.browser import started
 from tests.signoff_server import Server
@@ -172,6 +173,11 @@ def test_pictures_and_tables_are_saved(page: Page, server: Server) -> None:
     # A name is text, to the page and to a spreadsheet.
     assert "'=Étoile & Fils <b>SARL</b>" in {row["a_name"] for row in rows}
     expect(page.locator("#company")).to_contain_text("<b>SARL</b>")
+    texts = ["=A1", "\t=A1", "\r\n@A1", " \u200b\uff1dA1", "x;-1", "'+1", "O'Neill - Sons", "", "a=b;;=c"]
+    every = "async (values) => { const { cell } = await import('/network/cell.js'); return values.map(cell); }"
+    cells = page.evaluate(every, texts)
+    assert next(csv.reader(io.StringIO(",".join(cells), newline=""))) == [spreadsheet.defused(text) for text in texts]
+    assert page.evaluate(every, [-1.5, None]) == ["-1.5", ""]
 
 
 def test_what_was_opened_is_in_the_log(page: Page, server: Server) -> None:

@@ -1,3 +1,4 @@
+import { cell } from "./cell.js";
 import { make } from "./dom.js";
 import { RISK } from "./graph.js";
 import { say, title } from "./words.js";
@@ -45,13 +46,6 @@ export function saveTable(network, edges) {
   ]);
   const text = [header, ...lines].map((cells) => cells.map(cell).join(",") + "\r\n").join("");
   save(new Blob(["\ufeff", text], { type: "text/csv" }), network, "csv");
-}
-
-/** A spreadsheet must not take a declared name for a formula. */
-function cell(value) {
-  const text = String(value ?? "");
-  const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 function save(blob, { company, asked }, ending) {
