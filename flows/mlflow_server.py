@@ -14,6 +14,7 @@ from pathlib import Path
 from flows import server
 from flows.children import Program
 from flows.settings import Settings
+from models.signoff import asking
 from models.signoff.accounts import ADMINISTRATOR_ACCOUNT, has_administrator
 from models.signoff.book import SERVICE
 from models.signoff.keys import Keys
@@ -27,7 +28,9 @@ _USERNAME, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 def prepare(settings: Settings) -> None:
     """Make the secrets and the server's configuration; ValueError where secrets are missing or open to others."""
-    Keys(settings.signoff_folder).make()
+    keys = Keys(settings.signoff_folder)
+    keys.make()
+    keys.check()
     if settings.mlflow_database_uri is None:
         _make_private(settings.state_folder / "accounts.db")
     parser = ConfigParser(interpolation=None)
@@ -55,6 +58,14 @@ def database(settings: Settings) -> Program:
     make = "import sys, models.tracking as t; t.connect(sys.argv[1], sys.argv[2])"
     arguments = (settings.database_uri, settings.artifact_root)
     return Program("mlflow-database", (sys.executable, "-c", make, *arguments), {}, lambda: True)
+
+
+def signer(settings: Settings) -> Program:
+    """The one process that has the ledger's key; the server asks it for each row."""
+    keys = Keys(settings.signoff_folder)
+    environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": settings.database_uri}
+    command = (sys.executable, "-m", "models.signoff.signer")
+    return Program("signer", command, environment, lambda: asking.answers(keys.socket_file))
 
 
 def program(settings: Settings, password: str | None) -> Program:

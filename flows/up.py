@@ -26,6 +26,7 @@ from models.signoff.accounts import ADMINISTRATOR_ACCOUNT
 SERVER_TIMEOUT_S = 240.0  # both servers migrate their databases at their first start
 DEPLOY_TIMEOUT_S = 240.0
 WORKER_TIMEOUT_S = 240.0
+SIGNER_TIMEOUT_S = 120.0  # it reads the whole ledger
 TICK_S = 1.0
 LOOK_TICKS = 20  # how often runs that never began are looked for
 RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # by which a run's process knows whose it is
@@ -84,6 +85,8 @@ class Up:
         processes.start(self._prefect())
         if self.settings.mlflow_database_uri is None and not (self.settings.state_folder / "mlflow.db").exists():
             processes.run(mlflow_server.database(self.settings), SERVER_TIMEOUT_S)
+        processes.start(mlflow_server.signer(self.settings))
+        processes.wait_ready("signer", SIGNER_TIMEOUT_S)
         processes.start(mlflow_server.program(self.settings, password))
         processes.wait_ready("prefect", SERVER_TIMEOUT_S)
         processes.wait_ready("mlflow", SERVER_TIMEOUT_S)
@@ -157,7 +160,7 @@ class Up:
                 with server.connect(self.settings.prefect_url) as client:
                     nights.bury(client, "Stopped together with `tidewaiter up`.")
         finally:
-            for name in ("prefect", "mlflow"):
+            for name in ("prefect", "mlflow", "signer"):
                 processes.stop(name)
             processes.stop_strays(grace_s=1)
 

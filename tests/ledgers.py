@@ -102,7 +102,7 @@ class LedgerTests:
         assert again.book.champion == 1
         write(again, *promotion(2))
         assert self.agrees(again, table, keys) == 10
-        assert stat.S_IMODE(keys.head_file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(keys.head_file.stat().st_mode) == 0o644
 
     def test_the_book_shows_what_was_added_before_the_block_ends(self, ledger):
         with ledger.writing() as writer:

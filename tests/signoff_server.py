@@ -55,6 +55,7 @@ class Server:
     folder: Path
     database_uri: str
     process: subprocess.Popen[bytes]
+    signer: subprocess.Popen[bytes]
 
     @property
     def keys(self) -> Keys:
@@ -137,17 +138,28 @@ def server(
         "FORWARDED_ALLOW_IPS": "",  # or uvicorn believes the address that a request from this machine claims
     }
     log = folder / "mlflow.log"
+    signing = signer(folder, database_uri)
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*command, *stores, "--artifacts-destination", artifact_root], env=environment, stdout=out, stderr=out
         )
-    started = Server(f"http://127.0.0.1:{port}", folder, database_uri, process)
+    started = Server(f"http://127.0.0.1:{port}", folder, database_uri, process, signing)
     try:
         _wait(started, log)
         yield started
     finally:
         process.terminate()
         process.wait(30)
+        started.signer.terminate()
+        started.signer.wait(30)
+
+
+def signer(folder: Path, database_uri: str) -> subprocess.Popen[bytes]:
+    """The process that signs for a server; ready long before it."""
+    environment = {"SIGNOFF_FOLDER": str(folder / "signoff"), "SIGNOFF_DATABASE_URI": database_uri}
+    with (folder / "signer.log").open("ab") as log:
+        command = [sys.executable, "-m", "models.signoff.signer"]
+        return subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
 
 
 def add_people(started: Server) -> None:

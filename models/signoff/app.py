@@ -20,11 +20,12 @@ from models.picture.answers import Answers
 from models.picture.openings import Openings
 from models.picture.page import NetworkPage
 from models.signoff import accounts
+from models.signoff.asking import AskedLedger
 from models.signoff.directory import Directory
 from models.signoff.entrance import Entrance, Names
 from models.signoff.guard import Guard
 from models.signoff.keys import Keys
-from models.signoff.ledger import Ledger, Table, now
+from models.signoff.ledger import Table, now
 from models.signoff.rules import Rules
 
 CHANGED = "tidewaiter.signoff.changed"
@@ -61,7 +62,7 @@ def create_app() -> ASGIApp:
     accounts.prepare(auth.store, signoff, keys.service_password)
     database_uri = os.environ[BACKEND_STORE_URI_ENV_VAR]
     table = Table(database_uri)
-    ledger = Ledger(table, keys.private_key, keys.head_file, signoff)
+    ledger = AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
     directory = Directory(auth.auth_config.database_uri)
     rules = Rules(ledger, lambda: _tell(settings.prefect_api), _grant, directory.roles)
     rules.note_roles()

@@ -143,12 +143,16 @@ class Book:
             valid_days=self._policy.valid_days,
         )
 
+    def check(self, entry: Entry) -> None:
+        """LedgerError where an entry is accepted against the rules."""
+        if entry.is_accepted and (refusal := self.refusal(entry)):
+            raise LedgerError(f"{entry.action} of version {entry.version} by {entry.actor} at {entry.at}: {refusal}")
+
     def apply(self, entry: Entry) -> None:
         """Take an entry in. LedgerError where it was accepted against the rules."""
         if not entry.is_accepted:
             return
-        if refusal := self.refusal(entry):
-            raise LedgerError(f"{entry.action} of version {entry.version} by {entry.actor} at {entry.at}: {refusal}")
+        self.check(entry)
         match entry.action:
             case "open":
                 self._open(entry)

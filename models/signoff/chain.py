@@ -8,6 +8,7 @@ the head, number and hash of the last row, of which a copy is kept elsewhere.
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Literal
 
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +19,11 @@ from models.evidence import canonical
 from models.policy import SignoffStep
 
 Action = Literal["open", "approve", "reject", "revoke", "promote", "roll back", "void", "align", "account", "write"]
+
+
+# How far behind a row before it a row's time may be. The signer adds none that is behind at all; rows from before there
+# was one were stamped before they waited for their turn, a minute at most.
+BACKWARDS = timedelta(minutes=2)
 
 
 class LedgerError(RuntimeError):
@@ -94,6 +100,12 @@ class Chain:
     def __init__(self, public_key: Ed25519PublicKey) -> None:
         self._key = public_key
         self._last = Row(number=0, entry="", hash="0" * 64, signature="")
+        self._latest_at: datetime | None = None
+
+    @property
+    def latest_at(self) -> datetime | None:
+        """The latest moment of any row; None where there is none."""
+        return self._latest_at
 
     @property
     def head(self) -> Head:
@@ -101,7 +113,7 @@ class Chain:
 
     def extend(self, rows: Sequence[Row]) -> list[Entry]:
         """The entries of `rows`, which must follow on what is here; nothing is added where one of them does not."""
-        last, entries = self._last, []
+        last, latest_at, entries = self._last, self._latest_at, []
         for row in rows:
             if row.number != last.number + 1:
                 raise LedgerError(f"row {last.number + 1} is missing: after {last.number} comes {row.number}")
@@ -109,11 +121,17 @@ class Chain:
                 raise LedgerError(
                     f"row {row.number} does not follow from what is before it: it was altered, or put in its place"
                 )
-            entries.append(_read(row))
+            entry = _read(row)
+            if latest_at and latest_at - entry.at > BACKWARDS:
+                raise LedgerError(
+                    f"row {row.number} goes back in time: it is of {entry.at}, and one before it of {latest_at}"
+                )
+            latest_at = max(latest_at or entry.at, entry.at)
+            entries.append(entry)
             last = row
         if rows and not self._is_signed(last):
             raise LedgerError(f"row {last.number} is not signed with the server's key: it or a row before it is forged")
-        self._last = last
+        self._last, self._latest_at = last, latest_at
         return entries
 
     def follow(self, entry: Entry, key: Ed25519PrivateKey) -> Row:

@@ -23,7 +23,7 @@ from models.signoff.call import Call, Refused, row_number
 from models.signoff.chain import LedgerError
 from models.signoff.directory import Account
 from models.signoff.entrance import Entrance, refuse_length, whole
-from models.signoff.ledger import Table
+from models.signoff.ledger import NotSigned, Table
 from models.signoff.routes import Kind
 from models.signoff.rules import Rules
 
@@ -69,6 +69,8 @@ class Guard:
             answer = await self._answer(scope, receive, send, method, route)
         except Refused as refusal:
             answer = _refusal(str(refusal), refusal.status)
+        except NotSigned as error:
+            answer = _refusal(str(error), 503)
         except LedgerError as error:
             _log.error("The ledger does not verify: %s", error)
             answer = _refusal(f"the ledger does not verify, so nothing is signed or promoted: {error}", 503)

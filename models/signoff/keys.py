@@ -1,4 +1,10 @@
-"""The secrets of a sign-off server: made once, kept in one folder that only its owner can read.
+"""The files of a sign-off server: made once, in one folder.
+
+    signoff/          what anybody may read who is to check the ledger: its public key, and how far it had come
+    signoff/secret/   for the service's user alone: the ledger's key, the other secrets, the signer's socket
+
+Runs read the first, and where they have a user of their own (setting `run_as`) cannot read the second. A folder from
+before there was the second has all of it in the first, closed to others, and is put in order by `make`.
 
 The administrator's password is not among them: it is shown when it is made, and kept nowhere.
 """
@@ -24,6 +30,8 @@ from models.signoff.chain import Head
 
 _PRIVATE, _PUBLIC, _HEAD = "ledger.key", "ledger.pub", "head.json"
 _FORM_SECRET, _SERVICE_PASSWORD = "form.secret", "service.password"
+_SECRETS = (_PRIVATE, _FORM_SECRET, _SERVICE_PASSWORD)
+_SECRET_FOLDER, _SOCKET = "secret", "signer.sock"
 _NO_ROWS = Head(number=0, hash="0" * 64)
 
 
@@ -32,6 +40,15 @@ class Keys:
     """The files of one folder. ValueError where one of them is missing or not what it should be."""
 
     folder: Path
+
+    @property
+    def secret_folder(self) -> Path:
+        return self.folder / _SECRET_FOLDER
+
+    @property
+    def socket_file(self) -> Path:
+        """Where the signer listens."""
+        return self.secret_folder / _SOCKET
 
     @property
     def head_file(self) -> Path:
@@ -48,9 +65,9 @@ class Keys:
         try:
             key = load_pem_private_key(content, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise ValueError(f"{self.folder / _PRIVATE} is not an Ed25519 key: {error}") from error
+            raise ValueError(f"{self.secret_folder / _PRIVATE} is not an Ed25519 key: {error}") from error
         if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError(f"{self.folder / _PRIVATE} is not an Ed25519 key")
+            raise ValueError(f"{self.secret_folder / _PRIVATE} is not an Ed25519 key")
         return key
 
     @property
@@ -77,10 +94,12 @@ class Keys:
         So that a lost key is never replaced by another: the rows that it signed could not be verified any more.
         """
         if self.exist():
+            self._put_in_order()
             return
         partial = self.folder.with_name(self.folder.name + PARTIAL)
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(mode=0o700, parents=True)
+        partial.mkdir(mode=0o755, parents=True)
+        (partial / _SECRET_FOLDER).mkdir(mode=0o700)
         key = Ed25519PrivateKey.generate()
         contents = {
             _FORM_SECRET: secrets.token_urlsafe(32).encode(),
@@ -89,20 +108,52 @@ class Keys:
             _PUBLIC: key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
             _PRIVATE: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         }
-        for name, content in contents.items():
-            (partial / name).touch(0o600)
-            (partial / name).write_bytes(content)
-        flush([*(partial / name for name in contents), partial])
+        files = {name: (partial / _SECRET_FOLDER if name in _SECRETS else partial) / name for name in contents}
+        for name, file in files.items():
+            file.touch(0o600)
+            file.write_bytes(contents[name])
+        self._open_to_readers(partial)
+        flush([*files.values(), partial / _SECRET_FOLDER, partial])
         partial.replace(self.folder)
         flush([self.folder.parent])
 
+    def check(self) -> None:
+        """ValueError where a secret can be read by others, or anything written, or where something is missing."""
+        for name in _SECRETS:
+            self._read(name)
+        for path in (self.folder, self.public_key_file, self.head_file):
+            if not path.exists():
+                raise ValueError(f"{path} is missing: bring the folder back from a backup")
+            if (mode := path.stat().st_mode & 0o777) & 0o022:
+                raise ValueError(f"{path} can be written by others (mode {mode:o}); allowed: {mode & ~0o022:o}")
+
+    def _put_in_order(self) -> None:
+        """Move what a folder from before has in one place; whatever is killed in between is found, and goes on."""
+        self.secret_folder.mkdir(mode=0o700, exist_ok=True)
+        for name in _SECRETS:
+            if (self.folder / name).exists():
+                self._read(name)  # what was open to others is told, not put in order
+                (self.folder / name).replace(self.secret_folder / name)
+        flush([self.secret_folder, self.folder])
+        if self.folder.stat().st_mode & 0o777 == 0o700:
+            self._open_to_readers(self.folder)
+
+    def _open_to_readers(self, folder: Path) -> None:
+        for name in (_PUBLIC, _HEAD):
+            if (folder / name).exists():
+                (folder / name).chmod(0o644)
+        folder.chmod(0o755)
+
     def _read(self, name: str) -> bytes:
-        file = self.folder / name
+        """A secret, from where it lies now or lay before."""
+        file = self.secret_folder / name
+        if not file.exists() and (self.folder / name).exists():
+            file = self.folder / name
         if not file.exists() or not file.stat().st_size:
             raise ValueError(
                 f"{file} is missing or empty: bring the folder back from a backup, as nothing else can make it again"
             )
-        for path, allowed in ((self.folder, 0o700), (file, 0o600)):
+        for path, allowed in ((file.parent, 0o700), (file, 0o600)):
             if (mode := path.stat().st_mode & 0o777) & 0o077:
                 raise ValueError(f"{path} is open to others (mode {mode:o}); allowed: {allowed:o}")
         return file.read_bytes()

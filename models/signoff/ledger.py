@@ -1,26 +1,29 @@
 """The ledger where it is kept: a table in MLflow's own database, SQLite or PostgreSQL, and the head in a file.
 
-Rows are only ever added, and only by the server, which alone has the private key. Reading needs the public key.
+Rows are only ever added, and only by the signer (signer.py), which alone has the private key. Reading needs the public
+key; how the MLflow server has a row added is in asking.py.
 """
 
 import fcntl
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ValidationError
+from sqlalchemy.schema import CreateTable
 
 from features.atomic import write_atomically
 from models.policy import Signoff
+from models.signoff import database
 from models.signoff.book import Book
 from models.signoff.chain import Chain, Entry, Head, LedgerError, Row, check_head
-from models.signoff.database import connect
 
 _rows = sa.Table(
     "tidewaiter_ledger",
@@ -32,12 +35,17 @@ _rows = sa.Table(
 )
 
 
+class NotSigned(RuntimeError):
+    """Nothing can be added to the ledger now, which says nothing of what is in it. The message is for who tried."""
+
+
 class Table:
     """The ledger's table, made where it is not there."""
 
     def __init__(self, database_uri: str) -> None:
-        self._engine = connect(database_uri)
-        _rows.create(self._engine, checkfirst=True)
+        self._engine = database.connect(database_uri)
+        with self._engine.begin() as connection:  # the signer and the server may both be starting
+            connection.execute(CreateTable(_rows, if_not_exists=True))
 
     def rows(self, after: int = 0, limit: int | None = None) -> list[Row]:
         """The rows with a number above `after`, in order; with 0, every row that there is."""
@@ -59,14 +67,30 @@ class Table:
         self._engine.dispose()
 
 
-class Ledger:
-    """The ledger as the server keeps it. `book` is what it amounts to as far as was read.
+@dataclass(frozen=True)
+class Writer:
+    """Adds to the ledger inside one transaction; what was added shows in the book at once."""
 
-    Raises LedgerError, here and later, where the rows are not as the server wrote them or do not reach the head.
+    _add: Callable[[Entry], None]
+    _attempt: Callable[[Entry], str | None]
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry; LedgerError where it is accepted against the rules."""
+        self._add(entry)
+
+    def attempt(self, entry: Entry) -> str | None:
+        """Add an entry as the rules judge it, accepted or refused; returns why it was refused."""
+        return self._attempt(entry)
+
+
+class Followed(ABC):
+    """A ledger as far as it was read, found whole by the public key. `book` is what it amounts to.
+
+    Raises LedgerError, here and later, where the rows are not as the signer wrote them or do not reach the head.
     """
 
-    def __init__(self, table: Table, key: Ed25519PrivateKey, head_file: Path, policy: Signoff) -> None:
-        self._table, self._key, self._head_file, self._policy = table, key, head_file, policy
+    def __init__(self, table: Table, public_key: Ed25519PublicKey, head_file: Path, policy: Signoff) -> None:
+        self._table, self._public_key, self._head_file, self._policy = table, public_key, head_file, policy
         self._lock = RLock()
         self._copy: _Copy | None = None  # dropped where it may not agree with the table
         self._held()
@@ -75,36 +99,40 @@ class Ledger:
     def book(self) -> Book:
         return (self._copy or self._held()).book
 
+    @property
+    def head(self) -> Head:
+        """The last row that was read or added."""
+        return self._held().chain.head
+
     def refresh(self) -> Book:
         """The book with what other processes have added."""
-        with self._lock:
+        with self._alone():
             self._catch_up(self._table.rows)
             return self.book
 
-    @contextmanager
-    def writing(self) -> Generator["Writer"]:
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Writer]:
         """Decide by `book` and add entries, with nobody else between; where the block raises, none is added."""
-        with self._lock, self._table.alone() as connection:
-            before = self._catch_up(lambda after: _select(connection, after))
-            try:
-                yield Writer(self._add, connection)
-                connection.commit()
-            except BaseException:
-                connection.rollback()
-                if self._copy and self._copy.chain.head != before:
-                    self._copy = None
-                raise
-            self._note(self._held().chain.head)
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        """One thread at a time, and none waits for ever."""
+        if not self._lock.acquire(timeout=database.WAIT_S):
+            raise NotSigned(f"others have been writing to the ledger for {database.WAIT_S} s: try again")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _held(self) -> "_Copy":
         """The copy in memory; where there is none, the whole table is read and checked."""
-        with self._lock:
+        with self._alone():
             if self._copy is None:
+                # Before the rows: the head is noted after a row is added, so what is noted now must be among them.
                 head, rows = _read_head(self._head_file), self._table.rows()
-                copy = _Copy(Chain(self._key.public_key()), Book(self._policy))
+                copy = _Copy(Chain(self._public_key), Book(self._policy))
                 copy.take_in(rows)
                 check_head(rows, head)
-                self._note(copy.chain.head)
                 self._copy = copy
             return self._copy
 
@@ -117,12 +145,6 @@ class Ledger:
             self._held().take_in(rows[1:] if known.number else rows)
         return self._held().chain.head
 
-    def _add(self, connection: sa.Connection, entry: Entry) -> None:
-        with self._dropping():
-            row = self._held().chain.follow(entry, self._key)
-            self._held().take_in([row])
-            connection.execute(_rows.insert().values(row.model_dump()))
-
     @contextmanager
     def _dropping(self) -> Generator[None]:
         """Drop the copy where the block, which changes it, fails half-way."""
@@ -131,6 +153,47 @@ class Ledger:
         except BaseException:
             self._copy = None
             raise
+
+
+class Ledger(Followed):
+    """The ledger as the signer keeps it, with the private key."""
+
+    def __init__(self, table: Table, key: Ed25519PrivateKey, head_file: Path, policy: Signoff) -> None:
+        super().__init__(table, key.public_key(), head_file, policy)
+        self._key = key
+        self._note(self.head)  # a crash may have come between row and note
+
+    @contextmanager
+    def writing(self) -> Generator[Writer]:
+        """As of any ledger: the table is locked from the look to the last entry."""
+        with self._alone(), self._table.alone() as connection:
+            before = self._catch_up(lambda after: _select(connection, after))
+
+            def attempt(entry: Entry) -> str | None:
+                refusal = entry.refusal or self.book.refusal(entry)
+                self._add(connection, entry.model_copy(update={"refusal": refusal}))
+                return refusal
+
+            try:
+                yield Writer(lambda entry: self._add(connection, entry), attempt)
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                if self._copy and self._copy.chain.head != before:
+                    self._copy = None
+                raise
+            self._note(self._held().chain.head)
+
+    @property
+    def latest_at(self) -> datetime | None:
+        """The latest moment that a row names."""
+        return self._held().chain.latest_at
+
+    def _add(self, connection: sa.Connection, entry: Entry) -> None:
+        with self._dropping():
+            row = self._held().chain.follow(entry, self._key)
+            self._held().take_in([row])
+            connection.execute(_rows.insert().values(row.model_dump()))
 
     def _note(self, head: Head) -> None:
         """Keep the head outside the database. Another process may have noted a later one."""
@@ -153,18 +216,6 @@ class _Copy:
     def take_in(self, rows: Sequence[Row]) -> None:
         for entry in self.chain.extend(rows):
             self.book.apply(entry)
-
-
-@dataclass(frozen=True)
-class Writer:
-    """Adds to the ledger inside one transaction; what was added shows in the book at once."""
-
-    _add: Callable[[sa.Connection, Entry], None]
-    _connection: sa.Connection
-
-    def append(self, entry: Entry) -> None:
-        """Add an entry; LedgerError where it is accepted against the rules."""
-        self._add(self._connection, entry)
 
 
 def now() -> datetime:
@@ -194,5 +245,6 @@ def _read_head(file: Path) -> Head:
 
 
 def _write_head(file: Path, head: Head) -> None:
-    file.touch(0o600)
+    file.touch(0o644)
+    file.chmod(0o644)  # whoever is to check the ledger reads it, whatever the umask
     file.write_text(head.model_dump_json())

@@ -17,7 +17,7 @@ from models.signoff import account_changes, restrictions, stored
 from models.signoff.book import SERVER
 from models.signoff.call import LONGEST_TEXT, Call, Refused
 from models.signoff.chain import Action, Entry
-from models.signoff.ledger import Ledger, Writer, now
+from models.signoff.ledger import Followed, Writer, now
 from models.signoff.lifecycle import State
 from models.signoff.restrictions import Rule
 from models.tracking import cut
@@ -34,7 +34,7 @@ class Rules:
     anything is added to the ledger, since what is in there counts. `role_numbers` are MLflow's roles as they are now.
     """
 
-    ledger: Ledger
+    ledger: Followed
     changed: Callable[[], None]
     grant: Callable[[str], str]
     role_numbers: Callable[[], Mapping[str, int]]
@@ -176,9 +176,7 @@ class Rules:
 
     def _add(self, writer: Writer, entry: Entry) -> str | None:
         """Add an attempt as accepted or refused; returns the refusal."""
-        refusal = self.ledger.book.refusal(entry)
-        writer.append(entry.model_copy(update={"refusal": refusal}))
-        return refusal
+        return writer.attempt(entry)
 
     @contextmanager
     def noting(self, call: Call) -> Generator[None]:

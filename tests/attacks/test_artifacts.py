@@ -18,7 +18,7 @@ FILES = [
     "customs-risk/models",
     "elsewhere/<RUN>/artifacts/evaluation.json",
     "x",
-    "signoff/ledger.key",
+    "signoff/secret/ledger.key",
 ]
 
 
@@ -44,7 +44,7 @@ def test_evidence_is_not_written(scene, method, name):
         "customs-risk/<LOOSE>/artifacts/..%5c..%5cx",
         "customs-risk/<LOOSE>/artifacts//x",
         "/etc/cron.d/x",
-        "../signoff/ledger.key",
+        "../signoff/secret/ledger.key",
         "file:%2f%2f/etc/x",
         "",
     ],
@@ -89,16 +89,16 @@ def test_who_registers_a_version_is_its_author_whatever_the_tags_say(scene):
 @pytest.mark.parametrize(
     "path",
     [
-        "../../../../signoff/ledger.key",
-        "%2e%2e/%2e%2e/%2e%2e/%2e%2e/signoff/ledger.key",
-        "%252e%252e/%252e%252e/%252e%252e/%252e%252e/signoff/ledger.key",
-        "<FOLDER>/signoff/ledger.key",
-        "file://<FOLDER>/signoff/ledger.key",
+        "../../../../signoff/secret/ledger.key",
+        "%2e%2e/%2e%2e/%2e%2e/%2e%2e/signoff/secret/ledger.key",
+        "%252e%252e/%252e%252e/%252e%252e/%252e%252e/signoff/secret/ledger.key",
+        "<FOLDER>/signoff/secret/ledger.key",
+        "file://<FOLDER>/signoff/secret/ledger.key",
         "..\\..\\..\\..\\signoff\\ledger.key",
     ],
 )
 def test_the_keys_are_not_served(scene, path):
-    path, key = scene.fill(path, WAITING), (scene.server.folder / "signoff" / "ledger.key").read_bytes()
+    path, key = scene.fill(path, WAITING), (scene.server.folder / "signoff" / "secret" / "ledger.key").read_bytes()
     run = scene.runs[WAITING]
     with scene.refused():
         for place in (

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from models import policy
 from models.names import CHAMPION
 from models.registry import Registry
-from models.signoff import champion, promotion, reading
+from models.signoff import asking, champion, promotion, reading
 from models.signoff.book import SERVICE
 from models.signoff.chain import LedgerError
 from tests import signoff_server
@@ -133,3 +134,29 @@ def test_a_ledger_cut_off_is_told_and_loads_no_champion(server: Server, tmp_path
         opened.execute("DELETE FROM tidewaiter_ledger WHERE number > 5")
     with pytest.raises(LedgerError, match="rows were cut off"):
         reading.signed_book(f"sqlite:///{copy}", server.keys, POLICY)
+
+
+def test_while_the_signer_is_away_nothing_is_signed_and_everything_is_shown(server: Server) -> None:
+    """Killed in the middle of its work: the server says so, and goes on when another takes its place."""
+    before = reading.rows(server.database_uri)
+    server.signer.kill()
+    server.signer.wait()
+    try:
+        for refused in (
+            server.sign("ana", "technical", "approved: sound", "3"),
+            server.set_alias("dan", CHAMPION, "3"),
+            server.call("admin", "POST", "/api/2.0/mlflow/users/create", username="zed", password="zed-zed-0123456789"),
+        ):
+            assert refused.status_code == 503
+            assert "the ledger's signer is away" in refused.json()["message"]
+        assert server.tags("3")["signoff.technical"] == "pending"
+        assert reading.rows(server.url) == before
+    finally:
+        server.signer = signoff_server.signer(server.folder, server.database_uri)
+    deadline = time.monotonic() + 60
+    while not asking.answers(server.keys.socket_file):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    refused = server.set_alias("dan", CHAMPION, "3")
+    assert refused.status_code == 403
+    assert len(reading.rows(server.url)) == len(before) + 1

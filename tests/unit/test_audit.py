@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
@@ -139,6 +140,19 @@ def test_an_unopened_version_that_is_shown_as_signed_is_told(registry, state, pr
     registry.client.set_model_version_tag(MODEL, "2", f"{SIGNOFF}governance", "approved by bob: fine")
     (fault,) = faults(registry, state)
     assert fault.endswith("'approved by bob: fine', by the ledger it is 'pending'")
+
+
+def test_time_that_ran_backwards_is_told(registry, state):
+    """By the server's own hand, key and all: a clock that was turned back lets signatures last longer."""
+    keys = Keys(state / "signoff")
+    table = Table(registry.tracking_uri)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.signoff.chain.BACKWARDS", timedelta.max)
+        with Ledger(table, keys.private_key, keys.head_file, POLICY).writing() as writer:
+            writer.append(Entry(at=now() - timedelta(minutes=3), actor="root", action="account"))
+    table.close()
+    (fault,) = faults(registry, state)
+    assert fault.startswith("row 7 goes back in time: it is of ")
 
 
 def test_entries_of_a_broken_ledger_are_not_shown(registry, state):

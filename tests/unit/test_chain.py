@@ -1,5 +1,7 @@
 """Whatever is done to rows that were written is found, and the row is named."""
 
+from datetime import timedelta
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
@@ -14,6 +16,13 @@ ROWS = chained(ENTRIES, KEY)
 
 def read(rows, key=KEY):
     return Chain(key.public_key()).extend(rows)
+
+
+def at_any_time(entries):
+    """As a server wrote them whose clock was turned back, before that was looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.signoff.chain.BACKWARDS", timedelta.max)
+        return chained(entries, KEY)
 
 
 def changed(number, **fields):
@@ -142,3 +151,27 @@ def test_a_signed_row_that_is_no_entry_is_named(text):
 def test_an_instant_without_a_zone_is_no_instant():
     with pytest.raises(ValidationError, match="timezone"):
         entry("approve", "ann").model_validate(entry("approve", "ann").model_dump() | {"at": "2024-03-05T00:00:00"})
+
+
+@pytest.mark.parametrize(("minutes", "is_whole"), [(0, True), (1, True), (2, True), (2.1, False), (60 * 24, False)])
+def test_time_that_runs_backwards_is_found(minutes, is_whole):
+    """Old rows were stamped before they waited for their turn, so a little is in order; each small step counts anew."""
+    back = entry("account", "root", day=-minutes / 60 / 24)
+    rows = at_any_time([entry("account", "root"), back])
+    if is_whole:
+        assert read(rows)[1] == back
+    else:
+        with pytest.raises(LedgerError, match=r"row 2 goes back in time: it is of .*, and one before it of 2024-03-05"):
+            read(rows)
+
+
+def test_time_that_runs_backwards_in_small_steps_is_found():
+    rows = at_any_time([entry("account", "root", day=-number / 60 / 24) for number in range(5)])
+    assert len(read(rows[:3])) == 3
+    for found in (rows, rows[:4]):
+        with pytest.raises(LedgerError, match="row 4 goes back in time"):
+            read(found)
+    chain = Chain(KEY.public_key())
+    chain.extend(rows[:2])
+    with pytest.raises(LedgerError, match="row 4 goes back in time"):
+        chain.extend(rows[2:])

@@ -74,7 +74,7 @@ def test_who_has_signed_in_stays_who_they_are(used, ready, monkeypatch):
 def test_with_up_and_no_account_it_is_told_what_to_set(ready, tmp_path, monkeypatch):
     for name in (*ACCOUNT, "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
-    (ready.folder / "service.password").unlink()
+    (ready.secret_folder / "service.password").unlink()
     monkeypatch.chdir(tmp_path)
     done = subprocess.run([TIDEWAITER, "monitor"], capture_output=True, text=True, check=False)
     assert done.returncode == 1

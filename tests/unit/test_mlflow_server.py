@@ -30,7 +30,7 @@ def configuration(settings):
 
 def test_files_that_hold_secrets_are_for_their_owner_only(settings, tmp_path):
     mlflow_server.prepare(settings)
-    for file in ("accounts.db", "accounts.ini", "signoff/ledger.key", "signoff/service.password"):
+    for file in ("accounts.db", "accounts.ini", "signoff/secret/ledger.key", "signoff/secret/service.password"):
         assert stat.S_IMODE((tmp_path / file).stat().st_mode) == 0o600, file
 
 

@@ -500,7 +500,7 @@ class TestRestrictions:
             (f"1/2/{'a' * 32}/artifacts/x", False),
             (f"1/{'A' * 32}/artifacts/x", False),
             ("1", False),
-            ("signoff/ledger.key", False),
+            ("signoff/secret/ledger.key", False),
         ],
     )
     def test_files_of_runs_and_logged_models_that_belong_to_no_version(self, store, path, is_allowed):
