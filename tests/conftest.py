@@ -4,7 +4,10 @@ import os
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
+
+from tests.examples import TRIAL
 
 # Folders whose files share one server: they go to one worker, which starts it once.
 SHARED = ("tests/attacks/",)
@@ -36,6 +39,10 @@ class _NothingSkipped:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # LightGBM's threads wait for each other by turning, which costs a busy machine more than they bring to small data.
+    # Before anything imports it; children inherit it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    settings.register_profile(TRIAL, max_examples=2000, deadline=None)
     if os.environ.get("CI"):
         # Here and not as a hook of this file, which would see the tests of this folder and no doctest.
         config.pluginmanager.register(_NothingSkipped())

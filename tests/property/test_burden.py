@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays
 from models import burden, policy
 from models.bootstrap import Estimate
 from models.policy import LANES, Cost
+from tests.examples import examples
 
 DEFAULT = policy.load()
 POLICY = DEFAULT.model_copy(
@@ -20,7 +21,7 @@ POLICY = DEFAULT.model_copy(
         "burden": DEFAULT.burden.model_copy(update={"min_rows": 3}),
     }
 )
-untimed = settings(deadline=None, max_examples=60)
+untimed = settings(deadline=None, max_examples=examples(25))
 MONEY = ("officer_cost", "delay_cost", "cost", "cost_per_hit")
 
 

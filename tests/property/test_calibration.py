@@ -3,9 +3,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.calibration import KINDS, calibrate, fit
+from tests.examples import examples
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=st.integers(0, 100_000), kind=st.sampled_from(KINDS), rows=st.integers(20, 400), skew=st.floats(0.2, 5))
 def test_every_curve_is_strictly_increasing_and_a_probability(seed, kind, rows, skew):
     random = np.random.default_rng(seed)
@@ -19,7 +20,7 @@ def test_every_curve_is_strictly_increasing_and_a_probability(seed, kind, rows, 
     assert score.max() <= 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(seed=st.integers(0, 100_000))
 def test_the_chosen_curve_is_the_best_of_those_judged(seed):
     random = np.random.default_rng(seed)

@@ -10,10 +10,11 @@ from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score
 
 from models.cbpe import expected_performance
+from tests.examples import examples
 
 
 @given(arrays.arrays(np.float64, st.integers(2, 7), elements=st.floats(0.05, 0.95)))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_promises_are_ratios_of_expectations_over_every_label(score):
     score = np.round(score, 1).clip(0.1, 0.9)  # ties are the rule
     rows = len(score)

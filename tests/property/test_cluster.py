@@ -11,6 +11,7 @@ from features.store import Store
 from flows.engine import workforce
 from flows.settings import Engine, Settings
 from tests.clusters import cluster
+from tests.examples import examples
 from tests.stores import put
 from tests.worlds import LABEL_DELAY_DAYS, World, worlds
 
@@ -41,7 +42,7 @@ def _store(folder: Path, world: World) -> Store:
     return store
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(worlds())
 def test_a_cluster_computes_the_same_features(workers, world):
     with TemporaryDirectory() as scratch:

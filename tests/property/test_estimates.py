@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from models.estimates import Expected, Log, estimate
+from tests.examples import examples
 
 untimed = settings(deadline=None)
 
@@ -28,7 +29,7 @@ def logs(draw, most=30):
 
 
 @given(logs(most=6))
-@settings(untimed, max_examples=25)
+@settings(untimed, max_examples=examples(25))
 def test_over_all_that_could_have_been_inspected_totals_are_exact(problem):
     is_hit, revenue, propensity, chosen, expected = problem
     chosen = np.maximum(chosen, 0.01)

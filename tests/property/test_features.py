@@ -21,12 +21,13 @@ from features.families.entities import ENTITIES, WINDOWS_DAYS
 from features.families.price import GROUPS, MIN_HISTORY
 from features.history import PRIOR_WEIGHT, History
 from features.settled import Block, Settled
+from tests.examples import examples
 from tests.worlds import SPAN_DAYS, START, World, after, before, worlds
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.NAME)
 @given(world=worlds(), other=worlds(), pick=st.integers(0, 1000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_what_was_not_known_before_acceptance_changes_no_feature(
     family: Any, world: World, other: World, pick: int
 ) -> None:
@@ -67,7 +68,7 @@ def _visible(
 
 
 @given(world=worlds())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_entity_windows_equal_brute_force(world: World) -> None:
     history = History(world.known())
     family = next(family for family in FAMILIES if family.NAME == "entities")
@@ -101,7 +102,7 @@ def test_entity_windows_equal_brute_force(world: World) -> None:
 
 
 @given(world=worlds())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_encodings_equal_brute_force(world: World) -> None:
     history = History(world.known())
     family = next(family for family in FAMILIES if family.NAME == "encodings")
@@ -121,7 +122,7 @@ def test_encodings_equal_brute_force(world: World) -> None:
 
 
 @given(world=worlds())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_prices_equal_brute_force(world: World) -> None:
     history = History(world.known())
     family = next(family for family in FAMILIES if family.NAME == "price")
@@ -147,7 +148,7 @@ def test_prices_equal_brute_force(world: World) -> None:
 
 
 @given(world=worlds())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 def test_day_by_day_equals_at_once(world: World) -> None:
     history = History(world.known())
     at_once = matrix.compute(history)
@@ -157,7 +158,7 @@ def test_day_by_day_equals_at_once(world: World) -> None:
 
 
 @given(world=worlds(), split=st.integers(0, SPAN_DAYS), data=st.data())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 def test_settled_and_known_add_up(world: World, split: int, data: st.DataObject) -> None:
     """Whatever day the border between what is settled and what is read lies on, a later day's features are the same."""
     history = History(world.known())

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from models import boosting
 from models.forest import Forest
+from tests.examples import examples
 
 
 def booster(seed: int, leaves: int, *, has_nan: bool = True, **more: object) -> lgb.Booster:
@@ -37,7 +38,7 @@ def matrix(rng: np.random.Generator, rows: int, *, has_nan: bool = True, categor
     return made
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     leaves=st.sampled_from([2, 7, 16, 17, 40, 64]),

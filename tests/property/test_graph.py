@@ -20,6 +20,7 @@ from features.graph.look import Graph
 from features.graph.neighbourhood import around, ways_to_offenders
 from features.journal import EPOCH
 from features.network import links, matching
+from tests.examples import examples
 from tests.worlds import SPAN_DAYS, START, World, after, before, worlds
 
 FIRST = (START.date() - EPOCH).days
@@ -40,7 +41,7 @@ def graph(world: World) -> Iterator[Graph]:
 
 @pytest.mark.parametrize("largest_hub", [1, look.LARGEST_HUB])
 @given(world=worlds(), other=worlds(), monday=MONDAYS, weeks=st.integers(1, 120), pick=st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_what_became_known_later_changes_nothing(
     largest_hub: int, world: World, other: World, monday: int, weeks: int, pick: int
 ) -> None:
@@ -68,7 +69,7 @@ def test_what_became_known_later_changes_nothing(
 
 
 @given(world=worlds(), monday=MONDAYS, weeks=st.integers(1, 120))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_sums_equal_brute_force(world: World, monday: int, weeks: int) -> None:
     known, since = world.known(), monday - 7 * weeks
 
@@ -130,7 +131,7 @@ def test_sums_equal_brute_force(world: World, monday: int, weeks: int) -> None:
 
 
 @given(world=worlds(), monday=MONDAYS, most=st.integers(1, 6), pick=st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_ways_are_shortest_and_neighbourhoods_keep_to_their_size(
     world: World, monday: int, most: int, pick: int
 ) -> None:

@@ -13,6 +13,7 @@ from features import ingest as ingestion
 from features import merging, partitions, staging
 from features.ingest import ingest
 from features.store import Store
+from tests.examples import examples
 from tests.ingestion import (
     LIMITS,
     Line,
@@ -27,7 +28,7 @@ from tests.ingestion import (
 KEYS = [("D1", 1), ("D1", 2), ("D2", 1), ("D3", 1)]
 INSTANTS = [None, datetime(2024, 3, 5), datetime(2024, 3, 9)]
 
-quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)

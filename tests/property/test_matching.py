@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from features.contract import schema
 from features.network import entries, matching
+from tests.examples import examples
 
 SPAN = 5
 DAYS = st.integers(0, SPAN)
@@ -59,7 +60,7 @@ def _in_force(matches: pl.DataFrame, day: int) -> pl.DataFrame:
 
 
 @given(versions=registers(), cut=DAYS, common=st.integers(1, 2))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 def test_later_entries_change_no_match_of_earlier_days(versions: list[Entry], cut: int, common: int) -> None:
     earlier = [version for version in versions if version["recorded_at"] < FIRST + timedelta(days=cut)]
     with patch.object(matching, "COMMON", common):
@@ -69,7 +70,7 @@ def test_later_entries_change_no_match_of_earlier_days(versions: list[Entry], cu
 
 
 @given(versions=registers(), day=DAYS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 def test_what_is_in_force_on_a_day_is_what_registers_then_told(versions: list[Entry], day: int) -> None:
     known = [version for version in versions if version["recorded_at"] < FIRST + timedelta(days=day)]
     valid = {version["entry_id"]: version for version in known}.values()

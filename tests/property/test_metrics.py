@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from models.metrics import Measures, Ranking, Sample, Scores, average_precision, inclusion, roc_auc
+from tests.examples import examples
 
 SHARES = (0.05, 0.1, 0.2, 0.5)
 untimed = settings(deadline=None)  # whichever test is first compiles the pass over the rows
@@ -53,7 +54,7 @@ def test_counts_mean_repeated_rows(problem):
 
 
 @given(problems(most=6), st.sampled_from(SHARES))
-@settings(untimed, max_examples=40)
+@settings(untimed, max_examples=examples(40))
 def test_ties_count_as_expected_over_random_order(problem, share):
     sample, score, _ = problem
     size = len(score)

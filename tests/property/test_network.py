@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from features.network import measures
 from features.network.measures import DECLARANT, NEVER, RESTART, SELLER, TIE, Edges
+from tests.examples import examples
 
 DAY, NODES = 1000, 14
 _IMPORTERS, _PARTNERS = range(6), {DECLARANT: range(6, 9), SELLER: range(9, 12), TIE: range(12, 14)}
@@ -38,7 +39,7 @@ def _graph(edges: Edges) -> nx.Graph:
 
 
 @given(edges=networks())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_totals_and_what_is_across_equal_brute_force(edges: Edges) -> None:
     found, graph = measures.totals(edges, DAY), _graph(edges)
     names = ("relation", "a", "b", "inspected", "hits", "first", "last", "last_hit")
@@ -72,7 +73,7 @@ def test_totals_and_what_is_across_equal_brute_force(edges: Edges) -> None:
 
 
 @given(edges=networks())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_exposure_is_personalised_pagerank(edges: Edges) -> None:
     found, graph = measures.totals(edges, DAY), _graph(edges)
     got = measures.exposure(edges, found, DAY)
@@ -94,7 +95,7 @@ def test_exposure_is_personalised_pagerank(edges: Edges) -> None:
 
 
 @given(edges=networks())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_a_community_is_connected_and_alone_stays_alone(edges: Edges) -> None:
     found = measures.totals(edges, DAY)
     label = measures.communities(edges, found)

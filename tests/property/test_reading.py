@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from features import csv_blocks
 from features.csv_blocks import blocks
 from features.csv_dialect import MALFORMED, Dialect, Lines, read_header
+from tests.examples import examples
 
 FIELD = st.text(alphabet='ab,"\n é\u2028', max_size=6)
 CUTS = (1, 7, 40, 1 << 20)
@@ -36,7 +37,7 @@ def read(content: bytes, block_bytes: int) -> Lines:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.tuples(FIELD, FIELD, FIELD), max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_what_the_csv_module_writes_is_read_back(rows: Sequence[tuple[str, ...]], end: str, quote_all: bool) -> None:
     text = io.StringIO()
@@ -53,7 +54,7 @@ def test_what_the_csv_module_writes_is_read_back(rows: Sequence[tuple[str, ...]]
         assert lines.frame.rows() == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.lists(st.sampled_from([b"a", b",", b",", b"\n", b"\n", b'"', b"\xff", b"\r", "é".encode()]), max_size=60))
 def test_no_line_of_any_bytes_is_lost(pieces: list[bytes]) -> None:
     body = b"".join(pieces)

@@ -26,6 +26,7 @@ from models.reasons.stability import overlap, rank_correlation
 from models.split import split_by_time
 from models.train import train
 from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
+from tests.examples import examples
 
 untimed = settings(deadline=None)
 SPLIT = split_by_time(dataset(), TRAINING, 7)
@@ -81,7 +82,7 @@ def shapley(trees: list[dict[str, Any]], row: np.ndarray) -> np.ndarray:
 
 
 @given(st.integers(0, 10_000), st.sampled_from([3, 9]), st.sampled_from([0.5, 1.0]))
-@settings(untimed, max_examples=15)
+@settings(untimed, max_examples=examples(15))
 def test_contributions_are_shapley_values_by_enumeration(seed, categories, bagging):
     random = np.random.default_rng(seed)
     codes = tuple(f"{code:02d}" for code in range(categories))
@@ -136,7 +137,7 @@ def some_rows(draw):
 
 
 @given(some_rows())
-@settings(untimed, max_examples=25)
+@settings(untimed, max_examples=examples(25))
 def test_groups_and_baseline_add_up_to_the_raw_margin(model, rows):
     found = group_contributions(model, rows)
     assert set(found.columns) == {*KEY, *groups(model.encoder.names), "baseline"}
@@ -145,7 +146,7 @@ def test_groups_and_baseline_add_up_to_the_raw_margin(model, rows):
 
 
 @given(some_rows(), st.randoms(use_true_random=False), st.sampled_from(LANGUAGES), st.integers(1, 9))
-@settings(untimed, max_examples=25)
+@settings(untimed, max_examples=examples(25))
 def test_the_order_of_rows_permutes_reasons_and_the_weightiest_come_first(model, rows, random, language, top):
     order = list(range(rows.height))
     random.shuffle(order)
@@ -159,7 +160,7 @@ def test_the_order_of_rows_permutes_reasons_and_the_weightiest_come_first(model,
 
 
 @given(some_rows(), st.integers(1, 8))
-@settings(untimed, max_examples=10)
+@settings(untimed, max_examples=examples(10))
 def test_fewer_reasons_are_the_first_of_more(model, rows, top):
     every = reasons(model, rows, "en", top=100)
     assert_frame_equal(reasons(model, rows, "en", top), every.filter(pl.col("rank") <= top))
@@ -170,7 +171,7 @@ numbers = st.none() | st.floats(0, 2**40, width=32) | st.floats(0, 1, width=32) 
 
 
 @given(st.sampled_from([f for f in CATALOGUE if f.name != "weekday"]), numbers, numbers, st.booleans())
-@settings(untimed, max_examples=100)
+@settings(untimed, max_examples=examples(100))
 def test_whatever_a_feature_holds_can_be_said(feature, value, others, is_alone):
     if feature.kind == "categorical":
         value = None if value is None else f"{value:.0f}"

@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 
 from models.rehearsal import replay
 from models.rehearsal_policies import Bacuda, Product, RiskProfile
+from tests.examples import examples
 from tests.unit.test_rehearsal import FEW, LANES, QUICK, SETTING, TARGETING, world
 
 _STRATEGIES = {
@@ -31,7 +32,7 @@ def _undisturbed(name: str) -> pl.DataFrame:
     return replay(_small(), _STRATEGIES[name], SETTING.retrain_weeks, LANES, seed=5)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(
     name=st.sampled_from(sorted(_STRATEGIES)),
     week=st.integers(1, 11),

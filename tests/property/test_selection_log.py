@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.selection_log import exploring_share
+from tests.examples import examples
 from tests.unit.test_selection_log import FIRST, PERIOD, POLICY, outcomes, selected
 
 NAMES = [f"d{n}" for n in range(8)]
@@ -24,7 +25,7 @@ def found(draw):
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(found(), max_size=12), st.integers(0, 4 * PERIOD), st.randoms())
 def test_later_outcomes_change_no_earlier_share(every, after, random):
     log = selected(

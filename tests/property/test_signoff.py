@@ -19,6 +19,7 @@ from models.signoff.book import SERVER, SERVICE, Book
 from models.signoff.chain import Chain, Entry, Head, LedgerError, Row, check_head
 from models.signoff.ledger import Ledger, Table
 from models.signoff.lifecycle import TRANSITIONS, Event, State
+from tests.examples import examples
 from tests.signing import EVENTS, POLICY, ROLES, digest_of, entry, on, opening
 
 EVERYBODY = ["ann", "bob", "cid", "dee", "eve", "root"]
@@ -302,7 +303,7 @@ def changes(text: str) -> st.SearchStrategy[str]:
 
 TestSignoff = Signoff.TestCase
 TestSignoff.settings = settings(
-    max_examples=35,
+    max_examples=examples(20),
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

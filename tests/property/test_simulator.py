@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 from features import contract
 from features.contract import KEY
 from features.simulator import Parameters, Tables, generate
+from tests.examples import examples
 
 PARAMETERS = st.builds(
     Parameters,
@@ -20,7 +21,7 @@ PARAMETERS = st.builds(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(PARAMETERS)
 def test_any_parameters_give_a_whole_and_consistent_world(parameters: Parameters):
     tables = generate(parameters)
@@ -47,7 +48,7 @@ def test_any_parameters_give_a_whole_and_consistent_world(parameters: Parameters
         assert (table.join(declared, on=KEY).select((pl.col("arrives") >= pl.col("declared")).all()).item()) is True
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(PARAMETERS)
 def test_the_same_parameters_give_the_same_world(parameters: Parameters):
     first, second = generate(parameters), generate(parameters)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from features.contract import KEY
 from models.split import split_by_time
 from tests.datasets import TRAINING, dataset
+from tests.examples import examples
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     delay=st.integers(0, 15),

@@ -14,6 +14,7 @@ from models import policy
 from models.contest import Contest, best, near_best
 from models.metrics import inclusion
 from models.targeting import assign, capacity, hit_value
+from tests.examples import examples
 
 DETECTS = np.array([0.9, 0.65, 0.6])
 KEEPS = st.sampled_from([0.0, 0.5, 0.8, 0.9, 0.93, 0.97, 1.0])
@@ -80,7 +81,7 @@ def dual(options, floor):
 
 
 @given(contests(), KEEPS)
-@settings(compiled, max_examples=120)
+@settings(compiled, max_examples=examples(50))
 def test_the_choice_for_value_is_the_optimum_and_in_large_contests_one_swap_from_it(contest, kept):
     options = [list(choices(contest, case)) for case in range(len(contest.queue))]
     floor = kept * sum(max(scores for _, _, scores in case) for case in options) * (1 - 1e-9)
@@ -99,7 +100,7 @@ def test_the_choice_for_value_is_the_optimum_and_in_large_contests_one_swap_from
 
 
 @given(st.integers(0, 100_000), st.integers(1, 40), st.sampled_from([0.8, 0.9, 0.97]), st.booleans())
-@settings(compiled, max_examples=100)
+@settings(compiled, max_examples=examples(50))
 def test_no_assignment_has_more_merit_than_what_fills_the_places(seed, size, kept, has_copies):
     random = np.random.default_rng(seed)
     score, revenue = random.beta(0.6, 2, 2 * size), random.lognormal(0, 2, 2 * size)
@@ -161,7 +162,7 @@ def by_queue(frame, assigned):
 
 
 @given(days(), st.integers(0, 5))
-@settings(compiled, max_examples=70)
+@settings(compiled, max_examples=examples(30))
 def test_places_are_never_exceeded_never_lost_and_given_in_their_order(problem, seed):
     frame, targeting = problem
     for queue in by_queue(frame, assign(frame, targeting, np.random.default_rng(seed))):
@@ -189,7 +190,7 @@ def test_places_are_never_exceeded_never_lost_and_given_in_their_order(problem, 
 
 
 @given(days())
-@settings(compiled, max_examples=70)
+@settings(compiled, max_examples=examples(30))
 def test_probabilities_add_up_to_the_places(problem):
     frame, targeting = problem
     for queue in by_queue(frame, assign(frame, targeting, np.random.default_rng(0))):
@@ -202,7 +203,7 @@ def test_probabilities_add_up_to_the_places(problem):
 
 
 @given(days(), st.randoms(use_true_random=False))
-@settings(compiled, max_examples=60)
+@settings(compiled, max_examples=examples(30))
 def test_the_order_of_rows_plays_no_part(problem, random):
     frame, targeting = problem
     order = list(range(frame.height))
@@ -212,7 +213,7 @@ def test_the_order_of_rows_plays_no_part(problem, random):
 
 
 @given(st.data(), KEEPS, st.sampled_from([0.1, 0.3, 0.5, 1.0]))
-@settings(max_examples=120)
+@settings(max_examples=examples(50))
 def test_the_worth_of_a_hit_is_the_least_that_keeps_precision(data, kept, share):
     rows = data.draw(st.integers(2, 8))
     score = np.array(data.draw(st.lists(st.integers(1, 8), min_size=rows, max_size=rows))) / 8  # exact in binary

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from features import contract
 from features.validation import validate
 from tests.declarations import frame
+from tests.examples import examples
 
 ODD = st.sampled_from([None, "", " ", "10", "A-1", "a", "1\n", "٣", "0901.21", "90121", "090121", "ZZ", "KR", "UK"])
 MASS = st.sampled_from([None, float("nan"), -1.0, -0.0, 0.0, 1e9, 1.1e9, 5e-324])
@@ -31,7 +32,7 @@ def fails(name: str, value: object) -> bool:
     return not (field.minimum or 0) <= value <= (field.maximum or 0)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=30))
 def test_same_as_row_by_row(rows):
     lines = frame("declarations", rows).with_columns(source_line=pl.int_range(2, len(rows) + 2, dtype=pl.Int64))

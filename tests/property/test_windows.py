@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.windows import MAX_DAY, Days, Facts, Queries, last_days, order_statistics, window_sums
+from tests.examples import examples
 
 codes = st.integers(-1, 3)
 some_days = st.integers(0, 30)
@@ -36,7 +37,7 @@ def _visible(facts: Facts, queries: Queries, q: int) -> np.ndarray:
 
 
 @given(past=pasts(), seed=st.integers(0, 9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_sums(past: tuple, seed: int) -> None:
     facts, value, queries, _ = past
     # Near the limit of int64, so that a running sum wraps and must come back.
@@ -48,7 +49,7 @@ def test_sums(past: tuple, seed: int) -> None:
 
 
 @given(past=pasts(), back=st.lists(st.integers(0, 10), min_size=25, max_size=25), seed=st.integers(0, 9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_last_days(past: tuple, back: list[int], seed: int) -> None:
     facts, _, queries, _ = past
     day = facts.enter.of - 1 - _array(back[: len(facts.enter.of)])
@@ -62,7 +63,7 @@ def test_last_days(past: tuple, back: list[int], seed: int) -> None:
 
 
 @given(past=pasts())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_order_statistics(past: tuple) -> None:
     facts, value, queries, at = past
     statistics = order_statistics(facts, value, np.ones(len(value), np.int64), queries, at)
@@ -83,7 +84,7 @@ def test_order_statistics(past: tuple) -> None:
 
 
 @given(past=pasts(), seed=st.integers(0, 9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_what_takes_a_value_back_leaves_the_order_as_if_it_had_never_been(past: tuple, seed: int) -> None:
     facts, value, queries, at = past
     last = facts.enter.of + np.random.default_rng(seed).integers(0, 9, len(value))  # seen until this day

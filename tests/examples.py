@@ -1,0 +1,11 @@
+"""How many examples Hypothesis tries: few in `make test`, many in `make trial NAME=seeds`, by the profile in force."""
+
+from hypothesis import settings
+
+TRIAL = "trial"
+_USUAL = settings.get_profile("default").max_examples
+
+
+def examples(number: int) -> int:
+    """`number` of a usual run, as many times more as the profile in force tries of any test."""
+    return max(1, number * settings.default.max_examples // _USUAL)
