@@ -395,7 +395,7 @@ def status(as_json: AsJson = False) -> None:
 
 def _show(found: Status) -> None:
     for check in found.checks:
-        mark = "[green]ok  [/]" if check.is_ok else "[red]BAD [/]"
+        mark = "[yellow]warn[/]" if check.is_warning else "[green]ok  [/]" if check.is_ok else "[red]BAD [/]"
         out.print(f"{mark} {check.name:36}", end="")
         out.print(check.detail, markup=False)
     if found.is_running:

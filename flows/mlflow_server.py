@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flows import server
 from flows.children import Program
+from flows.run_as import UMASK
 from flows.settings import Settings
 from models.signoff import asking
 from models.signoff.accounts import ADMINISTRATOR_ACCOUNT, has_administrator
@@ -33,6 +34,8 @@ def prepare(settings: Settings) -> None:
     keys.check()
     if settings.mlflow_database_uri is None:
         _make_private(settings.state_folder / "accounts.db")
+    if (settings.state_folder / "mlflow.db").exists():
+        _make_private(settings.state_folder / "mlflow.db")
     parser = ConfigParser(interpolation=None)
     parser["mlflow"] = {
         "database_uri": settings.accounts_uri.replace("%", "%%"),
@@ -57,7 +60,7 @@ def database(settings: Settings) -> Program:
     # The server would make its database itself, but cannot take up a migration that was killed half-way.
     make = "import sys, models.tracking as t; t.connect(sys.argv[1], sys.argv[2])"
     arguments = (settings.database_uri, settings.artifact_root)
-    return Program("mlflow-database", (sys.executable, "-c", make, *arguments), {}, lambda: True)
+    return Program("mlflow-database", (sys.executable, "-c", make, *arguments), {}, lambda: True, umask=0o077)
 
 
 def signer(settings: Settings) -> Program:
@@ -97,6 +100,7 @@ def program(settings: Settings, password: str | None) -> Program:
             **first,
         },
         lambda: server.answers(f"{settings.mlflow_url}/health"),
+        umask=UMASK if settings.run_as else -1,  # it writes artifacts that runs read, beside those that it reads
     )
 
 

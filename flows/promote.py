@@ -34,7 +34,7 @@ def promote() -> State[promotion.Outcome]:
             keys,
             load_policy().signoff,
             client,
-            memory_file=settings.state_folder / MEMORY,
+            memory_file=settings.runs_folder / MEMORY,
             tell=tell,
         ).run()
     return Completed(data=outcome, message=outcome.words)

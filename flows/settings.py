@@ -73,6 +73,9 @@ class Settings(BaseSettings):
         Engine.EMBEDDED, description="what computes the features of a retraining and grows its trees"
     )
     ray_address: str | None = Field(None, description="the cluster of engine ray, of which this machine is a node")
+    run_as: str | None = Field(
+        None, description="user of this machine that the worker and its runs are; default: who runs `tidewaiter up`"
+    )
     host: str = Field("127.0.0.1", description="address that the servers of `tidewaiter up` listen on")
     mlflow_port: int = Field(5000, ge=1, le=65535)
     prefect_port: int = Field(4200, ge=1, le=65535)
@@ -232,6 +235,11 @@ class Settings(BaseSettings):
     def prefect_url(self) -> str:
         """Address of the Prefect server that `tidewaiter up` starts; its API is below /api."""
         return f"http://{self.host}:{self.prefect_port}"
+
+    @property
+    def runs_folder(self) -> Path:
+        """What runs keep for each other: the promotion's memory, and Prefect's files of theirs."""
+        return self.state_folder.absolute() / "runs"
 
     @property
     def logs_folder(self) -> Path:

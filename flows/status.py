@@ -6,10 +6,12 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from flows import deploy, mlflow_server, nights, running, server, watch
+from flows import deploy, mlflow_server, nights, run_as, running, server, watch
 from flows.server import Deployment, Run
 from flows.settings import Settings
 from models.names import MODEL
+from models.signoff import asking
+from models.signoff.keys import Keys
 
 NIGHTS_SHOWN = 7
 # A worker asks every few seconds and needs a few more to start a run.
@@ -28,6 +30,7 @@ class Check(_Frozen):
     name: str
     is_ok: bool
     detail: str
+    is_warning: bool = False
 
 
 class Night(_Frozen):
@@ -69,6 +72,8 @@ def status(settings: Settings, project: Path, now: datetime) -> Status:
         Check(name="up", is_ok=up.is_ready, detail=f"process {up.pid}" if up.is_ready else "starting or stopping"),
         _answers("mlflow", f"{up.mlflow_url}/health", up.mlflow_url),
         _answers("prefect", f"{up.prefect_api}/health", up.prefect_url),
+        _signer(settings),
+        _runs(settings, up.pid),
     ]
     shown: list[Night] = []
     if checks[2].is_ok:
@@ -145,6 +150,21 @@ def _worker(client: httpx.Client, name: str, pool: str, settings: Settings) -> C
     is_ok = server.has_worker(client, pool=pool)
     detail = "asks for work" if is_ok else f"not heard of lately; see {settings.logs_folder / f'{name}.log'}"
     return Check(name=name, is_ok=is_ok, detail=detail)
+
+
+def _signer(settings: Settings) -> Check:
+    is_ok = asking.answers(Keys(settings.signoff_folder).socket_file)
+    detail = "has the ledger's key" if is_ok else f"does not answer; see {settings.logs_folder / 'signer.log'}"
+    return Check(name="signer", is_ok=is_ok, detail=detail)
+
+
+def _runs(settings: Settings, pid: int) -> Check:
+    """Whose they are: what they could read and do is up to that."""
+    if settings.run_as:
+        return Check(name="runs", is_ok=True, detail=f"are of user {settings.run_as}")
+    if Path(f"/proc/{pid}").stat().st_uid == 0:
+        return Check(name="runs", is_ok=True, is_warning=True, detail=run_as.ROOT)
+    return Check(name="runs", is_ok=True, detail="are of the user of `tidewaiter up`")
 
 
 def _answers(name: str, url: str, shown: str) -> Check:

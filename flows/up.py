@@ -18,7 +18,7 @@ from types import FrameType
 
 import httpx
 
-from flows import children, deploy, embedded, mlflow_server, nights, running, server, watch
+from flows import children, deploy, embedded, mlflow_server, nights, run_as, running, server, watch
 from flows.children import Children, Program
 from flows.settings import PREFIX, Settings
 from models.signoff.accounts import ADMINISTRATOR_ACCOUNT
@@ -54,12 +54,19 @@ class Up:
         """
         stopping = Event()
         with running.claim(self.settings.state_folder) as claim, _signals(stopping):
-            processes = Children(self.settings.state_folder, self.settings.logs_folder, stopping)
-            if left := children.end(children.marked(self.settings.state_folder)):
+            run_as.drop_rights()
+            state, user = self.settings.state_folder, run_as.find(self.settings)
+            processes = Children(state, self.settings.logs_folder, stopping, user=user)
+            if left := children.end(children.marked(state, user), user=user):
                 self.say(f"Ended {left} processes that an earlier `tidewaiter up` left behind.")
             deploy.render(self.project, self.settings, ())  # before anything starts: is there a project here?
             check_ports(self.settings)
             mlflow_server.prepare(self.settings)
+            run_as.prepare(self.settings, user)
+            if user:
+                run_as.check(self.settings, self.project, user)
+            if warning := run_as.warning(self.settings):
+                self.say(f"Warning: {warning}.")
             claim.announce(self._state(is_ready=False))
             try:
                 self._start(processes, stopping)
@@ -125,15 +132,15 @@ class Up:
             processes.revive(tell)
             tick += 1
             if tick % LOOK_TICKS == 0:
-                self._begin_again()
+                self._begin_again(processes)
 
-    def _begin_again(self) -> None:
+    def _begin_again(self, processes: Children) -> None:
         """Give runs that a worker took and never started back to it; what is left of them is ended first."""
         patience = timedelta(seconds=self.settings.zombie_after_seconds)
         try:
             with server.connect(self.settings.prefect_url, timeout_s=10) as client:
                 for run in nights.stuck(server.unfinished(client), datetime.now(UTC), patience):
-                    children.end(children.carrying(children.marked(self.settings.state_folder), RUN_VARIABLE, run.id))
+                    processes.end_run(RUN_VARIABLE, run.id)
                     server.set_state(client, run, "SCHEDULED", f"Had not begun after {patience.seconds} s.")
                     self.say(f"Run {run.id} had not begun after {patience.seconds} s: it is begun again.")
         except httpx.HTTPError as error:  # the server is busy, or being started again: there is a next time
@@ -212,7 +219,9 @@ class Up:
         environment = self._prefect_environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
         if self.settings.mlflow_tracking_uri is None:  # another MLflow has accounts of its own
             environment |= mlflow_server.service_account(self.settings)
-        return Program(name, (*command, "--name", "tidewaiter"), environment, is_online)
+        environment["PREFECT_HOME"] = str(self.settings.runs_folder / "prefect")  # the server's holds its database
+        user = run_as.find(self.settings)
+        return Program(name, (*command, "--name", "tidewaiter"), environment, is_online, user, is_trusted=False)
 
     def _deployment(self, before: list[server.Deployment]) -> Program:
         rendered = self.settings.state_folder / "prefect" / deploy.FILE

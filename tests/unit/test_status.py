@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -6,7 +7,7 @@ from flows import running
 from flows.running import Running
 from flows.server import Deployment, Run, Schedule
 from flows.settings import Settings
-from flows.status import Check, Status, last_night, status
+from flows.status import Check, Status, _runs, last_night, status
 
 DUE = datetime(2024, 3, 5, 1, 30, tzinfo=UTC)
 NOW = DUE + timedelta(hours=8)
@@ -72,4 +73,19 @@ def test_servers_that_do_not_answer_are_named(tmp_path):
         claim.announce(Running(1, "http://127.0.0.1:9", "http://127.0.0.1:9", is_ready=True))
         found = status(settings, tmp_path, NOW)
     assert found.exit_code == 1
-    assert {check.name: check.is_ok for check in found.checks} == {"up": True, "mlflow": False, "prefect": False}
+    assert {check.name: check.is_ok for check in found.checks} == {
+        "up": True,
+        "mlflow": False,
+        "prefect": False,
+        "signer": False,
+        "runs": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("run_as", "pid", "told"), [(None, 1, True), ("runs", 1, False), (None, os.getpid(), os.geteuid() == 0)]
+)
+def test_runs_that_are_roots_are_warned_of(run_as, pid, told):
+    check = _runs(Settings(run_as=run_as), pid)
+    assert (check.is_ok, check.is_warning) == (True, told)
+    assert ("can read the ledger's key" in check.detail) is told
