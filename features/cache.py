@@ -21,8 +21,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, partial
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ import polars as pl
 
 from features.asof import LOOK_BACK_DAYS, outcome_versions
 from features.atomic import write_each_atomically
+from features.code_digest import code_version
 from features.facts import Known
 from features.history import History
 from features.journal import Journal, chunks, number
@@ -218,18 +218,6 @@ def last_known_day(store: Store, label_delay_days: int) -> date:
     """The latest day of which the store knows anything: an acceptance, or an outcome."""
     found: date | None = _outcomes(store, label_delay_days).select(pl.col("known_on").max()).collect().item()
     return max(found or store.days()[-1], store.days()[-1])
-
-
-@cache
-def code_version() -> str:
-    """SHA-256 over the sources that decide a feature's value."""
-    here = Path(__file__).parent
-    modules = ("asof", "facts", "history", "matrix", "numbering", "settled", "windows")
-    packages = (*here.glob("families/*.py"), *here.glob("network/*.*"))  # with the probabilities of matches
-    sources = sorted([*packages, *(here / f"{name}.py" for name in modules)])
-    text = b"".join(source.read_bytes() for source in sources)
-    # Hashes of entities are those of a version of Polars, weights of matches those of one of Splink.
-    return hashlib.sha256(text + pl.__version__.encode() + version("splink").encode()).hexdigest()
 
 
 def _outcomes(store: Store, label_delay_days: int) -> pl.LazyFrame:

@@ -19,7 +19,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from features.cache import code_version
+from features.code_digest import code_version
 from flows.engine import ClusterError
 from models.boosting import Network, Progress, Result, Rows
 

@@ -19,6 +19,7 @@ import polars as pl
 
 from features import cache, spreadsheet
 from features.atomic import PARTIAL, flush, write_atomically
+from features.code_digest import code_version
 from features.codes import PARTY_ROLES
 from features.graph import files
 from features.journal import EPOCH, number
@@ -99,5 +100,5 @@ def _mondays(pairs: pl.DataFrame, told: pl.DataFrame) -> tuple[date, date]:
 
 def _digest(store: Store, label_delay_days: int) -> str:
     sources = sorted(Path(__file__).parent.glob("*.py"))
-    text = f"{cache.code_version()} {label_delay_days} {store.manifest().to_json()}"
+    text = f"{code_version()} {label_delay_days} {store.manifest().to_json()}"
     return hashlib.sha256(b"".join([text.encode(), *(each.read_bytes() for each in sources)])).hexdigest()[:16]
