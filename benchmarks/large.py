@@ -266,7 +266,9 @@ def _store(folder: Path):
 
 
 def _cache(folder: Path) -> Path:
-    return folder / ".tidewaiter" / "cache" / "features" / "files"
+    from flows.settings import Settings
+
+    return Settings(state_folder=folder / ".tidewaiter").features_folder("files", _delay())
 
 
 def _delay() -> int:

@@ -54,7 +54,7 @@ def ingested(source: str, policy: "Policy") -> "tuple[Store, pl.LazyFrame, Split
 
     settings, delay = Settings(), policy.features.label_delay_days
     store = Store(settings.data_folder / source)
-    built = cache.build(store, delay, settings.state_folder / "cache" / "features" / source)
+    built = cache.build(store, delay, settings.features_folder(source, delay))
     dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
     return store, dataset, split_by_time(dataset, policy.training, delay)
 

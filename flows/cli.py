@@ -246,8 +246,8 @@ def select(
 ) -> None:
     """Select what is inspected, in which lane, among the declarations that no run has selected yet.
 
-    The champion selects, within the places of models/policy.toml; the first time, among those of the latest day. The
-    selection is kept with the data, and the officers' work list is written, with the reasons.
+    The champion selects, within the places of the policy signed with it; the first time, among those of the latest day.
+    The selection is kept with the data, and the officers' work list is written, with the reasons.
     """
     begin()
     from flows.parameters import SelectParameters

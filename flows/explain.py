@@ -12,7 +12,6 @@ from flows import incumbents
 from flows.progress import stage
 from flows.settings import Settings
 from models.assessment import Incumbent
-from models.policy import load as load_policy
 from models.reasons import reasons
 from models.registry import Registry
 
@@ -40,8 +39,8 @@ def explain(settings: Settings, source: str, declaration_id: str, language: str)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         version = _version(settings, registry, Path(scratch), source)
         with stage("Compute features") as advance:
-            folder = settings.state_folder / "cache" / "features" / source
-            built = cache.build(store, load_policy().features.label_delay_days, folder, advance)
+            delay = version.policy.features.label_delay_days
+            built = cache.build(store, delay, settings.features_folder(source, delay), advance)
         items = built.scan().filter(pl.col("declaration_id") == declaration_id).collect()
         if items.is_empty():
             raise LookupError(f"declaration {declaration_id!r} is not stored in {store.root}")

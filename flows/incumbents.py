@@ -7,6 +7,7 @@ from mlflow.entities.model_registry import ModelVersion
 from flows.settings import Settings
 from models.assessment import Incumbent
 from models.names import CHALLENGER, CHAMPION
+from models.policy import Policy
 from models.policy import load as load_policy
 from models.registry import Registry
 from models.signoff import champion as signed
@@ -38,6 +39,14 @@ def last_registered(settings: Settings, registry: Registry, scratch: Path) -> In
         return champion(settings, registry, folder)
     registry.fetch_evidence(version, folder)
     return _read(registry, version, CHALLENGER, folder)
+
+
+def policy_of(source: str, settings: Settings, scratch: Path) -> Policy:
+    """The policy that decides about a source: its champion's, as it was signed; before there is one, the disk's."""
+    if not Keys(settings.signoff_folder).exist():  # nothing was ever signed, and perhaps there is no MLflow
+        return load_policy()
+    decides = champion(settings, Registry(settings.tracking_uri, settings.artifact_root), scratch)
+    return decides.policy if decides and decides.source == source else load_policy()
 
 
 def _read(registry: Registry, version: ModelVersion, alias: str, folder: Path) -> Incumbent:

@@ -17,8 +17,6 @@ from flows.settings import Settings
 from models import assessment, evidence
 from models.assessment import Incumbent
 from models.drift_result import DriftResult, Quality
-from models.policy import Policy
-from models.policy import load as load_policy
 from models.registry import Registry
 
 BREACH = "tidewaiter.drift.breach"
@@ -33,17 +31,17 @@ class NothingToWatchError(LookupError):
 @flow(name="monitor")
 def monitor(parameters: MonitorParameters = _DEFAULTS) -> DriftResult:
     """Compare, log the report, and emit an event on a breach, which starts a retraining where the server runs."""
-    settings, policy = Settings(), load_policy()
+    settings = Settings()
     store = Store(settings.data_folder / parameters.source.value)
     if not store.days():
         raise NothingToWatchError(f"{store.root} holds no declarations; retrain on source {store.root.name} first")
     registry = Registry(settings.tracking_uri, settings.artifact_root)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         watched = of_source(store.root.name, fetch_watched(settings, registry, Path(scratch)))
-        built = compute_features(settings, policy, store)
+        built = compute_features(settings, watched.policy, store)
         folder = Path(scratch) / "drift"
         folder.mkdir()
-        drift = check_drift(policy, store, built, watched, folder)
+        drift = check_drift(store, built, watched, folder)
         record_drift(registry, watched, drift, folder, settings)
     if drift.is_breach:
         # Before the event, so that the run that it starts finds everything in place.
@@ -70,13 +68,14 @@ def of_source(source: str, watched: Incumbent | None) -> Incumbent:
 
 
 @task(name="check drift", cache_policy=NO_CACHE)
-def check_drift(policy: Policy, store: Store, built: cache.Built, watched: Incumbent, folder: Path) -> DriftResult:
-    """The latest window against what the watched model learned from; Evidently's page and the result in `folder`."""
-    delay = policy.features.label_delay_days
+def check_drift(store: Store, built: cache.Built, watched: Incumbent, folder: Path) -> DriftResult:
+    """The latest window against what the watched model learned from, within the bounds of its own policy; Evidently's
+    page and the result in `folder`."""
+    delay = watched.policy.features.label_delay_days
     with stage("Check drift"):
         dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
         at_training = Quality.at_training(watched.evaluation)
-        drift = assessment.watch(dataset, watched.model, at_training, policy, folder / assessment.DRIFT_PAGE)
+        drift = assessment.watch(dataset, watched.model, at_training, watched.policy, folder / assessment.DRIFT_PAGE)
     (folder / RESULT).write_text(drift.model_dump_json(indent=1) + "\n")
     return drift
 

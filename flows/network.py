@@ -1,5 +1,8 @@
 """The network flow: brings the network of companies, which people look at, up to date with what is stored."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
@@ -7,11 +10,11 @@ from features import versioning
 from features.graph import build
 from features.graph.build import Description
 from features.store import Store
-from flows import running
+from flows import incumbents, running
 from flows.parameters import NetworkParameters
 from flows.progress import stage
 from flows.settings import Settings
-from models.policy import load as load_policy
+from models.policy import Policy
 
 _DEFAULTS = NetworkParameters()
 
@@ -24,18 +27,25 @@ def network(parameters: NetworkParameters = _DEFAULTS) -> Description:
     if not store.days():
         raise LookupError(f"{store.root} holds no declarations; retrain on source {store.root.name} first")
     with running.turn(settings.state_folder, lambda: stage("Wait for another run to end")):
-        return build_network(settings, store)
+        return build_network(settings, fetch_policy(settings, store), store)
+
+
+@task(name="fetch the policy", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def fetch_policy(settings: Settings, store: Store) -> Policy:
+    """The policy that decides about the source. Retried: MLflow may be restarting."""
+    with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        return incumbents.policy_of(store.root.name, settings, Path(scratch))
 
 
 @task(name="build network", cache_policy=NO_CACHE)
-def build_network(settings: Settings, store: Store) -> Description:
+def build_network(settings: Settings, policy: Policy, store: Store) -> Description:
     """The network's files, from what is settled for the features and what is new."""
-    state, source = settings.state_folder.absolute(), store.root.name
+    delay, source = policy.features.label_delay_days, store.root.name
     with stage("Build the network"):
         return build.build(
             store,
-            load_policy().features.label_delay_days,
-            state / "cache" / "features" / source,
+            delay,
+            settings.features_folder(source, delay),
             settings.networks_folder / source,
             versioning.current(settings.data_folder) or "not versioned",
         )

@@ -31,13 +31,13 @@ from flows.progress import Advance, stage
 from flows.settings import Settings
 from flows.summary import Summary
 from models import assessment, evidence
+from models import policy as policy_file
 from models.assessment import Incumbent, Origin
 from models.boosting import Grow
 from models.drift_result import DriftResult, Quality
 from models.evaluation import Evaluation
 from models.gates import Gate
 from models.policy import Policy
-from models.policy import load as load_policy
 from models.registry import Candidate, Registration, Registry
 from models.risk_model import RiskModel
 from models.search import AS_THEY_STAND, Found, reused, search
@@ -66,11 +66,12 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary:
     made_by = author(parameters.requested_by, deployment.name, _is_by_hand())  # first: to lack it should cost nothing
     settings = Settings()
     with running.turn(settings.state_folder, lambda: stage("Wait for another run to end")):
-        return _retrain(parameters, settings, load_policy(), made_by)
+        return _retrain(parameters, settings, made_by)
 
 
-def _retrain(parameters: RetrainParameters, settings: Settings, policy: Policy, made_by: str) -> Summary:
-    code = evidence.code_state()
+def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) -> Summary:
+    code, written = evidence.code_state(), policy_file.written()
+    policy = policy_file.parse(written)  # what is made here is signed with it
     store = Store(settings.data_folder / parameters.source.value)
     ingested = ingest_declarations(parameters, settings, policy, store)
     version = version_data(settings)
@@ -85,7 +86,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, policy: Policy, 
         evaluation = evaluate_model(policy, store, trained, champion, folder)
         drift = check_drift(policy, store, trained, evaluation, champion, folder)
         rehearsed = rehearse_model(policy, store, trained, champion, folder)
-        origin = Origin(store.root.name, version, reports.validation(store), code, made_by, trained.found)
+        origin = Origin(store.root.name, version, reports.validation(store), code, made_by, trained.found, written)
         candidate, gates = judge_model(policy, store, trained, evaluation, champion, drift, rehearsed, origin, folder)
         registration = register_model(settings, store, candidate, champion)
         summary = Summary(
@@ -152,10 +153,11 @@ def version_data(settings: Settings) -> str:
 def compute_features(settings: Settings, policy: Policy, store: Store, run: Run = one_after_another) -> Built:
     """The matrix, of which only days that are new or changed are computed."""
     # Absolute: those who compute may stand in another folder.
-    folder = settings.state_folder.absolute() / "cache" / "features" / store.root.name
+    delay = policy.features.label_delay_days
+    folder = settings.features_folder(store.root.name, delay)
     store = Store(store.root.absolute())
     with stage("Compute features") as advance:
-        return cache.build(store, policy.features.label_delay_days, folder, advance, run=run)
+        return cache.build(store, delay, folder, advance, run=run)
 
 
 @task(name="fetch the last version", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)

@@ -1,5 +1,6 @@
 """The selection flow: what the model in force has inspected of the declarations that nobody has selected yet.
 
+The model in force selects by the policy that was signed with it; what models/policy.toml says by now plays no part.
 The draw is seeded by the system's entropy, so that no trader can foretell it, and the seed is kept with what was drawn,
 so that an auditor can draw it again. Each day is drawn by itself, by what was known before it, whichever others wait.
 
@@ -7,7 +8,6 @@ A selection counts once it is in the log. Its work list is on the disk before th
 that dies in between has selected, and the next one gives the name; one that dies earlier has done nothing.
 """
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -32,8 +32,7 @@ from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
 from models import targeting
 from models.assessment import Incumbent
-from models.policy import LANES, POLICY_FILE, Policy
-from models.policy import load as load_policy
+from models.policy import LANES, Policy
 from models.risk_model import RiskModel
 from models.selection import Exploring, Selector
 from models.selection_log import SelectionLog, exploring_share, pending, places_left
@@ -66,7 +65,7 @@ class Selected:
 @flow(name="select")
 def select(parameters: SelectParameters = _DEFAULTS) -> Selected:
     """Select among the declarations that are new, keep the selection, and write the officers' work list."""
-    settings, policy = Settings(), load_policy()
+    settings = Settings()
     store = Store(settings.data_folder / parameters.source.value)
     source = store.root.name
     with (
@@ -76,8 +75,8 @@ def select(parameters: SelectParameters = _DEFAULTS) -> Selected:
         champion = fetch_champion(settings, Path(scratch))
         if not store.days() or champion is None or champion.source != source:
             return Selected(source, why_nothing=_why_nothing(store, champion))
-        built = compute_features(settings, policy, store)
-        selected = choose(settings, policy, store, built, champion, parameters)
+        built = compute_features(settings, champion.policy, store)
+        selected = choose(settings, store, built, champion, parameters)
         if selected.number is not None:
             version_data(settings)
     return selected
@@ -95,7 +94,6 @@ def _why_nothing(store: Store, champion: Incumbent | None) -> str:
 @task(name="choose", cache_policy=NO_CACHE)
 def choose(
     settings: Settings,
-    policy: Policy,
     store: Store,
     built: cache.Built,
     champion: Incumbent,
@@ -116,12 +114,12 @@ def choose(
         seed = secrets.randbits(128)
         days = declarations.partition_by("accepted_on", maintain_order=True)
         chosen = pl.concat(
-            choose_day(policy, store, built, champion.model, before, rows, seed) for rows in days
+            choose_day(champion.policy, store, built, champion.model, before, rows, seed) for rows in days
         ).with_columns(
             hit_value=pl.lit(champion.model.hit_value),
             model_version=pl.lit(champion.version),
             model_digest=pl.lit(champion.model.digest),
-            policy_digest=pl.lit(hashlib.sha256(POLICY_FILE.read_bytes()).hexdigest()),
+            policy_digest=pl.lit(champion.policy_digest),
             draw_seed=pl.lit(f"{seed:032x}"),
             selected_at=pl.lit(datetime.now(UTC)),
         )
@@ -135,7 +133,7 @@ def choose(
     _publish(chosen)
     counts = dict(chosen.filter(pl.col("lane") != "green")["lane"].value_counts().iter_rows())
     inspections = {lane: counts.get(lane, 0) for lane in LANES}
-    unplaced = targeting.unplaced(chosen, chosen, policy.targeting).height
+    unplaced = targeting.unplaced(chosen, chosen, champion.policy.targeting).height
     return Selected(
         store.root.name, champion.version, window(declarations), chosen.height, inspections, unplaced, number, path
     )

@@ -221,6 +221,11 @@ class Settings(BaseSettings):
         """The networks of companies that people look at, a folder for each source; see features/graph."""
         return self.state_folder.absolute() / "cache" / "networks"
 
+    def features_folder(self, source: str, label_delay_days: int) -> Path:
+        """The matrix of a source, see features/cache.py. Policies that differ in the delay, as the one signed and its
+        successor may, have a folder each: one would clean away what the other has computed."""
+        return self.state_folder.absolute() / "cache" / "features" / source / f"{label_delay_days}-days"
+
     @property
     def artifact_root(self) -> str:
         """The URI where experiments keep artifacts, with or without a server."""

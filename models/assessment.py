@@ -3,6 +3,7 @@
 Each step takes what the one before it made; the evidence folder's layout is in evidence.py.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +35,8 @@ from models.estimates import Expected, Log, SelectionEstimates, estimate
 from models.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
 from models.gates import Gate
 from models.metrics import Scores, inclusion
-from models.policy import POLICY_FILE, Policy
+from models.policy import Policy
+from models.policy import parse as parse_policy
 from models.reasons import Stability, group_contributions, stability
 from models.registry import Candidate
 from models.rehearsal import Chooser
@@ -54,7 +56,7 @@ _REASONS_ROWS, _REASONS_SHOWN = 500, 3  # compared between two models; as many a
 
 @dataclass(frozen=True)
 class Incumbent:
-    """A registered version that a new model is held against, or that is being watched."""
+    """A registered version: in force, held against a new model, or watched. `policy` is the one in its evidence."""
 
     version: str
     alias: str
@@ -62,14 +64,22 @@ class Incumbent:
     manifest: evidence.Manifest
     model: RiskModel
     evaluation: Evaluation
+    policy: Policy
 
     @classmethod
     def read(cls, version: str, alias: str, source: str, folder: Path) -> "Incumbent":
-        """From the version's evidence folder."""
+        """From the version's evidence folder; ValueError where its policy is none that this code can read."""
         document = json.loads((folder / EVALUATION).read_text())
         evaluation = Evaluation.model_validate(document["evaluation"])
         manifest = evidence.read((folder / evidence.MANIFEST_FILE).read_bytes())
-        return cls(version, alias, source, manifest, RiskModel.load(folder / evidence.MODEL_FOLDER), evaluation)
+        model = RiskModel.load(folder / evidence.MODEL_FOLDER)
+        policy = parse_policy((folder / POLICY).read_bytes())
+        return cls(version, alias, source, manifest, model, evaluation, policy)
+
+    @property
+    def policy_digest(self) -> str:
+        """SHA-256 of the policy file that was signed with this version."""
+        return self.manifest.files[POLICY]
 
     def scores(self, test: pl.DataFrame) -> Scores:
         """What this version says of the rows of `test`; ValueError where they lack a feature that it needs."""
@@ -85,7 +95,7 @@ class Incumbent:
 @dataclass(frozen=True)
 class Origin:
     """Where a model came from: the source of its rows, DVC's version of the data, how the data passed validation, the
-    code, who asked for it, and how its tuning was found."""
+    code, who asked for it, how its tuning was found, and the policy file that all of it was made by."""
 
     source: str
     data_version: str
@@ -93,6 +103,7 @@ class Origin:
     code: evidence.Code
     author: str
     tuning: Found
+    policy: bytes
 
 
 def measure(
@@ -146,7 +157,9 @@ def rehearse(
     """
     incumbent = champion.model if champion and champion.source == source else None
     if champion and incumbent:
-        against: tuple[str, Chooser] = (f"champion version {champion.version}", Selector(policy, incumbent))
+        # By the policy that was signed with it, as it does choose: what an edited policy changes is to be seen.
+        in_force = Selector(champion.policy, incumbent)
+        against: tuple[str, Chooser] = (f"champion version {champion.version}", in_force)
         learned_until = max(_learned_until(model), _learned_until(incumbent))
     else:
         base_rate = float(split.before_test["is_illicit"].to_numpy().mean())
@@ -244,7 +257,7 @@ def assemble(
         (VALIDATION, origin.validation),
     ):
         (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-    (folder / POLICY).write_bytes(POLICY_FILE.read_bytes())
+    (folder / POLICY).write_bytes(origin.policy)  # not the file as it is by now: training takes hours
     (folder / CARD).write_text(card.render(subject, evaluation, verdicts, load, rehearsed))
     described = card.describe(subject, evaluation, verdicts, rehearsed, evidence.RUN_PAGE)
     (folder / evidence.DESCRIPTION).write_text(described, encoding="utf-8")
@@ -291,7 +304,7 @@ def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin
     before = champion.manifest
     window, window_before = _windows(split)["train"], before.window["train"]
     old, new = champion.model.encoder.names, model.encoder.names
-    policy = evidence.file_digest(POLICY_FILE)
+    policy = hashlib.sha256(origin.policy).hexdigest()
     pairs = {
         "source": (champion.source, origin.source),
         "data version": (before.data_version, origin.data_version),

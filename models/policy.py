@@ -1,13 +1,21 @@
-"""The policy file, typed. One place for what it may hold; the numbers themselves live in policy.toml."""
+"""The policy file, typed. One place for what it may hold; the numbers themselves live in policy.toml.
+
+The file on the disk is what the next version will be made and signed with. A version in force decides by the copy that
+was signed with it (docs/decisions/0013-what-decides-was-signed.md), so this module reads old files too, and they decide
+as they did: a section or key that is new has a default that means off, and where that is not enough, the file is of a
+new `version`, and a step in `_UPGRADES` makes an old file say the same in the new words.
+"""
 
 import tomllib
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")
+VERSION = 2
 
 
 class _Section(BaseModel):
@@ -140,6 +148,7 @@ class Signoff(_Section):
 
 
 class Policy(_Section):
+    version: Literal[2]
     ingestion: Ingestion
     features: Features
     training: Training
@@ -153,7 +162,35 @@ class Policy(_Section):
     signoff: Signoff
 
 
-def load(path: Path = POLICY_FILE) -> Policy:
-    """Read and check a policy file; pydantic's error names the key and what it allows."""
-    with path.open("rb") as file:
-        return Policy.model_validate(tomllib.load(file))
+def load() -> Policy:
+    """The policy on the disk, checked: what new versions are made by."""
+    return parse(written())
+
+
+def written() -> bytes:
+    """The policy file on the disk, as it is."""
+    return POLICY_FILE.read_bytes()
+
+
+def parse(text: bytes) -> Policy:
+    """Read and check a policy file of this version or an earlier one; ValueError (of pydantic where it is a value)
+    names the key and what it allows."""
+    content = tomllib.loads(text.decode())
+    found = content.get("version", 1)  # the first ones did not say
+    if type(found) is not int or not 1 <= found <= VERSION:
+        raise ValueError(f"version of the policy is {found!r}; allowed: a whole number from 1 to {VERSION}")
+    for number in range(found, VERSION):
+        content = _UPGRADES[number](content) | {"version": number + 1}
+    return Policy.model_validate(content)
+
+
+def _from_1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """No trial meant the parameters as they stand, and there was no search in full: none of it touches a decision."""
+    training = content["training"]
+    searched = {"full_trials": 2, "folds": 2} | training["search"]
+    search = searched | {"trials": max(searched["trials"], 1)}
+    return {**content, "training": {**training, "search": search}}
+
+
+# What makes a file of a version one of the next.
+_UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _from_1}

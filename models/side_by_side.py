@@ -1,9 +1,10 @@
 """The challenger beside what is in force, over the days of the test part: the last rehearsal before anybody signs.
 
-Both give away the same places among all declarations of those days, inspected or not, by their exact chances: nothing
-is drawn, but for the lanes that officer hours rest on. Neither learns in between; a rehearsal in which both do is
-rehearsal.py. What a selection would have found is estimated from the inspections that were made, see estimates.py;
-whose load changes needs no labels, and is exact.
+Both give away the places of the policy that each is signed with, among all declarations of those days, inspected or
+not, by their exact chances: nothing is drawn, but for the lanes that officer hours rest on. What a lane costs is for
+the challenger's policy to say, of both. Neither learns in between; a rehearsal in which both do is rehearsal.py. What a
+selection would have found is estimated from the inspections that were made, see estimates.py; whose load changes needs
+no labels, and is exact.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
 """The whole retraining through its command: what it leaves behind, run again, and killed at its worst moments."""
 
+import hashlib
 import json
 import os
 import time
@@ -10,7 +11,10 @@ from mlflow import MlflowClient
 
 from features.matrix import CATALOGUE
 from features.store import Store
-from models.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
+from flows import incumbents
+from flows.settings import Settings
+from models import policy
+from models.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL, Registry
 from tests.commands import prefect_server, run, start
 from tests.object_storage import object_storage, storage_server
 
@@ -150,3 +154,12 @@ def test_monitoring_watches_the_challenger_until_there_is_a_champion(undisturbed
     (watched,) = client.search_runs([experiment.experiment_id])
     assert watched.data.tags["model_version"] == "1"
     assert "drift.html" in {entry.path for entry in client.list_artifacts(watched.info.run_id)}
+
+
+def test_a_version_brings_the_policy_that_it_was_made_by(undisturbed, tmp_path):
+    folder, _ = undisturbed
+    settings = Settings(state_folder=folder / ".tidewaiter")
+    registry = Registry(settings.tracking_uri, settings.artifact_root)
+    version = incumbents.watched(settings, registry, tmp_path)
+    assert version.policy == policy.load()
+    assert version.policy_digest == hashlib.sha256(policy.written()).hexdigest()

@@ -18,6 +18,7 @@ from features.sources.simulator import SimulatorSource, write
 from features.store import Store
 from flows import select as flow
 from flows.parameters import Language, SelectParameters
+from flows.settings import Settings
 from models import policy
 from models.selection_log import SCHEMA, SelectionLog
 from models.split import split_validation
@@ -40,7 +41,7 @@ def stored(tmp_path_factory):
         write(source)
         store = Store(folder / "data" / "simulator")
         ingest(source, store, Limits(**policy.load().ingestion.model_dump()))
-        built = cache.build(store, DELAY, folder / ".tidewaiter" / "cache" / "features" / "simulator")
+        built = cache.build(store, DELAY, Settings().features_folder("simulator", DELAY))
         dataset = cache.dataset(store, built, DELAY, cache.last_known_day(store, DELAY))
         model = train(*split_validation(dataset, TRAINING, DELAY), CATALOGUE, TRAINING, TARGETING)
         with prefect_test_harness(server_startup_timeout=120):
@@ -49,7 +50,9 @@ def stored(tmp_path_factory):
 
 @pytest.fixture
 def champion(stored, monkeypatch):
-    champion = SimpleNamespace(version="7", source="simulator", model=stored[2])
+    champion = SimpleNamespace(
+        version="7", source="simulator", model=stored[2], policy=policy.load(), policy_digest="signed"
+    )
     monkeypatch.setattr(flow, "fetch_champion", lambda settings, scratch: champion)
     return champion
 
@@ -186,3 +189,43 @@ def test_a_run_that_dies_before_the_log_leaves_no_list_and_after_it_the_next_one
     assert flow.select().number is None
     assert [path.name for path in lists.glob("*")] == ["000001.csv"]
     assert pl.read_csv(lists / "000001.csv").height == log.read().filter(pl.col("lane") != "green").height
+
+
+def test_what_decides_is_what_was_signed_whatever_the_file_on_the_disk_says(stored, champion, monkeypatch, tmp_path):
+    log = SelectionLog(stored[0].root.parent / "selections" / "simulator")
+    lists = stored[0].root.parents[1] / ".tidewaiter/reports/selections/simulator"
+    monkeypatch.setattr(flow, "secrets", SimpleNamespace(randbits=lambda bits: 7))
+
+    def selected():
+        for path in (*log.root.glob("*"), *lists.glob("*")):
+            path.unlink()
+        flow.select()
+        return log.read().drop("selected_at"), (lists / "000001.csv").read_bytes()
+
+    kept, listed = selected()
+    assert kept["policy_digest"].unique().to_list() == ["signed"]
+    edited = policy.written()
+    for mine, other in (
+        (b"label_delay_days = 7 ", b"label_delay_days = 60 "),
+        (b"random_share = 0.01", b"random_share = 0.03"),
+        (b"capacity_share = 0.04", b"capacity_share = 0.20"),
+        (b"initial_share = 0.10", b"initial_share = 0.30"),
+        (b"kept_precision = 0.93", b"kept_precision = 0.10"),
+    ):
+        assert mine in edited
+        edited = edited.replace(mine, other)
+    monkeypatch.setattr(policy, "POLICY_FILE", tmp_path / "policy.toml")
+    policy.POLICY_FILE.write_bytes(edited)
+    assert policy.load().targeting.random_share == 0.03
+    again, listed_again = selected()
+    assert_frame_equal(again, kept, check_exact=True)
+    assert listed_again == listed
+
+    champion.policy, champion.policy_digest = policy.load(), "of the next version"  # signed with it, it counts
+    later, _ = selected()
+    assert later["policy_digest"].unique().to_list() == ["of the next version"]
+    assert later.filter(pl.col("lane") != "green").height > kept.filter(pl.col("lane") != "green").height
+    # Features of the other delay are in a folder of their own; those of the first are there as they were.
+    folders = {Settings().features_folder("simulator", delay) for delay in (DELAY, 60)}
+    assert all(list(folder.glob("*.parquet")) for folder in folders)
+    assert stored[1].scan().collect().height

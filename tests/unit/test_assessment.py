@@ -8,6 +8,7 @@ import pytest
 
 from models import policy, train
 from models.assessment import PLOTS, Incumbent, rehearse
+from models.policy import Policy
 from models.risk_model import RiskModel
 from models.split import Split, split_by_time
 from tests import datasets
@@ -16,11 +17,15 @@ from tests.candidates import FEATURES, labelled
 UNUSED: Any = None
 
 
+def in_force(model: RiskModel, signed: Policy | None = None, source: str = "simulator") -> Incumbent:
+    return Incumbent("3", "champion", source, UNUSED, model, UNUSED, signed or policy.load())
+
+
 @pytest.fixture(scope="module")
 def champion() -> Incumbent:
     settings = policy.load().training.model_copy(update={"max_rounds": 5})
     model = train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings, policy.load().targeting)
-    return Incumbent("3", "champion", "simulator", UNUSED, model, UNUSED)
+    return in_force(model)
 
 
 def test_it_scores_every_row_in_order(champion: Incumbent) -> None:
@@ -59,7 +64,7 @@ def rehearsed(model: RiskModel, parts: Split, champion: Incumbent | None, folder
 
 def test_the_challenger_is_rehearsed_beside_the_champion(parts: Split, model: RiskModel, tmp_path: Path) -> None:
     before = learned(parts, parts.train)
-    found = rehearsed(model, parts, Incumbent("3", "champion", "simulator", UNUSED, before, UNUSED), tmp_path)
+    found = rehearsed(model, parts, in_force(before), tmp_path)
     assert found.against.name == "champion version 3"
     assert (found.first_day, found.last_day) == parts.windows["test"]
     assert 0 < found.in_common < 1
@@ -68,15 +73,30 @@ def test_the_challenger_is_rehearsed_beside_the_champion(parts: Split, model: Ri
     assert (tmp_path / PLOTS / "loads.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_champion_is_rehearsed_by_the_policy_that_was_signed_with_it(
+    parts: Split, model: RiskModel, tmp_path: Path
+) -> None:
+    ours = policy.load()
+    none = policy.Places(red=0, yellow=0, blue=0)
+    offices = dict.fromkeys(datasets.dataset()["office"].unique(), none.model_copy(update={"red": 1}))
+    signed = ours.model_copy(update={"targeting": ours.targeting.model_copy(update={"offices": offices})})
+    before = learned(parts, parts.train)
+    found = rehearsed(model, parts, in_force(before, signed), tmp_path)
+    (tmp_path / "same").mkdir()
+    same = rehearsed(model, parts, in_force(before), tmp_path / "same")
+    assert found.challenger == same.challenger
+    assert found.against.inspections != pytest.approx(same.against.inspections)
+
+
 def test_a_champion_of_another_source_gives_way_to_the_rule_of_today(
     parts: Split, model: RiskModel, tmp_path: Path
 ) -> None:
-    found = rehearsed(model, parts, Incumbent("3", "champion", "kcs", UNUSED, model, UNUSED), tmp_path)
+    found = rehearsed(model, parts, in_force(model, source="kcs"), tmp_path)
     assert found.against.name == "the risk profile"
     assert found.reasons is None
 
 
 def test_days_that_the_champion_knows_are_no_rehearsal(parts: Split, model: RiskModel, tmp_path: Path) -> None:
     knows_all = learned(parts, pl.concat([parts.before_test, parts.test]))
-    found = rehearsed(model, parts, Incumbent("3", "champion", "simulator", UNUSED, knows_all, UNUSED), tmp_path)
+    found = rehearsed(model, parts, in_force(knows_all), tmp_path)
     assert found.why == "no declarations after the last day that both have learned from"
