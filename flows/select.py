@@ -107,7 +107,7 @@ def choose(
     before, number = log.read(), log.next_number
     with stage("Choose"):
         every = built.scan().with_columns(accepted_on=pl.col("accepted_at").dt.date())
-        declarations = pending(every.join(_importers(store), on=KEY, how="left"), before, store.days()[-1])
+        declarations = pending(_with_importers(store, every), before, store.days()[-1])
         if declarations.is_empty():
             why = f"every declaration until {store.days()[-1]} was selected before"
             return Selected(store.root.name, champion.version, why_nothing=why)
@@ -158,8 +158,7 @@ def choose_day(
     outcomes = outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), delay)
     share = exploring_share(before, outcomes, policy, day)
     known = labelled(cache.dataset(store, built, delay, day - timedelta(days=1)))
-    # Ids are no features, and exploration asks whether an importer is new.
-    known = known.join(_importers(store).collect(), on=KEY, how="left")
+    known = _with_importers(store, known.lazy()).collect()
     today = policy.model_copy(update={"targeting": places_left(policy.targeting, before, day)})
     selector = Selector(today, model, Exploring.of(share, model, known))
     return selector.choose(declarations, np.random.default_rng([seed, day.toordinal()])).with_columns(
@@ -180,8 +179,11 @@ def _name_finished(lists: Path, log: SelectionLog) -> None:
     flush([lists])
 
 
-def _importers(store: Store) -> pl.LazyFrame:
-    return store.scan("declarations").select(*KEY, "importer_id")
+def _with_importers(store: Store, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """`rows` with their importers: ids are no features, and exploration asks whether one is new."""
+    # In order: sums of floats, and the lines of the log, are to be the same each time.
+    importers = store.scan("declarations").select(*KEY, "importer_id")
+    return rows.join(importers, on=KEY, how="left", maintain_order="left")
 
 
 def _publish(chosen: pl.DataFrame) -> None:

@@ -195,6 +195,7 @@ def test_what_decides_is_what_was_signed_whatever_the_file_on_the_disk_says(stor
     log = SelectionLog(stored[0].root.parent / "selections" / "simulator")
     lists = stored[0].root.parents[1] / ".tidewaiter/reports/selections/simulator"
     monkeypatch.setattr(flow, "secrets", SimpleNamespace(randbits=lambda bits: 7))
+    monkeypatch.setattr(flow, "version_data", lambda settings: None)  # seconds each time, and nothing of it is asked
 
     def selected():
         for path in (*log.root.glob("*"), *lists.glob("*")):
