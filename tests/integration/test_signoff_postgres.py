@@ -1,6 +1,7 @@
 """The whole story of a sign-off where MLflow, its accounts and the ledger are in PostgreSQL."""
 
 import pytest
+import sqlalchemy as sa
 
 from models import policy
 from models.names import CHAMPION
@@ -15,6 +16,15 @@ __all__ = ["postgres", "postgres_uri"]
 POLICY = policy.load().signoff
 
 pytestmark = pytest.mark.timeout(400)
+
+
+def drop_connections(uri):
+    """End every other connection to the database."""
+    engine = sa.create_engine(uri)
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    with engine.connect() as connection:
+        assert connection.execute(sa.text(f"{others} AND pid <> pg_backend_pid()")).scalars().all()
+    engine.dispose()
 
 
 def test_from_registration_to_champion(postgres_uri, tmp_path, monkeypatch):
@@ -38,6 +48,7 @@ def test_from_registration_to_champion(postgres_uri, tmp_path, monkeypatch):
             server.sign("ana", "technical", "approved: sound").json()["tag"]["value"] == "approved by ana. ana: sound"
         )
         for name in ("rea", "rob"):
+            drop_connections(postgres_uri)  # as a restart of the database does, or a firewall that has waited too long
             server.sign(name, "governance", "approved: agreed").raise_for_status()
 
         sign_in(SERVICE, server.keys.service_password)

@@ -87,3 +87,8 @@ def test_who_has_signed_in_is_used_rather_than_the_flows_account(settings, monke
 def test_without_any_account_it_is_told_what_to_set(settings):
     with pytest.raises(ValueError, match="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or be the user"):
         mlflow_server.account(settings)
+
+
+def test_a_full_disk_leaves_no_lock_of_a_progress_bar_behind(settings):
+    mlflow_server.prepare(settings)
+    assert mlflow_server.program(settings, None).environment["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] == "false"
