@@ -144,13 +144,23 @@ def shared_folders(settings: Settings) -> tuple[Path, ...]:
     return tuple(state / name for name in names)
 
 
+def folders(settings: Settings) -> dict[str, str]:
+    """Where programs put what they may lose, which is else beside the code, or in the machine's own folder.
+
+    In that one names are known, and whoever makes them first keeps others out. A server has its own: what Numba finds
+    there it executes.
+    """
+    names = {"TMPDIR": "tmp", "NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}
+    return {variable: str(settings.runs_folder / name) for variable, name in names.items()}
+
+
 def prepare(settings: Settings, user: User | None) -> None:
     """Make the folders that runs share with the servers, and close what they do not; nothing in there is changed."""
     state = settings.state_folder.absolute()
     if user is None:
         settings.runs_folder.mkdir(exist_ok=True)
         return
-    for folder in shared_folders(settings):
+    for folder in (*shared_folders(settings), *map(Path, folders(settings).values())):
         if not folder.exists():
             folder.mkdir()
             os.chown(folder, -1, user.gid)

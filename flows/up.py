@@ -220,7 +220,8 @@ class Up:
         if self.settings.mlflow_tracking_uri is None:  # another MLflow has accounts of its own
             environment |= mlflow_server.service_account(self.settings)
         environment["PREFECT_HOME"] = str(self.settings.runs_folder / "prefect")  # the server's holds its database
-        user = run_as.find(self.settings)
+        if user := run_as.find(self.settings):
+            environment |= run_as.folders(self.settings)
         return Program(name, (*command, "--name", "tidewaiter"), environment, is_online, user, is_trusted=False)
 
     def _deployment(self, before: list[server.Deployment]) -> Program:
