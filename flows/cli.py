@@ -17,7 +17,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows import running, signoff_cli
+from flows import authors, running, signoff_cli
 from flows.children import ChildError
 from flows.deploy import ProjectError
 from flows.parameters import Language, MonitorParameters, NetworkParameters, RetrainParameters, Search, SourceName
@@ -75,12 +75,6 @@ def retrain(
     address: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The Ray cluster's; this machine is one of its nodes.")
     ] = None,
-    requested_by: Annotated[
-        str | None,
-        typer.Option(
-            help="Your MLflow account: who triggers a run may not sign its model.", show_default="this machine's user"
-        ),
-    ] = None,
 ) -> None:
     """Ingest, validate, compute features, train, evaluate, judge, register a challenger.
 
@@ -89,19 +83,21 @@ def retrain(
     both are temporary servers and files in .tidewaiter.
     """
     given: dict[str, object] = {"input": input, "mapping": mapping, "rows": rows, "months": months, "seed": seed}
-    given |= {"engine": engine, "address": address, "requested_by": requested_by}
+    given |= {"engine": engine, "address": address}
     parameters = checked(
         lambda: RetrainParameters.model_validate(
             {"source": source, "search": search, **{k: v for k, v in given.items() if v is not None}}
         )
     )
+    with failures():
+        asked = parameters.model_copy(update={"requested_by": authors.of_command(checked(Settings))})
     settings = begin()
     from flows.progress import on_terminal
     from flows.retrain import retrain as run
     from flows.summary import show
 
     with on_terminal(err), failures():
-        summary = run(parameters)
+        summary = run(asked)
     show(summary, out)
     out.print(f"MLflow: {settings.tracking_uri}", markup=False)
     if not summary.is_registered:

@@ -5,6 +5,7 @@ this module imports neither.
 """
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_CLI_PROMPT": "false",
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # the door asks for more, and answers no such question
         # SQLite has one writer. Waiting longer than Prefect's 10 s helps where a write waits for another; where a
         # transaction has read what another has written since, SQLite refuses at once ('database is locked'), the
         # server answers 503, and clients ask again: five times by default, too few on a busy machine.
@@ -38,6 +40,8 @@ def environment(settings: Settings) -> dict[str, str]:
 def use(settings: Settings) -> Settings:
     """Set this process's environment up for Prefect and MLflow; returns the settings with the tracking URI in use.
 
+    Where `up` runs, a process that can read the service's password works by that account, as the runs of `up` do.
+    Another has the account of its environment, which may use MLflow and tell Prefect nothing: its Prefect is its own.
     An API that the caller's environment names (PREFECT_API_URL) is respected: a run that a worker starts has one.
     RuntimeError where Prefect is imported already, since it would not see any of this; ValueError where the state
     folder cannot be written to, or where `up` runs and no account is known to sign in to its MLflow.
@@ -52,10 +56,15 @@ def use(settings: Settings) -> Settings:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_DEBUG_LEVEL", "CRITICAL")
     up = running.find(settings.state_folder)
     up = up if up and up.is_ready else None
+    service = mlflow_server.service_account_if_readable(settings) if up else None
     if "PREFECT_API_URL" not in os.environ:
-        if up:
+        if up and service:
             os.environ["PREFECT_API_URL"] = up.prefect_api
+            os.environ.update(mlflow_server.prefect_account(settings))
         else:
+            # Another user of this machine could otherwise have the temporary server start whatever they like.
+            secret = f"command:{secrets.token_urlsafe(32)}"
+            os.environ["PREFECT_SERVER_API_AUTH_STRING"] = os.environ["PREFECT_API_AUTH_STRING"] = secret
             os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "true"
             os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = str(STARTUP_TIMEOUT_S)
             os.environ["PREFECT_SERVER_LOGGING_LEVEL"] = "ERROR"
@@ -69,7 +78,7 @@ def use(settings: Settings) -> Settings:
     if settings.mlflow_tracking_uri is None and up:
         # Through the environment, so that `Settings()` says the same everywhere in this process and its children.
         os.environ[f"{PREFIX}MLFLOW_TRACKING_URI"] = up.mlflow_url
-        os.environ.update(mlflow_server.account(settings))
+        os.environ.update(service or mlflow_server.account(settings))
         settings = settings.model_copy(update={"mlflow_tracking_uri": up.mlflow_url})
     os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
     return settings

@@ -24,7 +24,7 @@ from models.signoff.keys import Keys
 # is changed through the server (passwords, accounts) counts at once in spite of the cache.
 _PASSWORDS_CACHED_S = 300
 
-_USERNAME, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
 def prepare(settings: Settings) -> None:
@@ -71,8 +71,8 @@ def signer(settings: Settings) -> Program:
     return Program("signer", command, environment, lambda: asking.answers(keys.socket_file))
 
 
-def program(settings: Settings, password: str | None) -> Program:
-    """The server; `password` is the administrator's, on the first start."""
+def program(settings: Settings, password: str | None, teller_password: str) -> Program:
+    """The server; `password` is the administrator's, on the first start, `teller_password` its own with Prefect."""
     listen = ("--host", settings.host, "--port", str(settings.mlflow_port))
     artifacts = settings.artifact_root
     # Artifacts lie at one absolute place, a folder or a bucket, so that a run logged without the server and one logged
@@ -99,6 +99,7 @@ def program(settings: Settings, password: str | None) -> Program:
             "SIGNOFF_NETWORKS": str(settings.networks_folder),
             "SIGNOFF_PUBLIC_URLS": json.dumps(settings.public_urls),
             "SIGNOFF_PREFECT_API": f"{settings.prefect_url}/api",
+            "SIGNOFF_PREFECT_PASSWORD": teller_password,
             **first,
         },
         lambda: server.answers(f"{settings.mlflow_url}/health"),
@@ -112,16 +113,30 @@ def service_account(settings: Settings) -> dict[str, str]:
         password = Keys(settings.signoff_folder).service_password
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"MLflow asks who signs in: set {_USERNAME} and {_PASSWORD}, or be the user who runs `tidewaiter up` "
+            f"MLflow asks who signs in: set {USERNAME} and {PASSWORD}, or be the user who runs `tidewaiter up` "
             f"({error})"
         ) from error
-    return {_USERNAME: SERVICE, _PASSWORD: password}
+    return {USERNAME: SERVICE, PASSWORD: password}
+
+
+def service_account_if_readable(settings: Settings) -> dict[str, str] | None:
+    """As service_account; None for another user of the machine."""
+    try:
+        return service_account(settings)
+    except ValueError:
+        return None
+
+
+def prefect_account(settings: Settings) -> dict[str, str]:
+    """What Prefect's client signs in with on behalf of worker and runs; ValueError as service_account."""
+    account = service_account(settings)
+    return {"PREFECT_API_AUTH_STRING": f"{account[USERNAME]}:{account[PASSWORD]}"}
 
 
 def account(settings: Settings) -> dict[str, str]:
     """The account that the environment names, else that of the flows; ValueError where there is neither."""
-    if _USERNAME in os.environ:
-        return {name: os.environ.get(name, "") for name in (_USERNAME, _PASSWORD)}
+    if USERNAME in os.environ:
+        return {name: os.environ.get(name, "") for name in (USERNAME, PASSWORD)}
     return service_account(settings)
 
 

@@ -16,8 +16,7 @@ from cronsim import CronSim
 
 from flows import server
 from flows.server import Deployment, Run, Schedule
-
-CATCH_UP = "catch-up"
+from models.runs.rules import CATCH_UP
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ pydantic_core._pydantic_core.ValidationError: 1 validation error for RetrainPara
 ...
 """
 
-import getpass
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -21,7 +20,9 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.sources import names
+from flows.authors import os_user
 from flows.settings import Engine
+from models.signoff.book import SERVICE
 
 # Where declarations come from: one for each module of features/sources.
 SourceName = StrEnum("SourceName", {name.upper(): name for name in sorted(names(), reverse=True)})
@@ -63,7 +64,9 @@ class RetrainParameters(BaseModel):
     )
     engine: Engine | None = Field(None, description="What computes features and grows trees; none: as in the settings")
     address: str | None = Field(None, description="The Ray cluster's, for engine ray; none: as in the settings")
-    requested_by: str = Field("", description="Your MLflow account; who triggers a run may not sign its model")
+    requested_by: str = Field(
+        "", description="Set to your account, whatever is typed: who triggers a run may not sign its model"
+    )
 
     @model_validator(mode="after")
     def _belongs_to_the_source(self) -> Self:
@@ -84,25 +87,25 @@ class RetrainParameters(BaseModel):
 
 
 def author(requested_by: str, deployment: str | None, is_by_hand: bool) -> str:
-    """Who made a model: who asked for it, else what started the run; without a deployment, the user of this machine.
+    """Who made a model: who asked for it, as Prefect's guard and the command line have found out; else the service.
 
     >>> author("", "nightly", is_by_hand=False), author("ann", "adhoc", is_by_hand=True)
-    ('nightly', 'ann')
+    ('tidewaiter', 'ann')
     >>> author("", "adhoc", is_by_hand=True)
     Traceback (most recent call last):
     ...
-    ValueError: requested_by is not given; retrain/adhoc needs your MLflow account there, because who triggers a run ...
+    ValueError: nobody knows who asked for retrain/adhoc; start it in the Prefect of `tidewaiter up`, signed in ...
     """
     if requested_by:
         return requested_by
     if deployment is None:
-        return getpass.getuser()
+        return os_user()
     if is_by_hand:
         raise ValueError(
-            f"requested_by is not given; retrain/{deployment} needs your MLflow account there, because who triggers a "
-            "run may not sign its model"
+            f"nobody knows who asked for retrain/{deployment}; start it in the Prefect of `tidewaiter up`, signed in "
+            "as yourself: who triggers a run may not sign its model"
         )
-    return deployment
+    return SERVICE
 
 
 class MonitorParameters(BaseModel):
@@ -128,3 +131,31 @@ class NetworkParameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: SourceName = Field(SourceName.SIMULATOR, description="Whose stored declarations and register it is of")
+
+
+class SimulateParameters(BaseModel):
+    """One rehearsal: its declarations, and how the weeks are replayed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceName = Field(SourceName.SIMULATOR, description="simulator, or kcs, all of whose goods were inspected")
+    input: tuple[str, ...] = Field((), description="Files or glob patterns of kcs")
+    rows: int = Field(40_000, ge=1_000, le=1_000_000, description="Declarations to simulate, for each seed")
+    months: int = Field(18, ge=6, le=120, description="Months they spread over")
+    seed: int = Field(20240229, ge=0, description="The first seed, of the simulation and of what is left to chance")
+    seeds: int = Field(1, ge=1, le=50, description="Worlds to simulate, with seeds that follow one another")
+    warm_up_weeks: int = Field(26, ge=4, description="Weeks that stay as they were, for the first training")
+    retrain_weeks: int = Field(4, ge=1, description="Weeks from one training to the next")
+    new_scheme: str | None = Field(None, description="Scheme of the simulator that begins only after the warm-up")
+    new_from_week: int = Field(8, ge=0, description="Replayed week in which it begins")
+    out: Path | None = Field(None, description="Folder of the result; none: reports/rehearsal of the state folder")
+
+    @model_validator(mode="after")
+    def _has_truth(self) -> Self:
+        if self.source is SourceName.FILES:
+            raise ValueError("source 'files' tells nothing of what was not inspected; allowed: simulator, kcs")
+        if (self.source is SourceName.KCS) != bool(self.input):
+            raise ValueError("input goes with source 'kcs', and kcs needs it")
+        if self.source is SourceName.KCS and self.new_scheme:
+            raise ValueError("new_scheme is for source 'simulator' only: nobody knows the schemes of 'kcs'")
+        return self

@@ -11,10 +11,10 @@ from prefect.states import Completed
 from flows.settings import Settings
 from flows.watch import ALARM
 from models.policy import load as load_policy
+from models.runs.rules import RESOURCE
 from models.signoff import promotion, reading
 from models.signoff.keys import Keys
 
-RESOURCE = "tidewaiter.customs-risk"
 MEMORY = "promotion.json"
 
 

@@ -23,7 +23,7 @@ from features.ingest import IngestRejected, IngestReport, Limits, ingest
 from features.matrix import CATALOGUE
 from features.sources import Source, open_source, simulator
 from features.store import Store
-from flows import incumbents, reports, running
+from flows import forms, incumbents, reports, running
 from flows.engine import Workforce, workforce
 from flows.nights import CATCH_UP
 from flows.parameters import RetrainParameters, Search, SourceName, author
@@ -65,6 +65,8 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary:
     """Ingest, validate, version, compute features, train, evaluate, judge, register a challenger."""
     made_by = author(parameters.requested_by, deployment.name, _is_by_hand())  # first: to lack it should cost nothing
     settings = Settings()
+    if deployment.name:
+        forms.judge_run(parameters, settings, Path.cwd())
     with running.turn(settings.state_folder, lambda: stage("Wait for another run to end")):
         return _retrain(parameters, settings, made_by)
 

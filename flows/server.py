@@ -17,6 +17,10 @@ JOBS = "tidewaiter-kubernetes"  # runs are jobs of Kubernetes
 NIGHTLY = "nightly"  # the tag of deployments that run once a night
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 PAGE = 200  # the server's largest page
+_PROCESS = {
+    "job_configuration": {"command": "{{ command }}"},
+    "variables": {"type": "object", "properties": {"command": {"type": "string"}}},
+}
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,14 @@ class Patient(httpx.BaseTransport):
         self._transport.close()
 
 
-def connect(url: str, timeout_s: float = 90.0) -> httpx.Client:
-    """A client of the API below a server's address. Proxies of the environment are not for loopback.
+def connect(url: str, account: tuple[str, str] | None = None, timeout_s: float = 90.0) -> httpx.Client:
+    """A client of the API below a server's address, signed in by name and password. Proxies of the environment are not
+    for loopback.
 
     By default more patient than the server, which waits up to a minute for its SQLite (embedded.environment).
     """
     transport = Patient(httpx.HTTPTransport())
-    return httpx.Client(base_url=f"{url}/api", timeout=timeout_s, transport=transport, trust_env=False)
+    return httpx.Client(base_url=f"{url}/api", auth=account, timeout=timeout_s, transport=transport, trust_env=False)
 
 
 def answers(url: str) -> bool:
@@ -175,18 +180,22 @@ def has_worker(client: httpx.Client, since: datetime | None = None, pool: str = 
 
 
 def ensure_pool(client: httpx.Client) -> None:
-    """Create the pool of this machine where it is missing; its worker fills in the job template."""
-    if client.get(f"/work_pools/{POOL}").status_code == 404:
-        _post(client, "/work_pools/", {"name": POOL, "type": "process", "description": "Runs on this machine"})
+    """Create the pool of this machine where it is missing; its job template says a run's command and no more."""
+    _ensure(client, {"name": POOL, "type": "process", "description": "Runs on this machine"}, _PROCESS)
 
 
 def ensure_jobs(client: httpx.Client, template: dict[str, Any]) -> None:
     """Create the pool of Kubernetes jobs where it is missing, with `template` as its job template in any case."""
-    if client.get(f"/work_pools/{JOBS}").status_code == 404:
-        body = {"name": JOBS, "type": "kubernetes", "description": "Runs as jobs of Kubernetes"}
-        _post(client, "/work_pools/", {**body, "base_job_template": template})
+    _ensure(client, {"name": JOBS, "type": "kubernetes", "description": "Runs as jobs of Kubernetes"}, template)
+
+
+def _ensure(client: httpx.Client, pool: dict[str, Any], template: dict[str, Any]) -> None:
+    # Not left to the worker, which would fill in the template of an empty pool: it may not say what runs and where.
+    path, body = f"/work_pools/{pool['name']}", {"base_job_template": template}
+    if client.get(path).status_code == 404:
+        _post(client, "/work_pools/", pool | body)
     else:
-        client.patch(f"/work_pools/{JOBS}", json={"base_job_template": template}).raise_for_status()
+        client.patch(path, json=body).raise_for_status()
 
 
 def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Response:

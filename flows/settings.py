@@ -27,6 +27,7 @@ from pydantic_settings import (
 
 PREFIX = "TIDEWAITER_"
 FILE = "tidewaiter.toml"
+_BUCKET = re.compile(r"s3://[^/*?\[]+(/[^/*?\[]+)*/?")
 _SERVER = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 
 
@@ -87,10 +88,12 @@ class Settings(BaseSettings):
     select_cron: str | None = Field(None, description="when select/nightly runs; default: as in prefect.yaml")
     network_cron: str | None = Field(None, description="when network/nightly runs; default: as in prefect.yaml")
     time_zone: str | None = Field(None, description="IANA zone of them; default: as in prefect.yaml")
-    notification_block: str | None = Field(
-        None,
-        pattern=r"^[a-z0-9-]+/[a-z0-9-]+$",
-        description="Prefect notification block told of bad nights, as type/name, for example slack-webhook/customs",
+    input_folders: tuple[str, ...] = Field(
+        (),
+        description="folders and s3:// addresses besides the working folder that runs started in Prefect may read",
+    )
+    notification_file: Path | None = Field(
+        None, description="file of mode 600 with the address that is told of bad nights, as Apprise writes it"
     )
     heartbeat_seconds: int = Field(
         30, ge=30, le=3600, description="how often a run says that it lives; Prefect's least"
@@ -136,6 +139,16 @@ class Settings(BaseSettings):
         if wrong := next((url for url in urls if not _SERVER.fullmatch(url)), None):
             raise ValueError(f"{wrong!r} is not the address of a server; allowed: such as https://customs.example:8443")
         return urls
+
+    @field_validator("input_folders")
+    @classmethod
+    def _folders_are_elsewhere(cls, folders: tuple[str, ...]) -> tuple[str, ...]:
+        for folder in folders:
+            if not _BUCKET.fullmatch(folder) and (not folder.startswith("/") or ".." in folder.split("/")):
+                raise ValueError(
+                    f"{folder!r} is no place; allowed: absolute folders, and s3://bucket or s3://bucket/part"
+                )
+        return folders
 
     @field_validator("mlflow_database_uri")
     @classmethod

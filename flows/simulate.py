@@ -11,7 +11,7 @@ import polars as pl
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from prefect.runtime import deployment
 
 from features import facts, simulator
 from features.atomic import write_atomically
@@ -21,7 +21,8 @@ from features.ingest import Limits, ingest
 from features.network import ties
 from features.sources import open_source
 from features.store import Store
-from flows.parameters import SourceName
+from flows import forms
+from flows.parameters import SimulateParameters
 from flows.progress import stage
 from flows.settings import Settings
 from models import rehearsal_plots
@@ -38,38 +39,6 @@ RESULT = "rehearsal.json"
 PAIRS = (("exploring", "bacuda"), ("product", "bacuda"), ("exploring", "product"))
 
 
-class SimulateParameters(BaseModel):
-    """One rehearsal: its declarations, and how the weeks are replayed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: SourceName = Field(SourceName.SIMULATOR, description="simulator, or kcs, all of whose goods were inspected")
-    input: tuple[str, ...] = Field((), description="Files or glob patterns of kcs")
-    rows: int = Field(40_000, ge=1_000, le=1_000_000, description="Declarations to simulate, for each seed")
-    months: int = Field(18, ge=6, le=120, description="Months they spread over")
-    seed: int = Field(20240229, ge=0, description="The first seed, of the simulation and of what is left to chance")
-    seeds: int = Field(1, ge=1, le=50, description="Worlds to simulate, with seeds that follow one another")
-    warm_up_weeks: int = Field(26, ge=4, description="Weeks that stay as they were, for the first training")
-    retrain_weeks: int = Field(4, ge=1, description="Weeks from one training to the next")
-    new_scheme: str | None = Field(None, description="Scheme of the simulator that begins only after the warm-up")
-    new_from_week: int = Field(8, ge=0, description="Replayed week in which it begins")
-    out: Path | None = Field(None, description="Folder of the result; none: reports/rehearsal of the state folder")
-
-    @model_validator(mode="after")
-    def _has_truth(self) -> "SimulateParameters":
-        if self.source is SourceName.FILES:
-            raise ValueError("source 'files' tells nothing of what was not inspected; allowed: simulator, kcs")
-        if (self.source is SourceName.KCS) != bool(self.input):
-            raise ValueError("input goes with source 'kcs', and kcs needs it")
-        if self.source is SourceName.KCS and self.new_scheme:
-            raise ValueError("new_scheme is for source 'simulator' only: nobody knows the schemes of 'kcs'")
-        return self
-
-    def setting(self) -> Setting:
-        names = ("warm_up_weeks", "retrain_weeks", "new_scheme", "new_from_week")
-        return Setting(**{name: getattr(self, name) for name in names})
-
-
 _DEFAULTS = SimulateParameters()
 
 
@@ -77,13 +46,15 @@ _DEFAULTS = SimulateParameters()
 def simulate(parameters: SimulateParameters = _DEFAULTS) -> Rehearsal:
     """Replay the weeks under each strategy, and write the document and its pictures."""
     settings, policy = Settings(), load_policy()
+    if deployment.name:
+        forms.judge_run(parameters, settings, Path.cwd())
     folder = parameters.out or settings.state_folder / "reports" / "rehearsal"
     seeds = range(parameters.seed, parameters.seed + parameters.seeds)
     replayed = {seed: replay_seed(parameters, policy, seed) for seed in seeds}
     found = summarise(
         {seed: logs for seed, (logs, _) in replayed.items()},
         {seed: schemes for seed, (_, schemes) in replayed.items()},
-        parameters.setting(),
+        setting_of(parameters),
         policy.targeting.lanes,
         PAIRS,
         policy.evaluation.confidence,
@@ -98,7 +69,7 @@ def replay_seed(
     parameters: SimulateParameters, policy: Policy, seed: int
 ) -> tuple[dict[str, pl.DataFrame], frozenset[str]]:
     """The log of each strategy in one seed's world, and the schemes that its warm-up found."""
-    setting, delay = parameters.setting(), policy.features.label_delay_days
+    setting, delay = setting_of(parameters), policy.features.label_delay_days
     with stage(f"Prepare, seed {seed}"):
         past, truth = _simulated(parameters, seed, delay) if not parameters.input else _korean(parameters, policy)
         world = World.of(past, truth, delay, setting, seed)
@@ -192,3 +163,9 @@ def _korean(parameters: SimulateParameters, policy: Policy) -> tuple[Known, pl.D
     )
     outcomes = (table.lazy() for table in tables[2:])
     return facts.build(*declarations, *outcomes, policy.features.label_delay_days), truth
+
+
+def setting_of(parameters: SimulateParameters) -> Setting:
+    """How the weeks are replayed, as the rehearsal takes it."""
+    names = ("warm_up_weeks", "retrain_weeks", "new_scheme", "new_from_week")
+    return Setting(**{name: getattr(parameters, name) for name in names})

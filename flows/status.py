@@ -78,15 +78,15 @@ def status(settings: Settings, project: Path, now: datetime) -> Status:
     shown: list[Night] = []
     if checks[2].is_ok:
         try:
-            with server.connect(up.prefect_url) as client:
+            with server.connect(up.prefect_url, _account(settings)) as client:
                 checks += _of_prefect(client, settings, project)
                 for deployment in server.deployments(client):
                     if deployment.is_nightly:
                         runs = server.runs(client, deployment)
                         checks.append(last_night(deployment, runs, now))
                         shown += _nights(deployment, runs, now)
-        except httpx.HTTPError as error:
-            checks.append(Check(name="prefect api", is_ok=False, detail=f"{type(error).__name__}: {error}"))
+        except (httpx.HTTPError, ValueError) as error:
+            checks.append(Check(name="prefect api", is_ok=False, detail=_told(error)))
     shown.sort(key=lambda night: (night.due_at, night.deployment), reverse=True)
     models: dict[str, str] = {}
     if checks[1].is_ok:
@@ -139,10 +139,10 @@ def _of_prefect(client: httpx.Client, settings: Settings, project: Path) -> list
     missing = [name for name in deploy.names(project) if name not in deployed]
     detail = f"{', '.join(missing)} missing: restart `tidewaiter up`" if missing else ", ".join(sorted(deployed))
     checks.append(Check(name="deployments", is_ok=not missing, detail=detail))
-    if slug := settings.notification_block:
-        exists = watch.find_block(client, slug) is not None
-        detail = f"through {slug}" if exists else f"block {slug!r} does not exist: create it, restart `tidewaiter up`"
-        checks.append(Check(name="notifications", is_ok=exists, detail=detail))
+    if file := settings.notification_file:
+        is_ok = watch.tells(client)
+        detail = f"to the address in {file}" if is_ok else "not sent: restart `tidewaiter up`, which reads the address"
+        checks.append(Check(name="notifications", is_ok=is_ok, detail=detail))
     return checks
 
 
@@ -172,13 +172,24 @@ def _answers(name: str, url: str, shown: str) -> Check:
     return Check(name=name, is_ok=is_ok, detail=shown if is_ok else f"{shown} does not answer")
 
 
+def _account(settings: Settings) -> tuple[str, str]:
+    """Who asks the servers: the account of the environment, else that of the flows; ValueError where there is none."""
+    account = mlflow_server.account(settings)
+    return account[mlflow_server.USERNAME], account[mlflow_server.PASSWORD]
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in (401, 403):
+        return f"{error.response.json()['detail']} ({mlflow_server.USERNAME} and {mlflow_server.PASSWORD} say who asks)"
+    return f"{type(error).__name__}: {error}" if isinstance(error, httpx.HTTPError) else str(error)
+
+
 def _models(mlflow_url: str, settings: Settings) -> dict[str, str]:
     """What the aliases point at; ValueError where there is no account to ask by."""
-    user, password = mlflow_server.account(settings).values()
     response = httpx.get(
         f"{mlflow_url}/api/2.0/mlflow/registered-models/get",
         params={"name": MODEL},
-        auth=(user, password),
+        auth=_account(settings),
         timeout=10,
         trust_env=False,
     )

@@ -5,12 +5,13 @@ started, and what an `up` that was killed left behind is ended and accounted for
 """
 
 import os
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -21,6 +22,7 @@ import httpx
 from flows import children, deploy, embedded, mlflow_server, nights, run_as, running, server, watch
 from flows.children import Children, Program
 from flows.settings import PREFIX, Settings
+from models.runs.callers import UP
 from models.signoff.accounts import ADMINISTRATOR_ACCOUNT
 
 SERVER_TIMEOUT_S = 240.0  # both servers migrate their databases at their first start
@@ -29,6 +31,9 @@ WORKER_TIMEOUT_S = 240.0
 SIGNER_TIMEOUT_S = 120.0  # it reads the whole ledger
 TICK_S = 1.0
 LOOK_TICKS = 20  # how often runs that never began are looked for
+JOB_SECRET = "tidewaiter-job"  # of Kubernetes; deploy/kubernetes/job-template.yaml takes the environment from it
+# Nobody stands between whose word on where a request comes from would count.
+_UVICORN = ("--lifespan", "on", "--no-access-log", "--no-server-header", "--no-proxy-headers")
 RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # by which a run's process knows whose it is
 
 Say = Callable[[str], None]
@@ -38,13 +43,23 @@ class PortInUseError(RuntimeError):
     """A port that a server needs is taken."""
 
 
+def _new_password() -> str:
+    return secrets.token_urlsafe(32)
+
+
 @dataclass
 class Up:
-    """One run of `tidewaiter up` for a project folder."""
+    """One run of `tidewaiter up` for a project folder.
+
+    With Prefect it signs in by a name of its own, which alone says what runs and where. Its password is new at each
+    start, and given to Prefect's server and to the deploying alone: never to the worker, whose runs could use it.
+    """
 
     settings: Settings
     project: Path
     say: Say
+    _password: str = field(default_factory=_new_password, repr=False)
+    _teller_password: str = field(default_factory=_new_password, repr=False)
 
     def run(self) -> None:
         """Start everything, watch it, and end it on SIGINT, SIGTERM or SIGHUP.
@@ -67,9 +82,10 @@ class Up:
                 run_as.check(self.settings, self.project, user)
             if warning := run_as.warning(self.settings):
                 self.say(f"Warning: {warning}.")
+            address = watch.read_address(self.settings)
             claim.announce(self._state(is_ready=False))
             try:
-                self._start(processes, stopping)
+                self._start(processes, stopping, address)
                 if not stopping.is_set():
                     claim.announce(self._state(is_ready=True))
                     self._greet()
@@ -80,7 +96,7 @@ class Up:
                 self._stop(processes)
             self.say("Stopped. Nothing is left running.")
 
-    def _start(self, processes: Children, stopping: Event) -> None:
+    def _start(self, processes: Children, stopping: Event, address: str | None) -> None:
         self.say("Starting MLflow and Prefect ...")
         password = mlflow_server.first_password(self.settings)
         if password:
@@ -94,12 +110,12 @@ class Up:
             processes.run(mlflow_server.database(self.settings), SERVER_TIMEOUT_S)
         processes.start(mlflow_server.signer(self.settings))
         processes.wait_ready("signer", SIGNER_TIMEOUT_S)
-        processes.start(mlflow_server.program(self.settings, password))
+        processes.start(mlflow_server.program(self.settings, password, self._teller_password))
         processes.wait_ready("prefect", SERVER_TIMEOUT_S)
         processes.wait_ready("mlflow", SERVER_TIMEOUT_S)
         if stopping.is_set():
             return
-        with server.connect(self.settings.prefect_url) as client:
+        with self._client() as client:
             if dead := nights.bury(client, "Its process ended together with an earlier `tidewaiter up`."):
                 self.say(f"Marked {dead} runs as crashed that an earlier `tidewaiter up` left unfinished.")
             before = server.deployments(client)
@@ -110,7 +126,7 @@ class Up:
             processes.run(self._deployment(before), DEPLOY_TIMEOUT_S)
             if stopping.is_set():
                 return
-            self._watch_over(client)
+            self._watch_over(client, address)
             # After deploying, so that the run is of today's code; before the worker, so that nothing piled up starts.
             for name, decision in nights.catch_up(client, before, datetime.now(UTC)).items():
                 self.say(f"{name} missed its night of {decision.missed_at:%Y-%m-%d %H:%M %Z}: it runs once now.")
@@ -138,7 +154,7 @@ class Up:
         """Give runs that a worker took and never started back to it; what is left of them is ended first."""
         patience = timedelta(seconds=self.settings.zombie_after_seconds)
         try:
-            with server.connect(self.settings.prefect_url, timeout_s=10) as client:
+            with self._client(timeout_s=10) as client:
                 for run in nights.stuck(server.unfinished(client), datetime.now(UTC), patience):
                     processes.end_run(RUN_VARIABLE, run.id)
                     server.set_state(client, run, "SCHEDULED", f"Had not begun after {patience.seconds} s.")
@@ -146,17 +162,14 @@ class Up:
         except httpx.HTTPError as error:  # the server is busy, or being started again: there is a next time
             self.say(f"Could not look for runs that never began: {type(error).__name__}: {error}")
 
-    def _watch_over(self, client: httpx.Client) -> None:
+    def _watch_over(self, client: httpx.Client, address: str | None) -> None:
         automations = [watch.crash_silent_runs(self.settings)]
-        if slug := self.settings.notification_block:
-            if block := watch.find_block(client, slug):
-                automations += watch.notifications(block, server.deployments(client), datetime.now(UTC))
-            else:
-                self.say(
-                    f"Nobody is told of bad nights: notification block {slug!r} does not exist. Create it at "
-                    f"{self.settings.prefect_url}/blocks/catalog, then restart `tidewaiter up`."
-                )
+        if block := watch.ensure_block(client, address):
+            automations += watch.notifications(block, server.deployments(client), datetime.now(UTC))
         watch.apply(client, automations)
+
+    def _client(self, timeout_s: float = 90.0) -> httpx.Client:
+        return server.connect(self.settings.prefect_url, (UP, self._password), timeout_s)
 
     def _stop(self, processes: Children) -> None:
         for name in ("job-worker", "worker"):
@@ -164,7 +177,7 @@ class Up:
         processes.stop_strays()
         try:
             if server.answers(f"{self.settings.prefect_url}/api/health"):
-                with server.connect(self.settings.prefect_url) as client:
+                with self._client() as client:
                     nights.bury(client, "Stopped together with `tidewaiter up`.")
         finally:
             for name in ("prefect", "mlflow", "signer"):
@@ -192,9 +205,14 @@ class Up:
         database = settings.prefect_database_uri
         return Program(
             "prefect",
-            (sys.executable, "-m", "prefect", "server", "start", *listen),
+            (sys.executable, "-m", "uvicorn", "--factory", "flows.prefect_app:create_app", *listen, *_UVICORN),
             self._prefect_environment()
             | {
+                "GUARD_UP_PASSWORD": self._password,
+                "GUARD_TELLER_PASSWORD": self._teller_password,
+                # By its own name and port, whatever tunnel leads to it.
+                "PREFECT_UI_API_URL": "/api",
+                "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": settings.prefect_url,
                 "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "120",
                 # Half a minute by default, which a promotion would wait that meets the one of the minute.
                 "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
@@ -209,7 +227,7 @@ class Up:
 
         def is_online() -> bool:
             try:
-                with server.connect(self.settings.prefect_url, timeout_s=10) as client:
+                with self._client(timeout_s=10) as client:
                     return server.has_worker(client, since=began_at, pool=pool)
             except httpx.TransportError:  # busy with what was waiting for it
                 return False
@@ -217,9 +235,14 @@ class Up:
         command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", kind)
         # Ten seconds by default, which a person waits for who has pressed Run, or has signed.
         environment = self._prefect_environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+        environment |= mlflow_server.prefect_account(self.settings)
         if self.settings.mlflow_tracking_uri is None:  # another MLflow has accounts of its own
             environment |= mlflow_server.service_account(self.settings)
         environment["PREFECT_HOME"] = str(self.settings.runs_folder / "prefect")  # the server's holds its database
+        if kind == "kubernetes":
+            # So that jobs find the password in the secret, and not in what everybody reads who may look at jobs.
+            prefix = "PREFECT_INTEGRATIONS_KUBERNETES_WORKER_API_AUTH_STRING_SECRET_"
+            environment |= {f"{prefix}NAME": JOB_SECRET, f"{prefix}KEY": "PREFECT_API_AUTH_STRING"}
         if user := run_as.find(self.settings):
             environment |= run_as.folders(self.settings)
         return Program(name, (*command, "--name", "tidewaiter"), environment, is_online, user, is_trusted=False)
@@ -239,7 +262,7 @@ class Up:
                 "--prefect-file",
                 str(rendered.absolute()),
             ),
-            self._prefect_environment(),
+            self._prefect_environment() | {"PREFECT_API_AUTH_STRING": f"{UP}:{self._password}"},
             lambda: True,
         )
 

@@ -5,6 +5,8 @@ All of it is Prefect automations, kept up to date by name at every start of `tid
 
 import hashlib
 import json
+import re
+import stat
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -23,6 +25,10 @@ NIGHT_MARGIN = timedelta(hours=2)
 TAG = "tidewaiter"
 
 Automation = dict[str, Any]
+
+# Of Prefect's blocks the one that takes any address that Apprise understands.
+_BLOCK_TYPE, _BLOCK = "slack-webhook", "tidewaiter"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S{1,2000}")
 
 _ENDED = [f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")]
 _RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
@@ -59,7 +65,7 @@ def crash_silent_runs(settings: Settings) -> Automation:
 
 
 def notifications(block_id: str, deployments: Sequence[Deployment], now: datetime) -> list[Automation]:
-    """Messages through a notification block: a run failed, crashed or is late; a night was missed or never started;
+    """Messages through a block: a run failed, crashed or is late; a night was missed or never started;
     something is elsewhere than the sign-off ledger says."""
     failed = ["prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"]
     rare = {"match": _RUNS, "match_related": _flows("retrain", "monitor")}
@@ -118,11 +124,55 @@ def apply(client: httpx.Client, automations: Sequence[Automation]) -> None:
         _checked(client.delete(f"/automations/{obsolete['id']}"))
 
 
-def find_block(client: httpx.Client, slug: str) -> str | None:
-    """Id of the notification block `type/name`, None where it has not been created yet."""
-    kind, _, name = slug.partition("/")
-    response = client.get(f"/block_types/slug/{kind}/block_documents/name/{name}")
-    return None if response.status_code == 404 else _checked(response).json()["id"]
+def read_address(settings: Settings) -> str | None:
+    """The address that is told of bad nights, from the file of the settings, where there is one.
+
+    ValueError where the file cannot be read, is open to others, or holds no address; it never repeats what it read.
+    """
+    file = settings.notification_file
+    if file is None:
+        return None
+    try:
+        mode, text = file.stat().st_mode, file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"notification_file: {file} cannot be read ({getattr(error, 'strerror', 'no text')})"
+        ) from error
+    if mode & 0o077:
+        raise ValueError(
+            f"notification_file: {file} is open to others (mode {stat.S_IMODE(mode):o}); allowed: mode 600"
+        )
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(
+            f"notification_file: {file} does not hold one address as Apprise writes it, such as mailto://..."
+        )
+    return text
+
+
+def ensure_block(client: httpx.Client, address: str | None) -> str | None:
+    """Id of the block that sends to an address, made or brought up to date; without an address it is taken away."""
+    response = client.get(f"/block_types/slug/{_BLOCK_TYPE}/block_documents/name/{_BLOCK}")
+    found = None if response.status_code == 404 else _checked(response).json()["id"]
+    if address is None:
+        if found:
+            _checked(client.delete(f"/block_documents/{found}"))
+        return None
+    data = {"url": address}
+    if found:
+        _checked(client.patch(f"/block_documents/{found}", json={"data": data, "merge_existing_data": False}))
+        return found
+    kind = _checked(client.get(f"/block_types/slug/{_BLOCK_TYPE}")).json()["id"]
+    asked = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
+    schema = _checked(client.post("/block_schemas/filter", json=asked)).json()[0]["id"]
+    body = {"name": _BLOCK, "block_type_id": kind, "block_schema_id": schema, "data": data}
+    return _checked(client.post("/block_documents/", json=body)).json()["id"]
+
+
+def tells(client: httpx.Client) -> bool:
+    """Whether the server sends messages of bad nights."""
+    ours = {"automations": {"tags": {"all_": [TAG]}}, "limit": PAGE}
+    found = _checked(client.post("/automations/filter", json=ours)).json()
+    return any(action["type"] == "send-notification" for each in found for action in each["actions"])
 
 
 def tell_missed(client: httpx.Client, name: str, due_at: datetime) -> None:
@@ -155,7 +205,7 @@ def _reactive(events: list[str]) -> dict[str, Any]:
 def _message(what: str, trigger: dict[str, Any], block_id: str, body: str) -> Automation:
     return {
         "name": f"tidewaiter: tell that {what}",
-        "description": "Sends a message through the notification block of the settings.",
+        "description": "Sends a message to the address of the settings.",
         "trigger": trigger,
         "actions": [
             {

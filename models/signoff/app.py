@@ -19,6 +19,8 @@ from models.names import MODEL
 from models.picture.answers import Answers
 from models.picture.openings import Openings
 from models.picture.page import NetworkPage
+from models.runs.callers import TELLER
+from models.runs.rules import CHANGED, RESOURCE
 from models.signoff import accounts
 from models.signoff.asking import AskedLedger
 from models.signoff.directory import Directory
@@ -28,14 +30,11 @@ from models.signoff.keys import Keys
 from models.signoff.ledger import Table, now
 from models.signoff.rules import Rules
 
-CHANGED = "tidewaiter.signoff.changed"
-RESOURCE = "tidewaiter.customs-risk"
-
 _log = logging.getLogger(__name__)
 
 
 class AppSettings(BaseSettings):
-    """SIGNOFF_FOLDER, SIGNOFF_NETWORKS, SIGNOFF_PUBLIC_URLS and SIGNOFF_PREFECT_API."""
+    """SIGNOFF_FOLDER, SIGNOFF_NETWORKS, SIGNOFF_PUBLIC_URLS, SIGNOFF_PREFECT_API and SIGNOFF_PREFECT_PASSWORD."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="SIGNOFF_")
 
@@ -43,6 +42,7 @@ class AppSettings(BaseSettings):
     networks: Path = Field(description="the networks of companies, a folder for each source; see models/picture")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     prefect_api: str = Field("", description="told at once of what the promotion flow waits for; empty: nobody is")
+    prefect_password: str = Field("", description="of the name by which this server tells Prefect its one event")
 
 
 def create_app() -> ASGIApp:
@@ -64,7 +64,7 @@ def create_app() -> ASGIApp:
     table = Table(database_uri)
     ledger = AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
     directory = Directory(auth.auth_config.database_uri)
-    rules = Rules(ledger, lambda: _tell(settings.prefect_api), _grant, directory.roles)
+    rules = Rules(ledger, lambda: _tell(settings.prefect_api, settings.prefect_password), _grant, directory.roles)
     rules.note_roles()
 
     def tell(name: str, address: str, count: int) -> None:
@@ -92,7 +92,7 @@ def _grant(name: str) -> str:
     return f"{version}: {permissions[-1].name}"
 
 
-def _tell(prefect_api: str) -> None:
+def _tell(prefect_api: str, password: str) -> None:
     """Post an event, in the background: a lost one costs the minute until the flow looks by itself."""
     if not prefect_api:
         return
@@ -105,7 +105,8 @@ def _tell(prefect_api: str) -> None:
 
     def post() -> None:
         try:
-            httpx.post(f"{prefect_api}/events", json=[event], timeout=10).raise_for_status()
+            url, account = f"{prefect_api}/events", (TELLER, password)
+            httpx.post(url, json=[event], auth=account, timeout=10, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:
             _log.warning("Prefect was not told that a sign-off changed (%s); it will look by itself", error)
 

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from flows import backtest, cli, summary, terminal
 from flows import retrain as retraining
+from flows.authors import os_user
 from flows.settings import Settings
 from flows.status import Check, Status
 from models.registry import Registry
@@ -55,16 +56,16 @@ def test_a_wrong_option_is_named_and_ends_with_2(run, arguments, told):
     assert told in result.output
 
 
-@pytest.mark.parametrize(("given", "told"), [((), ""), (("--requested-by", "dan"), "dan")])
-def test_who_asks_for_a_retraining_can_be_named(run, monkeypatch, given, told):
+def test_who_asks_for_a_retraining_is_found_out_and_cannot_be_named(run, monkeypatch):
     asked = []
     monkeypatch.setattr(cli, "begin", Settings)
     monkeypatch.setattr(summary, "show", lambda *arguments: None)
     monkeypatch.setattr(
         retraining, "retrain", lambda parameters: asked.append(parameters) or SimpleNamespace(is_registered=True)
     )
-    assert run("retrain", *given).exit_code == 0
-    assert [parameters.requested_by for parameters in asked] == [told]
+    assert run("retrain").exit_code == 0
+    assert [parameters.requested_by for parameters in asked] == [os_user()]
+    assert run("retrain", "--requested-by", "dan").exit_code == terminal.USAGE
 
 
 def test_a_wrong_setting_is_named_and_ends_with_2(run, monkeypatch):

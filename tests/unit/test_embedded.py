@@ -62,13 +62,33 @@ def test_with_up_its_servers_are_used_by_the_account_of_its_flows(used, ready):
     environment = used()
     assert [environment[name] for name in ACCOUNT] == ["tidewaiter", ready.service_password]
     assert environment["PREFECT_API_URL"] == "http://127.0.0.1:4200/api"
+    assert environment["PREFECT_API_AUTH_STRING"] == f"tidewaiter:{ready.service_password}"
+    assert "PREFECT_SERVER_API_AUTH_STRING" not in environment
     assert environment["uri"] == environment["again"] == environment["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:5000"
 
 
-def test_who_has_signed_in_stays_who_they_are(used, ready, monkeypatch):
+def test_who_can_read_the_services_password_works_by_it_whoever_they_are(used, ready, monkeypatch):
     for name, value in zip(ACCOUNT, ("ann", "hers"), strict=True):
         monkeypatch.setenv(name, value)
-    assert [used()[name] for name in ACCOUNT] == ["ann", "hers"]
+    assert [used()[name] for name in ACCOUNT] == ["tidewaiter", ready.service_password]
+
+
+def test_another_user_of_the_machine_stays_who_they_are_and_tells_prefect_nothing(used, ready, monkeypatch):
+    for name, value in zip(ACCOUNT, ("ann", "hers"), strict=True):
+        monkeypatch.setenv(name, value)
+    (ready.folder / "service.password").unlink()
+    environment = used()
+    assert [environment[name] for name in ACCOUNT] == ["ann", "hers"]
+    assert environment["uri"] == "http://127.0.0.1:5000"
+    assert "PREFECT_API_URL" not in environment
+    assert environment["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "true"
+
+
+def test_a_temporary_server_asks_for_a_secret_that_is_new_for_each_command(used):
+    first, second = used(), used()
+    assert first["PREFECT_API_AUTH_STRING"] == first["PREFECT_SERVER_API_AUTH_STRING"]
+    assert len(first["PREFECT_API_AUTH_STRING"]) > 40
+    assert first["PREFECT_API_AUTH_STRING"] != second["PREFECT_API_AUTH_STRING"]
 
 
 def test_with_up_and_no_account_it_is_told_what_to_set(ready, tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ def settings(tmp_path):
 
 def configuration(settings):
     parser = ConfigParser()  # as MLflow reads it
-    parser.read(mlflow_server.program(settings, None).environment["MLFLOW_AUTH_CONFIG_PATH"])
+    parser.read(mlflow_server.program(settings, None, "teller").environment["MLFLOW_AUTH_CONFIG_PATH"])
     return parser["mlflow"]
 
 
@@ -40,7 +40,7 @@ def test_accounts_are_kept_where_mlflow_keeps_everything(settings, tmp_path):
     production = Settings(state_folder=tmp_path, mlflow_database_uri=POSTGRESQL)
     mlflow_server.prepare(production)
     assert configuration(production)["database_uri"] == POSTGRESQL
-    assert mlflow_server.program(production, None).environment["MLFLOW_BACKEND_STORE_URI"] == POSTGRESQL
+    assert mlflow_server.program(production, None, "teller").environment["MLFLOW_BACKEND_STORE_URI"] == POSTGRESQL
 
 
 def test_an_account_without_a_role_may_do_nothing(settings):
@@ -63,8 +63,8 @@ def test_the_administrators_password_is_given_on_the_first_start_only(settings):
     assert first
     assert len(first) >= 20
     assert first != mlflow_server.first_password(settings)
-    assert mlflow_server.program(settings, first).environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == first
-    later = mlflow_server.program(settings, None).environment
+    assert mlflow_server.program(settings, first, "teller").environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == first
+    later = mlflow_server.program(settings, None, "teller").environment
     assert "MLFLOW_AUTH_ADMIN_PASSWORD" not in later
     assert later["MLFLOW_AUTH_ADMIN_USERNAME"] == ADMINISTRATOR_ACCOUNT
 

@@ -1,10 +1,10 @@
-import getpass
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from features.sources import names
+from flows.authors import os_user
 from flows.parameters import MonitorParameters, RetrainParameters, SourceName, author
 
 
@@ -46,18 +46,18 @@ def test_the_monitor_has_a_source():
     [
         ("ann", "adhoc", True, "ann"),
         ("ann", "nightly", True, "ann"),
-        ("", "nightly", False, "nightly"),
-        ("", "on-drift", False, "on-drift"),
-        ("", None, True, getpass.getuser()),
+        ("", "nightly", False, "tidewaiter"),
+        ("", "on-drift", False, "tidewaiter"),
+        ("", None, True, os_user()),
     ],
 )
-def test_an_author_is_who_asked_else_what_started_the_run(requested_by, deployment, is_by_hand, expected):
+def test_an_author_is_who_asked_else_the_service(requested_by, deployment, is_by_hand, expected):
     assert author(requested_by, deployment, is_by_hand) == expected
 
 
 @pytest.mark.parametrize("deployment", ["adhoc", "nightly", "on-drift"])
 def test_a_run_by_hand_is_refused_without_who_asked(deployment):
-    with pytest.raises(ValueError, match=rf"requested_by is not given; retrain/{deployment} needs your MLflow account"):
+    with pytest.raises(ValueError, match=rf"nobody knows who asked for retrain/{deployment}; start it in"):
         author("", deployment, is_by_hand=True)
 
 

@@ -66,10 +66,66 @@ def test_a_paused_deployment_is_not_waited_for():
     assert not any("never started" in each["name"] for each in watch.notifications("b", [paused], NOW))
 
 
-def test_a_block_that_does_not_exist_is_none():
-    transport = httpx.MockTransport(lambda request: httpx.Response(404))
-    with httpx.Client(transport=transport, base_url="http://prefect/api") as client:
-        assert watch.find_block(client, "slack-webhook/customs") is None
+class Blocks:
+    """As much of Prefect's blocks as is used here."""
+
+    def __init__(self):
+        self.data, self.asked = None, []
+
+    def __call__(self, request):
+        path, method = request.url.path, request.method
+        self.asked.append(f"{method} {path}")
+        if path.endswith("/block_documents/name/tidewaiter"):
+            return httpx.Response(404) if self.data is None else httpx.Response(200, json={"id": "b"})
+        if method == "GET":
+            return httpx.Response(200, json={"id": "k"})
+        if path.endswith("/block_schemas/filter"):
+            return httpx.Response(200, json=[{"id": "s"}])
+        self.data = None if method == "DELETE" else json.loads(request.content)["data"]
+        return httpx.Response(200, json={"id": "b"})
+
+
+def test_the_address_is_kept_in_a_block_brought_up_to_date_and_taken_away():
+    blocks = Blocks()
+    with httpx.Client(transport=httpx.MockTransport(blocks), base_url="http://prefect/api") as client:
+        assert watch.ensure_block(client, None) is None
+        assert blocks.asked == ["GET /api/block_types/slug/slack-webhook/block_documents/name/tidewaiter"]
+        assert watch.ensure_block(client, "mailto://a") == "b"
+        assert blocks.data == {"url": "mailto://a"}
+        assert watch.ensure_block(client, "mailto://b") == "b"
+        assert blocks.data == {"url": "mailto://b"}
+        assert watch.ensure_block(client, None) is None
+    assert blocks.data is None
+
+
+@pytest.fixture
+def address(tmp_path):
+    file = tmp_path / "address"
+    file.touch(mode=0o600)
+    file.write_text("mailto://user:secret@customs.example\n")
+    return file
+
+
+def test_the_address_is_read_from_a_file_of_its_owner(address):
+    assert watch.read_address(Settings()) is None
+    assert watch.read_address(Settings(notification_file=address)) == "mailto://user:secret@customs.example"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda file: file.chmod(0o640), r"is open to others \(mode 640\); allowed: mode 600"),
+        (lambda file: file.unlink(), "cannot be read"),
+        (lambda file: file.write_bytes(b"\xff\xfe"), "cannot be read"),
+        (lambda file: file.write_text("secret"), "does not hold one address"),
+        (lambda file: file.write_text("mailto://secret\nmailto://other"), "does not hold one address"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_without_repeating_it(address, spoil, told):
+    spoil(address)
+    with pytest.raises(ValueError, match=told) as refused:
+        watch.read_address(Settings(notification_file=address))
+    assert "secret" not in str(refused.value)
 
 
 def test_an_alarm_of_sign_off_is_told():

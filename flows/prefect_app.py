@@ -1,0 +1,64 @@
+"""Prefect's server behind the guard: what `tidewaiter up` starts as the program "prefect", in place of Prefect's own.
+
+    uvicorn --factory flows.prefect_app:create_app
+
+Prefect's application does all that it does under `prefect server start`: it migrates its database and runs its
+services (scheduler, automations, late runs, recorders). Rules are in models/runs; here is how both become one server.
+
+Who signs in how: people with name and password of their account, in the browser, by `PREFECT_API_AUTH_STRING=name:...`
+on the command line. The worker and its runs have the service account in the same variable, which a Kubernetes job takes
+from a secret. `up` and MLflow's server have names of their own and passwords that are new at each start, which this
+process is given by `GUARD_UP_PASSWORD` and `GUARD_TELLER_PASSWORD`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from prefect.server.api import server
+from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.database.dependencies import set_database_config
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.types import ASGIApp
+
+from flows import forms
+from flows.settings import Settings
+from models.runs.callers import TELLER, UP
+from models.runs.guard import Guard, look_into
+from models.runs.rules import Rules
+from models.signoff.directory import Directory
+from models.signoff.entrance import Entrance, Names
+
+
+class Passwords(BaseSettings):
+    """GUARD_UP_PASSWORD and GUARD_TELLER_PASSWORD."""
+
+    model_config = SettingsConfigDict(frozen=True, env_prefix="GUARD_")
+
+    up_password: str = Field(min_length=20)
+    teller_password: str = Field(min_length=20)
+
+
+class OneWriter(AioSqliteConfiguration):
+    """SQLite where a transaction takes its turn to write when it begins.
+
+    As Prefect has it, one begins by reading; where another has written since, SQLite refuses its first write at once,
+    and a person who presses Run reads 'database is locked'.
+    """
+
+    def begin_transaction(self, session: AsyncSession, with_for_update: bool = False) -> Any:  # noqa: ANN401  Prefect's
+        return super().begin_transaction(session, with_for_update=True)
+
+
+def create_app() -> ASGIApp:
+    """The application that uvicorn serves."""
+    settings, passwords = Settings(), Passwords()
+    address = PREFECT_API_DATABASE_CONNECTION_URL.value()
+    if address.startswith("sqlite"):
+        set_database_config(OneWriter(connection_url=address))
+    inner = server.create_app(final=True)
+    own = {UP: passwords.up_password, TELLER: passwords.teller_password}
+    entrance = Entrance(Directory(settings.accounts_uri, own), Names(settings.public_urls))
+    return Guard(inner, entrance, Rules(forms.of(settings, Path.cwd()), look_into(inner)))

@@ -1,0 +1,205 @@
+"""The guard of Prefect: every request to its API and pages passes here before Prefect sees it.
+
+ASGI around the whole application. It knows routes (routes.py), asks who is there (models/signoff/entrance.py), and lets
+callers.py and rules.py decide on what they are handed: what goes on to Prefect is written anew from what they read.
+Whatever it cannot tell for certain, it refuses.
+"""
+
+import json
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.runs import bodies, routes
+from models.runs.callers import Caller, caller, refuse
+from models.runs.routes import Kind, Route
+from models.runs.rules import Body, Look, Rules, judge_event
+from models.runs.sockets import Sockets
+from models.signoff.call import Refused
+from models.signoff.directory import Account
+from models.signoff.entrance import Entrance, refuse_length, whole
+
+LARGEST_OF_PEOPLE = 256 * 1024
+LARGEST_OF_RUNS = 16 * 1024 * 1024  # logs and artifacts
+# Prefect answers 503 where SQLite refused a write, which is then rolled back and safe to repeat.
+REPEATS_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+
+_BUSY = 503
+# Nothing of a page comes from elsewhere or goes there, the makers' count of clicks included; none shows it in a frame.
+# The pages bring styles and one script in the page itself.
+SECURITY = {
+    b"content-security-policy": (
+        b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
+        b"base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    b"x-frame-options": b"DENY",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"same-origin",
+}
+
+
+@dataclass
+class Guard:
+    """`inner` is Prefect's application, without authentication of its own."""
+
+    inner: ASGIApp
+    entrance: Entrance
+    rules: Rules
+
+    def __post_init__(self) -> None:
+        self._sockets = Sockets(self.inner, self.entrance)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.inner(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._guard(scope, receive, _secured(send))
+        else:
+            await self._sockets(scope, receive, send)
+
+    async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        route = routes.find(method, scope["path"])
+        if route.kind is Kind.OPEN:
+            await self.inner(bodies.without_secrets(scope), receive, send)
+            return
+        try:
+            self.entrance.refuse_foreign(method, Headers(scope=scope), route.is_changing)
+            if route.kind is Kind.CLOSED:
+                raise Refused(f"{method} {scope['path']!r} is not part of this product", 404)
+            await self._answer(scope, receive, send, route)
+        except Refused as refusal:
+            await _refusal(refusal)(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
+        headers = Headers(scope=scope)
+        address = scope["client"][0] if scope.get("client") else ""
+        account = await anyio.to_thread.run_sync(self.entrance.account, headers, address)
+        who = caller(account)
+        refuse(who, account.name, route)
+        if route.name == routes.SETTINGS:
+            await JSONResponse(_SHOWN_SETTINGS)(scope, receive, send)
+            return
+        if scope["method"] in ("GET", "HEAD"):
+            await self.inner(bodies.without_secrets(scope), receive, send)
+            return
+        if route.is_changing and scope["query_string"]:
+            raise Refused(f"{route.name} takes its fields in the body, and no query", 400)
+        body = await self._body(who, account, headers, receive)
+        if route.kind is not Kind.READ:
+            body = await self._judged(who, account, route, body, headers)
+        await self._repeated(scope, receive, send, body)
+
+    async def _body(self, who: Caller, account: Account, headers: Headers, receive: Receive) -> bytes:
+        if who in (Caller.UP, Caller.SERVICE):
+            refuse_length(headers, LARGEST_OF_RUNS)
+            return await whole(receive, LARGEST_OF_RUNS)
+        refuse_length(headers, LARGEST_OF_PEOPLE)
+        async with self.entrance.taking_in(account):
+            return await whole(receive, LARGEST_OF_PEOPLE)
+
+    async def _judged(self, who: Caller, account: Account, route: Route, body: bytes, headers: Headers) -> bytes:
+        """The body as it is to be passed on."""
+        said = bodies.parse(body, headers) if body else {}
+        if who is Caller.TELLER:
+            return json.dumps(judge_event(said)).encode()
+        if route.name in _LISTS:
+            return body
+        if not isinstance(said, dict):
+            raise Refused("the body is not a JSON object", 400)
+        passed = await self.rules.judge(who, account.name, route, said)
+        return json.dumps(passed).encode() if passed or body else b""
+
+    async def _repeated(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> None:
+        """Prefect's answer; where it was too busy to write, that of another try."""
+        for delay_s in REPEATS_S:
+            answer = _Unless(_BUSY, send)
+            await self.inner(*bodies.handed_on(scope, body, receive), answer)
+            if not answer.is_held:
+                return
+            await anyio.sleep(delay_s)
+        await self.inner(*bodies.handed_on(scope, body, receive), send)
+
+
+# In place of Prefect's own settings, of which its pages need these: without them they count clicks for their makers.
+_SHOWN_SETTINGS = {"server": {"analytics_enabled": False, "ui": {"show_promotional_content": False}}}
+_LISTS = frozenset({routes.EVENTS, "POST /api/logs/"})
+
+
+@dataclass
+class _Unless:
+    """Sends on what Prefect sends, unless it has this status."""
+
+    status: int
+    send: Send
+    is_held: bool = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.is_held = message["status"] == self.status
+        if not self.is_held:
+            await self.send(message)
+
+
+def look_into(inner: ASGIApp) -> Look:
+    """Asks Prefect behind the guard; see rules.Look."""
+
+    async def look(path: str) -> Body:
+        status, parts = 0, bytearray()
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.body":
+                parts.extend(message.get("body", b""))
+
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "query_string": b"",
+            "headers": [(b"host", b"127.0.0.1")],
+            "client": None,
+            "server": ("127.0.0.1", 80),
+        }
+        await inner(scope, receive, send)
+        if status != 200:
+            raise Refused(f"there is nothing at {path}", 404 if status < 500 else status)
+        return json.loads(bytes(parts))
+
+    return look
+
+
+def _secured(send: Send) -> Send:
+    async def tell(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [
+                (name, value)
+                for name, value in message.get("headers", [])
+                if name.lower() not in SECURITY and not name.lower().startswith(b"access-control-")
+            ]
+            message = {**message, "headers": [*headers, *SECURITY.items()]}
+        await send(message)
+
+    return tell
+
+
+def _refusal(refusal: Refused) -> Response:
+    headers = {"WWW-Authenticate": 'Basic realm="tidewaiter", charset="UTF-8"'} if refusal.status == 401 else None
+    # Prefect's pages read the one, its clients the other.
+    said = {"detail": str(refusal), "exception_message": str(refusal)}
+    return JSONResponse(said, refusal.status, headers)
