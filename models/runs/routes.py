@@ -45,6 +45,7 @@ RESUME_RUN = "POST /api/flow_runs/{id}/resume"
 NEW_RUN = "POST /api/flow_runs/"
 CHANGE_RUN = "PATCH /api/flow_runs/{id}"
 EVENTS = "POST /api/events"
+CHECK_FORM = "POST /api/ui/schemas/validate"
 SETTINGS = "GET /api/admin/settings"
 
 _READS = f"""
@@ -139,6 +140,7 @@ _DECISIONS = f"""
 {CHANGE_SCHEDULE}
 {SET_STATE}
 {RESUME_RUN}
+{CHECK_FORM}
 """
 _SETUP = """
 POST /api/deployments/

@@ -86,6 +86,9 @@ class Rules:
             return await self._create(actor, route.ids[0], body)
         if route.name == routes.SET_STATE:
             return await self._set_state(actor, route.ids[0], body)
+        if route.name == routes.CHECK_FORM:
+            _refuse_patterns(body)
+            return body
         if route.name == routes.CHANGE_DEPLOYMENT:
             return _switch(body, "paused")
         if route.name == routes.CHANGE_SCHEDULE:
@@ -147,6 +150,22 @@ def judge_event(events: object) -> list[Body]:
             if event == CHANGED and resource == {"prefect.resource.id": RESOURCE} and not more:
                 return [{"id": number, "event": event, "occurred": at, "resource": resource}]
     raise Refused(f"allowed is one event {CHANGED} of {RESOURCE}, and nothing with it")
+
+
+def _refuse_patterns(said: object) -> None:
+    """Refused where the schema of a form would have the server work for hours, or ask another server.
+
+    A form's page sends its schema along, and so anybody could send any.
+    """
+    if isinstance(said, list):
+        for each in said:
+            _refuse_patterns(each)
+    elif isinstance(said, dict):
+        reference = said.get("$ref", said.get("$dynamicRef", "#"))
+        if {"pattern", "patternProperties"} & said.keys() or not str(reference).startswith("#"):
+            raise Refused("a form's schema has no patterns, and refers to nothing outside it")
+        for each in said.values():
+            _refuse_patterns(each)
 
 
 def _of_service(route: Route, body: Body) -> Body:

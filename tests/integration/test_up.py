@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from flows import children, nights, server
+from models.signoff.keys import Keys
 
 ROOT = Path(__file__).parents[2]
 TIDEWAITER = Path(sys.executable).with_name("tidewaiter")
@@ -114,6 +115,8 @@ class Project:
             return "Ready." in log.read_text()
 
         wait_for(is_ready, 180, "up ready")
+        if shown := PASSWORD.findall(log.read_text()):
+            (self.password,) = shown
         return log.read_text()
 
     def end(self):
@@ -134,8 +137,11 @@ class Project:
 
     def client(self, name="admin"):
         """Prefect, asked by the administrator or by the account of worker and runs."""
-        password = self.password if name == "admin" else (self.state / "signoff" / "service.password").read_text()
+        password = self.password if name == "admin" else self.service_password()
         return server.connect(f"http://127.0.0.1:{self.prefect_port}", (name, password))
+
+    def service_password(self):
+        return Keys(self.state / "signoff").service_password
 
     def deployment(self, client, name):
         return next(each for each in server.deployments(client) if each.name == name)
@@ -194,7 +200,6 @@ def test_a_port_in_use_is_named(project):
 def test_one_command_starts_everything(project):
     said = project.start()
     assert f"http://127.0.0.1:{project.mlflow_port}" in said
-    (project.password,) = PASSWORD.findall(said)
     code, status = project.status()
     checks = {check["name"]: check for check in status["checks"]}
     assert [name for name, check in checks.items() if not check["is_ok"]] == []

@@ -60,7 +60,11 @@ def test_small_runs_are_processes_and_retrainings_are_jobs(project, kubernetes, 
         (job,) = wait_for(lambda: kubernetes.jobs, 60, "a job", lambda: project.log("job-worker"))
     kubernetes_validate.validate(job, kubernetes_validate.latest_version(), strict=True)
     (container,) = job["spec"]["template"]["spec"]["containers"]
-    environment = {each["name"]: each["value"] for each in container["env"]}
+    environment = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    secrets = {each["name"]: each["valueFrom"] for each in container["env"] if "valueFrom" in each}
+    in_secret = {"secretKeyRef": {"name": "tidewaiter-job", "key": "PREFECT_API_AUTH_STRING"}}
+    assert secrets["PREFECT_API_AUTH_STRING"] == in_secret
+    assert not any(project.service_password() in value for value in environment.values())
     assert (container["image"], environment["PREFECT__FLOW_RUN_ID"]) == (IMAGE, retraining)
     assert environment["PREFECT_API_URL"] == "http://tidewaiter:4200/api"
     assert not any("postgresql" in value for value in environment.values())  # databases are the servers' alone

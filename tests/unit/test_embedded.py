@@ -76,7 +76,7 @@ def test_who_can_read_the_services_password_works_by_it_whoever_they_are(used, r
 def test_another_user_of_the_machine_stays_who_they_are_and_tells_prefect_nothing(used, ready, monkeypatch):
     for name, value in zip(ACCOUNT, ("ann", "hers"), strict=True):
         monkeypatch.setenv(name, value)
-    (ready.folder / "service.password").unlink()
+    (ready.secret_folder / "service.password").unlink()
     environment = used()
     assert [environment[name] for name in ACCOUNT] == ["ann", "hers"]
     assert environment["uri"] == "http://127.0.0.1:5000"

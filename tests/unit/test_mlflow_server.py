@@ -52,8 +52,8 @@ def test_no_secret_is_on_the_command_line(tmp_path):
     settings = Settings(state_folder=tmp_path, mlflow_database_uri=POSTGRESQL)
     mlflow_server.prepare(settings)
     keys = Keys(settings.signoff_folder)
-    program = mlflow_server.program(settings, "first-password")
-    for secret in ("p%40ss", "first-password", keys.form_secret, keys.service_password):
+    program = mlflow_server.program(settings, "first-password", "teller-password")
+    for secret in ("p%40ss", "first-password", "teller-password", keys.form_secret, keys.service_password):
         assert secret not in " ".join(program.command)
 
 
