@@ -159,7 +159,7 @@ DELETE /api/automations/owned-by/{name}
 """
 _IDS = {"{id}": "([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})", "{name}": "([^/]+)"}
 # The browser's side of Prefect's pages finds its own way, so that any path of theirs gives the same file.
-_PAGES = re.compile(r"/(?!api(?:/|$)|docs(?:/|$)|redoc$|openapi\.json$|ui-settings$)[A-Za-z0-9._@/-]*")
+_PAGES = re.compile(r"/(?!api(?:/|$)|docs(?:/|$)|redoc$|openapi\.json$|ui-settings$)[A-Za-z0-9._@/-]*", re.IGNORECASE)
 
 
 def find(method: str, path: str) -> Route:

@@ -7,7 +7,7 @@ import pytest
 
 from models.registry import Registry
 from models.signoff.book import SERVICE
-from tests import candidates, signoff_server
+from tests import candidates, runs_server, signoff_server
 from tests.attacks.scene import (
     ALTERED,
     APPROVED,
@@ -74,3 +74,21 @@ def registry(scene):
     before = mlflow.get_tracking_uri()
     yield candidates.open_registry(scene.server.folder)
     mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="package")
+def prefect(tmp_path_factory) -> Generator[runs_server.Runs]:
+    """Prefect behind its guard, in a project with files that may be read and files that may not."""
+    folder = tmp_path_factory.mktemp("project")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "secret.csv").write_text("secret")
+    (folder / "files").mkdir()
+    (folder / "files" / "2024.csv").write_text("a,b")
+    (folder / "files" / "mapping.toml").write_text('[[files]]\npattern = "*.csv"\n')
+    for name, pattern in {"out": "../../*", "shadow": "/etc/shadow", "hidden": "../.tidewaiter/*"}.items():
+        (folder / "files" / f"{name}.toml").write_text(f'[[files]]\npattern = "{pattern}"\n')
+    (folder / "files" / "link.csv").symlink_to(elsewhere / "secret.csv")
+    (folder / "files" / "link").symlink_to(elsewhere)
+    (folder / "files" / "link.toml").symlink_to(elsewhere / "secret.csv")
+    with runs_server.running(folder, input_folders='["/srv/allowed", "s3://customs/in"]') as found:
+        yield found
