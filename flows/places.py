@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from features.objects import SCHEME
 
 _MAGIC = re.compile(r"[*?\[]")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")  # a Path makes one slash of two
 _LONGEST = 1_000
 
 
@@ -40,7 +41,7 @@ class Places:
         for pattern in patterns:
             if len(pattern) > _LONGEST or not pattern.isprintable():
                 raise PlaceError(f"{name} is longer than {_LONGEST} characters, or has some that cannot be printed")
-            if "://" in pattern:
+            if _ADDRESS.match(pattern):
                 self._refuse_address(name, pattern)
             else:
                 self._refuse_path(name, pattern)
@@ -73,7 +74,7 @@ class Places:
 
     def _refuse_path(self, name: str, pattern: str) -> None:
         path = Path(pattern)
-        if ".." in path.parts or pattern.startswith("~") or not pattern:
+        if ".." in path.parts or pattern.startswith("~") or not path.parts:
             raise self._error(name, pattern)
         literal: list[str] = []
         for part in path.parts:

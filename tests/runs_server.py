@@ -51,9 +51,9 @@ class Runs:
     def ask(self, who: str, method: str, path: str, body: object = None, **given: object) -> httpx.Response:
         return self.client(who).request(method, path, **({} if body is None else {"json": body}), **given)
 
-    def start(self, who: str, name: str = "retrain/adhoc", **body: object) -> httpx.Response:
+    def start(self, who: str, deployment: str = "retrain/adhoc", /, **body: object) -> httpx.Response:
         """Ask for a run of what is deployed."""
-        return self.ask(who, "POST", f"/api/deployments/{self.deployments[name]}/create_flow_run", body)
+        return self.ask(who, "POST", f"/api/deployments/{self.deployments[deployment]}/create_flow_run", body)
 
     def count(self) -> int:
         """How many runs there are."""

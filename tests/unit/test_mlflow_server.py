@@ -91,4 +91,5 @@ def test_without_any_account_it_is_told_what_to_set(settings):
 
 def test_a_full_disk_leaves_no_lock_of_a_progress_bar_behind(settings):
     mlflow_server.prepare(settings)
-    assert mlflow_server.program(settings, None).environment["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] == "false"
+    environment = mlflow_server.program(settings, None, "teller").environment
+    assert environment["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] == "false"
