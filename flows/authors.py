@@ -12,11 +12,9 @@ import httpx
 
 from flows import mlflow_server, running
 from flows.settings import Settings
-from models.runs.callers import TELLER, UP
-from models.signoff.book import SERVER, SERVICE
+from models.signoff.accounts import RESERVED
 
 _TIMEOUT_S = 60.0
-_NOBODYS = frozenset({SERVICE, SERVER, UP, TELLER})
 
 
 def of_command(settings: Settings, environment: Mapping[str, str] = os.environ) -> str:
@@ -26,11 +24,11 @@ def of_command(settings: Settings, environment: Mapping[str, str] = os.environ) 
         return os_user()
     name = environment.get(mlflow_server.USERNAME)
     if name is not None:
-        if name in _NOBODYS or not _signs_in(up.mlflow_url, name, environment.get(mlflow_server.PASSWORD, "")):
+        if name in RESERVED or not _signs_in(up.mlflow_url, name, environment.get(mlflow_server.PASSWORD, "")):
             raise ValueError(f"{mlflow_server.USERNAME} is {name!r}, with which nobody signs in; {_WHAT_TO_DO}")
         return name
     name = os_user()
-    if name in _NOBODYS or name not in _accounts(settings):
+    if name in RESERVED or name not in _accounts(settings):
         raise ValueError(f"{name!r}, who you are on this machine, has no account; {_WHAT_TO_DO}")
     return name
 

@@ -1,6 +1,5 @@
 """Accounts of the MLflow server and their roles, and what a person does there by their own account. Over HTTP."""
 
-import re
 import secrets
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -9,11 +8,9 @@ from typing import Any
 
 import httpx
 
-from models.signoff.accounts import ADMINISTRATOR_ACCOUNT, SERVICE_ROLE, WORKSPACE
-from models.signoff.book import SERVER, SERVICE
+from models.signoff.accounts import ADMINISTRATOR_ACCOUNT, SERVICE_ROLE, WORKSPACE, refuse_name
+from models.signoff.book import SERVICE
 
-# What names a person in ledger and tags, and stands before the colon of an HTTP sign-in.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 _TIMEOUT_S = 60.0
 
 
@@ -55,14 +52,12 @@ class Desk:
         ids = self._role_ids()
         if unknown := [role for role in roles if role not in ids]:
             raise RefusedError(f"role {unknown[0]!r} does not exist; allowed: {', '.join(sorted(ids))}")
-        if not _NAME.fullmatch(name) or name.casefold() == SERVER:
-            raise RefusedError(
-                f"name {name!r} is not for a person; allowed: up to 63 letters, digits and . _ @ -, for example "
-                "ann.lee@customs.example"
-            )
-        # Names that differ by their capitals only would be one person to whoever reads a signature.
         if taken := next((each for each in self.people() if each.name.casefold() == name.casefold()), None):
             raise RefusedError(f"{taken.name} is there already, with {', '.join(taken.roles) or 'no role'}")
+        try:
+            refuse_name(name, ())
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
         password = secrets.token_urlsafe(12)
         self._ask("POST", "2.0/mlflow/users/create", {"username": name, "password": password})
         for role in roles:

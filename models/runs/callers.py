@@ -8,13 +8,10 @@ and MLflow's server, which tells one event. People have the accounts and roles t
 from enum import Enum, auto
 
 from models.runs.routes import EVENTS, Kind, Route, Socket
-from models.signoff.accounts import DATA_SCIENTIST
+from models.signoff.accounts import DATA_SCIENTIST, TELLER, UP
 from models.signoff.book import SERVICE
 from models.signoff.call import Refused
 from models.signoff.directory import Account
-
-UP = "tidewaiter-up"
-TELLER = "tidewaiter-mlflow"
 
 
 class Caller(Enum):

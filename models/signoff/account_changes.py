@@ -5,18 +5,19 @@ right to sign hangs on them. So nobody makes, renames, empties or deletes one, a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from models.signoff.accounts import SERVICE_ROLE
+from models.signoff.accounts import SERVICE_ROLE, refuse_name
 from models.signoff.book import SERVER, SERVICE
 from models.signoff.call import Call, Refused
 
+CREATE = "mlflow/users/create"
 OWN_PASSWORD = "mlflow/users/update-password"
 ROUTES = re.compile(r"mlflow/(?:users|roles)/.+")
 
 _LONGEST_NAME, _LONGEST_PASSWORD = 63, 200
 _FIELDS: Mapping[str, Mapping[str, type]] = {
-    "mlflow/users/create": {"username": str, "password": str},
+    CREATE: {"username": str, "password": str},
     OWN_PASSWORD: {"username": str, "password": str, "current_password": str},
     "mlflow/users/update-admin": {"username": str, "is_admin": bool},
     "mlflow/users/delete": {"username": str},
@@ -26,8 +27,8 @@ _FIELDS: Mapping[str, Mapping[str, type]] = {
 _OPTIONAL = {"current_password"}
 
 
-def judge(call: Call, role_numbers: Mapping[str, int]) -> dict[str, object]:
-    """What the ledger is told of a change; Refused where it is not allowed. `role_numbers` are those that there are."""
+def judge(call: Call, role_numbers: Mapping[str, int], accounts: Collection[str]) -> dict[str, object]:
+    """What the ledger is told of a change; Refused where it is not allowed. Roles and accounts are those there are."""
     is_own_password = call.name == OWN_PASSWORD and call.body.get("username") == call.actor
     if not call.is_administrator and not is_own_password:
         raise Refused(f"accounts and roles are the administrator's to change, not {call.actor}'s")
@@ -38,6 +39,11 @@ def judge(call: Call, role_numbers: Mapping[str, int]) -> dict[str, object]:
     about = call.text("username")
     if about in (SERVICE, SERVER):
         raise Refused(f"the account {about} is the server's own")
+    if call.name == CREATE:
+        try:
+            refuse_name(about, accounts)
+        except ValueError as error:
+            raise Refused(str(error), 400) from error
     told: dict[str, object] = {"username": about}
     if "is_admin" in fields:
         told["is_admin"] = call.body["is_admin"]

@@ -7,11 +7,12 @@ MLflow's grants keep people out of what they have no business with. They cannot 
 is not to be moved: whoever may edit a model may move any of its aliases. That is the guard's work.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from models.policy import Signoff
-from models.signoff.book import SERVICE
+from models.signoff.book import SERVER, SERVICE
 
 if TYPE_CHECKING:
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
@@ -20,6 +21,12 @@ DATA_SCIENTIST, AUDITOR = "data-scientist", "auditor"
 SERVICE_ROLE = "service"  # of the account SERVICE alone
 ADMINISTRATOR_ACCOUNT = "admin"
 WORKSPACE = "default"
+# By these names `tidewaiter up` and MLflow's server sign in to Prefect; they are no accounts.
+UP, TELLER = "tidewaiter-up", "tidewaiter-mlflow"
+RESERVED = frozenset({SERVICE, SERVER, UP, TELLER})
+
+# What names a person in ledger and tags, and stands before the colon of an HTTP sign-in.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 
 Grants = Mapping[str, str]  # resource type to permission, each on all resources of the type
 
@@ -52,6 +59,26 @@ def prepare(store: "SqlAlchemyStore", signoff: Signoff, service_password: str) -
     account = store.update_user(SERVICE, is_admin=False)
     if roles[SERVICE_ROLE] not in {role.id for role in store.list_user_roles(account.id)}:
         store.assign_role_to_user(account.id, roles[SERVICE_ROLE])
+
+
+def refuse_name(name: str, accounts: Collection[str]) -> None:
+    """ValueError where a new account may not have this name; `accounts` are those that there are.
+
+    >>> refuse_name("Rea", {"rea"})
+    Traceback (most recent call last):
+    ...
+    ValueError: name 'Rea': rea is there already, and two that differ by their capitals would be one person to a reader
+    """
+    if not _NAME.fullmatch(name) or name.casefold() in RESERVED:
+        raise ValueError(
+            f"name {name!r} is not for a person; allowed: up to 63 letters, digits and . _ @ -, for example "
+            "ann.lee@customs.example"
+        )
+    if taken := next((each for each in accounts if each.casefold() == name.casefold()), None):
+        raise ValueError(
+            f"name {name!r}: {taken} is there already, and two that differ by their capitals would be one person to a "
+            "reader"
+        )
 
 
 def has_administrator(database_uri: str) -> bool:

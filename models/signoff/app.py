@@ -5,6 +5,7 @@ What the server process needs to know comes from the environment, since `mlflow 
 
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
@@ -64,7 +65,8 @@ def create_app() -> ASGIApp:
     table = Table(database_uri)
     ledger = AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
     directory = Directory(auth.auth_config.database_uri)
-    rules = Rules(ledger, lambda: _tell(settings.prefect_api, settings.prefect_password), _grant, directory.roles)
+    tell_prefect = partial(_tell, settings.prefect_api, settings.prefect_password)
+    rules = Rules(ledger, tell_prefect, _grant, directory.roles, directory.names)
     rules.note_roles()
 
     def tell(name: str, address: str, count: int) -> None:

@@ -6,7 +6,7 @@ transaction with the look at it.
 """
 
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,13 +31,15 @@ class Rules:
     """The rules over one ledger. `changed` is called when something happened that the promotion flow waits for.
 
     `grant` says by what MLflow lets an account write the tags of a version, empty where it does not: it is asked before
-    anything is added to the ledger, since what is in there counts. `role_numbers` are MLflow's roles as they are now.
+    anything is added to the ledger, since what is in there counts. `role_numbers` are MLflow's roles as they are now,
+    and `accounts` the names of its accounts.
     """
 
     ledger: Followed
     changed: Callable[[], None]
     grant: Callable[[str], str]
     role_numbers: Callable[[], Mapping[str, int]]
+    accounts: Callable[[], Collection[str]]
 
     def judge(self, call: Call) -> Call:
         """The call as it is to be passed on. Refused, and noted in the ledger, where it is not allowed."""
@@ -201,14 +203,14 @@ class Rules:
         return own.get((call.method, call.name)) or restrictions.rule(call.method, call.name)
 
     def _change_account(self, call: Call) -> Call:
-        told = account_changes.judge(call, self.role_numbers())
+        told = account_changes.judge(call, self.role_numbers(), self.accounts())
         with self.ledger.writing() as writer:
             writer.append(call.entry("account", now(), reason=canonical(told).decode()))
         return call
 
     def answered(self, call: Call, status: int) -> None:
         """Note whether MLflow has made a change of an account, which was noted before it was asked to."""
-        told = account_changes.judge(call, self.role_numbers())
+        told = account_changes.judge(call, self.role_numbers(), self.accounts())
         with self.ledger.writing() as writer:
             writer.append(call.entry("account", now(), reason=canonical({**told, "answer": status}).decode()))
 

@@ -47,6 +47,25 @@ class Store:
         return stored.Finding(self.digests[int(found.version)], self.differences)
 
 
+# Aliases of others, what a list of names would split, what a terminal or an HTTP sign-in would read otherwise.
+NAMES_OF_NOBODY = [
+    "REA",
+    "rea",
+    "rea, rob",
+    "rea,rob",
+    " rea",
+    "rea ",
+    "r\u00e9a",
+    "r\u0435a",
+    "a:b",
+    "a b",
+    "",
+    ".a",
+    "a\n",
+]
+NAMES_OF_NOBODY += ["tidewaiter-up", "Tidewaiter-MLflow", "TIDEWAITER", "MLflow-Server"]
+
+
 @pytest.fixture
 def store(monkeypatch):
     made = Store()
@@ -75,7 +94,11 @@ def rules(store, table, tmp_path, told, grants, numbers):
     keys = Keys(tmp_path / "signoff")
     keys.make()
     ledger = Ledger(table, keys.private_key, keys.head_file, load().signoff)
-    return Rules(ledger, lambda: told.append(1), lambda name: grants.get(name, "version: EDIT"), lambda: numbers)
+
+    def grant(name):
+        return grants.get(name, "version: EDIT")
+
+    return Rules(ledger, lambda: told.append(1), grant, lambda: numbers, lambda: {"rea"})
 
 
 @pytest.fixture
@@ -370,6 +393,7 @@ class TestAccounts:
             ("POST", "users/create", {"username": "eve", "password": "p" * 201}),
             ("POST", "users/create", {"username": "eve"}),
             ("POST", "users/create", {"username": ["eve"], "password": "p"}),
+            *(("POST", "users/create", {"username": name, "password": "p"}) for name in NAMES_OF_NOBODY),
             ("PATCH", "users/update-password", {"username": "rob", "password": "p", "A" * 6000: "x"}),
             ("PATCH", "users/update-admin", {"username": "eve", "is_admin": "true"}),
             ("PATCH", "users/update-admin", {"username": "eve", "is_admin": 1}),
