@@ -376,6 +376,9 @@ class TestAccounts:
         assert (last(table).action, last(table).reason) == ("account", '{"username":"eve"}')
         rules.answered(asked, 409)
         assert last(table).reason == '{"answer":409,"username":"eve"}'
+        made = call("root", "POST", "users/create", username="rea", password="secret-secret")
+        rules.answered(made, 200)  # when it is among the accounts, where its name would be refused a second time
+        assert last(table).reason == '{"answer":200,"username":"rea"}'
         with pytest.raises(Refused, match="administrator's to change"):
             rules.judge(call("rea", "POST", "roles/assign", username="rea", role_id=1))
 
