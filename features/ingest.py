@@ -12,6 +12,8 @@ from datetime import date
 
 import polars as pl
 
+from features import arrival
+from features.arrival import Span
 from features.csv_dialect import ReadError
 from features.merging import Merged, merge
 from features.partitions import ConservationError, write_days
@@ -99,16 +101,20 @@ def ingest(
     limits: Limits,
     on_progress: Progress | None = None,
     on_batch: Callable[[BatchReport], None] | None = None,
+    arrived_on: date | None = None,
 ) -> IngestReport:
     """Bring every batch of `source` into `store`; `on_progress(file, lines read so far)`.
 
     `on_batch(report)` is called for each batch just before its commit: what it keeps of a batch is there whenever the
     batch is, and after a crash in between it is called for that batch again.
 
+    `arrived_on`: the day on which the batches reached customs, today if None; nothing they tell happened after it.
+
     Raises ReadError (a file cannot be read), IngestRejected (a batch fails as a whole), StoreError (another process
     writes here) and ConservationError; of the batch at hand nothing is then stored.
     """
     reports: list[BatchReport] = []
+    span = Span(limits.first_day, arrived_on or arrival.today())
     with store.locked():
         for batch in source.batches():
             sha256 = batch.sha256
@@ -117,7 +123,7 @@ def ingest(
                 reports.append(BatchReport(record, True, Verdict(), None))
                 continue
             earlier = IngestReport(tuple(reports))
-            reports.append(_ingest_batch(batch, sha256, store, limits, on_progress, on_batch, earlier))
+            reports.append(_ingest_batch(batch, sha256, store, limits, span, on_progress, on_batch, earlier))
     return IngestReport(tuple(reports))
 
 
@@ -126,6 +132,7 @@ def _ingest_batch(
     sha256: str,
     store: Store,
     limits: Limits,
+    span: Span,
     on_progress: Progress | None,
     on_batch: Callable[[BatchReport], None] | None,
     earlier: IngestReport,
@@ -133,7 +140,7 @@ def _ingest_batch(
     folder = store.root / STAGING
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    staged = stage(batch, folder, lambda lines: on_progress(batch.name, lines) if on_progress else None)
+    staged = stage(batch, folder, span, lambda lines: on_progress(batch.name, lines) if on_progress else None)
     merged = merge(staged, store)
     try:
         batch_verdict = check_batch(

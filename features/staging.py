@@ -11,7 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from features import contract
+from features import arrival, contract
+from features.arrival import Span
 from features.sources import Batch, Chunk
 from features.store import QUARANTINE, scan_files
 from features.validation import validate
@@ -70,11 +71,14 @@ def content(table: str) -> pl.Expr:
     return pl.struct(contract.schema(table).names()).hash(1).alias("content")
 
 
-def stage(batch: Batch, folder: Path, on_lines: Callable[[int], None]) -> Staged:
-    """Read and validate `batch` into the empty folder `folder`; `on_lines` hears the lines read so far."""
+def stage(batch: Batch, folder: Path, span: Span, on_lines: Callable[[int], None]) -> Staged:
+    """Read and validate `batch` into the empty folder `folder`; `on_lines` hears the lines read so far.
+
+    What it tells is to have happened within `span`.
+    """
     staged = Staged(batch, folder)
     for number, chunk in enumerate(batch.chunks()):
-        _stage_chunk(staged, number, chunk)
+        _stage_chunk(staged, number, chunk, span)
         on_lines(staged.lines)
     return staged
 
@@ -85,11 +89,13 @@ def lines_as_given(batch: Batch, lines: Collection[int]) -> pl.DataFrame:
     return pl.concat(_rows(chunk.raw.filter(pl.col("source_line").is_in(wanted.implode()))) for chunk in batch.chunks())
 
 
-def _stage_chunk(staged: Staged, number: int, chunk: Chunk) -> None:
+def _stage_chunk(staged: Staged, number: int, chunk: Chunk, span: Span) -> None:
     malformed = chunk.malformed.select(
         "source_line", expectation=pl.lit(WELL_FORMED), column=pl.lit(None, pl.String), reason="reason"
     )
-    verdicts = [validate(table, frame) for table, frame in chunk.tables.items()]
+    verdicts = [
+        validate(table, frame).merge(arrival.judge(table, frame, span)) for table, frame in chunk.tables.items()
+    ]
     for verdict in verdicts:
         staged.verdict = staged.verdict.merge(verdict.summary())
     # A line that gives rows of two tables may fail for one cause in both.

@@ -93,6 +93,7 @@ class Limits:
     volume_history_weeks: int
     volume_min_rows: int
     public_holidays: tuple[date, ...] = ()
+    first_day: date | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ registration finds what it had begun.
 import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -127,6 +128,7 @@ def ingest_declarations(
                 Limits(**policy.ingestion.model_dump()),
                 lambda file, lines: advance(lines, 0),
                 lambda batch: reports.write_page(batch, pages),
+                date.max if parameters.source is SourceName.SIMULATOR else None,  # made-up days need not have come
             )
         except IngestRejected as rejection:
             reports.publish_rejection(rejection, reports.write_rejection(rejection, pages))

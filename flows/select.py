@@ -32,6 +32,7 @@ from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
 from models import targeting
 from models.assessment import Incumbent
+from models.days import of_data
 from models.policy import LANES, Policy
 from models.risk_model import RiskModel
 from models.selection import Exploring, Selector
@@ -107,9 +108,10 @@ def choose(
     before, number = log.read(), log.next_number
     with stage("Choose"):
         every = built.scan().with_columns(accepted_on=pl.col("accepted_at").dt.date())
-        declarations = pending(_with_importers(store, every), before, store.days()[-1])
+        _, last_day = of_data(every)
+        declarations = pending(_with_importers(store, every), before, last_day)
         if declarations.is_empty():
-            why = f"every declaration until {store.days()[-1]} was selected before"
+            why = f"every declaration until {last_day} was selected before"
             return Selected(store.root.name, champion.version, why_nothing=why)
         seed = secrets.randbits(128)
         days = declarations.partition_by("accepted_on", maintain_order=True)

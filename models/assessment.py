@@ -20,6 +20,7 @@ from models import (
     burden,
     burden_plots,
     card,
+    days,
     drift,
     evidence,
     gates,
@@ -30,6 +31,7 @@ from models import (
 )
 from models.burden import BurdenReport
 from models.clones import has_identical_earlier_row
+from models.days import Dataset
 from models.drift_result import DriftResult, Quality
 from models.estimates import Expected, Log, SelectionEstimates, estimate
 from models.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
@@ -46,7 +48,7 @@ from models.schemes import SchemeRecall, recall
 from models.search import Found
 from models.selection import Selector
 from models.side_by_side import NotRehearsed, SideBySide
-from models.split import Dataset, Split, accepted_between
+from models.split import Split, accepted_between
 
 PLOTS, DRIFT_PAGE, CARD = "plots", "drift.html", "card.md"
 EVALUATION, DRIFT, VALIDATION, POLICY = "evaluation.json", "drift.json", "validation.json", "policy.toml"
@@ -196,7 +198,7 @@ def watch(dataset: Dataset, reference: RiskModel, at_training: Quality, policy: 
     """The latest window against the rows that `reference` learned from, features and scores; writes the report."""
     learned = reference.training["parts"]["final"]
     first, last = (date.fromisoformat(learned[name]) for name in ("first_day", "last_day"))
-    latest: date = dataset.lazy().select(pl.col("accepted_at").max().dt.date()).collect().item()
+    _, latest = days.of_data(dataset)
     seed, bounds = policy.training.seed, policy.drift
     before = drift.sample_by_day(drift.reference_rows(dataset, first, last), bounds.max_sample_rows, seed)
     now = accepted_between(dataset, (latest - timedelta(days=bounds.window_days - 1), latest))
@@ -243,6 +245,7 @@ def assemble(
         signoff=policy.signoff.steps,
         selection_share=policy.targeting.at_share,
         is_simulated=bool(evaluation.schemes),
+        stray=split.stray,
     )
     model.save(folder / evidence.MODEL_FOLDER)
     judged = {

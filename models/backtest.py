@@ -23,7 +23,7 @@ from models.evaluation import sample_of, scores_of
 from models.metrics import Measures, Scores
 from models.policy import Policy
 from models.risk_model import RANKING, RiskModel
-from models.split import labelled, split_validation, window
+from models.split import among_others, labelled, split_validation, window
 from models.train import train
 
 PREDICTIONS_FILE = "predictions.csv"
@@ -54,7 +54,7 @@ def backtest(
     if leaking:
         raise ValueError(f"test frame has column {leaking[0]!r}; allowed: the key, accepted_at and features, no labels")
     started = perf_counter()
-    known = labelled(train_dataset)
+    known = among_others(labelled(train_dataset))
     fitted, held_out = split_validation(known, policy.training, policy.features.label_delay_days)
     model = train(fitted, held_out, features, policy.training, policy.targeting, on_progress, final_frame=known)
     trained = perf_counter()

@@ -46,7 +46,7 @@ class Subject:
 
     The model learned on `train`, was tuned on `validation` and then fitted on `final`, which holds both.
     `importance` is the mean absolute SHAP value of features, in log-odds; `drift` a sentence with the verdict;
-    `changes` are what is different from the champion, a few words each.
+    `changes` are what is different from the champion, a few words each; `stray` labelled rows are in no part.
     """
 
     model: str
@@ -63,6 +63,7 @@ class Subject:
     signoff: Sequence[SignoffStep]
     selection_share: float
     is_simulated: bool
+    stray: int = 0
 
 
 def render(

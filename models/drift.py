@@ -20,10 +20,10 @@ import polars as pl
 
 from features.contract import KEY
 from models.cbpe import ExpectedPerformance, expected_performance, misses
+from models.days import Dataset, of_data
 from models.drift_result import QUALITY_SHARE, ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
 from models.metrics import Measures, Sample, Scores, at_share
 from models.policy import Drift
-from models.split import Dataset
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
@@ -123,7 +123,7 @@ def reference_rows(dataset: Dataset, first: date, last: date) -> pl.LazyFrame:
     Where that leaves none, because all records are younger than the warm-up, all rows of the window.
     """
     accepted_on = pl.col("accepted_at").dt.date()
-    begins: date = dataset.lazy().select(accepted_on.min()).collect().item()
+    begins, _ = of_data(dataset)
     window = dataset.lazy().filter(accepted_on.is_between(first, last))
     warm = window.filter(accepted_on >= begins + timedelta(days=WARM_UP_DAYS))
     return warm if warm.select(pl.len()).collect().item() else window

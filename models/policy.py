@@ -28,6 +28,7 @@ class Ingestion(_Section):
     volume_history_weeks: int = Field(ge=1)
     volume_min_rows: int = Field(ge=1)
     public_holidays: tuple[date, ...] = ()
+    first_day: date | None = None
 
 
 class Features(_Section):

@@ -6,15 +6,13 @@ a part's last days would hold only those outcomes that happened to be known earl
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 import polars as pl
 
 from features.contract import KEY
+from models.days import Dataset, Window, of_data
 from models.policy import Training
-
-Window = tuple[date, date]
-Dataset = pl.DataFrame | pl.LazyFrame  # a lazy one may be larger than memory: only what is asked for is read
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Split:
     windows: dict[str, Window]
     validation_days: int
     label_delay_days: int
+    stray: int  # labelled rows in no part, as they lie apart from all others
 
     @property
     def train(self) -> pl.DataFrame:
@@ -50,19 +49,20 @@ def split_by_time(dataset: Dataset, training: Training, label_delay_days: int) -
 
     Raises ValueError where nothing is labelled, or where a part has no rows.
     """
-    rows = labelled(dataset)
-    days = _days(rows)
+    known = labelled(dataset)
+    rows = among_others(known)
+    stray, days = known.height - rows.height, _days(rows)
     before_test, test = split_off(rows, _share_of(days, training.test_share), label_delay_days)
     validation_days = _share_of(days, training.validation_share)
-    known = before_test.select("accepted_at", "known_on")
-    train, validation = split_off(known, validation_days, label_delay_days)
+    dated = before_test.select("accepted_at", "known_on")
+    train, validation = split_off(dated, validation_days, label_delay_days)
     windows = {"train": window(train), "validation": window(validation), "test": window(test)}
-    return Split(test, before_test, windows, validation_days, label_delay_days)
+    return Split(test, before_test, windows, validation_days, label_delay_days, stray)
 
 
 def split_validation(dataset: Dataset, training: Training, label_delay_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Training and validation parts where there is no test part: the latest `validation_share` of time validates."""
-    rows = labelled(dataset)
+    rows = among_others(labelled(dataset))
     return split_off(rows, _share_of(_days(rows), training.validation_share), label_delay_days)
 
 
@@ -94,6 +94,14 @@ def labelled(dataset: Dataset) -> pl.DataFrame:
         raise ValueError(f"none of {every} rows has a label (is_illicit is null throughout); nothing to learn")
     order = rows.select("accepted_at", *KEY)
     return rows if order.equals(order.sort(order.columns)) else rows.sort(order.columns)
+
+
+def among_others(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` without the few that lie days apart from all others, see models/days.py: they place no window."""
+    first, last = of_data(rows)
+    if (first, last) == window(rows):
+        return rows  # not even a copy
+    return rows.filter(pl.col("accepted_at").dt.date().is_between(first, last))
 
 
 def accepted_between(dataset: Dataset, window: Window) -> pl.DataFrame:

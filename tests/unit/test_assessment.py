@@ -1,12 +1,13 @@
 """A version in force scores today's rows, or says which feature it misses; the new one is rehearsed beside it."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from models import policy, train
+from models import assessment, policy, train
 from models.assessment import PLOTS, Incumbent, rehearse
 from models.policy import Policy
 from models.risk_model import RiskModel
@@ -100,3 +101,18 @@ def test_days_that_the_champion_knows_are_no_rehearsal(parts: Split, model: Risk
     knows_all = learned(parts, pl.concat([parts.before_test, parts.test]))
     found = rehearsed(model, parts, in_force(knows_all), tmp_path)
     assert found.why == "no declarations after the last day that both have learned from"
+
+
+def test_what_is_watched_are_the_latest_days_that_hold_data(
+    model: RiskModel, parts: Split, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[pl.DataFrame] = []
+    monkeypatch.setattr(assessment.drift, "check", lambda _reference, current, *_rest: seen.append(current))
+    rows = datasets.dataset()
+    mistyped = rows.tail(1).with_columns(
+        declaration_id=pl.lit("S"), accepted_at=pl.lit(datetime(2062, 3, 25, 8)).cast(pl.Datetime("us"))
+    )
+    for dataset in (rows, pl.concat([rows, mistyped])):
+        assessment.watch(dataset, model, UNUSED, policy.load(), tmp_path / "drift.html")
+    assert seen[0].height > 400
+    assert seen[1].equals(seen[0])

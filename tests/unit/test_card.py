@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
@@ -202,3 +203,10 @@ def test_a_first_model_without_hits_to_test_on_still_has_a_card():
         assert "none: no hits among 50 rows" in text
     for text in written(evaluated(rows(50).clear())):
         assert "no rows" in text
+
+
+def test_rows_that_no_part_has_are_counted(found):
+    stray = replace(subject(), stray=2)
+    text = render(stray, found, judge(found, SMALL.gates), LOAD, REHEARSED)
+    assert "2 labelled rows of days far from all others" in cells(text)
+    assert "Left out" not in written(found)[0]

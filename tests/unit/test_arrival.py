@@ -1,0 +1,76 @@
+"""What a batch tells has happened by the day on which it arrived, and not before the span that is stated."""
+
+from datetime import date, datetime
+
+import polars as pl
+import pytest
+
+from features import arrival
+from features.arrival import Span, judge
+from features.ingest import ingest
+from features.store import Store
+from features.verdict import Limits
+from tests.declarations import DECLARATION, ENTRY, OUTCOME, frame
+from tests.ingestion import LIMITS, Line, MemoryBatch, MemorySource
+
+ARRIVED = date(2024, 3, 20)
+
+
+def failing(table, row, first=None):
+    rows = frame(table, [row]).with_columns(pl.lit(2, pl.Int64).alias("source_line"))
+    return judge(table, rows, Span(first, ARRIVED)).failures["reason"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "column"),
+    [
+        ("declarations", DECLARATION, "accepted_at"),
+        ("declarations", DECLARATION, "recorded_at"),
+        ("outcomes", OUTCOME, "known_at"),
+        ("register", ENTRY, "recorded_at"),
+    ],
+)
+def test_an_instant_after_the_day_of_arrival_is_refused_with_what_is_allowed(table, row, column):
+    late, last = datetime(2062, 3, 25, 8), datetime(2024, 3, 20, 23, 59, 59)
+    assert failing(table, row | {column: late}) == [
+        f"{column}: 2062-03-25 08:00:00; expected: a day to 2024-03-20, when the file arrived"
+    ]
+    assert failing(table, row | {column: last}) == []
+
+
+def test_an_instant_before_the_stated_span_is_refused():
+    row = DECLARATION | {"accepted_at": datetime(1991, 3, 25)}
+    assert failing("declarations", row) == []
+    assert failing("declarations", row, first=date(2015, 1, 1)) == [
+        "accepted_at: 1991-03-25 00:00:00; expected: a day from 2015-01-01 to 2024-03-20, when the file arrived"
+    ]
+
+
+def test_what_a_register_tells_may_lie_ahead():
+    assert failing("register", ENTRY | {"ends_at": datetime(2062, 1, 1)}) == []
+
+
+def batch(*years):
+    lines = [
+        Line(DECLARATION | {"declaration_id": f"D{number}", "accepted_at": datetime(year, 3, 5)})
+        for number, year in enumerate(years)
+    ]
+    return MemorySource((MemoryBatch("march.csv", tuple(lines)),))
+
+
+def test_a_mistyped_year_is_quarantined_with_file_line_and_column(tmp_path):
+    store = Store(tmp_path / "store")
+    report = ingest(batch(2024, 2062, 2024), store, LIMITS, arrived_on=ARRIVED)
+    assert (report.stored, report.quarantined) == (2, 1)
+    assert report.quarantined_by_reason == {"accepted_at_has_happened (accepted_at)": 1}
+    refused = store.quarantine().collect().to_dicts()
+    assert [(row["source_file"], row["source_line"]) for row in refused] == [("march.csv", 3)]
+    judged = next(result for result in report.verdict.results if result.name == "accepted_at_has_happened")
+    assert (judged.rows, judged.unexpected, judged.examples[0].source_line) == (3, 1, 3)
+
+
+def test_without_a_day_of_arrival_it_is_today(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrival, "today", lambda: date(2023, 12, 31))
+    limits = Limits(1.0, 6.0, 8, 20, first_day=date(2020, 1, 1))
+    report = ingest(batch(2023, 2024, 2019), Store(tmp_path / "store"), limits)
+    assert (report.stored, report.quarantined) == (1, 2)
