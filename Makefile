@@ -7,7 +7,13 @@ INPUT ?=
 # Commands and servers start in new processes: without compiled modules each compiles thousands of them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-cluster up bench bench-large screenshots setup lock clean
+# What stands behind `make trial` is the trial's name.
+ifeq (trial,$(firstword $(MAKECMDGOALS)))
+NAME ?= $(word 2,$(MAKECMDGOALS))
+$(eval $(word 2,$(MAKECMDGOALS)):;@:)
+endif
+
+.PHONY: run test test-cluster trial up bench bench-large screenshots setup lock clean
 
 # Installed from the lock file, by hash; the stamp makes a second run start at once.
 .venv/.installed: requirements.lock pyproject.toml
@@ -31,6 +37,10 @@ test: setup
 # Random stores on a cluster, and what one does when it loses workers and nodes: Ray takes its time to notice.
 test-cluster: setup
 	$(BIN)/python -m pytest -q -m cluster --durations 8
+
+# `make trial` lists the long runs, `make trial kills` begins one or goes on with it; UNITS=10 for a part of it.
+trial: setup
+	$(BIN)/python -m tests.trials $(NAME) $(UNITS)
 
 up: setup
 	$(BIN)/tidewaiter up

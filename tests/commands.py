@@ -1,21 +1,39 @@
-"""The command as a person runs it: in a process of its own, with servers of its own unless one is given."""
+"""The command, as a person runs it or inside this process; and one that can be killed at any moment.
 
+A process of its own imports Prefect, MLflow and what trains, and starts a Prefect server where none is given: twenty
+seconds of a processor before it does anything. One test runs the command so (`run`); the others `invoke` it here, or in
+a child of a server that has imported everything (`Retraining`).
+"""
+
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from prefect.settings import PREFECT_API_URL
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
+from rich.console import Console
+from typer.testing import CliRunner
+
+from flows import cli, progress
+from flows.parameters import RetrainParameters
+from flows.retrain import retrain
+from flows.settings import PREFIX, Settings
 
 TIDEWAITER = (sys.executable, "-c", "from flows.cli import app; app()")
+_OWN = (PREFIX, "PREFECT_", "MLFLOW_")
 
 
 @contextmanager
 def prefect_server() -> Iterator[str]:
-    """The URL of a Prefect server that several commands share: to start one takes longer than most of them."""
+    """The URL of a Prefect server for the flows of this process and its children."""
     with prefect_test_harness(server_startup_timeout=120):
         yield str(PREFECT_API_URL.value())
 
@@ -39,3 +57,104 @@ def run(folder: Path, *arguments: str, prefect: str | None = None) -> str:
     out, err = process.communicate()
     assert process.returncode == 0, err
     return out + err
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a command ended, and what it said: results on `out`, the rest on `err`."""
+
+    code: int
+    out: str
+    err: str
+
+
+def invoke(folder: Path, *arguments: str, **settings: str) -> Told:
+    """The command in this process, in a folder; its flows go to the Prefect server that is in force here."""
+    folder.mkdir(exist_ok=True)
+    with _in(folder, {PREFIX + name.upper(): value for name, value in settings.items()}) as patch:
+        patch.setenv("COLUMNS", "200")
+        patch.setattr(cli, "begin", _begin)
+        done = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    return Told(done.exit_code, done.stdout, done.stderr)
+
+
+class Retraining:
+    """One on simulated declarations in a process of its own, which can be killed when it has done a stage.
+
+    `environment` is added to that of the process, as for artifacts in a bucket.
+    """
+
+    def __init__(
+        self, folder: Path, prefect: str, parameters: RetrainParameters, environment: Mapping[str, str] | None = None
+    ) -> None:
+        folder.mkdir(exist_ok=True)
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tests.candidates", __name__])
+        self._told, telling = context.Pipe(duplex=False)
+        given = (folder, prefect, parameters, dict(environment or {}), telling)
+        self.process = context.Process(target=_retrain, args=given)
+        self.process.start()
+        telling.close()
+
+    def wait_for(self, stage: str) -> None:
+        """Until a stage is done; AssertionError where the run ends before."""
+        with suppress(EOFError):
+            while not self._told.recv().startswith(stage):
+                pass
+            return
+        raise AssertionError(f"it ended before {stage!r}")
+
+    def kill(self) -> None:
+        """As by kill -9, children included; AssertionError where it has ended."""
+        assert self.process.is_alive(), "it ended before it could be killed"
+        os.killpg(self.process.pid or 0, signal.SIGKILL)
+        self.process.join()
+        self._told.close()
+
+
+def _retrain(
+    folder: Path, prefect: str, parameters: RetrainParameters, environment: Mapping[str, str], telling: Connection
+) -> None:
+    os.setsid()
+    with (
+        _in(folder, environment),
+        temporary_settings({PREFECT_API_URL: prefect}),
+        progress.on_terminal(Console(file=_Lines(telling.send))),
+    ):
+        retrain(parameters)
+
+
+class _Lines:
+    """A file whose lines go to somebody."""
+
+    def __init__(self, send: Callable[[str], None]) -> None:
+        self._send = send
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self._send(text)
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+def _begin() -> Settings:
+    """As flows.terminal.begin, but that Prefect is imported and has its server."""
+    settings = Settings()
+    os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
+    return settings
+
+
+@contextmanager
+def _in(folder: Path, environment: Mapping[str, str]) -> Iterator[pytest.MonkeyPatch]:
+    """In a folder, with nothing of Tidewaiter's in the environment but what is given."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in [name for name in os.environ if name.startswith(_OWN)]:
+            patch.delenv(name)
+        patch.setenv("MLFLOW_TRACKING_URI", "")  # noted, so that it is put back
+        patch.delenv("MLFLOW_TRACKING_URI")
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield patch

@@ -1,8 +1,11 @@
-"""The whole retraining through its command: what it leaves behind, run again, and killed at its worst moments."""
+"""The whole retraining through its command: what it leaves behind, refused, run again, and killed at its worst moments.
+
+One retraining is a process with a Prefect server of its own, as a person starts it; the others share this process's.
+"""
 
 import hashlib
 import json
-import os
+import shutil
 import time
 from pathlib import Path
 
@@ -14,41 +17,23 @@ from features.store import Store
 from flows import incumbents
 from flows.settings import Settings
 from models import policy
-from models.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL, Registry
-from tests.commands import prefect_server, run, start
+from models.registry import CHALLENGER, MODEL, Registry
+from tests.commands import Retraining, invoke, prefect_server, run
 from tests.object_storage import object_storage, storage_server
+from tests.trials.kills import PARAMETERS, state
 
 __all__ = ["object_storage", "storage_server"]
 pytestmark = pytest.mark.timeout(900)
 
-ROWS = ("--rows", "40000", "--months", "6")
+ROWS = ("--rows", str(PARAMETERS.rows), "--months", str(PARAMETERS.months))
 
 
-def kill_after(folder: Path, line: str, seconds: float, prefect: str) -> None:
-    """Start a retraining and kill -9 it, children included, `seconds` after it reports that stage `line` is done."""
-    process = start(folder, "retrain", *ROWS, prefect=prefect)
-    assert process.stderr is not None
-    for told in process.stderr:
-        if told.startswith(line):
-            time.sleep(seconds)
-            break
-    assert process.poll() is None, f"it ended before it could be killed after {line!r}"
-    os.killpg(process.pid, 9)
-    process.communicate()
-
-
-def state(folder: Path) -> dict[str, object]:
-    """What must not depend on how often a run was killed."""
-    client = MlflowClient(f"sqlite:///{folder / '.tidewaiter' / 'mlflow.db'}")
-    versions = client.search_model_versions(f"name = '{MODEL}'")
-    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    return {
-        "manifest": Store(folder / "data" / "simulator").manifest(),
-        "data version": (folder / "data.dvc").read_text(),
-        "versions": [version.tags | {"digest": version.tags[EVIDENCE_DIGEST]} for version in versions],
-        "challenger": str(client.get_model_version_by_alias(MODEL, CHALLENGER).version),
-        "models": sorted(run.data.params["model_digest"] for run in runs if run.info.status == "FINISHED"),
-    }
+def kill_after(folder: Path, stage: str, seconds: float, prefect: str, environment: dict[str, str]) -> None:
+    """Start a retraining and kill -9 it `seconds` after it reports that a stage is done."""
+    retraining = Retraining(folder, prefect, PARAMETERS, environment)
+    retraining.wait_for(stage)
+    time.sleep(seconds)
+    retraining.kill()
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +83,7 @@ def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
 def test_an_officer_is_told_why_in_his_language(undisturbed, prefect):
     folder, _ = undisturbed
     declaration = Store(folder / "data" / "simulator").scan("declarations").head(1).collect()["declaration_id"][0]
-    printed = run(folder, "reasons", declaration, "--language", "zh", "--json", prefect=prefect)
-    told, _ = json.JSONDecoder().raw_decode(printed)  # what follows is the progress, from stderr
+    told = json.loads(invoke(folder, "reasons", declaration, "--language", "zh", "--json").out)
     assert (told["alias"], told["version"]) == (CHALLENGER, "1")
     assert {item["declaration_id"] for item in told["predictions"]} == {declaration}
     assert told["reasons"][0]["rank"] == 1
@@ -110,36 +94,38 @@ def test_run_again_it_adds_nothing_and_computes_nothing(undisturbed, prefect):
     folder, _ = undisturbed
     before = state(folder)
     files = sorted((folder / "data").rglob("*"))
-    told = run(folder, "retrain", *ROWS, prefect=prefect)
-    assert "computed for 0 of" in told
-    assert "registered before: nothing has changed since" in told
+    told = invoke(folder, "retrain", *ROWS)
+    assert told.code == 0, told.err
+    assert "computed for 0 of" in told.out
+    assert "registered before: nothing has changed since" in told.out
     assert state(folder) == before
     assert sorted((folder / "data").rglob("*")) == files
 
 
 def test_the_data_can_be_listed_and_brought_back(undisturbed):
     folder, _ = undisturbed
-    (listed,) = json.loads(run(folder, "data", "list", "--json"))
+    (listed,) = json.loads(invoke(folder, "data", "list", "--json").out)
     assert (listed["is_current"], listed["models"]) == (True, ["1"])
     lost = next((folder / "data" / "simulator" / "declarations").rglob("*.parquet"))
     content = lost.read_bytes()
     lost.unlink()
-    run(folder, "data", "checkout", listed["version"])
+    assert invoke(folder, "data", "checkout", listed["version"]).code == 0
     assert lost.read_bytes() == content
 
 
 def test_killed_during_ingestion_training_and_registration_it_leaves_one_clean_result(
-    undisturbed, prefect, tmp_path, object_storage, monkeypatch
+    undisturbed, prefect, tmp_path, object_storage
 ):
     """With evidence in a bucket, which changes nothing else: the result is that of a folder."""
     bucket = object_storage.make_bucket()
-    monkeypatch.setenv("TIDEWAITER_ARTIFACTS_URI", f"s3://{bucket}/mlflow")
+    uri = f"s3://{bucket}/mlflow"
+    environment = {**object_storage.environment, "TIDEWAITER_ARTIFACTS_URI": uri}
     folder = tmp_path / "killed"
-    kill_after(folder, "Simulate:", 2, prefect)
+    kill_after(folder, "Simulate:", 1, prefect, environment)
     assert Store(folder / "data" / "simulator").days() != state(undisturbed[0])["manifest"]
-    kill_after(folder, "Compute features:", 1, prefect)
-    kill_after(folder, "Judge:", 0.3, prefect)
-    run(folder, "retrain", *ROWS, prefect=prefect)
+    kill_after(folder, "Compute features:", 0.5, prefect, environment)
+    kill_after(folder, "Judge:", 0.2, prefect, environment)
+    assert invoke(folder, "retrain", *ROWS, artifacts_uri=uri).code == 0
     assert state(folder) == state(undisturbed[0])
     assert not (folder / ".tidewaiter" / "artifacts").exists()
     assert any(key.endswith("/evidence.json") for key in object_storage.keys(bucket))
@@ -147,8 +133,8 @@ def test_killed_during_ingestion_training_and_registration_it_leaves_one_clean_r
 
 def test_monitoring_watches_the_challenger_until_there_is_a_champion(undisturbed, prefect):
     folder, _ = undisturbed
-    told = run(folder, "monitor", prefect=prefect)
-    assert "columns drifted" in told
+    told = invoke(folder, "monitor")
+    assert "columns drifted" in told.out
     client = MlflowClient(f"sqlite:///{folder / '.tidewaiter' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("customs-risk-monitoring")
     (watched,) = client.search_runs([experiment.experiment_id])
@@ -163,3 +149,23 @@ def test_a_version_brings_the_policy_that_it_was_made_by(undisturbed, tmp_path):
     version = incumbents.watched(settings, registry, tmp_path)
     assert version.policy == policy.load()
     assert version.policy_digest == hashlib.sha256(policy.written()).hexdigest()
+
+
+def test_a_failed_gate_registers_nothing(undisturbed, prefect, tmp_path, monkeypatch):
+    """On the same declarations, by a policy that asks for more of them."""
+    strict = policy.written().replace(b"min_test_rows = 500", b"min_test_rows = 9000")
+    assert strict != policy.written()
+    monkeypatch.setattr(policy, "written", lambda: strict)
+    shutil.copytree(undisturbed[0] / "data", tmp_path / "data")
+    told = invoke(tmp_path, "retrain", *ROWS)
+    assert told.code == 4
+    assert "Not registered: gates failed (test_rows" in told.out
+    client = MlflowClient(f"sqlite:///{tmp_path / '.tidewaiter' / 'mlflow.db'}")
+    assert client.search_registered_models() == []
+
+
+def test_a_file_that_is_no_declaration_file_ends_with_its_name(tmp_path, prefect):
+    (tmp_path / "odd.csv").write_text("a;b\n1;2\n")
+    told = invoke(tmp_path, "retrain", "--source", "kcs", "--input", "odd.csv")
+    assert told.code == 1
+    assert told.err.strip().splitlines()[-1].startswith("odd.csv")

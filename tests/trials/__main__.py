@@ -1,0 +1,23 @@
+"""`python -m tests.trials [NAME] [UNITS]`: run a trial, or go on with it; without a name, what there is."""
+
+import sys
+from pathlib import Path
+
+from tests.trials import kills, running, seeds, signatures
+
+TRIALS = {"kills": kills.TRIAL, "seeds": seeds.TRIAL, "signatures": signatures.TRIAL}
+KEPT = Path(".tidewaiter/trials")
+
+
+def main(name: str = "", units: str = "") -> None:
+    if name not in TRIALS:
+        for each, trial in TRIALS.items():
+            print(f"make trial {each:12}{trial.says} ({trial.units} units)")  # noqa: T201
+        sys.exit(f"trial {name!r} does not exist; allowed: {', '.join(TRIALS)}" if name else None)
+    trial = TRIALS[name]
+    found = running.run(trial, int(units or trial.units), KEPT / f"{name}.jsonl", print)
+    running.save(name, trial, found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

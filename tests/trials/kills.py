@@ -1,0 +1,62 @@
+"""A retraining that is killed at random moments and run again ends as an undisturbed one."""
+
+import random
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from mlflow import MlflowClient
+
+from features.store import Store
+from flows.parameters import RetrainParameters
+from models.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
+from tests.commands import Retraining, prefect_server
+from tests.trials.running import Trial, Unit
+
+PARAMETERS = RetrainParameters(rows=40_000, months=6)
+
+
+def state(folder: Path) -> dict[str, object]:
+    """What must not depend on how often a run was killed."""
+    client = MlflowClient(f"sqlite:///{folder / '.tidewaiter' / 'mlflow.db'}")
+    versions = client.search_model_versions(f"name = '{MODEL}'")
+    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    return {
+        "manifest": Store(folder / "data" / "simulator").manifest(),
+        "data version": (folder / "data.dvc").read_text(),
+        "versions": [version.tags | {"digest": version.tags[EVIDENCE_DIGEST]} for version in versions],
+        "challenger": str(client.get_model_version_by_alias(MODEL, CHALLENGER).version),
+        "models": sorted(run.data.params["model_digest"] for run in runs if run.info.status == "FINISHED"),
+    }
+
+
+def killed(expected: dict[str, object], longest_s: float, prefect: str, number: int) -> Mapping[str, Any]:
+    """Kill it at moments drawn by `number` until it ends before its moment; AssertionError where the end is another."""
+    draw, moments = random.Random(number), []
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-killed-") as scratch:
+        while True:
+            retraining = Retraining(Path(scratch), prefect, PARAMETERS)
+            moments.append(draw.uniform(0, longest_s))
+            retraining.process.join(moments[-1])
+            if not retraining.process.is_alive():
+                break
+            retraining.kill()
+        assert retraining.process.exitcode == 0, f"round {number}, run {len(moments)}"
+        assert state(Path(scratch)) == expected, f"round {number}"
+    return {"kills": len(moments) - 1, "killed after seconds": [round(each, 2) for each in moments[:-1]]}
+
+
+@contextmanager
+def _opened() -> Generator[Unit]:
+    with prefect_server() as prefect, tempfile.TemporaryDirectory(prefix="tidewaiter-undisturbed-") as folder:
+        started = perf_counter()
+        undisturbed = Retraining(Path(folder), prefect, PARAMETERS)
+        undisturbed.process.join()
+        yield partial(killed, state(Path(folder)), perf_counter() - started, prefect)
+
+
+TRIAL = Trial("retrainings killed at random moments until they end, each as an undisturbed one", 100, _opened)
