@@ -1,30 +1,26 @@
 """The command, as a person runs it or inside this process; and one that can be killed at any moment.
 
 A process of its own imports Prefect, MLflow and what trains, and starts a Prefect server where none is given: twenty
-seconds of a processor before it does anything. One test runs the command so (`run`); the others `invoke` it here, or in
-a child of a server that has imported everything (`Retraining`).
+seconds of a processor before it does anything. One test runs the command so (`run`), and what is to be killed is one
+(`Retraining`); the others `invoke` it here.
 """
 
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
-from rich.console import Console
 from typer.testing import CliRunner
 
-from flows import cli, progress
+from flows import cli
 from flows.parameters import RetrainParameters
-from flows.retrain import retrain
 from flows.settings import PREFIX, Settings
 
 TIDEWAITER = (sys.executable, "-c", "from flows.cli import app; app()")
@@ -38,13 +34,16 @@ def prefect_server() -> Iterator[str]:
         yield str(PREFECT_API_URL.value())
 
 
-def start(folder: Path, *arguments: str, prefect: str | None = None) -> subprocess.Popen[str]:
+def start(
+    folder: Path, *arguments: str, prefect: str | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))}
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))}
+    own |= environment or {}
     return subprocess.Popen(
         [*TIDEWAITER, *arguments],
         cwd=folder,
-        env=environment | {"COLUMNS": "200"} | ({"PREFECT_API_URL": prefect} if prefect else {}),
+        env=own | {"COLUMNS": "200"} | ({"PREFECT_API_URL": prefect} if prefect else {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -79,64 +78,37 @@ def invoke(folder: Path, *arguments: str, **settings: str) -> Told:
 
 
 class Retraining:
-    """One on simulated declarations in a process of its own, which can be killed when it has done a stage.
+    """One on simulated declarations in a process of its own, which can be killed at any moment.
 
-    `environment` is added to that of the process, as for artifacts in a bucket.
+    It is no fork of a process that has imported everything: Polars' threads would be lost in it. `environment` is added
+    to that of the process, as for artifacts in a bucket.
     """
 
     def __init__(
         self, folder: Path, prefect: str, parameters: RetrainParameters, environment: Mapping[str, str] | None = None
     ) -> None:
-        folder.mkdir(exist_ok=True)
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tests.candidates", __name__])
-        self._told, telling = context.Pipe(duplex=False)
-        given = (folder, prefect, parameters, dict(environment or {}), telling)
-        self.process = context.Process(target=_retrain, args=given)
-        self.process.start()
-        telling.close()
+        rows = ("--rows", str(parameters.rows), "--months", str(parameters.months))
+        self.process = start(folder, "retrain", *rows, prefect=prefect, environment=environment)
 
     def wait_for(self, stage: str) -> None:
         """Until a stage is done; AssertionError where the run ends before."""
-        with suppress(EOFError):
-            while not self._told.recv().startswith(stage):
-                pass
-            return
-        raise AssertionError(f"it ended before {stage!r}")
+        assert self.process.stderr is not None
+        if not any(line.startswith(stage) for line in self.process.stderr):
+            raise AssertionError(f"it ended before {stage!r}")
+
+    def ends_within(self, seconds: float) -> bool:
+        """Whether it comes to its end by then."""
+        try:
+            self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def kill(self) -> None:
         """As by kill -9, children included; AssertionError where it has ended."""
-        assert self.process.is_alive(), "it ended before it could be killed"
-        os.killpg(self.process.pid or 0, signal.SIGKILL)
-        self.process.join()
-        self._told.close()
-
-
-def _retrain(
-    folder: Path, prefect: str, parameters: RetrainParameters, environment: Mapping[str, str], telling: Connection
-) -> None:
-    os.setsid()
-    with (
-        _in(folder, environment),
-        temporary_settings({PREFECT_API_URL: prefect}),
-        progress.on_terminal(Console(file=_Lines(telling.send))),
-    ):
-        retrain(parameters)
-
-
-class _Lines:
-    """A file whose lines go to somebody."""
-
-    def __init__(self, send: Callable[[str], None]) -> None:
-        self._send = send
-
-    def write(self, text: str) -> int:
-        if text.strip():
-            self._send(text)
-        return len(text)
-
-    def flush(self) -> None:
-        pass
+        assert self.process.poll() is None, "it ended before it could be killed"
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
 
 
 def _begin() -> Settings:

@@ -46,6 +46,13 @@ def embedded(folder):
     return _bytes(_build(folder, "embedded"))
 
 
+@pytest.fixture(scope="module")
+def two():
+    """Two nodes that stay as they are."""
+    with cluster(2) as made:
+        yield made
+
+
 @pytest.fixture
 def nodes(request):
     with cluster(request.param) as made:
@@ -77,7 +84,13 @@ def _dies(**given):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("nodes", [1, 2, 4], indirect=True)
+def test_two_nodes_compute_the_same_features(two, folder, embedded):
+    with workforce(Engine.RAY, two.address, _settings(folder)) as workers:
+        assert _bytes(_build(folder, "two", workers.run)) == embedded
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("nodes", [1, 4], indirect=True)
 def test_any_number_of_nodes_computes_the_same_features(nodes, folder, embedded, request):
     with workforce(Engine.RAY, nodes.address, _settings(folder)) as workers:
         assert _bytes(_build(folder, request.node.name, workers.run)) == embedded
@@ -99,12 +112,11 @@ def test_a_worker_and_a_node_lost_at_features_cost_only_time(nodes, folder, embe
     assert len(nodes.worker_nodes) == 1
 
 
-def test_a_folder_that_nodes_do_not_share_is_told(folder):
+def test_a_folder_that_nodes_do_not_share_is_told(two, folder):
     apart = Settings(state_folder=folder / ".tidewaiter", data_folder=folder / "elsewhere")
     with (
-        cluster(1) as nodes,
         pytest.raises(ClusterError, match=r"does not see .*elsewhere; all nodes share"),
-        workforce(Engine.RAY, nodes.address, apart),
+        workforce(Engine.RAY, two.address, apart),
     ):
         pass
 
@@ -147,10 +159,9 @@ def _auc(fit, held_out):
     return roc_auc_score(held_out.target, boosting.predict(fit.booster, np.asarray(held_out.matrix)))
 
 
-@pytest.mark.parametrize("nodes", [2], indirect=True)
-def test_trees_grown_by_two_are_as_good(nodes, folder, learning):
+def test_trees_grown_by_two_are_as_good(two, folder, learning):
     fit, rows, held_out = learning
-    with workforce(Engine.RAY, nodes.address, _settings(folder)) as workers:
+    with workforce(Engine.RAY, two.address, _settings(folder)) as workers:
         both = workers.grow(fit, rows, None)
     assert len(both.curve["validation"]) == min(both.rounds + 10, 60)  # both stopped at the same round
     assert _auc(both, held_out) == pytest.approx(_auc(boosting.alone(fit, rows, None), held_out), abs=0.02)

@@ -42,7 +42,8 @@ def _store(folder: Path, world: World) -> Store:
     return store
 
 
-@settings(max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.cluster
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(worlds())
 def test_a_cluster_computes_the_same_features(workers, world):
     with TemporaryDirectory() as scratch:

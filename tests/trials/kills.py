@@ -41,11 +41,10 @@ def killed(expected: dict[str, object], longest_s: float, prefect: str, number: 
         while True:
             retraining = Retraining(Path(scratch), prefect, PARAMETERS)
             moments.append(draw.uniform(0, longest_s))
-            retraining.process.join(moments[-1])
-            if not retraining.process.is_alive():
+            if retraining.ends_within(moments[-1]):
                 break
             retraining.kill()
-        assert retraining.process.exitcode == 0, f"round {number}, run {len(moments)}"
+        assert retraining.process.returncode == 0, f"round {number}, run {len(moments)}"
         assert state(Path(scratch)) == expected, f"round {number}"
     return {"kills": len(moments) - 1, "killed after seconds": [round(each, 2) for each in moments[:-1]]}
 
@@ -55,7 +54,7 @@ def _opened() -> Generator[Unit]:
     with prefect_server() as prefect, tempfile.TemporaryDirectory(prefix="tidewaiter-undisturbed-") as folder:
         started = perf_counter()
         undisturbed = Retraining(Path(folder), prefect, PARAMETERS)
-        undisturbed.process.join()
+        undisturbed.process.communicate()
         yield partial(killed, state(Path(folder)), perf_counter() - started, prefect)
 
 
