@@ -1,11 +1,12 @@
 """A real MLflow server behind the guard, with people and registered versions; for integration tests and benchmarks."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,7 @@ def server(
     prefect_api: str = "",
     app: str = "tidewaiter",
     artifact_root: str | None = None,
+    public_urls: Sequence[str] = (),
 ) -> Generator[Server]:
     """Start one on the databases in `folder`, made if they are not there, and end it."""
     database_uri = database_uri or f"sqlite:///{folder}/mlflow.db"
@@ -130,6 +132,7 @@ def server(
         "SIGNOFF_FOLDER": str(keys.folder),
         "SIGNOFF_NETWORKS": str(folder / "networks"),
         "SIGNOFF_PREFECT_API": prefect_api,
+        "SIGNOFF_PUBLIC_URLS": json.dumps(public_urls),
         "MLFLOW_AUTH_CONFIG_PATH": str(folder / "accounts.ini"),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": keys.form_secret,
         "MLFLOW_AUTH_ADMIN_PASSWORD": ADMINISTRATOR_PASSWORD,

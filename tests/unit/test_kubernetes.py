@@ -2,7 +2,10 @@
 
 import asyncio
 import copy
+import json
+import os
 import shutil
+import stat
 import subprocess
 import uuid
 from pathlib import Path
@@ -13,8 +16,9 @@ import yaml
 from prefect.client.schemas.objects import FlowRun
 from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
 
-from flows import deploy, server
+from flows import deploy, mlflow_server, run_as, server
 from flows.settings import PREFIX, Settings
+from models.signoff.entrance import Names
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = tuple(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "tidewaiter.yaml").read_text()))
@@ -93,12 +97,68 @@ def test_job_and_pod_meet_at_the_same_places(job):
     for each in (spec, pod()):
         (claim,) = (volume["persistentVolumeClaim"] for volume in each["volumes"] if "persistentVolumeClaim" in volume)
         assert claim["claimName"] == named("PersistentVolumeClaim")["metadata"]["name"]
-        assert each["securityContext"]["runAsUser"] == 10001
+        assert each["securityContext"]["runAsGroup"] == each["securityContext"]["fsGroup"] == 10001
     assert {name: value for name, value in job["spec"]["template"]["metadata"]["labels"].items() if "job" in name} == {
         "tidewaiter/job": "true"
     }
     (allowed, _) = named("NetworkPolicy")["spec"]["ingress"]
     assert allowed["from"] == [{"podSelector": {"matchLabels": {"tidewaiter/job": "true"}}}]
+
+
+def test_a_job_is_another_user_and_sees_no_folder_in_which_it_could_exchange_what_the_pod_keeps(job):
+    spec = job["spec"]["template"]["spec"]
+    assert spec["securityContext"]["runAsUser"] != pod()["securityContext"]["runAsUser"]
+    mounted = {each["mountPath"]: each.get("subPath") for each in spec["containers"][0]["volumeMounts"]}
+    assert mounted == {"/srv/tidewaiter/state": "state", "/srv/tidewaiter/lake": "lake", "/tmp": None}
+    assert spec["containers"][0]["command"] == ["sh", "-c", 'umask 007; exec "$@"', "sh"]
+    text = (ROOT / "deploy" / "Containerfile").read_text()
+    assert "TIDEWAITER_STATE_FOLDER=/srv/tidewaiter/state" in text
+    assert "TIDEWAITER_DATA_FOLDER=/srv/tidewaiter/lake/data" in text  # data.dvc is written beside it
+
+
+def test_the_pod_opens_to_jobs_what_they_write_and_keeps_the_rest(tmp_path, monkeypatch):
+    """Its first lines, run here; then what the start of the servers makes."""
+    (script,) = pod()["containers"][0]["args"]
+    script = (
+        script.replace("/srv/tidewaiter", str(tmp_path))
+        .replace("/opt/tidewaiter", "/")
+        .replace("exec tidewaiter up", "umask")
+    )
+    state = tmp_path / "state"
+    for _ in range(2):  # a second start changes nothing
+        done = subprocess.run(
+            ["sh", "-ec", script], env={"PATH": os.environ["PATH"], "TIDEWAITER_STATE_FOLDER": str(state)}, check=True,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.stdout.strip().endswith("07")
+    monkeypatch.setenv("TIDEWAITER_STATE_FOLDER", str(state))
+    before = os.umask(0o007)
+    try:
+        mlflow_server.prepare(Settings())
+        run_as.prepare(Settings(), None)
+    finally:
+        os.umask(before)
+    modes = {str(each.relative_to(state)): stat.S_IMODE(each.stat().st_mode) for each in state.rglob("*")}
+    assert stat.S_IMODE(state.stat().st_mode) == 0o750
+    shared = {str(each.relative_to(state)) for each in run_as.shared_folders(Settings())}
+    assert {name for name, mode in modes.items() if mode & 0o020} == {*shared, "data.lock"}
+    assert {name for name, mode in modes.items() if not mode & 0o040} == {
+        "accounts.db",
+        "accounts.ini",
+        "signoff/secret",
+        *(f"signoff/secret/{name}" for name in ("ledger.key", "form.secret", "service.password")),
+    }
+
+
+def test_both_servers_know_the_names_they_are_called_by(job):
+    (names,) = (each["value"] for each in pod()["containers"][0]["env"] if each["name"] == f"{PREFIX}PUBLIC_URLS")
+    known = Names(Settings(public_urls=json.loads(names)).public_urls)
+    for rule in named("Ingress")["spec"]["rules"]:
+        assert known.is_own(f"https://{rule['host']}", rule["host"])
+    for each in job["spec"]["template"]["spec"]["containers"][0]["env"]:
+        if each["name"].endswith(("_API_URL", "_TRACKING_URI")):
+            assert known.is_host(each["value"].split("/")[2])
+    assert not known.is_own("http://tidewaiter.customs.example", "tidewaiter.customs.example")
 
 
 def test_containers_may_no_more_than_they_need(job):
