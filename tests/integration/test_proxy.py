@@ -116,7 +116,9 @@ def test_a_page_of_somebody_else_cannot_sign_with_a_reviewers_browser(proxy, ser
 
 
 def test_the_public_name_is_signed_through(proxy: str, server: Server) -> None:
-    assert sign(proxy, PUBLIC).raise_for_status().json()["tag"]["value"] == "approved by ana. ana: sound"
+    answer = sign(proxy, PUBLIC)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["tag"]["value"] == "approved by ana. ana: sound"
     assert server.tags()["signoff.technical"] == "approved by ana. ana: sound"
 
 
