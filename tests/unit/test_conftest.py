@@ -1,0 +1,60 @@
+"""In continuous integration nothing is skipped unsaid."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILE = """
+import pytest
+
+def test_that_runs():
+    pass
+
+@pytest.mark.skipif(True, reason="nginx is not there")
+def test_of_the_proxy():
+    pass
+
+@pytest.fixture
+def postgres():
+    pytest.skip("initdb is not there")
+
+def test_of_the_database(postgres):
+    pass
+
+@pytest.mark.xfail
+def test_that_is_known_to_fail():
+    assert False
+"""
+
+
+def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_some.py").write_text(FILE)
+    outside = {name: value for name, value in os.environ.items() if name != "CI"}
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "tests.conftest", "test_some.py"]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=outside | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_there_a_skipped_test_has_failed_and_is_named_with_its_reason(tmp_path: Path) -> None:
+    done = run(tmp_path, CI="true")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "test_of_the_proxy is skipped where nothing may be (CI is set): Skipped: nginx is not there" in done.stdout
+    assert "test_of_the_database is skipped" in done.stdout
+    assert "initdb is not there" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("1 passed, 1 xfailed, 2 errors in")
+
+
+def test_elsewhere_it_is_skipped(tmp_path: Path) -> None:
+    done = run(tmp_path)
+    assert done.returncode == pytest.ExitCode.OK
+    assert done.stdout.splitlines()[-1].startswith("1 passed, 2 skipped, 1 xfailed in")
