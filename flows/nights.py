@@ -9,12 +9,10 @@ run is made for it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import httpx
-from cronsim import CronSim
 
-from flows import server
+from flows import schedules, server
 from flows.server import Deployment, Run, Schedule
 from models.runs.rules import CATCH_UP
 
@@ -35,15 +33,12 @@ def last_fire(schedule: Schedule, now: datetime) -> datetime:
     >>> last_fire(Schedule("30 1 * * *", "Asia/Seoul", True), datetime.fromisoformat("2024-03-05T00:00:00+00:00"))
     datetime.datetime(2024, 3, 5, 1, 30, tzinfo=zoneinfo.ZoneInfo(key='Asia/Seoul'))
     """
-    local = now.astimezone(ZoneInfo(schedule.time_zone))
-    # Backwards, CronSim gives instants strictly before its start.
-    return next(CronSim(schedule.cron, local.replace(second=1, microsecond=0), reverse=True))
+    return schedules.last_fire(schedule.cron, schedule.time_zone, now)
 
 
 def next_fires(schedule: Schedule, now: datetime, count: int) -> list[datetime]:
     """The schedule's next instants."""
-    fires = CronSim(schedule.cron, now.astimezone(ZoneInfo(schedule.time_zone)))
-    return [next(fires) for _ in range(count)]
+    return schedules.next_fires(schedule.cron, schedule.time_zone, now, count)
 
 
 def ran(run: Run, fire: datetime) -> bool:

@@ -10,13 +10,11 @@ ignored looks like one that has no effect. DVC's remote is DVC's own configurati
 import ipaddress
 import os
 import re
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -24,6 +22,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from flows import schedules
 
 PREFIX = "TIDEWAITER_"
 FILE = "tidewaiter.toml"
@@ -173,14 +173,7 @@ class Settings(BaseSettings):
     @classmethod
     def _cron_is_readable(cls, cron: str | None) -> str | None:
         if cron is not None:
-            try:
-                # CronSim also reads a sixth field, for seconds; Prefect does not.
-                CronSim(" ".join(cron.split()) if len(cron.split()) == 5 else "", datetime(2000, 1, 1, tzinfo=UTC))
-            except CronSimError as error:
-                raise ValueError(
-                    f"{cron!r} is not a cron expression ({error}); allowed: minute hour day month weekday, "
-                    "for example '30 1 * * *'"
-                ) from error
+            schedules.check(cron)
         return cron
 
     @field_validator("time_zone")

@@ -91,7 +91,8 @@ def notifications(block_id: str, deployments: Sequence[Deployment], now: datetim
     for deployment in deployments:
         if deployment.night is None:
             continue
-        fires = nights.next_fires(deployment.night, now, 10)
+        # In UTC, since in one zone the difference is that of the clocks on the wall.
+        fires = [fire.astimezone(UTC) for fire in nights.next_fires(deployment.night, now, 10)]
         longest = max(later - earlier for earlier, later in pairwise(fires)) + NIGHT_MARGIN
         trigger = {
             "type": "event",
