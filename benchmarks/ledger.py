@@ -1,12 +1,17 @@
-"""How long a ledger of many entries takes: to verify, to open, and to add one more to.
+"""How long a ledger of many entries takes: to verify, to open, and to add one more to, with and without the signer.
 
 Run by `make bench`. The entries are whole lives of versions: opened, signed by three people, promoted, with an attempt
 between that was refused. Figures are of this machine and this moment.
 """
 
 import argparse
+import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count, islice
@@ -17,10 +22,12 @@ from time import perf_counter
 import measuring
 
 from models.policy import Signoff, load
+from models.signoff import asking
+from models.signoff.asking import AskedLedger
 from models.signoff.book import SERVICE, Book
 from models.signoff.chain import Chain, Entry, check_head
 from models.signoff.keys import Keys
-from models.signoff.ledger import Ledger, Table
+from models.signoff.ledger import Followed, Ledger, Table
 
 ENTRIES = 100_000
 APPENDS = 200
@@ -43,13 +50,27 @@ def entries(policy: Signoff) -> Iterator[Entry]:
         yield Entry(**given, actor=SERVICE, action="promote")
 
 
-def fill(ledger: Ledger, made: Iterator[Entry]) -> None:
+def fill(ledger: Followed, made: Iterator[Entry]) -> None:
     with ledger.writing() as writer:
         for entry in made:
             writer.append(entry)
 
 
-def append_each(ledger: Ledger, made: Iterator[Entry]) -> list[float]:
+@contextmanager
+def signer(keys: Keys, database: str) -> Generator[None]:
+    """The process that has the key, as `tidewaiter up` starts it."""
+    environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": database}
+    command = [sys.executable, "-m", "models.signoff.signer"]
+    with subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL) as process:
+        while not asking.answers(keys.socket_file):
+            time.sleep(0.1)
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def append_each(ledger: Followed, made: Iterator[Entry]) -> list[float]:
     """The seconds of each."""
     return [seconds(lambda entry=entry: fill(ledger, iter([entry]))) for entry in made]
 
@@ -78,13 +99,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
         keys = Keys(Path(folder) / "signoff")
         keys.make()
-        table = Table(given.database or f"sqlite:///{folder}/mlflow.db")
+        database = given.database or f"sqlite:///{folder}/mlflow.db"
+        table = Table(database)
         made = entries(policy)
         ledger = Ledger(table, keys.private_key, keys.head_file, policy)
         filled = seconds(lambda: fill(ledger, islice(made, given.entries)))
         verified = seconds(lambda: verify(table, keys, policy))
         opened = seconds(lambda: Ledger(table, keys.private_key, keys.head_file, policy))
         appended = append_each(ledger, islice(made, APPENDS))
+        with signer(keys, database):
+            asked = AskedLedger(table, keys.public_key, keys.head_file, policy, keys.socket_file)
+            through_signer = append_each(asked, islice(made, APPENDS))
         approved = seconds(lambda: list(ledger.book.approved(START)))
         table.close()
     print(f"{given.entries:,} entries, of {len(ledger.book.cases):,} versions")
@@ -93,6 +118,10 @@ def main() -> None:
     print(f"open, as the server at start   {opened:8.2f} s")
     print(
         f"append one, median of {APPENDS}      {1000 * median(appended):8.2f} ms (worst {1000 * max(appended):.2f} ms)"
+    )
+    print(
+        f"the same through the signer    {1000 * median(through_signer):8.2f} ms "
+        f"(worst {1000 * max(through_signer):.2f} ms)"
     )
     print(f"find what waits for promotion  {1000 * approved:8.2f} ms")
     measuring.save(
@@ -106,6 +135,8 @@ def main() -> None:
             "open": opened,
             "append one": median(appended),
             "append one, worst": max(appended),
+            "append one through the signer": median(through_signer),
+            "append one through the signer, worst": max(through_signer),
             "find what waits": approved,
         },
     )
