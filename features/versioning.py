@@ -21,6 +21,7 @@ from dvc.repo import Repo
 
 from features.atomic import write_atomically
 
+VERSION = re.compile(r"[0-9a-f]{32}\.dir")
 _VERSION = re.compile(r"^- md5: ([0-9a-f]{32}\.dir)$", re.MULTILINE)
 _PASSWORD = re.compile(r"//[^/@]*@")
 _LOCK_ATTEMPTS = 10
@@ -71,7 +72,7 @@ def checkout(data: Path, version: str) -> str | None:
     What is in `data` now becomes a version first, so nothing is lost: its name is returned, None if there was nothing.
     """
     wanted = version.removesuffix(".dir") + ".dir"
-    if not re.fullmatch(r"[0-9a-f]{32}\.dir", wanted):
+    if not VERSION.fullmatch(wanted):
         raise VersionError(f"{version!r} is not a version; one has 32 hexadecimal digits, with or without '.dir'")
     with _alone(data.parent):
         if not _run(data.parent, lambda repo: _is_there(repo, wanted)):
@@ -93,6 +94,14 @@ def kept(data: Path) -> list[str]:
     """The versions that the cache here can bring back."""
     with _alone(data.parent):
         return _run(data.parent, _kept_here)
+
+
+def exists(data: Path, version: str) -> bool:
+    """Whether the cache or the remote has a version, as it is written in full. Takes no lock, and changes nothing."""
+    root = data.parent
+    if not VERSION.fullmatch(version) or not (root / ".dvc" / "config").exists():
+        return False
+    return _run(root, lambda repo: _is_there(repo, version))
 
 
 def set_up(root: Path) -> None:

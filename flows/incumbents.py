@@ -1,8 +1,11 @@
 """The registered versions that a run holds something against."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from lightgbm.basic import LightGBMError
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from flows.settings import Settings
 from models.assessment import Incumbent
@@ -13,6 +16,10 @@ from models.registry import Registry
 from models.signoff import champion as signed
 from models.signoff.keys import Keys
 
+Tell = Callable[[str], object]
+# What reading a version ends with that was not made here, or was made otherwise.
+_UNREADABLE = (MlflowException, OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
+
 
 def champion(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
     """The version in force, by what was signed; None before the first promotion."""
@@ -21,24 +28,30 @@ def champion(settings: Settings, registry: Registry, scratch: Path) -> Incumbent
     return _read(registry, version, CHAMPION, folder) if version else None
 
 
-def watched(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
+def watched(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> Incumbent | None:
     """The version to watch: the champion, or before the first promotion the challenger."""
-    if decides := champion(settings, registry, scratch):
-        return decides
-    version, folder = registry.challenger(), scratch / CHALLENGER
-    if version is None:
-        return None
-    registry.fetch_evidence(version, folder)
-    return _read(registry, version, CHALLENGER, folder)
+    return champion(settings, registry, scratch) or _challenger(registry, scratch / CHALLENGER, tell)
 
 
-def last_registered(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
+def last_registered(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> Incumbent | None:
     """The version that was trained last: the challenger, or where none waits the champion."""
-    version, folder = registry.challenger(), scratch / "last"
-    if version is None:
-        return champion(settings, registry, folder)
-    registry.fetch_evidence(version, folder)
-    return _read(registry, version, CHALLENGER, folder)
+    folder = scratch / "last"
+    return _challenger(registry, folder, tell) or champion(settings, registry, folder)
+
+
+def _challenger(registry: Registry, folder: Path, tell: Tell) -> Incumbent | None:
+    """The version that awaits sign-off, if there is one that can be read: nothing rests on it, so nights go on."""
+    number = registry.challenger_number()
+    if number is None:
+        return None
+    try:
+        version = registry.version(number)
+        registry.fetch_evidence(version, folder)
+        return _read(registry, version, CHALLENGER, folder)
+    except _UNREADABLE as error:
+        registry.challenger_number()  # raises where it is MLflow that does not answer
+        tell(f"version {number}, the challenger, cannot be read, so this goes on without it: {error}")
+        return None
 
 
 def policy_of(source: str, settings: Settings, scratch: Path) -> Policy:

@@ -96,6 +96,7 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
             # Nobody stands between: what a request says of where it comes from would go into the ledger.
             "FORWARDED_ALLOW_IPS": "",
             "SIGNOFF_FOLDER": str(settings.signoff_folder),
+            "SIGNOFF_DATA": str(settings.data_folder.absolute()),
             "SIGNOFF_NETWORKS": str(settings.networks_folder),
             "SIGNOFF_PUBLIC_URLS": json.dumps(settings.public_urls),
             "SIGNOFF_PREFECT_API": f"{settings.prefect_url}/api",

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
+from prefect.logging import get_run_logger
 
 from features import cache
 from features.store import Store
@@ -56,7 +57,7 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> DriftResult:
 @task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_watched(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
     """The champion, or before the first promotion the challenger. Retried: MLflow may be restarting."""
-    return incumbents.watched(settings, registry, scratch)
+    return incumbents.watched(settings, registry, scratch, get_run_logger().warning)
 
 
 def of_source(source: str, watched: Incumbent | None) -> Incumbent:

@@ -15,6 +15,7 @@ import polars as pl
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 
 from features import cache, versioning
@@ -31,7 +32,7 @@ from flows.parameters import RetrainParameters, Search, SourceName, author
 from flows.progress import Advance, stage
 from flows.settings import Settings
 from flows.summary import Summary
-from models import assessment, evidence
+from models import assessment, dossier, evidence
 from models import policy as policy_file
 from models.assessment import Incumbent, Origin
 from models.boosting import Grow
@@ -44,6 +45,7 @@ from models.risk_model import RiskModel
 from models.search import AS_THEY_STAND, Found, reused, search
 from models.selection_log import SelectionLog, with_probabilities
 from models.side_by_side import NotRehearsed, SideBySide
+from models.signoff import reading
 from models.split import Split, accepted_between, split_by_time
 from models.train import train
 
@@ -73,6 +75,7 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary:
 
 
 def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) -> Summary:
+    ask_to_register(settings, made_by)
     code, written = evidence.code_state(), policy_file.written()
     policy = policy_file.parse(written)  # what is made here is signed with it
     store = Store(settings.data_folder / parameters.source.value)
@@ -108,6 +111,12 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
         )
         publish(settings, summary, candidate)
     return summary
+
+
+@task(name="ask to register", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def ask_to_register(settings: Settings, made_by: str) -> None:
+    """ValueError where the server would refuse what comes of this. Retried: MLflow may be restarting."""
+    reading.ask_to_register(settings.tracking_uri, made_by)
 
 
 @task(name="ingest and validate declarations", cache_policy=NO_CACHE)
@@ -167,7 +176,7 @@ def compute_features(settings: Settings, policy: Policy, store: Store, run: Run 
 @task(name="fetch the last version", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_last(settings: Settings, scratch: Path) -> Incumbent | None:
     """The version trained last, whose tuning is where this one begins. Retried: MLflow may be restarting."""
-    return incumbents.last_registered(settings, _registry(settings), scratch)
+    return incumbents.last_registered(settings, _registry(settings), scratch, get_run_logger().warning)
 
 
 @task(name="train", cache_policy=NO_CACHE)
@@ -272,7 +281,6 @@ def judge_model(
             champion,
             drift,
             rehearsed,
-            CATALOGUE,
             origin,
             policy,
             declared.collect(engine="streaming"),
@@ -299,7 +307,7 @@ def register_model(settings: Settings, store: Store, candidate: Candidate, champ
 @task(name="publish", cache_policy=NO_CACHE)
 def publish(settings: Settings, summary: Summary, candidate: Candidate) -> None:
     """Prefect artifacts: what happened, the model card, and where MLflow has the reports."""
-    card = (candidate.folder / assessment.CARD).read_text()
+    card = (candidate.folder / dossier.CARD).read_text()
     url = reports.run_url(settings, _registry(settings), summary.registration.run_id)
     reports.publish_retraining(summary, card, url)
 

@@ -13,9 +13,8 @@ from features.ingest import IngestReport
 from features.store import BatchRecord
 from models.bootstrap import Estimate
 from models.drift_result import DriftResult
-from models.evaluation import AtShare, Evaluation, Scorer
+from models.evaluation import TITLES, AtShare, Evaluation, Scorer
 from models.gates import Gate
-from models.plots import TITLES
 from models.policy import SignoffStep
 from models.registry import MODEL, Registration
 

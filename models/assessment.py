@@ -19,11 +19,9 @@ from models import (
     baselines,
     burden,
     burden_plots,
-    card,
     days,
     drift,
     evidence,
-    gates,
     plots,
     rehearsal_plots,
     serving,
@@ -32,6 +30,7 @@ from models import (
 from models.burden import BurdenReport
 from models.clones import has_identical_earlier_row
 from models.days import Dataset
+from models.dossier import EVALUATION, POLICY, About, Dossier, Judged, validation_of, verdicts
 from models.drift_result import DriftResult, Quality
 from models.estimates import Expected, Log, SelectionEstimates, estimate
 from models.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
@@ -50,8 +49,7 @@ from models.selection import Selector
 from models.side_by_side import NotRehearsed, SideBySide
 from models.split import Split, accepted_between
 
-PLOTS, DRIFT_PAGE, CARD = "plots", "drift.html", "card.md"
-EVALUATION, DRIFT, VALIDATION, POLICY = "evaluation.json", "drift.json", "validation.json", "policy.toml"
+PLOTS, DRIFT_PAGE = "plots", "drift.html"
 _SHAP_ROWS = 2000  # a picture of more would only be slower
 _REASONS_ROWS, _REASONS_SHOWN = 500, 3  # compared between two models; as many as a work list shows
 
@@ -218,7 +216,6 @@ def assemble(
     champion: Incumbent | None,
     watched: DriftResult,
     rehearsed: SideBySide | NotRehearsed,
-    features: Sequence[Feature],
     origin: Origin,
     policy: Policy,
     currencies: pl.DataFrame,
@@ -229,56 +226,30 @@ def assemble(
     `currencies` has the key and the `currency` of each test row: features do without, costs do not.
     """
     load = _burden(model, split.test, champion, policy, currencies, folder / PLOTS)
-    verdicts = (*gates.judge(evaluation, policy.gates), *burden.judge(load, policy.burden))
-    subject = card.Subject(
-        model="customs-risk",
+    gates = verdicts(evaluation, load, policy)
+    about = About(
         source=origin.source,
-        data_version=origin.data_version,
-        code_commit=origin.code.commit,
-        train=_part(model, "train"),
-        validation=_part(model, "validation"),
-        final=_part(model, "final"),
-        features=features,
         importance=_importance(model, split.test),
-        drift=watched.verdict,
         changes=_changes(champion, model, split, origin) if champion else (),
-        signoff=policy.signoff.steps,
-        selection_share=policy.targeting.at_share,
-        is_simulated=bool(evaluation.schemes),
         stray=split.stray,
     )
-    model.save(folder / evidence.MODEL_FOLDER)
-    judged = {
-        "evaluation": evaluation.model_dump(mode="json"),
-        "gates": [gate.model_dump(mode="json") for gate in verdicts],
-        "burden": load.model_dump(mode="json"),
-        "rehearsal": rehearsed.model_dump(mode="json"),
-    }
-    for name, content in (
-        (EVALUATION, judged),
-        (DRIFT, watched.model_dump(mode="json")),
-        (VALIDATION, origin.validation),
-    ):
-        (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-    (folder / POLICY).write_bytes(origin.policy)  # not the file as it is by now: training takes hours
-    (folder / CARD).write_text(card.render(subject, evaluation, verdicts, load, rehearsed))
-    described = card.describe(subject, evaluation, verdicts, rehearsed, evidence.RUN_PAGE)
-    (folder / evidence.DESCRIPTION).write_text(described, encoding="utf-8")
-    windows = _windows(split)
-    manifest = evidence.assemble(folder, origin.data_version, windows, origin.code)
+    judged = Judged(about=about, evaluation=evaluation, gates=gates, burden=load, rehearsal=rehearsed)
+    dossier = Dossier(judged, watched, validation_of(origin.validation), origin.policy, model)
+    dossier.write(folder, origin.data_version, origin.code.commit)
+    manifest = evidence.assemble(folder, origin.data_version, dossier.windows(), origin.code)
     manifest.write(folder)
     candidate = Candidate(
         folder=folder,
         manifest=manifest,
         author=origin.author,
-        params=_params(model, origin, windows),
-        metrics=evaluation.figures() | watched.metrics() | load.metrics() | rehearsed.metrics(),
-        failures=tuple(gate.sentence for gate in verdicts if not gate.passed),
+        params=dossier.params() | origin.tuning.params(),
+        metrics=dossier.metrics(),
+        failures=tuple(gate.sentence for gate in gates if not gate.passed),
         steps=tuple(step.name for step in policy.signoff.steps),
         signature=serving.signature(model.encoder),
         input_example=serving.input_example(split.test, model.encoder),
     )
-    return candidate, verdicts
+    return candidate, gates
 
 
 def _burden(
@@ -368,27 +339,3 @@ def _importance(model: RiskModel, test: pl.DataFrame) -> dict[str, float]:
 def _sampled(test: pl.DataFrame) -> pl.DataFrame:
     """Rows evenly spread over the test window."""
     return test.gather_every(-(-test.height // _SHAP_ROWS)) if test.height > _SHAP_ROWS else test
-
-
-def _part(model: RiskModel, name: str) -> card.Part:
-    part = model.training["parts"][name]
-    first, last = date.fromisoformat(part["first_day"]), date.fromisoformat(part["last_day"])
-    return card.Part(first, last, part["rows"], part["hits"])
-
-
-def _params(model: RiskModel, origin: Origin, windows: Mapping[str, str]) -> dict[str, str | int | float | bool]:
-    return {
-        "source": origin.source,
-        **{f"window.{name}": window for name, window in windows.items()},
-        **{f"lightgbm.{name}": value for name, value in model.training["parameters"].items()},
-        "seed": model.training["seed"],
-        "rounds": model.training["rounds"],
-        "revenue_rounds": model.training["revenue_rounds"],
-        "critical_rounds": model.training["critical_rounds"],
-        "calibration": model.calibration.kind,
-        "features": len(model.encoder.names),
-        "hit_value": model.hit_value,
-        "model_digest": model.digest,
-        "smoothing": model.encoder.smoothing,
-        **origin.tuning.params(),
-    }

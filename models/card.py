@@ -14,9 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from features.catalogue import Feature
 from models.bootstrap import Estimate
 from models.burden import BurdenReport
-from models.evaluation import AtShare, Evaluation, Scorer
+from models.evaluation import TITLES, AtShare, Evaluation, Scorer
 from models.gates import Gate
-from models.plots import TITLES
 from models.policy import SignoffStep
 from models.side_by_side import NotRehearsed, SideBySide
 from models.slices import IDENTICAL_EARLIER_ROW, Slice
@@ -47,6 +46,8 @@ class Subject:
     The model learned on `train`, was tuned on `validation` and then fitted on `final`, which holds both.
     `importance` is the mean absolute SHAP value of features, in log-odds; `drift` a sentence with the verdict;
     `changes` are what is different from the champion, a few words each; `stray` labelled rows are in no part.
+    `changes` are what is different from the champion, a few words each; `documents` the files that the card is of, with
+    their SHA-256.
     """
 
     model: str
@@ -63,6 +64,7 @@ class Subject:
     signoff: Sequence[SignoffStep]
     selection_share: float
     is_simulated: bool
+    documents: Mapping[str, str]
     stray: int = 0
 
 

@@ -20,6 +20,14 @@ from models.schemes import SchemeRecall
 from models.slices import Slice
 
 MODEL, CHAMPION = "model", "champion"
+# What scorers are called where people read of them.
+TITLES = {
+    "model": "this model",
+    "champion": "champion",
+    "logistic": "logistic regression",
+    "risk_profile": "risk profile",
+    "random": "random",
+}
 ESTIMATORS = ("naive", "ipw", "snipw", "dr")
 
 

@@ -16,9 +16,13 @@ What differs between two runs with nothing changed (plots, HTML reports, run ids
 import hashlib
 import json
 import math
+import re
 import subprocess
-from collections.abc import Iterable, Mapping
+import tarfile
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
@@ -34,6 +38,7 @@ _AGAINST_CHAMPION = {"evaluation.json", "drift.json", "card.md", DESCRIPTION}  #
 PACKAGES = ("features", "models", "flows")
 LOCK_FILE = "requirements.lock"
 PROJECT = Path(__file__).resolve().parent.parent
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -143,13 +148,33 @@ def code_state(project: Path = PROJECT) -> Code:
 
 
 def source_digest(project: Path = PROJECT) -> str:
-    """SHA-256 over the packages' files by name: source, policy and templates; no caches, nothing hidden."""
+    """SHA-256 over the packages' files by name; see `source`."""
+    return json_digest(source(project))
+
+
+def source(project: Path = PROJECT) -> dict[str, str]:
+    """The packages' files by name, with their SHA-256: source, policy and templates; no caches, nothing hidden."""
     found = (path for package in PACKAGES for path in (project / package).rglob("*") if path.is_file())
     kept = (path.relative_to(project) for path in found)
     names = sorted(name.as_posix() for name in kept if not any(p[0] == "." or p == "__pycache__" for p in name.parts))
     if not names:
         raise FileNotFoundError(f"no source in {project}; expected the packages {', '.join(PACKAGES)}")
-    return json_digest({name: file_digest(project / name) for name in names})
+    return {name: file_digest(project / name) for name in names}
+
+
+@contextmanager
+def committed(commit: str, project: Path = PROJECT) -> Generator[Path | None]:
+    """A folder with the packages and the lock file as they were committed; None where git knows no such commit."""
+    with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        if not _COMMIT.fullmatch(commit) or _git(project, "cat-file", "-e", f"{commit}^{{commit}}") is None:
+            yield None
+            return
+        names = _git(project, "ls-tree", "--name-only", commit, "--", *PACKAGES, LOCK_FILE) or ""
+        archive = f"{scratch}/committed.tar"
+        _git(project, "archive", f"--output={archive}", commit, "--", *names.split())
+        with tarfile.open(archive) as packed:
+            packed.extractall(scratch, filter="data")
+        yield Path(scratch)
 
 
 def assemble(
@@ -167,7 +192,7 @@ def assemble(
     return Manifest(
         code=code or code_state(project),
         data_version=data_version,
-        lock_sha256=_lock_digest(project),
+        lock_sha256=lock_digest(project),
         window=dict(window),
         files={name: file_digest(folder / name) for name in names},
     )
@@ -182,7 +207,7 @@ def verify(manifest: Manifest, folder: Path, project: Path | None = None) -> tup
     pairs = [(name, manifest.files.get(name), _digest_if_there(folder / name)) for name in names]
     if project is not None:
         pairs.append(("source", manifest.code.source_sha256, source_digest(project)))
-        pairs.append((LOCK_FILE, manifest.lock_sha256, _lock_digest(project)))
+        pairs.append((LOCK_FILE, manifest.lock_sha256, lock_digest(project)))
     return tuple(_difference(name, stated, found) for name, stated, found in pairs if stated != found)
 
 
@@ -220,7 +245,8 @@ def _digest_if_there(path: Path) -> str | None:
     return file_digest(path) if path.is_file() else None
 
 
-def _lock_digest(project: Path) -> str | None:
+def lock_digest(project: Path = PROJECT) -> str | None:
+    """SHA-256 of the lock file; None where there is none."""
     return _digest_if_there(project / LOCK_FILE)
 
 

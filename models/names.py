@@ -11,8 +11,15 @@ SIGNOFF = "signoff."  # before the name of a step
 PENDING = "pending"
 
 AUTHOR = "author"
+# Deployments of prefect.yaml that start by themselves: who made a model, where nobody asked for it.
+AUTOMATIC = frozenset({"nightly", "on-drift"})
+RUN_KEY = "run_key"  # by which a run is found again
 EVIDENCE_DIGEST = "evidence_digest"
 DATA_VERSION, CODE_COMMIT = "data_version", "code_commit"
 LONGEST_TAG = 5000  # of a version: MLflow's own limit
 REGISTRATION, COMPLETE = "registration", "complete"
 EVIDENCE_TAGS = frozenset({AUTHOR, EVIDENCE_DIGEST, DATA_VERSION, CODE_COMMIT, REGISTRATION})
+
+RISK_MODEL = "risk_model"  # the logged model's artifact that is the risk model's folder
+# What loading the served model imports, directly or through `features` and `models`.
+REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "polars", "pyarrow", "pycountry", "scikit-learn", "scipy")

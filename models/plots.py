@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from models.evaluation import TITLES
 from models.metrics import Floats, Measures, Ranking, Sample, Scores, average_precision, calibration_bins
 
 COLOURS = {
@@ -23,13 +24,6 @@ COLOURS = {
     "logistic": "#38761d",
     "risk_profile": "#8e4b9e",
     "random": "#8a8a8a",
-}
-TITLES = {
-    "model": "this model",
-    "champion": "champion",
-    "logistic": "logistic regression",
-    "risk_profile": "risk profile",
-    "random": "random",
 }
 _STYLE = {
     "figure.dpi": 110,

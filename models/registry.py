@@ -4,6 +4,7 @@ Everything here can be killed between any two calls and run again: the run, the 
 by the evidence digest, what is there is kept, what is missing is added. Nothing here sets the alias `champion`.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed
@@ -17,7 +18,7 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 
-from models import evidence, serving, tracking
+from models import evidence, seal, serving, tracking
 from models.drift_result import DriftResult
 from models.names import (
     AUTHOR,
@@ -29,6 +30,9 @@ from models.names import (
     MODEL,
     PENDING,
     REGISTRATION,
+    REQUIREMENTS,
+    RISK_MODEL,
+    RUN_KEY,
     SIGNOFF,
 )
 from models.tracking import RunContent
@@ -84,6 +88,7 @@ class Registry:
         run, model, is_new = self._log(candidate)
         if candidate.failures:
             return Registration(digest, run.info.run_id, None, is_new)
+        self._seal(run, model)
         version = found or self._create_version(candidate, run, model)
         self._complete(version, candidate)
         return Registration(digest, run.info.run_id, version.version, is_new=True)
@@ -93,10 +98,19 @@ class Registry:
         return Registration(version.tags[EVIDENCE_DIGEST], self.run(version).info.run_id, version.version, is_new=False)
 
     def version_of(self, digest: str) -> ModelVersion | None:
-        """The version with this evidence digest."""
+        """The version with this evidence digest that was made here; others may carry it too."""
         found = self.client.search_model_versions(f"name = '{MODEL}' and tags.{EVIDENCE_DIGEST} = '{digest}'")
-        oldest = min(found, key=lambda version: int(version.version), default=None)
-        return oldest and _with_text_number(oldest)
+        oldest_first = sorted(found, key=lambda version: int(version.version))
+        return next((_with_text_number(version) for version in oldest_first if self._is_of(version, digest)), None)
+
+    def _is_of(self, version: ModelVersion, digest: str) -> bool:
+        """Whether the version's run is the one that evidence of this digest is logged in."""
+        try:
+            return self.run(version).data.tags.get(RUN_KEY) == digest
+        except (ValueError, MlflowException) as error:
+            if isinstance(error, MlflowException) and error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
 
     def version(self, number: str) -> ModelVersion:
         """The version with this number. Which one is champion, models/signoff/champion.py knows, not an alias."""
@@ -104,10 +118,13 @@ class Registry:
 
     def challenger(self) -> ModelVersion | None:
         """The version that awaits sign-off, if there is one."""
+        number = self.challenger_number()
+        return None if number is None else self.version(number)
+
+    def challenger_number(self) -> str | None:
+        """Its number, whether or not there is such a version any more."""
         registered = self._registered_model()
-        if registered is None or CHALLENGER not in registered.aliases:
-            return None
-        return self.version(registered.aliases[CHALLENGER])
+        return str(registered.aliases[CHALLENGER]) if registered and CHALLENGER in registered.aliases else None
 
     def by_data_version(self) -> dict[str, list[str]]:
         """Numbers of the versions that were trained on each version of the data."""
@@ -130,14 +147,18 @@ class Registry:
     def fetch_evidence(self, version: ModelVersion, folder: Path) -> evidence.Manifest:
         """Copy the version's evidence folder, model files included, into `folder`; returns its manifest.
 
-        Raises ValueError where the manifest is not the one whose digest the version carries, or a file or the
-        description not what the manifest says.
+        Raises ValueError where the manifest is not the one whose digest the version carries, a file or the description
+        not what the manifest says, or anything of a sealed version not as it was sealed.
         """
         run = self.run(version)
-        folder.mkdir(parents=True, exist_ok=True)
-        for entry in self.client.list_artifacts(run.info.run_id):
-            self._download(f"{run.info.artifact_uri}/{entry.path}", folder)
-        self.fetch_model(version, folder)
+        model = self.client.get_logged_model((version.source or "").removeprefix("models:/"))
+        with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+            logged = self._fetch_all(run, model, folder, Path(scratch))
+            stated = seal.read(folder)
+            found = seal.of(folder, logged, run.data.params, run.data.metrics)
+            shutil.copytree(logged / seal.RISK_MODEL, folder / evidence.MODEL_FOLDER)
+        if stated and (changed := seal.differences(stated, found)):
+            raise ValueError(f"version {version.version} is not as it was sealed: {'; '.join(changed)}")
         manifest = evidence.read((folder / evidence.MANIFEST_FILE).read_bytes())
         stated = version.tags.get(EVIDENCE_DIGEST)
         if manifest.digest != stated:
@@ -170,12 +191,30 @@ class Registry:
                 tracking.fill_run(self.client, run, content)
         return run.info.run_id
 
+    def _fetch_all(self, run: Run, model: LoggedModel, folder: Path, scratch: Path) -> Path:
+        """Every file of a run into `folder`, of its logged model into a folder of `scratch`, which is returned."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in self.client.list_artifacts(run.info.run_id):
+            self._download(f"{run.info.artifact_uri}/{entry.path}", folder)
+        return self._download(model.artifact_location, scratch)
+
+    def _seal(self, run: Run, model: LoggedModel) -> None:
+        """Write the list of all that lies in the store, once: of a finished run nothing is written after it."""
+        if any(entry.path == seal.SEAL_FILE for entry in self.client.list_artifacts(run.info.run_id)):
+            return
+        with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+            folder, place = Path(scratch) / "run", Path(scratch) / "model"
+            logged = self._fetch_all(run, model, folder, place)
+            shown = self.client.get_run(run.info.run_id).data
+            sealed = seal.of(folder, logged, shown.params, shown.metrics)
+            self.client.log_artifact(run.info.run_id, str(sealed.write(Path(scratch))))
+
     def _log(self, candidate: Candidate) -> tuple[Run, LoggedModel, bool]:
         """The candidate's finished run and its logged model, and whether this call finished them."""
         content = _run_content(candidate)
         run = tracking.start_run(self.client, tracking.experiment_id(self.client, tracking.RETRAINING), content)
-        if tracking.is_finished(run):
-            return run, self._logged_models(run)[0], False
+        if tracking.is_finished(run) and (models := self._logged_models(run)):
+            return run, models[0], False
         with tracking.failing(self.client, run):
             model = self._log_model(candidate, run)
             tracking.fill_run(self.client, run, content, model)
@@ -224,8 +263,8 @@ class Registry:
         for name, value in _version_tags(candidate).items():
             if name not in version.tags:
                 self.client.set_model_version_tag(MODEL, version.version, name, value)
-        current = self.challenger()
-        if current is None or int(current.version) < int(version.version):
+        current = self.challenger_number()
+        if current is None or int(current) < int(version.version):
             self.client.set_registered_model_alias(MODEL, CHALLENGER, version.version)
         # Last. Once it is there the version belongs to its reviewers: an alias taken away is not put back.
         self.client.set_model_version_tag(MODEL, version.version, REGISTRATION, COMPLETE)
@@ -288,9 +327,9 @@ def _save_serving_model(candidate: Candidate, folder: Path, run: Run, model: Log
     mlflow.pyfunc.save_model(
         folder,
         python_model=serving.__file__,
-        artifacts={serving.RISK_MODEL: str(candidate.folder / evidence.MODEL_FOLDER)},
+        artifacts={RISK_MODEL: str(candidate.folder / evidence.MODEL_FOLDER)},
         code_paths=[str(evidence.PROJECT / package) for package in ("features", "models")],
-        pip_requirements=[f"{name}=={installed(name)}" for name in serving.REQUIREMENTS],
+        pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
         signature=candidate.signature,
         input_example=candidate.input_example,
         mlflow_model=Model(run_id=run.info.run_id, model_id=model.model_id, artifact_path=model.artifact_location),

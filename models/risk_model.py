@@ -80,12 +80,12 @@ class RiskModel:
     @property
     def digest(self) -> str:
         """SHA-256 of model.json, which holds those of the boosters: the model's identity."""
-        return hashlib.sha256(self._files()[MODEL_FILE]).hexdigest()
+        return hashlib.sha256(self.files[MODEL_FILE]).hexdigest()
 
     def save(self, folder: Path) -> None:
         """Write the model's files. model.json comes last: a folder without it holds no model."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in self._files().items():
+        for name, content in self.files.items():
             (folder / name).write_bytes(content)
 
     @classmethod
@@ -106,7 +106,8 @@ class RiskModel:
             description["training"],
         )
 
-    def _files(self) -> dict[str, bytes]:
+    @property
+    def files(self) -> dict[str, bytes]:
         """Content of each file by name, model.json last."""
         files = {ILLICIT_FILE: self.illicit.model_to_string().encode()}
         if self.revenue.booster is not None:

@@ -15,11 +15,9 @@ from mlflow.types import ColSpec, DataType, Schema
 
 from features.contract import KEY
 from models.encoding import Encoder
+from models.names import RISK_MODEL
 from models.risk_model import OUTPUTS, RiskModel
 
-RISK_MODEL = "risk_model"  # name of the artifact that is the risk model's folder
-# What loading the model imports, directly or through `features` and `models`.
-REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "polars", "pyarrow", "pycountry", "scikit-learn", "scipy")
 EXAMPLE_ROWS = 5
 
 

@@ -24,8 +24,9 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from sqlalchemy.engine import make_url
 
+from models.names import RUN_KEY
+
 RETRAINING, MONITORING = "customs-risk", "customs-risk-monitoring"  # the experiments
-RUN_KEY = "run_key"
 
 # MLflow's own limits, those of its servers included.
 _NAME = re.compile(r"^[\w.\- :/]{1,250}$", re.ASCII)

@@ -1,6 +1,7 @@
 """A trained model, small, with its evidence folder: what registration is given."""
 
 import functools
+import hashlib
 import inspect
 import itertools
 import os
@@ -14,18 +15,27 @@ import numpy as np
 import polars as pl
 from mlflow import MlflowClient
 
+from features import versioning
 from features.catalogue import Feature
-from models import evidence, policy, serving, train
+from features.store import BatchRecord
+from models import burden, evidence, policy, serving, train
+from models.bootstrap import Estimate
+from models.cbpe import ExpectedPerformance
+from models.dossier import About, Dossier, Judged, Validation, verdicts
+from models.drift_result import ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
+from models.metrics import inclusion
 from models.registry import Candidate, Registry
+from models.search import AS_THEY_STAND, Found
+from models.side_by_side import NotRehearsed
+from tests import scored
 
 FEATURES = (
     Feature("office", "declared", "categorical", "office", "at once"),
     Feature("item_value", "declared", "numeric", "value", "at once"),
     Feature("duty_at_stake", "declared", "numeric", "value times rate", "at once"),
 )
-CODE = evidence.Code(commit="0" * 40, is_dirty=False, source_sha256="1" * 64)
+CODE = evidence.code_state()
 STEPS = ("technical", "governance")
-METRICS = {"roc_auc": 0.75, "precision_at_10pct": 0.3}
 
 
 def labelled(rows: int, seed: int) -> pl.DataFrame:
@@ -49,41 +59,103 @@ def labelled(rows: int, seed: int) -> pl.DataFrame:
     )
 
 
+@functools.cache
+def dossier() -> Dossier:
+    """A small model with documents that hold together and pass every gate of the policy. Not to be altered."""
+    settings, in_force = policy.load().training.model_copy(update={"max_rounds": 5}), policy.load()
+    model = train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings, in_force.targeting)
+    test, resamples = scored.rows(1500), in_force.evaluation.bootstrap_resamples
+    figures = scored.evaluated(test).model_copy(update={"resamples": resamples})
+    chosen = {"model": inclusion(scored.scores(test, 0.3).priority, in_force.targeting.at_share)}
+    load = burden.measure(test.with_columns(currency=pl.lit("USD")), chosen, scored.SMALL).model_copy(
+        update={"resamples": resamples}
+    )
+    about = About(source="simulator", importance=dict.fromkeys(model.encoder.names, 0.25), changes=())
+    batch = BatchRecord("made.csv", "a" * 64, 900, 890, 10, 0, 0, {"R01": 10})
+    judged = Judged(
+        about=about,
+        evaluation=figures,
+        gates=verdicts(figures, load, in_force),
+        burden=load,
+        rehearsal=NotRehearsed(why="no declaration is newer"),
+    )
+    return Dossier(judged, _drift(in_force.drift), Validation(batches=(batch,)), policy.POLICY_FILE.read_bytes(), model)
+
+
+def _drift(bounds: policy.Drift) -> DriftResult:
+    """Nothing drifted, and no outcome known."""
+    window = Window(since=date(2024, 1, 1), until=date(2024, 1, 28), rows=900, sampled=900)
+    quality = Quality(rows=0, hits=0, precision_at_10pct=None, roc_auc=None, brier=None)
+    column = ColumnDrift(
+        column="office",
+        method="jensenshannon",
+        scale="linear",
+        distance=0.01,
+        threshold=bounds.column_threshold,
+        missing_reference=0.0,
+        missing_current=0.0,
+        is_drifted=False,
+    )
+    return DriftResult(
+        reference=window,
+        current=window,
+        columns=(column,),
+        max_drifted_columns=bounds.max_drifted_columns,
+        quality=QualityCheck(
+            current=quality, reference=None, is_judged=False, is_breach=False, sentence="Quality not judged."
+        ),
+        promise=Promise(
+            expected=ExpectedPerformance(
+                rows=900, shares=(0.1,), confidence=0.95, figures={"roc_auc": Estimate(value=None, reason="no rows")}
+            ),
+            misses={},
+        ),
+        is_judged=True,
+        is_breach=False,
+        verdict="0 of 1 columns drifted: within bounds; at most 3 may. Quality not judged.",
+    )
+
+
 def evidence_folder(folder: Path) -> Path:
     """Everything that stands behind a model, reports included."""
-    settings = policy.load().training.model_copy(update={"max_rounds": 5})
-    train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings, policy.load().targeting).save(
-        folder / evidence.MODEL_FOLDER
-    )
-    for name in evidence.FILES:
-        (folder / name).write_text(f"content of {name}\n", encoding="utf-8")
-    page = evidence.RUN_PAGE
-    short = f"# The card, in short\n\n[drift report]({page}/drift.html), [plots]({page}/plots)"
-    (folder / evidence.DESCRIPTION).write_text(short, encoding="utf-8")
+    dossier().write(folder, version_of_data("abc"), CODE.commit)
     (folder / "plots").mkdir()
     (folder / "plots" / "gain.png").write_bytes(b"PNG")
     (folder / "drift.html").write_text("<p>drift</p>", encoding="utf-8")
     return folder
 
 
-def candidate(
-    folder: Path, data_version: str = "abc.dir", failures: tuple[str, ...] = (), **metrics: float
-) -> Candidate:
-    """The candidate in an evidence folder; `data_version` tells one from another."""
-    manifest = evidence.assemble(folder, data_version, {"train": "2024-01-01/2024-01-25"}, CODE)
+def candidate(folder: Path, data_version: str = "abc", failures: tuple[str, ...] = (), **metrics: float) -> Candidate:
+    """The candidate in an evidence folder; `data_version`, any name, tells one from another."""
+    made, version = dossier(), version_of_data(data_version)
+    made.write(folder, version, CODE.commit)
+    manifest = evidence.assemble(folder, version, made.windows(), CODE)
     manifest.write(folder)
-    encoder = train.Encoder.fit(labelled(600, 1), FEATURES)
+    encoder = made.model.encoder
     return Candidate(
         folder=folder,
         manifest=manifest,
         author="dan",
-        params={"seed": 1, "source": "simulator"},
-        metrics=METRICS | metrics,
+        params=made.params() | Found(AS_THEY_STAND, "parameters as they stand").params(),
+        metrics=made.metrics() | metrics,
         failures=failures,
         steps=STEPS,
         signature=serving.signature(encoder),
         input_example=serving.input_example(labelled(600, 1), encoder),
     )
+
+
+def version_of_data(name: str) -> str:
+    """A version of data, as DVC names them."""
+    return f"{hashlib.md5(name.encode()).hexdigest()}.dir"
+
+
+def keep_version(data: Path, version: str) -> None:
+    """Make DVC's cache have a version of the folder `data`, or what passes for one."""
+    versioning.set_up(data.parent)
+    kept = data.parent / ".tidewaiter" / "dvc-cache" / "files" / "md5" / version[:2] / version[2:]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("[]")
 
 
 def register_and_die(folder: Path, state: Path, step: int) -> None:

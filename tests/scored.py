@@ -97,6 +97,7 @@ def subject(is_simulated: bool = False) -> Subject:
         signoff=SMALL.signoff.steps,
         selection_share=SMALL.targeting.at_share,
         is_simulated=is_simulated,
+        documents={"evaluation.json": "e" * 64, "model/model.json": "d" * 64},
     )
 
 

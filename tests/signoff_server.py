@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from models.registry import Registration
+from models.registry import Candidate, Registration
 from models.signoff.book import SERVICE
 from models.signoff.keys import Keys
 from tests import candidates
@@ -130,6 +130,7 @@ def server(
     environment = {
         **os.environ,
         "SIGNOFF_FOLDER": str(keys.folder),
+        "SIGNOFF_DATA": str(folder / "data"),
         "SIGNOFF_NETWORKS": str(folder / "networks"),
         "SIGNOFF_PREFECT_API": prefect_api,
         "SIGNOFF_PUBLIC_URLS": json.dumps(public_urls),
@@ -177,13 +178,18 @@ def add_people(started: Server) -> None:
                 client.post("/api/3.0/mlflow/roles/assign", json=grant).raise_for_status()
 
 
-def register(folder: Path, data_version: str = "abc.dir", artifact_root: str | None = None) -> Registration:
+def register(folder: Path, data_version: str = "abc", artifact_root: str | None = None) -> Registration:
     """A version straight into the database of `folder`, as without a server; `data_version` tells one from another."""
+    return candidates.open_registry(folder, artifact_root).register(candidate(folder, data_version))
+
+
+def candidate(folder: Path, data_version: str) -> Candidate:
+    """A candidate whose data version is kept where the server of `folder` looks for it."""
     place = folder / "evidence" / data_version
     place.mkdir(parents=True)
-    return candidates.open_registry(folder, artifact_root).register(
-        candidates.candidate(candidates.evidence_folder(place), data_version)
-    )
+    made = candidates.candidate(candidates.evidence_folder(place), data_version)
+    candidates.keep_version(folder / "data", made.manifest.data_version)
+    return made
 
 
 def _wait(started: Server, log: Path) -> None:

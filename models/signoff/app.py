@@ -22,7 +22,8 @@ from models.picture.openings import Openings
 from models.picture.page import NetworkPage
 from models.runs.callers import TELLER
 from models.runs.rules import CHANGED, RESOURCE
-from models.signoff import accounts
+from models.signoff import accounts, stored
+from models.signoff.admission import Judge
 from models.signoff.asking import AskedLedger
 from models.signoff.directory import Directory
 from models.signoff.entrance import Entrance, Names
@@ -30,16 +31,18 @@ from models.signoff.guard import Guard
 from models.signoff.keys import Keys
 from models.signoff.ledger import Table, now
 from models.signoff.rules import Rules
+from models.signoff.uploads import EvidenceLock
 
 _log = logging.getLogger(__name__)
 
 
 class AppSettings(BaseSettings):
-    """SIGNOFF_FOLDER, SIGNOFF_NETWORKS, SIGNOFF_PUBLIC_URLS, SIGNOFF_PREFECT_API and SIGNOFF_PREFECT_PASSWORD."""
+    """SIGNOFF_FOLDER, _DATA, _NETWORKS, _PUBLIC_URLS, _PREFECT_API and _PREFECT_PASSWORD."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="SIGNOFF_")
 
     folder: Path = Field(description="the keys' folder; see keys.py")
+    data: Path = Field(description="the declarations, whose versions DVC keeps")
     networks: Path = Field(description="the networks of companies, a folder for each source; see models/picture")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     prefect_api: str = Field("", description="told at once of what the promotion flow waits for; empty: nobody is")
@@ -66,7 +69,15 @@ def create_app() -> ASGIApp:
     ledger = AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
     directory = Directory(auth.auth_config.database_uri)
     tell_prefect = partial(_tell, settings.prefect_api, settings.prefect_password)
-    rules = Rules(ledger, tell_prefect, _grant, directory.roles, directory.names)
+    judge, in_force = Judge(), policy.POLICY_FILE.read_text()
+    rules = Rules(
+        ledger,
+        changed=tell_prefect,
+        grant=_grant,
+        role_numbers=directory.roles,
+        accounts=directory.names,
+        admit=lambda found: stored.admit(found, judge, settings.data, in_force),
+    )
     rules.note_roles()
 
     def tell(name: str, address: str, count: int) -> None:
@@ -75,7 +86,7 @@ def create_app() -> ASGIApp:
 
     network = NetworkPage(Answers(settings.networks), Openings(database_uri))
     entrance = Entrance(directory, Names(settings.public_urls), tell)
-    return Guard(inner, entrance, rules, table, network.answer)
+    return Guard(inner, entrance, rules, table, network.answer, EvidenceLock(settings.folder))
 
 
 def _grant(name: str) -> str:

@@ -32,13 +32,17 @@ class Signature:
 
 @dataclass
 class Case:
-    """One version under judgement: its evidence digest, who made it, the policy it was opened under, its signatures."""
+    """One version under judgement: its evidence digest, who made it, the policy it was opened under, its signatures.
+
+    `seal` is the digest of the list of its files; None for versions of the first layout, which had none.
+    """
 
     version: int
     digest: str
     authors: tuple[str, ...]
     steps: tuple[SignoffStep, ...]
     valid_for: timedelta
+    seal: str | None = None
     approvals: list[Signature] = field(default_factory=list)
     rejection: Signature | None = None
     promoted_at: datetime | None = None
@@ -91,6 +95,7 @@ class Book:
         self._policy = policy
         self.cases: dict[int, Case] = {}
         self.role_numbers: dict[str, int] = {}  # as the server noted them last; none before it did so
+        self.cleared: set[int] = set()  # never opened, taken away by an administrator
         self.reigns: list[int] = []  # champions, each above the one it replaced; a rollback takes the upper ones off
 
     @property
@@ -130,7 +135,9 @@ class Book:
         earlier = (self.cases[version] for version in reversed(self.reigns[:-1]))
         return next((case for case in earlier if not case.is_void), None)
 
-    def opening(self, version: int, digest: str, authors: Sequence[str], at: datetime) -> Entry:
+    def opening(
+        self, version: int, digest: str, authors: Sequence[str], at: datetime, seal: str | None = None
+    ) -> Entry:
         """The entry that opens a version under the present policy."""
         return Entry(
             at=at,
@@ -138,6 +145,7 @@ class Book:
             action="open",
             version=version,
             digest=digest,
+            seal=seal,
             authors=tuple(authors),
             steps=self._policy.steps,
             valid_days=self._policy.valid_days,
@@ -174,6 +182,8 @@ class Book:
                 self.cases[_version(entry)].is_void = True
             case "account" if entry.actor == SERVER and entry.role_numbers:
                 self.role_numbers = dict(entry.role_numbers)
+            case "clear":
+                self.cleared.add(_version(entry))
             case "align" | "account" | "write":
                 pass
 
@@ -181,9 +191,13 @@ class Book:
         """Why an attempt is not allowed, in one sentence for the person who made it; None where it is."""
         if entry.action in ("align", "account", "write"):
             return None
+        if entry.action == "clear":
+            return _refuse_clearing(entry, self.cases)
         if entry.version is None or entry.digest is None:
             return f"{entry.action} needs a version and its evidence digest"
         if entry.action == "open":
+            if entry.version in self.cleared:
+                return f"version {entry.version} was cleared away by an administrator"
             return _refuse_opening(entry, self.cases)
         case = self.cases.get(entry.version)
         if case is None:
@@ -204,7 +218,7 @@ class Book:
     def _open(self, entry: Entry) -> None:
         version, digest = _version(entry), entry.digest or ""
         valid_for = timedelta(days=entry.valid_days or 0)
-        self.cases[version] = Case(version, digest, entry.authors, entry.steps, valid_for)
+        self.cases[version] = Case(version, digest, entry.authors, entry.steps, valid_for, entry.seal)
 
     def _refuse_promotion(self, entry: Entry, case: Case) -> str | None:
         if entry.actor != SERVICE:
@@ -290,10 +304,20 @@ def _refuse_opening(entry: Entry, cases: dict[int, Case]) -> str | None:
         return f"only the server opens a version, not {entry.actor}"
     if entry.version in cases:
         return f"version {entry.version} is open already"
+    if entry.seal is None and any(case.seal for case in cases.values()):
+        return f"version {entry.version} is not sealed, as versions before it were"
     names = [step.name for step in entry.steps]
     if not names or len(set(names)) < len(names):
         return f"a version is opened with steps of different names, not {', '.join(names) or 'none'}"
     return "a version is opened with the days that a signature lasts" if entry.valid_days is None else None
+
+
+def _refuse_clearing(entry: Entry, cases: dict[int, Case]) -> str | None:
+    if ADMINISTRATOR not in entry.roles:
+        return f"versions that were never opened are cleared by an administrator, not by {entry.actor}"
+    if entry.version is None:
+        return "clear needs a version"
+    return f"version {entry.version} was opened, and stays as it was registered" if entry.version in cases else None
 
 
 def _refuse_voiding(entry: Entry, case: Case) -> str | None:

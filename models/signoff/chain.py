@@ -9,16 +9,28 @@ the head, number and hash of the last row, of which a copy is kept elsewhere.
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from models.evidence import canonical
 from models.policy import SignoffStep
 
-Action = Literal["open", "approve", "reject", "revoke", "promote", "roll back", "void", "align", "account", "write"]
+Action = Literal[
+    "open", "approve", "reject", "revoke", "promote", "roll back", "void", "align", "account", "write", "clear"
+]
+
+# Fields that came later: left out of the text where they say nothing.
+_LATER = frozenset({"role_numbers", "grant", "seal"})
 
 
 # How far behind a row before it a row's time may be. The signer adds none that is behind at all; rows from before there
@@ -39,9 +51,10 @@ class Entry(_Record):
 
     `roles` are the actor's at that moment. `address` is the peer's, `request` method and path. `digest` is that of the
     evidence as it lay in the store. `reason` is the actor's own; `refusal` says why the attempt was refused.
-    `authors`, `steps` and `valid_days` belong to `open`: who made the version, and the policy it is judged by.
     `role_numbers` are those roles by what they are, whatever they are called; `grant` is by what MLflow lets the actor
     write the tag of a step. Both are there since the server notes which number each role has.
+    `authors`, `steps` and `valid_days` belong to `open`: who made the version, and the policy it is judged by; so does
+    `seal`, the digest of the list of all its files (models/seal.py), which versions opened earlier have not.
     """
 
     at: AwareDatetime
@@ -60,6 +73,12 @@ class Entry(_Record):
     valid_days: int | None = None
     role_numbers: dict[str, int] = {}
     grant: str = ""
+    seal: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_it_was_written_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Entries that say nothing in a later field are written as they were when there was no such field."""
+        return {name: value for name, value in dump(self).items() if name not in _LATER or value}
 
     @property
     def is_accepted(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
 
+from models import seal
 from models.policy import Signoff
 from models.registry import Registry
 from models.signoff import reading
@@ -36,4 +37,8 @@ def fetch_signed(registry: Registry, case: Case, folder: Path) -> ModelVersion:
         raise ValueError(
             f"version {case.version} was signed over evidence {case.digest}, and what is stored is {manifest.digest}"
         )
+    sealed = seal.read(folder)  # found to be over what is stored, if it is there
+    if case.seal and (sealed is None or sealed.digest != case.seal):
+        found = sealed.digest if sealed else "none"
+        raise ValueError(f"version {case.version} was opened under seal {case.seal}, and what is stored is {found}")
     return version

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.signoff import account_changes, routes
+from models.signoff import account_changes, routes, uploads
 from models.signoff.accounts import DATA_SCIENTIST
 from models.signoff.call import Call, Refused, row_number
 from models.signoff.chain import LedgerError
@@ -26,6 +26,7 @@ from models.signoff.entrance import Entrance, refuse_length, whole
 from models.signoff.ledger import NotSigned, Table
 from models.signoff.routes import Kind
 from models.signoff.rules import Rules
+from models.signoff.uploads import EvidenceLock
 
 LARGEST_BODY = 32 * 1024 * 1024  # of who writes runs: MLflow's own batches stay far below
 LARGEST_SENTENCE = 64 * 1024  # of everybody else: a decision, a password, a question
@@ -46,6 +47,7 @@ class Guard:
     rules: Rules
     table: Table
     network: Answer
+    lock: EvidenceLock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -99,8 +101,8 @@ class Guard:
         most = LARGEST_BODY if _writes_runs(call) else LARGEST_SENTENCE
         await anyio.to_thread.run_sync(self._refuse_unread, call, route, headers, most)
         if route.kind is Kind.ARTIFACT:
-            await anyio.to_thread.run_sync(self.rules.judge_artifact, call, routes.artifact_path(route.name))
-            await self.inner(scope, receive, send)
+            async with self.entrance.taking_in(account):
+                await self._write_file(call, routes.artifact_path(route.name), scope, receive, send)
             return None
         async with self.entrance.taking_in(account):
             body = await whole(receive, most)
@@ -109,15 +111,31 @@ class Guard:
             return None
         call = await anyio.to_thread.run_sync(self._read, call, body, scope)
         if route.kind is Kind.OWN:
-            act = self.rules.inspect if route.name == "tidewaiter/inspect" else self.rules.roll_back
-            return JSONResponse(await anyio.to_thread.run_sync(act, call))
+            acts = {
+                "tidewaiter/inspect": self.rules.inspect,
+                "tidewaiter/rollback": self.rules.roll_back,
+                "tidewaiter/registering": self.rules.judge_registration,
+            }
+            return JSONResponse(await anyio.to_thread.run_sync(acts[route.name], call))
+        async with self.lock.around(call.name):
+            await self._pass(call, body, scope, send)
+        return None
+
+    async def _pass(self, call: Call, body: bytes, scope: Scope, send: Send) -> None:
+        """Judge what was taken in, and have MLflow answer."""
         passed = await anyio.to_thread.run_sync(self.rules.judge, call)
         if account_changes.ROUTES.fullmatch(call.name):
             send = _noting_answer(self.rules, call, send)
         if passed.body.get("value") != call.body.get("value"):
             send = _telling(passed.body, send)
         await self.inner(*_with_body(scope, json.dumps(passed.body).encode() if body or passed.body else b""), send)
-        return None
+
+    async def _write_file(self, call: Call, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Before a file is taken in, and again when it is there: it may belong to a version by then."""
+        await anyio.to_thread.run_sync(self.rules.judge_artifact, call, path)
+        async with uploads.taken_in(receive, Headers(scope=scope)) as file, self.lock.writing():
+            await anyio.to_thread.run_sync(self.rules.judge_artifact, call, path)
+            await self.inner(scope, file, send)
 
     def _refuse_unread(self, call: Call, route: routes.Route, headers: Headers, most: int) -> None:
         """What can be refused before any of the body is taken in."""

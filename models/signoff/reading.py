@@ -90,3 +90,18 @@ def served(client: httpx.Client) -> Iterator[Row]:
         if page[-1].number <= after:
             raise LedgerError(f"the server goes round in circles: after row {after} it sends row {page[-1].number}")
         after = page[-1].number
+
+
+def ask_to_register(tracking_uri: str, author: str) -> None:
+    """Ask the server whether this account may register a version by `author`; ValueError with its sentence if not.
+
+    A store without a server, or a server without a ledger, has nobody who says no.
+    """
+    if not tracking_uri.startswith(("http://", "https://")):
+        return
+    with connect(tracking_uri) as client:
+        response = client.post("/api/2.0/tidewaiter/registering", json={"author": author})
+    if response.status_code == httpx.codes.FORBIDDEN:
+        raise ValueError(response.json()["message"])
+    if response.status_code != httpx.codes.NOT_FOUND:
+        response.raise_for_status()

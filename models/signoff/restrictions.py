@@ -7,9 +7,21 @@ raises Refused, or returns the call to pass on.
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from models.names import AUTHOR, CHAMPION, EVIDENCE_TAGS, MODEL, PENDING, PREVIOUS, SIGNOFF
+from models.names import (
+    AUTHOR,
+    AUTOMATIC,
+    CHALLENGER,
+    CHAMPION,
+    EVIDENCE_TAGS,
+    MODEL,
+    PENDING,
+    PREVIOUS,
+    RUN_KEY,
+    SIGNOFF,
+)
 from models.signoff import stored
 from models.signoff.accounts import DATA_SCIENTIST
+from models.signoff.book import SERVICE
 from models.signoff.call import Call, Refused
 
 Rule = Callable[[Call], Call]
@@ -53,17 +65,17 @@ def judge_tag(call: Call) -> Call:
         raise Refused(f"there is no version {number} of {MODEL}", 404)
     if key == AUTHOR or key in found.tags:
         raise Refused(f"tag {key} of version {number} is part of its evidence, which is written once")
-    if not call.is_service and call.actor not in stored.authors(found):
-        raise Refused(f"tag {key} of version {number} is written by who registers it, not by {call.actor}")
+    if not call.is_service:
+        raise Refused(f"tag {key} of version {number} is written by the service that registers it, not by {call.actor}")
     return call
 
 
 def is_reserved(alias: str) -> bool:
-    """Whether an alias of `customs-risk` follows from the ledger. Refused where it could be taken for one that does."""
+    """Whether an alias of `customs-risk` is the service's. Refused where it could be taken for one that is."""
     plain = _plain(alias)
-    if plain in (CHAMPION, PREVIOUS) and alias != plain:
+    if plain in (CHAMPION, PREVIOUS, CHALLENGER) and alias != plain:
         raise Refused(f"alias {alias!r} could be taken for {plain}; choose another name")
-    return plain in (CHAMPION, PREVIOUS)
+    return plain in (CHAMPION, PREVIOUS, CHALLENGER)
 
 
 def _pass(call: Call) -> Call:
@@ -85,18 +97,48 @@ def _delete_version_tag(call: Call) -> Call:
 
 
 def _create_version(call: Call) -> Call:
-    """With the account that registers it as its author; the service names whom it works for."""
+    """Of `customs-risk` by the service alone, which names whom it works for."""
     if not call.text("source").startswith(("models:/", "runs:/")):  # elsewhere could be any file of the server
         raise Refused("the source of a version is a logged model or a run: models:/... or runs:/...")
     tags = _tags_given(call)
     if not is_ours(call):
         return call
+    _refuse_others(call)
     for key, value in tags.items():
         if key.startswith(SIGNOFF) and value != PENDING:
             raise Refused(f"a version begins with {key} = {PENDING}, not {value!r}")
         if not key.startswith(SIGNOFF) and key not in EVIDENCE_TAGS:
             _refuse_likeness(key)
     return call.with_body(tags=_as_list(_authored(call, tags)))
+
+
+def judge_registration(call: Call, is_account: Callable[[str], bool]) -> None:
+    """Refused where the account may register nothing, or where it would name an author that there is not."""
+    _refuse_others(call)
+    judge_author(call.text("author"), is_account)
+
+
+def judge_author_tag(call: Call, is_account: Callable[[str], bool]) -> None:
+    """Of a run, or of a version of `customs-risk`."""
+    if call.name == "mlflow/runs/create" or is_ours(call):
+        judge_author(_tags_given(call)[AUTHOR], is_account)
+
+
+def judge_author(author: str, is_account: Callable[[str], bool]) -> None:
+    """Refused where nobody of this name is known, by whom a version could be made."""
+    if author not in AUTOMATIC | {SERVICE} and not is_account(author):
+        raise Refused(
+            f"author {author!r} is not an account: name yours with --requested-by; allowed besides accounts: "
+            f"{', '.join(sorted(AUTOMATIC))}"
+        )
+
+
+def _refuse_others(call: Call) -> None:
+    if not call.is_service:
+        raise Refused(
+            f"versions of {MODEL} are registered by the service alone, not by {call.actor}: start retrain/adhoc, or "
+            "run `tidewaiter retrain` as the user of `tidewaiter up`, without MLFLOW_TRACKING_USERNAME"
+        )
 
 
 def _create_run(call: Call) -> Call:
@@ -112,7 +154,8 @@ def _create_model(call: Call) -> Call:
     _refuse_readers(call)
     for key in _tags_given(call):
         _refuse_prompt(key)
-    _refuse_likeness_of_name(call.text("name"))
+    if is_ours(call):
+        _refuse_others(call)
     return call
 
 
@@ -160,6 +203,8 @@ def _leave_frozen(call: Call) -> Call:
     keys = (call.body.get("key"), *_tag_keys(call.body.get("tags")))
     if call.name != "mlflow/runs/create" and AUTHOR in keys:
         raise Refused(f"tag {AUTHOR} says who made a run, and is set by the server")
+    if RUN_KEY in keys and not call.is_service:
+        raise Refused(f"tag {RUN_KEY} is what the service finds its runs by; choose another name")
     return call
 
 
@@ -221,7 +266,6 @@ _RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "model-versions/create"): _create_version,
     ("POST", "model-versions/transition-stage"): _leave_ours,
     ("PATCH", "model-versions/update"): _leave_ours,
-    ("DELETE", "model-versions/delete"): _leave_ours,
     ("POST", "registered-models/create"): _create_model,
     ("POST", "registered-models/rename"): _rename_model,
     ("POST", "registered-models/set-tag"): _tag_model,

@@ -96,7 +96,7 @@ _GUARDED = frozenset(
     for name in names
 )
 _LOGGED_MODEL = re.compile(r"mlflow/logged-models/[^/]+(?:/params|/tags(?:/[^/]+)?)?")
-_OWN = frozenset({("POST", "tidewaiter/inspect"), ("POST", "tidewaiter/rollback")})
+_OWN = frozenset({("POST", f"tidewaiter/{name}") for name in ("inspect", "rollback", "registering")})
 _NETWORK = re.compile(r"network(?:/.+)?|tidewaiter/network/.+")
 
 

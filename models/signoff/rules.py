@@ -8,18 +8,22 @@ transaction with the look at it.
 import re
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from mlflow.entities.model_registry import ModelVersion
+
 from models.evidence import canonical
-from models.names import CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
+from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
 from models.signoff import account_changes, restrictions, stored
 from models.signoff.book import SERVER
 from models.signoff.call import LONGEST_TEXT, Call, Refused
 from models.signoff.chain import Action, Entry
 from models.signoff.ledger import Followed, Writer, now
 from models.signoff.lifecycle import State
+from models.signoff.looks import Looks
 from models.signoff.restrictions import Rule
+from models.signoff.stored import Admission
 from models.tracking import cut
 
 _DECISION = re.compile(r"\s*(approved|rejected|revoked)\s*:\s*(.*)", re.DOTALL | re.IGNORECASE)
@@ -33,6 +37,7 @@ class Rules:
     `grant` says by what MLflow lets an account write the tags of a version, empty where it does not: it is asked before
     anything is added to the ledger, since what is in there counts. `role_numbers` are MLflow's roles as they are now,
     and `accounts` the names of its accounts.
+    `admit` judges a version before it is opened.
     """
 
     ledger: Followed
@@ -40,16 +45,27 @@ class Rules:
     grant: Callable[[str], str]
     role_numbers: Callable[[], Mapping[str, int]]
     accounts: Callable[[], Collection[str]]
+    admit: Callable[[ModelVersion], Admission]
+    _looks: Looks = field(default_factory=Looks)
 
     def judge(self, call: Call) -> Call:
         """The call as it is to be passed on. Refused, and noted in the ledger, where it is not allowed."""
         with self.noting(call):
-            return self._rule(call)(call)
+            passed = self._rule(call)(call)
+            if call.name in ("mlflow/runs/create", "mlflow/model-versions/create"):
+                restrictions.judge_author_tag(passed, self._is_account)
+            return passed
 
     def judge_artifact(self, call: Call, path: str) -> None:
         """Refused where the file below the artifacts' root may not be written or deleted."""
         with self.noting(call):
             restrictions.judge_artifact(path)
+
+    def judge_registration(self, call: Call) -> dict[str, object]:
+        """Whether the account may register a version by an author: asked before the training, which takes its time."""
+        with self.noting(call):
+            restrictions.judge_registration(call, self._is_account)
+        return {}
 
     def inspect(self, call: Call) -> dict[str, object]:
         """Look at the evidence of a version: opens it, or voids it; returns where it stands and what its tags say."""
@@ -57,8 +73,12 @@ class Rules:
             if not call.is_service:
                 raise Refused(f"only the promotion service asks for an inspection, not {call.actor}")
         number, at = call.number(), now()
+        self._admit(number)
+        is_due = self._looks.is_due(number)
         with self.ledger.writing() as writer:
-            self._look(writer, number, at)
+            self._look(writer, number, at, is_thorough=is_due)
+        if is_due:
+            self._looks.was_thorough(number)
         book = self.ledger.book
         tags = book.cases[number].tags(at)
         return {"state": book.state(number, at), "words": book.words(number, at), "tags": tags}
@@ -101,6 +121,7 @@ class Rules:
                 f"{value!r} is not a decision; write 'approved: reason', 'rejected: reason' or 'revoked: reason'", 400
             )
         action, reason = _ACTIONS[match[1].lower()], match[2].strip()
+        self._admit(number)
         with self.ledger.writing() as writer:
             digest = self._look(writer, number, at)
             step = key.removeprefix(SIGNOFF)
@@ -127,10 +148,13 @@ class Rules:
         alias, number, at = call.text("alias"), call.number(), now()
         if not call.is_service:
             raise Refused(f"only the promotion service moves {alias}, not {call.actor}: sign the steps, and it follows")
+        if alias == CHALLENGER:
+            return call
         if alias == PREVIOUS:
             if self.ledger.refresh().previous != number:
                 raise Refused(f"by the ledger, {alias} is {self.ledger.book.previous}, not {number}")
             return call
+        self._admit(number)
         with self.ledger.writing() as writer:
             if self.ledger.book.champion == number:
                 return call
@@ -144,26 +168,48 @@ class Rules:
         if not restrictions.is_ours(call) or not restrictions.is_reserved(call.text("alias")):
             return call
         alias, book = call.text("alias"), self.ledger.refresh()
+        if alias == CHALLENGER and call.is_service:
+            return call
         belongs = book.champion if alias == CHAMPION else book.previous
         if not call.is_service or belongs is not None:
             raise Refused(f"{alias} is not taken away; by the ledger, it is {belongs}")
         return call
 
-    def _look(self, writer: Writer, number: int, at: datetime) -> str:
-        """The digest of a version's evidence as it lies in the store. Opens or voids the version as that demands."""
-        found = stored.version(number)
-        if found is None:
+    def _is_account(self, name: str) -> bool:
+        return name in self.accounts()
+
+    def _clear(self, call: Call) -> Call:
+        """Take away a version that was never opened, and so was never anybody's to sign."""
+        if not restrictions.is_ours(call):
+            return call
+        number = call.number()
+        if stored.version(number) is None:
             raise Refused(f"there is no version {number} of {MODEL}", 404)
-        finding = stored.find_evidence(found)
-        book = self.ledger.book
+        with self.ledger.writing() as writer:
+            refusal = self._add(writer, call.entry("clear", now(), version=number))
+        if refusal:
+            raise Refused(refusal, is_noted=True)
+        return call
+
+    def _admit(self, number: int) -> None:
+        """Have a version judged before it is opened. Not inside the ledger's transaction: it takes seconds."""
+        if number not in self.ledger.refresh().cases:
+            self._looks.admit(number, lambda: self.admit(_there(number)))
+
+    def _look(self, writer: Writer, number: int, at: datetime, is_thorough: bool = True) -> str:
+        """The digest of a version's evidence as it lies in the store. Opens or voids the version as that demands."""
+        found, book = _there(number), self.ledger.book
         case = book.cases.get(number)
         if case is None:
-            if finding.differences:
-                raise Refused(
-                    f"the evidence of version {number} does not hold together: {'; '.join(finding.differences)}"
-                )
-            writer.append(book.opening(number, finding.digest, stored.authors(found), at))
-        elif finding.digest != case.digest and not case.is_void:
+            admitted = self._looks.admitted(number)
+            finding = stored.find_evidence(found, admitted.seal, is_thorough=True)
+            if finding.differences or finding.digest != admitted.digest:
+                said = "; ".join(finding.differences) or "another evidence lies in its place"
+                raise Refused(f"version {number} was altered while it was judged: {said}")
+            writer.append(book.opening(number, finding.digest, stored.authors(found), at, admitted.seal))
+            return finding.digest
+        finding = stored.find_evidence(found, case.seal, is_thorough)
+        if finding.digest != case.digest and not case.is_void:
             writer.append(
                 Entry(
                     at=at,
@@ -171,7 +217,7 @@ class Rules:
                     action="void",
                     version=number,
                     digest=finding.digest,
-                    reason="; ".join(finding.differences) or "another evidence lies in its place",
+                    reason=cut("; ".join(finding.differences) or "another evidence lies in its place", LONGEST_TEXT),
                 )
             )
         return finding.digest
@@ -197,6 +243,7 @@ class Rules:
             ("POST", "mlflow/model-versions/set-tag"): self._set_version_tag,
             ("POST", "mlflow/registered-models/alias"): self._set_alias,
             ("DELETE", "mlflow/registered-models/alias"): self._delete_alias,
+            ("DELETE", "mlflow/model-versions/delete"): self._clear,
         }
         if account_changes.ROUTES.fullmatch(call.name):
             return self._change_account
@@ -227,3 +274,10 @@ class Rules:
         what = f"{count} wrong passwords in a row for {name}"
         with self.ledger.writing() as writer:
             writer.append(Entry(at=now(), actor=SERVER, address=address, action="write", refusal=what))
+
+
+def _there(number: int) -> ModelVersion:
+    found = stored.version(number)
+    if found is None:
+        raise Refused(f"there is no version {number} of {MODEL}", 404)
+    return found

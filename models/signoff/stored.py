@@ -4,12 +4,14 @@ Reads MLflow's stores directly, since a server cannot ask itself over HTTP while
 """
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
+from mlflow.entities import LoggedModel, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.server import handlers
@@ -20,8 +22,10 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Regi
 from mlflow.store.tracking.dbmodels.models import SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
 
-from models import evidence
+from models import evidence, seal
 from models.names import AUTHOR, EVIDENCE_DIGEST, MODEL
+from models.signoff import admission
+from models.signoff.admission import Judge
 from models.tracking import artifacts_page
 
 _PROXIED = "mlflow-artifacts:/"
@@ -36,6 +40,15 @@ class Finding:
 
     digest: str
     differences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What was judged of a version: why it is not opened, or the digests of its evidence and of its seal."""
+
+    faults: Sequence[str]
+    digest: str = ""
+    seal: str = ""
 
 
 def version(number: int) -> ModelVersion | None:
@@ -71,20 +84,32 @@ def frozen_experiments() -> frozenset[str]:
         return frozenset(str(number) for number in connection.execute(of_runs).scalars())
 
 
-def find_evidence(found: ModelVersion) -> Finding:
-    """Compute the evidence digest of a version anew from its stored artifacts."""
+def find_evidence(found: ModelVersion, sealed: str | None, is_thorough: bool) -> Finding:
+    """Compute the evidence digest of a version anew from its stored artifacts.
+
+    `sealed` is the digest of its list of files, for versions that have one: the list must be there as it was, and where
+    the look is thorough, everything on it.
+    """
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         folder = Path(scratch)
         try:
-            for uri, name in _evidence_places(found):
-                _download(uri, name, folder)
-            manifest = evidence.read((folder / evidence.MANIFEST_FILE).read_bytes())
+            run, model = _run(found), _logged_model(found)
+            if is_thorough and sealed:
+                _fetch_all(run, model, folder)
+                differences = list(_unsealed(run, folder, sealed))
+                place = folder / admission.RUN
+                shutil.move(folder / admission.LOGGED / seal.RISK_MODEL, place / evidence.MODEL_FOLDER)
+            else:
+                for name in (evidence.MANIFEST_FILE, *evidence.FILES, *([seal.SEAL_FILE] if sealed else [])):
+                    _download(run.info.artifact_uri, name, folder)
+                _download(f"{model.artifact_location}/artifacts", evidence.MODEL_FOLDER, folder)
+                differences, place = list(_resealed(folder, sealed)), folder
+            manifest = evidence.read((place / evidence.MANIFEST_FILE).read_bytes())
         except (MlflowException, OSError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             return Finding(evidence.json_digest(["unreadable", found.version, reason]), (reason,))
-        differences = list(evidence.verify(manifest, folder))
-        page = artifacts_page(_tracking().get_run(found.run_id))
-        differences += evidence.verify_description(folder, page, found.description)
+        differences += evidence.verify(manifest, place)
+        differences += evidence.verify_description(place, artifacts_page(run), found.description)
         if (stated := found.tags.get(EVIDENCE_DIGEST)) != manifest.digest:
             differences.append(f"the version carries evidence digest {stated}, its manifest is {manifest.digest}")
         if differences:
@@ -92,16 +117,70 @@ def find_evidence(found: ModelVersion) -> Finding:
     return Finding(manifest.digest, ())
 
 
-def _evidence_places(found: ModelVersion) -> Iterator[tuple[str, str]]:
-    """Where the parts of a version's evidence lie, as (folder's URI, name in it)."""
-    if not found.run_id or not (found.source or "").startswith("models:/"):
-        raise ValueError(f"version {found.version} has no run or no logged model, so no evidence")
-    store = _tracking()
-    run = store.get_run(found.run_id)
-    for name in (evidence.MANIFEST_FILE, *evidence.FILES):
-        yield run.info.artifact_uri, name
-    model = store.get_logged_model((found.source or "").removeprefix("models:/"))
-    yield f"{model.artifact_location}/artifacts", evidence.MODEL_FOLDER
+def admit(found: ModelVersion, judge: Judge, data: Path, policy: str) -> Admission:
+    """Judge a version that is to be opened; see admission.py. Unjudged where that did not come to its end."""
+    with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        folder = Path(scratch)
+        try:
+            run, model = _run(found), _logged_model(found)
+            _fetch_all(run, model, folder)
+            shown = admission.Shown(
+                version_tags=found.tags,
+                description=found.description or "",
+                page=artifacts_page(run),
+                run_tags=run.data.tags,
+                params=run.data.params,
+                metrics=run.data.metrics,
+            )
+        except (MlflowException, ValueError) as error:
+            if isinstance(error, MlflowException) and error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise admission.Unjudged(f"the files of version {found.version} cannot be read now: {error}") from error
+            return Admission(str(error).splitlines()[:1] or [type(error).__name__])
+        except OSError as error:
+            raise admission.Unjudged(f"the files of version {found.version} cannot be read now: {error}") from error
+        faults = judge(admission.Request(files=folder, shown=shown, data=data, policy=policy))
+        if faults:
+            return Admission(faults)
+        manifest = evidence.read((folder / admission.RUN / evidence.MANIFEST_FILE).read_bytes())
+        sealed = seal.read(folder / admission.RUN)
+        assert sealed is not None  # or there would be a fault
+        return Admission((), manifest.digest, sealed.digest)
+
+
+def _unsealed(run: Run, folder: Path, sealed: str) -> Iterator[str]:
+    """What is not as it was sealed, of all files of a version."""
+    yield from _resealed(folder / admission.RUN, sealed)
+    stated = seal.read(folder / admission.RUN)
+    if stated is not None:
+        now = seal.of(folder / admission.RUN, folder / admission.LOGGED, run.data.params, run.data.metrics)
+        yield from seal.differences(stated, now)
+
+
+def _resealed(folder: Path, sealed: str | None) -> Iterator[str]:
+    """Whether the list is another than the one that the version was opened under."""
+    stated = seal.read(folder) if sealed else None
+    digest = stated.digest if stated else None
+    if digest != sealed:
+        yield f"the version was opened under seal {sealed}, and {seal.SEAL_FILE} is {digest}"
+
+
+def _run(found: ModelVersion) -> Run:
+    if not found.run_id:
+        raise ValueError(f"version {found.version} has no run, so no evidence")
+    return _tracking().get_run(found.run_id)
+
+
+def _logged_model(found: ModelVersion) -> LoggedModel:
+    if not (found.source or "").startswith("models:/"):
+        raise ValueError(f"version {found.version} has no logged model, so no evidence")
+    return _tracking().get_logged_model((found.source or "").removeprefix("models:/"))
+
+
+def _fetch_all(run: Run, model: LoggedModel, folder: Path) -> None:
+    """Every file of run and logged model, into two folders."""
+    for place, uri in ((admission.RUN, run.info.artifact_uri), (admission.LOGGED, model.artifact_location)):
+        (folder / place).mkdir()
+        _download(uri, "", folder / place)
 
 
 def _download(uri: str, name: str, folder: Path) -> None:

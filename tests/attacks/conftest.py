@@ -1,6 +1,7 @@
 """One server for all attacks: a file of attacks costs no start of its own."""
 
 from collections.abc import Generator
+from dataclasses import replace
 
 import mlflow
 import pytest
@@ -22,7 +23,6 @@ from tests.attacks.scene import (
     Scene,
     model_file,
 )
-from tests.signoff_server import password
 
 
 @pytest.fixture(scope="package")
@@ -32,12 +32,10 @@ def scene(tmp_path_factory) -> Generator[Scene]:
         signoff_server.register(folder, f"data-{number}")
     with signoff_server.server(folder) as server, pytest.MonkeyPatch.context() as patch:
         signoff_server.add_people(server)
-        patch.setenv("MLFLOW_TRACKING_USERNAME", "max")
-        patch.setenv("MLFLOW_TRACKING_PASSWORD", password("max"))
-        place = folder / "evidence" / "own"
-        place.mkdir()
+        patch.setenv("MLFLOW_TRACKING_USERNAME", SERVICE)
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", server.keys.service_password)
         registry = Registry(server.url)
-        registry.register(candidates.candidate(candidates.evidence_folder(place), "own"))
+        registry.register(replace(signoff_server.candidate(folder, "own"), author="max"))
         client = registry.client
         found = {each.version: each for each in client.search_model_versions("name = 'customs-risk'")}
         experiment = client.get_experiment_by_name("customs-risk").experiment_id

@@ -72,14 +72,14 @@ def test_a_data_scientist_works_as_before(scene):
     place = f"/api/2.0/mlflow-artifacts/artifacts/{made['experiment_id']}/{info['run_id']}/artifacts/note.txt"
     scene.send("dan", "PUT", place, content=b"a note").raise_for_status()
     assert scene.send("dan", "GET", place).content == b"a note"
-    challenger = {**MODEL, "alias": "challenger", "version": WAITING}
-    scene.send("dan", "POST", f"{API}/registered-models/alias", challenger).raise_for_status()
+    candidate = {**MODEL, "alias": "to-look-at", "version": WAITING}
+    scene.send("dan", "POST", f"{API}/registered-models/alias", candidate).raise_for_status()
     note = tag("note", "look at the port")
     scene.send("dan", "POST", f"{API}/model-versions/set-tag", note).raise_for_status()
     scene.send("dan", "POST", f"{API}/runs/delete", {"run_id": info["run_id"]}).raise_for_status()
 
 
-def test_who_registers_a_version_is_its_author_whatever_the_tags_say(scene):
+def test_the_author_of_a_version_is_whom_the_service_worked_for(scene):
     assert scene.server.tags(OWN)["author"] == "max"
     run = scene.send("max", "GET", f"{API}/runs/get", params={"run_id": scene.runs[OWN]}).json()["run"]
     assert {"key": "author", "value": "max"} in run["data"]["tags"]

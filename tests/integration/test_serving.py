@@ -10,7 +10,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from models import serving
+from models import names, serving
 from models.risk_model import OUTPUTS
 from models.split import split_by_time
 from models.train import train
@@ -36,11 +36,11 @@ def logged(model, tmp_path_factory):
         info = mlflow.pyfunc.log_model(
             name="risk-model",
             python_model=serving.__file__,
-            artifacts={serving.RISK_MODEL: str(folder / "model")},
+            artifacts={names.RISK_MODEL: str(folder / "model")},
             code_paths=[str(PROJECT / package) for package in ("features", "models")],
             signature=serving.signature(model.encoder),
             input_example=serving.input_example(SPLIT.test, model.encoder),
-            pip_requirements=[f"{name}=={version(name)}" for name in serving.REQUIREMENTS],
+            pip_requirements=[f"{name}=={version(name)}" for name in names.REQUIREMENTS],
         )
     yield mlflow.artifacts.download_artifacts(info.model_uri, dst_path=str(folder / "downloaded"))
     mlflow.set_tracking_uri(before)

@@ -13,6 +13,7 @@ from models.signoff.chain import LedgerError, Row
 from models.signoff.directory import Account, Role
 from models.signoff.entrance import Entrance, Names
 from models.signoff.guard import LARGEST_BODY, LARGEST_SENTENCE, Guard
+from models.signoff.uploads import EvidenceLock
 
 ROUTE = "/api/2.0/mlflow/runs/set-tag"
 ACCOUNT, DATA_SCIENTIST, NOBODY = ("ana", "secret"), ("dan", "secret"), ("new", "secret")
@@ -50,6 +51,9 @@ class Recorder:
     def inspect(self, call):
         return {"inspected": call.body["version"]}
 
+    def judge_registration(self, call):
+        return {"author": call.body["author"]}
+
     def roll_back(self, call):
         raise LedgerError("row 3 is missing")
 
@@ -86,7 +90,7 @@ async def _in_parts(content):
 
 
 @pytest.fixture
-def send(rules):
+def send(rules, tmp_path):
     async def inner(scope, receive, send):
         body = b""
         while (message := await receive())["type"] == "http.request":
@@ -99,7 +103,7 @@ def send(rules):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    guard = Guard(inner, entrance(), rules, Rows(), network)
+    guard = Guard(inner, entrance(), rules, Rows(), network, EvidenceLock(tmp_path))
 
     def request(method, path, auth=ACCOUNT, **given):
         async def run():
@@ -144,9 +148,9 @@ def test_a_refusal_is_one_sentence_and_nothing_reaches_the_application(send, rul
 def test_a_file_is_judged_by_its_path_and_goes_on_as_it_is(send, rules):
     file = "/api/2.0/mlflow-artifacts/artifacts/1/b%20c"
     assert send("PUT", file, auth=DATA_SCIENTIST, content=b"\xff").content == b"\xff"
-    assert rules.calls[0][1] == "1/b c"
+    assert [path for _, path in rules.calls] == ["1/b c"] * 2  # before it is taken in, and when it is there
     assert send("PUT", file, content=b"\xff").status_code == 403  # who writes no runs
-    assert len(rules.calls) == 1
+    assert len(rules.calls) == 2
 
 
 def test_who_has_no_role_changes_nothing_but_the_own_password(send, rules):
@@ -247,6 +251,7 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(send, rules):
 
 def test_own_routes(send):
     assert send("POST", "/api/2.0/tidewaiter/inspect", json={"version": "3"}).json() == {"inspected": "3"}
+    assert send("POST", "/api/2.0/tidewaiter/registering", json={"author": "dan"}).json() == {"author": "dan"}
     answer = send("POST", "/api/2.0/tidewaiter/rollback", json={})
     assert answer.status_code == 503
     assert answer.json()["message"].endswith("row 3 is missing")
@@ -285,14 +290,15 @@ def test_what_is_not_part_of_the_product_is_closed_to_everybody(send, rules):
     assert rules.calls == []
 
 
-def test_websockets_are_closed(rules):
+def test_websockets_are_closed(rules, tmp_path):
     sent = []
 
     async def run():
         async def send(message):
             sent.append(message)
 
-        await Guard(None, entrance(), rules, Rows(), network)({"type": "websocket", "path": "/"}, None, send)
+        guard = Guard(None, entrance(), rules, Rows(), network, EvidenceLock(tmp_path))
+        await guard({"type": "websocket", "path": "/"}, None, send)
 
     asyncio.run(run())
     assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -9,9 +9,10 @@ from mlflow.entities.model_registry import ModelVersion
 from models.names import MODEL
 from models.policy import load
 from models.signoff import restrictions, stored
+from models.signoff.admission import Unjudged
 from models.signoff.book import ADMINISTRATOR, SERVICE
 from models.signoff.call import LONGEST_TEXT, Call, Refused
-from models.signoff.chain import Entry
+from models.signoff.chain import Entry, LedgerError
 from models.signoff.keys import Keys
 from models.signoff.ledger import Ledger, Table, now
 from models.signoff.lifecycle import State
@@ -35,7 +36,8 @@ class Store:
 
     def __init__(self):
         self.digests = {number: f"{number}" * 64 for number in (1, 2, 3)}
-        self.differences = ()
+        self.differences, self.faults, self.unjudged = (), (), ""
+        self.looks, self.judged = [], []
         self.tags = {"author": "max", "evidence_digest": "x"}
 
     def version(self, number):
@@ -43,8 +45,16 @@ class Store:
             return None
         return ModelVersion(MODEL, str(number), 0, tags=[SimpleNamespace(key=k, value=v) for k, v in self.tags.items()])
 
-    def find_evidence(self, found):
+    def find_evidence(self, found, sealed, is_thorough):
+        self.looks.append((int(found.version), sealed, is_thorough))
         return stored.Finding(self.digests[int(found.version)], self.differences)
+
+    def admit(self, found):
+        self.judged.append(int(found.version))
+        if self.unjudged:
+            raise Unjudged(self.unjudged)
+        digest = self.digests[int(found.version)]
+        return stored.Admission(self.faults, digest, f"seal of {digest}")
 
 
 # Aliases of others, what a list of names would split, what a terminal or an HTTP sign-in would read otherwise.
@@ -94,11 +104,14 @@ def rules(store, table, tmp_path, told, grants, numbers):
     keys = Keys(tmp_path / "signoff")
     keys.make()
     ledger = Ledger(table, keys.private_key, keys.head_file, load().signoff)
-
-    def grant(name):
-        return grants.get(name, "version: EDIT")
-
-    return Rules(ledger, lambda: told.append(1), grant, lambda: numbers, lambda: {"rea"})
+    return Rules(
+        ledger,
+        changed=lambda: told.append(1),
+        grant=lambda name: grants.get(name, "version: EDIT"),
+        role_numbers=lambda: numbers,
+        accounts=lambda: {"rea", "dan", "max"},
+        admit=store.admit,
+    )
 
 
 @pytest.fixture
@@ -187,9 +200,48 @@ class TestSigning:
         with pytest.raises(Refused, match="a number as text"):
             rules.judge(signing("ana", "technical", version=version))
 
-    def test_evidence_that_does_not_hold_together_opens_nothing(self, rules, store, table):
-        store.differences = ("card.md is missing",)
-        with pytest.raises(Refused, match=r"does not hold together: card\.md is missing"):
+    def test_what_was_judged_as_wrong_opens_nothing_and_is_judged_once(self, rules, store):
+        store.faults = ("gate roc_auc failed", "card.md is not what is rendered")
+        for _ in range(2):
+            with pytest.raises(Refused, match=r"not opened: gate roc_auc failed; card\.md is not what is rendered"):
+                rules.judge(signing("ana", "technical"))
+        assert (rules.ledger.book.cases, store.judged) == ({}, [1])
+
+    def test_a_judgement_that_did_not_end_is_tried_again_after_a_while(self, rules, store, monkeypatch):
+        now_s = [0.0]
+        monkeypatch.setattr(rules._looks, "clock", lambda: now_s[0])
+        store.unjudged = "it took too long"
+        for _ in range(2):
+            with pytest.raises(
+                Refused, match="not opened yet, and is judged again after a while: it took too long"
+            ) as e:
+                rules.judge(signing("ana", "technical"))
+            assert e.value.status == 503
+        assert store.judged == [1]
+        now_s[0], store.unjudged = 600.0, ""
+        rules.judge(signing("ana", "technical"))
+        assert store.judged == [1, 1]
+
+    def test_the_ledger_has_the_seal_and_what_was_opened_is_not_judged_again(self, rules, store, table):
+        rules.judge(signing("ana", "technical"))
+        store.faults = ("a later product renders otherwise",)
+        rules.judge(signing("rea", "governance"))
+        assert entries(table)[0].seal == f"seal of {store.digests[1]}"
+        assert rules.ledger.book.cases[1].seal == f"seal of {store.digests[1]}"
+        assert store.judged == [1]
+
+    @pytest.mark.parametrize("what", ["differences", "digest"])
+    def test_what_changes_while_it_is_judged_is_not_opened(self, rules, store, monkeypatch, what):
+        def altering(found):
+            admitted = Store.admit(store, found)
+            if what == "digest":
+                store.digests[1] = "f" * 64
+            else:
+                store.differences = ("file drift.html is not what was sealed",)
+            return admitted
+
+        object.__setattr__(rules, "admit", altering)
+        with pytest.raises(Refused, match="version 1 was altered while it was judged"):
             rules.judge(signing("ana", "technical"))
         assert rules.ledger.book.cases == {}
 
@@ -233,7 +285,14 @@ class TestAliases:
             rules.judge(aliasing("dan", alias))
 
     def test_others_are_anybodys(self, rules):
-        assert rules.judge(aliasing("dan", "challenger")).body["alias"] == "challenger"
+        assert rules.judge(aliasing("dan", "to-look-at")).body["alias"] == "to-look-at"
+
+    def test_the_challenger_is_the_services_to_move(self, rules):
+        for method in ("POST", "DELETE"):
+            assert rules.judge(aliasing(SERVICE, "challenger", method=method))
+            for who in ("dan", "root", "rea"):
+                with pytest.raises(Refused, match="challenger"):
+                    rules.judge(aliasing(who, "challenger", method=method))
 
     def test_previous_is_by_the_ledger(self, rules):
         promote(rules)
@@ -304,6 +363,16 @@ class TestInspection:
         assert told["words"] == "awaiting technical"
         assert told["tags"] == {"signoff.technical": "pending", "signoff.governance": "pending"}
 
+    def test_all_files_are_looked_at_once_an_hour_and_for_whoever_signs(self, rules, store, monkeypatch):
+        now_s = [0.0]
+        monkeypatch.setattr(rules._looks, "clock", lambda: now_s[0])
+        ask = Call("POST", "tidewaiter/inspect", SERVICE, (), "", "x", {"version": "1"})
+        for now_s[0] in (0.0, 60.0, 3599.0, 3600.0):
+            rules.inspect(ask)
+        rules.judge(signing("ana", "technical"))
+        sealed = f"seal of {store.digests[1]}"
+        assert store.looks == [(1, sealed, thorough) for thorough in (True, False, False, True, True)]
+
     def test_is_for_the_service(self, rules, table):
         with pytest.raises(Refused, match="only the promotion service"):
             rules.inspect(Call("POST", "tidewaiter/inspect", "root", ROLES["root"], "", "x", {"version": "1"}))
@@ -367,6 +436,59 @@ class TestSignersRole:
     def test_a_ledger_from_before_is_as_it_was(self, rules):
         rules.judge(replace(signing("ana", "technical"), role_numbers={}))
         assert [each.user for each in rules.ledger.book.cases[1].approvals] == ["ana"]
+
+
+class TestClearing:
+    def clear(self, rules, who="root", version="1"):
+        return rules.judge(call(who, "DELETE", "model-versions/delete", name=MODEL, version=version))
+
+    def test_what_was_never_opened_is_cleared_by_an_administrator_and_noted(self, rules, table):
+        assert self.clear(rules)
+        assert (last(table).action, last(table).actor, last(table).version) == ("clear", "root", 1)
+        with pytest.raises(LedgerError, match="version 1 was cleared away by an administrator"):
+            rules.judge(signing("ana", "technical"))
+
+    @pytest.mark.parametrize("who", ["dan", "rea", SERVICE])
+    def test_by_nobody_else(self, rules, table, who):
+        with pytest.raises(Refused, match=f"cleared by an administrator, not by {who}"):
+            self.clear(rules, who)
+        assert (last(table).actor, last(table).action, bool(last(table).refusal)) == (who, "clear", True)
+
+    def test_what_was_opened_stays(self, rules, table):
+        rules.judge(signing("ana", "technical"))
+        with pytest.raises(Refused, match="version 1 was opened, and stays"):
+            self.clear(rules)
+        with pytest.raises(Refused, match="no version 9"):
+            self.clear(rules, version="9")
+
+
+class TestRegistering:
+    def ask(self, rules, who, author):
+        return rules.judge_registration(Call("POST", "tidewaiter/registering", who, (), "", "x", {"author": author}))
+
+    @pytest.mark.parametrize("author", ["dan", "nightly", "on-drift", SERVICE])
+    def test_is_the_services_by_whom_there_is(self, rules, author):
+        assert self.ask(rules, SERVICE, author) == {}
+
+    @pytest.mark.parametrize("author", ["nobody", "Dan", "dan ", "dan, rea", "", 3])
+    def test_by_nobody_that_there_is_not(self, rules, author):
+        with pytest.raises(Refused, match="author"):
+            self.ask(rules, SERVICE, author)
+        tags = [{"key": "author", "value": author}]
+        with pytest.raises(Refused, match="is not an account"):
+            rules.judge(call(SERVICE, "POST", "runs/create", tags=tags)) if author else self.ask(rules, SERVICE, "x")
+
+    @pytest.mark.parametrize("who", ["dan", "root", "max"])
+    def test_not_a_persons(self, rules, who):
+        version = {"name": MODEL, "source": "models:/x"}
+        for asked in (
+            lambda: self.ask(rules, who, who),
+            lambda: rules.judge(call(who, "POST", "model-versions/create", **version)),
+            lambda: rules.judge(call(who, "POST", "registered-models/create", name=MODEL)),
+            lambda: rules.judge(tagging(who, "evidence_digest", "x")),
+        ):
+            with pytest.raises(Refused):
+                asked()
 
 
 class TestAccounts:
@@ -458,6 +580,9 @@ class TestRestrictions:
             ("DELETE", f"logged-models/{LOGGED}/tags/a", {}),
             ("POST", "logged-models", {"source_run_id": RUN}),
             ("POST", "runs/set-tag", {"run_id": "x", "key": "author", "value": "rea"}),
+            ("POST", "runs/set-tag", {"run_id": "x", "key": "run_key", "value": "a"}),
+            ("POST", "runs/create", {"tags": [{"key": "run_key", "value": "a"}]}),
+            ("POST", "runs/log-batch", {"run_id": "x", "tags": [{"key": "run_key", "value": "a"}]}),
             ("POST", "runs/log-batch", {"run_id": "x", "tags": [{"key": "author", "value": "rea"}]}),
             ("POST", "experiments/delete", {"experiment_id": "7"}),
             ("POST", "experiments/update", {"experiment_id": 7}),
@@ -465,7 +590,6 @@ class TestRestrictions:
             ("POST", "model-versions/create", {"name": "other", "source": "/etc"}),
             ("POST", "model-versions/create", {"name": MODEL, "source": "models:/x", "tags": {"key": "a"}}),
             ("POST", "model-versions/create", {"name": MODEL, "source": "models:/x", "tags": "ab"}),
-            ("DELETE", "model-versions/delete", {"name": MODEL, "version": "1"}),
             ("DELETE", "model-versions/delete", {"name": [MODEL], "version": "1"}),
             ("POST", "registered-models/rename", {"name": "other", "new_name": MODEL}),
             ("POST", "registered-models/create", {"name": "Customs-Risk"}),
@@ -500,16 +624,16 @@ class TestRestrictions:
     def test_the_author_is_who_asks_but_for_the_service(self, rules):
         tags = [{"key": "author", "value": "rea"}, {"key": "a", "value": "b"}]
         version = {"name": MODEL, "source": "models:/x", "tags": tags}
+        made = rules.judge(call("dan", "POST", "runs/create", tags=tags)).body["tags"]
+        assert {each["key"]: each["value"] for each in made} == {"author": "dan", "a": "b"}
         for name, body in (("runs/create", {"tags": tags}), ("model-versions/create", version)):
-            made = {each["key"]: each["value"] for each in rules.judge(call("dan", "POST", name, **body)).body["tags"]}
-            assert made == {"author": "dan", "a": "b"}
             assert rules.judge(call(SERVICE, "POST", name, **body)).body["tags"] == tags
         assert rules.judge(call(SERVICE, "POST", "runs/create")).body["tags"] == [{"key": "author", "value": SERVICE}]
 
-    def test_evidence_tags_are_written_once_and_by_who_registers(self, rules, store):
-        assert rules.judge(tagging("max", "registration", "complete"))
+    def test_evidence_tags_are_written_once_and_by_the_service(self, rules, store):
+        assert rules.judge(tagging(SERVICE, "registration", "complete"))
         assert rules.judge(tagging(SERVICE, "data_version", "abc"))
-        for who, key in (("rea", "registration"), ("root", "registration"), ("max", "evidence_digest")):
+        for who, key in (("max", "registration"), ("root", "registration"), (SERVICE, "evidence_digest")):
             with pytest.raises(Refused):
                 rules.judge(tagging(who, key, "x"))
         del store.tags["author"]
