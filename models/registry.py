@@ -153,10 +153,12 @@ class Registry:
         run = self.run(version)
         model = self.client.get_logged_model((version.source or "").removeprefix("models:/"))
         with TemporaryDirectory(prefix="tidewaiter-") as scratch:
-            logged = self._fetch_all(run, model, folder, Path(scratch))
-            stated = seal.read(folder)
-            found = seal.of(folder, logged, run.data.params, run.data.metrics)
-            shutil.copytree(logged / seal.RISK_MODEL, folder / evidence.MODEL_FOLDER)
+            files = Path(scratch) / "run"
+            logged = self._fetch_all(run, model, files, Path(scratch))
+            stated = seal.read(files)
+            found = seal.of(files, logged, run.data.params, run.data.metrics)
+            shutil.copytree(files, folder, dirs_exist_ok=True)
+            shutil.copytree(logged / seal.RISK_MODEL, folder / evidence.MODEL_FOLDER, dirs_exist_ok=True)
         if stated and (changed := seal.differences(stated, found)):
             raise ValueError(f"version {version.version} is not as it was sealed: {'; '.join(changed)}")
         manifest = evidence.read((folder / evidence.MANIFEST_FILE).read_bytes())

@@ -50,10 +50,13 @@ def of(run: Path, model: Path, params: Mapping[str, str], metrics: Mapping[str, 
 def read(folder: Path) -> Seal | None:
     """The seal in a folder; None where there is none. ValueError where it is not one in its canonical form."""
     path = folder / SEAL_FILE
-    if not path.is_file():
-        return None
-    found = Seal.model_validate_json(path.read_bytes())
-    if evidence.canonical(found.model_dump()) != path.read_bytes():
+    return parse(path.read_bytes()) if path.is_file() else None
+
+
+def parse(content: bytes) -> Seal:
+    """The seal in a file's bytes; ValueError where they are not one in its canonical form."""
+    found = Seal.model_validate_json(content)
+    if evidence.canonical(found.model_dump()) != content:
         raise ValueError(f"{SEAL_FILE} is not in its canonical form")
     return found
 

@@ -125,9 +125,15 @@ def evidence_folder(folder: Path) -> Path:
     return folder
 
 
-def candidate(folder: Path, data_version: str = "abc", failures: tuple[str, ...] = (), **metrics: float) -> Candidate:
+def candidate(
+    folder: Path,
+    data_version: str = "abc",
+    failures: tuple[str, ...] = (),
+    made: Dossier | None = None,
+    **metrics: float,
+) -> Candidate:
     """The candidate in an evidence folder; `data_version`, any name, tells one from another."""
-    made, version = dossier(), version_of_data(data_version)
+    made, version = made or dossier(), version_of_data(data_version)
     made.write(folder, version, CODE.commit)
     manifest = evidence.assemble(folder, version, made.windows(), CODE)
     manifest.write(folder)
@@ -177,7 +183,7 @@ def register_and_die(folder: Path, state: Path, step: int) -> None:
     for name, call in inspect.getmembers(MlflowClient, inspect.isfunction):
         if name.startswith(("create_", "log_", "set_", "finalize_")):
             setattr(MlflowClient, name, dying(call))
-    open_registry(state).register(candidate(folder))
+    open_registry(state).register(candidate(folder, made=Dossier.read(folder)))
 
 
 def open_registry(state: Path, artifact_root: str | None = None) -> Registry:

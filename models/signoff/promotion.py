@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from models import evidence
+from models import evidence, seal
 from models.names import CHAMPION, MODEL
 from models.policy import Signoff
 from models.signoff import reading
@@ -81,21 +81,28 @@ class Server:
         _checked(self._client.post("/api/2.0/mlflow/model-versions/set-tag", json=body))
 
     def verify(self, case: Case) -> None:
-        """ValueError where the stored evidence of a case is not what was signed, file by file."""
+        """ValueError where the stored evidence of a case is not what was signed, file by file.
+
+        That nothing was added to it, the server looks at before it lets the alias be moved.
+        """
         asked = {"name": MODEL, "version": str(case.version)}
         version = _checked(self._client.get("/api/2.0/mlflow/model-versions/get", params=asked))["model_version"]
         run, source = version.get("run_id", ""), version.get("source", "")
         manifest = evidence.read(self._file("/get-artifact", run_id=run, path=evidence.MANIFEST_FILE))
         if manifest.digest != case.digest:
             raise ValueError(f"it was signed over evidence {case.digest}, and what is stored is {manifest.digest}")
+        in_run = {name: digest for name, digest in manifest.files.items() if name in evidence.FILES}
+        in_model = {f"artifacts/{name}": manifest.files[name] for name in manifest.files.keys() - in_run.keys()}
+        if case.seal:
+            sealed = seal.parse(self._file("/get-artifact", run_id=run, path=seal.SEAL_FILE))
+            if sealed.digest != case.seal:
+                raise ValueError(f"it was opened under seal {case.seal}, and what is stored is {sealed.digest}")
+            in_run, in_model = sealed.run | in_run, sealed.model | in_model
         model = f"/ajax-api/2.0/mlflow/logged-models/{source.removeprefix('models:/')}/artifacts/files"
-        for name, stated in manifest.files.items():
-            if name in evidence.FILES:
-                content = self._file("/get-artifact", run_id=run, path=name)
-            else:
-                content = self._file(model, artifact_file_path=f"artifacts/{name}")
-            if hashlib.sha256(content).hexdigest() != stated:
-                raise ValueError(f"{name} is not the file that was signed")
+        for name, stated in in_run.items():
+            _compare(name, self._file("/get-artifact", run_id=run, path=name), stated)
+        for name, stated in in_model.items():
+            _compare(name, self._file(model, artifact_file_path=name), stated)
 
     def _file(self, route: str, **asked: str) -> bytes:
         response = self._client.get(route, params=asked)
@@ -204,6 +211,11 @@ def promoter(
         return reading.signed_book(tracking_uri, keys, policy)
 
     return Promoter(Server(client), read_book, memory_file, tell, lambda: datetime.now(UTC))
+
+
+def _compare(name: str, content: bytes, stated: str) -> None:
+    if hashlib.sha256(content).hexdigest() != stated:
+        raise ValueError(f"{name} is not the file that was signed")
 
 
 def _checked(response: httpx.Response) -> dict[str, Any]:

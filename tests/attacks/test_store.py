@@ -76,7 +76,7 @@ STORE = {
     ),
     "the card of the champion, as its page shows it": (
         "model_versions",
-        "UPDATE model_versions SET description = replace(description, 'in short', 'better') WHERE version = 2",
+        "UPDATE model_versions SET description = replace(description, 'officers', 'it') WHERE version = 2",
         "evidence of version 2",
     ),
     "the champion's version deleted": (
@@ -132,7 +132,7 @@ def test_a_file_put_into_the_model_is_not_loaded(scene, registry, tmp_path):
     extra = model_file(scene, REIGNING).with_name("extra.pkl")
     extra.write_bytes(b"\x80\x04.")
     try:
-        with pytest.raises(ValueError, match=r"extra\.pkl is not in the evidence"):
+        with pytest.raises(ValueError, match=r"extra\.pkl is not among what was sealed"):
             champion.fetch(registry, scene.server.keys, POLICY, tmp_path)
     finally:
         extra.unlink()

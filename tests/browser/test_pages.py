@@ -47,7 +47,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     registry = candidates.open_registry(started.state_folder(folder))
     for version in (TO_PROMOTE, TO_REJECT, TO_READ):
         evidence = candidates.evidence_folder(tmp_path_factory.mktemp("evidence"))
-        assert registry.register(candidates.candidate(evidence, f"data-{version}.dir")).version == version
+        candidate = candidates.candidate(evidence, f"data-{version}")
+        candidates.keep_version(folder / "data", candidate.manifest.data_version)
+        assert registry.register(candidate).version == version
     with started.up(folder) as running:
         yield running
 
@@ -82,7 +84,7 @@ def test_a_reviewer_finds_the_card_and_the_pending_steps(servers: Servers, page:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     started.open_version(page, servers, TO_READ)
-    expect(page.get_by_role("heading", name="The card, in short")).to_be_visible()
+    expect(page.get_by_role("heading", name="customs-risk: which import declarations to inspect")).to_be_visible()
     expect(page.get_by_text("challenger")).to_be_visible()
     for step in candidates.STEPS:
         row = page.get_by_role("row").filter(has_text=f"signoff.{step}")

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(400)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    for data_version in ("abc.dir", "def.dir", "ghi.dir"):
+    for data_version in ("abc", "def", "ghi"):
         signoff_server.register(folder, data_version)
     with signoff_server.server(folder) as started:
         signoff_server.add_people(started)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from mlflow.entities import LoggedModelStatus
 
-from models import evidence, registry, tracking
+from models import evidence, registry, seal, tracking
 from models.bootstrap import Estimate
 from models.cbpe import ExpectedPerformance
 from models.drift_result import DriftResult, Promise, Quality, QualityCheck, Window
@@ -23,9 +23,9 @@ from models.risk_model import RiskModel
 from tests import candidates
 
 EXPECTED_TAGS = {
-    "data_version": "abc.dir",
+    "data_version": candidates.version_of_data("abc"),
     "author": "dan",
-    "code_commit": "0" * 40,
+    "code_commit": candidates.CODE.commit,
     "signoff.technical": "pending",
     "signoff.governance": "pending",
     "registration": "complete",
@@ -101,7 +101,8 @@ def assert_evidence_holds(store: Registry, candidate: registry.Candidate, folder
     assert store.fetch_evidence(challenger, folder) == candidate.manifest
     logged = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     given = {path.relative_to(candidate.folder).as_posix() for path in candidate.folder.rglob("*") if path.is_file()}
-    assert logged == given
+    assert logged == given | {seal.SEAL_FILE}
+    assert all(name in seal.read(folder).run for name in given if not name.startswith("model/"))
 
 
 def test_empty_registry_has_no_challenger(store: Registry) -> None:
@@ -138,7 +139,7 @@ def test_signatures_and_a_rejection_survive_a_rerun(store: Registry, folder: Pat
 def test_other_evidence_gives_the_next_version(store: Registry, folder: Path) -> None:
     older = candidates.candidate(folder)
     store.register(older)
-    assert store.register(candidates.candidate(folder, data_version="def.dir")).version == "2"
+    assert store.register(candidates.candidate(folder, data_version="def")).version == "2"
     assert store.register(older).version == "1"
     challenger = store.challenger()
     assert challenger is not None
@@ -209,8 +210,64 @@ def test_model_file_changed_in_the_store_is_told(store: Registry, folder: Path, 
     assert challenger is not None
     (stored,) = (state / "artifacts").rglob("model/illicit.txt")
     stored.write_text("another booster")
-    with pytest.raises(ValueError, match=r"version 1 is not what its evidence says: model/illicit\.txt differs"):
+    with pytest.raises(ValueError, match=r"not as it was sealed: file of the logged model artifacts/model/illicit"):
         store.fetch_evidence(challenger, tmp_path / "fetched")
+
+
+@pytest.mark.parametrize("name", ["serving.py", "code/models/risk_model.py", "MLmodel", "plots/gain.png", "drift.html"])
+@pytest.mark.parametrize("how", ["changed", "gone", "more"])
+def test_no_file_of_a_sealed_version_changes_goes_or_comes(
+    store: Registry, registered: Path, tmp_path: Path, name: str, how: str
+) -> None:
+    (file,) = (
+        found for found in (registered / "artifacts").rglob(name.rpartition("/")[2]) if str(found).endswith(name)
+    )
+    content, other = file.read_bytes(), file.with_name("more.py")
+    if how == "changed":
+        file.write_bytes(content + b"#")
+    elif how == "gone":
+        file.unlink()
+    else:
+        other.write_text("more")
+    try:
+        sealed = candidates.open_registry(registered)
+        with pytest.raises(ValueError, match="version 1 is not as it was sealed"):
+            sealed.fetch_evidence(sealed.version("1"), tmp_path / "fetched")
+    finally:
+        file.write_bytes(content)
+        other.unlink(missing_ok=True)
+
+
+def test_what_mlflow_shows_of_a_sealed_run_is_sealed_too(registered: Path, tmp_path: Path) -> None:
+    sealed = candidates.open_registry(registered)
+    run = sealed.run(sealed.version("1")).info.run_id
+    sealed.client.log_param(run, "more", "1")
+    with pytest.raises(ValueError, match="parameter more is not among what was sealed"):
+        sealed.fetch_evidence(sealed.version("1"), tmp_path / "fetched")
+
+
+def test_two_runs_with_nothing_changed_have_two_seals_and_one_digest(
+    registered: Path, store: Registry, folder: Path, tmp_path: Path
+) -> None:
+    first, made = candidates.open_registry(registered), candidates.candidate(folder)
+    store.register(made)
+    seals = []
+    for number, each in enumerate((first, store)):
+        mlflow.set_tracking_uri(each.tracking_uri)
+        version = each.version("1")
+        assert version.tags["evidence_digest"] == made.manifest.digest
+        each.client.download_artifacts(version.run_id, seal.SEAL_FILE, str(tmp_path))
+        seals.append(seal.read(tmp_path).digest)
+        (tmp_path / seal.SEAL_FILE).rename(tmp_path / f"{number}.json")
+    assert seals[0] != seals[1]
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory: pytest.TempPathFactory, folder: Path, empty_store: Path) -> Path:
+    """A state folder with one version, which tests leave as it was."""
+    state = copy_of(empty_store, tmp_path_factory.mktemp("registered") / "state")
+    candidates.open_registry(state).register(candidates.candidate(folder))
+    return state
 
 
 def test_error_in_the_middle_marks_the_run_failed_and_the_next_attempt_completes_it(

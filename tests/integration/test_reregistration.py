@@ -1,5 +1,6 @@
 """The champion made anew: unchanged data and code ask nobody to sign the same model twice."""
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,9 +23,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return candidates.evidence_folder(tmp_path_factory.mktemp("evidence"))
 
 
-def held_against_another_champion(folder: Path) -> None:
+def held_against_another_champion(folder: Path) -> Candidate:
+    made = candidates.candidate(folder)
     for name in ("evaluation.json", "drift.json", "card.md"):
         (folder / name).write_text(f"{name} against version 1\n")
+    manifest = evidence.assemble(folder, made.manifest.data_version, made.manifest.window, candidates.CODE)
+    manifest.write(folder)
+    return dataclasses.replace(made, manifest=manifest)
 
 
 def registered_anew(
@@ -44,8 +49,7 @@ def first(tmp_path: Path, folder: Path) -> Registration:
 
 def test_the_champion_made_anew_stays_one_version(tmp_path: Path, folder: Path, first: Registration) -> None:
     champion = candidates.candidate(folder).manifest
-    held_against_another_champion(folder)
-    again = candidates.candidate(folder)
+    again = held_against_another_champion(folder)
     assert again.manifest.digest != champion.digest
     registration, versions = registered_anew(tmp_path, again, champion)
     assert registration == Registration(first.digest, first.run_id, "1", is_new=False)
@@ -56,5 +60,5 @@ def test_other_data_give_a_new_version_though_the_model_file_be_the_same(
     tmp_path: Path, folder: Path, first: Registration
 ) -> None:
     champion = candidates.candidate(folder).manifest
-    registration, versions = registered_anew(tmp_path, candidates.candidate(folder, "def.dir"), champion)
+    registration, versions = registered_anew(tmp_path, candidates.candidate(folder, "def"), champion)
     assert (registration.version, registration.is_new, len(versions)) == ("2", True, 2)

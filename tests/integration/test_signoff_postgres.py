@@ -1,5 +1,7 @@
 """The whole story of a sign-off where MLflow, its accounts and the ledger are in PostgreSQL."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -8,7 +10,7 @@ from models.names import CHAMPION
 from models.registry import Registry
 from models.signoff import audit, promotion, reading
 from models.signoff.book import SERVICE
-from tests import candidates, signoff_server
+from tests import signoff_server
 from tests.postgres import postgres, postgres_uri
 
 __all__ = ["postgres", "postgres_uri"]
@@ -34,12 +36,10 @@ def test_from_registration_to_champion(postgres_uri, tmp_path, monkeypatch):
 
     with signoff_server.server(tmp_path, postgres_uri) as server:
         signoff_server.add_people(server)
-        # A person who makes models, and registers this one through the server.
-        sign_in("max", signoff_server.password("max"))
+        # The service registers, for a person who makes models.
+        sign_in(SERVICE, server.keys.service_password)
         registry = Registry(server.url)
-        folder = tmp_path / "evidence"
-        folder.mkdir()
-        assert registry.register(candidates.candidate(candidates.evidence_folder(folder))).version == "1"
+        assert registry.register(replace(signoff_server.candidate(tmp_path, "abc"), author="max")).version == "1"
 
         refused = server.sign("max", "technical", "approved: mine")
         assert refused.status_code == 403
@@ -51,7 +51,6 @@ def test_from_registration_to_champion(postgres_uri, tmp_path, monkeypatch):
             drop_connections(postgres_uri)  # as a restart of the database does, or a firewall that has waited too long
             server.sign(name, "governance", "approved: agreed").raise_for_status()
 
-        sign_in(SERVICE, server.keys.service_password)
         told: list[str] = []
         with reading.connect(server.url) as client:
             outcome = promotion.promoter(

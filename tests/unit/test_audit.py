@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from models import evidence, seal
 from models.names import CHAMPION, MODEL, SIGNOFF
-from models.signoff import audit
-from models.signoff.book import SERVICE
+from models.signoff import audit, champion
+from models.signoff.book import SERVICE, Case
 from models.signoff.chain import Entry, LedgerError
 from models.signoff.keys import Keys
 from models.signoff.ledger import Ledger, Table, now
@@ -31,7 +32,8 @@ def promoted(tmp_path_factory):
     table = Table(registry.tracking_uri)
     ledger = Ledger(table, keys.private_key, keys.head_file, POLICY)
     with ledger.writing() as writer:
-        writer.append(ledger.book.opening(1, digest, (AUTHOR,), now()))
+        (sealed,) = (state / "artifacts").rglob(seal.SEAL_FILE)
+        writer.append(ledger.book.opening(1, digest, (AUTHOR,), now(), seal.read(sealed.parent).digest))
         refused = {"refusal": "the author may not sign", "reason": "mine"}
         for name, step, said in (("eve", "technical", refused), *((*each, {"reason": "sound"}) for each in SIGNERS)):
             person = {"actor": name, "roles": ROLES[name], "version": 1, "digest": digest}
@@ -107,13 +109,49 @@ def test_an_edited_database_is_told(registry, state, statement, told):
     assert told in "\n".join(faults(registry, state))
 
 
-@pytest.mark.parametrize("pattern", ["**/model/*.txt", "**/card.md", "**/evaluation.json"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "**/model/*.txt",
+        "**/card.md",
+        "**/evaluation.json",
+        "**/drift.html",
+        "**/gain.png",
+        "**/serving.py",
+        "**/MLmodel",
+    ],
+)
 def test_altered_evidence_is_told(registry, state, promoted, pattern):
     file = next((promoted / "artifacts").glob(pattern))
     file.write_bytes(file.read_bytes() + b" ")
     (fault,) = faults(registry, state)
     assert fault.startswith("evidence of version 1: ")
     assert file.name in fault
+
+
+def test_another_seal_than_that_of_the_ledger_is_told(registry, state, promoted):
+    (file,) = (promoted / "artifacts").rglob(seal.SEAL_FILE)
+    page = file.with_name("drift.html")
+    page.write_text("<p>all is well</p>")
+    stated = seal.read(file.parent)
+    stated.model_copy(update={"run": stated.run | {"drift.html": evidence.file_digest(page)}}).write(file.parent)
+    (fault,) = faults(registry, state)
+    assert fault.startswith("evidence of version 1: version 1 was opened under seal ")
+    file.unlink()
+    (fault,) = faults(registry, state)
+    assert fault.endswith("and what is stored is none")
+
+
+def test_versions_of_the_first_layout_are_held_to_their_manifest(registry, promoted, tmp_path):
+    (file,) = (promoted / "artifacts").rglob(seal.SEAL_FILE)
+    digest = registry.version("1").tags["evidence_digest"]
+    file.unlink()
+    file.with_name("drift.html").write_text("<p>was never signed</p>")
+    case = Case(1, digest, (AUTHOR,), POLICY.steps, timedelta(days=30))
+    assert champion.fetch_signed(registry, case, tmp_path / "fetched").version == "1"
+    file.with_name("card.md").write_text("was signed")
+    with pytest.raises(ValueError, match=r"card\.md differs"):
+        champion.fetch_signed(registry, case, tmp_path / "altered")
 
 
 def test_deleted_evidence_is_told(registry, state, promoted):
@@ -135,7 +173,7 @@ def test_a_ledger_cut_back_together_with_its_head_is_told_by_a_head_kept_elsewhe
 def test_an_unopened_version_that_is_shown_as_signed_is_told(registry, state, promoted, tmp_path):
     (tmp_path / "next").mkdir()
     folder = candidates.evidence_folder(tmp_path / "next")
-    assert registry.register(candidates.candidate(folder, "def.dir")).version == "2"
+    assert registry.register(candidates.candidate(folder, "def")).version == "2"
     assert faults(registry, state) == ()
     registry.client.set_model_version_tag(MODEL, "2", f"{SIGNOFF}governance", "approved by bob: fine")
     (fault,) = faults(registry, state)
