@@ -1,5 +1,6 @@
 """Why a stored declaration scores as it does, by the version in force, for an officer at a terminal."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,8 @@ from flows.settings import Settings
 from models.assessment import Incumbent
 from models.reasons import reasons
 from models.registry import Registry
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def explain(settings: Settings, source: str, declaration_id: str, language: str)
 
 
 def _version(settings: Settings, registry: Registry, scratch: Path, source: str) -> Incumbent:
-    found = incumbents.watched(settings, registry, scratch)
+    found = incumbents.watched(settings, registry, scratch, _log.warning)
     if found is None or found.source != source:
         raise LookupError(f"no version that learned from source {source} is in force; retrain on it first")
     return found

@@ -183,7 +183,9 @@ def _fetch_all(run: Run, model: LoggedModel, folder: Path) -> None:
         _download(uri, "", folder / place)
 
 
-def _download(uri: str, name: str, folder: Path) -> None:
+def _download(uri: str | None, name: str, folder: Path) -> None:
+    if uri is None:
+        raise ValueError("it says nowhere that its files lie")
     if uri.startswith(_PROXIED):
         # The server's own proxy scheme: inside the server it stands for the artifacts' destination.
         uri = f"{os.environ[ARTIFACTS_DESTINATION_ENV_VAR].rstrip('/')}/{uri.removeprefix(_PROXIED)}"

@@ -146,7 +146,7 @@ def test_a_version_brings_the_policy_that_it_was_made_by(undisturbed, tmp_path):
     folder, _ = undisturbed
     settings = Settings(state_folder=folder / ".tidewaiter")
     registry = Registry(settings.tracking_uri, settings.artifact_root)
-    version = incumbents.watched(settings, registry, tmp_path)
+    version = incumbents.watched(settings, registry, tmp_path, pytest.fail)
     assert version.policy == policy.load()
     assert version.policy_digest == hashlib.sha256(policy.written()).hexdigest()
 
