@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -150,6 +151,7 @@ def _fill(
     )
 
 
+@cache  # with what it has compiled
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("models"),

@@ -11,8 +11,6 @@ SIGNOFF = "signoff."  # before the name of a step
 PENDING = "pending"
 
 AUTHOR = "author"
-# Deployments of prefect.yaml that start by themselves: who made a model, where nobody asked for it.
-AUTOMATIC = frozenset({"nightly", "on-drift"})
 RUN_KEY = "run_key"  # by which a run is found again
 EVIDENCE_DIGEST = "evidence_digest"
 DATA_VERSION, CODE_COMMIT = "data_version", "code_commit"

@@ -266,10 +266,19 @@ class Registry:
             if name not in version.tags:
                 self.client.set_model_version_tag(MODEL, version.version, name, value)
         current = self.challenger_number()
-        if current is None or int(current) < int(version.version):
+        if current is None or int(current) < int(version.version) or not self._is_there(current):
             self.client.set_registered_model_alias(MODEL, CHALLENGER, version.version)
         # Last. Once it is there the version belongs to its reviewers: an alias taken away is not put back.
         self.client.set_model_version_tag(MODEL, version.version, REGISTRATION, COMPLETE)
+
+    def _is_there(self, number: str) -> bool:
+        try:
+            self.version(number)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
+        return True
 
     def _registered_model(self) -> RegisteredModel | None:
         try:

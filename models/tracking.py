@@ -151,10 +151,13 @@ def fill_run(client: MlflowClient, run: Run, content: RunContent, model: LoggedM
     Metrics belong to `model` where it is given, so that MLflow shows them with it.
     """
     run_id = run.info.run_id
+    # MLflow takes a metric of a logged model once: those of an attempt that was killed are there.
+    there = {metric.key for metric in client.get_logged_model(model.model_id).metrics or ()} if model else set()
     # The run's start, not now: MLflow keeps one point of a metric per (time, step, value).
     metrics = [
         Metric(name, float(value), run.info.start_time, 0, model_id=model.model_id if model else None)
         for name, value in sorted(content.metrics.items())
+        if name not in there
     ]
     for some in _chunks(metrics, _METRICS_A_REQUEST):
         client.log_batch(run_id, metrics=some)

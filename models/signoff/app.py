@@ -11,6 +11,7 @@ from threading import Thread
 from uuid import uuid4
 
 import httpx
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from starlette.types import ASGIApp
@@ -57,6 +58,7 @@ def create_app() -> ASGIApp:
         raise RuntimeError("--static-prefix is not for this app: the guard knows the routes without one")
     # The guard decides from where requests may come, by stricter rules; MLflow behind it sees no page's address.
     os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"] = "*"
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # the server looks at files each minute, and its log is for people
     from mlflow.server import auth  # reads the environment when it is imported
     from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 from models.names import (
     AUTHOR,
-    AUTOMATIC,
     CHALLENGER,
     CHAMPION,
     EVIDENCE_TAGS,
@@ -126,18 +125,15 @@ def judge_author_tag(call: Call, is_account: Callable[[str], bool]) -> None:
 
 def judge_author(author: str, is_account: Callable[[str], bool]) -> None:
     """Refused where nobody of this name is known, by whom a version could be made."""
-    if author not in AUTOMATIC | {SERVICE} and not is_account(author):
-        raise Refused(
-            f"author {author!r} is not an account: name yours with --requested-by; allowed besides accounts: "
-            f"{', '.join(sorted(AUTOMATIC))}"
-        )
+    if author != SERVICE and not is_account(author):
+        raise Refused(f"author {author!r} is not an account: a model is made for somebody who has one")
 
 
 def _refuse_others(call: Call) -> None:
     if not call.is_service:
         raise Refused(
-            f"versions of {MODEL} are registered by the service alone, not by {call.actor}: start retrain/adhoc, or "
-            "run `tidewaiter retrain` as the user of `tidewaiter up`, without MLFLOW_TRACKING_USERNAME"
+            f"versions of {MODEL} are registered by the service alone, not by {call.actor}: start retrain/adhoc in "
+            "Prefect, or run `tidewaiter retrain` as the user of `tidewaiter up`"
         )
 
 

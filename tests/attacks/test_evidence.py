@@ -179,7 +179,7 @@ def test_who_may_not_register_is_told_before_the_training(scene, who):
     with scene.refused(who):
         answer = scene.send(who, "POST", "/api/2.0/tidewaiter/registering", {"author": who})
         assert answer.status_code == 403
-        assert "without MLFLOW_TRACKING_USERNAME" in answer.json()["message"]
+        assert "are registered by the service alone" in answer.json()["message"]
 
 
 @pytest.mark.attempts(4)
@@ -209,24 +209,14 @@ def forged(scene: Scene, how: str) -> Candidate:
             file.write_text(file.read_text().replace("min_roc_auc = 0.55", "min_roc_auc = 0.05"))
         case "a card":
             (folder / "card.md").write_text("# A good model\n")
-        case "a description":
-            (folder / "description.md").write_text("# A good model\n")
-        case "a booster":
-            (folder / "model" / "illicit.txt").write_text("no booster\n")
-    data = candidates.version_of_data("lost") if how == "data" else made.manifest.data_version
-    code = candidates.CODE.model_copy(update={"commit": "1" * 40}) if how == "code" else candidates.CODE
-    manifest = evidence.assemble(folder, data, made.manifest.window, code)
+    manifest = evidence.assemble(folder, made.manifest.data_version, made.manifest.window, candidates.CODE)
     manifest.write(folder)
     params = {**made.params, "seed": 1} if how == "a parameter" else made.params
-    metrics = {**made.metrics, "model.roc_auc": 0.99} if how == "a metric" else made.metrics
-    return replace(made, manifest=manifest, params=params, metrics=metrics)
+    return replace(made, manifest=manifest, params=params)
 
 
-@pytest.mark.attempts(27)
-@pytest.mark.parametrize(
-    "how",
-    ["figures", "a policy", "a card", "a description", "a booster", "data", "code", "a parameter", "a metric"],
-)
+@pytest.mark.attempts(12)
+@pytest.mark.parametrize("how", ["figures", "a policy", "a card", "a parameter"])  # more: tests/unit/test_judging.py
 def test_forged_evidence_is_never_opened_signed_or_promoted(scene, served, how):
     version = served.register(forged(scene, how)).version
     answer = scene.send(SERVICE, "POST", "/api/2.0/tidewaiter/inspect", {"version": version})

@@ -136,8 +136,8 @@ def test_signatures_and_a_rejection_survive_a_rerun(store: Registry, folder: Pat
     assert store.challenger() is None
 
 
-def test_other_evidence_gives_the_next_version(store: Registry, folder: Path) -> None:
-    older = candidates.candidate(folder)
+def test_other_evidence_gives_the_next_version(store: Registry, folder: Path, tmp_path: Path) -> None:
+    older = candidates.candidate(shutil.copytree(folder, tmp_path / "older"))
     store.register(older)
     assert store.register(candidates.candidate(folder, data_version="def")).version == "2"
     assert store.register(older).version == "1"
@@ -249,8 +249,9 @@ def test_what_mlflow_shows_of_a_sealed_run_is_sealed_too(registered: Path, tmp_p
 def test_two_runs_with_nothing_changed_have_two_seals_and_one_digest(
     registered: Path, store: Registry, folder: Path, tmp_path: Path
 ) -> None:
-    first, made = candidates.open_registry(registered), candidates.candidate(folder)
+    made = candidates.candidate(folder)
     store.register(made)
+    first = candidates.open_registry(registered)
     seals = []
     for number, each in enumerate((first, store)):
         mlflow.set_tracking_uri(each.tracking_uri)

@@ -15,6 +15,7 @@ from models.dossier import Dossier
 from models.signoff import judging
 from models.signoff.admission import Judge, Request
 from tests import candidates, judged
+from tests.examples import examples
 from tests.judged import Version
 
 
@@ -70,7 +71,7 @@ PLACES = [
 ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(PLACES))
 def test_every_field_of_every_document_is_judged(whole, tmp_path_factory, monkeypatch, place):
     """Manifest, seal and tags follow what was done, so it is the content that is refused."""
@@ -84,7 +85,7 @@ def test_every_field_of_every_document_is_judged(whole, tmp_path_factory, monkey
     shutil.rmtree(version.files)
 
 
-@pytest.mark.parametrize("path", list(judged.leaves(json.loads(candidates.dossier().model.files["model.json"])))[:40])
+@pytest.mark.parametrize("path", list(judged.leaves(json.loads(candidates.dossier().model.files["model.json"])))[::3])
 def test_every_field_of_the_model_is_judged(version, monkeypatch, path):
     monkeypatch.setattr(judging, "_origin", lambda case: ())
     file = version.place("model/model.json")
