@@ -67,7 +67,7 @@ class Server:
         passwords = {ADMINISTRATOR: ADMINISTRATOR_PASSWORD, SERVICE: self.keys.service_password}
         account = (who, passwords.get(who, password(who)))
         # Reading the certificates of the machine takes longer than most requests, and none is used.
-        return httpx.Client(base_url=self.url, auth=account, timeout=60, verify=False)
+        return httpx.Client(base_url=self.url, auth=account, timeout=200, verify=False)
 
     def call(self, who: str, method: str, path: str, **body: Any) -> httpx.Response:
         """One request with a JSON body, as somebody."""
