@@ -46,9 +46,8 @@ class Subject:
 
     The model learned on `train`, was tuned on `validation` and then fitted on `final`, which holds both.
     `importance` is the mean absolute SHAP value of features, in log-odds; `drift` a sentence with the verdict;
-    `changes` are what is different from the champion, a few words each; `stray` labelled rows are in no part.
     `changes` are what is different from the champion, a few words each; `documents` the files that the card is of, with
-    their SHA-256.
+    their SHA-256; `stray` labelled rows are in no part.
     """
 
     model: str
