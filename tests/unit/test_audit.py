@@ -187,7 +187,7 @@ def test_time_that_ran_backwards_is_told(registry, state):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("models.signoff.chain.BACKWARDS", timedelta.max)
         with Ledger(table, keys.private_key, keys.head_file, POLICY).writing() as writer:
-            writer.append(Entry(at=now() - timedelta(minutes=3), actor="root", action="account"))
+            writer.append(Entry(at=now() - timedelta(hours=1), actor="root", action="account"))
     table.close()
     (fault,) = faults(registry, state)
     assert fault.startswith("row 7 goes back in time: it is of ")
