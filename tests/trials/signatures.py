@@ -22,7 +22,7 @@ from tests.trials.running import Trial, Unit
 
 # Each has a version of its own, so that only a kill can come between.
 SIGNERS = ("ana", "ari", "two")
-LONGEST_S = 4.0
+LONGEST_S = 8.0
 
 
 def killed(number: int, lives: int = 4, signers: tuple[str, ...] = SIGNERS) -> Mapping[str, Any]:
