@@ -45,7 +45,11 @@ SECURITY = {
 
 @dataclass
 class Guard:
-    """`inner` is Prefect's application, without authentication of its own."""
+    """`inner` is Prefect's application, without authentication of its own.
+
+    Requests that change something take turns, in the order in which they came: SQLite has one writer, and lets those
+    that wait try again by chance, so that some wait for half a minute.
+    """
 
     inner: ASGIApp
     entrance: Entrance
@@ -53,6 +57,7 @@ class Guard:
 
     def __post_init__(self) -> None:
         self._sockets = Sockets(self.inner, self.entrance)
+        self._turn = anyio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -91,9 +96,12 @@ class Guard:
         if route.is_changing and scope["query_string"]:
             raise Refused(f"{route.name} takes its fields in the body, and no query", 400)
         body = await self._body(who, account, headers, receive)
-        if route.kind is not Kind.READ:
-            body = await self._judged(who, account, route, body, headers)
-        await self._repeated(scope, receive, send, body)
+        if route.kind is Kind.READ:
+            await self.inner(*bodies.handed_on(scope, body, receive), send)
+            return
+        body = await self._judged(who, account, route, body, headers)
+        for message in await self._written(scope, receive, body):
+            await send(message)
 
     async def _body(self, who: Caller, account: Account, headers: Headers, receive: Receive) -> bytes:
         if who in (Caller.UP, Caller.SERVICE):
@@ -115,35 +123,26 @@ class Guard:
         passed = await self.rules.judge(who, account.name, route, said)
         return json.dumps(passed).encode() if passed or body else b""
 
-    async def _repeated(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> None:
-        """Prefect's answer; where it was too busy to write, that of another try."""
-        for delay_s in REPEATS_S:
-            answer = _Unless(_BUSY, send)
-            await self.inner(*bodies.handed_on(scope, body, receive), answer)
-            if not answer.is_held:
-                return
+    async def _written(self, scope: Scope, receive: Receive, body: bytes) -> list[Message]:
+        """Prefect's answer; where it was too busy to write, that of another try. Whole, or a slow reader would be
+        waited for by all others."""
+        for delay_s in (*REPEATS_S, None):
+            answer: list[Message] = []
+
+            async def keep(message: Message, kept: list[Message] = answer) -> None:
+                kept.append(message)
+
+            async with self._turn:
+                await self.inner(*bodies.handed_on(scope, body, receive), keep)
+            if delay_s is None or answer[0]["status"] != _BUSY:
+                return answer
             await anyio.sleep(delay_s)
-        await self.inner(*bodies.handed_on(scope, body, receive), send)
+        raise AssertionError("the last try is answered")
 
 
 # In place of Prefect's own settings, of which its pages need these: without them they count clicks for their makers.
 _SHOWN_SETTINGS = {"server": {"analytics_enabled": False, "ui": {"show_promotional_content": False}}}
 _LISTS = frozenset({routes.EVENTS, "POST /api/logs/"})
-
-
-@dataclass
-class _Unless:
-    """Sends on what Prefect sends, unless it has this status."""
-
-    status: int
-    send: Send
-    is_held: bool = False
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.is_held = message["status"] == self.status
-        if not self.is_held:
-            await self.send(message)
 
 
 def look_into(inner: ASGIApp) -> Look:

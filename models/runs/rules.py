@@ -44,8 +44,6 @@ _NEW_RUN = frozenset(
 )
 # Not parameters, tags or the variables of a job: with those, one run could have another do as it says.
 _CHANGED_RUN = frozenset(["name", "flow_version", "empirical_policy", "infrastructure_pid"])
-# What the pages and clients of Prefect send along although nothing is said by it.
-_SILENT = (None, {}, [], "")
 
 
 class Forms(Protocol):
@@ -98,8 +96,10 @@ class Rules:
 
     async def _create(self, actor: str, deployment_id: str, body: Body) -> Body:
         """A run of what is deployed, as whoever is signed in asks for it."""
-        _only(body, ("name", "parameters", "tags", "state", "idempotency_key", "enforce_parameter_schema"))
         deployment = await self.look(f"/api/deployments/{deployment_id}")
+        if body.get("work_queue_name") == deployment["work_queue_name"]:  # the pages repeat it
+            body = {field: value for field, value in body.items() if field != "work_queue_name"}
+        _only(body, ("name", "parameters", "tags", "state", "idempotency_key", "enforce_parameter_schema"))
         entrypoint = deployment["entrypoint"]
         given = {**deployment["parameters"], **_object(body, "parameters")}
         try:
@@ -186,8 +186,15 @@ def _switch(body: Body, field: str) -> Body:
 def _only(body: Body, allowed: frozenset[str] | tuple[str, ...]) -> None:
     """Refused where a field says something that is not for the caller to say."""
     for field, value in body.items():
-        if field not in allowed and not any(value == silent for silent in _SILENT):
+        if field not in allowed and not _is_silent(value):
             raise Refused(f"field {field!r} is not yours to say; allowed: {', '.join(sorted(allowed)) or 'none'}")
+
+
+def _is_silent(value: object) -> bool:
+    """Whether nothing is said by it, as Prefect's pages and clients send it along."""
+    if isinstance(value, dict):
+        return all(_is_silent(each) for each in value.values())
+    return not value
 
 
 def _object(body: Mapping[str, Any], field: str) -> Body:

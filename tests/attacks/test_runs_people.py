@@ -173,6 +173,25 @@ def test_a_run_is_started_with_known_fields_only(prefect, field):
     assert prefect.count() == before
 
 
+def test_what_prefects_own_forms_send_along_is_no_attack(prefect):
+    """As the two generations of its pages do."""
+    first = {
+        "name": "omicron95-torros-cluster",
+        "parameters": {"parameters": {"rows": 2000}},
+        "tags": ["retrain", "tidewaiter"],
+        "state": {"type": "SCHEDULED", "message": "", "state_details": {"scheduled_time": None}},
+        "empirical_policy": {"retries": None, "retry_delay": None, "pause_keys": [], "resuming": False},
+        "work_queue_name": "default",
+        "job_variables": {},
+        "enforce_parameter_schema": True,
+    }
+    second = {**first, "empirical_policy": {"resuming": False, "max_retries": 0, "retries": 0, "retry_delay": 0}}
+    for body in (first, second):
+        run = prefect.start("dan", **body)
+        assert run.status_code == 201, run.text
+        assert run.json()["parameters"]["parameters"]["requested_by"] == "dan"
+
+
 def test_who_asked_is_who_is_signed_in_whatever_is_typed(prefect):
     for who in ("dan", "dora", "adam"):
         for typed in ("rea", "tidewaiter", "", None, "dan, rea", 7):

@@ -102,8 +102,19 @@ def test_the_card_leads_to_the_reports(servers: Servers, page: Page) -> None:
     expect(folder.value.get_by_text("gain.png").first).to_be_visible(timeout=30_000)
 
 
-def test_a_data_scientist_finds_a_form_with_typed_fields(servers: Servers, page: Page) -> None:
-    started.open_run_form(page, servers)
+@pytest.fixture
+def form(servers: Servers, passwords: Mapping[str, str]) -> Iterator[Page]:
+    """The form of a run, before a data scientist; what the page asks other servers for is none."""
+    with started.browser_page("dan", passwords["dan"]) as page:
+        asked: list[str] = []
+        page.on("response", lambda answer: asked.append(answer.url))
+        started.open_run_form(page, servers)
+        yield page
+        assert [url for url in asked if not url.startswith((servers.prefect_url, "data:", "blob:"))] == []
+
+
+def test_a_data_scientist_finds_a_form_with_typed_fields(form: Page) -> None:
+    page = form
     for name, field in RetrainParameters.model_fields.items():
         expect(page.get_by_text(f"{name.replace('_', ' ').title()} (Optional)", exact=True)).to_be_visible()
         expect(page.get_by_text(field.description or "", exact=True)).to_be_visible()
@@ -116,8 +127,8 @@ def test_a_data_scientist_finds_a_form_with_typed_fields(servers: Servers, page:
     expect(page.locator(".p-select-option__text")).to_have_text([str(source) for source in SourceName])
 
 
-def test_a_form_with_an_impossible_value_is_not_submitted(servers: Servers, page: Page) -> None:
-    started.open_run_form(page, servers)
+def test_a_form_with_an_impossible_value_is_not_submitted(form: Page) -> None:
+    page = form
     page.locator("input[type=number]").first.fill("10")
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_text("10 is less than the minimum of 1000").first).to_be_visible()
