@@ -18,11 +18,13 @@ def check_batch(
     rows_by_day: Mapping[date, int],
     stored_by_day: Mapping[date, int],
     limits: Limits,
+    empty_before: int = 0,
 ) -> BatchVerdict:
     """Judge a batch of `rows` lines, `quarantined` of which failed an expectation.
 
     `rows_by_day`: rows that the batch would add, by day of acceptance. `stored_by_day`: rows of the store before it.
-    Raises BatchRejected with one sentence for every check that fails.
+    `empty_before`: how many deliveries in a row before it had no lines. Raises BatchRejected with one sentence for
+    every check that fails and is more than a warning.
 
     >>> limits = Limits(max_quarantined_share=0.05, volume_factor=6, volume_history_weeks=8, volume_min_rows=20)
     >>> check_batch("monday.csv", 100, 2, {}, {}, limits).checks[1].observed
@@ -35,13 +37,13 @@ def check_batch(
     usual = _Usual(stored_by_day, limits)
     days = tuple(usual.judge(day, rows_by_day[day]) for day in sorted(rows_by_day))
     checks = (
-        _not_empty(rows),
+        _not_empty_for_long(rows, empty_before, limits),
         _quarantined_share(rows, quarantined, limits),
         _not_too_busy(days, limits),
         _not_too_quiet(days, limits),
     )
     verdict = BatchVerdict(file, checks, days)
-    failed = [f"{check.name}: {check.observed}; allowed: {check.allowed}" for check in checks if not check.passed]
+    failed = [check.sentence for check in checks if not check.passed and not check.is_warning]
     if failed:
         raise BatchRejected(f"{file}: {'. '.join(failed)}", verdict)
     return verdict
@@ -76,8 +78,17 @@ class _Usual:
         return median(self._stored[each] for each in latest)
 
 
-def _not_empty(rows: int) -> BatchCheck:
-    return BatchCheck("not_empty", "The file has lines.", f"{rows:,} lines", "1 line or more", rows > 0)
+def _not_empty_for_long(rows: int, empty_before: int, limits: Limits) -> BatchCheck:
+    # A night may pass without a declaration; many such nights are a feed that broke.
+    empty = 0 if rows else empty_before + 1
+    return BatchCheck(
+        "not_empty_for_long",
+        "The file has lines, or it is a while since files had none.",
+        f"{rows:,} lines" if rows else f"0 lines, in {empty} deliveries in a row",
+        f"up to {limits.max_empty_in_a_row} deliveries in a row without lines",
+        empty <= limits.max_empty_in_a_row,
+        is_warning=True,
+    )
 
 
 def _quarantined_share(rows: int, quarantined: int, limits: Limits) -> BatchCheck:

@@ -72,19 +72,66 @@ HS_SECTIONS = (
     ("national", 98, 99, "national use"),
 )
 
+# Withdrawn from ISO 3166-1 since 1990, in force when older declarations were made; and where they lay.
+FORMER_COUNTRIES = {
+    "AN": "Caribbean",
+    "BU": "South-eastern Asia",
+    "CS": "Southern Europe",
+    "DD": "Western Europe",
+    "FX": "Western Europe",
+    "NT": "Western Asia",
+    "SU": "Eastern Europe",
+    "TP": "South-eastern Asia",
+    "YD": "Western Asia",
+    "YU": "Southern Europe",
+    "ZR": "Middle Africa",
+}
+
+# What customs declare as a place and ISO 3166-1 does not list: Geonomenclature of the European Union.
+CUSTOMS_PLACES = {
+    "EU": "unknown",  # the Union, where no member is named
+    "QP": "unknown",  # high seas
+    "QQ": "unknown",  # stores and provisions, here and below
+    "QR": "unknown",
+    "QS": "unknown",
+    "QU": "unknown",  # not specified, here and below
+    "QV": "unknown",
+    "QW": "unknown",
+    "QX": "unknown",
+    "QY": "unknown",
+    "QZ": "unknown",
+    "XC": "Southern Europe",  # Ceuta
+    "XI": "Northern Europe",  # Northern Ireland
+    "XL": "Southern Europe",  # Melilla
+    "XM": "Southern Europe",  # Montenegro, 2005
+    "XS": "Southern Europe",  # Serbia
+    "XU": "Northern Europe",  # Great Britain
+}
+
+# ISO 4217, list three: withdrawn since 1990.
+FORMER_CURRENCIES = frozenset(
+    """
+    AFA ANG AON AOR ARA ATS AYM AZM BAD BEC BEF BEL BGL BGN BRC BRE BRN BRR BYB BYR CSD CSK CUC CYP DDM DEM ECS ECV EEK
+    ESA ESB ESP FIM FRF GEK GHC GRD GWP HRD HRK IEP ITL LTL LTT LUF LVL LVR MGF MRO MTL MTP MXP MZM NIC NLG PEI PES PLZ
+    PTE ROL RUR SDD SDP SIT SKK SLL SRG STD SUR TJR TMM TPE TRL UAK UGS UYP VEB VEF XEU YDD YUD YUM YUN ZAL ZMK ZRN ZRZ
+    ZWD ZWL ZWN ZWR
+    """.split()  # noqa: SIM905
+)
+
 # ISO 3166-1 leaves these to users; customs data use them for 'unknown' (ZZ), Kosovo (XK) and high seas (XZ).
 USER_ASSIGNED_COUNTRIES = frozenset({"ZZ", "XK", "XZ"})
 
 
 @cache
 def countries() -> frozenset[str]:
-    """ISO 3166-1 alpha-2 codes, with the user-assigned ones that customs data use."""
-    return frozenset(c.alpha_2 for c in pycountry.countries) | USER_ASSIGNED_COUNTRIES
+    """ISO 3166-1 alpha-2 codes, now or formerly in force, with others that customs data use."""
+    now = frozenset(c.alpha_2 for c in pycountry.countries)
+    return now | USER_ASSIGNED_COUNTRIES | FORMER_COUNTRIES.keys() | CUSTOMS_PLACES.keys()
 
 
 @cache
 def region_of_country() -> dict[str, str]:
-    """ISO 3166-1 alpha-2 code to its UN M49 sub-region; codes that stand for no country are 'unknown'.
+    """ISO 3166-1 alpha-2 code to its UN M49 sub-region; codes that stand for no country are `unknown`.
 
     >>> region_of_country()["KR"], region_of_country()["GB"], region_of_country()["ZZ"]
     ('Eastern Asia', 'Northern Europe', 'unknown')
@@ -95,13 +142,14 @@ def region_of_country() -> dict[str, str]:
     # By alpha-3: the table's alpha-2 column says EL and UK where ISO says GR and GB.
     by_alpha_3 = dict(zip(table["ISO3"], table["UNregion"], strict=True))
     regions = {country.alpha_2: by_alpha_3[country.alpha_3] for country in pycountry.countries}
-    return dict.fromkeys(sorted(USER_ASSIGNED_COUNTRIES), "unknown") | {"XK": "Southern Europe"} | regions
+    others = dict.fromkeys(sorted(USER_ASSIGNED_COUNTRIES), "unknown") | {"XK": "Southern Europe"}
+    return others | CUSTOMS_PLACES | FORMER_COUNTRIES | regions
 
 
 @cache
 def currencies() -> frozenset[str]:
-    """ISO 4217 alphabetic codes."""
-    return frozenset(c.alpha_3 for c in pycountry.currencies)
+    """ISO 4217 alphabetic codes, now or formerly in force."""
+    return frozenset(c.alpha_3 for c in pycountry.currencies) | FORMER_CURRENCIES
 
 
 @cache

@@ -9,12 +9,22 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from features import contract
+from features import contract, written
 from features.contract import Field
 from features.csv_dialect import ReadError
 
 LOST_ZEROS = r"^\d{1,5}$"
-ISO_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f")
+ISO_FORMATS = (
+    "%Y-%m-%d",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M",
+    "%Y%m%d",
+    "%Y%m%dT%H%M%S%.f",
+    "%Y%m%dT%H%M",
+)
+WORDS = frozenset({"goods_description", "value"})  # text for people; all other text tells things apart
 FLAGS = {"0": False, "1": True, "false": False, "true": True}
 _MOST_CODES_SHOWN = 20
 
@@ -94,9 +104,15 @@ def _read(field: Field, given: pl.Series, how: From) -> tuple[pl.Series, list[pl
     if given.dtype.is_nested() or given.dtype == pl.Binary:
         raise ReadError(f"column {given.name!r} holds {given.dtype}, which cannot become {field.name}")
     faults = []
+    if given.dtype.is_float() and field.dtype == contract.TEXT:
+        given = given.fill_nan(None)  # what many a tool writes where a number is missing
     if given.dtype == pl.String:
-        given = given.str.strip_chars()
+        is_id = field.dtype == contract.TEXT and field.name not in WORDS
+        given = written.seen(given, has_words=not is_id).str.strip_chars()
         given = given.set(given == "", None)
+        if is_id:
+            hidden = written.unseen(given)
+            faults += _faults(field, given, hidden.is_not_null(), "has a character nobody sees within it", hidden)
     if how.codes is not None:
         coded = given.cast(pl.String).replace_strict(how.codes, default=None, return_dtype=pl.String)
         shown = [*how.codes][:_MOST_CODES_SHOWN] + ["..."] * (len(how.codes) > _MOST_CODES_SHOWN)
@@ -110,15 +126,22 @@ def _read(field: Field, given: pl.Series, how: From) -> tuple[pl.Series, list[pl
     return values, faults
 
 
-def _faults(field: Field, given: pl.Series, bad: pl.Series, why: str) -> list[pl.Series]:
+def _faults(
+    field: Field, given: pl.Series, bad: pl.Series, why: str, which: pl.Series | None = None
+) -> list[pl.Series]:
+    """Reasons for the `bad` values; `which` says more of each."""
     bad = bad & given.is_not_null()
     if not bad.any():
         return []
     text = pl.col("given").cast(pl.String)
     start, _, end = why.rpartition("{digits}")
     count = text.str.len_chars().cast(pl.String) if "{digits}" in why else pl.lit("")
-    reason = pl.concat_str(pl.lit(f"{field.name}: '"), text.str.slice(0, 60), pl.lit(f"' {start}"), count, pl.lit(end))
+    parts = [pl.lit(f"{field.name}: '"), text.str.slice(0, 60), pl.lit(f"' {start}"), count, pl.lit(end)]
     frame = pl.DataFrame({"given": given, "bad": bad})
+    if which is not None:
+        frame = frame.with_columns(which.alias("which"))
+        parts += [pl.lit(" ("), pl.col("which"), pl.lit(")")]
+    reason = pl.concat_str(parts)
     return [frame.select(pl.when("bad").then(reason)).to_series()]
 
 
@@ -135,14 +158,22 @@ def _typed(field: Field, given: pl.Series, how: From) -> tuple[pl.Series, str]:
         if given.dtype == pl.String and how.decimal_comma:
             given = given.set(given.str.contains(".", literal=True), "?").str.replace(",", ".", literal=True)
         numbers = given.cast(pl.Float64, strict=False)
-        written = "a number with a decimal comma" if how.decimal_comma else "a number"
-        return numbers.set(numbers.is_finite().not_(), None), written
+        form = "a number with a decimal comma" if how.decimal_comma else "a number"
+        return numbers.set(numbers.is_finite().not_(), None), form
     if field.dtype == contract.WHOLE:
         whole = given.cast(pl.Int32, strict=False)
         if given.dtype.is_float():
             whole = whole.set(whole.cast(pl.Float64) != given, None)
         return whole, "a whole number"
-    return given.cast(pl.String), "text"
+    if field.name in WORDS:
+        return given.cast(pl.String), "text"
+    text = written.id_text(given)
+    lost = text.str.contains(written.EXPONENT)
+    if lost.any():
+        text = text.set(lost, None)
+    if field.name == "hs_code":
+        text = written.bare_code(text)
+    return text, "text or a whole number with all its digits"
 
 
 def _instants(given: pl.Series, date_format: str | None) -> tuple[pl.Series, str]:
@@ -157,7 +188,7 @@ def _instants(given: pl.Series, date_format: str | None) -> tuple[pl.Series, str
     for form in ISO_FORMATS[1:]:
         if values.null_count() > text.null_count():
             values = values.fill_null(_parsed(text, form))
-    return values, "an ISO 8601 date, with or without a time, without a zone"
+    return values, "a date as 2024-02-29, 2024-02-29T13:05 or 20240229T130500 (ISO 8601, without a zone)"
 
 
 def _parsed(text: pl.Series, form: str) -> pl.Series:

@@ -29,6 +29,7 @@ class Field:
     pattern: str | None = None
     minimum: float | None = None
     maximum: float | None = None
+    is_refused_alone: bool = False  # out of bounds it becomes null and the rest of its row stays
 
 
 TEXT, WHOLE, NUMBER, FLAG, INSTANT = pl.String(), pl.Int32(), pl.Float64(), pl.Boolean(), pl.Datetime("us")
@@ -65,8 +66,8 @@ DECLARATION = (
     Field(
         "hs_code",
         TEXT,
-        "commodity code: HS6, or a national code of up to 10 digits",
-        pattern=r"^\d{6,10}$",
+        "commodity code: HS6, or a national code of up to 12 digits",
+        pattern=r"^\d{6,12}$",
         wco_id="145",
     ),
     Field("departure_country", TEXT, "country of departure, ISO 3166-1 alpha-2", codes=codes.countries, wco_id="062"),
@@ -100,6 +101,7 @@ OUTCOME = (
         unit="currency",
         minimum=0,
         maximum=HIGHEST_DUTY,
+        is_refused_alone=True,  # a refund is no reason to forget what was found
     ),
     Field(
         "inspection_channel",

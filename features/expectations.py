@@ -57,12 +57,28 @@ def year(instant: str) -> str:
     return f"{instant}_year"
 
 
-def with_helpers(table: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with what expectations read beyond the contract: the year of every instant, and `unreadable`."""
+def latest(instant: str) -> str:
+    """Name of the helper column with the latest time that `instant` may mean: midnight stands for its whole day."""
+    return f"{instant}_latest"
+
+
+def helpers(table: str) -> dict[str, str]:
+    """Helper columns by name, with the instant that each is about."""
     instants = [field.name for field in contract.TABLES[table] if field.dtype == contract.INSTANT]
+    return {helper(instant): instant for helper in (year, latest) for instant in instants}
+
+
+def with_helpers(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with what expectations read beyond the contract: of every instant two helpers, and `unreadable`."""
     if UNREADABLE not in frame.columns:
         frame = frame.with_columns(pl.lit(None, pl.String).alias(UNREADABLE))
-    return frame.with_columns(pl.col(instant).dt.year().alias(year(instant)) for instant in instants)
+    instants = [pl.col(field.name) for field in contract.TABLES[table] if field.dtype == contract.INSTANT]
+    is_day = [at.dt.truncate("1d") == at for at in instants]
+    ends = [at + pl.duration(days=1, microseconds=-1) for at in instants]
+    return frame.with_columns(at.dt.year().name.map(year) for at in instants).with_columns(
+        pl.when(whole).then(end).otherwise(at).name.map(latest)
+        for at, whole, end in zip(instants, is_day, ends, strict=True)
+    )
 
 
 def _named(name: str, *also_reads: str) -> dict[str, object]:
@@ -144,7 +160,7 @@ def _declarations() -> Iterator[Expectation]:
     )
     yield gxe.ExpectColumnValuesToNotMatchRegex(
         column="hs_code",
-        regex=r"^(?:\d{7}|\d{9})$",  # nine digits are right in Japan, so this is no reason to refuse a row
+        regex=r"^(?:\d{7}|\d{9}|\d{11})$",  # nine digits are right in Japan, so this is no reason to refuse a row
         description="an even number of digits; was a leading zero lost?",
         severity=WARNING,
         meta=_named("hs_code_of_even_length"),
@@ -164,7 +180,7 @@ def _declarations() -> Iterator[Expectation]:
         meta=_named("hs_code_heading_numbered"),
     )
     yield _at_least(
-        "recorded_at", "accepted_at", "an instant not before accepted_at", "recorded_at_not_before_acceptance"
+        latest("recorded_at"), "accepted_at", "an instant not before accepted_at", "recorded_at_not_before_acceptance"
     )
     yield _at_least("gross_mass_kg", "net_mass_kg", "a gross mass not below net_mass_kg", "gross_mass_kg_not_below_net")
     yield gxe.ExpectColumnValuesToNotBeInSet(
@@ -270,7 +286,9 @@ def _outcomes() -> Iterator[Expectation]:
         severity=ROW,
         meta=_named("selection_probability_above_zero", "is_inspected"),
     )
-    yield _at_least("known_at", "accepted_at", "an instant not before accepted_at", "known_at_not_before_acceptance")
+    yield _at_least(
+        latest("known_at"), "accepted_at", "an instant not before accepted_at", "known_at_not_before_acceptance"
+    )
 
 
 def _truth() -> Iterator[Expectation]:
@@ -278,7 +296,7 @@ def _truth() -> Iterator[Expectation]:
 
 
 def _register() -> Iterator[Expectation]:
-    yield _at_least("ends_at", "begins_at", "an instant not before begins_at", "ends_at_not_before_beginning")
+    yield _at_least(latest("ends_at"), "begins_at", "an instant not before begins_at", "ends_at_not_before_beginning")
     yield _no_filler("value", "a value")  # it would tie strangers to each other; the network leaves it out
     yield gxe.ExpectColumnValuesToMatchRegex(
         column="value",

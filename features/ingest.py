@@ -1,7 +1,8 @@
 """Ingestion: a source's batches into a store, one commit a batch.
 
 A batch that was ingested before (same content, same mapping) is skipped. Of any other, every line is stored,
-quarantined with its reasons, or known already; that the three add up to the lines read is checked before the commit. A
+quarantined with its reasons, known already, or left out because its mapping says so; that these add up to the lines
+read is checked before the commit. A batch without lines is a delivery as any other: a night without declarations. A
 process that dies anywhere leaves the store as it was before the batch, and the next run takes the batch up again.
 """
 
@@ -9,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 
 import polars as pl
 
@@ -65,6 +67,26 @@ class IngestReport:
         return sum(record.known for record in self.ingested)
 
     @property
+    def in_part(self) -> int:
+        """Of the quarantined lines, those of which a part is in the store."""
+        return sum(record.in_part for record in self.ingested)
+
+    @property
+    def left_out(self) -> int:
+        return sum(record.left_out for record in self.ingested)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about whole batches and stopped none of them."""
+        return tuple(
+            f"{batch.record.file}: {check.sentence}"
+            for batch in self.batches
+            if batch.batch_verdict
+            for check in batch.batch_verdict.checks
+            if check.is_warning and not check.passed
+        )
+
+    @property
     def superseded(self) -> int:
         return sum(record.superseded for record in self.ingested)
 
@@ -118,7 +140,9 @@ def ingest(
     with store.locked():
         for batch in source.batches():
             sha256 = batch.sha256
-            record = {record.sha256: record for record in store.batches}.get(sha256)
+            # An empty delivery says what every other does: that it came is told apart by its name.
+            records = {record.sha256: record for record in store.batches if record.rows_in or record.file == batch.name}
+            record = records.get(sha256)
             if record is not None:
                 reports.append(BatchReport(record, True, Verdict(), None))
                 continue
@@ -144,14 +168,20 @@ def _ingest_batch(
     merged = merge(staged, store)
     try:
         batch_verdict = check_batch(
-            batch.name, staged.lines, staged.refused, _added_by_day(merged), store.rows("declarations"), limits
+            batch.name,
+            staged.lines - staged.left_out,
+            staged.refused,
+            _added_by_day(merged),
+            store.rows("declarations"),
+            limits,
+            _empty_before(store),
         )
     except BatchRejected as rejection:
         raise IngestRejected(rejection, earlier, staged.verdict) from rejection
-    if merged.stored + merged.known + staged.refused != staged.lines:
+    if merged.stored + merged.known + staged.refused + staged.left_out != staged.lines:
         raise ConservationError(
             f"{batch.name}: {staged.lines} lines in, but {merged.stored} stored + {staged.refused} quarantined + "
-            f"{merged.known} known"
+            f"{merged.known} known + {staged.left_out} left out"
         )
     if batch.sha256 != sha256:
         raise ReadError(f"{batch.name}: the file changed while it was being read; ingest it when it is complete")
@@ -167,12 +197,19 @@ def _ingest_batch(
         known=merged.known,
         superseded=merged.superseded,
         quarantined_by_reason=dict(sorted(staged.refused_by_reason.items())),
+        in_part=len(staged.in_part),
+        left_out=staged.left_out,
     )
     report = BatchReport(record, False, staged.verdict, batch_verdict)
     if on_batch:
         on_batch(report)
     store.commit(changed, record)
     return report
+
+
+def _empty_before(store: Store) -> int:
+    """How many of the last deliveries in a row had no lines."""
+    return sum(1 for _ in takewhile(lambda record: not record.rows_in, reversed(store.batches)))
 
 
 def _added_by_day(merged: Merged) -> dict[date, int]:

@@ -3,7 +3,7 @@
 A row's versions are ordered by the instant they carry (`version_at` of the contract's filing; none comes first), and at
 the same instant by arrival. So a correction replaces what it corrects even if the two arrive in the wrong order, and
 where rows carry no instant the later file counts. Versions of one row in one file that differ and have the same instant
-contradict each other: all are refused.
+contradict each other: all are refused, and what their lines say for another table is not.
 
 The work is cut by ranges of ids, the first column of the key, so that memory holds a part of a batch, however large it
 is.
@@ -55,7 +55,10 @@ def ranges(boundaries: list[str]) -> list[Range]:
 
 @dataclass
 class Merged:
-    """What becomes of a staged batch, in source lines; `superseded` counts versions that a newer one replaced."""
+    """What becomes of a staged batch, in source lines; `superseded` counts versions that a newer one replaced.
+
+    Lines of which a part was refused are neither stored nor known but quarantined.
+    """
 
     staged: Staged
     stored: int = 0
@@ -88,13 +91,17 @@ def merge(staged: Staged, store: Store) -> Merged:
 def _merge_range(merged: Merged, store: Store, part: Range, number: int) -> None:
     staged = merged.staged
     offered = {table: _offered(staged, table, part) for table in CURRENT if staged.rows[table]}
-    contradictions = _contradictions(offered)
-    refused = contradictions["source_line"].unique()
-    if not refused.is_empty():
-        staged.refuse(lines_as_given(staged.batch, refused.to_list()), contradictions)
+    contradictions = {table: _contradictions(table, rows) for table, rows in offered.items()}
+    kept_of = {
+        table: rows.filter(pl.col("source_line").is_in(contradictions[table]["source_line"].implode()).not_())
+        for table, rows in offered.items()
+    }
+    found = pl.concat([pl.DataFrame(schema=FAILURES), *contradictions.values()])
+    if not found.is_empty():
+        left = {line for kept in kept_of.values() for line in kept["source_line"]}
+        staged.refuse(lines_as_given(staged.batch, found["source_line"].unique().to_list()), found, left)
     lines, stored = [], []
-    for table, rows in offered.items():
-        kept = rows.filter(pl.col("source_line").is_in(refused.implode()).not_())
+    for table, kept in kept_of.items():
         placed, replaced = _placed(store, table, part, kept)
         placed.write_parquet(staged.folder / f"placed-{table}-{number:06d}.parquet")
         replaced.write_parquet(staged.folder / f"replaced-{table}-{number:06d}.parquet")
@@ -102,9 +109,12 @@ def _merge_range(merged: Merged, store: Store, part: Range, number: int) -> None
         lines.append(kept["source_line"])
         stored.append(placed["source_line"])
     if lines:
-        new = pl.concat(stored).n_unique()
+        in_part = pl.Series(sorted(staged.in_part), dtype=pl.Int64).implode()
+        whole = pl.concat(lines).unique()
+        whole = whole.filter(whole.is_in(in_part).not_())
+        new = int(whole.is_in(pl.concat(stored).unique().implode()).sum())
         merged.stored += new
-        merged.known += pl.concat(lines).n_unique() - new
+        merged.known += len(whole) - new
 
 
 def _offered(staged: Staged, table: str, part: Range) -> pl.DataFrame:
@@ -126,26 +136,20 @@ def _day(table: str) -> pl.Expr:
     return pl.col(FILING[table].placed_by).dt.date().alias("day")
 
 
-def _contradictions(offered: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """Failures of lines that give one version of one row different content."""
-    failures = [pl.DataFrame(schema=FAILURES)]
-    for table, rows in offered.items():
-        key = FILING[table].key
-        several = rows.group_by(*key, "at").agg(
-            versions=pl.col("content").n_unique(), lines=pl.col("source_line").sort().cast(pl.String)
-        )
-        several = several.filter(pl.col("versions") > 1)
-        row = f"{key[0]}: '{{}}'" + "".join(f", {name.removesuffix('_number')} {{}}" for name in key[1:])
-        reason = pl.format(
-            f"{row}: lines {{}} contradict each other in {table}",
-            *key,
-            pl.col("lines").list.head(5).list.join(", "),
-        )
-        found = rows.join(several, on=[*key, "at"]).select(
-            "source_line", expectation=pl.lit(CONSISTENT), column=pl.lit(key[0]), reason=reason
-        )
-        failures.append(found)
-    return pl.concat(failures)
+def _contradictions(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Failures of lines that give one version of one row of `table` different content."""
+    key = FILING[table].key
+    several = rows.group_by(*key, "at").agg(
+        versions=pl.col("content").n_unique(), lines=pl.col("source_line").sort().cast(pl.String)
+    )
+    several = several.filter(pl.col("versions") > 1)
+    row = f"{key[0]}: '{{}}'" + "".join(f", {name.removesuffix('_number')} {{}}" for name in key[1:])
+    reason = pl.format(
+        f"{row}: lines {{}} contradict each other in {table}", *key, pl.col("lines").list.head(5).list.join(", ")
+    )
+    return rows.join(several, on=[*key, "at"]).select(
+        "source_line", expectation=pl.lit(CONSISTENT), column=pl.lit(key[0]), reason=reason
+    )
 
 
 def _placed(store: Store, table: str, part: Range, offered: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -26,27 +26,38 @@ WELL_FORMED = "line_is_well_formed"
 class Staged:
     """A batch after its first pass, in folder `folder`.
 
-    `refused_by_reason` counts lines by expectation and column; `samples` have every thousandth row's `table`, `day` and
-    `id`, the first column of its key; `rows` counts by table.
+    `lines` are all that were read, `left_out` of which the mapping leaves out. `refused` counts lines of which
+    anything was refused, `in_part` has those of which something is left. `refused_by_reason` counts lines by
+    expectation and column; `samples` have every thousandth row's `table`, `day` and `id`, the first column of its key;
+    `rows` counts by table.
     """
 
     batch: Batch
     folder: Path
     lines: int = 0
+    left_out: int = 0
     refused: int = 0
+    in_part: set[int] = field(default_factory=set)
     refused_by_reason: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
     verdict: Verdict = field(default_factory=Verdict)
     samples: list[pl.DataFrame] = field(default_factory=list)
+    _parts: int = 0
 
     def scan(self, table: str) -> pl.LazyFrame:
         """Rows of `table` that passed: the contract's columns, `source_line` and `content`."""
         return scan_files(sorted(self.folder.glob(f"{table}-*.parquet")), staged_schema(table))
 
-    def refuse(self, raw: pl.DataFrame, failures: pl.DataFrame) -> None:
-        """Set lines aside for quarantine; `raw` has `source_line` and `row` (JSON) of each line in `failures`."""
+    def refuse(self, raw: pl.DataFrame, failures: pl.DataFrame, left: Collection[int]) -> None:
+        """Set lines aside for quarantine; `raw` has `source_line` and `row` (JSON) of each line in `failures`.
+
+        `left`: lines of which something is left all the same.
+        """
         if failures.is_empty():
             return
+        lines = set(failures["source_line"].to_list())
+        self.refused += len(lines - self.in_part)  # a part of a line may be refused later than the other
+        self.in_part = (self.in_part - lines) | lines.intersection(left)
         for expectation, column, count in _counts(failures):
             self.refused_by_reason[f"{expectation} ({column})" if column else expectation] += count
         by_line = failures.group_by("source_line").agg(
@@ -54,8 +65,8 @@ class Staged:
         )
         rows = by_line.join(raw, on="source_line", how="left").sort("source_line")
         rows = rows.with_columns(source_file=pl.lit(self.batch.name)).select(QUARANTINE.names())
-        rows.write_parquet(self.folder / f"refused-{self.refused:015d}.parquet")
-        self.refused += rows.height
+        self._parts += 1
+        rows.write_parquet(self.folder / f"refused-{self._parts:09d}.parquet")
 
     def refused_rows(self) -> Iterator[pl.DataFrame]:
         """Quarantine rows in the order of their discovery."""
@@ -93,32 +104,54 @@ def _stage_chunk(staged: Staged, number: int, chunk: Chunk, span: Span) -> None:
     malformed = chunk.malformed.select(
         "source_line", expectation=pl.lit(WELL_FORMED), column=pl.lit(None, pl.String), reason="reason"
     )
-    verdicts = [
-        validate(table, frame).merge(arrival.judge(table, frame, span)) for table, frame in chunk.tables.items()
-    ]
-    for verdict in verdicts:
+    failures, passing = [malformed], {}
+    for table, frame in chunk.tables.items():
+        verdict = validate(table, frame).merge(arrival.judge(table, frame, span))
         staged.verdict = staged.verdict.merge(verdict.summary())
+        failures.append(verdict.failures)
+        # What is refused of a line in one table is none of the other table's matter.
+        passing[table] = _passing(table, frame, verdict.failures)
     # A line that gives rows of two tables may fail for one cause in both.
-    failed = pl.concat([malformed, *(verdict.failures for verdict in verdicts)]).unique(maintain_order=True)
+    failed = pl.concat(failures).unique(maintain_order=True)
     raw = chunk.raw.filter(pl.col("source_line").is_in(failed["source_line"].implode()))
     text = chunk.malformed.select("source_line", row=pl.struct(line="text").struct.json_encode())
-    staged.refuse(pl.concat([_rows(raw), text]), failed)
-    staged.lines += chunk.raw.height + chunk.malformed.height
-    for table, frame in chunk.tables.items():
-        passed = frame.filter(pl.col("source_line").is_in(failed["source_line"].implode()).not_())
+    left = {line for frame in passing.values() for line in _among(frame, raw["source_line"])}
+    staged.refuse(pl.concat([_rows(raw), text]), failed, left)
+    staged.lines += chunk.raw.height + chunk.malformed.height + chunk.left_out
+    staged.left_out += chunk.left_out
+    for table, passed in passing.items():
         if passed.is_empty():
             continue
         # In order of day, so that the second pass can skip what it does not need.
         filing = contract.FILING[table]
-        passed = passed.select(*contract.schema(table), "source_line", content(table)).sort(
+        placed = passed.select(*contract.schema(table), "source_line", content(table)).sort(
             filing.placed_by, *filing.key
         )
-        passed.write_parquet(staged.folder / f"{table}-{number:06d}.parquet", row_group_size=50_000)
-        staged.rows[table] += passed.height
-        sample = passed.gather_every(SAMPLE_EVERY)
+        placed.write_parquet(staged.folder / f"{table}-{number:06d}.parquet", row_group_size=50_000)
+        staged.rows[table] += placed.height
+        sample = placed.gather_every(SAMPLE_EVERY)
         staged.samples.append(
             sample.select(table=pl.lit(table), day=pl.col(filing.placed_by).dt.date(), id=filing.key[0])
         )
+
+
+def _passing(table: str, frame: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `frame` that no failure refuses; of a row where only a value is refused, all but the value."""
+    if failures.is_empty():
+        return frame
+    alone = {f"{field.name}_within_bounds": field.name for field in contract.TABLES[table] if field.is_refused_alone}
+    of_value = failures.filter(pl.col("expectation").is_in(alone.keys()))
+    of_row = failures.filter(pl.col("expectation").is_in(alone.keys()).not_())["source_line"]
+    passing = frame.filter(pl.col("source_line").is_in(of_row.implode()).not_())
+    for expectation, column in alone.items():
+        lines = of_value.filter(pl.col("expectation") == expectation)["source_line"]
+        refused = pl.col("source_line").is_in(lines.implode())
+        passing = passing.with_columns(pl.when(refused.not_()).then(column).alias(column))
+    return passing
+
+
+def _among(frame: pl.DataFrame, lines: pl.Series) -> list[int]:
+    return frame.filter(pl.col("source_line").is_in(lines.implode()))["source_line"].to_list()
 
 
 def _counts(failures: pl.DataFrame) -> Iterable[tuple[str, str | None, int]]:

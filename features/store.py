@@ -62,7 +62,9 @@ class Part:
 class BatchRecord:
     """What one file brought, in source lines; `superseded` counts versions that a newer one replaced.
 
-    `quarantined_by_reason` counts lines; a line refused for two reasons counts in both.
+    `quarantined_by_reason` counts lines; a line refused for two reasons counts in both. Of the quarantined lines,
+    `in_part` have something that was not refused and is in the store: the declaration beside a refused outcome. What
+    the mapping says to leave out is `left_out`.
     """
 
     file: str
@@ -73,6 +75,12 @@ class BatchRecord:
     known: int
     superseded: int
     quarantined_by_reason: Mapping[str, int]
+    in_part: int = 0
+    left_out: int = 0
+
+    def to_dict(self) -> dict[str, object]:
+        """As the manifest has it: without counts that manifests did not always have, where they are 0."""
+        return {name: value for name, value in asdict(self).items() if value or name not in ("in_part", "left_out")}
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ class Manifest:
             table: {day.isoformat(): {"digest": part.digest, "rows": part.rows} for day, part in sorted(days.items())}
             for table, days in sorted(self.parts.items())
         }
-        return json.dumps({"parts": parts, "batches": [asdict(batch) for batch in self.batches]}, indent=1) + "\n"
+        return json.dumps({"parts": parts, "batches": [batch.to_dict() for batch in self.batches]}, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":

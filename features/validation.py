@@ -126,7 +126,7 @@ def _groups(table: str) -> tuple[_Group, ...]:
     )  # Great Expectations takes seconds to import; a night without new files needs none
 
     severities: dict[str, Severity] = {expectations.ROW: "row", expectations.WARNING: "warning"}
-    instants = {expectations.year(field.name): field.name for field in contract.TABLES[table]}
+    helpers = expectations.helpers(table)
     groups: dict[tuple[str, ...], _Group] = {}
     for position, expectation in enumerate(expectations.suite(table).expectations):
         arguments = expectation.configuration.kwargs
@@ -137,7 +137,7 @@ def _groups(table: str) -> tuple[_Group, ...]:
             position,
             meta["name"],
             reads,
-            tuple(instants.get(column, column) for column in reads),
+            tuple(helpers.get(column, column) for column in reads),
             expectation.description or "",
             severities[expectation.severity],
             expectation,

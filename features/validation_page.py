@@ -20,7 +20,7 @@ def render(record: BatchRecord | None, verdict: Verdict, batch: BatchVerdict) ->
     return _template().render(
         record=record,
         batch=batch,
-        is_rejected=not all(check.passed for check in batch.checks),
+        is_rejected=not all(check.passed or check.is_warning for check in batch.checks),
         groups=(
             ("Not met: the lines are quarantined", "bad", _most_first(refusing)),
             ("Not met: warnings, the lines are stored", "warn", _most_first(warning)),

@@ -94,6 +94,7 @@ class Limits:
     volume_min_rows: int
     public_holidays: tuple[date, ...] = ()
     first_day: date | None = None
+    max_empty_in_a_row: int = 3
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,11 @@ class BatchCheck:
     observed: str
     allowed: str
     passed: bool
+    is_warning: bool = False  # where it fails, the batch is stored all the same
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.name}: {self.observed}; allowed: {self.allowed}"
 
 
 @dataclass(frozen=True)

@@ -93,12 +93,17 @@ def _data(summary: Summary) -> Iterator[Row]:
         "rows ingested",
         (
             f"{report.rows_in:,} in {len(report.ingested)} batches: {report.stored:,} stored, "
-            f"{report.quarantined:,} quarantined, {report.known:,} already known"
+            f"{report.quarantined:,} quarantined"
+            + (f" ({report.in_part:,} in part)" if report.in_part else "")
+            + f", {report.known:,} already known"
+            + (f", {report.left_out:,} left out" if report.left_out else "")
             + (f"; {skipped} batches were ingested before" if skipped else "")
         ),
     )
     for reason, lines in report.quarantined_by_reason.items():
         yield "  quarantined", f"{lines:,} x {reason}"
+    for warning in report.warnings:
+        yield "  warning", warning
     yield "data version", summary.data_version
     yield (
         "features",

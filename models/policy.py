@@ -29,6 +29,7 @@ class Ingestion(_Section):
     volume_min_rows: int = Field(ge=1)
     public_holidays: tuple[date, ...] = ()
     first_day: date | None = None
+    max_empty_in_a_row: int = Field(3, ge=1)
 
 
 class Features(_Section):

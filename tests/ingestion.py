@@ -19,12 +19,17 @@ LIMITS = Limits(max_quarantined_share=1.0, volume_factor=6.0, volume_history_wee
 
 @dataclass(frozen=True)
 class Line:
-    """One source line: what it declares and what its outcome is (None: nothing), or why it cannot be read."""
+    """One source line: what it declares and what its outcome is (None: nothing), and which of the two, or both, cannot
+    be read.
+    """
 
     declaration: Mapping[str, Any] | None = None
     outcome: Mapping[str, Any] | None = None
     unreadable: str | None = None
     malformed: bool = False
+
+    def unreadable_in(self, table: str) -> str | None:
+        return "item_value: 'x' is not a number" if self.unreadable in (table, "both") else None
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,9 @@ def _chunk(lines: list[tuple[int, Line]]) -> Chunk:
         schema={"source_line": pl.Int64, "what": pl.String},
     )
     tables = {
-        table: _table(table, [(n, given, line.unreadable) for n, line in whole if (given := getattr(line, one))])
+        table: _table(
+            table, [(n, given, line.unreadable_in(table)) for n, line in whole if (given := getattr(line, one))]
+        )
         for table, one in (("declarations", "declaration"), ("outcomes", "outcome"))
     }
     return Chunk(raw, tables, pl.DataFrame(broken, schema=MALFORMED, orient="row"))
@@ -90,7 +97,13 @@ def stand_in_validate(_table: str, rows: pl.DataFrame) -> Verdict:
 
 
 def stand_in_check_batch(
-    file: str, _rows: int, _refused: int, _new: Mapping[date, int], _stored: Mapping[date, int], _limits: Limits
+    file: str,
+    _rows: int,
+    _refused: int,
+    _new: Mapping[date, int],
+    _stored: Mapping[date, int],
+    _limits: Limits,
+    _empty: int,
 ) -> BatchVerdict:
     """Accepts every batch."""
     return BatchVerdict(file, (), ())

@@ -27,12 +27,14 @@ class Chunk:
     (String: null, or why the line cannot be read, as "net_mass_kg: 'abc' is not a number"). A line gives one row of
     each of one or more tables, all about the same declaration.
     `malformed`: `source_line`, `text` (the line as it stands) and `reason`, for lines that have no columns at all.
-    Every line of the file is in `raw` or in `malformed` of one chunk.
+    `left_out`: how many lines more there are, which the source's user says to leave out.
+    Every other line of the file is in `raw` or in `malformed` of one chunk.
     """
 
     raw: pl.DataFrame
     tables: Mapping[str, pl.DataFrame]
     malformed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MALFORMED))
+    left_out: int = 0
 
 
 class Batch(Protocol):

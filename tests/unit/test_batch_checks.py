@@ -32,8 +32,13 @@ def test_an_ordinary_day_passes():
     assert (verdict.days[0].usual, verdict.days[0].lowest, verdict.days[0].highest) == (200, 200 / 6, 1200)
 
 
-def test_an_empty_batch_is_rejected():
-    assert str(rejected({})) == "day.csv: not_empty: 0 lines; allowed: 1 line or more"
+def test_an_empty_batch_passes_and_too_many_in_a_row_are_a_warning():
+    assert all(check.passed for check in check({}).checks)
+    verdict = check_batch("day.csv", 0, 0, {}, HISTORY, LIMITS, empty_before=3)
+    assert [check.sentence for check in verdict.checks if not check.passed] == [
+        "not_empty_for_long: 0 lines, in 4 deliveries in a row; allowed: up to 3 deliveries in a row without lines"
+    ]
+    assert all(check.passed for check in check_batch("day.csv", 1, 0, {}, HISTORY, LIMITS, empty_before=3).checks)
 
 
 def test_quarantined_share():

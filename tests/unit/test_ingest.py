@@ -126,8 +126,10 @@ def test_outcomes_may_come_later_than_their_declarations(into: Ingested) -> None
 
 def test_lines_that_contradict_each_other_are_all_refused(into: Ingested) -> None:
     report = into.add("a.csv", declared("D1"), declared("D2"), declared("D1", Item_Price="7"))
-    assert (report.stored, report.quarantined) == (1, 2)
+    assert (report.stored, report.quarantined, report.in_part) == (1, 2, 2)
     assert [row["source_line"] for row in into.refused()] == [2, 4]
+    assert [row["declaration_id"] for row in stored(into.store, "declarations")] == ["D2"]
+    assert [row["declaration_id"] for row in stored(into.store, "outcomes")] == ["D1", "D2"]
     assert into.refused()[0]["reasons"] == [
         "declaration_id: 'D1', item 1: lines 2, 4 contradict each other in declarations"
     ]
@@ -139,7 +141,7 @@ def test_lines_that_contradict_each_other_are_all_refused(into: Ingested) -> Non
     [
         (declared("X", Net_Mass="-5"), "net_mass_kg: -5.0; expected"),
         (declared("X", HS6_Code="90121"), "hs_code: '90121' has 5 digits; leading zeros were probably lost"),
-        (declared("X", Date="01/02/2020"), "accepted_at: '01/02/2020' is not an ISO 8601 date"),
+        (declared("X", Date="01/02/2020"), "accepted_at: '01/02/2020' is not a date as 2024-02-29"),
         (declared("X", Item_Price="many"), "item_value: 'many' is not a number"),
         (declared("X", Country_of_Origin="XX"), "origin_country: 'XX'; expected"),
         (declared("X") + ",surplus", "the line has 23 fields; the header has 22"),
@@ -159,10 +161,47 @@ def test_a_bad_line_is_quarantined_with_its_reason_and_as_it_was_given(into: Ing
         assert {name: value or "" for name, value in given.items()} == dict(zip(GOOD, line.split(","), strict=True))
 
 
-def test_a_line_refused_for_its_outcome_stores_no_declaration_either(into: Ingested) -> None:
+def test_a_line_refused_for_its_outcome_stores_its_declaration_all_the_same(into: Ingested) -> None:
     report = into.add("a.csv", declared("D1"), declared("D2", Fraud="perhaps"))
-    assert (report.stored, report.quarantined) == (1, 1)
-    assert into.store.rows("declarations") == {date(2020, 1, 1): 1}
+    assert (report.stored, report.quarantined, report.in_part) == (1, 1, 1)
+    assert into.store.rows("declarations") == {date(2020, 1, 1): 2}
+    assert [row["declaration_id"] for row in stored(into.store, "outcomes")] == ["D1"]
+
+
+def test_a_line_refused_for_its_declaration_stores_its_outcome_all_the_same(into: Ingested) -> None:
+    report = into.add("a.csv", declared("D1"), declared("D2", Net_Mass="-5"))
+    assert (report.stored, report.quarantined, report.in_part) == (1, 1, 1)
+    assert [row["declaration_id"] for row in stored(into.store, "declarations")] == ["D1"]
+    assert [row["declaration_id"] for row in stored(into.store, "outcomes")] == ["D1", "D2"]
+
+
+def test_of_an_outcome_with_a_refund_only_the_amount_is_refused(into: Ingested) -> None:
+    report = into.add("a.csv", declared("D1"), declared("D2", Fraud="1", Critical_Fraud="1", Tax_Rate="-8"))
+    assert (report.stored, report.quarantined, report.in_part) == (1, 1, 1)
+    found = stored(into.store, "outcomes")
+    assert [(row["is_illicit"], row["recovered_revenue"]) for row in found] == [(False, 0.0), (True, None)]
+    assert "recovered_revenue: -80.0; expected: from 0" in " ".join(into.refused()[0]["reasons"])
+
+
+def test_a_night_without_declarations_is_a_delivery(into: Ingested) -> None:
+    for name in ("1.csv", "2.csv"):
+        report = into.add(name)
+        assert [(batch.record.file, batch.record.rows_in) for batch in report.batches] == [(name, 0)]
+        assert not report.warnings
+    assert into.add("2.csv").batches[0].is_skipped
+    assert into.add("3.csv", declared("D1")).stored == 1
+    assert [(batch.file, batch.rows_in) for batch in into.store.batches] == [("1.csv", 0), ("2.csv", 0), ("3.csv", 1)]
+
+
+def test_many_nights_without_declarations_are_a_warning_that_stops_nothing(into: Ingested) -> None:
+    warnings = [into.add(f"{night}.csv").warnings for night in range(5)]
+    assert warnings[:3] == [(), (), ()]
+    assert warnings[3] == (
+        "3.csv: not_empty_for_long: 0 lines, in 4 deliveries in a row; "
+        "allowed: up to 3 deliveries in a row without lines",
+    )
+    assert into.add("5.csv", declared("D1")).stored == 1
+    assert not into.add("6.csv").warnings
 
 
 def test_a_corrected_file_brings_what_was_refused(into: Ingested) -> None:
