@@ -17,7 +17,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows import authors, running, signoff_cli
+from flows import authors, running, signoff_cli, unjudged
 from flows.children import ChildError
 from flows.deploy import ProjectError
 from flows.parameters import Language, MonitorParameters, NetworkParameters, RetrainParameters, Search, SourceName
@@ -25,7 +25,19 @@ from flows.running import AlreadyRunningError
 from flows.settings import Engine, Settings
 from flows.status import Status
 from flows.status import status as look
-from flows.terminal import EXIT_CODES, FAILED, GATES_FAILED, AsJson, begin, checked, err, fail, failures, out
+from flows.terminal import (
+    EXIT_CODES,
+    FAILED,
+    GATES_FAILED,
+    NOT_JUDGED,
+    AsJson,
+    begin,
+    checked,
+    err,
+    fail,
+    failures,
+    out,
+)
 from flows.up import PortInUseError, Up
 
 VERSION = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
@@ -39,7 +51,8 @@ app = typer.Typer(
         "First steps: `tidewaiter retrain` trains on simulated declarations and ends with what a reviewer must do "
         "next; no server is needed. `tidewaiter up` starts MLflow, Prefect, a worker and the nightly runs.\n\n"
         "Settings come from TIDEWAITER_* in the environment or from tidewaiter.toml in the working folder.\n\n"
-        f"{EXIT_CODES}; 3 not running (status); 4 trained, but a gate refused the model (retrain)."
+        f"{EXIT_CODES}; 3 not running (status); 4 trained, but a gate refused the model (retrain); "
+        "5 not judged for too many nights (monitor)."
     ),
 )
 data = typer.Typer(no_args_is_help=True, help="Versions of the declarations: list them, bring one back.")
@@ -104,7 +117,7 @@ def retrain(
         raise typer.Exit(GATES_FAILED)
 
 
-@app.command(epilog=f"{EXIT_CODES}.")
+@app.command(epilog=f"{EXIT_CODES}; 5 columns or quality could not be judged for more nights than are set.")
 def monitor(
     source: Annotated[SourceName, typer.Option(help="Whose stored declarations to look at.")] = SourceName.SIMULATOR,
 ) -> None:
@@ -113,13 +126,16 @@ def monitor(
     A breach of the policy's drift bounds is reported, and starts retrain/on-drift where `tidewaiter up` runs.
     """
     parameters = checked(lambda: MonitorParameters(source=source))
-    begin()
+    settings = begin()
     from flows.monitor import monitor as run
     from flows.progress import on_terminal
 
     with on_terminal(err), failures():
-        drift = run(parameters)
+        drift: Any = run(parameters)  # what the state holds, and not the state that its type names
     out.print(drift.verdict, markup=False)
+    for each in unjudged.read(settings.runs_folder):
+        if each.source == source.value and each.is_overdue(settings.unjudged_nights):
+            fail(each.sentence, NOT_JUDGED)
 
 
 @app.command(epilog=f"{EXIT_CODES}.")

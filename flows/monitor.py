@@ -1,20 +1,24 @@
 """The monitoring flow: has what arrives moved from what the model in force learned, and does it still find fraud?"""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.logging import get_run_logger
+from prefect.states import Completed
 
 from features import cache
 from features.store import Store
-from flows import incumbents, reports
+from flows import incumbents, reports, unjudged
 from flows.parameters import MonitorParameters
 from flows.progress import stage
 from flows.retrain import compute_features
 from flows.settings import Settings
+from flows.watch import NOT_JUDGED, UNJUDGED
 from models import assessment, evidence
 from models.assessment import Incumbent
 from models.drift_result import DriftResult, Quality
@@ -30,8 +34,11 @@ class NothingToWatchError(LookupError):
 
 
 @flow(name="monitor")
-def monitor(parameters: MonitorParameters = _DEFAULTS) -> DriftResult:
-    """Compare, log the report, and emit an event on a breach, which starts a retraining where the server runs."""
+def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
+    """Compare, log the report, and emit an event on a breach, which starts a retraining where the server runs.
+
+    Where something could not be judged, the run's state says so, and after as many nights as are set an event tells it.
+    """
     settings = Settings()
     store = Store(settings.data_folder / parameters.source.value)
     if not store.days():
@@ -51,7 +58,18 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> DriftResult:
             resource={"prefect.resource.id": f"tidewaiter.source.{store.root.name}"},
             payload={"source": store.root.name, "version": watched.version, "verdict": drift.verdict},
         )
-    return drift
+    return tell_unjudged(settings, store.root.name, drift)
+
+
+def tell_unjudged(settings: Settings, source: str, drift: DriftResult) -> State[DriftResult]:
+    """The state in which the run ends; the event that somebody has to look, where it has lasted."""
+    noted = unjudged.note(settings.runs_folder, source, drift.unjudged, datetime.now(UTC).date())
+    if noted.is_overdue(settings.unjudged_nights):
+        resource = {"prefect.resource.id": f"tidewaiter.source.{source}"}
+        emit_event(UNJUDGED, resource=resource, payload={"source": source, "said": noted.sentence})
+    if not noted.nights:
+        return Completed(data=drift, message=drift.state)
+    return Completed(data=drift, name=NOT_JUDGED, message=f"{drift.state}; {noted.sentence}")
 
 
 @task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)

@@ -81,6 +81,10 @@ def publish_monitoring(drift: DriftResult, version: str, run_url: str) -> None:
         }
         for column in drift.columns
     ]
-    create_markdown_artifact(f"# Version {version}\n\n{drift.verdict}\n", key="drift", description="Drift verdict")
+    create_markdown_artifact(
+        f"# Version {version}: {drift.state.lower()}\n\n{drift.verdict}\n",
+        key="drift",
+        description=f"Drift verdict: {drift.state.lower()}",
+    )
     create_table_artifact(rows, key="drift-columns", description="Distance of each column from its training window")
     create_link_artifact(run_url, key="drift-report", link_text="Report in MLflow", description="Evidently's report")

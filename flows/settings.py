@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     notification_file: Path | None = Field(
         None, description="file of mode 600 with the address that is told of bad nights, as Apprise writes it"
     )
+    unjudged_nights: int = Field(
+        7, ge=0, le=365, description="nights that monitoring may not judge columns or quality before it is told"
+    )
     heartbeat_seconds: int = Field(
         30, ge=30, le=3600, description="how often a run says that it lives; Prefect's least"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from flows import deploy, mlflow_server, nights, run_as, running, server, watch
+from flows import deploy, mlflow_server, nights, run_as, running, server, unjudged, watch
 from flows.server import Deployment, Run
 from flows.settings import Settings
 from models.names import MODEL
@@ -74,6 +74,7 @@ def status(settings: Settings, project: Path, now: datetime) -> Status:
         _answers("prefect", f"{up.prefect_api}/health", up.prefect_url),
         _signer(settings),
         _runs(settings, up.pid),
+        *_monitoring(settings),
     ]
     shown: list[Night] = []
     if checks[2].is_ok:
@@ -165,6 +166,23 @@ def _runs(settings: Settings, pid: int) -> Check:
     if Path(f"/proc/{pid}").stat().st_uid == 0:
         return Check(name="runs", is_ok=True, is_warning=True, detail=run_as.ROOT)
     return Check(name="runs", is_ok=True, detail="are of the user of `tidewaiter up`")
+
+
+def _monitoring(settings: Settings) -> list[Check]:
+    """What monitoring could not judge: a warning at first, and not well once it has lasted."""
+    try:
+        noted = unjudged.read(settings.runs_folder)
+    except ValueError as error:
+        return [Check(name="monitoring", is_ok=False, detail=str(error))]
+    return [
+        Check(
+            name=f"monitoring of {each.source}",
+            is_ok=not each.is_overdue(settings.unjudged_nights),
+            is_warning=bool(each.nights) and not each.is_overdue(settings.unjudged_nights),
+            detail=each.sentence,
+        )
+        for each in noted
+    ]
 
 
 def _answers(name: str, url: str, shown: str) -> Check:

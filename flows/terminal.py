@@ -17,7 +17,7 @@ from features.verdict import ExpectationResult
 from flows import embedded
 from flows.settings import FILE, Settings
 
-OK, FAILED, USAGE, NOT_RUNNING, GATES_FAILED = range(5)
+OK, FAILED, USAGE, NOT_RUNNING, GATES_FAILED, NOT_JUDGED = range(6)
 INTERRUPTED = 128 + signal.SIGINT
 FAILURES_SHOWN = 3
 EXIT_CODES = "Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong options or settings"

@@ -21,6 +21,8 @@ from flows.settings import Settings
 
 MISSED = "tidewaiter.night.missed"
 ALARM = "tidewaiter.signoff.alarm"
+UNJUDGED = "tidewaiter.drift.unjudged"
+NOT_JUDGED = "NotJudged"  # the state of a monitoring run that could not judge all: ended, and not well
 NIGHT_MARGIN = timedelta(hours=2)
 TAG = "tidewaiter"
 
@@ -30,7 +32,10 @@ Automation = dict[str, Any]
 _BLOCK_TYPE, _BLOCK = "slack-webhook", "tidewaiter"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S{1,2000}")
 
-_ENDED = [f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")]
+# By the name of the state, not by its type.
+_ENDED = [
+    f"prefect.flow-run.{state}" for state in ("Completed", NOT_JUDGED, "Failed", "Cancelled", "Crashed", "TimedOut")
+]
 _RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
 _OF_A_RUN = (
     "{{ flow.name }}/{{ deployment.name }}, run {{ flow_run.name }}: {{ flow_run.state.name }}. "
@@ -80,6 +85,12 @@ def notifications(block_id: str, deployments: Sequence[Deployment], now: datetim
             _reactive([MISSED]) | {"match": {"prefect.resource.id": "tidewaiter.night.*"}},
             block_id,
             "{{ event.resource.name }} was due at {{ event.payload.due_at }} and did not run. It is caught up now.",
+        ),
+        _message(
+            "monitoring does not judge",
+            _reactive([UNJUDGED]) | {"match": {"prefect.resource.id": "tidewaiter.source.*"}},
+            block_id,
+            "Monitoring of {{ event.payload.source }}: {{ event.payload.said }}",
         ),
         _message(
             "sign-off was circumvented",

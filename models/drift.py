@@ -331,7 +331,7 @@ def _write_page(snapshot: "Snapshot", result: DriftResult, page: Path) -> None:
     said = f"Reference {reference}, current {current}. {html.escape(result.verdict)}"
     banner = (
         '<div style="font: 16px sans-serif; padding: 1em; margin: 1em; border: 1px solid #888">'
-        f"<b>{'Breach' if result.is_breach else 'No breach'}.</b> {said}</div>"
+        f"<b>{result.state}.</b> {said}</div>"
     )
     text = page.read_text(encoding="utf-8")
     if text.count("<body>") != 1:

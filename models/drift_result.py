@@ -101,6 +101,20 @@ class DriftResult(_Document):
     verdict: str
 
     @property
+    def unjudged(self) -> tuple[str, ...]:
+        """A sentence for each of columns and quality that could not be judged; empty where both were."""
+        window = f"{self.current.rows} rows accepted from {self.current.since} to {self.current.until}"
+        columns = () if self.is_judged else (f"Columns not judged: {window} are too few.",)
+        return (*columns, *(() if self.quality.is_judged else (self.quality.sentence,)))
+
+    @property
+    def state(self) -> str:
+        """One word or two for people: a breach goes first, and what was not judged is not within bounds."""
+        if self.is_breach:
+            return "Breach"
+        return "Not judged" if self.unjudged else "Within bounds"
+
+    @property
     def drifted(self) -> tuple[str, ...]:
         """Names of the columns that drifted."""
         return tuple(column.column for column in self.columns if column.is_drifted)

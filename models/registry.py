@@ -185,7 +185,11 @@ class Registry:
             commit=commit,
             files=sorted(folder.iterdir()),
             metrics=result.metrics(),
-            tags={"model_version": version, "is_breach": str(result.is_breach).lower()},
+            tags={
+                "model_version": version,
+                "is_breach": str(result.is_breach).lower(),
+                "is_judged": str(not result.unjudged).lower(),
+            },
         )
         run = tracking.start_run(self.client, tracking.experiment_id(self.client, tracking.MONITORING), content)
         if not tracking.is_finished(run):

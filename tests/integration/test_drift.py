@@ -224,3 +224,14 @@ def test_result_is_the_same_json_in_another_process(tmp_path: Path) -> None:
     ours = check(window(2000, 1), window(800, 2, 0.5), tmp_path / "ours.html")
     assert theirs.stdout.decode() == ours.model_dump_json()
     assert DriftResult.model_validate_json(theirs.stdout) == ours
+
+
+@pytest.mark.parametrize(("rows", "state"), [(POLICY.min_rows - 1, "Not judged"), (3000, "Within bounds")])
+def test_what_was_not_judged_is_said_in_the_state_and_on_the_page(
+    reference: pl.DataFrame, page: Path, rows: int, state: str
+) -> None:
+    current = window(rows, 2, labelled=1.0)
+    result = check(reference, current, page, drift.measure(current))
+    assert result.state == state
+    assert f"<b>{state}.</b>" in page.read_text(encoding="utf-8")
+    assert ("Columns not judged" in " ".join(result.unjudged)) is (state == "Not judged")
