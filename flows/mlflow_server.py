@@ -91,6 +91,8 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
             "MLFLOW_AUTH_ADMIN_USERNAME": ADMINISTRATOR_ACCOUNT,
             "MLFLOW_FLASK_SERVER_SECRET_KEY": Keys(settings.signoff_folder).form_secret,
             "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
+            # The guard decides by which names requests may come; MLflow reads this before there is one.
+            "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
             # A progress bar that cannot be written, since the disk is full, keeps its lock for ever.
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
             # Nobody stands between: what a request says of where it comes from would go into the ledger.

@@ -139,6 +139,7 @@ def server(
         "MLFLOW_AUTH_ADMIN_PASSWORD": ADMINISTRATOR_PASSWORD,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
         "FORWARDED_ALLOW_IPS": "",  # or uvicorn believes the address that a request from this machine claims
     }
     log = folder / "mlflow.log"

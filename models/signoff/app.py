@@ -56,8 +56,9 @@ def create_app() -> ASGIApp:
         raise RuntimeError("the guard is ASGI: run `mlflow server` with uvicorn, its default")
     if os.environ.get("_MLFLOW_STATIC_PREFIX"):
         raise RuntimeError("--static-prefix is not for this app: the guard knows the routes without one")
-    # The guard decides from where requests may come, by stricter rules; MLflow behind it sees no page's address.
-    os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"] = "*"
+    if os.environ.get("MLFLOW_SERVER_ALLOWED_HOSTS") != "*":
+        # The guard decides from where requests may come, by stricter rules; MLflow has read this when it was imported.
+        raise RuntimeError("set MLFLOW_SERVER_ALLOWED_HOSTS=*: the guard knows the names of this server")
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # the server looks at files each minute, and its log is for people
     from mlflow.server import auth  # reads the environment when it is imported
     from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
