@@ -220,7 +220,9 @@ def test_no_file_of_a_sealed_version_changes_goes_or_comes(
     store: Registry, registered: Path, tmp_path: Path, name: str, how: str
 ) -> None:
     (file,) = (
-        found for found in (registered / "artifacts").rglob(name.rpartition("/")[2]) if str(found).endswith(name)
+        found
+        for found in (registered / "artifacts").rglob(name.rpartition("/")[2])
+        if str(found).endswith(f"artifacts/{name}")
     )
     content, other = file.read_bytes(), file.with_name("more.py")
     if how == "changed":
