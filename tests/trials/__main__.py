@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from tests.trials import kills, running, seeds, signatures
+from tests.trials import kills, running, seeds, signatures, submits
 
-TRIALS = {"kills": kills.TRIAL, "seeds": seeds.TRIAL, "signatures": signatures.TRIAL}
+TRIALS = {"kills": kills.TRIAL, "seeds": seeds.TRIAL, "signatures": signatures.TRIAL, "submits": submits.TRIAL}
 KEPT = Path(".tidewaiter/trials")
 
 

@@ -1,16 +1,18 @@
 """Submits of the run form while runs write: on SQLite, where one writes at a time, none may end in an error.
 
-`main` is the long one, 200 submits; tests/integration/test_runs_load.py has a small one.
+A unit has 50 submits; tests/integration/test_runs_load.py is a small one.
 """
 
 import asyncio
 import json
-import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -19,8 +21,9 @@ from websockets.asyncio.client import connect
 from models.signoff.book import SERVICE
 from tests import runs_server
 from tests.runs_server import PASSWORDS, Runs
+from tests.trials.running import Trial, Unit
 
-SUBMITS, AT_ONCE, WRITERS = 200, 8, 4
+SUBMITS, AT_ONCE, WRITERS = 50, 8, 4
 _EVENTS_A_MESSAGE = 20
 
 
@@ -109,20 +112,23 @@ async def _tell(runs: Runs, stopping: asyncio.Event) -> None:
             await asyncio.sleep(0.1)
 
 
-def main() -> int:
-    with tempfile.TemporaryDirectory() as folder, runs_server.running(Path(folder)) as runs:
-        found = asyncio.run(submit_under_load(runs))
-    seconds = sorted(found.seconds)
-    told = {
-        "submits": dict(found.submits),
-        "writes": dict(found.writes),
-        "errors": found.errors,
-        "median_s": round(seconds[len(seconds) // 2], 3),
-        "slowest_s": round(seconds[-1], 3),
-    }
-    sys.stdout.write(json.dumps(told, indent=2) + "\n")
-    return 1 if found.errors else 0
+@contextmanager
+def _opened() -> Generator[Unit]:
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-submits-") as folder, runs_server.running(Path(folder)) as runs:
+
+        def submitted(number: int) -> Mapping[str, Any]:
+            found = asyncio.run(submit_under_load(runs, SUBMITS))
+            assert found.errors == 0, (found.submits, found.writes)
+            seconds = sorted(found.seconds)
+            return {
+                "submits": found.submits.total(),
+                "writes": found.writes.total(),
+                "errors": found.errors,
+                "median_s": round(seconds[len(seconds) // 2], 2),
+                "slowest_s": round(seconds[-1], 2),
+            }
+
+        yield submitted
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+TRIAL = Trial("people press Run while runs write: no submit ends in an error", 4, _opened)
