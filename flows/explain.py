@@ -12,6 +12,7 @@ from features.store import Store
 from flows import incumbents
 from flows.progress import stage
 from flows.settings import Settings
+from models import feature_code
 from models.assessment import Incumbent
 from models.reasons import reasons
 from models.registry import Registry
@@ -41,6 +42,8 @@ def explain(settings: Settings, source: str, declaration_id: str, language: str)
     registry = Registry(settings.tracking_uri, settings.artifact_root)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         version = _version(settings, registry, Path(scratch), source)
+        if remark := feature_code.check(version.model, f"{version.alias} version {version.version}", source):
+            _log.warning(remark)
         with stage("Compute features") as advance:
             delay = version.policy.features.label_delay_days
             built = cache.build(store, delay, settings.features_folder(source, delay), advance)

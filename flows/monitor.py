@@ -19,7 +19,7 @@ from flows.progress import stage
 from flows.retrain import compute_features
 from flows.settings import Settings
 from flows.watch import NOT_JUDGED, UNJUDGED
-from models import assessment, evidence
+from models import assessment, evidence, feature_code
 from models.assessment import Incumbent
 from models.drift_result import DriftResult, Quality
 from models.registry import Registry
@@ -46,6 +46,8 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
     registry = Registry(settings.tracking_uri, settings.artifact_root)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         watched = of_source(store.root.name, fetch_watched(settings, registry, Path(scratch)))
+        if remark := feature_code.check(watched.model, f"{watched.alias} version {watched.version}", store.root.name):
+            get_run_logger().warning(remark)
         built = compute_features(settings, watched.policy, store)
         folder = Path(scratch) / "drift"
         folder.mkdir()

@@ -19,6 +19,7 @@ import polars as pl
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from features import cache, spreadsheet
 from features.asof import outcome_versions
@@ -30,7 +31,7 @@ from flows.parameters import SelectParameters
 from flows.progress import stage
 from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
-from models import targeting
+from models import feature_code, targeting
 from models.assessment import Incumbent
 from models.days import of_data
 from models.policy import LANES, Policy
@@ -76,6 +77,8 @@ def select(parameters: SelectParameters = _DEFAULTS) -> Selected:
         champion = fetch_champion(settings, Path(scratch))
         if not store.days() or champion is None or champion.source != source:
             return Selected(source, why_nothing=_why_nothing(store, champion))
+        if remark := feature_code.check(champion.model, f"champion version {champion.version}", source):
+            get_run_logger().warning(remark)
         built = compute_features(settings, champion.policy, store)
         selected = choose(settings, store, built, champion, parameters)
         if selected.number is not None:

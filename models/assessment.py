@@ -34,6 +34,7 @@ from models.dossier import EVALUATION, POLICY, About, Dossier, Judged, validatio
 from models.drift_result import DriftResult, Quality
 from models.estimates import Expected, Log, SelectionEstimates, estimate
 from models.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
+from models.feature_code import KEY as FEATURE_CODE
 from models.gates import Gate
 from models.metrics import Scores, inclusion
 from models.policy import Policy
@@ -286,6 +287,7 @@ def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin
         "code": (before.code.commit[:8], origin.code.commit[:8]),
         "uncommitted source": (before.code.source_sha256[:8], origin.code.source_sha256[:8]),
         "policy": (before.files[POLICY][:8], policy[:8]),
+        "feature code": tuple(each.training.get(FEATURE_CODE, "not known")[:9] for each in (champion.model, model)),
     }
     if pairs["code"][0] != pairs["code"][1]:
         del pairs["uncommitted source"]  # another commit, another source

@@ -17,11 +17,13 @@ import polars as pl
 import pyarrow as pa
 
 from features.catalogue import Feature
+from features.code_digest import code_version
 from models import boosting, critical, policy, revenue, targeting
 from models.boosting import Floats, Grow, Parameters, Progress, Rows, alone
 from models.calibration import Calibration, calibrate
 from models.critical import CriticalModel
 from models.encoding import Encoder, Matrix
+from models.feature_code import KEY as FEATURE_CODE
 from models.metrics import Flags
 from models.revenue import RevenueModel
 from models.risk_model import RiskModel
@@ -122,6 +124,7 @@ def train(
         critical_probability=selection.critical_probability,
         hit_value=learned.hit_value,
         training={
+            FEATURE_CODE: code_version(),
             "parts": learned.accounts | {"final": final.account()},
             "seed": training.seed,
             "parameters": parameters,
