@@ -14,7 +14,7 @@ from itertools import takewhile
 
 import polars as pl
 
-from features import arrival
+from features import amounts, arrival
 from features.arrival import Span
 from features.csv_dialect import ReadError
 from features.merging import Merged, merge
@@ -138,6 +138,7 @@ def ingest(
     reports: list[BatchReport] = []
     span = Span(limits.first_day, arrived_on or arrival.today())
     with store.locked():
+        currency = amounts.stored(store)
         for batch in source.batches():
             sha256 = batch.sha256
             # An empty delivery says what every other does: that it came is told apart by its name.
@@ -147,7 +148,8 @@ def ingest(
                 reports.append(BatchReport(record, True, Verdict(), None))
                 continue
             earlier = IngestReport(tuple(reports))
-            reports.append(_ingest_batch(batch, sha256, store, limits, span, on_progress, on_batch, earlier))
+            reports.append(_ingest_batch(batch, sha256, store, limits, span, currency, on_progress, on_batch, earlier))
+            currency = currency or amounts.stored(store)
     return IngestReport(tuple(reports))
 
 
@@ -157,6 +159,7 @@ def _ingest_batch(
     store: Store,
     limits: Limits,
     span: Span,
+    currency: str | None,
     on_progress: Progress | None,
     on_batch: Callable[[BatchReport], None] | None,
     earlier: IngestReport,
@@ -164,7 +167,7 @@ def _ingest_batch(
     folder = store.root / STAGING
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    staged = stage(batch, folder, span, lambda lines: on_progress(batch.name, lines) if on_progress else None)
+    staged = stage(batch, folder, span, currency, lambda lines: on_progress(batch.name, lines) if on_progress else None)
     merged = merge(staged, store)
     try:
         batch_verdict = check_batch(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from features import arrival, contract
+from features import amounts, arrival, contract
 from features.arrival import Span
 from features.sources import Batch, Chunk
 from features.store import QUARANTINE, scan_files
@@ -34,6 +34,7 @@ class Staged:
 
     batch: Batch
     folder: Path
+    currency: str | None = None
     lines: int = 0
     left_out: int = 0
     refused: int = 0
@@ -82,12 +83,13 @@ def content(table: str) -> pl.Expr:
     return pl.struct(contract.schema(table).names()).hash(1).alias("content")
 
 
-def stage(batch: Batch, folder: Path, span: Span, on_lines: Callable[[int], None]) -> Staged:
+def stage(batch: Batch, folder: Path, span: Span, currency: str | None, on_lines: Callable[[int], None]) -> Staged:
     """Read and validate `batch` into the empty folder `folder`; `on_lines` hears the lines read so far.
 
-    What it tells is to have happened within `span`.
+    What it tells is to have happened within `span`, and its amounts are to be in `currency`; where none is given, in
+    that of most declarations of its first chunk.
     """
-    staged = Staged(batch, folder)
+    staged = Staged(batch, folder, currency)
     for number, chunk in enumerate(batch.chunks()):
         _stage_chunk(staged, number, chunk, span)
         on_lines(staged.lines)
@@ -107,6 +109,8 @@ def _stage_chunk(staged: Staged, number: int, chunk: Chunk, span: Span) -> None:
     failures, passing = [malformed], {}
     for table, frame in chunk.tables.items():
         verdict = validate(table, frame).merge(arrival.judge(table, frame, span))
+        if table == "declarations":
+            verdict = verdict.merge(_judge_amounts(staged, frame))
         staged.verdict = staged.verdict.merge(verdict.summary())
         failures.append(verdict.failures)
         # What is refused of a line in one table is none of the other table's matter.
@@ -133,6 +137,11 @@ def _stage_chunk(staged: Staged, number: int, chunk: Chunk, span: Span) -> None:
         staged.samples.append(
             sample.select(table=pl.lit(table), day=pl.col(filing.placed_by).dt.date(), id=filing.key[0])
         )
+
+
+def _judge_amounts(staged: Staged, declarations: pl.DataFrame) -> Verdict:
+    staged.currency = staged.currency or amounts.usual(declarations)
+    return amounts.judge(declarations, staged.currency) if staged.currency else Verdict()
 
 
 def _passing(table: str, frame: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 
-from features import cache, versioning
+from features import amounts, cache, versioning
 from features.cache import Built, Run, one_after_another
 from features.contract import KEY
 from features.ingest import IngestRejected, IngestReport, Limits, ingest
@@ -169,6 +169,7 @@ def compute_features(settings: Settings, policy: Policy, store: Store, run: Run 
     delay = policy.features.label_delay_days
     folder = settings.features_folder(store.root.name, delay)
     store = Store(store.root.absolute())
+    amounts.of_store(store)  # refuses several
     with stage("Compute features") as advance:
         return cache.build(store, delay, folder, advance, run=run)
 

@@ -66,6 +66,7 @@ class Subject:
     is_simulated: bool
     documents: Mapping[str, str]
     stray: int = 0
+    currency: str | None = None  # of all amounts
 
 
 def render(

@@ -124,6 +124,7 @@ class Dossier:
             selection_share=signed.targeting.at_share,
             is_simulated=bool(judged.evaluation.schemes),
             stray=judged.about.stray,
+            currency=judged.burden.currency,
             documents={name: evidence.file_digest(folder / name) for name in _NAMED},
         )
         whole = card.render(subject, judged.evaluation, judged.gates, judged.burden, judged.rehearsal)

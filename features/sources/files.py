@@ -56,7 +56,7 @@ A mapping file, in full::
 Columns that may be null can be left out. A block with declarations and outcomes reads both from the same lines; a line
 whose outcome columns are all empty then has no outcome yet. Blocks are read in their order, files in that of their
 names: where two files say different things, the later counts. Changing how a file is mapped makes its rows arrive anew,
-as corrections.
+as corrections. Amounts of several currencies are brought to one by the section `[amounts]`, see features/converted.py.
 """
 
 import hashlib
@@ -81,6 +81,7 @@ from pydantic_core import ErrorDetails
 
 from features import contract
 from features.conform import Constant, From, Mapped, check_mapped, conform
+from features.converted import Amounts, in_one_currency
 from features.objects import SCHEME, StoredObject
 from features.reading import (
     Dialect,
@@ -167,6 +168,7 @@ class MappingFile(_Section):
     """A whole mapping file."""
 
     files: tuple[FileKind, ...] = Field(min_length=1)
+    amounts: Amounts | None = None
 
 
 def _check_constant(table: str, name: str, constant: Constant) -> None:
@@ -249,7 +251,7 @@ def open_source(inputs: Sequence[str]) -> Source:
         if len(found) != 1:
             patterns = ", ".join(repr(kind.pattern) for kind in found or kinds)
             raise ValueError(f"{path.name} matches {len(found)} patterns of {mapping.name}, not one: {patterns}")
-    return FilesSource(tuple((path, matches[path][0]) for path in paths))
+    return in_one_currency(FilesSource(tuple((path, matches[path][0]) for path in paths)), mapping)
 
 
 def _kinds(mapping: Path) -> tuple[FileKind, ...]:

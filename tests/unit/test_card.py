@@ -210,3 +210,10 @@ def test_rows_that_no_part_has_are_counted(found):
     text = render(stray, found, judge(found, SMALL.gates), LOAD, REHEARSED)
     assert "2 labelled rows of days far from all others" in cells(text)
     assert "Left out" not in written(found)[0]
+
+
+def test_the_currency_of_all_amounts_is_named(found):
+    text = render(replace(subject(), currency="KRW"), found, judge(found, SMALL.gates), LOAD, REHEARSED)
+    assert "in KRW, revenue included" in cells(text)
+    assert "score x revenue a hit would bring, in KRW." in text
+    assert "in the declarations' currency." in written(found)[0]
