@@ -1,17 +1,19 @@
-"""From a source's columns to the contract's: names, types, codes, constants. What cannot be read says why.
+"""From a source's columns to the contract's: names, types, codes, expressions. What cannot be read says why.
 
 A value is never guessed: a number with an unexpected sign, a date in another format or a code outside the map becomes
 null and a reason in `unreadable`, and a commodity code that lost its zeros is not padded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 
 from features import contract, written
 from features.contract import Field
 from features.csv_dialect import ReadError
+from features.expressions import Expression
 
 LOST_ZEROS = r"^\d{1,5}$"
 ISO_FORMATS = (
@@ -34,23 +36,52 @@ class From:
     """A contract column taken from column `column` of the source.
 
     `codes`: the source's code to the contract's; a code that is not in it is unreadable. `date_format`: for instants,
-    as in strftime; ISO 8601 without a zone if None. `decimal_comma`: numbers are written as 1234,5.
+    as in strftime; ISO 8601 without a zone if None. `decimal_comma`: numbers are written as 1234,5. `nulls`: words
+    that stand for nothing.
     """
 
     column: str
     codes: Mapping[str, str] | None = None
     date_format: str | None = None
     decimal_comma: bool = False
+    nulls: frozenset[str] = frozenset()
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({self.column})
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A contract column computed from columns of the source, row by row; the rest is as in From.
+
+    The expression sees texts without blanks around them, and null where they are empty or one of `nulls`.
+    """
+
+    expression: Expression
+    codes: Mapping[str, str] | None = None
+    date_format: str | None = None
+    decimal_comma: bool = False
+    nulls: frozenset[str] = frozenset()
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self.expression.columns
 
 
 @dataclass(frozen=True)
 class Constant:
     """A contract column that holds the same value in every row."""
 
-    value: str | int | float | bool
+    value: str | int | float | bool | datetime
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset()
 
 
-Mapped = Mapping[str, From | Constant]
+How = From | Computed | Constant
+Mapped = Mapping[str, How]
 
 
 def check_mapped(table: str, mapped: Mapped) -> None:
@@ -81,14 +112,47 @@ def conform(table: str, lines: pl.DataFrame, mapped: Mapped) -> pl.DataFrame:
     reasons: list[pl.Series] = []
     for field in contract.TABLES[table]:
         how = mapped.get(field.name)
-        if isinstance(how, From):
-            values, faults = _read(field, lines[how.column], how)
+        if isinstance(how, From | Computed):
+            given, found = (lines[how.column], None) if isinstance(how, From) else computed(lines, how)
+            values, faults = _read(field, given, how)
+            if found is not None and found.null_count() < lines.height:
+                faults.append(f"{field.name}: " + found)
             columns.append(values.alias(field.name))
             reasons.extend(fault.alias(str(len(reasons))) for fault in faults)
         else:
             value = None if how is None else how.value
             columns.append(pl.repeat(value, lines.height, dtype=field.dtype, eager=True).alias(field.name))
     return pl.DataFrame([*columns, lines["source_line"], joined(reasons, lines.height)])
+
+
+def computed(lines: pl.DataFrame, how: Computed) -> tuple[pl.Series, pl.Series]:
+    """The values of an expression, and why a line has none ("'abc' is not a number"; null where it has).
+
+    ReadError where it cannot be computed on such columns at all.
+    """
+    expression = how.expression
+    read = pl.DataFrame([cleaned(lines[name], how.nulls) for name in sorted(expression.columns)])
+    try:
+        found = read.select(value=expression.value, fault=expression.fault + pl.lit(f" in {expression.sql}"))
+    except pl.exceptions.PolarsError as error:
+        types = ", ".join(f"{name} is {dtype}" for name, dtype in read.schema.items())
+        what = str(error).splitlines()[0]
+        raise ReadError(f"sql {expression.sql!r} cannot be computed where {types}: {what}") from error
+    return found["value"], found["fault"]
+
+
+def cleaned(given: pl.Series, nulls: Collection[str]) -> pl.Series:
+    """A column without blanks around its texts, and null where there is nothing or one of `nulls`."""
+    if given.dtype == pl.String:
+        given = written.seen(given, has_words=False).str.strip_chars()
+        given = given.set(given == "", None)
+    return _without(given, nulls)
+
+
+def _without(given: pl.Series, nulls: Collection[str]) -> pl.Series:
+    if not nulls:
+        return given
+    return given.set(given.cast(pl.String).is_in(sorted(nulls)).fill_null(value=False), None)
 
 
 def joined(reasons: Sequence[pl.Series], height: int) -> pl.Series:
@@ -99,7 +163,7 @@ def joined(reasons: Sequence[pl.Series], height: int) -> pl.Series:
     return text.set(text == "", None).alias("unreadable")
 
 
-def _read(field: Field, given: pl.Series, how: From) -> tuple[pl.Series, list[pl.Series]]:
+def _read(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Series, list[pl.Series]]:
     """Values in the field's type, and reasons (null where there is none) if any cannot be read."""
     if given.dtype.is_nested() or given.dtype == pl.Binary:
         raise ReadError(f"column {given.name!r} holds {given.dtype}, which cannot become {field.name}")
@@ -109,10 +173,12 @@ def _read(field: Field, given: pl.Series, how: From) -> tuple[pl.Series, list[pl
     if given.dtype == pl.String:
         is_id = field.dtype == contract.TEXT and field.name not in WORDS
         given = written.seen(given, has_words=not is_id).str.strip_chars()
-        given = given.set(given == "", None)
+        given = _without(given.set(given == "", None), how.nulls)
         if is_id:
             hidden = written.unseen(given)
             faults += _faults(field, given, hidden.is_not_null(), "has a character nobody sees within it", hidden)
+    elif how.nulls:
+        given = _without(given, how.nulls)
     if how.codes is not None:
         coded = given.cast(pl.String).replace_strict(how.codes, default=None, return_dtype=pl.String)
         shown = [*how.codes][:_MOST_CODES_SHOWN] + ["..."] * (len(how.codes) > _MOST_CODES_SHOWN)
@@ -141,11 +207,12 @@ def _faults(
     if which is not None:
         frame = frame.with_columns(which.alias("which"))
         parts += [pl.lit(" ("), pl.col("which"), pl.lit(")")]
+    parts.append(pl.when(text.str.contains(written.NOTHING)).then(pl.lit(written.IF_NOTHING)).otherwise(pl.lit("")))
     reason = pl.concat_str(parts)
     return [frame.select(pl.when("bad").then(reason)).to_series()]
 
 
-def _typed(field: Field, given: pl.Series, how: From) -> tuple[pl.Series, str]:
+def _typed(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Series, str]:
     """`given` in the field's type, null where it cannot be; and what it could be."""
     if field.dtype == contract.INSTANT:
         return _instants(given, how.date_format)

@@ -20,11 +20,11 @@ MAX_LINE_BYTES = 8 << 20
 MAX_FIELD_CHARS = 131_072  # also the limit of the csv module
 
 
-def blocks(name: str, file: BinaryIO, header: Sequence[str], dialect: Dialect) -> Iterator[Lines]:
+def blocks(name: str, file: BinaryIO, header: Sequence[str], dialect: Dialect, first_line: int = 2) -> Iterator[Lines]:
     """Lines of `file` after its header, block by block. Blank lines at the end of the file are no lines."""
     parser = _Parser(header, dialect)
     end = _end_of_content(file)
-    line, rest = 2, b""
+    line, rest = first_line, b""
     begun = b""  # of a record whose end the last block did not have
     while True:
         read = file.read(max(0, min(BLOCK_BYTES, end - file.tell())))

@@ -1,10 +1,13 @@
 """How a CSV file is written: delimiter, encoding, header; and what reading it gives."""
 
 import csv
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import polars as pl
+
+from features.written import seen
 
 MAX_HEADER_BYTES = 1 << 20
 DELIMITERS = (",", ";", "\t", "|")
@@ -52,35 +55,63 @@ class Lines:
     malformed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MALFORMED))
 
 
-def read_header(name: str, file: BinaryIO, dialect: Dialect) -> list[str]:
-    """Column names; leaves `file` at the second line. ReadError if there is no usable header."""
+def header_names(where: str, given: Sequence[str], required: Collection[str]) -> list[str]:
+    """Names of all columns, each once: a blank or repeated one that nobody maps is told apart by a number.
+
+    >>> header_names("a.csv line 1", ["ID", "", "NOTE", "NOTE", ""], ["ID"])
+    ['ID', 'column 2', 'NOTE', 'NOTE (2)', 'column 5']
+    >>> header_names("a.csv line 1", ["ID", "NOTE", "NOTE"], ["ID", "NOTE"])
+    Traceback (most recent call last):
+    ...
+    features.csv_dialect.ReadError: a.csv line 1: column 'NOTE' is there twice
+    """
+    cleaned = seen(pl.Series(given, dtype=pl.String), has_words=False).str.strip_chars().to_list()
+    twice = sorted(name for name in required if cleaned.count(name) > 1 or name == "source_line")
+    if twice:
+        raise ReadError(f"{where}: column {', '.join(map(repr, twice))} is there twice")
+    taken = {"source_line", *cleaned}
+    names: list[str] = []
+    for place, name in enumerate(cleaned, 1):
+        unique, count = name or f"column {place}", 1
+        while unique in names or unique == "source_line" or (unique != name and unique in taken):
+            count += 1
+            unique = f"{name or f'column {place}'} ({count})"
+        names.append(unique)
+    return names
+
+
+def read_header(
+    name: str, file: BinaryIO, dialect: Dialect, required: Collection[str] = (), header_line: int = 1
+) -> list[str]:
+    """Column names, which stand in line `header_line`; leaves `file` after it. ReadError if they are not usable."""
+    where = f"{name} line {header_line}"
+    for number in range(1, header_line):
+        if not file.readline(MAX_HEADER_BYTES):
+            raise ReadError(f"{where}: the file ends after {number - 1} lines; expected a header line")
     line = file.readline(MAX_HEADER_BYTES).removeprefix(b"\xef\xbb\xbf")
+    if not line and header_line > 1:
+        raise ReadError(f"{where}: the file ends before it; expected a header line")
     if not line:
         raise ReadError(f"{name}: the file is empty; expected a header line")
     if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ReadError(f"{name} line 1: the file is UTF-16; convert it to {dialect.encoding}")
+        raise ReadError(f"{where}: the file is UTF-16; convert it to {dialect.encoding}")
     try:
         text = line.decode(dialect.encoding).rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise ReadError(
-            f"{name} line 1: the header is not {dialect.encoding}: {error.reason} in {line!r:.200}"
-        ) from None
+        raise ReadError(f"{where}: the header is not {dialect.encoding}: {error.reason} in {line!r:.200}") from None
     if "\0" in text or "\r" in text:
-        raise ReadError(f"{name} line 1: the header has control characters ({text[:80]!r}); expected a CSV text file")
+        raise ReadError(f"{where}: the header has control characters ({text[:80]!r}); expected a CSV text file")
     try:
         header = [column.strip() for column in next(csv.reader([text], delimiter=dialect.delimiter, strict=True), [])]
     except csv.Error as error:
-        raise ReadError(f"{name} line 1: the header cannot be read ({error}): {text!r:.200}") from None
+        raise ReadError(f"{where}: the header cannot be read ({error}): {text!r:.200}") from None
     if not any(header):
-        raise ReadError(f"{name} line 1: the header is blank; expected column names")
+        raise ReadError(f"{where}: the header is blank; expected column names")
     if len(header) == 1:
         others = [other for other in DELIMITERS if other != dialect.delimiter and other in text]
         if others:
             raise ReadError(
-                f"{name} line 1: the header is not delimited by {dialect.delimiter!r} but, it seems, by "
+                f"{where}: the header is not delimited by {dialect.delimiter!r} but, it seems, by "
                 f"{max(others, key=text.count)!r}: {text!r:.200}"
             )
-    twice = sorted({column for column in header if header.count(column) > 1})
-    if twice or "source_line" in header:
-        raise ReadError(f"{name} line 1: column {', '.join(map(repr, twice or ['source_line']))} is there twice")
-    return header
+    return header_names(where, header, required)

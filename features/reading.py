@@ -1,4 +1,4 @@
-"""Reading CSV and Parquet in chunks: exact source lines, memory bounded by the chunk, no line dropped.
+"""Reading files in chunks: exact source lines, memory bounded by the chunk, no line dropped.
 
 Values stay as the file has them (CSV: text, empty is null); bringing them to the contract is `features.conform`. A
 fault of the file as a whole (delimiter, header, truncation) raises `ReadError`; a fault of one line makes that line
@@ -17,8 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.csv_blocks import blocks
-from features.csv_dialect import Dialect, Lines, ReadError, read_header
+from features.csv_dialect import Dialect, Lines, ReadError, header_names, read_header
+from features.json_lines import read_json_lines
 from features.objects import SCHEME, StoredObject, find
+from features.packing import Kind, kind_of, unpacked
+from features.workbook import read_workbook
 
 __all__ = [
     "CHUNK_LINES",
@@ -30,25 +33,62 @@ __all__ = [
     "check_readable",
     "expand",
     "here",
+    "read_any",
     "read_csv",
     "read_parquet",
 ]
 
 CHUNK_LINES = 200_000
 CSV = Dialect()
+_WHAT: dict[Kind, str] = {
+    "json": "JSON lines",
+    "parquet": "Parquet",
+    "workbook": "a workbook (Excel)",
+    "gzip": "compressed by gzip",
+    "zip": "a zip archive",
+}
 
 
-def read_csv(path: Path, required: Collection[str], dialect: Dialect = CSV, name: str | None = None) -> Iterator[Lines]:
-    """Lines of a CSV file with a header, in chunks; ReadError where the header lacks a `required` column.
+def read_csv(
+    path: Path,
+    required: Collection[str],
+    dialect: Dialect = CSV,
+    name: str | None = None,
+    header_line: int = 1,
+) -> Iterator[Lines]:
+    """Lines of a CSV file below its header, in chunks; ReadError where the header lacks a `required` column.
 
     Errors call the file `name`; without it, as it is called in its folder.
     """
     name = name or path.name
+    kind = kind_of(path, name)
+    if kind != "csv":
+        raise ReadError(f"{name}: the file is no CSV but {_WHAT[kind]}; a mapping of the source 'files' can read it")
     with path.open("rb") as file:
-        header = read_header(name, file, dialect)
-        _require(f"{name} line 1", header, required)
-        for block in blocks(name, file, header, dialect):
+        header = read_header(name, file, dialect, required, header_line)
+        _require(f"{name} line {header_line}", header, required)
+        for block in blocks(name, file, header, dialect, header_line + 1):
             yield from _sliced(block)
+
+
+def read_any(
+    path: Path,
+    required: Collection[str],
+    dialect: Dialect,
+    name: str,
+    header_line: int = 1,
+    sheet: str | None = None,
+) -> Iterator[Lines]:
+    """Lines of a file of whatever kind its first bytes say, packed or not: CSV, Parquet, JSON lines, a workbook."""
+    with unpacked(path, name) as (inner, kind):
+        if kind == "parquet":
+            yield from read_parquet(inner, required, name)
+        elif kind == "json":
+            yield from read_json_lines(inner, required, name)
+        elif kind == "workbook":
+            yield from read_workbook(inner, required, name, header_line, sheet)
+        else:
+            yield from read_csv(inner, required, dialect, name, header_line)
 
 
 def read_parquet(path: Path, required: Collection[str], name: str | None = None) -> Iterator[Lines]:
@@ -58,11 +98,11 @@ def read_parquet(path: Path, required: Collection[str], name: str | None = None)
         raise ReadError(f"{name}: the file is empty (0 bytes)")
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            names = file.schema_arrow.names
+            names = header_names(name, file.schema_arrow.names, required)
             _require(name, names, required)
             line = 1
             for batch in file.iter_batches(CHUNK_LINES):
-                frame = pl.DataFrame(pa.Table.from_batches([batch]))
+                frame = pl.DataFrame(pa.Table.from_batches([batch]).rename_columns(names))
                 yield Lines(
                     frame.with_row_index("source_line", line).with_columns(pl.col("source_line").cast(pl.Int64))
                 )

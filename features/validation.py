@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from features import contract
+from features import contract, written
 from features.batch_checks import check_batch
 from features.verdict import (
     EXAMPLES_KEPT,
@@ -225,6 +225,9 @@ def _explained(rule: _Rule, rows: pl.DataFrame) -> pl.DataFrame:
             context = [pl.format("{}: {}", pl.lit(other), _shown(rows, other)) for other in others]
             value = pl.format("{} ({})", value, pl.concat_str(context, separator=", "))
         reason = pl.format("{}: {}; expected: {}", pl.lit(column), value, pl.lit(rule.says))
+        if rows.schema[column] == pl.String:
+            is_nothing = pl.col(column).str.contains(written.NOTHING).fill_null(value=False)
+            reason = reason + pl.when(is_nothing).then(pl.lit(written.IF_NOTHING)).otherwise(pl.lit(""))
         explained = rows.select("source_line", column=pl.lit(column), reason=reason, value=value)
     return explained.with_columns(expectation=pl.lit(rule.name)).select(*FAILURES, "value")
 

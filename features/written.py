@@ -18,6 +18,9 @@ _PRINTABLE = bytes(range(0x20, 0x7F))
 
 _LARGEST_EXACT = 2**53  # whole numbers up to here are all floats
 _FLOAT_ID = r"^(\d{1,15})\.0+$"
+# Words that many a program writes where there is nothing.
+NOTHING = r"^(?i:null|none|nan|nil|n\.?/?a\.?|<null>|\\n|[-.?]+)$"
+IF_NOTHING = "; if that stands for nothing, nulls = [...] in the mapping says so"
 EXPONENT = r"^\d(?:[.,]\d+)?[eE]\+\d+$"
 _SEPARATED_CODE = r"^\d{2}(?:\d{2})?(?:\d{2})?(?:[ .-]\d{2}(?:\d{2})?){1,5}$"
 

@@ -1,13 +1,16 @@
-"""Any CSV or Parquet files, with a TOML file that says which of them hold what and how it is written there.
+"""Tables in files: CSV, JSON lines, Parquet, workbooks, and a TOML file that says what they hold and how.
 
 A mapping file, in full::
 
     [[files]]                             # one block for each kind of file
-    pattern = "declarations/*.csv"        # from the mapping file's folder, or s3://; .parquet, .pq: Parquet; else CSV
+    pattern = "declarations/*.csv"        # from the mapping file's folder, or s3://
     delimiter = ";"                       # default ","
     encoding = "cp1252"                   # default "utf-8"
     date_format = "%d.%m.%Y %H:%M"        # default ISO 8601 without a zone: 2024-02-29, 2024-02-29 13:05:00
     decimal_comma = true                  # 1234,5; default false
+    nulls = ["NULL", "N/A", "-"]          # words that stand for nothing; default none
+    header_line = 3                       # where the names of the columns stand; default 1
+    leave_out = { sql = "STATUS = 'TOTAL'" }  # lines that are no declarations; default none
 
     [files.declarations]                  # contract column = source column
     declaration_id = "MRN"
@@ -16,14 +19,14 @@ A mapping file, in full::
     recorded_at = { column = "VERSION_OF", date_format = "%Y%m%d" }   # when corrections carry their own instant
     office = "OFFICE"
     procedure = "PROC"
-    import_type = { constant = "11" }     # the same in every line
+    import_type = { constant = "11" }     # the same in every line; a day without quotes: { constant = 2024-02-29 }
     transport_mode = { column = "MOT", codes = { "SEA" = "1", "RAIL" = "2", "ROAD" = "3", "AIR" = "4" } }
-    declarant_id = "BROKER"
+    declarant_id = { column = "BROKER", nulls = ["0000"] }   # instead of the block's
     importer_id = "IMPORTER"
     hs_code = "COMMODITY"                 # text, zeros kept; in Parquet the column must be text too
     departure_country = "DISPATCH"
-    origin_country = "ORIGIN"
-    tax_rate_pct = "RATE"
+    origin_country = { column = "ORIGIN", codes = "countries" }   # English names, codes of three
+    tax_rate_pct = { sql = "100 * CAST(DUTY AS DOUBLE) / CAST(VALUE AS DOUBLE)" }   # of the line
     tax_type = "PREFERENCE"
     net_mass_kg = "NET_KG"
     item_value = "VALUE"
@@ -54,129 +57,36 @@ A mapping file, in full::
     begins_at = "SINCE"
 
 Columns that may be null can be left out. A block with declarations and outcomes reads both from the same lines; a line
-whose outcome columns are all empty then has no outcome yet. Blocks are read in their order, files in that of their
-names: where two files say different things, the later counts. Changing how a file is mapped makes its rows arrive anew,
-as corrections. Amounts of several currencies are brought to one by the section `[amounts]`, see features/converted.py.
+whose outcome columns are all empty then has no outcome yet. Several blocks may read the same file: two facts of a line
+are two blocks. Blocks are read in their order, files in that of their names: where two files say different things, the
+later counts. Changing how a file is mapped makes its rows arrive anew, as corrections. Amounts of several currencies are
+brought to one by the section `[amounts]`, see features/converted.py.
+
+What a file is, its first bytes say, not its name: CSV, JSON lines (one object a line), Parquet, a workbook (Excel,
+OpenDocument; `sheet = "..."` where there are several), each as it is or in gzip or in a zip of one file. `codes` may
+also name a CSV file beside the mapping, with a header and two columns: what is written, and the contract's code.
+
+`sql` is an expression of Polars' SQL over the columns of the file, texts in CSV (`CAST(X AS DOUBLE)`), with a name that
+has a blank in double quotes. It sees one line: aggregates, windows, chance, the clock, files and the network are
+refused.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
 
 from features import contract
-from features.conform import Constant, From, Mapped, check_mapped, conform
-from features.converted import Amounts, in_one_currency
+from features.conform import Computed, Constant, Mapped, cleaned, computed, conform, joined
+from features.converted import in_one_currency
+from features.mapping import FileKind, MappingFile, load, reads
 from features.objects import SCHEME, StoredObject
-from features.reading import (
-    Dialect,
-    InputFile,
-    Lines,
-    address,
-    check_readable,
-    expand,
-    here,
-    read_csv,
-    read_parquet,
-)
+from features.reading import InputFile, address, check_readable, expand, here, read_any
 from features.sources import Batch, Chunk, Source
 
-PARQUET_SUFFIXES = (".parquet", ".pq")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Column(_Section):
-    column: str | None = None
-    constant: StrictBool | StrictInt | StrictFloat | StrictStr | None = None
-    codes: dict[str, str] | None = None
-    date_format: str | None = None
-    decimal_comma: bool | None = None
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> "_Column":
-        if (self.column is None) == (self.constant is None):
-            raise ValueError("give either 'column' or 'constant'")
-        return self
-
-
-class FileKind(_Section):
-    """One `[[files]]` block: a pattern, how such files are written, and the tables they hold."""
-
-    pattern: str
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    date_format: str | None = None
-    decimal_comma: bool = False
-    declarations: dict[str, str | _Column] | None = None
-    outcomes: dict[str, str | _Column] | None = None
-    entries: dict[str, str | _Column] | None = Field(None, alias="register")  # pydantic has a `register` of its own
-
-    @model_validator(mode="after")
-    def _usable(self) -> "FileKind":
-        Dialect(self.delimiter, self.encoding)
-        if not self.pattern or Path(self.pattern).is_absolute():
-            raise ValueError(
-                f"pattern {self.pattern!r}; allowed: a relative one, from the mapping file's folder, or s3://"
-            )
-        for table, mapped in self.tables().items():
-            check_mapped(table, mapped)
-            for name, how in mapped.items():
-                if isinstance(how, Constant):
-                    _check_constant(table, name, how)
-        keys = {tuple(mapped[name] for name in contract.FILING[table].key) for table, mapped in self.tables().items()}
-        if len(keys) != 1:
-            raise ValueError(
-                "give [files.declarations], [files.outcomes], or both with the same key columns; or [files.register]"
-            )
-        return self
-
-    def tables(self) -> dict[str, Mapped]:
-        given = {"declarations": self.declarations, "outcomes": self.outcomes, "register": self.entries}
-        return {
-            table: {name: self._how(column) for name, column in columns.items()}
-            for table, columns in given.items()
-            if columns is not None
-        }
-
-    def _how(self, given: str | _Column) -> From | Constant:
-        column = _Column(column=given) if isinstance(given, str) else given
-        if column.constant is not None:
-            return Constant(column.constant)
-        comma = self.decimal_comma if column.decimal_comma is None else column.decimal_comma
-        return From(str(column.column), column.codes, column.date_format or self.date_format, comma)
-
-
-class MappingFile(_Section):
-    """A whole mapping file."""
-
-    files: tuple[FileKind, ...] = Field(min_length=1)
-    amounts: Amounts | None = None
-
-
-def _check_constant(table: str, name: str, constant: Constant) -> None:
-    dtype = contract.schema(table)[name]
-    try:
-        pl.Series([constant.value], dtype=dtype, strict=True)
-    except TypeError:
-        raise ValueError(f"{name}: constant {constant.value!r} is not of type {dtype}") from None
+__all__ = ["FileKind", "FilesSource", "MappedBatch", "MappingFile", "open_source"]
 
 
 @dataclass(frozen=True)
@@ -187,37 +97,55 @@ class MappedBatch(InputFile):
 
     @property
     def sha256(self) -> str:
-        # What was ingested before there were registers keeps its name.
-        unused = {"pattern"} if self.kind.entries else {"pattern", "entries"}
-        mapping = self.kind.model_dump_json(exclude=unused)
-        return hashlib.sha256(f"{super().sha256} {mapping}".encode()).hexdigest()
+        return hashlib.sha256(f"{super().sha256} {self.kind.identity()}".encode()).hexdigest()
 
     def chunks(self) -> Iterator[Chunk]:
-        tables = self.kind.tables()
-        for lines in self._lines(tables):
-            frames = {table: conform(table, lines.frame, mapped) for table, mapped in tables.items()}
+        tables, left_out = self.kind.tables(), self.kind.left_out()
+        columns = reads(tables, left_out)
+        for lines in read_any(self.path, columns, self.kind.dialect, self.name, self.kind.header_line, self.kind.sheet):
+            kept, faults = _kept(lines.frame, left_out)
+            frames = {table: _with(conform(table, kept, mapped), faults) for table, mapped in tables.items()}
             if len(frames) > 1:
-                frames["outcomes"] = frames["outcomes"].filter(_any_given(lines.frame, tables["outcomes"]))
-            yield Chunk(lines.frame, frames, lines.malformed)
+                frames["outcomes"] = frames["outcomes"].filter(_any_given(kept, tables["outcomes"]))
+            yield Chunk(kept, frames, lines.malformed, lines.frame.height - kept.height)
 
-    def _lines(self, tables: dict[str, Mapped]) -> Iterator[Lines]:
-        columns = {how.column for mapped in tables.values() for how in mapped.values() if isinstance(how, From)}
-        if self.path.suffix in PARQUET_SUFFIXES:
-            return read_parquet(self.path, columns, self.name)
-        return read_csv(self.path, columns, Dialect(self.kind.delimiter, self.kind.encoding), self.name)
+
+def _kept(lines: pl.DataFrame, left_out: Computed | None) -> tuple[pl.DataFrame, pl.Series | None]:
+    """Lines that are not left out, and why it cannot be said of some of them."""
+    if left_out is None:
+        return lines, None
+    value, fault = computed(lines, left_out)
+    if value.dtype not in (pl.Boolean, pl.Null):
+        raise ValueError(f"leave_out: {left_out.expression.sql!r} is {value.dtype}; expected: true or false")
+    is_kept = value.cast(pl.Boolean).fill_null(value=False).not_() | fault.is_not_null()
+    return lines.filter(is_kept), "leave_out: " + fault.filter(is_kept)
+
+
+def _with(frame: pl.DataFrame, faults: pl.Series | None) -> pl.DataFrame:
+    if faults is None or faults.null_count() == frame.height:
+        return frame
+    return frame.with_columns(joined([frame["unreadable"].alias("0"), faults.alias("1")], frame.height))
 
 
 def _any_given(lines: pl.DataFrame, outcomes: Mapped) -> pl.Series:
     """Lines that hold anything of an outcome beside which item it is about."""
     item = {*contract.KEY, "accepted_at"}
-    columns = {how.column for name, how in outcomes.items() if isinstance(how, From) and name not in item}
-    blank = (pl.col(column).cast(pl.String).str.strip_chars().replace("", None).is_null() for column in sorted(columns))
-    return lines.select(pl.all_horizontal(*blank).not_()).to_series()
+    asked = [
+        (column, how.nulls)
+        for name, how in outcomes.items()
+        if name not in item and not isinstance(how, Constant)
+        for column in sorted(how.reads)
+    ]
+    given = pl.repeat(False, lines.height, dtype=pl.Boolean, eager=True)
+    for column, nulls in asked:
+        text = lines[column] if lines.schema[column].is_nested() else lines[column].cast(pl.String)
+        given = given | cleaned(text, nulls).is_not_null()
+    return given
 
 
 @dataclass(frozen=True)
 class FilesSource:
-    """The files that a mapping file names."""
+    """The files that a mapping file names, once for each block that reads them."""
 
     found: tuple[tuple[Path | StoredObject, FileKind], ...]
     name: str = "files"
@@ -244,50 +172,27 @@ def open_source(inputs: Sequence[str]) -> Source:
         )
     mapping = mappings[0]
     data = [text for text in inputs if not text.endswith(".toml")]
-    kinds = _kinds(mapping)
-    paths = expand(data) if data else _named(mapping, kinds)
-    matches = {path: [kind for kind in kinds if path.match(kind.pattern)] for path in paths}
-    for path, found in matches.items():
-        if len(found) != 1:
-            patterns = ", ".join(repr(kind.pattern) for kind in found or kinds)
-            raise ValueError(f"{path.name} matches {len(found)} patterns of {mapping.name}, not one: {patterns}")
-    return in_one_currency(FilesSource(tuple((path, matches[path][0]) for path in paths)), mapping)
+    kinds = load(mapping)
+    if not data:
+        return in_one_currency(FilesSource(tuple(_named(mapping, kinds))), mapping)
+    paths = expand(data)
+    for path in paths:
+        if not any(path.match(kind.pattern) for kind in kinds):
+            patterns = ", ".join(repr(kind.pattern) for kind in kinds)
+            raise ValueError(f"{path.name} matches no pattern of {mapping.name}: {patterns}")
+    found = tuple((path, kind) for path in paths for kind in kinds if path.match(kind.pattern))
+    return in_one_currency(FilesSource(found), mapping)
 
 
-def _kinds(mapping: Path) -> tuple[FileKind, ...]:
-    try:
-        with mapping.open("rb") as file:
-            return MappingFile.model_validate(tomllib.load(file)).files
-    except ValidationError as error:
-        raise ValueError(f"{mapping.name}: {_sentence(error.errors())}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{mapping.name}: not TOML in utf-8: {error}") from error
-    except OSError as error:
-        raise ValueError(f"{mapping}: the mapping file cannot be read ({error.strerror})") from error
-
-
-def _sentence(errors: Sequence[ErrorDetails]) -> str:
-    """The fault of a mapping file that explains the others: where, what, and the value unless that is a section."""
-    told_first = ("value_error", "extra_forbidden")  # of a column, pydantic also says that it could have been text
-    error = next((each for kind in told_first for each in errors if each["type"] == kind), errors[0])
-    where = ".".join(str(part) for part in error["loc"] if part != "str" and _Column.__name__ not in str(part))
-    if error["type"] == "extra_forbidden":
-        return f"{where}: there is no such key; the docstring of features/sources/files.py shows all"
-    given = f", not {error['input']!r}" if isinstance(error["input"], str | int | float) else ""
-    return f"{where}: {error['msg'].removeprefix('Value error, ')}{given}"
-
-
-def _named(mapping: Path, kinds: Sequence[FileKind]) -> list[Path | StoredObject]:
+def _named(mapping: Path, kinds: Sequence[FileKind]) -> Iterator[tuple[Path | StoredObject, FileKind]]:
     """Files beside `mapping` and objects, in the order of its blocks, then of their names."""
-    paths: dict[Path | StoredObject, None] = {}
     for kind in kinds:
         if kind.pattern.startswith(SCHEME):
-            paths |= dict.fromkeys(expand([kind.pattern]))
+            yield from ((file, kind) for file in expand([kind.pattern]))
             continue
         matching = (path for path in mapping.parent.glob(kind.pattern) if path.is_file())
         found = sorted(matching, key=lambda path: (path.name, path))
         if not found:
             raise ValueError(f"{mapping.name}: no file matches {kind.pattern!r} in {mapping.parent}")
         check_readable(found)
-        paths |= dict.fromkeys(found)
-    return list(paths)
+        yield from ((path, kind) for path in found)

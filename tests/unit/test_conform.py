@@ -60,7 +60,11 @@ def test_text_that_can_be_read(column: str, text: str, value: object) -> None:
         ("net_mass_kg", "abc", "net_mass_kg: 'abc' is not a number"),
         ("net_mass_kg", "1,5", "net_mass_kg: '1,5' is not a number"),
         ("net_mass_kg", "inf", "net_mass_kg: 'inf' is not a number"),
-        ("net_mass_kg", "NaN", "net_mass_kg: 'NaN' is not a number"),
+        (
+            "net_mass_kg",
+            "NaN",
+            "net_mass_kg: 'NaN' is not a number; if that stands for nothing, nulls = [...] in the mapping says so",
+        ),
         ("item_number", "1.0", "item_number: '1.0' is not a whole number"),
         ("item_number", "99999999999", "item_number: '99999999999' is not a whole number"),
         ("importer_id", "I\u20601", "importer_id: 'I\u20601' has a character nobody sees within it (U+2060)"),
@@ -70,6 +74,11 @@ def test_text_that_can_be_read(column: str, text: str, value: object) -> None:
             "importer_id: '2.05E+10' is not text or a whole number with all its digits",
         ),
         ("hs_code", "90121", "hs_code: '90121' has 5 digits; leading zeros were probably lost"),
+        (
+            "net_mass_kg",
+            "N/A",
+            "net_mass_kg: 'N/A' is not a number; if that stands for nothing, nulls = [...] in the mapping says so",
+        ),
         ("hs_code", "901", "hs_code: '901' has 3 digits; leading zeros were probably lost"),
         (
             "accepted_at",

@@ -113,7 +113,7 @@ def test_a_field_of_a_million_characters_is_refused_and_the_next_line_read(tmp_p
         ("id,hs,mass\n".encode("utf-16"), "d.csv line 1: the file is UTF-16; convert it to utf-8"),
         (b"id,hs,mass\r1,2,3\r4,5,6", "d.csv line 1: the header has control characters"),
         (b'id,hs,"mass\n1,2,3\n', "d.csv line 1: the header cannot be read"),
-        (b"PAR1\0\0\0\n", "d.csv line 1: the header has control characters"),
+        (b"PAR1\0\0\0\n", "d.csv: the file is no CSV but Parquet; a mapping of the source 'files' can read it"),
     ],
 )
 def test_a_file_that_cannot_be_read_at_all_says_why(tmp_path: Path, content: bytes, message: str) -> None:
