@@ -59,8 +59,8 @@ A mapping file, in full::
 Columns that may be null can be left out. A block with declarations and outcomes reads both from the same lines; a line
 whose outcome columns are all empty then has no outcome yet. Several blocks may read the same file: two facts of a line
 are two blocks. Blocks are read in their order, files in that of their names: where two files say different things, the
-later counts. Changing how a file is mapped makes its rows arrive anew, as corrections. Amounts of several currencies are
-brought to one by the section `[amounts]`, see features/converted.py.
+later counts. Changing how a file is mapped makes its rows arrive anew, as corrections. Amounts of several currencies
+are brought to one by the section `[amounts]`, see features/converted.py.
 
 What a file is, its first bytes say, not its name: CSV, JSON lines (one object a line), Parquet, a workbook (Excel,
 OpenDocument; `sheet = "..."` where there are several), each as it is or in gzip or in a zip of one file. `codes` may
