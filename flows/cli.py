@@ -378,6 +378,64 @@ def data_checkout(
         out.print(f"Before it was at {before}: `tidewaiter data checkout {before}` goes back.", markup=False)
 
 
+@data.command("reread", epilog=f"{EXIT_CODES}.")
+def data_reread(
+    source: Annotated[SourceName, typer.Option(help="Whose stored files to read again.")],
+    input: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="GLOB", help="The files, quoted ('data/*.csv'); may be repeated."),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which, TOML; for --source files.")
+    ] = None,
+) -> None:
+    """Read all files of a source again, as a new version of the data, where files are read otherwise than before.
+
+    After an update that says so, or where the mapping or its rates have changed. The version before stays; the store is
+    as it was if a file is refused. Retrain afterwards.
+    """
+    given: dict[str, object] = {"source": source, "input": input or (), "mapping": mapping}
+    parameters = checked(lambda: RetrainParameters.model_validate(given))
+    if source is SourceName.SIMULATOR or not (parameters.input or parameters.mapping):
+        raise typer.BadParameter(
+            "nothing to read again; allowed: kcs with --input, files with --mapping. Simulated declarations are made "
+            "anew in another TIDEWAITER_DATA_FOLDER"
+        )
+    settings = begin()
+    from features import versioning
+    from features.ingest import Limits
+    from features.reread import reread
+    from features.sources import open_source
+    from features.store import Store
+    from flows import reports
+    from flows.progress import on_terminal, stage
+    from models.policy import load as load_policy
+
+    store = Store(settings.data_folder / source.value)
+    inputs = [*([str(mapping)] if mapping else []), *parameters.input]
+    limits = Limits(**load_policy().ingestion.model_dump())
+    pages = reports.validation_folder(settings, store)
+    with (
+        on_terminal(err, is_flow=False),
+        failures(),
+        running.turn(settings.state_folder, lambda: stage("Wait for another run to end")),
+    ):
+        before = versioning.snapshot(settings.data_folder.absolute())
+        with stage("Read all files again") as advance:
+            report = reread(
+                open_source(source.value, inputs),
+                store,
+                limits,
+                lambda _, lines: advance(lines, 0),
+                lambda batch: reports.write_page(batch, pages),
+            )
+        now = versioning.snapshot(settings.data_folder.absolute())
+    out.print(f"{report.rows_in:,} lines: {report.stored:,} stored, {report.quarantined:,} quarantined", markup=False)
+    out.print(f"{settings.data_folder} is at version {now}", markup=False)
+    if now != before:
+        out.print(f"Before it was at {before}: `tidewaiter data checkout {before}` goes back.", markup=False)
+
+
 @app.command(epilog=f"{EXIT_CODES}, a port in use or a program that keeps dying among them.")
 def up() -> None:
     """Start MLflow, Prefect, a worker and every deployment of prefect.yaml; Ctrl-C stops them all.
