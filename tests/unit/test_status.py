@@ -83,7 +83,9 @@ def test_servers_that_do_not_answer_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("run_as", "pid", "told"), [(None, 1, True), ("runs", 1, False), (None, os.getpid(), os.geteuid() == 0)]
+    ("run_as", "pid", "told"),
+    [(None, 1, True), ("runs", 1, False), (None, os.getpid(), os.geteuid() == 0)],
+    ids=["root", "another user", "this process"],  # its number differs from one process of the tests to the next
 )
 def test_runs_that_are_roots_are_warned_of(run_as, pid, told):
     check = _runs(Settings(run_as=run_as), pid)
