@@ -38,7 +38,7 @@ from features.expressions import Expression, parse
 
 COUNTRIES = "countries"  # the name of a code map that comes with the product
 _LATER_OF_COLUMNS = ("sql", "nulls")  # keys that mappings did not always have
-_LATER_OF_FILES = ("nulls", "header_line", "sheet", "leave_out")
+_LATER_OF_FILES = ("nulls", "header_line", "sheet", "leave_out", "columns")
 
 
 class _Section(BaseModel):
@@ -105,6 +105,7 @@ class FileKind(_Section):
     header_line: int = Field(1, ge=1, le=1000)
     sheet: str | None = None
     leave_out: _Expression | None = None
+    columns: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _usable(self) -> "FileKind":
@@ -113,6 +114,8 @@ class FileKind(_Section):
             raise ValueError(
                 f"pattern {self.pattern!r}; allowed: a relative one, from the mapping file's folder, or s3://"
             )
+        if self.columns is not None and self.header_line != 1:
+            raise ValueError("give either 'header_line' or 'columns', the names where a CSV file has no header")
         for table, mapped in self.tables().items():
             check_mapped(table, mapped)
             for name, how in mapped.items():

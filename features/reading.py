@@ -27,6 +27,7 @@ __all__ = [
     "CHUNK_LINES",
     "Dialect",
     "InputFile",
+    "Layout",
     "Lines",
     "ReadError",
     "address",
@@ -49,12 +50,23 @@ _WHAT: dict[Kind, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where in a file its table is: the line of the header, or the names of columns where a CSV file has none, and the
+    sheet of a workbook.
+    """
+
+    header_line: int = 1
+    columns: Sequence[str] | None = None
+    sheet: str | None = None
+
+
 def read_csv(
     path: Path,
     required: Collection[str],
     dialect: Dialect = CSV,
     name: str | None = None,
-    header_line: int = 1,
+    layout: Layout = Layout(),
 ) -> Iterator[Lines]:
     """Lines of a CSV file below its header, in chunks; ReadError where the header lacks a `required` column.
 
@@ -65,9 +77,15 @@ def read_csv(
     if kind != "csv":
         raise ReadError(f"{name}: the file is no CSV but {_WHAT[kind]}; a mapping of the source 'files' can read it")
     with path.open("rb") as file:
-        header = read_header(name, file, dialect, required, header_line)
-        _require(f"{name} line {header_line}", header, required)
-        for block in blocks(name, file, header, dialect, header_line + 1):
+        if layout.columns is None:
+            header = read_header(name, file, dialect, required, layout.header_line)
+            first = layout.header_line + 1
+        else:
+            header, first = header_names(f"{name}, columns of the mapping", layout.columns, required), 1
+            if file.read(3) != b"\xef\xbb\xbf":
+                file.seek(0)
+        _require(f"{name} line {layout.header_line}", header, required)
+        for block in blocks(name, file, header, dialect, first):
             yield from _sliced(block)
 
 
@@ -76,8 +94,7 @@ def read_any(
     required: Collection[str],
     dialect: Dialect,
     name: str,
-    header_line: int = 1,
-    sheet: str | None = None,
+    layout: Layout = Layout(),
 ) -> Iterator[Lines]:
     """Lines of a file of whatever kind its first bytes say, packed or not: CSV, Parquet, JSON lines, a workbook."""
     with unpacked(path, name) as (inner, kind):
@@ -86,9 +103,9 @@ def read_any(
         elif kind == "json":
             yield from read_json_lines(inner, required, name)
         elif kind == "workbook":
-            yield from read_workbook(inner, required, name, header_line, sheet)
+            yield from read_workbook(inner, required, name, layout.header_line, layout.sheet)
         else:
-            yield from read_csv(inner, required, dialect, name, header_line)
+            yield from read_csv(inner, required, dialect, name, layout)
 
 
 def read_parquet(path: Path, required: Collection[str], name: str | None = None) -> Iterator[Lines]:

@@ -9,7 +9,8 @@ A mapping file, in full::
     date_format = "%d.%m.%Y %H:%M"        # default ISO 8601 without a zone: 2024-02-29, 2024-02-29 13:05:00
     decimal_comma = true                  # 1234,5; default false
     nulls = ["NULL", "N/A", "-"]          # words that stand for nothing; default none
-    header_line = 3                       # where the names of the columns stand; default 1
+    header_line = 3                       # where the names of the columns stand; default 1. Where a CSV file has
+                                          # none: columns = ["MRN", "ITEM", ...], the names in their order
     leave_out = { sql = "STATUS = 'TOTAL'" }  # lines that are no declarations; default none
 
     [files.declarations]                  # contract column = source column
@@ -83,7 +84,7 @@ from features.conform import Computed, Constant, Mapped, cleaned, computed, conf
 from features.converted import in_one_currency
 from features.mapping import FileKind, MappingFile, load, reads
 from features.objects import SCHEME, StoredObject
-from features.reading import InputFile, address, check_readable, expand, here, read_any
+from features.reading import InputFile, Layout, address, check_readable, expand, here, read_any
 from features.sources import Batch, Chunk, Source
 
 __all__ = ["FileKind", "FilesSource", "MappedBatch", "MappingFile", "open_source"]
@@ -102,7 +103,8 @@ class MappedBatch(InputFile):
     def chunks(self) -> Iterator[Chunk]:
         tables, left_out = self.kind.tables(), self.kind.left_out()
         columns = reads(tables, left_out)
-        for lines in read_any(self.path, columns, self.kind.dialect, self.name, self.kind.header_line, self.kind.sheet):
+        layout = Layout(self.kind.header_line, self.kind.columns, self.kind.sheet)
+        for lines in read_any(self.path, columns, self.kind.dialect, self.name, layout):
             kept, faults = _kept(lines.frame, left_out)
             frames = {table: _with(conform(table, kept, mapped), faults) for table, mapped in tables.items()}
             if len(frames) > 1:

@@ -193,6 +193,14 @@ def test_a_header_further_down_with_blank_and_repeated_columns_nobody_maps(tmp_p
     assert (row["declaration_id"], row["source_line"], row["unreadable"]) == ("D1", 4, None)
 
 
+def test_a_file_without_a_header_has_the_names_that_the_mapping_gives(tmp_path: Path) -> None:
+    mapping = changed(f"columns = {HEADER.split(';')}\n")
+    (row,) = declarations(tmp_path, mapping, f"\ufeff{ROW}\n")
+    assert (row["declaration_id"], row["source_line"], row["unreadable"]) == ("D1", 1, None)
+    with pytest.raises(ValueError, match="give either 'header_line' or 'columns'"):
+        declarations(tmp_path, changed(f"header_line = 2\ncolumns = {HEADER.split(';')}\n"), ROW)
+
+
 def test_words_for_nothing_of_a_file_and_of_a_column(tmp_path: Path) -> None:
     mapping = changed(
         'nulls = ["NULL", "-"]\n',

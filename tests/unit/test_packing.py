@@ -12,14 +12,14 @@ import pytest
 from features import packing
 from features.csv_dialect import Dialect, ReadError
 from features.json_lines import read_json_lines
-from features.reading import read_any, read_csv
+from features.reading import Layout, read_any, read_csv
 from tests import workbooks
 
 CSV = b"id,hs\n1001,0901\n"
 
 
 def rows(path: Path, *columns: str, **how: object) -> list[tuple[object, ...]]:
-    found = [lines.frame for lines in read_any(path, columns, Dialect(), path.name, **how)]  # ty: ignore[invalid-argument-type]
+    found = [lines.frame for lines in read_any(path, columns, Dialect(), path.name, Layout(**how))]  # ty: ignore[invalid-argument-type]
     return pl.concat(found).select("source_line", *columns).rows() if found else []
 
 
