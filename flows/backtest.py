@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from features import contract, facts, matrix
+from features import amounts, contract, facts, matrix
 from features.asof import outcome_versions
 from features.contract import KEY
 from features.history import History
@@ -55,7 +55,7 @@ def run(source: str, train: Sequence[str], test: Sequence[str], out: Path) -> di
         with stage("Read and validate training files") as advance:
             report = ingest(open_source(source, train), store, _limits(policy), lambda file, lines: advance(lines, 0))
         with stage("Read test files"):
-            scored = _read_test(source, test)
+            scored = _read_test(source, test, amounts.stored(store))
         with stage("Compute features"):
             known, asked = _datasets(store, scored, policy)
     with stage("Train, score and measure") as advance:
@@ -69,7 +69,8 @@ def _limits(policy: Policy) -> Limits:
     return Limits(**policy.ingestion.model_dump())
 
 
-def _read_test(source: str, files: Sequence[str]) -> _Test:
+def _read_test(source: str, files: Sequence[str], currency: str | None) -> _Test:
+    """`currency`: of the training files' amounts, with which those of another cannot be compared."""
     declarations, outcomes, unscored, failing = [], [], [], 0
     for batch in open_source(source, files).batches():
         for chunk in batch.chunks():
@@ -86,13 +87,21 @@ def _read_test(source: str, files: Sequence[str]) -> _Test:
     every = pl.concat([pl.DataFrame(schema=schema("declarations")), *declarations])
     lacking = pl.any_horizontal(pl.col(_NEEDED).is_null())
     again = pl.struct(KEY).is_duplicated() & ~pl.struct(KEY).is_first_distinct()
-    for row in every.filter(lacking | again).iter_rows(named=True):
-        why = "its key stands in an earlier line" if all(row[name] is not None for name in _NEEDED) else "no id or date"
-        unscored.append({"file": row["source_file"], "source_line": row["source_line"], "reason": why})
+    foreign = (pl.col("currency") != currency).fill_null(value=False)
+    why = (
+        pl.when(lacking)
+        .then(pl.lit("no id or date"))
+        .when(again)
+        .then(pl.lit("its key stands in an earlier line"))
+        .when(foreign)
+        .then(pl.format("its value is in {}, those learned from in {}", "currency", pl.lit(currency)))
+    )
+    left = every.with_columns(reason=why).filter(pl.col("reason").is_not_null())
+    unscored += left.select("source_line", "reason", file="source_file").to_dicts()
     found = pl.concat([pl.DataFrame(schema=schema("outcomes")), *outcomes]).unique(
         KEY, keep="first", maintain_order=True
     )
-    return _Test(every.filter(~(lacking | again)), found, unscored, failing)
+    return _Test(every.filter(why.is_null()), found, unscored, failing)
 
 
 def _datasets(store: Store, scored: _Test, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -13,6 +13,7 @@ from features.csv_dialect import ReadError
 from features.ingest import ingest
 from features.sources import open_source
 from features.store import Store
+from flows import backtest
 from tests.declarations import DECLARATION, frame
 from tests.examples import examples
 from tests.ingestion import LIMITS, Line, MemoryBatch, MemorySource, stored
@@ -177,3 +178,18 @@ def test_a_mapping_brings_its_amounts_to_one_currency_and_rates_told_later_bring
     ]
     rates.write_text("day,currency,rate\n2024-03-04,KRW,0.0008\n2024-03-05,KRW,0.1\n")
     assert ingest(open_source("files", [str(mapping)]), store, LIMITS).ingested == ()
+
+
+def test_a_back_test_scores_no_value_in_another_currency_than_it_learned_from(tmp_path):
+    given = {name: value for name, value in DECLARATION.items() if value is not None} | {"accepted_at": "2024-03-04"}
+    rows = [given | {"declaration_id": f"D{n}", "currency": c} for n, c in enumerate(["USD", "KRW", "USD"])]
+    pl.DataFrame([*rows, rows[0]]).write_csv(tmp_path / "test.csv")
+    mapping = tmp_path / "mapping.toml"
+    columns = "\n".join(f'{name} = "{name}"' for name in given)
+    mapping.write_text(f'[[files]]\npattern = "*.csv"\n[files.declarations]\n{columns}\n')
+    read = backtest._read_test("files", [str(mapping)], "USD")
+    assert read.declarations["declaration_id"].to_list() == ["D0", "D2"]
+    assert read.unscored == [
+        {"file": "test.csv", "source_line": 3, "reason": "its value is in KRW, those learned from in USD"},
+        {"file": "test.csv", "source_line": 5, "reason": "its key stands in an earlier line"},
+    ]
