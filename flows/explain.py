@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from features import cache
+from features import amounts, cache
 from features.store import Store
 from flows import incumbents
 from flows.progress import stage
@@ -39,6 +39,7 @@ def explain(settings: Settings, source: str, declaration_id: str, language: str)
     store = Store(settings.data_folder / source)
     if not store.days():
         raise LookupError(f"{store.root} holds no declarations; retrain on source {source} first")
+    amounts.of_store(store)  # refuses several currencies
     registry = Registry(settings.tracking_uri, settings.artifact_root)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         version = _version(settings, registry, Path(scratch), source)

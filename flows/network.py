@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from features import versioning
+from features import amounts, versioning
 from features.graph import build
 from features.graph.build import Description
 from features.store import Store
@@ -41,6 +41,7 @@ def fetch_policy(settings: Settings, store: Store) -> Policy:
 def build_network(settings: Settings, policy: Policy, store: Store) -> Description:
     """The network's files, from what is settled for the features and what is new."""
     delay, source = policy.features.label_delay_days, store.root.name
+    amounts.of_store(store)  # refuses several currencies
     with stage("Build the network"):
         return build.build(
             store,

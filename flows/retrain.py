@@ -169,7 +169,7 @@ def compute_features(settings: Settings, policy: Policy, store: Store, run: Run 
     delay = policy.features.label_delay_days
     folder = settings.features_folder(store.root.name, delay)
     store = Store(store.root.absolute())
-    amounts.of_store(store)  # refuses several
+    amounts.of_store(store)  # refuses several currencies
     with stage("Compute features") as advance:
         return cache.build(store, delay, folder, advance, run=run)
 

@@ -14,7 +14,7 @@ def work_list(model: RiskModel, declarations: pl.DataFrame, chosen: pl.DataFrame
     """Office by office and day by day, red before yellow before blue, the weightiest first.
 
     `declarations`: identity and features. `chosen`: the same rows as models/selection.py chose. Columns: office,
-    accepted_on, lane, key, reason, score, expected_revenue (currency of the declaration), and up to `REASONS_SHOWN`
+    accepted_on, lane, key, reason, score, expected_revenue (in the source's currency), and up to `REASONS_SHOWN`
     sentences in `language`, `why_1` the weightiest.
     """
     picked = chosen["lane"] != "green"

@@ -13,7 +13,9 @@ from features.csv_dialect import ReadError
 from features.ingest import ingest
 from features.sources import open_source
 from features.store import Store
-from flows import backtest
+from flows import backtest, network, retrain
+from flows.settings import Settings
+from models import policy
 from tests.declarations import DECLARATION, frame
 from tests.examples import examples
 from tests.ingestion import LIMITS, Line, MemoryBatch, MemorySource, stored
@@ -127,8 +129,16 @@ def test_without_rates_other_currencies_than_the_source_s_are_quarantined(tmp_pa
 def test_a_store_of_before_with_several_currencies_is_refused_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr("features.staging.amounts.judge", lambda *_: amounts.Verdict())
     _, store = ingested(tmp_path, "KRW", "USD")
-    with pytest.raises(SeveralCurrenciesError, match="holds amounts in KRW, USD, which cannot be compared: state one"):
-        amounts.of_store(store)
+    said = "holds amounts in KRW, USD, which cannot be compared: state one currency .*tidewaiter data reread"
+    here = Settings(state_folder=tmp_path / "state")
+    for use in (
+        lambda: amounts.of_store(store),
+        lambda: retrain.compute_features.fn(here, policy.load(), store),
+        lambda: network.build_network.fn(here, policy.load(), store),
+    ):
+        with pytest.raises(SeveralCurrenciesError, match=said):
+            use()
+    assert not (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize(
