@@ -33,10 +33,10 @@ def zipped(path: Path, members: dict[str, bytes]) -> None:
     "write",
     [
         lambda path: path.write_bytes(CSV),
-        lambda path: path.write_bytes(gzip.compress(CSV)),
+        lambda path: path.write_bytes(gzip.compress(CSV, mtime=0)),
         lambda path: zipped(path, {"folder/a.csv": CSV, "__MACOSX/a.csv": b"x"}),
         lambda path: path.write_bytes(b'{"id": 1001, "hs": "0901"}\n'),
-        lambda path: path.write_bytes(gzip.compress(b'{"id": 1001, "hs": "0901"}\n')),
+        lambda path: path.write_bytes(gzip.compress(b'{"id": 1001, "hs": "0901"}\n', mtime=0)),
         lambda path: workbooks.write(path, {"Data": [["id", "hs"], [1001, "0901"]]}),
         lambda path: pl.DataFrame({"id": ["1001"], "hs": ["0901"]}).write_parquet(path),
     ],
@@ -58,9 +58,9 @@ def test_the_same_rows_whatever_the_file_is_and_is_called(
         (b"<!DOCTYPE html><table>", "a page of HTML or XML"),
         (b'[{"id": 1}]', "one JSON array; write one object a line"),
         (b"SQLite format 3\0", "an SQLite database"),
-        (gzip.compress(CSV)[:-9], "not a whole gzip file, truncated"),
+        (gzip.compress(CSV, mtime=0)[:-9], "not a whole gzip file, truncated"),
         (b"PK\x03\x04 and no more", "not a whole zip file, truncated"),
-        (gzip.compress(gzip.compress(CSV)), "another gzip file within the gzip file"),
+        (gzip.compress(gzip.compress(CSV, mtime=0), mtime=0), "another gzip file within the gzip file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and no more", "a workbook that cannot be read"),
     ],
 )
@@ -78,13 +78,13 @@ def test_a_zip_of_several_files_is_named(tmp_path: Path) -> None:
 
 def test_what_unpacks_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "MOST_BYTES_OUT", 1000)
-    (tmp_path / "a.gz").write_bytes(gzip.compress(b"id\n" + b"0" * 5_000_000))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"id\n" + b"0" * 5_000_000, mtime=0))
     with pytest.raises(ReadError, match="unpacks to more than"):
         rows(tmp_path / "a.gz", "id")
 
 
 def test_a_source_of_csv_alone_names_what_it_was_given(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(gzip.compress(CSV))
+    (tmp_path / "a.csv").write_bytes(gzip.compress(CSV, mtime=0))
     with pytest.raises(ReadError, match=r"a\.csv: the file is no CSV but compressed by gzip"):
         list(read_csv(tmp_path / "a.csv", ["id"]))
 
