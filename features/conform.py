@@ -172,9 +172,10 @@ def _read(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Seri
         given = given.fill_nan(None)  # what many a tool writes where a number is missing
     if given.dtype == pl.String:
         is_id = field.dtype == contract.TEXT and field.name not in WORDS
-        given = written.seen(given, has_words=not is_id).str.strip_chars()
+        is_plain = written.is_plain(given)
+        given = (given if is_plain else written.seen(given, has_words=not is_id)).str.strip_chars()
         given = _without(given.set(given == "", None), how.nulls)
-        if is_id:
+        if is_id and not is_plain:
             hidden = written.unseen(given)
             faults += _faults(field, given, hidden.is_not_null(), "has a character nobody sees within it", hidden)
     elif how.nulls:
@@ -235,9 +236,8 @@ def _typed(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Ser
     if field.name in WORDS:
         return given.cast(pl.String), "text"
     text = written.id_text(given)
-    lost = text.str.contains(written.EXPONENT)
-    if lost.any():
-        text = text.set(lost, None)
+    if text.str.contains("+", literal=True).any():
+        text = text.set(text.str.contains(written.EXPONENT), None)
     if field.name == "hs_code":
         text = written.bare_code(text)
     return text, "text or a whole number with all its digits"
