@@ -84,7 +84,7 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         headers = Headers(scope=scope)
         address = scope["client"][0] if scope.get("client") else ""
-        account = await anyio.to_thread.run_sync(self.entrance.account, headers, address)
+        account = await self.entrance.signed_in(headers, address)
         who = caller(account)
         refuse(who, account.name, route)
         if route.name == routes.SETTINGS:

@@ -6,6 +6,7 @@ in a process that has no MLflow in it. Making and changing accounts is MLflow's,
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from models.signoff.book import ADMINISTRATOR
 from models.signoff.database import connect
 
 _MOST_REMEMBERED = 10_000
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # which no database keeps
 _LONGEST = 1_000  # characters of a name or password that are looked at
 _META = sa.MetaData()
 _users = sa.Table(
@@ -88,7 +90,7 @@ class Directory:
 
     def account(self, name: str, password: str) -> Account | None:
         """The account of a name and its password; None where they do not belong together, or there is no such name."""
-        if not (0 < len(name) <= _LONGEST and 0 < len(password) <= _LONGEST):
+        if not (0 < len(name) <= _LONGEST and 0 < len(password) <= _LONGEST) or _NO_TEXT.search(name + password):
             return None
         if name in self.own:
             return Account(name) if hmac.compare_digest(self.own[name].encode(), password.encode()) else None

@@ -14,6 +14,7 @@ from threading import Lock, Semaphore
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.types import Receive
 from werkzeug.datastructures import Authorization
@@ -95,6 +96,9 @@ class Entrance:
     _misses: dict[str, _Misses] = field(default_factory=dict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
     _checking: Semaphore = field(default_factory=lambda: Semaphore(_CHECKS_AT_ONCE), init=False, repr=False)
+    _newcomers: anyio.CapacityLimiter = field(
+        default_factory=lambda: anyio.CapacityLimiter(_CHECKS_AT_ONCE), init=False, repr=False
+    )
     _bodies: Counter[str] = field(default_factory=Counter, init=False, repr=False)
 
     def refuse_foreign(self, method: str, headers: Headers, is_changing: bool) -> None:
@@ -115,8 +119,8 @@ class Entrance:
         elif site:
             is_own, said = site in ("same-origin", "none") or came_by_link, f"another site ({site})"
         elif referer:
-            is_own = self.names.is_own("://".join(urlsplit(referer)[:2]), host) or not is_changing
-            said = "://".join(urlsplit(referer)[:2])
+            said = _origin_of(referer)
+            is_own = self.names.is_own(said, host) or not is_changing
         else:
             is_own, said = not (is_changing and agent.startswith("Mozilla/")), "nowhere"
         if not is_own:
@@ -124,11 +128,14 @@ class Entrance:
 
     def account(self, headers: Headers, address: str) -> Account:
         """Who asks, by HTTP Basic. Refused with 401 where nobody can be told from it."""
-        given = headers.getlist("authorization")
-        parsed = Authorization.from_header(given[0]) if len(given) == 1 else None
-        if parsed is None or parsed.type != "basic" or not parsed.username or not parsed.password:
-            raise Refused("Sign in first.", 401)
-        return self.account_by(parsed.username, parsed.password, address)
+        return self.account_by(*_given(headers), address)
+
+    async def signed_in(self, headers: Headers, address: str) -> Account:
+        """As `account`, without making the loop wait. Who has not signed in before takes no place of those who have,
+        or whoever makes up names could keep everybody waiting while their passwords are looked at."""
+        name, password = _given(headers)
+        places = None if self.directory.is_remembered(name, password) else self._newcomers
+        return await anyio.to_thread.run_sync(self.account_by, name, password, address, limiter=places)
 
     def account_by(self, name: str, password: str, address: str) -> Account:
         """Who asks, by name and password. After WRONG_IN_A_ROW wrong ones a name waits, and is refused with 429.
@@ -142,6 +149,7 @@ class Entrance:
             if not self._checking.acquire(timeout=LONGEST_WAIT_S):
                 raise Refused("too many sign-ins at once: try again in a minute", 429)
             try:
+                self._wait_for_turn(name)  # of those that came at once, some were wrong meanwhile
                 account = self.directory.account(name, password)
             finally:
                 self._checking.release()
@@ -216,6 +224,22 @@ def refuse_length(headers: Headers, most: int) -> None:
     stated = headers.get("content-length", "0")
     if not (stated.isascii() and stated.isdigit() and len(stated) < 20) or int(stated) > most:
         raise Refused(f"the body is larger than {most} bytes", 413)
+
+
+def _given(headers: Headers) -> tuple[str, str]:
+    """Name and password of HTTP Basic; Refused with 401 where nobody can be told from it."""
+    given = headers.getlist("authorization")
+    parsed = Authorization.from_header(given[0]) if len(given) == 1 else None
+    if parsed is None or parsed.type != "basic" or not parsed.username or not parsed.password:
+        raise Refused("Sign in first.", 401)
+    return parsed.username, parsed.password
+
+
+def _origin_of(referer: str) -> str:
+    try:
+        return "://".join(urlsplit(referer)[:2])
+    except ValueError:  # as http://[
+        return "nowhere"
 
 
 def _one(headers: Headers, name: str) -> str:

@@ -85,7 +85,7 @@ class Guard:
         """The guard's own answer; None where MLflow has answered."""
         headers = Headers(scope=scope)
         address = scope["client"][0] if scope.get("client") else ""
-        account = await anyio.to_thread.run_sync(self.entrance.account, headers, address)
+        account = await self.entrance.signed_in(headers, address)
         call = _call(account, method, route.name, address, scope)
         if route.kind is Kind.NETWORK:
             if route.name == routes.PAGE and headers.get("sec-fetch-site") in ("cross-site", "same-site"):

@@ -1,6 +1,10 @@
 """The door of a server: pages, passwords and bodies."""
 
 import asyncio
+import time
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
 
 import pytest
 from starlette.datastructures import Headers
@@ -253,3 +257,49 @@ def test_parts_come_as_they_are():
         return [each async for each in parts(received(part(b"a", True), part(b"b")))]
 
     assert asyncio.run(run()) == [b"a", b"b"]
+
+
+def test_wrong_passwords_that_come_at_once_count_like_those_that_come_one_by_one(entrance):
+    """All of them have passed the first look before the first of them is known to be wrong."""
+    ready = Barrier(3 * WRONG_IN_A_ROW)
+    entrance.directory.account = lambda name, password: time.sleep(0.02)
+
+    def guess(number):
+        ready.wait()
+        try:
+            entrance.account_by("rea", f"guess {number}", "10.1.1.1")
+        except Refused as refused:
+            return refused.status
+
+    with ThreadPoolExecutor(3 * WRONG_IN_A_ROW) as pool:
+        answers = list(pool.map(guess, range(3 * WRONG_IN_A_ROW)))
+    assert answers.count(401) <= WRONG_IN_A_ROW + 1
+    assert answers.count(429) == len(answers) - answers.count(401)
+
+
+def test_who_has_signed_in_does_not_wait_for_names_that_are_made_up(entrance):
+    entrance.account_by("rea", "right", "10.1.1.1")
+    release = Event()
+    looked_at = entrance.directory.account
+    entrance.directory.account = lambda *given: looked_at(*given) if given == ("rea", "right") else release.wait(30)
+
+    def headers(name, password):
+        return Headers({"authorization": "Basic " + b64encode(f"{name}:{password}".encode()).decode()})
+
+    async def asked():
+        newcomers = [
+            asyncio.create_task(entrance.signed_in(headers(f"nobody{number}", "x"), "10.1.1.1")) for number in range(60)
+        ]
+        await asyncio.sleep(0.1)
+        known = await asyncio.wait_for(entrance.signed_in(headers("rea", "right"), "10.1.1.1"), 10)
+        for task in newcomers:
+            task.cancel()
+        release.set()
+        await asyncio.gather(*newcomers, return_exceptions=True)
+        return known
+
+    assert asyncio.run(asked()) == Account("rea")
+
+
+def test_a_referer_that_is_no_address_is_no_page_of_this_server(entrance):
+    assert asked(entrance, referer="http://[x") == "a page of 'nowhere' may change nothing here"
