@@ -27,6 +27,8 @@ from models.signoff.book import SERVICE
 # Where declarations come from: one for each module of features/sources.
 SourceName = StrEnum("SourceName", {name.upper(): name for name in sorted(names(), reverse=True)})
 
+LARGEST_SEED = 2**53 - 1  # beyond it a browser, where forms are filled in, sends another number than was typed
+
 
 class Language(StrEnum):
     """What reasons are written in."""
@@ -57,7 +59,9 @@ class RetrainParameters(BaseModel):
     )
     rows: int = Field(200_000, ge=1_000, le=10_000_000, description="Declarations to simulate")
     months: int = Field(18, ge=6, le=120, description="Months they spread over")
-    seed: int = Field(20240229, ge=0, description="Seed of the simulation: the same seed gives the same declarations")
+    seed: int = Field(
+        20240229, ge=0, le=LARGEST_SEED, description="Seed of the simulation: the same seed gives the same declarations"
+    )
 
     search: Search = Field(
         Search.USUAL, description="Trials of other parameters: few, beginning with the last best, or many"
@@ -142,12 +146,19 @@ class SimulateParameters(BaseModel):
     input: tuple[str, ...] = Field((), description="Files or glob patterns of kcs")
     rows: int = Field(40_000, ge=1_000, le=1_000_000, description="Declarations to simulate, for each seed")
     months: int = Field(18, ge=6, le=120, description="Months they spread over")
-    seed: int = Field(20240229, ge=0, description="The first seed, of the simulation and of what is left to chance")
+    seed: int = Field(
+        20240229, ge=0, le=LARGEST_SEED, description="The first seed, of the simulation and of what is left to chance"
+    )
     seeds: int = Field(1, ge=1, le=50, description="Worlds to simulate, with seeds that follow one another")
-    warm_up_weeks: int = Field(26, ge=4, description="Weeks that stay as they were, for the first training")
-    retrain_weeks: int = Field(4, ge=1, description="Weeks from one training to the next")
-    new_scheme: str | None = Field(None, description="Scheme of the simulator that begins only after the warm-up")
-    new_from_week: int = Field(8, ge=0, description="Replayed week in which it begins")
+    warm_up_weeks: int = Field(26, ge=4, le=520, description="Weeks that stay as they were, for the first training")
+    retrain_weeks: int = Field(4, ge=1, le=520, description="Weeks from one training to the next")
+    new_scheme: str | None = Field(
+        None,
+        max_length=100,
+        pattern=r"^[\x20-\x7e]*$",
+        description="Scheme of the simulator that begins only after the warm-up",
+    )
+    new_from_week: int = Field(8, ge=0, le=520, description="Replayed week in which it begins")
     out: Path | None = Field(None, description="Folder of the result; none: reports/rehearsal of the state folder")
 
     @model_validator(mode="after")

@@ -1,6 +1,8 @@
 """Bodies of requests: read with one meaning, and handed on as read."""
 
 import json
+import math
+import re
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -8,6 +10,8 @@ from starlette.types import Message, Receive, Scope
 
 from models.signoff.call import Refused
 
+LARGEST_NUMBER = 2**63 - 1
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")  # which could be written, and not be read again
 _REPLACED = (b"content-length", b"transfer-encoding", b"content-type")
 # By these headers Prefect's own automations say that a run is theirs: none comes in from outside.
 _AUTOMATIONS = b"prefect-automation"
@@ -21,7 +25,16 @@ def parse(body: bytes, headers: Headers) -> Any:  # noqa: ANN401  any JSON
     if headers.get("content-encoding"):
         raise Refused("the body is compressed; allowed: plain JSON", 400)
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        said = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_int=_whole_number,
+            parse_float=_number,
+        )
+        if _HALF_CHARACTER.search(body):
+            json.dumps(said, ensure_ascii=False).encode("utf-8")
+        return said
     except (ValueError, RecursionError) as error:
         raise Refused(f"the body is not JSON that has one meaning: {error}", 400) from None
 
@@ -58,6 +71,21 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise ValueError("a key is there twice")
     return found
+
+
+def _whole_number(text: str) -> int:
+    """As Prefect can show it again: one run with a larger number, and no list that it is in is answered any more."""
+    number = int(text)
+    if not -LARGEST_NUMBER <= number <= LARGEST_NUMBER:
+        raise ValueError(f"{text} is beyond {LARGEST_NUMBER}")
+    return number
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is beyond what a number holds")
+    return number
 
 
 def _refuse_constant(name: str) -> None:

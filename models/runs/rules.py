@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from models.runs import routes
 from models.runs.callers import Caller
+from models.runs.form_schemas import refuse_costly
 from models.runs.routes import Kind, Route
 from models.signoff.call import Refused
 
@@ -26,6 +27,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:-]{0,99}")
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,200}")
 _MOST_TAGS = 20
 _PAUSE = timedelta(hours=1)
+# Beyond the end of the calendar a run could be stored and not compared with another.
+_SOONEST_TO_LATEST = timedelta(days=366)
 # What a run that its own process begins may say of itself; not where it would run.
 _NEW_RUN = frozenset(
     (
@@ -85,7 +88,7 @@ class Rules:
         if route.name == routes.SET_STATE:
             return await self._set_state(actor, route.ids[0], body)
         if route.name == routes.CHECK_FORM:
-            _refuse_patterns(body)
+            refuse_costly(body)
             return body
         if route.name == routes.CHANGE_DEPLOYMENT:
             return _switch(body, "paused")
@@ -152,22 +155,6 @@ def judge_event(events: object) -> list[Body]:
     raise Refused(f"allowed is one event {CHANGED} of {RESOURCE}, and nothing with it")
 
 
-def _refuse_patterns(said: object) -> None:
-    """Refused where the schema of a form would have the server work for hours, or ask another server.
-
-    A form's page sends its schema along, and so anybody could send any.
-    """
-    if isinstance(said, list):
-        for each in said:
-            _refuse_patterns(each)
-    elif isinstance(said, dict):
-        reference = said.get("$ref", said.get("$dynamicRef", "#"))
-        if {"pattern", "patternProperties"} & said.keys() or not str(reference).startswith("#"):
-            raise Refused("a form's schema has no patterns, and refers to nothing outside it")
-        for each in said.values():
-            _refuse_patterns(each)
-
-
 def _of_service(route: Route, body: Body) -> Body:
     if route.name == routes.NEW_RUN:
         _only(body, _NEW_RUN)
@@ -215,8 +202,12 @@ def _scheduled(state: Body) -> Body:
         return {"type": "SCHEDULED"}
     try:
         moment = datetime.fromisoformat(at)
-    except (TypeError, ValueError):
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        away = abs(moment - datetime.now(UTC))
+    except (TypeError, ValueError, OverflowError):
         raise Refused(f"scheduled_time is {at!r}; allowed: an instant, as 2024-02-29T13:05:00Z", 400) from None
+    if away > _SOONEST_TO_LATEST:
+        raise Refused(f"scheduled_time is {at!r}; allowed: within {_SOONEST_TO_LATEST.days} days from today", 400)
     return {"type": "SCHEDULED", "state_details": {"scheduled_time": moment.isoformat()}}
 
 

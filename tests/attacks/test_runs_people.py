@@ -297,11 +297,62 @@ def test_people_pause_and_resume_and_say_no_more(prefect):
         {"$ref": "http://evil.example/schema.json"},
         {"properties": {"x": {"$ref": "file:///etc/passwd"}}},
         {"allOf": [{"$dynamicRef": "//evil.example/x"}]},
+        {
+            "definitions": {f"a{n}": {"allOf": [{"$ref": f"#/definitions/a{n + 1}"}] * 2} for n in range(30)}
+            | {"a30": {}},
+            "$ref": "#/definitions/a0",
+        },
+        {"$ref": "#"},
+        {"$ref": "#/definitions/a", "definitions": {"a": {"$ref": "#/definitions/a"}}},
+        {"properties": {"x": {"enum": list(range(10_000))}}},
+        json.loads('{"not":' * 400 + "{}" + "}" * 400),
+        {"unevaluatedProperties": False},
     ],
+    ids=lambda schema: str(schema)[:60],
 )
 def test_a_forms_schema_costs_no_hours_and_asks_no_other_server(prefect, schema):
     body = {"schema": schema, "values": {"x": "a" * 40}}
     assert prefect.ask("dan", "POST", "/api/ui/schemas/validate", body).status_code == 403
+
+
+def test_a_form_has_no_more_values_than_can_be_compared_with_each_other(prefect):
+    body = {"schema": {"properties": {"x": {"uniqueItems": True}}}, "values": {"x": [{"n": n} for n in range(5_000)]}}
+    assert prefect.ask("dan", "POST", "/api/ui/schemas/validate", body).status_code == 403
+
+
+def test_the_form_of_every_deployment_is_checked(prefect):
+    for deployment in prefect.ask("dan", "POST", "/api/deployments/filter", {}).json():
+        body = {"schema": deployment["parameter_openapi_schema"], "values": deployment["parameters"]}
+        assert prefect.ask("dan", "POST", "/api/ui/schemas/validate", body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        '{"seed": 1000000000000000000000000000000}',
+        '{"seed": "1000000000000000000000000000000"}',
+        '{"seed": -9223372036854775809}',
+        '{"seed": 1e999}',
+        f'{{"rows": 1{"0" * 5_000}}}',
+        '{"input": ["\\ud800.csv"], "source": "kcs"}',
+        '{"\\ud800": 1}',
+    ],
+    ids=lambda typed: typed[:40],
+)
+def test_nothing_is_stored_that_cannot_be_shown_again(prefect, typed):
+    """One such run, and no list that it is in is answered any more: neither `status` nor the next start has one."""
+    path = f"/api/deployments/{prefect.deployments['retrain/adhoc']}/create_flow_run"
+    body = f'{{"parameters": {{"parameters": {typed}}}}}'
+    answer = prefect.ask("dan", "POST", path, content=body.encode(), headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert prefect.ask("rea", "POST", "/api/flow_runs/filter", {}).status_code == 200
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_run_begins_within_a_year(prefect, at):
+    path = f"/api/deployments/{prefect.deployments['retrain/adhoc']}/create_flow_run"
+    body = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": at}}}
+    assert prefect.ask("dan", "POST", path, body).status_code == 400
 
 
 def test_a_form_is_checked(prefect):

@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from features.sources import names
 from flows.authors import os_user
-from flows.parameters import MonitorParameters, RetrainParameters, SourceName, author
+from flows.forms import FORMS
+from flows.parameters import LARGEST_SEED, MonitorParameters, RetrainParameters, SourceName, author
 
 
 def test_the_default_is_a_simulation():
@@ -63,3 +64,11 @@ def test_a_run_by_hand_is_refused_without_who_asked(deployment):
 
 def test_every_source_can_be_chosen():
     assert sorted(source.value for source in SourceName) == sorted(names())
+
+
+@pytest.mark.parametrize("form", [each for each in FORMS.values() if each], ids=lambda form: form.__name__)
+def test_every_number_of_a_form_has_an_end(form):
+    """Prefect keeps any and cannot show a larger one again; a browser loses the last digits of one beyond 2**53."""
+    for name, field in form.model_fields.items():
+        if field.annotation is int:
+            assert any(getattr(each, "le", 2**64) <= LARGEST_SEED for each in field.metadata), name
