@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from jinja2 import TemplateError
+
 from features import versioning
 from models import evidence, policy, seal
 from models.dossier import DRIFT, EVALUATION, POLICY, Dossier
@@ -62,7 +64,8 @@ def faults(request: Request) -> tuple[str, ...]:
             return tuple(odd[:_SHOWN])
         case = _Case(request, manifest, Dossier.read(_together(request)))
         judged = (*_policy(case), *_documents(case), *_origin(case), *_shown(case))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, TypeError, LookupError, ArithmeticError, TemplateError) as error:
+        # Figures that contradict each other, of which no card can be made, are no reason to ask again.
         return (f"the evidence cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",)
     return judged[:_SHOWN]
 
