@@ -67,7 +67,7 @@ screenshots: setup
 
 # Run after changing dependencies in pyproject.toml.
 lock:
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11.4 --generate-hashes --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv .tidewaiter data
