@@ -185,8 +185,8 @@ def _refuse_readers(call: Call) -> None:
 
 def _leave_our_experiments(call: Call) -> Call:
     number = call.text("experiment_id")
-    if number in stored.frozen_experiments():
-        raise Refused(f"experiment {number} holds the evidence of versions of {MODEL}: it stays, under its name")
+    if number in stored.kept_experiments():
+        raise Refused(f"experiment {number} is where {MODEL} is made and watched: it stays, under its name")
     return call
 
 

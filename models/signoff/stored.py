@@ -19,14 +19,14 @@ from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
-from mlflow.store.tracking.dbmodels.models import SqlRun
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
 
 from models import evidence, seal
 from models.names import AUTHOR, EVIDENCE_DIGEST, MODEL
 from models.signoff import admission
 from models.signoff.admission import Judge
-from models.tracking import artifacts_page
+from models.tracking import MONITORING, RETRAINING, artifacts_page
 
 _PROXIED = "mlflow-artifacts:/"
 
@@ -77,11 +77,14 @@ def frozen() -> frozenset[str]:
     return frozenset(name.removeprefix("models:/") for row in rows for name in row if name)
 
 
-def frozen_experiments() -> frozenset[str]:
-    """The experiments that their runs are in."""
+def kept_experiments() -> frozenset[str]:
+    """The experiments that their runs are in, and those that the nights write to: MLflow takes no run for one that was
+    deleted, and gives nobody its name."""
     with _tracking().engine.connect() as connection:
         of_runs = sa.select(SqlRun.experiment_id).where(SqlRun.run_uuid.in_(frozen())).distinct()
-        return frozenset(str(number) for number in connection.execute(of_runs).scalars())
+        of_nights = sa.select(SqlExperiment.experiment_id).where(SqlExperiment.name.in_((RETRAINING, MONITORING)))
+        rows = (*connection.execute(of_runs).scalars(), *connection.execute(of_nights).scalars())
+    return frozenset(str(number) for number in rows)
 
 
 def find_evidence(found: ModelVersion, sealed: str | None, is_thorough: bool) -> Finding:

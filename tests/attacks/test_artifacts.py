@@ -56,6 +56,19 @@ def test_paths_that_lead_elsewhere(scene, path):
             assert scene.raw(ADMINISTRATOR, f"{method} {place} HTTP/1.1", body=b"forged") in (400, 403, 404)
 
 
+@pytest.mark.attempts(4)
+@pytest.mark.parametrize("name", ["customs-risk", "customs-risk-monitoring"])
+def test_the_experiments_that_nights_write_to_stay_under_their_names(scene, name):
+    """Whether or not they hold evidence: MLflow takes no run for one that was deleted."""
+    asked = f"{API}/experiments/get-by-name?experiment_name={name}"
+    number = scene.send("dan", "GET", asked).raise_for_status().json()["experiment"]["experiment_id"]
+    for who in ("dan", ADMINISTRATOR):
+        for act, body in (("update", {"new_name": "x"}), ("delete", {})):
+            answer = scene.send(who, "POST", f"{API}/experiments/{act}", {"experiment_id": number, **body})
+            assert answer.status_code == 403
+            assert "stays, under its name" in answer.text
+
+
 @pytest.mark.attempts(0)
 def test_a_data_scientist_works_as_before(scene):
     """Not an attack: without this, a server that refuses everything would pass the whole suite."""

@@ -83,7 +83,7 @@ def store(monkeypatch):
     monkeypatch.setattr(stored, "find_evidence", made.find_evidence)
     monkeypatch.setattr(stored, "authors", lambda found: ("max",))
     monkeypatch.setattr(stored, "frozen", lambda: frozenset({RUN, LOGGED}))
-    monkeypatch.setattr(stored, "frozen_experiments", lambda: frozenset({"7"}))
+    monkeypatch.setattr(stored, "kept_experiments", lambda: frozenset({"7"}))
     return made
 
 
