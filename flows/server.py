@@ -7,7 +7,7 @@ should answer at once, and `tidewaiter up` waits in memory all day.
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -136,9 +136,13 @@ def deployments(client: httpx.Client) -> list[Deployment]:
 
 
 def runs(client: httpx.Client, deployment: Deployment, limit: int = PAGE) -> list[Run]:
-    """A deployment's runs, those expected latest first: scheduled ones of the future, then the past."""
+    """A deployment's runs that were expected by now, the latest first.
+
+    Not those of the future: people may plan any number, behind which the nights that were would be out of sight.
+    """
     body = {
         "deployments": {"id": {"any_": [deployment.id]}},
+        "flow_runs": {"expected_start_time": {"before_": datetime.now(UTC).isoformat()}},
         "sort": "EXPECTED_START_TIME_DESC",
         "limit": limit,
     }

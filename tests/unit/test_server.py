@@ -1,4 +1,5 @@
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -49,6 +50,18 @@ def test_a_run_that_never_ran_has_no_start_whatever_prefect_stamps():
     assert run.expected_at == datetime(2024, 3, 5, 1, 30, tzinfo=UTC)
     with client(lambda request: httpx.Response(200, json=[{**RUN, "run_count": 1}])) as asking:
         assert server.runs(asking, DEPLOYMENT)[0].started_at is not None
+
+
+def test_runs_that_people_plan_do_not_hide_the_nights_that_were():
+    asked = []
+
+    def answer(request):
+        asked.append(json.loads(request.content)["flow_runs"]["expected_start_time"]["before_"])
+        return httpx.Response(200, json=[])
+
+    with client(answer) as asking:
+        server.runs(asking, DEPLOYMENT)
+    assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(asked[0]) < timedelta(minutes=5)
 
 
 def test_only_cron_schedules_are_nights():
