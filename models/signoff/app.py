@@ -23,7 +23,7 @@ from models.picture.openings import Openings
 from models.picture.page import NetworkPage
 from models.runs.callers import TELLER
 from models.runs.rules import CHANGED, RESOURCE
-from models.signoff import accounts, stored
+from models.signoff import accounts, local_files, stored
 from models.signoff.admission import Judge
 from models.signoff.asking import AskedLedger
 from models.signoff.directory import Directory
@@ -65,6 +65,7 @@ def create_app() -> ASGIApp:
 
     settings, signoff = AppSettings(), policy.load().signoff
     keys = Keys(settings.folder)
+    local_files.refuse_links()
     inner = auth.create_app()
     accounts.prepare(auth.store, signoff, keys.service_password)
     database_uri = os.environ[BACKEND_STORE_URI_ENV_VAR]

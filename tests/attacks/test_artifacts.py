@@ -1,5 +1,7 @@
 """Files: evidence is not written, and what is the server's own is not read."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.attacks.scene import ACCOUNTS, MODEL, OWN, WAITING, tag
@@ -67,6 +69,31 @@ def test_the_experiments_that_nights_write_to_stay_under_their_names(scene, name
             answer = scene.send(who, "POST", f"{API}/experiments/{act}", {"experiment_id": number, **body})
             assert answer.status_code == 403
             assert "stays, under its name" in answer.text
+
+
+@pytest.mark.attempts(4)
+def test_a_link_in_place_of_a_runs_folder_gives_no_file_of_the_service(scene):
+    """As the code of a run could put it there, which writes artifacts and may not read the ledger's key."""
+    made = scene.send("dan", "POST", f"{API}/experiments/create", {"name": "of links"}).raise_for_status().json()
+    body = {"experiment_id": made["experiment_id"]}
+    info = scene.send("dan", "POST", f"{API}/runs/create", body).raise_for_status().json()["run"]["info"]
+    folder = Path(info["artifact_uri"].removeprefix("file://"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.symlink_to(scene.server.keys.secret_folder)
+    place = f"/api/2.0/mlflow-artifacts/artifacts/{made['experiment_id']}/{info['run_id']}/artifacts"
+    try:
+        for asked in (
+            f"/get-artifact?path=ledger.key&run_uuid={info['run_id']}",
+            f"{API}/artifacts/list?run_id={info['run_id']}",
+            f"{place}/ledger.key",
+        ):
+            answer = scene.send("dan", "GET", asked)
+            assert answer.status_code >= 400
+            assert "ledger.key" not in answer.text
+        scene.send("dan", "PUT", f"{place}/planted", content=b"x")
+        assert not (folder / "planted").exists()
+    finally:
+        folder.unlink()
 
 
 @pytest.mark.attempts(0)

@@ -1,0 +1,30 @@
+"""Where the MLflow server reads and writes artifacts that are files: a folder of a run is never a link to elsewhere.
+
+Runs write into the artifacts' folder as a user of their own (setting `run_as`), and the server reads there as the
+service's: by a link in place of a run's folder it would hand out whatever the service may read, the ledger's key too.
+MLflow itself looks at links below a run's folder, and not at the folder.
+"""
+
+import os
+
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
+from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+
+class UnlinkedRepository(LocalArtifactRepository):
+    """A folder of artifacts that is where it says."""
+
+    @property
+    def artifact_dir(self) -> str:
+        folder = super().artifact_dir
+        if os.path.realpath(folder) != os.path.abspath(folder):  # noqa: PTH100  as realpath, which Path would resolve
+            raise MlflowException("the artifacts are behind a link, and are not read", PERMISSION_DENIED)
+        return folder
+
+
+def refuse_links() -> None:
+    """From now on in this process."""
+    for scheme in ("", "file"):
+        _artifact_repository_registry.register(scheme, UnlinkedRepository)
