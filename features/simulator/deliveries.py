@@ -103,7 +103,7 @@ def _broken(declarations: pl.DataFrame, fate: Ints) -> pl.DataFrame:
     """Lines with a fault each: an unknown country, a negative mass, lost zeros, an impossible rate, no office."""
     has = {name: pl.Series(fate == number) for number, name in enumerate(_BROKEN)}
     return declarations.with_columns(
-        origin_country=pl.when(has["country"]).then(pl.lit("QQ")).otherwise("origin_country"),
+        origin_country=pl.when(has["country"]).then(pl.lit("XX")).otherwise("origin_country"),
         net_mass_kg=pl.when(has["mass"]).then(-pl.col("net_mass_kg") - 1).otherwise("net_mass_kg"),
         hs_code=pl.when(has["zeros"]).then(pl.col("hs_code").str.slice(1)).otherwise("hs_code"),
         tax_rate_pct=pl.when(has["rate"]).then(pl.col("tax_rate_pct") + 9000).otherwise("tax_rate_pct"),

@@ -197,7 +197,7 @@ def test_a_card_of_other_code_is_not_taken_and_says_what_to_do(version, monkeypa
     monkeypatch.setattr(judging, "_origin", lambda case: ())
     (fault,) = version.faults()
     assert fault.startswith("card.md was rendered by other code, commit ")
-    assert fault.endswith("and the code of this server renders it otherwise: retrain")
+    assert fault.endswith("and this renders it otherwise: retrain")
 
 
 @pytest.mark.parametrize(

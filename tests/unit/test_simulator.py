@@ -75,7 +75,7 @@ def test_only_planted_faults_break_the_contract(tables: Tables):
     assert 5 <= bad.sum() <= 0.002 * PARAMETERS.rows
     broken = tables.declarations.filter(bad)
     for fault in (
-        pl.col("origin_country") == "QQ",
+        pl.col("origin_country") == "XX",
         pl.col("net_mass_kg") < 0,
         pl.col("hs_code").str.len_chars() == 5,
         pl.col("office").is_null() | (pl.col("tax_rate_pct") > 2000),
