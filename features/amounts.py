@@ -37,7 +37,7 @@ class Rates:
 
     @classmethod
     def read(cls, currency: str, file: Path, max_age_days: int) -> "Rates":
-        """From a CSV file with the columns day (ISO 8601), currency and rate; ReadError names line and value."""
+        """Read a CSV file with the columns day (ISO 8601), currency and rate; ReadError names line and value."""
         try:
             lines = pl.read_csv(file, columns=list(COLUMNS), infer_schema=False)
         except OSError as error:

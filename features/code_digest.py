@@ -70,7 +70,7 @@ def _read(content: bytes) -> tuple[tuple[str, ...], str]:
 
 
 def _data_files(project: Path, modules: dict[str, Path]) -> list[Path]:
-    """What lies beside the modules of a sub-package and is no code, such as the probabilities of matches."""
+    """The files beside the modules of sub-packages that are no code, such as the probabilities of matches."""
     folders = {file.parent for file in modules.values()} - {project / PACKAGE}
     return sorted(
         file for folder in folders for file in folder.iterdir() if file.is_file() and file.suffix not in (".py", ".pyc")

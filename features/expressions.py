@@ -261,7 +261,7 @@ def _expression_of_faults(tree: Node) -> pl.Expr:
 
 
 def _faults(node: Node) -> list[pl.Expr]:
-    """Of each strict cast in a branch that counts: "'abc' is not Float64" where it fails, else null."""
+    """One column for each strict cast in a branch that counts: it says "'abc' is not Float64" where the cast fails."""
     ((kind, inside),) = node.items()
     if kind == "BinaryExpr":
         return _faults(inside["left"]) + _faults(inside["right"])

@@ -68,7 +68,7 @@ class IngestReport:
 
     @property
     def in_part(self) -> int:
-        """Of the quarantined lines, those of which a part is in the store."""
+        """How many of the quarantined lines have a part that was stored."""
         return sum(record.in_part for record in self.ingested)
 
     @property
@@ -77,7 +77,7 @@ class IngestReport:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is odd about whole batches and stopped none of them."""
+        """Sentences on batches that are odd as a whole and were stored all the same."""
         return tuple(
             f"{batch.record.file}: {check.sentence}"
             for batch in self.batches

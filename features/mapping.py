@@ -85,7 +85,7 @@ class _Column(_Section):
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What a mapping says has one form, whatever keys there are by now: by it a batch is known again."""
+        """The mapping in one form, which stays when keys are added to the language: it lets a batch be known again."""
         said: dict[str, Any] = serialize(self)
         return {key: value for key, value in said.items() if value is not None or key not in _LATER_OF_COLUMNS}
 
