@@ -6,12 +6,11 @@ message, as Prefect's protocol has it: {"type": "auth", "token": "name:password"
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
-import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,7 +28,7 @@ SUBPROTOCOL = "prefect"
 _LONGEST_FIRST = 4_096
 _POLICY = 1008
 
-SignIn = Callable[[], Account]
+SignIn = Callable[[], Awaitable[Account]]
 
 
 @dataclass
@@ -51,7 +50,7 @@ class Sockets:
             address = scope["client"][0] if scope.get("client") else ""
             first: Message | None = None
             if headers.getlist("authorization"):
-                sign_in: SignIn = partial(self.entrance.account, headers, address)
+                sign_in: SignIn = partial(self.entrance.signed_in, headers, address)
             else:
                 sign_in, first = await self._introduced(scope, receive, send, address)
             passing = _Passing(socket, sign_in, receive, send, first)
@@ -79,7 +78,7 @@ class Sockets:
         finally:
             self._waiting -= 1
         name, password = _said(first)
-        return partial(self.entrance.account_by, name, password, address), first
+        return partial(self.entrance.signed_in_as, name, password, address), first
 
 
 @dataclass
@@ -97,7 +96,7 @@ class _Passing:
 
     async def ask(self) -> None:
         """Refused where the account may not have this websocket, or not any more."""
-        account = await anyio.to_thread.run_sync(self.sign_in)
+        account = await self.sign_in()
         if not may_connect(caller(account), self.socket):
             raise Refused(f"this websocket is not for {account.name}")
         self._asked_at = time.monotonic()

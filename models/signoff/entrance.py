@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from threading import Lock, Semaphore
+from threading import Lock
 from urllib.parse import urlsplit
 
 import anyio
@@ -95,7 +95,6 @@ class Entrance:
     clock: Callable[[], float] = time.monotonic
     _misses: dict[str, _Misses] = field(default_factory=dict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
-    _checking: Semaphore = field(default_factory=lambda: Semaphore(_CHECKS_AT_ONCE), init=False, repr=False)
     _newcomers: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_CHECKS_AT_ONCE), init=False, repr=False
     )
@@ -126,14 +125,17 @@ class Entrance:
         if not is_own:
             raise Refused(f"a page of {said!r} may change nothing here")
 
-    def account(self, headers: Headers, address: str) -> Account:
-        """Who asks, by HTTP Basic. Refused with 401 where nobody can be told from it."""
-        return self.account_by(*_given(headers), address)
-
     async def signed_in(self, headers: Headers, address: str) -> Account:
-        """As `account`, without making the loop wait. Who has not signed in before takes no place of those who have,
-        or whoever makes up names could keep everybody waiting while their passwords are looked at."""
-        name, password = _given(headers)
+        """Who asks, by HTTP Basic. Refused with 401 where nobody can be told from it."""
+        return await self.signed_in_as(*_given(headers), address)
+
+    async def signed_in_as(self, name: str, password: str, address: str) -> Account:
+        """As `account_by`, without making the loop wait.
+
+        Who has not signed in before takes no place of those who have, or whoever makes up names could keep everybody
+        waiting while their passwords are looked at. Of guesses that come at once, most are looked at after the first
+        were found wrong, and so wait like those that come one by one.
+        """
         places = None if self.directory.is_remembered(name, password) else self._newcomers
         return await anyio.to_thread.run_sync(self.account_by, name, password, address, limiter=places)
 
@@ -142,17 +144,9 @@ class Entrance:
 
         Who signed in before is let in meanwhile: otherwise whoever knows a name could keep its owner out.
         """
-        if self.directory.is_remembered(name, password):
-            account = self.directory.account(name, password)
-        else:
+        if not self.directory.is_remembered(name, password):
             self._wait_for_turn(name)
-            if not self._checking.acquire(timeout=LONGEST_WAIT_S):
-                raise Refused("too many sign-ins at once: try again in a minute", 429)
-            try:
-                self._wait_for_turn(name)  # of those that came at once, some were wrong meanwhile
-                account = self.directory.account(name, password)
-            finally:
-                self._checking.release()
+        account = self.directory.account(name, password)
         if account is None:
             self._missed(name, address)
             raise Refused("Sign in first.", 401)

@@ -3,8 +3,7 @@
 import asyncio
 import time
 from base64 import b64encode
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Event
 
 import pytest
 from starlette.datastructures import Headers
@@ -189,9 +188,10 @@ def test_who_signed_in_before_is_let_in_while_somebody_guesses(entrance):
 def test_without_one_account_nobody_is_told(entrance, given):
     headers = Headers(raw=[(b"authorization", value.encode()) for value in given])
     with pytest.raises(Refused) as refused:
-        entrance.account(headers, "10.1.1.1")
+        asyncio.run(entrance.signed_in(headers, "10.1.1.1"))
     assert refused.value.status == 401
-    assert entrance.account(Headers({"authorization": "Basic cmVhOnJpZ2h0"}), "10.1.1.1") == Account("rea")
+    right = Headers({"authorization": "Basic cmVhOnJpZ2h0"})
+    assert asyncio.run(entrance.signed_in(right, "10.1.1.1")) == Account("rea")
 
 
 def received(*messages, pause_s=0.0):
@@ -260,19 +260,19 @@ def test_parts_come_as_they_are():
 
 
 def test_wrong_passwords_that_come_at_once_count_like_those_that_come_one_by_one(entrance):
-    """All of them have passed the first look before the first of them is known to be wrong."""
-    ready = Barrier(3 * WRONG_IN_A_ROW)
+    """All of them have come before the first of them is known to be wrong."""
     entrance.directory.account = lambda name, password: time.sleep(0.02)
 
-    def guess(number):
-        ready.wait()
+    async def guess(number):
         try:
-            entrance.account_by("rea", f"guess {number}", "10.1.1.1")
+            await entrance.signed_in_as("rea", f"guess {number}", "10.1.1.1")
         except Refused as refused:
             return refused.status
 
-    with ThreadPoolExecutor(3 * WRONG_IN_A_ROW) as pool:
-        answers = list(pool.map(guess, range(3 * WRONG_IN_A_ROW)))
+    async def all_at_once():
+        return await asyncio.gather(*(guess(number) for number in range(3 * WRONG_IN_A_ROW)))
+
+    answers = asyncio.run(all_at_once())
     assert answers.count(401) <= WRONG_IN_A_ROW + 1
     assert answers.count(429) == len(answers) - answers.count(401)
 
