@@ -1,164 +1,36 @@
 """The rules over a real ledger; what MLflow has stored is made up."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
-from mlflow.entities.model_registry import ModelVersion
 
 from models.names import MODEL
-from models.policy import load
-from models.signoff import restrictions, stored
-from models.signoff.admission import Unjudged
-from models.signoff.book import ADMINISTRATOR, SERVICE
+from models.signoff.book import SERVICE
 from models.signoff.call import LONGEST_TEXT, Call, Refused
 from models.signoff.chain import Entry, LedgerError
-from models.signoff.keys import Keys
-from models.signoff.ledger import Ledger, Table, now
+from models.signoff.ledger import now
 from models.signoff.lifecycle import State
-from models.signoff.rules import Rules
+from tests.rules import (
+    NUMBERS,
+    ROLES,
+    Store,
+    aliasing,
+    approve,
+    call,
+    entries,
+    grants,
+    last,
+    numbers,
+    promote,
+    rules,
+    signing,
+    store,
+    table,
+    tagging,
+    told,
+)
 
-ROLES = {
-    "ana": ("risk-analyst",),
-    "rea": ("reviewer",),
-    "rob": ("reviewer",),
-    "dan": ("data-scientist",),
-    "max": ("data-scientist", "risk-analyst"),
-    "root": (ADMINISTRATOR, "reviewer", "risk-analyst"),
-    SERVICE: ("service",),
-}
-NUMBERS = {"risk-analyst": 1, "reviewer": 2, "data-scientist": 3, "auditor": 4, "service": 5}
-RUN, LOGGED = "1" * 32, f"m-{'2' * 32}"
-
-
-class Store:
-    """Versions 1 to 3 by max, with evidence that tests can alter."""
-
-    def __init__(self):
-        self.digests = {number: f"{number}" * 64 for number in (1, 2, 3)}
-        self.differences, self.faults, self.unjudged = (), (), ""
-        self.looks, self.judged = [], []
-        self.tags = {"author": "max", "evidence_digest": "x"}
-
-    def version(self, number):
-        if number not in self.digests:
-            return None
-        return ModelVersion(MODEL, str(number), 0, tags=[SimpleNamespace(key=k, value=v) for k, v in self.tags.items()])
-
-    def find_evidence(self, found, sealed, is_thorough):
-        self.looks.append((int(found.version), sealed, is_thorough))
-        return stored.Finding(self.digests[int(found.version)], self.differences)
-
-    def admit(self, found):
-        self.judged.append(int(found.version))
-        if self.unjudged:
-            raise Unjudged(self.unjudged)
-        digest = self.digests[int(found.version)]
-        return stored.Admission(self.faults, digest, f"seal of {digest}")
-
-
-# Aliases of others, what a list of names would split, what a terminal or an HTTP sign-in would read otherwise.
-NAMES_OF_NOBODY = [
-    "REA",
-    "rea",
-    "rea, rob",
-    "rea,rob",
-    " rea",
-    "rea ",
-    "r\u00e9a",
-    "r\u0435a",
-    "a:b",
-    "a b",
-    "",
-    ".a",
-    "a\n",
-]
-NAMES_OF_NOBODY += ["tidewaiter-up", "Tidewaiter-MLflow", "TIDEWAITER", "MLflow-Server"]
-
-
-@pytest.fixture
-def store(monkeypatch):
-    made = Store()
-    monkeypatch.setattr(stored, "version", made.version)
-    monkeypatch.setattr(stored, "find_evidence", made.find_evidence)
-    monkeypatch.setattr(stored, "authors", lambda found: ("max",))
-    monkeypatch.setattr(stored, "frozen", lambda: frozenset({RUN, LOGGED}))
-    monkeypatch.setattr(stored, "kept_experiments", lambda: frozenset({"7"}))
-    return made
-
-
-@pytest.fixture
-def table(tmp_path):
-    made = Table(f"sqlite:///{tmp_path}/ledger.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def told():
-    return []
-
-
-@pytest.fixture
-def rules(store, table, tmp_path, told, grants, numbers):
-    keys = Keys(tmp_path / "signoff")
-    keys.make()
-    ledger = Ledger(table, keys.private_key, keys.head_file, load().signoff)
-    return Rules(
-        ledger,
-        changed=lambda: told.append(1),
-        grant=lambda name: grants.get(name, "version: EDIT"),
-        role_numbers=lambda: numbers,
-        accounts=lambda: {"rea", "dan", "max"},
-        admit=store.admit,
-    )
-
-
-@pytest.fixture
-def grants():
-    """What MLflow lets an account do, where it is not the usual."""
-    return {}
-
-
-@pytest.fixture
-def numbers():
-    """The roles that MLflow has."""
-    return dict(NUMBERS)
-
-
-def call(who, method, route, /, **body):
-    held = {name: NUMBERS[name] for name in ROLES[who] if name in NUMBERS}
-    return Call(method, f"mlflow/{route}", who, ROLES[who], "10.1.1.1", f"{method} /x", body, held)
-
-
-def tagging(who, key, value, version="1"):
-    return call(who, "POST", "model-versions/set-tag", name=MODEL, version=version, key=key, value=value)
-
-
-def signing(who, step, value="approved: sound", version="1"):
-    return tagging(who, f"signoff.{step}", value, version)
-
-
-def aliasing(who, alias="champion", version="1", method="POST"):
-    return call(who, method, "registered-models/alias", name=MODEL, alias=alias, version=version)
-
-
-def approve(rules, version="1"):
-    for who, step in (("ana", "technical"), ("rea", "governance"), ("rob", "governance")):
-        rules.judge(signing(who, step, version=version))
-
-
-def promote(rules, version="1"):
-    approve(rules, version)
-    rules.judge(aliasing(SERVICE, version=version))
-
-
-def entries(table):
-    return [Entry.model_validate_json(row.entry) for row in table.rows()]
-
-
-def last(table):
-    return entries(table)[-1]
+__all__ = ["grants", "numbers", "rules", "store", "table", "told"]
 
 
 class TestSigning:
@@ -489,174 +361,3 @@ class TestRegistering:
         ):
             with pytest.raises(Refused):
                 asked()
-
-
-class TestAccounts:
-    def test_are_the_administrators_and_each_change_is_noted_without_its_password(self, rules, table):
-        asked = call("root", "POST", "users/create", username="eve", password="secret-secret")
-        rules.judge(asked)
-        assert (last(table).action, last(table).reason) == ("account", '{"username":"eve"}')
-        rules.answered(asked, 409)
-        assert last(table).reason == '{"answer":409,"username":"eve"}'
-        made = call("root", "POST", "users/create", username="rea", password="secret-secret")
-        rules.answered(made, 200)  # when it is among the accounts, where its name would be refused a second time
-        assert last(table).reason == '{"answer":200,"username":"rea"}'
-        with pytest.raises(Refused, match="administrator's to change"):
-            rules.judge(call("rea", "POST", "roles/assign", username="rea", role_id=1))
-
-    def test_name_the_role_that_was_given(self, rules, table):
-        rules.judge(call("root", "POST", "roles/assign", username="eve", role_id=2))
-        assert last(table).reason == '{"role":"reviewer","role_id":2,"username":"eve"}'
-        rules.judge(call("root", "PATCH", "users/update-admin", username="eve", is_admin=True))
-        assert last(table).reason == '{"is_admin":true,"username":"eve"}'
-
-    @pytest.mark.parametrize(
-        ("method", "route", "body"),
-        [
-            ("POST", "users/create", {"username": "eve", "password": "p", "aaa": "x" * 6000}),
-            ("POST", "users/create", {"username": "e" * 64, "password": "p"}),
-            ("POST", "users/create", {"username": "eve", "password": "p" * 201}),
-            ("POST", "users/create", {"username": "eve"}),
-            ("POST", "users/create", {"username": ["eve"], "password": "p"}),
-            *(("POST", "users/create", {"username": name, "password": "p"}) for name in NAMES_OF_NOBODY),
-            ("PATCH", "users/update-password", {"username": "rob", "password": "p", "A" * 6000: "x"}),
-            ("PATCH", "users/update-admin", {"username": "eve", "is_admin": "true"}),
-            ("PATCH", "users/update-admin", {"username": "eve", "is_admin": 1}),
-            ("DELETE", "users/delete", {"username": "eve", "role_id": 1}),
-            ("POST", "roles/assign", {"username": "eve", "role_id": "2"}),
-            ("POST", "roles/assign", {"username": "eve", "role_id": True}),
-            ("POST", "roles/assign", {"username": "eve", "role_id": 77}),
-            ("POST", "roles/assign", {"username": "eve", "role_id": NUMBERS["service"]}),
-        ],
-    )
-    def test_say_known_fields_and_nothing_else(self, rules, table, method, route, body):
-        with pytest.raises(Refused):
-            rules.judge(call("root", method, route, **body))
-        assert (last(table).action, bool(last(table).refusal)) == ("write", True)
-
-    @pytest.mark.parametrize(
-        ("method", "route", "body"),
-        [
-            ("PATCH", "roles/update", {"role_id": 4, "name": "reviewer"}),
-            ("POST", "roles/create", {"name": "reviewer2", "workspace": "default"}),
-            ("DELETE", "roles/delete", {"role_id": 2}),
-            ("POST", "roles/permissions/add", {"role_id": 4, "resource_type": "x", "permission": "EDIT"}),
-            ("PATCH", "roles/permissions/update", {"role_permission_id": 1, "permission": "EDIT"}),
-            ("DELETE", "roles/permissions/remove", {"role_permission_id": 1}),
-            ("POST", "users/permissions/grant", {"username": "dan", "permission": "EDIT"}),
-            ("POST", "users/permissions/revoke", {"username": "rea"}),
-        ],
-    )
-    def test_do_not_reach_roles_and_what_they_may_do(self, rules, method, route, body):
-        with pytest.raises(Refused, match="made from the policy"):
-            rules.judge(call("root", method, route, **body))
-
-    def test_guesses_are_noted(self, rules, table):
-        rules.note_guesses("rea", "10.1.1.1", 5)
-        noted = last(table)
-        assert (noted.actor, noted.address) == ("mlflow-server", "10.1.1.1")
-        assert noted.refusal == "5 wrong passwords in a row for rea"
-
-    def test_a_password_is_ones_own(self, rules):
-        own = {"username": "rea", "password": "x", "current_password": "y"}
-        assert rules.judge(call("rea", "PATCH", "users/update-password", **own))
-        for body in ({"username": "rob"}, {"name": "rea"}, {"username": "rob", "name": "rea"}, {}):
-            with pytest.raises(Refused):
-                rules.judge(call("rea", "PATCH", "users/update-password", **body, password="x"))
-
-    def test_the_services_is_nobodys(self, rules):
-        with pytest.raises(Refused, match="the server's own"):
-            rules.judge(call("root", "PATCH", "users/update-password", username=SERVICE, password="x"))
-
-
-class TestRestrictions:
-    @pytest.mark.parametrize(
-        ("method", "name", "body"),
-        [
-            ("POST", "runs/log-metric", {"run_id": RUN}),
-            ("POST", "runs/update", {"run_uuid": RUN}),
-            ("POST", "runs/log-batch", {"run_id": "x", "metrics": [{"model_id": LOGGED}]}),
-            ("POST", "runs/outputs", {"run_id": "x", "models": [{"model_id": LOGGED}]}),
-            ("DELETE", f"logged-models/{LOGGED}/tags/a", {}),
-            ("POST", "logged-models", {"source_run_id": RUN}),
-            ("POST", "runs/set-tag", {"run_id": "x", "key": "author", "value": "rea"}),
-            ("POST", "runs/set-tag", {"run_id": "x", "key": "run_key", "value": "a"}),
-            ("POST", "runs/create", {"tags": [{"key": "run_key", "value": "a"}]}),
-            ("POST", "runs/log-batch", {"run_id": "x", "tags": [{"key": "run_key", "value": "a"}]}),
-            ("POST", "runs/log-batch", {"run_id": "x", "tags": [{"key": "author", "value": "rea"}]}),
-            ("POST", "experiments/delete", {"experiment_id": "7"}),
-            ("POST", "experiments/update", {"experiment_id": 7}),
-            ("POST", "experiments/create", {"name": "x", "artifact_location": "file:///etc"}),
-            ("POST", "model-versions/create", {"name": "other", "source": "/etc"}),
-            ("POST", "model-versions/create", {"name": MODEL, "source": "models:/x", "tags": {"key": "a"}}),
-            ("POST", "model-versions/create", {"name": MODEL, "source": "models:/x", "tags": "ab"}),
-            ("DELETE", "model-versions/delete", {"name": [MODEL], "version": "1"}),
-            ("POST", "registered-models/rename", {"name": "other", "new_name": MODEL}),
-            ("POST", "registered-models/create", {"name": "Customs-Risk"}),
-            ("POST", "registered-models/create", {"name": "x", "tags": [{"key": "mlflow.prompt.is_prompt"}]}),
-        ],
-    )
-    @pytest.mark.parametrize("who", ["root", "dan"])
-    def test_refused_and_noted(self, rules, table, who, method, name, body):
-        with pytest.raises(Refused):
-            rules.judge(call(who, method, name, **body))
-        assert (last(table).actor, last(table).action) == (who, "write")
-
-    @pytest.mark.parametrize(
-        ("method", "name", "body"),
-        [
-            ("POST", "runs/log-metric", {"run_id": "x", "key": "a"}),
-            ("POST", "runs/set-tag", {"run_id": "x", "key": "metaphor", "value": "author"}),
-            ("POST", "runs/set-tag", {"run_id": "x", "key": "\uba54\ubaa8", "value": "b"}),
-            ("PATCH", f"logged-models/m-{'3' * 32}", {}),
-            ("POST", "experiments/create", {"name": "x"}),
-            ("POST", "experiments/delete", {"experiment_id": "8"}),
-            ("DELETE", "model-versions/delete", {"name": "other", "version": "1"}),
-            ("POST", "model-versions/set-tag", {"name": MODEL, "version": "1", "key": "note", "value": "b"}),
-            ("DELETE", "model-versions/delete-tag", {"name": MODEL, "version": "1", "key": "note"}),
-        ],
-    )
-    def test_everything_else_is_mlflows_to_decide(self, rules, table, method, name, body):
-        asked = call("dan", method, name, **body)
-        assert rules.judge(asked) == asked
-        assert entries(table) == []
-
-    def test_the_author_is_who_asks_but_for_the_service(self, rules):
-        tags = [{"key": "author", "value": "rea"}, {"key": "a", "value": "b"}]
-        version = {"name": MODEL, "source": "models:/x", "tags": tags}
-        made = rules.judge(call("dan", "POST", "runs/create", tags=tags)).body["tags"]
-        assert {each["key"]: each["value"] for each in made} == {"author": "dan", "a": "b"}
-        for name, body in (("runs/create", {"tags": tags}), ("model-versions/create", version)):
-            assert rules.judge(call(SERVICE, "POST", name, **body)).body["tags"] == tags
-        assert rules.judge(call(SERVICE, "POST", "runs/create")).body["tags"] == [{"key": "author", "value": SERVICE}]
-
-    def test_evidence_tags_are_written_once_and_by_the_service(self, rules, store):
-        assert rules.judge(tagging(SERVICE, "registration", "complete"))
-        assert rules.judge(tagging(SERVICE, "data_version", "abc"))
-        for who, key in (("max", "registration"), ("root", "registration"), (SERVICE, "evidence_digest")):
-            with pytest.raises(Refused):
-                rules.judge(tagging(who, key, "x"))
-        del store.tags["author"]
-        with pytest.raises(Refused, match="part of its evidence"):
-            rules.judge(tagging(SERVICE, "author", "rea"))
-
-    @pytest.mark.parametrize(
-        ("path", "is_allowed"),
-        [
-            (f"1/{'a' * 32}/artifacts/x", True),
-            (f"1/models/m-{'a' * 32}/artifacts/x/y", True),
-            (f"1/{RUN}/artifacts/x", False),
-            (f"1/models/{LOGGED}/artifacts/x", False),
-            (f"1/{'a' * 32}/artifacts", False),
-            (f"1/2/{'a' * 32}/artifacts/x", False),
-            (f"1/{'A' * 32}/artifacts/x", False),
-            ("1", False),
-            ("signoff/secret/ledger.key", False),
-        ],
-    )
-    def test_files_of_runs_and_logged_models_that_belong_to_no_version(self, store, path, is_allowed):
-        if is_allowed:
-            restrictions.judge_artifact(path)
-        else:
-            with pytest.raises(Refused):
-                restrictions.judge_artifact(path)
