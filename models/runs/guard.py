@@ -19,6 +19,7 @@ from models.runs.callers import Caller, caller, refuse
 from models.runs.routes import Kind, Route
 from models.runs.rules import Body, Look, Rules, judge_event
 from models.runs.sockets import Sockets
+from models.signoff import strict_json
 from models.signoff.call import Refused
 from models.signoff.directory import Account
 from models.signoff.entrance import Entrance, refuse_length, whole
@@ -113,7 +114,7 @@ class Guard:
 
     async def _judged(self, who: Caller, account: Account, route: Route, body: bytes, headers: Headers) -> bytes:
         """The body as it is to be passed on."""
-        said = bodies.parse(body, headers) if body else {}
+        said = strict_json.parse(body, headers) if body else {}
         if who is Caller.TELLER:
             return json.dumps(judge_event(said)).encode()
         if route.name in _LISTS:

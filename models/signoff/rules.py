@@ -36,8 +36,7 @@ class Rules:
 
     `grant` says by what MLflow lets an account write the tags of a version, empty where it does not: it is asked before
     anything is added to the ledger, since what is in there counts. `role_numbers` are MLflow's roles as they are now,
-    and `accounts` the names of its accounts.
-    `admit` judges a version before it is opened.
+    and `accounts` the names of its accounts. `admit` judges a version before it is opened.
     """
 
     ledger: Followed
@@ -94,7 +93,7 @@ class Rules:
                     pass  # voided by the look, so the one before it is next
                 if target:
                     about = {"version": target.version, "digest": target.digest, "reason": reason}
-                    refusal = self._add(writer, call.entry("roll back", at, **about))
+                    refusal = writer.attempt(call.entry("roll back", at, **about))
             if target is None:
                 raise Refused("there is no earlier champion whose evidence still stands")
             if refusal:
@@ -126,7 +125,7 @@ class Rules:
             digest = self._look(writer, number, at)
             step = key.removeprefix(SIGNOFF)
             about = {"version": number, "step": step, "digest": digest, "reason": reason}
-            refusal = self._add(writer, call.entry(action, at, grant=self.grant(call.actor), **about))
+            refusal = writer.attempt(call.entry(action, at, grant=self.grant(call.actor), **about))
         if refusal:
             raise Refused(refusal, is_noted=True)
         if self.ledger.book.state(number, at) is State.APPROVED:
@@ -159,7 +158,7 @@ class Rules:
             if self.ledger.book.champion == number:
                 return call
             digest = self._look(writer, number, at)
-            refusal = self._add(writer, call.entry("promote", at, version=number, digest=digest))
+            refusal = writer.attempt(call.entry("promote", at, version=number, digest=digest))
         if refusal:
             raise Refused(refusal, is_noted=True)
         return call
@@ -186,7 +185,7 @@ class Rules:
         if stored.version(number) is None:
             raise Refused(f"there is no version {number} of {MODEL}", 404)
         with self.ledger.writing() as writer:
-            refusal = self._add(writer, call.entry("clear", now(), version=number))
+            refusal = writer.attempt(call.entry("clear", now(), version=number))
         if refusal:
             raise Refused(refusal, is_noted=True)
         return call
@@ -221,10 +220,6 @@ class Rules:
                 )
             )
         return finding.digest
-
-    def _add(self, writer: Writer, entry: Entry) -> str | None:
-        """Add an attempt as accepted or refused; returns the refusal."""
-        return writer.attempt(entry)
 
     @contextmanager
     def noting(self, call: Call) -> Generator[None]:
