@@ -31,20 +31,26 @@ FLAGS = {"0": False, "1": True, "false": False, "true": True}
 _MOST_CODES_SHOWN = 20
 
 
-@dataclass(frozen=True)
-class From:
-    """A contract column taken from column `column` of the source.
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """How the texts are written that a contract column is read from.
 
     `codes`: the source's code to the contract's; a code that is not in it is unreadable. `date_format`: for instants,
     as in strftime; ISO 8601 without a zone if None. `decimal_comma`: numbers are written as 1234,5. `nulls`: words
     that stand for nothing.
     """
 
-    column: str
     codes: Mapping[str, str] | None = None
     date_format: str | None = None
     decimal_comma: bool = False
     nulls: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class From(_Written):
+    """A contract column taken from column `column` of the source."""
+
+    column: str
 
     @property
     def reads(self) -> frozenset[str]:
@@ -52,17 +58,13 @@ class From:
 
 
 @dataclass(frozen=True)
-class Computed:
-    """A contract column computed from columns of the source, row by row; the rest is as in From.
+class Computed(_Written):
+    """A contract column computed from columns of the source, row by row.
 
     The expression sees texts without blanks around them, and null where they are empty or one of `nulls`.
     """
 
     expression: Expression
-    codes: Mapping[str, str] | None = None
-    date_format: str | None = None
-    decimal_comma: bool = False
-    nulls: frozenset[str] = frozenset()
 
     @property
     def reads(self) -> frozenset[str]:

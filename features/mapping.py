@@ -154,12 +154,15 @@ class FileKind(_Section):
         column = _Column(column=given) if isinstance(given, str) else given
         if column.constant is not None:
             return Constant(_instant(column.constant))
-        comma = self.decimal_comma if column.decimal_comma is None else column.decimal_comma
-        nulls = frozenset(self.nulls if column.nulls is None else column.nulls)
-        date_format = column.date_format or self.date_format
+        how: dict[str, Any] = {
+            "codes": column.codes,
+            "date_format": column.date_format or self.date_format,
+            "decimal_comma": self.decimal_comma if column.decimal_comma is None else column.decimal_comma,
+            "nulls": frozenset(self.nulls if column.nulls is None else column.nulls),
+        }
         if column.sql is not None:
-            return Computed(parse(_composed(column.sql)), column.codes, date_format, comma, nulls)
-        return From(_composed(str(column.column)).strip(), column.codes, date_format, comma, nulls)
+            return Computed(parse(_composed(column.sql)), **how)
+        return From(_composed(str(column.column)).strip(), **how)
 
 
 class MappingFile(_Section):

@@ -42,6 +42,13 @@ from flows.up import PortInUseError, Up
 
 VERSION = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
 
+InputFiles = Annotated[
+    list[str] | None, typer.Option("--input", metavar="GLOB", help="Files, quoted ('data/*.csv'); may be repeated.")
+]
+MappingFile = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which, TOML; for --source files.")
+]
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -68,13 +75,8 @@ def retrain(
         SourceName,
         typer.Option(help="simulator: made up, seeded. kcs: the public Korean files. files: your own, with --mapping."),
     ] = SourceName.SIMULATOR,
-    input: Annotated[
-        list[str] | None,
-        typer.Option("--input", metavar="GLOB", help="Files to ingest, quoted ('data/*.csv'); may be repeated."),
-    ] = None,
-    mapping: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which, TOML; for --source files.")
-    ] = None,
+    input: InputFiles = None,
+    mapping: MappingFile = None,
     rows: Annotated[int | None, typer.Option(help="Declarations to simulate.", show_default="200000")] = None,
     months: Annotated[int | None, typer.Option(help="Months they spread over.", show_default="18")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the simulation: same seed, same declarations.")] = None,
@@ -150,9 +152,7 @@ def backtest(
     ],
     out: Annotated[Path, typer.Option(file_okay=False, metavar="DIR", help="Where predictions.csv goes.")],
     source: Annotated[SourceName, typer.Option(help="What the files are.")] = SourceName.KCS,
-    mapping: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which, TOML; for --source files.")
-    ] = None,
+    mapping: MappingFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Train on one period, score a later one, and say how good that would have been.
@@ -381,13 +381,8 @@ def data_checkout(
 @data.command("reread", epilog=f"{EXIT_CODES}.")
 def data_reread(
     source: Annotated[SourceName, typer.Option(help="Whose stored files to read again.")],
-    input: Annotated[
-        list[str] | None,
-        typer.Option("--input", metavar="GLOB", help="The files, quoted ('data/*.csv'); may be repeated."),
-    ] = None,
-    mapping: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which, TOML; for --source files.")
-    ] = None,
+    input: InputFiles = None,
+    mapping: MappingFile = None,
 ) -> None:
     """Read all files of a source again, as a new version of the data, where files are read otherwise than before.
 
