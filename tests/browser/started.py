@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from flows import children
 from flows.people import desk
@@ -28,6 +28,9 @@ ROOT = Path(__file__).parents[2]
 TIDEWAITER = Path(sys.executable).with_name("tidewaiter")
 CHROMIUM = shutil.which("chromium")
 NO_CHROMIUM = "chromium is not on the PATH: install it to look at pages"
+
+# On a busy machine the server's first answer about a version takes longer than the usual 5 s: it has it judged first.
+expect.set_options(timeout=30_000)
 
 # Pages are laid out for a wide window, and pictures of them are to be 1280 pixels wide.
 _WIDTH, _HEIGHT, _SCALE = 1600, 1000, 0.8
