@@ -31,6 +31,8 @@ def parse(body: bytes, headers: Headers) -> Any:  # noqa: ANN401  any JSON
         if _HALF_CHARACTER.search(body):
             json.dumps(said, ensure_ascii=False).encode("utf-8")
         return said
+    except UnicodeEncodeError:
+        raise Refused("the body holds half a character, which is not Unicode text", 400) from None
     except (ValueError, RecursionError) as error:
         raise Refused(f"the body is not JSON that has one meaning: {error}", 400) from None
 
