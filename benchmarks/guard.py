@@ -5,6 +5,7 @@
 Prints medians in milliseconds, from requests sent to the two in turn, and the time of a signature.
 """
 
+import os
 import statistics
 import tempfile
 import time
@@ -12,11 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
+from starlette.types import ASGIApp
 
+from models.signoff.app import AppSettings, for_mlflow
 from tests import signoff_server
 from tests.signoff_server import API, Server
 
 ROUNDS, WARM_UP = 400, 40
+PLAIN = "benchmarks.guard:without_guard"
 
 
 def main() -> None:
@@ -27,10 +31,20 @@ def main() -> None:
         for folder in (one, two):
             for number in range(3):
                 signoff_server.register(Path(folder), f"data-{number}")
-        with signoff_server.server(Path(one)) as guarded, signoff_server.server(Path(two), app="basic-auth") as plain:
+        with signoff_server.server(Path(one)) as guarded, signoff_server.server(Path(two), app=PLAIN) as plain:
             signoff_server.add_people(guarded)
             compare(guarded, plain)
             sign(guarded)
+
+
+def without_guard() -> ASGIApp:
+    """MLflow with its own authentication alone, started as the guarded one is."""
+    settings = AppSettings()
+    os.environ |= for_mlflow(settings)
+    from mlflow.server import auth, handlers
+
+    handlers.initialize_backend_stores(settings.database_uri, settings.database_uri, settings.artifact_root)
+    return auth.create_app()
 
 
 def compare(guarded: Server, plain: Server) -> None:

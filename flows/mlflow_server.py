@@ -24,6 +24,9 @@ from models.signoff.keys import Keys
 # is changed through the server (passwords, accounts) counts at once in spite of the cache.
 _PASSWORDS_CACHED_S = 300
 
+# Of both servers. Nobody stands between: what a request says of where it comes from would go into the ledger.
+UVICORN = ("--lifespan", "on", "--no-server-header", "--no-proxy-headers")
+
 USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
@@ -74,30 +77,16 @@ def signer(settings: Settings) -> Program:
 def program(settings: Settings, password: str | None, teller_password: str) -> Program:
     """The server; `password` is the administrator's, on the first start, `teller_password` its own with Prefect."""
     listen = ("--host", settings.host, "--port", str(settings.mlflow_port))
-    artifacts = settings.artifact_root
-    # Artifacts lie at one absolute place, a folder or a bucket, so that a run logged without the server and one logged
-    # through it can be read either way; --artifacts-destination is what the server's own proxy serves.
-    stores = ("--default-artifact-root", artifacts, "--artifacts-destination", artifacts)
     first = {} if password is None else {"MLFLOW_AUTH_ADMIN_PASSWORD": password}
     return Program(
         "mlflow",
-        (sys.executable, "-m", "mlflow", "server", "--app-name", "tidewaiter", *listen, *stores, "--workers", "1"),
+        (sys.executable, "-m", "uvicorn", "--factory", "models.signoff.app:create_app", *listen, *UVICORN),
         {
-            # Not on the command line, which any user of the machine can read: it may hold a password.
-            "MLFLOW_BACKEND_STORE_URI": settings.database_uri,
-            # The job runner costs 270 MB and nothing here uses it.
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_AUTH_CONFIG_PATH": str(_configuration(settings)),
             "MLFLOW_AUTH_ADMIN_USERNAME": ADMINISTRATOR_ACCOUNT,
-            "MLFLOW_FLASK_SERVER_SECRET_KEY": Keys(settings.signoff_folder).form_secret,
-            "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
-            # The guard decides by which names requests may come; MLflow reads this before there is one.
-            "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
-            # A progress bar that cannot be written, since the disk is full, keeps its lock for ever.
-            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-            # Nobody stands between: what a request says of where it comes from would go into the ledger.
-            "FORWARDED_ALLOW_IPS": "",
             "SIGNOFF_FOLDER": str(settings.signoff_folder),
+            "SIGNOFF_DATABASE_URI": settings.database_uri,
+            "SIGNOFF_ARTIFACT_ROOT": settings.artifact_root,
             "SIGNOFF_DATA": str(settings.data_folder.absolute()),
             "SIGNOFF_NETWORKS": str(settings.networks_folder),
             "SIGNOFF_PUBLIC_URLS": json.dumps(settings.public_urls),

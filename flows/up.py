@@ -33,7 +33,6 @@ TICK_S = 1.0
 LOOK_TICKS = 20  # how often runs that never began are looked for
 JOB_SECRET = "tidewaiter-job"  # of Kubernetes; deploy/kubernetes/job-template.yaml takes the environment from it
 # Nobody stands between whose word on where a request comes from would count.
-_UVICORN = ("--lifespan", "on", "--no-access-log", "--no-server-header", "--no-proxy-headers")
 RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # by which a run's process knows whose it is
 
 Say = Callable[[str], None]
@@ -202,10 +201,12 @@ class Up:
     def _prefect(self) -> Program:
         settings = self.settings
         listen = ("--host", settings.host, "--port", str(settings.prefect_port))
+        options = (*listen, *mlflow_server.UVICORN, "--no-access-log")
         database = settings.prefect_database_uri
         return Program(
             "prefect",
-            (sys.executable, "-m", "uvicorn", "--factory", "flows.prefect_app:create_app", *listen, *_UVICORN),
+            # The worker asks every few seconds: a log of that would hide what else is in it.
+            (sys.executable, "-m", "uvicorn", "--factory", "flows.prefect_app:create_app", *options),
             self._prefect_environment()
             | {
                 "GUARD_UP_PASSWORD": self._password,

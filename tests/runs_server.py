@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from flows import embedded, server
+from flows.mlflow_server import UVICORN
 from flows.settings import Settings
 from models import policy
 from models.runs.callers import TELLER, UP
@@ -87,7 +88,7 @@ def running(folder: Path, **settings: str) -> Generator[Runs]:
     command = [sys.executable, "-m", "uvicorn", "--factory", "flows.prefect_app:create_app", "--port", str(port)]
     with (folder / "prefect.log").open("w") as log:
         process = subprocess.Popen(
-            [*command, "--no-access-log", "--no-proxy-headers"], cwd=folder, env=environment, stdout=log, stderr=log
+            [*command, *UVICORN, "--no-access-log"], cwd=folder, env=environment, stdout=log, stderr=log
         )
     found = Runs(f"http://127.0.0.1:{port}", folder)
     try:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from flows.mlflow_server import UVICORN
 from models.registry import Candidate, Registration
 from models.signoff.book import SERVICE
 from models.signoff.keys import Keys
@@ -33,7 +34,7 @@ PEOPLE: Mapping[str, tuple[str, ...]] = {
     "max": ("data-scientist", "risk-analyst", "reviewer"),  # makes models and could sign them
 }
 API, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
-_READY_S = 120
+_READY_S = 300  # a busy machine takes its time
 
 AUTHENTICATION = """[mlflow]
 default_permission = NO_PERMISSIONS
@@ -111,7 +112,7 @@ def server(
     folder: Path,
     database_uri: str | None = None,
     prefect_api: str = "",
-    app: str = "tidewaiter",
+    app: str = "models.signoff.app:create_app",
     artifact_root: str | None = None,
     public_urls: Sequence[str] = (),
 ) -> Generator[Server]:
@@ -125,29 +126,23 @@ def server(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    command = [sys.executable, "-m", "mlflow", "server", "--app-name", app, "--port", port, "--workers", "1"]
-    stores = ["--backend-store-uri", database_uri, "--default-artifact-root", artifact_root]
+    command = [sys.executable, "-m", "uvicorn", "--factory", app, "--port", port]
     environment = {
         **os.environ,
         "SIGNOFF_FOLDER": str(keys.folder),
+        "SIGNOFF_DATABASE_URI": database_uri,
+        "SIGNOFF_ARTIFACT_ROOT": artifact_root,
         "SIGNOFF_DATA": str(folder / "data"),
         "SIGNOFF_NETWORKS": str(folder / "networks"),
         "SIGNOFF_PREFECT_API": prefect_api,
         "SIGNOFF_PUBLIC_URLS": json.dumps(public_urls),
         "MLFLOW_AUTH_CONFIG_PATH": str(folder / "accounts.ini"),
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": keys.form_secret,
         "MLFLOW_AUTH_ADMIN_PASSWORD": ADMINISTRATOR_PASSWORD,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
-        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
-        "FORWARDED_ALLOW_IPS": "",  # or uvicorn believes the address that a request from this machine claims
     }
     log = folder / "mlflow.log"
     signing = signer(folder, database_uri)
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [*command, *stores, "--artifacts-destination", artifact_root], env=environment, stdout=out, stderr=out
-        )
+        process = subprocess.Popen([*command, *UVICORN], env=environment, stdout=out, stderr=out)
     started = Server(f"http://127.0.0.1:{port}", folder, database_uri, process, signing)
     try:
         _wait(started, log)

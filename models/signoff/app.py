@@ -1,6 +1,7 @@
-"""`mlflow server --app-name tidewaiter`: MLflow with its own accounts and UI, behind the guard.
+"""MLflow with its own accounts and UI, behind the guard: `uvicorn --factory models.signoff.app:create_app`.
 
-What the server process needs to know comes from the environment, since `mlflow server` starts it.
+Not by `mlflow server`, whose own process would stand before this one: it takes as long to start, waits for nothing but
+the other's end, and leaves it with the port where it is killed. What it would hand on is in `for_mlflow`.
 """
 
 import logging
@@ -11,7 +12,6 @@ from threading import Thread
 from uuid import uuid4
 
 import httpx
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from starlette.types import ASGIApp
@@ -38,11 +38,13 @@ _log = logging.getLogger(__name__)
 
 
 class AppSettings(BaseSettings):
-    """SIGNOFF_FOLDER, _DATA, _NETWORKS, _PUBLIC_URLS, _PREFECT_API and _PREFECT_PASSWORD."""
+    """From the environment, since uvicorn starts this: SIGNOFF_FOLDER, SIGNOFF_DATABASE_URI and so on."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="SIGNOFF_")
 
     folder: Path = Field(description="the keys' folder; see keys.py")
+    database_uri: str = Field(description="MLflow's database, which the ledger is in")
+    artifact_root: str = Field(description="where artifacts lie; as a URI, a folder or a bucket")
     data: Path = Field(description="the declarations, whose versions DVC keeps")
     networks: Path = Field(description="the networks of companies, a folder for each source; see models/picture")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
@@ -51,25 +53,18 @@ class AppSettings(BaseSettings):
 
 
 def create_app() -> ASGIApp:
-    """The application that `mlflow server` runs, one for each worker."""
-    if os.environ.get("_MLFLOW_SGI_NAME") != "uvicorn":
-        raise RuntimeError("the guard is ASGI: run `mlflow server` with uvicorn, its default")
-    if os.environ.get("_MLFLOW_STATIC_PREFIX"):
-        raise RuntimeError("--static-prefix is not for this app: the guard knows the routes without one")
-    if os.environ.get("MLFLOW_SERVER_ALLOWED_HOSTS") != "*":
-        # The guard decides from where requests may come, by stricter rules; MLflow has read this when it was imported.
-        raise RuntimeError("set MLFLOW_SERVER_ALLOWED_HOSTS=*: the guard knows the names of this server")
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # the server looks at files each minute, and its log is for people
-    from mlflow.server import auth  # reads the environment when it is imported
-    from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
-
-    settings, signoff = AppSettings(), policy.load().signoff
+    """The application that uvicorn serves, with one worker: two would not see each other's waits for a password."""
+    settings = AppSettings()
     keys = Keys(settings.folder)
+    os.environ |= for_mlflow(settings)
+    from mlflow.server import auth, handlers  # both read the environment when they are imported
+
+    signoff = policy.load().signoff
     local_files.refuse_links()
+    handlers.initialize_backend_stores(settings.database_uri, settings.database_uri, settings.artifact_root)
     inner = auth.create_app()
     accounts.prepare(auth.store, signoff, keys.service_password)
-    database_uri = os.environ[BACKEND_STORE_URI_ENV_VAR]
-    table = Table(database_uri)
+    table = Table(settings.database_uri)
     ledger = AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
     directory = Directory(auth.auth_config.database_uri)
     tell_prefect = partial(_tell, settings.prefect_api, settings.prefect_password)
@@ -88,9 +83,34 @@ def create_app() -> ASGIApp:
         if name in directory.names():  # or whoever makes up names could fill the ledger
             rules.note_guesses(name, address, count)
 
-    network = NetworkPage(Answers(settings.networks), Openings(database_uri))
+    network = NetworkPage(Answers(settings.networks), Openings(settings.database_uri))
     entrance = Entrance(directory, Names(settings.public_urls), tell)
     return Guard(inner, entrance, rules, table, network.answer, EvidenceLock(settings.folder))
+
+
+def for_mlflow(settings: AppSettings) -> dict[str, str]:
+    """What MLflow's server reads from the environment, the same wherever it is started.
+
+    Names that begin with an underscore are how `mlflow server` tells the application what it was started with.
+    """
+    return {
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "_MLFLOW_SERVER_FILE_STORE": settings.database_uri,
+        "_MLFLOW_SERVER_REGISTRY_STORE": settings.database_uri,
+        # Artifacts lie at one absolute place, so that a run logged without the server and one logged through it can be
+        # read either way; the destination is what the server's own proxy serves.
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": settings.artifact_root,
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.artifact_root,
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": Keys(settings.folder).form_secret,
+        "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
+        # The guard decides by which names requests may come, by stricter rules.
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
+        # The job runner costs 270 MB and nothing here uses it.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # A progress bar that cannot be written, since the disk is full, keeps its lock for ever.
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    }
 
 
 def _grant(name: str) -> str:

@@ -18,7 +18,7 @@ pathlib.Path(sys.argv[1]).touch()
 time.sleep(60)
 """
 
-# Leaves a port to a child and waits, as `mlflow server` does; the child is deaf to SIGTERM if told so.
+# Leaves a port to a child and waits, as servers with workers do; the child is deaf to SIGTERM if told so.
 SERVER = """
 import os, pathlib, signal, socket, sys, time
 port, flag, deaf = sys.argv[1:]

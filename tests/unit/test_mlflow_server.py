@@ -40,7 +40,7 @@ def test_accounts_are_kept_where_mlflow_keeps_everything(settings, tmp_path):
     production = Settings(state_folder=tmp_path, mlflow_database_uri=POSTGRESQL)
     mlflow_server.prepare(production)
     assert configuration(production)["database_uri"] == POSTGRESQL
-    assert mlflow_server.program(production, None, "teller").environment["MLFLOW_BACKEND_STORE_URI"] == POSTGRESQL
+    assert mlflow_server.program(production, None, "teller").environment["SIGNOFF_DATABASE_URI"] == POSTGRESQL
 
 
 def test_an_account_without_a_role_may_do_nothing(settings):
@@ -87,9 +87,3 @@ def test_who_has_signed_in_is_used_rather_than_the_flows_account(settings, monke
 def test_without_any_account_it_is_told_what_to_set(settings):
     with pytest.raises(ValueError, match="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or be the user"):
         mlflow_server.account(settings)
-
-
-def test_a_full_disk_leaves_no_lock_of_a_progress_bar_behind(settings):
-    mlflow_server.prepare(settings)
-    environment = mlflow_server.program(settings, None, "teller").environment
-    assert environment["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] == "false"

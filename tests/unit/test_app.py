@@ -1,0 +1,46 @@
+"""What the server is told; that it serves, tests/integration and tests/attacks show."""
+
+import os
+
+import mlflow.environment_variables
+import pytest
+from mlflow.server import constants
+
+from models.signoff.app import AppSettings, for_mlflow
+from models.signoff.keys import Keys
+
+URI, ROOT = "postgresql://db/mlflow", "s3://bucket/artifacts"
+
+
+@pytest.fixture
+def told(tmp_path):
+    Keys(tmp_path / "signoff").make()
+    settings = AppSettings(
+        folder=tmp_path / "signoff", database_uri=URI, artifact_root=ROOT, data=tmp_path, networks=tmp_path
+    )
+    return for_mlflow(settings)
+
+
+def test_every_name_is_one_that_mlflow_reads(told):
+    """Those with an underscore are its own between its processes: another version of it may rename them."""
+    known = {value for value in vars(constants).values() if isinstance(value, str)}
+    known |= {each.name for each in vars(mlflow.environment_variables).values() if hasattr(each, "name")}
+    assert set(told) <= known
+
+
+def test_database_and_artifacts_are_those_of_the_settings(told):
+    assert {name for name, value in told.items() if value == URI} == {
+        constants.BACKEND_STORE_URI_ENV_VAR,
+        constants.REGISTRY_STORE_URI_ENV_VAR,
+    }
+    assert {name for name, value in told.items() if value == ROOT} == {
+        constants.ARTIFACT_ROOT_ENV_VAR,
+        constants.ARTIFACTS_DESTINATION_ENV_VAR,
+    }
+
+
+def test_a_full_disk_leaves_no_lock_of_a_progress_bar_behind(told, monkeypatch):
+    monkeypatch.setattr(os, "environ", os.environ | told)
+    assert not mlflow.environment_variables.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.get()
+    assert not mlflow.environment_variables.MLFLOW_SERVER_ENABLE_JOB_EXECUTION.get()
+    assert mlflow.environment_variables.MLFLOW_BASIC_AUTH_FAIL_CLOSED.get()
