@@ -43,7 +43,7 @@ def os_user() -> str:
 
 
 _WHAT_TO_DO = (
-    f"set {mlflow_server.USERNAME} and {mlflow_server.PASSWORD} to your account's, or start retrain/adhoc in Prefect: "
+    f"set {mlflow_server.USERNAME} and {mlflow_server.PASSWORD} to your account's, or start the run in Prefect: "
     "who triggers a run may not sign its model"
 )
 

@@ -127,7 +127,8 @@ def monitor(
 
     A breach of the policy's drift bounds is reported, and starts retrain/on-drift where `tidewaiter up` runs.
     """
-    parameters = checked(lambda: MonitorParameters(source=source))
+    with failures():
+        parameters = MonitorParameters(source=source, requested_by=authors.of_command(checked(Settings)))
     settings = begin()
     from flows.monitor import monitor as run
     from flows.progress import on_terminal

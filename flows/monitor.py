@@ -58,7 +58,12 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
         emit_event(
             BREACH,
             resource={"prefect.resource.id": f"tidewaiter.source.{store.root.name}"},
-            payload={"source": store.root.name, "version": watched.version, "verdict": drift.verdict},
+            payload={
+                "source": store.root.name,
+                "version": watched.version,
+                "verdict": drift.verdict,
+                "requested_by": parameters.requested_by,  # of the retraining too, or it would be nobody's
+            },
         )
     return tell_unjudged(settings, store.root.name, drift)
 

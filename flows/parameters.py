@@ -118,6 +118,9 @@ class MonitorParameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: SourceName = Field(SourceName.SIMULATOR, description="Whose stored declarations to look at")
+    requested_by: str = Field(
+        "", description="Set to your account, whatever is typed: who triggers a run may not sign what it leads to"
+    )
 
 
 class SelectParameters(BaseModel):

@@ -254,7 +254,7 @@ def test_an_overlapping_run_is_cancelled_and_a_breach_starts_a_retraining(projec
             "occurred": datetime.now(UTC).isoformat(),
             "event": "tidewaiter.drift.breach",
             "resource": {"prefect.resource.id": "tidewaiter.source.kcs"},
-            "payload": {"source": "kcs"},
+            "payload": {"source": "kcs", "requested_by": "ann"},
         }
         with project.client("tidewaiter") as runs:
             runs.post("/events", json=[event]).raise_for_status()
@@ -262,7 +262,8 @@ def test_an_overlapping_run_is_cancelled_and_a_breach_starts_a_retraining(projec
         (run,) = wait_for(lambda: server.runs(client, on_drift), 120, "a run on drift")
         project.wait_state(client, run.id, "Completed")
         started = client.get(f"/flow_runs/{run.id}").raise_for_status().json()
-        assert started["parameters"]["parameters"] == {"source": "kcs"}
+        # Whoever started the run that saw the breach may not sign what comes of it.
+        assert started["parameters"]["parameters"] == {"source": "kcs", "requested_by": "ann"}
 
 
 def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, inbox):
@@ -332,7 +333,7 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
 
 def kill_worker_and_runs(project):
     """Both at once: a worker that outlives its run would report it."""
-    servers = ("server", "uvicorn", "mlflow")
+    servers = ("server", "uvicorn", "signer")
     doomed = [p for p in children.marked(project.state) if not any(name in " ".join(p.cmdline()) for name in servers)]
     assert len(doomed) >= 2
     for process in doomed:
@@ -341,13 +342,10 @@ def kill_worker_and_runs(project):
 
 
 def kill_mlflow_alone(project):
-    """As the kernel does for want of memory: the server itself, not its child, which keeps the port. Returns those."""
+    """As the kernel does for want of memory."""
     of_up = psutil.Process(project.process.pid).children()
-    (mlflow,) = [process for process in of_up if "mlflow" in process.cmdline()]
-    left = mlflow.children(recursive=True)
-    assert left
+    (mlflow,) = [process for process in of_up if "models.signoff.app:create_app" in process.cmdline()]
     mlflow.kill()
-    return left
 
 
 def be_away_for_days(database):
@@ -383,13 +381,12 @@ def test_runs_that_fell_silent_are_marked_crashed_or_begun_again(project, inbox)
 
         wait_for(has_heartbeat, 40, "a heartbeat")
         kill_worker_and_runs(project)
-        orphans = kill_mlflow_alone(project)
+        kill_mlflow_alone(project)
         state = project.wait_state(client, run, "Crashed", seconds=120)
         assert state["message"].startswith("No heartbeat for 40 s")
         assert "worker ended with code -9: starting it again" in project.said()
         wait_for(lambda: [m for m in inbox[1] if "a run failed" in m["title"]], 30, "a message of the crashed run")
         assert project.said().count("mlflow ended with code -9: starting it again") == 1
-        assert not any(orphan.is_running() for orphan in orphans)
         health = f"http://127.0.0.1:{project.mlflow_port}/health"
         wait_for(lambda: server.answers(health), 60, "MLflow again", shown=lambda: project.log("mlflow"))
         project.wait_state(client, never_begun, "Completed", seconds=90)
