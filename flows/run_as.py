@@ -11,6 +11,7 @@ import grp
 import json
 import os
 import pwd
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
+from flows import running
 from flows.settings import FILE, Settings
 from models.signoff.keys import Keys
 
@@ -155,21 +157,28 @@ def folders(settings: Settings) -> dict[str, str]:
 
 
 def prepare(settings: Settings, user: User | None) -> None:
-    """Make the folders that runs share with the servers, and close what they do not; nothing in there is changed."""
+    """Make the folders that runs share with the servers, and close what they do not; nothing in there is changed.
+
+    A state folder that a command made before, under a usual umask, is closed to other users of the machine.
+    """
     state = settings.state_folder.absolute()
     if user is None:
         settings.runs_folder.mkdir(exist_ok=True)
+        state.chmod(stat.S_IMODE(state.stat().st_mode) & ~0o007)
         return
     for folder in (*shared_folders(settings), *map(Path, folders(settings).values())):
         if not folder.exists():
             folder.mkdir()
             os.chown(folder, -1, user.gid)
             folder.chmod(0o2770)  # so that what is made in there belongs to the group too
-    turn = state / "data.lock"
+    turn, lock = state / running.TURN, state / running.LOCK
     if not turn.exists():
         turn.touch()
         os.chown(turn, -1, user.gid)
         turn.chmod(0o660)
+    lock.touch()
+    os.chown(lock, -1, user.gid)
+    lock.chmod(0o640)  # who may open it may hold it
     for folder in (state / "prefect", state / "logs"):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)

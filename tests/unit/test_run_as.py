@@ -126,9 +126,20 @@ def test_secrets_are_closed_and_what_is_shared_is_open_to_the_group(settings, pr
     for shared in run_as.shared_folders(settings):
         assert mode(shared) == 0o2770
         assert shared.stat().st_gid == prepared.gid
-    assert mode(settings.state_folder / "data.lock") == 0o660
+    assert [mode(settings.state_folder / name) for name in ("data.lock", "up.lock")] == [0o660, 0o640]
     keys = Keys(settings.signoff_folder)
     assert [mode(file) for file in (keys.folder, keys.public_key_file, keys.head_file)] == [0o755, 0o644, 0o644]
+
+
+def test_with_one_user_what_a_command_made_before_is_closed_to_others(folder):
+    settings = Settings(state_folder=folder / "state")
+    settings.state_folder.mkdir()
+    settings.state_folder.chmod(0o755)
+    run_as.prepare(settings, None)
+    assert mode(settings.state_folder) == 0o750
+    settings.state_folder.chmod(0o700)
+    run_as.prepare(settings, None)
+    assert mode(settings.state_folder) == 0o700
 
 
 def test_a_worker_is_started_as_the_user_with_its_groups_and_without_the_servers_secrets(tmp_path, monkeypatch):
