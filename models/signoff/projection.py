@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.atomic import write_atomically
-from models.names import CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOUS, SIGNOFF
+from models.names import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOUS, SIGNOFF
+from models.signoff import waiting
 from models.signoff.book import Book
 from models.signoff.lifecycle import State
 
@@ -17,10 +18,11 @@ Tags = dict[str, str]
 
 @dataclass(frozen=True)
 class Stored:
-    """What MLflow has: version by alias, tags by version."""
+    """What MLflow has: version by alias, tags by version, and what the page of the model says."""
 
     aliases: Mapping[str, int]
     versions: Mapping[int, Tags]
+    description: str = ""
 
 
 class Memory(BaseModel):
@@ -46,7 +48,8 @@ class Memory(BaseModel):
 
 @dataclass(frozen=True)
 class Plan:
-    """What differs from the ledger: tags and aliases to set (None: to take away), and what somebody must hear of.
+    """What differs from the ledger: tags and aliases to set (None: to take away), the description of the model to set
+    (None: it is right), and what somebody must hear of.
 
     `moved` is about tags and aliases that the plan puts right; what `lasting` is about, no plan can.
     """
@@ -55,6 +58,7 @@ class Plan:
     aliases: tuple[tuple[str, int | None], ...] = ()
     moved: tuple[str, ...] = ()
     lasting: tuple[str, ...] = ()
+    description: str | None = None
 
 
 def to_inspect(book: Book, stored: Stored, at: datetime) -> list[int]:
@@ -118,7 +122,12 @@ def compare(book: Book, stored: Stored, memory: Memory, at: datetime) -> Plan:
             aliases.append((alias, wanted))
             if found != memory.aliases.get(alias):
                 moved.append(f"alias {alias} was at {named(found)}; by the ledger it belongs to {named(wanted)}")
-    return Plan(tuple(tags), tuple(aliases), tuple(moved), tuple(lasting))
+    challenger = stored.aliases.get(CHALLENGER)
+    if challenger is not None and challenger == book.champion:
+        aliases.append((CHALLENGER, None))  # it challenges nobody any more
+    description = waiting.describe(book, stored.versions, at) if stored.versions else stored.description
+    told = None if description == stored.description else description
+    return Plan(tuple(tags), tuple(aliases), tuple(moved), tuple(lasting), told)
 
 
 def aliases_of(book: Book) -> dict[str, int]:

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from models import evidence, seal
-from models.names import CHAMPION, MODEL
+from models.names import CHALLENGER, CHAMPION, MODEL
 from models.policy import Signoff
 from models.signoff import reading
 from models.signoff.book import Book, Case
@@ -57,8 +57,9 @@ class Server:
         response = self._client.get("/api/2.0/mlflow/registered-models/get", params={"name": MODEL})
         if response.status_code == httpx.codes.NOT_FOUND:
             return Stored({}, {})
-        aliases = _checked(response)["registered_model"].get("aliases", [])
-        return Stored({each["alias"]: int(each["version"]) for each in aliases}, dict(self._versions()))
+        model = _checked(response)["registered_model"]
+        aliases = {each["alias"]: int(each["version"]) for each in model.get("aliases", [])}
+        return Stored(aliases, dict(self._versions()), model.get("description", ""))
 
     def inspect(self, version: int) -> str | None:
         """Have the evidence of a version looked at; returns why the server cannot open the version, if so."""
@@ -79,6 +80,12 @@ class Server:
     def set_tag(self, version: int, key: str, value: str) -> None:
         body = {"name": MODEL, "version": str(version), "key": key, "value": value}
         _checked(self._client.post("/api/2.0/mlflow/model-versions/set-tag", json=body))
+
+    def describe(self, text: str) -> None:
+        """Say on the page of the model which version decides and which wait."""
+        _checked(
+            self._client.patch("/api/2.0/mlflow/registered-models/update", json={"name": MODEL, "description": text})
+        )
 
     def verify(self, case: Case) -> None:
         """ValueError where the stored evidence of a case is not what was signed, file by file.
@@ -184,13 +191,15 @@ class Promoter:
             self.server.set_tag(version, key, value)
         for alias, version in plan.aliases:
             self.server.set_alias(alias, version)
+        if plan.description is not None:
+            self.server.describe(plan.description)
         at = self.now()
         self._memory.aliases = aliases_of(book)
         self._memory.tags = {number: case.tags(at) for number, case in book.cases.items()}
         self._memory.write(self.memory_file)
         return (
             *(f"{key} of version {version} is {value!r} again" for version, key, value in plan.tags),
-            *(f"{alias} is {named(version)} again" for alias, version in plan.aliases),
+            *(f"{alias} is {named(version)} again" for alias, version in plan.aliases if alias != CHALLENGER),
         )
 
     def _alarm(self, lasting: Sequence[str], moved: Sequence[str] = ()) -> tuple[str, ...]:

@@ -169,6 +169,11 @@ def _tag_model(call: Call) -> Call:
     return _leave_ours(call)
 
 
+def _describe_model(call: Call) -> Call:
+    """The service says there what waits; a version's own description is evidence, and stays."""
+    return call if call.is_service else _leave_ours(call)
+
+
 def _create_experiment(call: Call) -> Call:
     _refuse_readers(call)
     # Elsewhere could be where the evidence of others lies, or the server's own keys.
@@ -266,7 +271,7 @@ _RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "registered-models/rename"): _rename_model,
     ("POST", "registered-models/set-tag"): _tag_model,
     ("DELETE", "registered-models/delete-tag"): _leave_ours,
-    ("PATCH", "registered-models/update"): _leave_ours,
+    ("PATCH", "registered-models/update"): _describe_model,
     ("DELETE", "registered-models/delete"): _leave_ours,
     ("POST", "runs/create"): _create_run,
     ("POST", "experiments/create"): _create_experiment,

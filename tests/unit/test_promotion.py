@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.names import CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOUS
+from models.names import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOUS
 from models.signoff.book import SERVER, SERVICE
 from models.signoff.chain import LedgerError
 from models.signoff.projection import Memory, Stored
@@ -24,6 +24,7 @@ class Server:
         self.aliases = {}
         self.tags = {number: self._first_tags(number) for number in versions}
         self.altered = set()
+        self.description = ""
         self.inspected, self.writes, self.dies_at = [], 0, None
 
     @property
@@ -34,7 +35,7 @@ class Server:
         self.entries += entries
 
     def stored(self):
-        return Stored(dict(self.aliases), {number: dict(tags) for number, tags in self.tags.items()})
+        return Stored(dict(self.aliases), {n: dict(tags) for n, tags in self.tags.items()}, self.description)
 
     def inspect(self, version):
         self.inspected.append(version)
@@ -56,7 +57,7 @@ class Server:
             assert book.refusal(promotion) is None
             self.add(promotion)
             self._write()  # the ledger has it, MLflow not yet
-        else:
+        elif alias != CHALLENGER:
             assert version == (book.champion if alias == CHAMPION else book.previous)
         if version is None:
             del self.aliases[alias]
@@ -66,6 +67,10 @@ class Server:
     def set_tag(self, version, key, value):
         self._write()
         self.tags[version][key] = value
+
+    def describe(self, text):
+        self._write()
+        self.description = text
 
     def _write(self):
         self.writes += 1
@@ -124,6 +129,37 @@ def test_an_approved_version_becomes_champion_once(server, run):
     assert run(server).promoted == (1,)
     assert run(server).promoted == ()
     assert server.aliases == {CHAMPION: 1}
+    assert run.told == []
+
+
+def test_a_champion_challenges_nobody_any_more(server, run):
+    server.aliases[CHALLENGER] = 1
+    run(server)
+    assert server.aliases == {CHALLENGER: 1}
+    signed(server)
+    run(server)
+    assert server.aliases == {CHAMPION: 1}
+    assert run.told == []
+
+
+def test_a_challenger_of_the_champion_stays(run):
+    server = Server((1, 2))
+    server.aliases[CHALLENGER] = 2
+    run(server)
+    signed(server, 1)
+    run(server)
+    assert server.aliases == {CHAMPION: 1, CHALLENGER: 2}
+
+
+def test_the_page_of_the_model_says_what_waits_and_then_what_decides(server, run):
+    run(server)
+    assert "[version 1](#/models/customs-risk/versions/1), made by eve: technical lacks 1 of 1" in server.description
+    before = server.writes
+    run(server)
+    assert server.writes == before
+    signed(server)
+    run(server)
+    assert "**The champion, [version 1](#/models/customs-risk/versions/1), decides**" in server.description
     assert run.told == []
 
 
