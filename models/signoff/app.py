@@ -28,6 +28,7 @@ from models.signoff.admission import Judge
 from models.signoff.asking import AskedLedger
 from models.signoff.directory import Directory
 from models.signoff.entrance import Entrance, Names
+from models.signoff.front import Front
 from models.signoff.guard import Guard
 from models.signoff.keys import Keys
 from models.signoff.ledger import Table, now
@@ -57,7 +58,8 @@ def create_app() -> ASGIApp:
     settings = AppSettings()
     keys = Keys(settings.folder)
     os.environ |= for_mlflow(settings)
-    from mlflow.server import auth, handlers  # both read the environment when they are imported
+    from mlflow import server
+    from mlflow.server import auth, handlers  # they read the environment when they are imported
 
     signoff = policy.load().signoff
     local_files.refuse_links()
@@ -85,7 +87,8 @@ def create_app() -> ASGIApp:
 
     network = NetworkPage(Answers(settings.networks), Openings(settings.database_uri))
     entrance = Entrance(directory, Names(settings.public_urls), tell)
-    return Guard(inner, entrance, rules, table, network.answer, EvidenceLock(settings.folder))
+    front = Front.of(Path(server.app.static_folder or ""), stored.is_registered)
+    return Guard(inner, entrance, rules, table, network.answer, front.page, EvidenceLock(settings.folder))
 
 
 def for_mlflow(settings: AppSettings) -> dict[str, str]:

@@ -47,6 +47,7 @@ class Guard:
     rules: Rules
     table: Table
     network: Answer
+    front: Callable[[], Response]
     lock: EvidenceLock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,6 +88,8 @@ class Guard:
         address = scope["client"][0] if scope.get("client") else ""
         account = await self.entrance.signed_in(headers, address)
         call = _call(account, method, route.name, address, scope)
+        if route.kind is Kind.FRONT:
+            return await anyio.to_thread.run_sync(self.front)
         if route.kind is Kind.NETWORK:
             if route.name == routes.PAGE and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
                 # What the address asks for would be written down as looked at by who was led here.

@@ -14,7 +14,7 @@ _ARTIFACTS = re.compile(r"mlflow-artifacts/artifacts/(?P<path>.+)")
 # What nobody need sign in for: whether the server lives, and the files that its pages are made of.
 _OPEN = re.compile(r"/health|/favicon\.ico|/static-files/.+")
 # Pages and files, which MLflow serves outside its API.
-_PLAIN_READS = re.compile(r"/|/version|/get-artifact|/model-versions/get-artifact")
+_PLAIN_READS = re.compile(r"/version|/get-artifact|/model-versions/get-artifact")
 _READS = re.compile(
     r"mlflow/(?:experiments|runs|metrics|artifacts|logged-models|model-versions|registered-models|traces|datasets|"
     r"users|roles|workspaces|server-info|ui-telemetry|issues)(?:/.+)?"
@@ -113,6 +113,7 @@ class Kind(Enum):
     OWN = auto()  # answered here
     CLOSED = auto()
     NETWORK = auto()  # answered by the page of the network of companies (models/picture)
+    FRONT = auto()  # MLflow's page, as front.py has it
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Route:
     @property
     def leaves_trace(self) -> bool:
         """Whether a request changes something, or is written down."""
-        return self.kind not in (Kind.OPEN, Kind.PASS) and self.name != PAGE
+        return self.kind not in (Kind.OPEN, Kind.PASS, Kind.FRONT) and self.name != PAGE
 
 
 def find(method: str, path: str) -> Route:
@@ -142,6 +143,8 @@ def find(method: str, path: str) -> Route:
         return Route(Kind.PASS if method in ("GET", "POST") else Kind.CLOSED, path)
     if method in ("GET", "HEAD") and _OPEN.fullmatch(path):
         return Route(Kind.OPEN, path)
+    if method in ("GET", "HEAD") and path == "/":
+        return Route(Kind.FRONT, path)
     if method in ("GET", "HEAD", "OPTIONS") and _PLAIN_READS.fullmatch(path):
         return Route(Kind.PASS, path)
     match = _API.fullmatch(path)

@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.server import handlers
 from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModel
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
@@ -59,6 +59,13 @@ def version(number: int) -> ModelVersion | None:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return None
+
+
+def is_registered() -> bool:
+    """Whether there is a registered model `customs-risk`."""
+    with _registry().engine.connect() as connection:
+        named = sa.select(SqlRegisteredModel.name).where(SqlRegisteredModel.name == MODEL)
+        return connection.execute(named).first() is not None
 
 
 def authors(found: ModelVersion) -> tuple[str, ...]:

@@ -34,13 +34,7 @@ expect.set_options(timeout=30_000)
 
 # Pages are laid out for a wide window, and pictures of them are to be 1280 pixels wide.
 _WIDTH, _HEIGHT, _SCALE = 1600, 1000, 0.8
-# As a reader has set them who has been here before: light colours, MLflow on models, its assistant closed.
-_PREFERENCES = {
-    "color-scheme": '"light"',
-    "mlflow.workflowType_v1": '"machine_learning"',
-    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
-    "mlflow.assistant.panelOpen_v1": "false",
-}
+_PREFERENCES = {"color-scheme": '"light"'}  # Prefect's; MLflow's come with its page
 _READY_S, _STOP_S = 240, 90
 _TICK_S = 0.3
 

@@ -98,8 +98,8 @@ def test_the_card_leads_to_the_reports(servers: Servers, page: Page) -> None:
         page.get_by_role("link", name="drift report").click()
     expect(report.value.frame_locator("iframe").get_by_text("drift")).to_be_visible(timeout=30_000)
     with page.expect_popup() as folder:
-        page.get_by_role("link", name="plots").click()
-    expect(folder.value.get_by_text("gain.png").first).to_be_visible(timeout=30_000)
+        page.get_by_role("link", name="whole card").click()
+    expect(folder.value.get_by_text("card.md").first).to_be_visible(timeout=30_000)
 
 
 @pytest.fixture
@@ -178,6 +178,21 @@ def test_a_rejection_ends_a_version(signed_in: SignedIn) -> None:
         refusal = "Failed to set tag. Error: version 2 is rejected: nothing more can be signed"
         expect(page.get_by_text(refusal)).to_be_visible()
         shows(page, "technical", "rejected by ana: worse on new importers")
+
+
+def test_a_reviewer_begins_at_what_waits_and_sees_pictures_and_all_tags(servers: Servers, page: Page) -> None:
+    """From the address of the server to the row that is edited, as somebody who was never here."""
+    page.goto(servers.mlflow_url)
+    expect(page.get_by_text(f"The {CHAMPION}, version {TO_PROMOTE}, decides")).to_be_visible()
+    expect(page.get_by_text("Waiting for signatures")).to_be_visible()
+    page.get_by_role("link", name=f"version {TO_READ}", exact=True).click()
+    picture = page.locator("img[src*='plots/gain.png']")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("shown => shown.naturalWidth") > 0
+    shown = page.locator(".du-bois-light-table-body").last
+    assert shown.evaluate("list => list.scrollHeight <= list.clientHeight + 1")
+    for absent in ("Promote model", "GenAI", "Information about UI telemetry", "MLflow Assistant"):
+        expect(page.get_by_text(absent)).to_be_hidden()
 
 
 def shows(page: Page, step: str, tally: str) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse
 
 from models.signoff.call import Refused
 from models.signoff.chain import LedgerError, Row
@@ -72,6 +72,10 @@ def network(call, query):
     return JSONResponse({"name": call.name, "actor": call.actor, "source": query["source"]})
 
 
+def front():
+    return HTMLResponse("<p>the page</p>")
+
+
 class People:
     def is_remembered(self, name, password):
         return True
@@ -103,7 +107,7 @@ def send(rules, tmp_path):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    guard = Guard(inner, entrance(), rules, Rows(), network, EvidenceLock(tmp_path))
+    guard = Guard(inner, entrance(), rules, Rows(), network, front, EvidenceLock(tmp_path))
 
     def request(method, path, auth=ACCOUNT, **given):
         async def run():
@@ -297,7 +301,7 @@ def test_websockets_are_closed(rules, tmp_path):
         async def send(message):
             sent.append(message)
 
-        guard = Guard(None, entrance(), rules, Rows(), network, EvidenceLock(tmp_path))
+        guard = Guard(None, entrance(), rules, Rows(), network, front, EvidenceLock(tmp_path))
         await guard({"type": "websocket", "path": "/"}, None, send)
 
     asyncio.run(run())

@@ -15,7 +15,7 @@ def test_a_write_is_guarded_under_every_prefix(prefix, method):
 @pytest.mark.parametrize(
     ("method", "path", "kind"),
     [
-        ("GET", "/", Kind.PASS),
+        ("GET", "/", Kind.FRONT),
         ("GET", "/health", Kind.OPEN),
         ("GET", "/static-files/a/b.js", Kind.OPEN),
         ("GET", "/get-artifact", Kind.PASS),

@@ -1,0 +1,62 @@
+"""MLflow's page as people find it here: at the model, and without what is no part of this product.
+
+MLflow opens on language models, with an assistant, a notice of telemetry and a button that copies a version to another
+model. None of that can be set on its server: its pages keep it in the browser, so they are told before they start.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.responses import HTMLResponse
+
+from models.names import MODEL
+
+_HEAD = "</head>"
+_MODEL_PAGE = f"#/models/{MODEL}"
+
+# What MLflow's pages find in the browser's storage, by the names that they look for.
+PREFERENCES = {
+    "mlflow.workflowType_v1": "machine_learning",
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
+    "mlflow.assistant.panelOpen_v1": False,
+    "mlflow.telemetry.info.alert.dismissed_v1": True,
+    "mlflow.settings.telemetry.enabled_v1": False,
+}
+# What leads to what the guard closes is hidden; the list of tags is shown whole, as people sign the last ones; tables
+# of a card have room between their columns, and its pictures stand side by side.
+_STYLE = """
+aside [role="button"][tabindex="0"], [data-assistant-ui], [data-component-id$="assistant_button"],
+.promote-model-btn-wrapper { display: none !important; }
+.du-bois-light-table-body[style*="280px"], .du-bois-dark-table-body[style*="280px"] { max-height: none !important; }
+.note-editor-preview-content :is(td, th) { padding: 1px 20px 1px 0; text-align: left; }
+.note-editor-preview-content table { margin-bottom: 16px; }
+.note-editor-preview-content img { width: 48%; min-width: 320px; margin: 4px 8px 4px 0; }
+"""
+
+
+@dataclass(frozen=True)
+class Front:
+    """`index` is MLflow's own page; `is_registered` tells whether there is a model to open it at."""
+
+    index: str
+    is_registered: Callable[[], bool]
+
+    @classmethod
+    def of(cls, build: Path, is_registered: Callable[[], bool]) -> "Front":
+        """From the folder with MLflow's built pages; ValueError where its page is not as it has been."""
+        index = (build / "index.html").read_text()
+        if index.count(_HEAD) != 1:
+            raise ValueError(f"{build / 'index.html'} has not one {_HEAD}: MLflow's page is another than is known here")
+        return cls(index, is_registered)
+
+    def page(self) -> HTMLResponse:
+        """The page, never kept by the browser, since it begins elsewhere once there is a model."""
+        told = {name: json.dumps(value) for name, value in PREFERENCES.items()}
+        begin = f"if (!location.hash) location.replace({json.dumps(_MODEL_PAGE)});" if self.is_registered() else ""
+        script = (
+            f"Object.entries({json.dumps(told)}).forEach(([name, value]) => localStorage.setItem(name, value));{begin}"
+        )
+        added = f"<style>{_STYLE}</style><script>{script}</script>"
+        return HTMLResponse(self.index.replace(_HEAD, added + _HEAD), headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,49 @@
+"""MLflow's page, from the MLflow that is installed; what a browser makes of it, tests/browser shows."""
+
+import json
+import re
+from pathlib import Path
+
+import mlflow.server
+import pytest
+
+from models.signoff.front import PREFERENCES, Front
+
+BUILD = Path(mlflow.server.app.static_folder or "")
+
+
+def page(is_registered=True):
+    answer = Front.of(BUILD, lambda: is_registered).page()
+    assert answer.headers["cache-control"] == "no-cache"
+    return answer.body.decode()
+
+
+def test_everything_of_mlflows_page_is_there():
+    added = re.sub(r"<style>.*</style><script>.*?</script>(?=</head>)", "", page(), flags=re.DOTALL)
+    assert added == (BUILD / "index.html").read_text()
+
+
+def test_what_is_told_the_browser_comes_before_mlflows_own_script_runs():
+    told = page()
+    assert "defer" in re.findall(r"<script[^>]*src=[^>]*>", told)[0]
+    assert told.index("localStorage") < told.index("</head>")
+
+
+def test_it_opens_at_the_model_once_there_is_one():
+    assert 'location.replace("#/models/customs-risk")' in page()
+    assert "location.replace" not in page(is_registered=False)
+
+
+def test_mlflow_looks_for_every_preference_by_its_name():
+    """Another version of MLflow may call them otherwise."""
+    scripts = "".join(file.read_text() for file in (BUILD / "static" / "js").glob("*.js"))
+    for name in PREFERENCES:
+        assert f'"{name.removesuffix("_v1")}"' in scripts
+        assert json.dumps(json.dumps(PREFERENCES[name])) in page()
+
+
+@pytest.mark.parametrize("index", ["<html></html>", "</head></head>"])
+def test_a_page_of_another_kind_is_refused(tmp_path, index):
+    (tmp_path / "index.html").write_text(index)
+    with pytest.raises(ValueError, match=r"index\.html has not one </head>"):
+        Front.of(tmp_path, lambda: True)
