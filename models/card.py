@@ -4,7 +4,6 @@ The whole card is an artifact of the run; `describe` is the same card short enou
 The text is in templates/card.md.j2, figures are only written out here.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -69,6 +68,14 @@ class Subject:
     currency: str | None = None  # of all amounts
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where the run's artifacts are: `page` shows them, and `file`, with the path of one after it, is its content."""
+
+    page: str
+    file: str
+
+
 def render(
     subject: Subject,
     evaluation: Evaluation,
@@ -77,7 +84,7 @@ def render(
     rehearsed: SideBySide | NotRehearsed,
 ) -> str:
     """The whole card: every inspection share of every scorer, every slice, whom inspections fall upon."""
-    return _fill(subject, evaluation, gates, rehearsed, evaluation.slices, _TOP_FEATURES, page=None, burden=burden)
+    return _fill(subject, evaluation, gates, rehearsed, evaluation.slices, _TOP_FEATURES, places=None, burden=burden)
 
 
 def describe(
@@ -85,32 +92,19 @@ def describe(
     evaluation: Evaluation,
     gates: Sequence[Gate],
     rehearsed: SideBySide | NotRehearsed,
-    page: str,
+    places: Places,
 ) -> str:
-    """The card within `DESCRIPTION_LIMIT`: the slices and features that matter most, as many as there is room for.
+    """The card within `DESCRIPTION_LIMIT`: the features and slices that matter most, as many slices as there is room.
 
-    `page` is where MLflow shows the run's artifacts, for links to the reports.
     What does not fit even so is cut off at the end of a line, with a pointer to the whole card.
     """
     text = ""
     for kept in range(_SHORT_SLICES, -1, -1):
         shown = _telling(evaluation.slices, kept)
-        top = min(kept, _SHORT_TOP_FEATURES)
-        whole = _fill(subject, evaluation, gates, rehearsed, shown, top, page, burden=None)
-        text = _spaced(whole)
+        text = _fill(subject, evaluation, gates, rehearsed, shown, _SHORT_TOP_FEATURES, places, burden=None)
         if len(text) <= DESCRIPTION_LIMIT:
             return text
     return text[: DESCRIPTION_LIMIT - len(_CUT)].rpartition("\n")[0] + _CUT
-
-
-def _spaced(text: str) -> str:
-    """Room around table cells and below tables: MLflow's page gives them none, so columns would run into each other.
-
-    A cell's blanks are trimmed, hence the zero-width space after them.
-    """
-    room = "\u2003\u200b"
-    rows = re.sub(r"^\|(?! --).*", lambda row: row.group().replace(" | ", f"{room}| "), text, flags=re.MULTILINE)
-    return re.sub(r"^(\|.*)\n\n", "\\1\n\n\u200b\n\n", rows, flags=re.MULTILINE)
 
 
 def _fill(
@@ -120,10 +114,10 @@ def _fill(
     rehearsed: SideBySide | NotRehearsed,
     shown: Sequence[Slice],
     top_features: int,
-    page: str | None,
+    places: Places | None,
     burden: BurdenReport | None,
 ) -> str:
-    """The template's text; with a page to link to it is the short card."""
+    """The template's text; with places to link to it is the short card."""
     champion = evaluation.champion
     scorers = (evaluation.model, *((champion.champion,) if champion else ()), *evaluation.baselines)
     return (
@@ -141,8 +135,8 @@ def _fill(
             repeats={part.value: part for part in evaluation.slices if part.dimension == IDENTICAL_EARLIER_ROW},
             families=_families(subject),
             top=_top(subject, top_features),
-            is_whole=page is None,
-            page=page,
+            is_whole=places is None,
+            places=places,
             at=_at,
             selection_share=subject.selection_share,
             burden=burden,

@@ -128,7 +128,8 @@ class Dossier:
             documents={name: evidence.file_digest(folder / name) for name in _NAMED},
         )
         whole = card.render(subject, judged.evaluation, judged.gates, judged.burden, judged.rehearsal)
-        short = card.describe(subject, judged.evaluation, judged.gates, judged.rehearsal, evidence.RUN_PAGE)
+        places = card.Places(evidence.RUN_PAGE, evidence.RUN_FILE)
+        short = card.describe(subject, judged.evaluation, judged.gates, judged.rehearsal, places)
         return {CARD: whole, evidence.DESCRIPTION: short}
 
     def in_force(self) -> Policy:

@@ -31,9 +31,9 @@ MANIFEST_FILE = "evidence.json"
 MODEL_FOLDER = "model"
 DESCRIPTION = "description.md"
 FILES = ("evaluation.json", "validation.json", "drift.json", "policy.toml", "card.md", DESCRIPTION)
-# Stands in the description for the address of the run's artifacts, which is there only once the run is; as long as the
-# longest of those, so that the text with the address still fits where the text without it did.
-RUN_PAGE = "#run".ljust(80, "-")
+# They stand in the description for the page of the run's artifacts and for the address of one of them, which are there
+# only once the run is; as long as the longest of those, so that the text with them still fits where this text did.
+RUN_PAGE, RUN_FILE = "#run".ljust(80, "-"), "#file".ljust(60, "-")
 _AGAINST_CHAMPION = {"evaluation.json", "drift.json", "card.md", DESCRIPTION}  # another champion, another comparison
 PACKAGES = ("features", "models", "flows")
 LOCK_FILE = "requirements.lock"
@@ -212,8 +212,17 @@ def verify(manifest: Manifest, folder: Path, project: Path | None = None) -> tup
 
 
 def description(folder: Path, page: str) -> str:
-    """The version's description by its evidence folder; `page` is where MLflow shows the run's artifacts."""
-    return (folder / DESCRIPTION).read_text(encoding="utf-8").replace(RUN_PAGE, page)
+    """The version's description by its evidence folder; `page` is where MLflow shows the run's artifacts.
+
+    >>> page = "#/experiments/1/runs/0af3/artifacts"
+    >>> with TemporaryDirectory() as folder:
+    ...     written = Path(folder, DESCRIPTION).write_text(f"[all]({RUN_PAGE}) ![gain]({RUN_FILE}plots/gain.png)")
+    ...     description(Path(folder), page)
+    '[all](#/experiments/1/runs/0af3/artifacts) ![gain](get-artifact?run_uuid=0af3&path=plots/gain.png)'
+    """
+    run = page.split("/")[-2]
+    text = (folder / DESCRIPTION).read_text(encoding="utf-8")
+    return text.replace(RUN_PAGE, page).replace(RUN_FILE, f"get-artifact?run_uuid={run}&path=")
 
 
 def verify_description(folder: Path, page: str, shown: str | None) -> tuple[str, ...]:
