@@ -4,10 +4,8 @@ What it says comes from the verdicts; how it looks is templates/validation.html.
 """
 
 from collections.abc import Iterable
-from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
+from features import pages
 from features.store import BatchRecord
 from features.verdict import BatchVerdict, ExpectationResult, Verdict
 from features.volume_chart import HEIGHT, WIDTH, chart
@@ -17,7 +15,7 @@ def render(record: BatchRecord | None, verdict: Verdict, batch: BatchVerdict) ->
     """HTML page of a batch. Without `record` the batch was rejected as a whole, and nothing of it is stored."""
     refusing = [result for result in verdict.results if result.unexpected and result.severity == "row"]
     warning = [result for result in verdict.results if result.unexpected and result.severity == "warning"]
-    return _template().render(
+    return pages.template("features", "validation.html").render(
         record=record,
         batch=batch,
         is_rejected=not all(check.passed or check.is_warning for check in batch.checks),
@@ -33,29 +31,5 @@ def render(record: BatchRecord | None, verdict: Verdict, batch: BatchVerdict) ->
     )
 
 
-def share(part: int, whole: int) -> str:
-    """`part` of `whole` as people read it: never 0 % where there is something.
-
-    >>> share(1, 200_000), share(3, 100), share(0, 0)
-    ('under 0.01 %', '3.00 %', '0 %')
-    """
-    if not part:
-        return "0 %"
-    return "under 0.01 %" if part / whole < 0.0001 else f"{part / whole:.2%}".replace("%", " %")
-
-
 def _most_first(results: Iterable[ExpectationResult]) -> list[ExpectationResult]:
     return sorted(results, key=lambda result: -result.unexpected)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("features"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["share"] = share
-    return environment.get_template("validation.html")

@@ -9,7 +9,6 @@ Features of history, and scores with them, move as records grow longer, with not
 columns look back over short windows, and `reference_rows` leaves out the first weeks of all records.
 """
 
-import html
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from features.contract import KEY
+from models import drift_page
 from models.cbpe import ExpectedPerformance, expected_performance, misses
 from models.days import Dataset, of_data
 from models.drift_result import QUALITY_SHARE, ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
@@ -85,7 +85,7 @@ def check(
     at_training: Quality | None,
     page: Path,
 ) -> DriftResult:
-    """Compare two windows of scored rows and write Evidently's report to `page` (self-contained HTML).
+    """Compare two windows of scored rows and write the drift page to `page` (self-contained HTML).
 
     `current` is sampled here, as its quality is measured on all of it. Both have accepted_at, the key and `COLUMNS`;
     `current` also is_illicit (null: no outcome yet). `at_training` is what the model showed on its test rows. Raises
@@ -113,7 +113,8 @@ def check(
         is_breach=(is_judged and len(drifted) > policy.max_drifted_columns) or quality.is_breach,
         verdict=f"{_verdict(windows, drifted, policy)} {quality.sentence}{_promised(promise)}",
     )
-    _write_page(snapshot, result, page)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(drift_page.render(result, snapshot.get_html_str(as_iframe=False)), encoding="utf-8")
     return result
 
 
@@ -321,19 +322,3 @@ def _check_quality(current: Quality, reference: Quality | None, policy: Drift) -
     return QualityCheck(
         current=current, reference=reference, is_judged=is_judged, is_breach=is_breach, sentence=sentence
     )
-
-
-def _write_page(snapshot: "Snapshot", result: DriftResult, page: Path) -> None:
-    """Evidently's page with our verdict above it: its own tests know nothing of missing values and outcomes."""
-    page.parent.mkdir(parents=True, exist_ok=True)
-    snapshot.save_html(str(page))
-    reference, current = (f"{window.since} to {window.until}" for window in (result.reference, result.current))
-    said = f"Reference {reference}, current {current}. {html.escape(result.verdict)}"
-    banner = (
-        '<div style="font: 16px sans-serif; padding: 1em; margin: 1em; border: 1px solid #888">'
-        f"<b>{result.state}.</b> {said}</div>"
-    )
-    text = page.read_text(encoding="utf-8")
-    if text.count("<body>") != 1:
-        raise ValueError(f"{page}: Evidently's page has no single <body>; the verdict has no place")
-    page.write_text(text.replace("<body>", f"<body>{banner}"), encoding="utf-8")

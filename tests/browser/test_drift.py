@@ -20,11 +20,14 @@ def test_page_shows_verdict_and_report_and_asks_for_nothing(tmp_path: Path) -> N
     asked: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_context(offline=True).new_page()
+        page = browser.new_context(offline=True, viewport={"width": 390, "height": 844}).new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.goto(page_file.as_uri())
         expect(page.get_by_text(result.verdict)).to_be_visible()
-        expect(page.get_by_text("Dataset Drift", exact=False).first).to_be_visible(timeout=60_000)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_text("Evidently's report").click()
+        theirs = page.frame_locator("iframe").get_by_text("Dataset Drift", exact=False).first
+        expect(theirs).to_be_visible(timeout=60_000)
         page.wait_for_load_state("networkidle")
         browser.close()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
