@@ -217,7 +217,7 @@ def reasons(
         for reason in found.reasons.filter(item_number=item["item_number"]).iter_rows(named=True):
             out.print(f"  {reason['contribution']:+.2f}  {reason['sentence']}", markup=False)
     out.print(
-        f"Who stands behind whom: {settings.mlflow_url}{address(source.value, found.importer_id)}",
+        f"Who stands behind whom: {settings.pages_url}{address(source.value, found.importer_id)}",
         markup=False,
         soft_wrap=True,
     )
@@ -246,7 +246,7 @@ def network(
     out.print(f"{found.companies:,} companies, as known from {found.first} to {found.last}.")
     clusters = settings.networks_folder / source.value / CLUSTERS
     out.print(f"Those that are probably one, to review: {clusters}", markup=False, soft_wrap=True)
-    out.print(settings.mlflow_url + address(source.value, importer), markup=False, soft_wrap=True)
+    out.print(settings.pages_url + address(source.value, importer), markup=False, soft_wrap=True)
     if running.find(settings.state_folder) is None:
         err.print("Nothing answers there yet: start `tidewaiter up`.", markup=False)
 

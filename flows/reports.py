@@ -65,8 +65,8 @@ def publish_retraining(summary: Summary, card: str, run_url: str) -> None:
 
 
 def run_url(settings: Settings, registry: Registry, run_id: str) -> str:
-    """The page of a run's artifacts in the MLflow of `tidewaiter up`."""
-    return f"{settings.mlflow_url}/{tracking.artifacts_page(registry.client.get_run(run_id))}"
+    """The page of a run's artifacts in MLflow."""
+    return f"{settings.pages_url}/{tracking.artifacts_page(registry.client.get_run(run_id))}"
 
 
 def publish_monitoring(drift: DriftResult, version: str, run_url: str) -> None:

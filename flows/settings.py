@@ -246,6 +246,15 @@ class Settings(BaseSettings):
         return f"http://{self.host}:{self.mlflow_port}"
 
     @property
+    def pages_url(self) -> str:
+        """Where people look at MLflow: the server that is used, else the one that `tidewaiter up` would start.
+
+        >>> Settings(mlflow_tracking_uri="http://127.0.0.1:5001").pages_url, Settings().pages_url
+        ('http://127.0.0.1:5001', 'http://127.0.0.1:5000')
+        """
+        return self.tracking_uri.rstrip("/") if self.tracking_uri.startswith("http") else self.mlflow_url
+
+    @property
     def prefect_url(self) -> str:
         """Address of the Prefect server that `tidewaiter up` starts; its API is below /api."""
         return f"http://{self.host}:{self.prefect_port}"
