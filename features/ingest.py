@@ -7,7 +7,7 @@ process that dies anywhere leaves the store as it was before the batch, and the 
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import takewhile
@@ -124,6 +124,7 @@ def ingest(
     on_progress: Progress | None = None,
     on_batch: Callable[[BatchReport], None] | None = None,
     arrived_on: date | None = None,
+    world: Mapping[str, int | str] | None = None,
 ) -> IngestReport:
     """Bring every batch of `source` into `store`; `on_progress(file, lines read so far)`.
 
@@ -131,6 +132,7 @@ def ingest(
     batch is, and after a crash in between it is called for that batch again.
 
     `arrived_on`: the day on which the batches reached customs, today if None; nothing they tell happened after it.
+    `world`: what the batches are simulated by, which the store keeps; see features/worlds.py.
 
     Raises ReadError (a file cannot be read), IngestRejected (a batch fails as a whole), StoreError (another process
     writes here) and ConservationError; of the batch at hand nothing is then stored.
@@ -148,7 +150,9 @@ def ingest(
                 reports.append(BatchReport(record, True, Verdict(), None))
                 continue
             earlier = IngestReport(tuple(reports))
-            reports.append(_ingest_batch(batch, sha256, store, limits, span, currency, on_progress, on_batch, earlier))
+            reports.append(
+                _ingest_batch(batch, sha256, store, limits, span, currency, on_progress, on_batch, earlier, world)
+            )
             currency = currency or amounts.stored(store)
     return IngestReport(tuple(reports))
 
@@ -163,6 +167,7 @@ def _ingest_batch(
     on_progress: Progress | None,
     on_batch: Callable[[BatchReport], None] | None,
     earlier: IngestReport,
+    world: Mapping[str, int | str] | None,
 ) -> BatchReport:
     folder = store.root / STAGING
     shutil.rmtree(folder, ignore_errors=True)
@@ -206,7 +211,7 @@ def _ingest_batch(
     report = BatchReport(record, False, staged.verdict, batch_verdict)
     if on_batch:
         on_batch(report)
-    store.commit(changed, record)
+    store.commit(changed, record, world)
     return report
 
 

@@ -85,17 +85,23 @@ class BatchRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Live files by table and day, and the batches that made them, in order of arrival."""
+    """Live files by table and day, and the batches that made them, in order of arrival.
+
+    `world`: parameters of the simulated world that they are of; None where the data are real, or older than the record.
+    """
 
     parts: Mapping[str, Mapping[date, Part]] = field(default_factory=dict)
     batches: tuple[BatchRecord, ...] = ()
+    world: Mapping[str, int | str] | None = None
 
     def to_json(self) -> str:
         parts = {
             table: {day.isoformat(): {"digest": part.digest, "rows": part.rows} for day, part in sorted(days.items())}
             for table, days in sorted(self.parts.items())
         }
-        return json.dumps({"parts": parts, "batches": [batch.to_dict() for batch in self.batches]}, indent=1) + "\n"
+        world = {"world": dict(self.world)} if self.world else {}
+        batches = [batch.to_dict() for batch in self.batches]
+        return json.dumps({**world, "parts": parts, "batches": batches}, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
@@ -104,7 +110,7 @@ class Manifest:
             table: {date.fromisoformat(day): Part(**part) for day, part in days.items()}
             for table, days in loaded["parts"].items()
         }
-        return cls(parts, tuple(BatchRecord(**batch) for batch in loaded["batches"]))
+        return cls(parts, tuple(BatchRecord(**batch) for batch in loaded["batches"]), loaded.get("world"))
 
 
 def schema(table: str) -> pl.Schema:
@@ -210,8 +216,13 @@ class Store:
         finally:
             os.close(descriptor)
 
-    def commit(self, changed: Mapping[tuple[str, date], Part | None], record: BatchRecord) -> None:
-        """Make a batch's files (already written) the truth; None removes a day."""
+    def commit(
+        self,
+        changed: Mapping[tuple[str, date], Part | None],
+        record: BatchRecord,
+        world: Mapping[str, int | str] | None = None,
+    ) -> None:
+        """Make a batch's files (already written) the truth; None removes a day. `world`: see Manifest."""
         manifest = self.manifest()
         parts = {table: dict(days) for table, days in manifest.parts.items()}
         for (table, day), part in changed.items():
@@ -225,7 +236,7 @@ class Store:
         folders = {folder for path in new for folder in (path.parent, path.parent.parent)}
         flush([*new, *sorted(folders), self.root])
         kept = {table: days for table, days in parts.items() if days}
-        text = Manifest(kept, (*manifest.batches, record)).to_json()
+        text = Manifest(kept, (*manifest.batches, record), world or manifest.world).to_json()
         write_atomically(self._manifest_file, lambda partial: partial.write_text(text))
         for (table, day), part in changed.items():
             replaced = manifest.parts.get(table, {}).get(day)

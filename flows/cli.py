@@ -77,12 +77,19 @@ def retrain(
     ] = SourceName.SIMULATOR,
     input: InputFiles = None,
     mapping: MappingFile = None,
-    rows: Annotated[int | None, typer.Option(help="Declarations to simulate.", show_default="200000")] = None,
-    months: Annotated[int | None, typer.Option(help="Months they spread over.", show_default="18")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the simulation: same seed, same declarations.")] = None,
+    rows: Annotated[
+        int | None, typer.Option(help="Declarations to simulate.", show_default="as stored, or 200000")
+    ] = None,
+    months: Annotated[
+        int | None, typer.Option(help="Months they spread over.", show_default="as stored, or 18")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same declarations.", show_default="as stored, or 20240229")
+    ] = None,
     search: Annotated[
         Search, typer.Option(help="Trials of other parameters: few, beginning with the last best, or many.")
     ] = Search.USUAL,
+    again: Annotated[bool, typer.Option("--again", help="Train although the same was trained before.")] = False,
     engine: Annotated[
         Engine | None,
         typer.Option(help="What computes features and grows trees: this process, or Ray.", show_default="as set"),
@@ -94,25 +101,29 @@ def retrain(
     """Ingest, validate, compute features, train, evaluate, judge, register a challenger.
 
     What was ingested before is skipped, and so is any feature already computed: the command can be repeated and,
-    stopped at any point, run again. Where `tidewaiter up` runs, the run shows in its Prefect and MLflow; otherwise
+    stopped at any point, run again. Where nothing has changed since a version was made, it says so and trains nothing.
+    Where `tidewaiter up` runs, the run shows in its Prefect and MLflow; otherwise
     both are temporary servers and files in .tidewaiter.
     """
     given: dict[str, object] = {"input": input, "mapping": mapping, "rows": rows, "months": months, "seed": seed}
     given |= {"engine": engine, "address": address}
     parameters = checked(
         lambda: RetrainParameters.model_validate(
-            {"source": source, "search": search, **{k: v for k, v in given.items() if v is not None}}
+            {"source": source, "search": search, "again": again, **{k: v for k, v in given.items() if v is not None}}
         )
     )
+    from flows import asked
+
     with failures():
-        asked = parameters.model_copy(update={"requested_by": authors.of_command(checked(Settings))})
+        stored = asked.settle(parameters, checked(Settings))
+        by = authors.of_command(checked(Settings))
     settings = begin()
     from flows.progress import on_terminal
     from flows.retrain import retrain as run
     from flows.summary import show
 
     with on_terminal(err), failures():
-        summary = run(asked)
+        summary = run(stored.model_copy(update={"requested_by": by}))
     show(summary, out)
     out.print(f"MLflow: {settings.tracking_uri}", markup=False)
     if not summary.is_registered:
@@ -392,7 +403,7 @@ def data_reread(
     """
     given: dict[str, object] = {"source": source, "input": input or (), "mapping": mapping}
     parameters = checked(lambda: RetrainParameters.model_validate(given))
-    if source is SourceName.SIMULATOR or not (parameters.input or parameters.mapping):
+    if source is SourceName.SIMULATOR or not parameters.inputs:
         raise typer.BadParameter(
             "nothing to read again; allowed: kcs with --input, files with --mapping. Simulated declarations are made "
             "anew in another TIDEWAITER_DATA_FOLDER"
@@ -408,7 +419,6 @@ def data_reread(
     from models.policy import load as load_policy
 
     store = Store(settings.data_folder / source.value)
-    inputs = [*([str(mapping)] if mapping else []), *parameters.input]
     limits = Limits(**load_policy().ingestion.model_dump())
     pages = reports.validation_folder(settings, store)
     with (
@@ -419,7 +429,7 @@ def data_reread(
         before = versioning.snapshot(settings.data_folder.absolute())
         with stage("Read all files again") as advance:
             report = reread(
-                open_source(source.value, inputs),
+                open_source(source.value, parameters.inputs),
                 store,
                 limits,
                 lambda _, lines: advance(lines, 0),

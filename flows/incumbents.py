@@ -1,6 +1,7 @@
 """The registered versions that a run holds something against."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from lightgbm.basic import LightGBMError
@@ -9,13 +10,18 @@ from mlflow.exceptions import MlflowException
 
 from flows.settings import Settings
 from models.assessment import Incumbent
+from models.made_from import Earlier
 from models.names import CHALLENGER, CHAMPION
 from models.policy import Policy
 from models.policy import load as load_policy
 from models.registry import Registry
 from models.signoff import champion as signed
 from models.signoff.keys import Keys
+from models.signoff.lifecycle import State
+from models.signoff.reading import signed_book
 
+# States of a version that make it the outcome of a retraining from the same.
+_STANDS = (State.CANDIDATE, State.AWAITING, State.APPROVED, State.CHAMPION)
 Tell = Callable[[str], object]
 # What reading a version ends with that was not made here, or was made otherwise.
 _UNREADABLE = (MlflowException, OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
@@ -37,6 +43,22 @@ def last_registered(settings: Settings, registry: Registry, scratch: Path, tell:
     """The version that was trained last: the challenger, or where none waits the champion."""
     folder = scratch / "last"
     return _challenger(registry, folder, tell) or champion(settings, registry, folder)
+
+
+def of_the_same(settings: Settings, registry: Registry, made_from: str) -> Earlier | None:
+    """What an earlier retraining from the same came to, held against today's champion; None where training may add.
+
+    A version that people refused, whose signatures ran out, or that another has replaced counts as none.
+    """
+    keys = Keys(settings.signoff_folder)
+    if not keys.exist():  # no sign-off server was ever started, so nothing was ever signed
+        return registry.made_from(made_from, None)
+    book = signed_book(registry.tracking_uri, keys, load_policy().signoff)
+    champion = (book.champion, book.cases[book.champion].digest) if book.champion else None
+    found = registry.made_from(made_from, champion)
+    if found and found.version and book.state(int(found.version), datetime.now(UTC)) not in _STANDS:
+        return None
+    return found
 
 
 def _challenger(registry: Registry, folder: Path, tell: Tell) -> Incumbent | None:

@@ -45,8 +45,12 @@ class Search(StrEnum):
     FULL = "full"
 
 
+WORLD = ("rows", "months", "seed")  # what tells one simulated world from another
+
+
 class RetrainParameters(BaseModel):
-    """One retraining: its declarations. Without input, kcs and files retrain on what is stored."""
+    """One retraining: its declarations. Without input, kcs and files retrain on what is stored. Simulated declarations
+    are one world: other rows, months or seed than those stored are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,20 +61,28 @@ class RetrainParameters(BaseModel):
     mapping: Path | None = Field(
         None, description="Column mapping file (TOML), for files; without input, it names the files"
     )
-    rows: int = Field(200_000, ge=1_000, le=10_000_000, description="Declarations to simulate")
-    months: int = Field(18, ge=6, le=120, description="Months they spread over")
-    seed: int = Field(
-        20240229, ge=0, le=LARGEST_SEED, description="Seed of the simulation: the same seed gives the same declarations"
+    rows: int | None = Field(
+        None, ge=1_000, le=10_000_000, description="Declarations to simulate; none: as stored, or 200000"
+    )
+    months: int | None = Field(None, ge=6, le=120, description="Months they spread over; none: as stored, or 18")
+    seed: int | None = Field(
+        None, ge=0, le=LARGEST_SEED, description="Same seed, same declarations; none: as stored, or 20240229"
     )
 
     search: Search = Field(
         Search.USUAL, description="Trials of other parameters: few, beginning with the last best, or many"
     )
+    again: bool = Field(default=False, description="Train although the same was trained before")
     engine: Engine | None = Field(None, description="What computes features and grows trees; none: as in the settings")
     address: str | None = Field(None, description="The Ray cluster's, for engine ray; none: as in the settings")
     requested_by: str = Field(
         "", description="Set to your account, whatever is typed: who triggers a run may not sign its model"
     )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the source reads: the mapping file, where there is one, then files and patterns."""
+        return (*((str(self.mapping),) if self.mapping else ()), *self.input)
 
     @model_validator(mode="after")
     def _belongs_to_the_source(self) -> Self:
@@ -80,8 +92,8 @@ class RetrainParameters(BaseModel):
             if given:
                 raise ValueError(f"{given[0]} is not for source 'simulator'; allowed with it: rows, months, seed")
             return self
-        for name in ("rows", "months", "seed"):
-            if getattr(self, name) != type(self).model_fields[name].default:
+        for name in WORLD:
+            if getattr(self, name) is not None:
                 raise ValueError(f"{name} is for source 'simulator' only, not for {source!r}")
         if self.source is SourceName.KCS and self.mapping:
             raise ValueError("source 'kcs' takes no mapping; its columns are known")

@@ -12,7 +12,7 @@ from features.ingest import BatchReport, IngestRejected
 from features.store import Store
 from features.validation_page import render
 from flows.settings import Settings
-from flows.summary import Summary, as_markdown
+from flows.summary import Summary, Unchanged, as_markdown
 from models import tracking
 from models.drift_result import DriftResult
 from models.registry import Registry
@@ -62,6 +62,12 @@ def publish_retraining(summary: Summary, card: str, run_url: str) -> None:
     create_markdown_artifact(as_markdown(summary), key="retraining", description="What the retraining did")
     create_markdown_artifact(card, key="model-card", description="What a reviewer reads before signing")
     create_link_artifact(run_url, key="reports", link_text="Reports in MLflow", description="Validation, drift, plots")
+
+
+def publish_unchanged(unchanged: Unchanged, run_url: str) -> None:
+    """Why nothing was trained, as a Prefect artifact, and a link to what was made before."""
+    create_markdown_artifact(as_markdown(unchanged), key="retraining", description="What the retraining did")
+    create_link_artifact(run_url, key="reports", link_text="Reports in MLflow", description="Of what was made before")
 
 
 def run_url(settings: Settings, registry: Registry, run_id: str) -> str:

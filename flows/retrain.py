@@ -18,20 +18,20 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 
-from features import amounts, cache, versioning
+from features import amounts, cache, versioning, worlds
 from features.cache import Built, Run, one_after_another
 from features.contract import KEY
 from features.ingest import IngestRejected, IngestReport, Limits, ingest
 from features.matrix import CATALOGUE
 from features.sources import Source, open_source, simulator
 from features.store import Store
-from flows import forms, incumbents, reports, running
+from flows import asked, forms, incumbents, reports, running
 from flows.engine import Workforce, workforce
 from flows.nights import CATCH_UP
 from flows.parameters import RetrainParameters, Search, SourceName, author
 from flows.progress import Advance, stage
 from flows.settings import Settings
-from flows.summary import Summary
+from flows.summary import Summary, Unchanged
 from models import assessment, dossier, evidence
 from models import policy as policy_file
 from models.assessment import Incumbent, Origin
@@ -39,6 +39,8 @@ from models.boosting import Grow
 from models.drift_result import DriftResult, Quality
 from models.evaluation import Evaluation
 from models.gates import Gate
+from models.made_from import Earlier
+from models.made_from import digest as digest_of
 from models.policy import Policy
 from models.registry import Candidate, Registration, Registry
 from models.risk_model import RiskModel
@@ -64,23 +66,33 @@ class Trained:
 
 
 @flow(name="retrain")
-def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary:
-    """Ingest, validate, version, compute features, train, evaluate, judge, register a challenger."""
+def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary | Unchanged:
+    """Ingest, validate, version, compute features, train, evaluate, judge, register a challenger.
+
+    Where a version was made from the same, and held against the same champion, it ends after it has versioned the data.
+    """
     made_by = author(parameters.requested_by, deployment.name, _is_by_hand())  # first: to lack it should cost nothing
     settings = Settings()
     if deployment.name:
         forms.judge_run(parameters, settings, Path.cwd())
+    asked.settle(parameters, settings)
     with running.turn(settings.state_folder, lambda: stage("Wait for another run to end")):
         return _retrain(parameters, settings, made_by)
 
 
-def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) -> Summary:
+def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) -> Summary | Unchanged:
+    parameters = asked.settle(parameters, settings)  # again: the run before may have changed what is stored
     ask_to_register(settings, made_by)
     code, written = evidence.code_state(), policy_file.written()
     policy = policy_file.parse(written)  # what is made here is signed with it
     store = Store(settings.data_folder / parameters.source.value)
     ingested = ingest_declarations(parameters, settings, policy, store)
     version = version_data(settings)
+    made_from = digest_of(store.root.name, version, code, written, parameters.search.value)
+    if not parameters.again and (earlier := find_the_same(settings, made_from)):
+        unchanged = Unchanged(store.root.name, ingested, version, earlier)
+        publish_unchanged(settings, unchanged)
+        return unchanged
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         last = fetch_last(settings, Path(scratch))
         with _workforce(parameters, settings) as workforce:
@@ -92,7 +104,9 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
         evaluation = evaluate_model(policy, store, trained, champion, folder)
         drift = check_drift(policy, store, trained, evaluation, champion, folder)
         rehearsed = rehearse_model(policy, store, trained, champion, folder)
-        origin = Origin(store.root.name, version, reports.validation(store), code, made_by, trained.found, written)
+        origin = Origin(
+            store.root.name, version, reports.validation(store), code, made_by, trained.found, written, made_from
+        )
         candidate, gates = judge_model(policy, store, trained, evaluation, champion, drift, rehearsed, origin, folder)
         registration = register_model(settings, store, candidate, champion)
         summary = Summary(
@@ -126,9 +140,10 @@ def ingest_declarations(
     """New batches into the store, refused lines into quarantine, a page on each batch into the reports folder."""
     pages = reports.validation_folder(settings, store)
     with stage("Simulate" if parameters.source is SourceName.SIMULATOR else "Open the source") as advance:
-        source = _source(parameters, settings, advance)
+        source = _source(parameters, settings, store, advance)
     if source is None:
         return IngestReport(())
+    is_simulated = isinstance(source, simulator.SimulatorSource)
     with stage("Ingest and validate declarations") as advance:
         try:
             return ingest(
@@ -137,22 +152,23 @@ def ingest_declarations(
                 Limits(**policy.ingestion.model_dump()),
                 lambda file, lines: advance(lines, 0),
                 lambda batch: reports.write_page(batch, pages),
-                date.max if parameters.source is SourceName.SIMULATOR else None,  # made-up days need not have come
+                date.max if is_simulated else None,  # made-up days need not have come
+                source.parameters.model_dump(mode="json") if is_simulated else None,
             )
         except IngestRejected as rejection:
             reports.publish_rejection(rejection, reports.write_rejection(rejection, pages))
             raise
 
 
-def _source(parameters: RetrainParameters, settings: Settings, advance: Advance) -> Source | None:
+def _source(parameters: RetrainParameters, settings: Settings, store: Store, advance: Advance) -> Source | None:
     """The source, ready to be read; None where the run is to make do with what is stored."""
     if parameters.source is SourceName.SIMULATOR:
-        simulated = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=parameters.seed)
-        source = simulator.SimulatorSource(simulated, settings.state_folder / "simulated", advance)
+        world = asked.world_of(parameters, store)
+        source = simulator.SimulatorSource(world, settings.state_folder / "simulated", advance)
         simulator.write(source)
+        worlds.refuse_other(store, source)
         return source
-    inputs = [*([str(parameters.mapping)] if parameters.mapping else []), *parameters.input]
-    return open_source(parameters.source.value, inputs) if inputs else None
+    return open_source(parameters.source.value, parameters.inputs) if parameters.inputs else None
 
 
 @task(name="version the data", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
@@ -160,6 +176,13 @@ def version_data(settings: Settings) -> str:
     """DVC's version of the data folder, pushed. Retried: the remote may be out of reach for a moment."""
     with stage("Version the data"):
         return versioning.snapshot(settings.data_folder.absolute())
+
+
+@task(name="look for the same", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def find_the_same(settings: Settings, made_from: str) -> Earlier | None:
+    """What an earlier retraining from the same came to, if it stands. Retried: MLflow may be restarting."""
+    with stage("Look for the same"):
+        return incumbents.of_the_same(settings, _registry(settings), made_from)
 
 
 @task(name="compute features", cache_policy=NO_CACHE)
@@ -311,6 +334,13 @@ def publish(settings: Settings, summary: Summary, candidate: Candidate) -> None:
     card = (candidate.folder / dossier.CARD).read_text()
     url = reports.run_url(settings, _registry(settings), summary.registration.run_id)
     reports.publish_retraining(summary, card, url)
+
+
+@task(name="publish", cache_policy=NO_CACHE)
+def publish_unchanged(settings: Settings, unchanged: Unchanged) -> None:
+    """Prefect artifacts: that there was nothing to do, and where MLflow has what was made before."""
+    url = reports.run_url(settings, _registry(settings), unchanged.earlier.run_id)
+    reports.publish_unchanged(unchanged, url)
 
 
 def _workforce(parameters: RetrainParameters, settings: Settings) -> AbstractContextManager[Workforce]:

@@ -15,6 +15,7 @@ from models.bootstrap import Estimate
 from models.drift_result import DriftResult
 from models.evaluation import TITLES, AtShare, Evaluation, Scorer
 from models.gates import Gate
+from models.made_from import Earlier
 from models.policy import SignoffStep
 from models.registry import MODEL, Registration
 
@@ -44,7 +45,21 @@ class Summary:
         return self.registration.version is not None
 
 
-def show(summary: Summary, console: Console) -> None:
+@dataclass(frozen=True)
+class Unchanged:
+    """A retraining that did not train, since an earlier one of the same tells what would come of it."""
+
+    source: str
+    ingested: IngestReport
+    data_version: str
+    earlier: Earlier
+
+    @property
+    def is_registered(self) -> bool:
+        return self.earlier.version is not None
+
+
+def show(summary: Summary | Unchanged, console: Console) -> None:
     """Print the summary."""
     for title, head, rows in _tables(summary):
         # Narrow: five columns of figures with their intervals have to fit into 80 characters.
@@ -58,7 +73,7 @@ def show(summary: Summary, console: Console) -> None:
     console.print(_next(summary), markup=False, soft_wrap=True)
 
 
-def as_markdown(summary: Summary) -> str:
+def as_markdown(summary: Summary | Unchanged) -> str:
     """The same as Markdown."""
     parts = []
     for title, head, rows in _tables(summary):
@@ -69,8 +84,11 @@ def as_markdown(summary: Summary) -> str:
     return "\n\n".join([*parts, _next(summary)]) + "\n"
 
 
-def _tables(summary: Summary) -> Iterator[tuple[str, Row, list[Row]]]:
-    yield "Data", ("", ""), list(_data(summary))
+def _tables(summary: Summary | Unchanged) -> Iterator[tuple[str, Row, list[Row]]]:
+    if isinstance(summary, Unchanged):
+        yield "Data", ("", ""), list(_data(summary))
+        return
+    yield "Data", ("", ""), [*_data(summary), *_made(summary)]
     scorers = (summary.evaluation.model, *summary.evaluation.baselines)
     if summary.evaluation.champion:
         scorers = (*scorers, summary.evaluation.champion.champion)
@@ -85,8 +103,8 @@ def _tables(summary: Summary) -> Iterator[tuple[str, Row, list[Row]]]:
     yield "Gates", ("", "gate", "finding"), gates
 
 
-def _data(summary: Summary) -> Iterator[Row]:
-    report, built = summary.ingested, summary.built
+def _data(summary: Summary | Unchanged) -> Iterator[Row]:
+    report = summary.ingested
     skipped = len(report.batches) - len(report.ingested)
     yield "source", summary.source
     yield (
@@ -105,6 +123,10 @@ def _data(summary: Summary) -> Iterator[Row]:
     for warning in report.warnings:
         yield "  warning", warning
     yield "data version", summary.data_version
+
+
+def _made(summary: Summary) -> Iterator[Row]:
+    built = summary.built
     yield (
         "features",
         (
@@ -146,7 +168,9 @@ def _interval(estimate: Estimate) -> str:
     return f"{estimate.value:.3f}\n[{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
-def _next(summary: Summary) -> str:
+def _next(summary: Summary | Unchanged) -> str:
+    if isinstance(summary, Unchanged):
+        return _nothing_to_do(summary.earlier)
     if not summary.is_registered:
         failed = ", ".join(gate.name for gate in summary.gates if not gate.passed)
         return f"Not registered: gates failed ({failed}). The run in MLflow has the reasons; nobody needs to sign."
@@ -160,4 +184,14 @@ def _next(summary: Summary) -> str:
     return (
         f"Registered as {MODEL} version {version}, alias challenger{known}. Evidence {summary.registration.digest}.\n"
         f"Next: reviewers read the version's description in MLflow (`make up` starts it) and sign: {steps}."
+    )
+
+
+def _nothing_to_do(earlier: Earlier) -> str:
+    same = "the same data, code, policy and search, and held against the same champion"
+    if earlier.version is not None:
+        return f"Version {earlier.version} of {MODEL} was made from {same}. Nothing to do; `--again` trains anyway."
+    return (
+        f"A model was made from {same}, and not registered: gates failed.\n{earlier.failures}\n"
+        "Nothing to do; `--again` trains anyway."
     )

@@ -36,6 +36,7 @@ from models.estimates import Expected, Log, SelectionEstimates, estimate
 from models.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
 from models.feature_code import KEY as FEATURE_CODE
 from models.gates import Gate
+from models.made_from import NO_CHAMPION
 from models.metrics import Scores, inclusion
 from models.policy import Policy
 from models.policy import parse as parse_policy
@@ -96,7 +97,8 @@ class Incumbent:
 @dataclass(frozen=True)
 class Origin:
     """Where a model came from: the source of its rows, DVC's version of the data, how the data passed validation, the
-    code, who asked for it, how its tuning was found, and the policy file that all of it was made by."""
+    code, who asked for it, how its tuning was found, the policy file that all of it was made by, and the digest of what
+    it was made from (models/made_from.py)."""
 
     source: str
     data_version: str
@@ -105,6 +107,7 @@ class Origin:
     author: str
     tuning: Found
     policy: bytes
+    made_from: str
 
 
 def measure(
@@ -249,6 +252,8 @@ def assemble(
         steps=tuple(step.name for step in policy.signoff.steps),
         signature=serving.signature(model.encoder),
         input_example=serving.input_example(split.test, model.encoder),
+        made_from=None if origin.tuning.ran_out else origin.made_from,
+        held_against=champion.manifest.digest if champion else NO_CHAMPION,
     )
     return candidate, gates
 

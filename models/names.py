@@ -12,6 +12,8 @@ PENDING = "pending"
 
 AUTHOR = "author"
 RUN_KEY = "run_key"  # by which a run is found again
+MADE_FROM, HELD_AGAINST = "made_from", "held_against"  # of a run; see models/made_from.py
+SERVICE_RUN_TAGS = frozenset({RUN_KEY, MADE_FROM, HELD_AGAINST})
 EVIDENCE_DIGEST = "evidence_digest"
 DATA_VERSION, CODE_COMMIT = "data_version", "code_commit"
 LONGEST_TAG = 5000  # of a version: MLflow's own limit

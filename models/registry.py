@@ -20,6 +20,7 @@ from mlflow.models import Model, ModelSignature
 
 from models import evidence, seal, serving, tracking
 from models.drift_result import DriftResult
+from models.made_from import NO_CHAMPION, Earlier
 from models.names import (
     AUTHOR,
     CHALLENGER,
@@ -27,6 +28,8 @@ from models.names import (
     COMPLETE,
     DATA_VERSION,
     EVIDENCE_DIGEST,
+    HELD_AGAINST,
+    MADE_FROM,
     MODEL,
     PENDING,
     REGISTRATION,
@@ -44,6 +47,8 @@ class Candidate:
 
     `failures` are the reasons of the gates that failed; any of them keeps the model out of the registry.
     `steps` are the names of the policy's sign-off steps. `author` is who asked for the model, and so may not sign it.
+    `made_from`: see models/made_from.py; None where the outcome is not a function of it. `held_against`: the evidence
+    digest of the champion.
     """
 
     folder: Path
@@ -55,6 +60,8 @@ class Candidate:
     steps: tuple[str, ...]
     signature: ModelSignature
     input_example: pd.DataFrame
+    made_from: str | None = None
+    held_against: str = NO_CHAMPION
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,28 @@ class Registry:
             if isinstance(error, MlflowException) and error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return False
+
+    def made_from(self, digest: str, champion: tuple[int, str] | None) -> Earlier | None:
+        """What an earlier retraining from the same came to, held against the same `champion` (version, evidence).
+
+        The champion itself was: made anew, it would only be held against itself. A run whose version was not registered
+        whole, or was taken away, is none.
+        """
+        number, against = champion or (None, NO_CHAMPION)
+        experiment = tracking.experiment_id(self.client, tracking.RETRAINING)
+        for run in self.client.search_runs(
+            [experiment], f"tags.{MADE_FROM} = '{digest}'", order_by=["start_time DESC"]
+        ):
+            tags = run.data.tags
+            if not tracking.is_finished(run):
+                continue
+            found = self.client.search_model_versions(f"name = '{MODEL}' and run_id = '{run.info.run_id}'")
+            whole = next((str(each.version) for each in found if each.tags.get(REGISTRATION) == COMPLETE), None)
+            if tags.get(HELD_AGAINST) != against and (whole is None or whole != str(number)):
+                continue
+            if whole is not None or tags["gates"] == "failed":
+                return Earlier(run.info.run_id, whole, tags["failed_gates"])
+        return None
 
     def version(self, number: str) -> ModelVersion:
         """The version with this number. Which one is champion, models/signoff/champion.py knows, not an alias."""
@@ -322,6 +351,8 @@ def _run_content(candidate: Candidate) -> RunContent:
             "code_is_dirty": str(manifest.code.is_dirty).lower(),
             "gates": "failed" if failures else "passed",
             "failed_gates": tracking.cut(reasons, tracking.MAX_TAG),
+            HELD_AGAINST: candidate.held_against,
+            **({MADE_FROM: candidate.made_from} if candidate.made_from else {}),
         },
     )
 

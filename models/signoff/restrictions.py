@@ -15,7 +15,7 @@ from models.names import (
     MODEL,
     PENDING,
     PREVIOUS,
-    RUN_KEY,
+    SERVICE_RUN_TAGS,
     SIGNOFF,
 )
 from models.signoff import stored
@@ -204,8 +204,8 @@ def _leave_frozen(call: Call) -> Call:
     keys = (call.body.get("key"), *_tag_keys(call.body.get("tags")))
     if call.name != "mlflow/runs/create" and AUTHOR in keys:
         raise Refused(f"tag {AUTHOR} says who made a run, and is set by the server")
-    if RUN_KEY in keys and not call.is_service:
-        raise Refused(f"tag {RUN_KEY} is what the service finds its runs by; choose another name")
+    if not call.is_service and (ours := sorted(key for key in SERVICE_RUN_TAGS if key in keys)):
+        raise Refused(f"tag {ours[0]} is what the service finds its runs by; choose another name")
     return call
 
 

@@ -18,6 +18,7 @@ from flows import incumbents
 from flows.settings import Settings
 from models import policy
 from models.registry import CHALLENGER, MODEL, Registry
+from tests import versions
 from tests.commands import Retraining, invoke, prefect_server, run
 from tests.object_storage import object_storage, storage_server
 from tests.trials.kills import PARAMETERS, state
@@ -80,6 +81,25 @@ def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
     assert len(pages) == len(Store(folder / "data" / "simulator").batches)
 
 
+def test_its_data_are_of_the_version_that_was_made_with_the_committed_one(undisturbed):
+    """So the code that stores data is the one of data.dvc; see tests/versions.py, which says what to do otherwise."""
+    recorded = versions.recorded()
+    assert versions.named(undisturbed[0] / "data.dvc") == recorded["smaller"]
+    assert versions.named(versions.COMMITTED) == recorded["default"]
+
+
+def test_another_world_is_refused_before_anything_is_done(undisturbed, prefect):
+    folder, _ = undisturbed
+    before = state(folder)
+    files = sorted(folder.rglob("*"))
+    told = invoke(folder, "retrain", "--rows", "60000", "--months", "12")
+    assert told.code == 1
+    assert "rows 60000, months 12: data/simulator holds the simulated world of rows 40000, months 6" in told.err
+    assert "TIDEWAITER_DATA_FOLDER" in told.err
+    assert "Simulate" not in told.err
+    assert (state(folder), sorted(folder.rglob("*"))) == (before, files)
+
+
 def test_an_officer_is_told_why_in_his_language(undisturbed, prefect):
     folder, _ = undisturbed
     declaration = Store(folder / "data" / "simulator").scan("declarations").head(1).collect()["declaration_id"][0]
@@ -90,11 +110,23 @@ def test_an_officer_is_told_why_in_his_language(undisturbed, prefect):
     assert all(why["sentence"].endswith("。") for why in told["reasons"])
 
 
-def test_run_again_it_adds_nothing_and_computes_nothing(undisturbed, prefect):
+def test_run_again_it_says_that_there_is_nothing_to_do_and_trains_nothing(undisturbed, prefect):
+    folder, _ = undisturbed
+    before = state(folder)
+    told = invoke(folder, "retrain")
+    assert told.code == 0, told.err
+    assert "24 batches were ingested before" in told.out
+    assert "Version 1 of customs-risk was made from the same data, code, policy and search, and held" in told.out
+    assert "`--again` trains anyway" in told.out
+    assert not any(stage in told.err for stage in ("Compute features", "Tune", "Train", "Register"))
+    assert state(folder) == before
+
+
+def test_run_anyway_it_adds_nothing_and_computes_nothing(undisturbed, prefect):
     folder, _ = undisturbed
     before = state(folder)
     files = sorted((folder / "data").rglob("*"))
-    told = invoke(folder, "retrain", *ROWS)
+    told = invoke(folder, "retrain", *ROWS, "--again")
     assert told.code == 0, told.err
     assert "computed for 0 of" in told.out
     assert "registered before: nothing has changed since" in told.out
@@ -162,6 +194,10 @@ def test_a_failed_gate_registers_nothing(undisturbed, prefect, tmp_path, monkeyp
     assert "Not registered: gates failed (test_rows" in told.out
     client = MlflowClient(f"sqlite:///{tmp_path / '.tidewaiter' / 'mlflow.db'}")
     assert client.search_registered_models() == []
+    again = invoke(tmp_path, "retrain", *ROWS)
+    assert again.code == 4
+    assert "and not registered: gates failed.\n- " in again.out
+    assert "Train" not in again.err
 
 
 def test_a_file_that_is_no_declaration_file_ends_with_its_name(tmp_path, prefect):

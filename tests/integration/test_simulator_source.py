@@ -14,6 +14,7 @@ from features.simulator import Parameters
 from features.sources import open_source
 from features.sources import simulator as module
 from features.sources.simulator import SimulatorSource, write
+from tests import versions
 
 SMALL = Parameters(rows=3000, months=6)
 
@@ -51,6 +52,10 @@ def test_another_process_writes_the_same_bytes(source: SimulatorSource, tmp_path
     ours = digests(source.folder)
     assert len(ours) == 6 * len(contract.TABLES)
     assert digests(tmp_path) == ours
+
+
+def test_the_default_world_is_the_one_whose_version_is_committed(tmp_path: Path):
+    assert versions.simulated(versions.DEFAULT, tmp_path) == versions.recorded()["simulated"]
 
 
 def test_another_seed_writes_other_files(source: SimulatorSource, tmp_path: Path):

@@ -1,5 +1,6 @@
 """Which policy decides about a source, and how nights go on where the challenger cannot be read."""
 
+import dataclasses
 import shutil
 import sqlite3
 from contextlib import closing
@@ -11,7 +12,10 @@ from mlflow.exceptions import MlflowException
 from flows import incumbents
 from flows.settings import Settings
 from models import policy
+from models.made_from import NO_CHAMPION, Earlier
+from models.names import MODEL, REGISTRATION
 from models.signoff.keys import Keys
+from models.signoff.lifecycle import State
 from tests import candidates
 
 SIGNED = policy.load().model_copy(update={"features": policy.Features(label_delay_days=31)})
@@ -139,3 +143,85 @@ def test_where_mlflow_does_not_answer_the_night_is_not_told_that_all_is_well(sto
     monkeypatch.setattr(registry, "_registered_model", iter([registry._registered_model()]).__next__)
     with pytest.raises(StopIteration):  # the second question, whether MLflow answers at all, was asked
         incumbents.watched(settings, registry, state / "away", pytest.fail)
+
+
+ANOTHER = "c" * 64  # the evidence digest of a champion
+
+
+@pytest.fixture(scope="module")
+def candidate(tmp_path_factory):
+    made = candidates.candidate(candidates.evidence_folder(tmp_path_factory.mktemp("evidence")))
+    return dataclasses.replace(made, made_from="a" * 64, held_against=NO_CHAMPION)
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return candidates.open_registry(tmp_path)
+
+
+@pytest.fixture
+def the_same(settings, registry, monkeypatch):
+    """What counts as made from the same, where the ledger says so of version 1 and of the champion."""
+
+    def find(champion=None, digest="", state=State.AWAITING, made_from="a" * 64):
+        Keys(settings.signoff_folder).make()
+        book = SimpleNamespace(
+            champion=champion, cases={champion: SimpleNamespace(digest=digest)}, state=lambda version, at: state
+        )
+        monkeypatch.setattr(incumbents, "signed_book", lambda *asked: book)
+        return incumbents.of_the_same(settings, registry, made_from)
+
+    return find
+
+
+def test_what_was_made_from_the_same_is_found(settings, registry, candidate, the_same):
+    assert incumbents.of_the_same(settings, registry, "a" * 64) is None
+    registration = registry.register(candidate)
+    assert incumbents.of_the_same(settings, registry, "a" * 64) == Earlier(registration.run_id, "1")
+    assert the_same() == Earlier(registration.run_id, "1")
+    assert the_same(made_from="b" * 64) is None
+
+
+def test_held_against_another_champion_it_is_another_outcome(registry, candidate, the_same):
+    registry.register(dataclasses.replace(candidate, held_against=ANOTHER))
+    assert the_same() is None
+    assert the_same(champion=7, digest="d" * 64) is None
+    assert the_same(champion=7, digest=ANOTHER).version == "1"
+
+
+def test_the_champion_is_what_would_be_made_anew(registry, candidate, the_same):
+    registry.register(candidate)
+    assert the_same(champion=1, digest=candidate.manifest.digest, state=State.CHAMPION).version == "1"
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.EXPIRED, State.SUPERSEDED, State.VOID])
+def test_a_version_that_stands_no_more_is_none(registry, candidate, the_same, state):
+    registry.register(candidate)
+    assert the_same(state=state) is None
+
+
+def test_what_gates_refused_would_be_refused_again(registry, candidate, the_same):
+    registration = registry.register(dataclasses.replace(candidate, failures=("too few rows",)))
+    assert the_same() == Earlier(registration.run_id, None, "- too few rows")
+    assert the_same(champion=7, digest=ANOTHER) is None
+
+
+def test_a_version_that_was_not_registered_whole_or_was_taken_away_is_none(registry, candidate, the_same):
+    registry.register(candidate)
+    registry.client.delete_model_version_tag(MODEL, "1", REGISTRATION)
+    assert the_same() is None
+    registry.register(candidate)
+    assert the_same().version == "1"
+    registry.client.delete_model_version(MODEL, "1")
+    assert the_same() is None
+
+
+def test_a_run_that_did_not_end_is_none(registry, candidate, the_same):
+    registration = registry.register(dataclasses.replace(candidate, failures=("too few rows",)))
+    registry.client.set_terminated(registration.run_id, "FAILED")
+    assert the_same() is None
+
+
+def test_a_search_that_its_minutes_ended_is_never_the_same(registry, candidate, the_same):
+    registry.register(dataclasses.replace(candidate, made_from=None))
+    assert the_same() is None

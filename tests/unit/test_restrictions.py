@@ -24,6 +24,8 @@ class TestRestrictions:
             ("POST", "runs/set-tag", {"run_id": "x", "key": "author", "value": "rea"}),
             ("POST", "runs/set-tag", {"run_id": "x", "key": "run_key", "value": "a"}),
             ("POST", "runs/create", {"tags": [{"key": "run_key", "value": "a"}]}),
+            ("POST", "runs/set-tag", {"run_id": "x", "key": "made_from", "value": "a"}),
+            ("POST", "runs/log-batch", {"run_id": "x", "tags": [{"key": "held_against", "value": "a"}]}),
             ("POST", "runs/log-batch", {"run_id": "x", "tags": [{"key": "run_key", "value": "a"}]}),
             ("POST", "runs/log-batch", {"run_id": "x", "tags": [{"key": "author", "value": "rea"}]}),
             ("POST", "experiments/delete", {"experiment_id": "7"}),
