@@ -5,6 +5,8 @@ that sends the row away, or a command. So an apostrophe goes before such a text;
 lists are separated by semicolons a spreadsheet cuts texts there, so what follows a `;` inside a text counts as a
 beginning too. Numbers and dates are left alone: `-5` that is a number stays one.
 
+They begin with a byte order mark, without which many a spreadsheet takes UTF-8 for the alphabet of its country.
+
 Not here: tables for programs, which are Parquet or JSON. models/picture/static/cell.js does the same in the browser.
 """
 
@@ -27,10 +29,13 @@ _BEFORE = re.compile(rf"(?:^|(?<=[{BREAKS}]))(?=[{LEADS}]*[{STARTS}])")
 _AGAIN = re.compile(rf"(?:^|(?<=[{BREAKS}]))'(?=[{LEADS}]*[{STARTS}])")
 
 
-def write(path: Path, frame: pl.DataFrame) -> None:
-    """Write `frame` as CSV with every text such that no spreadsheet computes it; `read` gives the texts back."""
+def write(path: Path, frame: pl.DataFrame, is_marked: bool = True) -> None:
+    """Write `frame` as CSV with every text such that no spreadsheet computes it; `read` gives the texts back.
+
+    `is_marked`: with the byte order mark, which a program may take for a part of the first column's name.
+    """
     texts = frame.select(pl.col(pl.String), pl.col(pl.Categorical, pl.Enum).cast(pl.String))
-    frame.with_columns(_changed(text, _BEGINS, defused) for text in texts).write_csv(path)
+    frame.with_columns(_changed(text, _BEGINS, defused) for text in texts).write_csv(path, include_bom=is_marked)
 
 
 def read(path: Path) -> pl.DataFrame:

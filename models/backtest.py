@@ -61,7 +61,7 @@ def backtest(
     predictions = model.predict(test_frame)
     out_dir.mkdir(parents=True, exist_ok=True)
     listed = predictions.select(KEY[0], *RANKING)
-    write_atomically(out_dir / PREDICTIONS_FILE, lambda path: spreadsheet.write(path, listed))
+    write_atomically(out_dir / PREDICTIONS_FILE, lambda path: spreadsheet.write(path, listed, is_marked=False))
     scored = perf_counter()
     return {
         "train": {"rows": train_dataset.height, **model.training["parts"]["final"]},

@@ -51,6 +51,18 @@ class Spans(_Section):
     years: str
 
 
+class WorkListWords(_Section):
+    """Of the officers' list: its columns, lanes and reasons of choice. `why` heads a fact's column; `raises` and
+    `lowers` say around its sentence which way it moved the score."""
+
+    columns: dict[str, str]
+    lanes: dict[str, str]
+    reasons: dict[str, str]
+    why: str
+    raises: str
+    lowers: str
+
+
 class Language(_Section):
     """Words of one language. `of`: 'of this importer', 'from this seller', by column; `counted`: singular, plural."""
 
@@ -63,6 +75,7 @@ class Language(_Section):
     nouns: dict[str, str]
     of: dict[str, str]
     sentences: dict[str, str]
+    work_list: WorkListWords
 
     def render(self, phrase: Phrase) -> str:
         """The sentence.

@@ -15,8 +15,18 @@ def test_numbers_and_dates_are_left_alone_and_texts_of_every_kind_are_not(tmp_pa
         schema_overrides={"lane": pl.Enum(["-red"]), "role": pl.Categorical},
     )
     spreadsheet.write(tmp_path / "file.csv", frame)
-    assert (tmp_path / "file.csv").read_text() == "number,share,on,text,lane,role\n-5,-0.25,2024-01-02,'-5,'-red,'+1\n"
+    assert (
+        tmp_path / "file.csv"
+    ).read_text() == "\ufeffnumber,share,on,text,lane,role\n-5,-0.25,2024-01-02,'-5,'-red,'+1\n"
     assert spreadsheet.read(tmp_path / "file.csv").row(0) == ("-5", "-0.25", "2024-01-02", "-5", "-red", "+1")
+
+
+def test_the_mark_by_which_a_spreadsheet_knows_utf8_is_not_read_back(tmp_path):
+    frame = pl.DataFrame({"motif": ["tirage au sort", "déclaré", "申报"]})
+    for is_marked in (True, False):
+        spreadsheet.write(tmp_path / "file.csv", frame, is_marked)
+        assert (tmp_path / "file.csv").read_bytes().startswith(b"\xef\xbb\xbf") == is_marked
+        assert spreadsheet.read(tmp_path / "file.csv").equals(frame)
 
 
 def test_ordinary_texts_are_as_they_are():
