@@ -19,11 +19,13 @@ def check_batch(
     stored_by_day: Mapping[date, int],
     limits: Limits,
     empty_before: int = 0,
+    overtaken: int | None = None,
 ) -> BatchVerdict:
     """Judge a batch of `rows` lines, `quarantined` of which failed an expectation.
 
     `rows_by_day`: rows that the batch would add, by day of acceptance. `stored_by_day`: rows of the store before it.
-    `empty_before`: how many deliveries in a row before it had no lines. Raises BatchRejected with one sentence for
+    `empty_before`: how many deliveries in a row before it had no lines. `overtaken`: of a file that was put back as it
+    was before, how many of its rows are not in force; None of any other. Raises BatchRejected with one sentence for
     every check that fails and is more than a warning.
 
     >>> limits = Limits(max_quarantined_share=0.05, volume_factor=6, volume_history_weeks=8, volume_min_rows=20)
@@ -41,6 +43,7 @@ def check_batch(
         _quarantined_share(rows, quarantined, limits),
         _not_too_busy(days, limits),
         _not_too_quiet(days, limits),
+        *([] if overtaken is None else [_in_force_again(overtaken)]),
     )
     verdict = BatchVerdict(file, checks, days)
     failed = [check.sentence for check in checks if not check.passed and not check.is_warning]
@@ -87,6 +90,17 @@ def _not_empty_for_long(rows: int, empty_before: int, limits: Limits) -> BatchCh
         f"{rows:,} lines" if rows else f"0 lines, in {empty} deliveries in a row",
         f"up to {limits.max_empty_in_a_row} deliveries in a row without lines",
         empty <= limits.max_empty_in_a_row,
+        is_warning=True,
+    )
+
+
+def _in_force_again(overtaken: int) -> BatchCheck:
+    return BatchCheck(
+        "put_back_is_in_force",
+        "Rows of a file that was put back as it was before are in force again.",
+        f"{overtaken:,} rows stay as corrected: versions that carry a later instant are stored",
+        "none; to withdraw such a correction, give the row an instant (recorded_at, known_at) after it",
+        overtaken == 0,
         is_warning=True,
     )
 

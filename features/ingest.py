@@ -1,15 +1,17 @@
 """Ingestion: a source's batches into a store, one commit a batch.
 
-A batch that was ingested before (same content, same mapping) is skipped. Of any other, every line is stored,
-quarantined with its reasons, known already, or left out because its mapping says so; that these add up to the lines
-read is checked before the commit. A batch without lines is a delivery as any other: a night without declarations. A
-process that dies anywhere leaves the store as it was before the batch, and the next run takes the batch up again.
+A batch that was ingested before (same content, same mapping) is skipped, unless its file said something else since:
+whoever puts a file back as it was withdraws a correction, which is a correction too. Of any other, every line is
+stored, quarantined with its reasons, known already, or left out because its mapping says so; that these add up to the
+lines read is checked before the commit. A batch without lines is a delivery as any other: a night without declarations.
+A process that dies anywhere leaves the store as it was before the batch, and the next run takes the batch up again.
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import takewhile
 
 import polars as pl
@@ -141,38 +143,67 @@ def ingest(
     span = Span(limits.first_day, arrived_on or arrival.today())
     with store.locked():
         currency = amounts.stored(store)
+        there: set[str] | None = None
         for batch in source.batches():
             sha256 = batch.sha256
-            # An empty delivery says what every other does: that it came is told apart by its name.
-            records = {record.sha256: record for record in store.batches if record.rows_in or record.file == batch.name}
-            record = records.get(sha256)
-            if record is not None:
+            record, since = _ingested(batch.name, sha256, store.batches)
+            if since and there is None:  # few files ever say something else, and reading all takes its time
+                there = {each.sha256 for each in source.batches()}
+            is_put_back = there is not None and not since <= there
+            if record is not None and not is_put_back:
                 reports.append(BatchReport(record, True, Verdict(), None))
                 continue
             earlier = IngestReport(tuple(reports))
-            reports.append(
-                _ingest_batch(batch, sha256, store, limits, span, currency, on_progress, on_batch, earlier, world)
-            )
+            arrived = _Arrived(batch, sha256, is_put_back, span, currency, world)
+            reports.append(_ingest_batch(arrived, store, limits, on_progress, on_batch, earlier))
             currency = currency or amounts.stored(store)
     return IngestReport(tuple(reports))
 
 
+@dataclass(frozen=True)
+class _Arrived:
+    """A batch to ingest; whether it was ingested before and is put back; the days and the currency that it may have,
+    and the world that it is simulated by."""
+
+    batch: Batch
+    sha256: str
+    is_put_back: bool
+    span: Span
+    currency: str | None
+    world: Mapping[str, int | str] | None
+
+
+def _ingested(name: str, sha256: str, records: Sequence[BatchRecord]) -> tuple[BatchRecord | None, set[str]]:
+    """The last record of what a batch says, and what else its file said since.
+
+    A file says several things where several blocks of a mapping read it: something else is a correction only if it
+    does not lie there any more. An empty delivery says what every other does, and is told apart by its name.
+    """
+    last = next((at for at in reversed(range(len(records))) if _says(records[at], name, sha256)), None)
+    if last is None:
+        return None, set()
+    since = {each.sha256 for each in records[last + 1 :] if each.file == records[last].file}
+    return records[last], since
+
+
+def _says(record: BatchRecord, name: str, sha256: str) -> bool:
+    return record.sha256 == sha256 and (record.rows_in > 0 or record.file == name)
+
+
 def _ingest_batch(
-    batch: Batch,
-    sha256: str,
+    arrived: _Arrived,
     store: Store,
     limits: Limits,
-    span: Span,
-    currency: str | None,
     on_progress: Progress | None,
     on_batch: Callable[[BatchReport], None] | None,
     earlier: IngestReport,
-    world: Mapping[str, int | str] | None,
 ) -> BatchReport:
+    batch, sha256 = arrived.batch, arrived.sha256
     folder = store.root / STAGING
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    staged = stage(batch, folder, span, currency, lambda lines: on_progress(batch.name, lines) if on_progress else None)
+    on_lines = partial(on_progress, batch.name) if on_progress else lambda lines: None
+    staged = stage(batch, folder, arrived.span, arrived.currency, on_lines)
     merged = merge(staged, store)
     try:
         batch_verdict = check_batch(
@@ -183,6 +214,7 @@ def _ingest_batch(
             store.rows("declarations"),
             limits,
             _empty_before(store),
+            merged.overtaken if arrived.is_put_back else None,
         )
     except BatchRejected as rejection:
         raise IngestRejected(rejection, earlier, staged.verdict) from rejection
@@ -195,7 +227,7 @@ def _ingest_batch(
         raise ReadError(f"{batch.name}: the file changed while it was being read; ingest it when it is complete")
     changed = write_days(merged, store)
     if staged.refused:
-        write_parquet(store.quarantine_file(sha256), staged.refused_rows(), QUARANTINE)
+        write_parquet(store.new_quarantine_file(sha256), staged.refused_rows(), QUARANTINE)
     record = BatchRecord(
         file=batch.name,
         sha256=sha256,
@@ -211,7 +243,7 @@ def _ingest_batch(
     report = BatchReport(record, False, staged.verdict, batch_verdict)
     if on_batch:
         on_batch(report)
-    store.commit(changed, record, world)
+    store.commit(changed, record, arrived.world)
     return report
 
 

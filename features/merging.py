@@ -57,6 +57,7 @@ def ranges(boundaries: list[str]) -> list[Range]:
 class Merged:
     """What becomes of a staged batch, in source lines; `superseded` counts versions that a newer one replaced.
 
+    `overtaken` counts rows whose newest version here is older than one that the store holds and says another thing.
     Lines of which a part was refused are neither stored nor known but quarantined.
     """
 
@@ -64,6 +65,7 @@ class Merged:
     stored: int = 0
     known: int = 0
     superseded: int = 0
+    overtaken: int = 0
 
     def placed(self, table: str) -> pl.LazyFrame:
         """Lines to store: `source_line`, `day`, and `is_older` where a newer version is in force."""
@@ -102,10 +104,11 @@ def _merge_range(merged: Merged, store: Store, part: Range, number: int) -> None
         staged.refuse(lines_as_given(staged.batch, found["source_line"].unique().to_list()), found, left)
     lines, stored = [], []
     for table, kept in kept_of.items():
-        placed, replaced = _placed(store, table, part, kept)
+        placed, replaced, overtaken = _placed(store, table, part, kept)
         placed.write_parquet(staged.folder / f"placed-{table}-{number:06d}.parquet")
         replaced.write_parquet(staged.folder / f"replaced-{table}-{number:06d}.parquet")
         merged.superseded += replaced.height + int(placed["is_older"].sum())
+        merged.overtaken += overtaken
         lines.append(kept["source_line"])
         stored.append(placed["source_line"])
     if lines:
@@ -152,8 +155,11 @@ def _contradictions(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _placed(store: Store, table: str, part: Range, offered: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Lines to store, and stored rows that they replace. A line that is in neither is a copy of what is known."""
+def _placed(store: Store, table: str, part: Range, offered: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Lines to store, stored rows that they replace, and how many rows are overtaken (see Merged).
+
+    A line that is in neither is a copy of what is known.
+    """
     key = FILING[table].key
     rows = offered.sort("source_line").unique([*key, "at", "content"], keep="first", maintain_order=True)
     current = _stored(store, table, part, rows)
@@ -162,13 +168,14 @@ def _placed(store: Store, table: str, part: Range, offered: pl.DataFrame) -> tup
     newest = pl.col("at") == pl.col("at").max().over(key)
     in_force = newest & (pl.col("held_at").is_null() | (pl.col("at") >= pl.col("held_at")))
     rows = rows.with_columns(is_older=in_force.not_())
+    overtaken = rows.filter("is_older", newest).height
     older = rows.filter("is_older")
     if not older.is_empty():
         older = older.join(_stored(store, f"{table}_superseded", part, older), on=[*key, "content"], how="anti")
     now = rows.filter(pl.col("is_older").not_())
     placed = pl.concat([now, older]).select(_PLACED.names()).sort("source_line")
     replaced = now.filter(pl.col("held").is_not_null()).select(*key, day="held_day")
-    return placed, replaced
+    return placed, replaced, overtaken
 
 
 def _stored(store: Store, table: str, part: Range, rows: pl.DataFrame) -> pl.DataFrame:

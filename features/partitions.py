@@ -136,12 +136,13 @@ class _Target:
         replaced = self.merged.replaced(self.table).filter(in_days)
         held = part.of(self.table, self.store.scan_days(self.table, days))
         if self._is_older:
+            # In order of arrival: of versions of one instant the last one was in force.
             kept = part.of(self.table, self.store.scan_days(self.name, days))
-            pieces = [new, kept, held.join(replaced, on=filing.key, how="semi")]
-            order = [*filing.key, filing.version_at or filing.key[0], "source_file", "source_line"]
+            pieces = [kept, held.join(replaced, on=filing.key, how="semi"), new]
+            order = [*filing.key, filing.version_at or filing.key[0]]
         else:
             pieces = [new, held.join(replaced, on=filing.key, how="anti")]
             order = [*filing.key]
         columns = schema(self.name).names()
-        rows = pl.concat([piece.select(columns) for piece in pieces]).collect(engine="streaming")
+        rows = pl.concat([piece.select(columns).collect(engine="streaming") for piece in pieces])
         return rows.sort(self._placed_on, *order, maintain_order=True)

@@ -4,7 +4,8 @@
     declarations/accepted_on=2024-01-31/<digest>.parquet      versions in force
     declarations_superseded/accepted_on=.../<digest>.parquet  what they replaced; likewise outcomes and truth
     register/recorded_on=2024-01-31/<digest>.parquet          entries of company registers
-    quarantine/<batch>.parquet                           lines that were refused, as the source gave them
+    quarantine/<batch>.parquet                           lines that were refused, as the source gave them; <batch>-2
+                                                         of a file that was put back as it was before
 
 Files are named by their content and never change, so replacing the manifest is the commit and a crash leaves the last
 good state; files it does not name are left-overs. Nothing in here depends on the clock or on the order of unrelated
@@ -16,6 +17,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -192,11 +194,24 @@ class Store:
 
     def quarantine(self) -> pl.LazyFrame:
         """All refused lines: where they stood, which expectations they failed, why, and the row as given, in JSON."""
-        files = [self.quarantine_file(batch.sha256) for batch in self.batches if batch.quarantined]
-        return scan_files(files, QUARANTINE)
+        return scan_files(self._quarantine_files(self.batches), QUARANTINE)
 
-    def quarantine_file(self, sha256: str) -> Path:
-        return self.root / "quarantine" / f"{sha256[:12]}.parquet"
+    def new_quarantine_file(self, sha256: str) -> Path:
+        """For the refused lines of a batch that is not committed yet, though it may have been ingested before."""
+        return self._quarantine_file(sha256, 1 + sum(record.sha256 == sha256 for record in self.batches))
+
+    def _quarantine_file(self, sha256: str, time: int) -> Path:
+        again = f"-{time}" if time > 1 else ""
+        return self.root / "quarantine" / f"{sha256[:12]}{again}.parquet"
+
+    def _quarantine_files(self, batches: Iterable[BatchRecord]) -> list[Path]:
+        times: Counter[str] = Counter()
+        files = []
+        for batch in batches:
+            times[batch.sha256] += 1
+            if batch.quarantined:
+                files.append(self._quarantine_file(batch.sha256, times[batch.sha256]))
+        return files
 
     @contextmanager
     def locked(self) -> Generator[None]:
@@ -232,7 +247,7 @@ class Store:
                 days[day] = part
         new = [self.path(table, day, part.digest) for (table, day), part in changed.items() if part is not None]
         if record.quarantined:
-            new.append(self.quarantine_file(record.sha256))
+            new.append(self.new_quarantine_file(record.sha256))
         folders = {folder for path in new for folder in (path.parent, path.parent.parent)}
         flush([*new, *sorted(folders), self.root])
         kept = {table: days for table, days in parts.items() if days}
@@ -248,7 +263,7 @@ class Store:
         shutil.rmtree(self.root / STAGING, ignore_errors=True)
         manifest = self.manifest()
         live = {self._manifest_file}
-        live |= {self.quarantine_file(batch.sha256) for batch in manifest.batches if batch.quarantined}
+        live.update(self._quarantine_files(manifest.batches))
         for table, days in manifest.parts.items():
             live |= {self.path(table, day, part.digest) for day, part in days.items()}
         for path in sorted(self.root.rglob("*"), reverse=True):  # a folder's content before the folder

@@ -1,16 +1,18 @@
 """Ingestion against an oracle in plain Python; conservation, idempotence, and independence of how the work is cut."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import ingest as ingestion
 from features import merging, partitions, staging
+from features.asof import declaration_versions
 from features.ingest import ingest
 from features.store import Store
 from tests.examples import examples
@@ -226,6 +228,53 @@ def _says_when(line: Line) -> bool:
     return line.declaration["item_value"] == (1.0 if instant == INSTANTS[1] else 2.0) and (
         line.declaration["accepted_at"].day == 1
     )
+
+
+@quick
+@given(st.lists(st.tuples(st.sampled_from(["a.csv", "b.csv"]), st.integers(1, 3)), min_size=2, max_size=8))
+def test_the_file_that_changed_last_is_in_force_also_where_it_says_what_it_said_before(
+    changes: list[tuple[str, int]],
+) -> None:
+    """Each file declares one row for all and one of its own."""
+    there: dict[str, MemoryBatch] = {}
+    in_force: dict[str, float] = {}
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "memory")
+        for name, value in changes:
+            rows = tuple(_declared(number, float(value)) for number in ("common", name))
+            is_new = there.get(name) != MemoryBatch(name, rows)
+            there[name] = MemoryBatch(name, rows)
+            if is_new:
+                in_force |= {"common": float(value), name: float(value)}
+            report = ingest(MemorySource(tuple(there[each] for each in sorted(there))), store, LIMITS)
+            assert [batch.record.file for batch in report.batches if not batch.is_skipped] == [name] * is_new
+            found = {row["declaration_id"]: row["item_value"] for row in stored(store, "declarations")}
+            assert found == in_force
+
+
+def _declared(name: str, value: float) -> Line:
+    return Line({"declaration_id": name, "accepted_at": datetime(2024, 3, 1, 9), "item_value": value})
+
+
+@quick
+@given(
+    st.lists(st.tuples(st.sampled_from(["a.csv", "b.csv", "c.csv"]), st.integers(1, 3)), min_size=1, max_size=5),
+    st.integers(1, 3),
+)
+def test_a_version_recorded_later_changes_nothing_of_what_was_in_force_before(
+    arrived: list[tuple[str, int]], later: int
+) -> None:
+    """Of versions of one instant the one that arrived last was in force, whatever its file is called."""
+    instants = [None] * len(arrived) + [datetime(2024, 3, 9)]
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "memory")
+        told = []
+        for (name, value), instant in zip([*arrived, ("d.csv", later)], instants, strict=True):
+            ingest(MemorySource((MemoryBatch(name, (_said(float(value), instant),)),)), store, LIMITS)
+            versions = declaration_versions(store.scan("declarations"), store.scan("declarations_superseded"))
+            known = versions.filter(pl.col("known_on") == date(2024, 3, 1)).collect()
+            told.append(known["item_value"].to_list())
+    assert told == [[float(value)] for _, value in arrived] + [told[-2]]
 
 
 def _said(value: float, recorded_at: datetime | None) -> Line:

@@ -32,6 +32,17 @@ def test_an_ordinary_day_passes():
     assert (verdict.days[0].usual, verdict.days[0].lowest, verdict.days[0].highest) == (200, 200 / 6, 1200)
 
 
+def test_rows_that_a_file_put_back_does_not_bring_into_force_are_a_warning():
+    quiet, told = (check_batch("day.csv", 9, 0, {}, HISTORY, LIMITS, overtaken=rows) for rows in (0, 2))
+    assert all(check.passed for check in quiet.checks)
+    (failed,) = (check for check in told.checks if not check.passed)
+    assert failed.is_warning
+    assert failed.sentence == (
+        "put_back_is_in_force: 2 rows stay as corrected: versions that carry a later instant are stored; "
+        "allowed: none; to withdraw such a correction, give the row an instant (recorded_at, known_at) after it"
+    )
+
+
 def test_an_empty_batch_passes_and_too_many_in_a_row_are_a_warning():
     assert all(check.passed for check in check({}).checks)
     verdict = check_batch("day.csv", 0, 0, {}, HISTORY, LIMITS, empty_before=3)

@@ -210,6 +210,27 @@ def test_a_corrected_file_brings_what_was_refused(into: Ingested) -> None:
     assert (report.stored, report.known, report.quarantined) == (1, 1, 0)
 
 
+def test_a_file_put_back_as_it_was_withdraws_the_correction(into: Ingested) -> None:
+    right, wrong = declared("D1"), declared("D1", Item_Price="1000000.0")
+    for said, value in ((right, 1e3), (wrong, 1e6), (right, 1e3), (wrong, 1e6)):
+        report = into.add("a.csv", said, declared("D2", Net_Mass="-5"))
+        assert (report.stored, report.quarantined, report.warnings) == (1, 1, ())
+        assert [row["item_value"] for row in stored(into.store, "declarations")] == [value]
+        assert into.add("a.csv", said, declared("D2", Net_Mass="-5")).batches[0].is_skipped
+    assert [row["item_value"] for row in stored(into.store, "declarations_superseded")] == [1e3, 1e6, 1e3]
+    assert len(into.refused()) == sum(record.quarantined for record in into.store.batches) == 4
+
+
+def test_what_a_file_said_before_under_another_name_is_known_while_both_lie_there(into: Ingested) -> None:
+    into.add("today.csv", declared("D1"))
+    (into.folder / "today-1.csv").write_text((into.folder / "today.csv").read_text())
+    (into.folder / "today.csv").write_text("\n".join([",".join(GOOD), declared("D1", Item_Price="7.0")]) + "\n")
+    for _ in range(2):
+        report = ingest(open_source("kcs", [str(into.folder / "today*.csv")]), into.store, LIMITS)
+        assert [row["item_value"] for row in stored(into.store, "declarations")] == [7.0]
+    assert all(batch.is_skipped for batch in report.batches)
+
+
 def test_a_batch_with_too_many_bad_lines_is_rejected_whole(into: Ingested) -> None:
     into.add("a.csv", declared("D1"))
     before = tree(into.store.root)

@@ -99,6 +99,38 @@ def test_a_register_file_is_stored_by_the_day_it_came_and_corrected_by_later_ver
     assert (store.root / "register" / "recorded_on=2024-05-01").is_dir()
 
 
+def _in_force(store):
+    return {(row["attribute"], row["value"]) for row in store.scan("register").collect().iter_rows(named=True)}
+
+
+def test_a_file_put_back_brings_its_entries_into_force_or_says_that_it_does_not(tmp_path):
+    store, file = Store(tmp_path / "store"), tmp_path / "files" / "1.csv"
+
+    def put(received, name):
+        file.write_text(f"{HEAD}\nR1,{received},importer,I1,name,{name},,\n")
+        return ingest(open_source("files", [str(tmp_path / "files" / "mapping.toml")]), store, LIMITS)
+
+    _ingest(tmp_path, "R1,2024-03-01,importer,I1,name,Kiefer,,")
+    put("2024-03-01", "Tanne")
+    assert put("2024-03-01", "Kiefer").warnings == ()
+    assert _in_force(store) == {("name", "Kiefer")}
+    put("2024-05-01", "Tanne")
+    (warning,) = put("2024-03-01", "Kiefer").warnings
+    assert warning.startswith("1.csv: put_back_is_in_force: 1 rows stay as corrected")
+    assert _in_force(store) == {("name", "Tanne")}
+
+
+def test_blocks_that_read_one_file_do_not_correct_each_other(tmp_path):
+    other = MAPPING.replace('attribute = "kind"', 'attribute = { constant = "phone" }').replace('"text"', '"company"')
+    (tmp_path / "mapping.toml").write_text(MAPPING + other.replace('"entry"', """{ sql = "entry || '-phone'" }"""))
+    store = Store(tmp_path / "store")
+    for name, skipped in (("Kiefer", False), ("Kiefer", True), ("Tanne", False), ("Tanne", True), ("Kiefer", False)):
+        (tmp_path / "1.csv").write_text(f"{HEAD}\nR1,2024-03-01,importer,I1,name,{name},,\n")
+        report = ingest(open_source("files", [str(tmp_path / "mapping.toml")]), store, LIMITS)
+        assert [batch.is_skipped for batch in report.batches] == [skipped, skipped]
+    assert _in_force(store) == {("name", "Kiefer"), ("phone", "I1")}
+
+
 def test_bad_entries_are_quarantined_with_file_row_and_column(tmp_path):
     good = [f"G{n},2024-03-01,importer,I{n},person,Anna {n},," for n in range(60)]
     store, report = _ingest(
