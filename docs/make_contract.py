@@ -35,8 +35,9 @@ _TABLES = (
     ),
     (
         "Register",
-        "What company registers tell, one fact about one company an entry; optional. An entry counts from the day "
-        "after `recorded_at`. A later version of it, one with the same `entry_id`, replaces it.",
+        "What company registers tell, one fact about one company a row; optional. A fact counts from the day after "
+        "`recorded_at`. A later version of it replaces it: one with the same `entry_id`, company (`party_role`, "
+        "`party_id`) and `attribute`.",
         REGISTER,
     ),
     ("Truth", "What the simulator planted, found or not. For evaluation only: no feature reads it.", TRUTH),

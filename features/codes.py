@@ -44,6 +44,9 @@ REGISTER_ATTRIBUTES = {
     "phone": "telephone number",
     "bank_account": "bank account, IBAN where there is one",
     "predecessor": "the company whose business it took over",
+    "parent": "the company that owns or controls it",
+    "owner": "who owns a part of it or is its beneficial owner, by name",
+    "share": "per cent that the parent or owner of the same entry holds",
 }
 
 # HS 2022: section number, first and last chapter.

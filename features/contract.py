@@ -39,6 +39,8 @@ NATIONAL_CODE = r"^[0-9A-Z][0-9A-Z_.-]{0,11}$"
 PARTY = r"^\S{1,64}$"
 # What is written where nothing is known: allowed, but one name for many.
 PLACEHOLDER = r"^(?:[0-]+|9{4,}|[xX]+|[nN]/?[aA]|(?i:nan|nil|none|null|test|unknown))$"
+_PER_CENT = r"(?:100(?:\.0+)?|\d{1,2}(?:\.\d+)?)"
+SHARE = rf"^{_PER_CENT}(?:-{_PER_CENT})?$"  # exactly, or within bounds
 HIGHEST_DUTY = 2e16  # the highest value at the highest rate; sums of amounts are whole numbers of 64 bits
 
 KEY = ("declaration_id", "item_number")
@@ -132,9 +134,14 @@ TRUTH = (
     Field("evaded_revenue", NUMBER, "duties and taxes evaded", unit="currency", minimum=0, maximum=HIGHEST_DUTY),
 )
 
-# What a company register tells, one fact an entry. Whoever shares a value is tied by it.
+# What a company register tells, one fact about one company a row. Whoever shares a value is tied by it.
 REGISTER = (
-    Field("entry_id", TEXT, "the entry's reference in its register", pattern=PARTY),
+    Field(
+        "entry_id",
+        TEXT,
+        "the entry's reference in its register; it may tell of several companies and attributes, of each one value",
+        pattern=PARTY,
+    ),
     Field("recorded_at", INSTANT, "when this version of the entry reached customs"),
     Field(
         "party_role", TEXT, "role in which declarations name the company", codes=lambda: frozenset(codes.PARTY_ROLES)
@@ -144,7 +151,8 @@ REGISTER = (
     Field(
         "value",
         TEXT,
-        "as the register writes it; of a predecessor, its party_id in the same role",
+        "as the register writes it; of a predecessor or parent, its party_id in the same role or another reference; "
+        "of a share, per cent: 75, or 25-50",
         pattern=r"^\S(?:.{0,298}\S)?$",
     ),
     Field("begins_at", INSTANT, "since when it holds", nullable=True),
@@ -176,7 +184,8 @@ FILING = {
     "declarations": Filing(KEY, "accepted_at", "recorded_at"),
     "outcomes": Filing(KEY, "accepted_at", "known_at"),
     "truth": Filing(KEY, "accepted_at"),
-    "register": Filing(("entry_id",), "recorded_at", "recorded_at"),
+    # An entry tells a company's name and its address, or of one person in several companies: none corrects another.
+    "register": Filing(("entry_id", "party_role", "party_id", "attribute"), "recorded_at", "recorded_at"),
 }
 
 

@@ -18,7 +18,7 @@ import great_expectations.expectations as gxe
 import polars as pl
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
-from great_expectations.expectations.row_conditions import Column
+from great_expectations.expectations.row_conditions import Column, Condition
 
 from features import codes, contract
 from features.contract import Field
@@ -297,24 +297,31 @@ def _truth() -> Iterator[Expectation]:
 
 def _register() -> Iterator[Expectation]:
     yield _at_least(latest("ends_at"), "begins_at", "an instant not before begins_at", "ends_at_not_before_beginning")
-    yield _no_filler("value", "a value")  # it would tie strangers to each other; the network leaves it out
-    yield gxe.ExpectColumnValuesToMatchRegex(
-        column="value",
-        regex=contract.PARTY,
-        row_condition=Column("attribute") == "predecessor",
-        description="the party_id of a company, where attribute is predecessor",
-        severity=ROW,
-        meta=_named("value_names_predecessor", "attribute"),
-    )
+    # A filler would tie strangers to each other; the network leaves it out. A share may be 0.
+    yield _no_filler("value", "a value", Column("attribute") != "share", "attribute")
+    for attribute, regex, description in (
+        ("predecessor", contract.PARTY, "the party_id of a company"),
+        ("parent", contract.PARTY, "the party_id of a company, or another reference to it"),
+        ("share", contract.SHARE, "per cent up to 100, as 75 or 25-50"),
+    ):
+        yield gxe.ExpectColumnValuesToMatchRegex(
+            column="value",
+            regex=regex,
+            row_condition=Column("attribute") == attribute,
+            description=f"{description}, where attribute is {attribute}",
+            severity=ROW,
+            meta=_named(f"value_names_{attribute}", "attribute"),
+        )
 
 
-def _no_filler(column: str, what: str) -> Expectation:
+def _no_filler(column: str, what: str, only: Condition | None = None, *also_reads: str) -> Expectation:
     return gxe.ExpectColumnValuesToNotMatchRegex(
         column=column,
         regex=contract.PLACEHOLDER,
+        row_condition=only,
         description=f"{what}, not a filler such as 0, 9999, XXX or UNKNOWN",
         severity=WARNING,
-        meta=_named(f"{column}_no_filler"),
+        meta=_named(f"{column}_no_filler", *also_reads),
     )
 
 

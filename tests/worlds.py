@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
 from hypothesis import strategies as st
 
 from features import facts
+from features.contract import FILING
 from features.facts import Known
 from features.network import entries, ties
 from tests.declarations import frame
@@ -15,6 +17,7 @@ from tests.declarations import frame
 START = datetime(2023, 1, 1)
 LABEL_DELAY_DAYS = 7
 SPAN_DAYS = 1300  # longer than the look-back, so that things also fall out of it
+_COMPANIES = ("predecessor", "parent")
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[dict[str, Any], ...], tuple[dict[st
     """Entries of a register, and the versions that later ones have replaced."""
     current, older = [], []
     for n in range(draw(st.integers(0, 8))):
-        attribute = draw(one_of(["person", "phone", "predecessor", "name"]))
+        attribute = draw(one_of(["person", "phone", "predecessor", "name", "owner", "parent"]))
         recorded = draw(days)
         entry = {
             "entry_id": f"R{n}",
@@ -113,7 +116,7 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[dict[str, Any], ...], tuple[dict[st
             "party_role": draw(one_of(["importer", "importer", "declarant"])),
             "party_id": draw(one_of(["I1", "I2", "I3", "B1"])),
             "attribute": attribute,
-            "value": draw(one_of(["I1", "I3"] if attribute == "predecessor" else ["Anna", "ANNA.", "Wei", "n/a"])),
+            "value": draw(one_of(["I1", "I3"] if attribute in _COMPANIES else ["Anna", "ANNA.", "Wei", "n/a"])),
             "ends_at": draw(one_of([None, None, _day(recorded + draw(st.integers(0, 300)), 0)])),
         }
         if draw(st.booleans()) and draw(st.booleans()):
@@ -123,6 +126,10 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[dict[str, Any], ...], tuple[dict[st
                 "ends_at": draw(one_of([None, _day(recorded, 0)])),
             }
         current.append(entry)
+        if attribute in ("owner", "parent") and draw(st.booleans()):
+            known = _day(recorded + draw(st.integers(-50, 200)), 12)
+            share = {"attribute": "share", "value": draw(one_of(["0", "10-25", "60"])), "recorded_at": known}
+            current.append(entry | share | {"ends_at": draw(one_of([None, _day(recorded + 100, 0)]))})
     return tuple(current), tuple(older)
 
 
@@ -145,18 +152,19 @@ def before(world: World, cut: datetime) -> World:
     """The world as it stood when the day `cut` began: nothing that became known later ever happened."""
 
     def stood(
-        current: tuple[Any, ...], older: tuple[Any, ...], column: str, key: str = "declaration_id"
+        current: tuple[Any, ...], older: tuple[Any, ...], column: str, *names: str
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        key = itemgetter(*names)
         current = tuple(row for row in current if known_at(row, column) < cut)
         older = tuple(row for row in older if known_at(row, column) < cut)
-        replaced = {row[key] for row in current}
-        still = tuple(row for row in older if row[key] not in replaced)
-        return current + still, tuple(row for row in older if row[key] in replaced)
+        replaced = {key(row) for row in current}
+        still = tuple(row for row in older if key(row) not in replaced)
+        return current + still, tuple(row for row in older if key(row) in replaced)
 
     return World(
-        *stood(world.declarations, world.older_declarations, "recorded_at"),
-        *stood(world.outcomes, world.older_outcomes, "known_at"),
-        *stood(world.register, world.older_register, "recorded_at", "entry_id"),
+        *stood(world.declarations, world.older_declarations, "recorded_at", "declaration_id"),
+        *stood(world.outcomes, world.older_outcomes, "known_at", "declaration_id"),
+        *stood(world.register, world.older_register, "recorded_at", *FILING["register"].key),
     )
 
 

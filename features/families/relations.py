@@ -37,7 +37,7 @@ _MEANINGS = {
     "declarant_others_caught": "share of the declarant's other importers that were caught",
     "importer_seller_days": "days since the importer was first declared with this seller",
     "importer_declarant_days": "days since the importer was first declared with this declarant",
-    "tied_values": "addresses, people, telephones and accounts that a register gives the importer",
+    "tied_values": "addresses, people, owners, telephones and accounts that a register gives the importer",
     "tied_exposed_share": "share of these that it shares with a company that was caught",
     "tied_neighbours_caught": "share of other companies with these that were caught",
     "phoenix_score": "of a new importer: offenders fallen silent that it shares partners or register entries with",

@@ -74,7 +74,7 @@ def _ties(told: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     in_force = told.filter(pl.col("replaced") >= pl.col("enter"))
     for (role, attribute), rows in in_force.group_by("party_role", "attribute", maintain_order=True):
         if attribute in TYING:
-            other = node(str(role if attribute == "predecessor" else attribute), rows["text"])
+            other = node(TYING[str(attribute)] or str(role), rows["text"])
             found.append(
                 rows.select(
                     node=pl.lit(pl.Series(node(str(role), rows["party_id"]))),
@@ -94,33 +94,36 @@ def _ties(told: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     there = pl.concat(
         [pl.DataFrame(schema=TIES), *(rows.with_columns(is_first=pl.lit(value=True)) for rows in found)], how="diagonal"
     )
-    there = there.filter(pl.col("node") != pl.col("other"))  # some name themselves as their predecessor
+    there = there.filter(pl.col("node") != pl.col("other"))  # some name themselves as their predecessor or parent
     back = there.with_columns(node="other", other="node", is_first=pl.lit(value=False))
     return pl.concat([there, back]).sort("node", "other", "kind", "enter", nulls_last=True)
 
 
 def _nodes(parties: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    found = [parties.select("node", pl.col("role").alias("kind"), "identity")]
+    """A value is called as it was written first: what is told later changes nothing."""
+    no_place = pl.lit(None, pl.UInt32).alias("place")
+    found = [parties.select("node", pl.col("role").alias("kind"), "identity", no_place)]
     names = [pl.DataFrame(schema={"node": pl.UInt64(), "name": pl.String()})]
-    for (role, attribute), rows in told.sort("enter", "entry_id").group_by(
-        "party_role", "attribute", maintain_order=True
-    ):
+    in_order = told.sort("enter", "entry_id").with_row_index("place")
+    for (role, attribute), rows in in_order.group_by("party_role", "attribute", maintain_order=True):
         company = pl.Series("node", node(str(role), rows["party_id"]))
-        found.append(_named(company, str(role), rows["party_id"]))
+        found.append(_named(company, str(role), rows["party_id"], rows["place"]))
         if attribute == "name":
             names.append(pl.DataFrame({"node": company, "name": rows["value"]}))
-        elif attribute == "predecessor":
-            found.append(_named(pl.Series("node", node(str(role), rows["text"])), str(role), rows["text"]))
-        else:
-            found.append(_named(pl.Series("node", node(str(attribute), rows["text"])), str(attribute), rows["value"]))
+        elif attribute in TYING:
+            kind = TYING[str(attribute)] or str(role)
+            value = pl.Series("node", node(kind, rows["text"]))
+            found.append(_named(value, kind, rows["value"], rows["place"]))
     named = pl.concat(names).unique("node", keep="last", maintain_order=True)
-    every = pl.concat(found).unique("node", keep="first", maintain_order=True).join(named, on="node", how="left")
+    every = pl.concat(found).sort("place", nulls_last=False, maintain_order=True)
+    every = every.unique("node", keep="first", maintain_order=True).join(named, on="node", how="left")
     text = pl.concat_str("identity", "name", separator=" ", ignore_nulls=True)
     return every.with_columns(text=text.pipe(plain)).select(NODES.names()).sort("node")
 
 
-def _named(nodes: pl.Series, kind: str, identity: pl.Series) -> pl.DataFrame:
-    return pl.DataFrame({"node": nodes, "kind": pl.repeat(kind, len(nodes), eager=True), "identity": identity})
+def _named(nodes: pl.Series, kind: str, identity: pl.Series, place: pl.Series) -> pl.DataFrame:
+    kinds = pl.repeat(kind, len(nodes), eager=True)
+    return pl.DataFrame({"node": nodes, "kind": kinds, "identity": identity, "place": place})
 
 
 def plain(text: pl.Expr) -> pl.Expr:

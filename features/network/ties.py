@@ -11,8 +11,13 @@ from features.network.links import node
 from features.network.matching import matches
 from features.numbering import mixed
 
-# A name alone ties nobody: many are alike.
-TYING = ("address", "person", "phone", "bank_account", "predecessor")
+# What kind of node each attribute's value is; None for another company. A name alone ties nobody: many are alike.
+TYING = {
+    **{attribute: attribute for attribute in ("address", "person", "phone", "bank_account")},
+    "owner": "person",  # a director of one company and the owner of another are one person
+    "predecessor": None,
+    "parent": None,
+}
 
 
 def told(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
@@ -39,16 +44,16 @@ def matched(found: pl.DataFrame) -> pl.DataFrame:
 def shared(found: pl.DataFrame) -> pl.DataFrame:
     """Facts from entries: companies and the values that they have."""
     parts = [pl.DataFrame(schema=TOLD)]
-    versions = found.filter(pl.col("attribute").is_in(TYING))
+    versions = found.filter(pl.col("attribute").is_in(TYING.keys()))
     for (role, attribute), rows in versions.group_by("party_role", "attribute", maintain_order=True):
         tie = signed(
             rows.with_columns(
                 company=pl.Series(node(str(role), rows["party_id"])),
-                value=pl.Series(node(str(attribute), rows["text"])),
+                value=pl.Series(node(TYING[str(attribute)] or str(attribute), rows["text"])),
             )
         ).select(TOLD.names())
         parts.append(tie)
-        if attribute == "predecessor":  # the other end of the tie is the predecessor itself
+        if TYING[str(attribute)] is None:  # the other end of the tie is that company itself
             parts.append(tie.with_columns(company=pl.Series(node(str(role), signed(rows)["value"]))))
     return pl.concat(parts)
 

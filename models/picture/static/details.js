@@ -2,6 +2,9 @@ import { $, make } from "./dom.js";
 import { edgeId } from "./model.js";
 import { day, number, say, share, title } from "./words.js";
 
+/** What the other end of a relation is, where that is not the same word. */
+const BACK = { predecessor: "successor", parent: "subsidiary" };
+
 /** All that is known of the selected node or relation. */
 export function showDetails(network, selected, actions) {
   const node = network?.nodes.get(selected);
@@ -25,7 +28,7 @@ function ofNode(network, node, { select, expand, open }) {
     );
   const relations = edges.map((edge) => {
     const other = network.nodes.get(edge.a === node.id ? edge.b : edge.a);
-    const way = edge.kind === "predecessor" && edge.b === node.id ? "successor" : edge.kind;
+    const way = (edge.b === node.id && BACK[edge.kind]) || edge.kind;
     return make(
       "li",
       {},

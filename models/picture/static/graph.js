@@ -98,7 +98,7 @@ const STYLE = [
     },
   },
   {
-    selector: "edge[kind = 'predecessor']",
+    selector: "edge[kind = 'predecessor'], edge[kind = 'parent']",
     style: { "source-arrow-shape": "triangle", "source-arrow-color": "#5b6470", "line-color": "#5b6470" },
   },
   { selector: "edge.near", style: { "line-color": "#4d5763", "z-index": 2 } },
