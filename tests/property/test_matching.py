@@ -59,11 +59,11 @@ def _in_force(matches: pl.DataFrame, day: int) -> pl.DataFrame:
     return held.drop("leave")
 
 
-@given(versions=registers(), cut=DAYS, common=st.integers(1, 2))
+@given(versions=registers(), cut=DAYS, common=st.integers(1, 3), few=st.integers(0, 2))
 @settings(max_examples=examples(10), deadline=None)
-def test_later_entries_change_no_match_of_earlier_days(versions: list[Entry], cut: int, common: int) -> None:
+def test_later_entries_change_no_match_of_earlier_days(versions: list[Entry], cut: int, common: int, few: int) -> None:
     earlier = [version for version in versions if version["recorded_at"] < FIRST + timedelta(days=cut)]
-    with patch.object(matching, "COMMON", common):
+    with patch.object(matching, "COMMON", common), patch.object(matching, "FEW", few):
         whole, before = _matches(versions), _matches(earlier)
     for day in range(DAY, DAY + cut + 1):
         assert _in_force(whole, day).equals(_in_force(before, day))

