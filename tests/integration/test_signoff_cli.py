@@ -3,9 +3,7 @@
 import json
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner
@@ -13,8 +11,6 @@ from typer.testing import CliRunner
 from flows import cli
 from tests import signoff_server
 from tests.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD
-
-TIDEWAITER = Path(sys.executable).with_name("tidewaiter")
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -31,26 +27,22 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def tidewaiter(server, tmp_path):
-    """A command in somebody's name: exit code, stdout, stderr. In this process where it leaves the environment be."""
+def tidewaiter(server, tmp_path, monkeypatch):
+    """A command in somebody's name, in this process: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
 
     def run(who, *arguments, password=None):
         known = ADMINISTRATOR_PASSWORD if who == ADMINISTRATOR else signoff_server.password(who)
         environment = {
-            **os.environ,
             "TIDEWAITER_STATE_FOLDER": str(server.folder),
             "TIDEWAITER_MLFLOW_TRACKING_URI": server.url,
             "MLFLOW_TRACKING_USERNAME": who,
             "MLFLOW_TRACKING_PASSWORD": password or known,
             "COLUMNS": "250",
         }
-        if arguments[0] != "audit":
-            result = CliRunner().invoke(cli.app, arguments, env=environment)
-            return result.exit_code, result.stdout, result.stderr
-        done = subprocess.run(
-            [TIDEWAITER, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout, done.stderr
+        with patch.dict(os.environ, environment):  # and what a command adds to it is taken away
+            result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+        return result.exit_code, result.stdout, result.stderr
 
     return run
 
