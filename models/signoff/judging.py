@@ -153,7 +153,7 @@ def _origin(case: _Case) -> Iterator[str]:
         if committed and not code.is_dirty:
             # What claims to be a commit is held to it, even where the same lies here.
             places = [committed] if evidence.source_digest(committed) == code.source_sha256 else []
-        if not places or (code.commit == here.commit and code.is_dirty != here.is_dirty):
+        if not places or (code.is_dirty and not here.is_dirty and code.commit == here.commit):
             yield "the code that made it is neither committed nor here: commit it and retrain"
             return
         if manifest.lock_sha256 not in (evidence.lock_digest(project), evidence.lock_digest(places[0])):

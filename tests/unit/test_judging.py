@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,6 +112,21 @@ def test_every_field_of_the_model_is_judged(version, monkeypatch, path):
 def test_every_field_of_the_manifest_is_judged(version, fields, sentence):
     if "code" in fields:
         fields = {"code": candidates.CODE.model_copy(update=fields["code"])}
+    say(version, fields)
+    assert any(sentence in fault for fault in version.faults())
+
+
+def test_a_version_of_a_commit_is_opened_though_something_was_changed_here_since(version, monkeypatch):
+    clean = candidates.CODE.model_copy(update={"is_dirty": False})
+    changed = clean.model_copy(update={"is_dirty": True, "source_sha256": "1" * 64})
+    monkeypatch.setattr(evidence, "committed", lambda commit, project: nullcontext(project))
+    monkeypatch.setattr(evidence, "code_state", lambda project: changed)
+    say(version, {"code": clean})
+    assert not any("neither committed nor here" in fault for fault in version.faults())
+
+
+def say(version, fields):
+    """Have the manifest say so, with card and description as they would be made of it."""
     version.restate(**fields)
     manifest = evidence.read((version.run / "evidence.json").read_bytes())
     dossier = candidates.dossier()
@@ -122,7 +138,6 @@ def test_every_field_of_the_manifest_is_judged(version, fields, sentence):
     page = version.shown.page
     version.shown = version.shown.model_copy(update={"description": evidence.description(version.run, page)})
     version.restate()
-    assert any(sentence in fault for fault in version.faults())
 
 
 def with_judged(**fields):
