@@ -78,6 +78,22 @@ def test_one_thing_alone_is_no_match(attribute: str) -> None:
     assert pairs(*company("A", **JULIET), *company("B", **JULIET)) == [("A", "B")]
 
 
+@pytest.mark.parametrize(
+    ("attribute", "one", "other"),
+    [
+        ("name", "Alfa Ltd", "Alma Ltd"),  # of short names one letter is much
+        ("name", "Blue Falcon Foods A", "Blue Falcon Foods B"),
+        ("name", "Blue Falcon Foods 12", "Blue Falcon Foods 13"),
+        ("name", "Norvale Textiles", "Norvale Textures"),
+        ("person", "Ahmed Hassan A.", "Ahmed Hassan K."),
+        ("name", "上海蓝天", "上海白天"),
+    ],
+)
+def test_what_is_nearly_the_same_is_another(attribute: str, one: str, other: str) -> None:
+    house = {"address": JULIET["address"]}
+    assert pairs(*company("A", **house, **{attribute: one}), *company("B", **house, **{attribute: other})) == []
+
+
 @pytest.mark.parametrize("attribute", ["name", "address", "phone", "bank_account"])
 def test_two_things_are_a_match(attribute: str) -> None:
     both = {"person": JULIET["person"], attribute: JULIET[attribute]}
