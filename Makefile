@@ -52,6 +52,7 @@ bench: setup
 	$(BIN)/python benchmarks/ledger.py
 	$(BIN)/python benchmarks/network_scale.py
 	$(BIN)/python benchmarks/matching.py
+	$(BIN)/python benchmarks/matching_names.py
 	$(BIN)/python benchmarks/plots.py
 
 # Nights against the length of the history, a retraining on ten million; more than an hour and 40 GB of disk.

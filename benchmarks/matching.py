@@ -141,7 +141,7 @@ def _train(world: SimpleNamespace) -> None:
     states = _last(world).with_row_index("unique_id")
     linker = Linker(DuckDBAPI(duckdb.connect()).register(states.to_arrow()), matching.MODEL, log_level=None)
     linker.training.estimate_m_from_label_column("owner")
-    linker.training.estimate_u_using_random_sampling(max_pairs=1e7, seed=TRAINED, min_count_per_level=None)
+    linker.training.estimate_u_using_random_sampling(max_pairs=1e8, seed=TRAINED, min_count_per_level=None)
     learned, model = linker.misc.save_model_to_json(), json.loads(matching.MODEL.read_text())
     prior = _pairs(states).height / (states.height * (states.height - 1) / 2)
     model["probability_two_random_records_match"] = _short(prior)
