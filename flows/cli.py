@@ -37,6 +37,8 @@ from flows.terminal import (
     fail,
     failures,
     out,
+    show_table,
+    tell_whom_to_wait_for,
 )
 from flows.up import PortInUseError, Up
 
@@ -118,6 +120,7 @@ def retrain(
         stored = asked.settle(parameters, checked(Settings))
         by = authors.of_command(checked(Settings))
     settings = begin()
+    tell_whom_to_wait_for(settings)
     from flows.progress import on_terminal
     from flows.retrain import retrain as run
     from flows.summary import show
@@ -247,6 +250,7 @@ def network(
     """
     parameters = checked(lambda: NetworkParameters(source=source))
     settings = begin()
+    tell_whom_to_wait_for(settings)
     from features.graph.build import CLUSTERS
     from flows.network import network as run
     from flows.progress import on_terminal
@@ -273,7 +277,7 @@ def select(
     The champion selects, within the places of the policy signed with it; the first time, among those of the latest day.
     The selection is kept with the data, and the officers' work list is written, with the reasons.
     """
-    begin()
+    tell_whom_to_wait_for(begin())
     from flows.parameters import SelectParameters
     from flows.progress import on_terminal
     from flows.select import select as run
@@ -368,7 +372,7 @@ def data_list(as_json: AsJson = False) -> None:
     table = Table("version", "", "models")
     for version, models in versions.items():
         table.add_row(version, "current" if version == current else "", ", ".join(models))
-    out.print(table)
+    show_table(table)
 
 
 @data.command("checkout", epilog=f"{EXIT_CODES}.")
@@ -415,7 +419,7 @@ def data_reread(
     from features.sources import open_source
     from features.store import Store
     from flows import reports
-    from flows.progress import on_terminal, stage
+    from flows.progress import on_terminal, stage, wait
     from models.policy import load as load_policy
 
     store = Store(settings.data_folder / source.value)
@@ -424,7 +428,7 @@ def data_reread(
     with (
         on_terminal(err, is_flow=False),
         failures(),
-        running.turn(settings.state_folder, lambda: stage("Wait for another run to end")),
+        running.turn(settings.state_folder, "tidewaiter data reread", wait),
     ):
         before = versioning.snapshot(settings.data_folder.absolute())
         with stage("Read all files again") as advance:
@@ -451,17 +455,22 @@ def up() -> None:
     """
     settings = checked(Settings)
     try:
-        Up(settings, Path.cwd(), out.print).run()
-    except (AlreadyRunningError, PortInUseError, ProjectError, ChildError, ValueError) as error:
+        with failures():
+            Up(settings, Path.cwd(), out.print).run()
+    except (AlreadyRunningError, PortInUseError, ProjectError, ChildError) as error:
         fail(str(error), FAILED)
     except httpx.HTTPError as error:
         fail(f"Prefect's server failed a request ({error}); see {settings.logs_folder / 'prefect.log'}", FAILED)
 
 
-@app.command(epilog="Exit codes: 0 healthy; 1 unhealthy; 2 wrong options or settings; 3 not running.")
+@app.command(
+    epilog="Exit codes: 0 healthy; 1 unhealthy; 2 wrong options or settings; 3 not running, or still starting."
+)
 def status(as_json: AsJson = False) -> None:
     """What is healthy, what the last nights did, and which models are in force."""
-    found = look(checked(Settings), Path.cwd(), datetime.now(UTC))
+    settings = checked(Settings)
+    with failures():
+        found = look(settings, Path.cwd(), datetime.now(UTC))
     if as_json:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")
     else:
@@ -485,7 +494,7 @@ def _show(found: Status) -> None:
             seconds = "" if night.duration_s is None else f"{night.duration_s:.0f}"
             due = f"{night.due_at:%Y-%m-%d %H:%M}"
             table.add_row(due, night.deployment, night.state, seconds, night.reason)
-        out.print(table)
+        show_table(table)
 
 
 def _cautions(account: dict[str, Any]) -> Iterator[str]:
@@ -514,7 +523,7 @@ def _show_backtest(account: dict[str, Any]) -> None:
     parts = (metrics, metrics["has_identical_earlier_row"], metrics["has_no_identical_earlier_row"])
     for name in (name for name, value in metrics.items() if not isinstance(value, dict)):
         table.add_row(name, *(_figure(part.get(name)) for part in parts))
-    out.print(table)
+    show_table(table)
 
 
 def _figure(value: float | None) -> str:

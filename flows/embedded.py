@@ -71,10 +71,7 @@ def use(settings: Settings) -> Settings:
     try:
         Path(os.environ["PREFECT_HOME"]).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(
-            f"state_folder: nothing can be written to '{settings.state_folder}' ({error.strerror}); "
-            "allowed: a folder that this user may write to"
-        ) from error
+        raise running.unwritable(settings.state_folder, error) from error
     if settings.mlflow_tracking_uri is None and up:
         # Through the environment, so that `Settings()` says the same everywhere in this process and its children.
         os.environ[f"{PREFIX}MLFLOW_TRACKING_URI"] = up.mlflow_url

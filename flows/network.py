@@ -12,7 +12,7 @@ from features.graph.build import Description
 from features.store import Store
 from flows import incumbents, running
 from flows.parameters import NetworkParameters
-from flows.progress import stage
+from flows.progress import run_name, stage, wait
 from flows.settings import Settings
 from models.policy import Policy
 
@@ -26,7 +26,7 @@ def network(parameters: NetworkParameters = _DEFAULTS) -> Description:
     store = Store(settings.data_folder / parameters.source.value)
     if not store.days():
         raise LookupError(f"{store.root} holds no declarations; retrain on source {store.root.name} first")
-    with running.turn(settings.state_folder, lambda: stage("Wait for another run to end")):
+    with running.turn(settings.state_folder, run_name("network"), wait):
         return build_network(settings, fetch_policy(settings, store), store)
 
 

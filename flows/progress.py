@@ -16,13 +16,16 @@ Advance = Callable[[int, int], None]
 
 
 class Reporter(Protocol):
-    """Opens a stage; what it yields takes (done, all), and need never be called."""
+    """Opens a stage; what it yields takes (done, all), and need never be called.
 
-    def __call__(self, name: str) -> AbstractContextManager[Advance]: ...
+    `is_wait`: nobody knows how long it lasts, so it is told when it begins.
+    """
+
+    def __call__(self, name: str, is_wait: bool = False) -> AbstractContextManager[Advance]: ...
 
 
 @contextmanager
-def _to_log(name: str) -> Generator[Advance]:
+def _to_log(name: str, is_wait: bool = False) -> Generator[Advance]:
     # Not above: importing Prefect takes seconds and makes a folder at home, and a back-test has no use for either.
     from prefect.logging import get_run_logger
 
@@ -36,9 +39,21 @@ def _to_log(name: str) -> Generator[Advance]:
 _reporter: ContextVar[Reporter] = ContextVar("reporter", default=_to_log)
 
 
+def run_name(flow: str) -> str:
+    """A run of a flow, as people know it: by its deployment and its name in Prefect, or by its command."""
+    from prefect.runtime import deployment, flow_run
+
+    return f"{flow}/{deployment.name}, run {flow_run.name}" if deployment.name else f"tidewaiter {flow}"
+
+
 def stage(name: str) -> AbstractContextManager[Advance]:
     """A stage of the run under way, shown by the reporter in force."""
     return _reporter.get()(name)
+
+
+def wait(name: str) -> AbstractContextManager[Advance]:
+    """A stage in which others are waited for."""
+    return _reporter.get()(name, is_wait=True)
 
 
 @contextmanager
@@ -49,7 +64,7 @@ def on_terminal(console: Console, is_flow: bool = True) -> Generator[None]:
     """
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -59,17 +74,19 @@ def on_terminal(console: Console, is_flow: bool = True) -> Generator[None]:
         start = bars.add_task("Start Prefect", total=None) if is_flow else None
 
         @contextmanager
-        def report(name: str) -> Generator[Advance]:
+        def report(name: str, is_wait: bool = False) -> Generator[Advance]:
             if start is not None:
                 bars.update(start, completed=1, total=1)
             started = perf_counter()
             bar = bars.add_task(name, total=None)
+            if is_wait and not console.is_terminal:
+                console.print(f"{name} ...", markup=False)
             with _to_log(name) if is_flow else nullcontext():
                 yield lambda done, every: bars.update(bar, completed=done, total=every)
             total = bars.tasks[bar].total or 1
             bars.update(bar, completed=total, total=total)
             if not console.is_terminal:
-                console.print(f"{name}: {perf_counter() - started:.1f} s")
+                console.print(f"{name}: {perf_counter() - started:.1f} s", markup=False)
 
         token = _reporter.set(report)
         try:

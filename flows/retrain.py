@@ -29,7 +29,7 @@ from flows import asked, forms, incumbents, reports, running
 from flows.engine import Workforce, workforce
 from flows.nights import CATCH_UP
 from flows.parameters import RetrainParameters, Search, SourceName, author
-from flows.progress import Advance, stage
+from flows.progress import Advance, run_name, stage, wait
 from flows.settings import Settings
 from flows.summary import Summary, Unchanged
 from models import assessment, dossier, evidence
@@ -76,7 +76,7 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary | Unchanged:
     if deployment.name:
         forms.judge_run(parameters, settings, Path.cwd())
     asked.settle(parameters, settings)
-    with running.turn(settings.state_folder, lambda: stage("Wait for another run to end")):
+    with running.turn(settings.state_folder, run_name("retrain"), wait):
         return _retrain(parameters, settings, made_by)
 
 

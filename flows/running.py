@@ -1,4 +1,4 @@
-"""Whether `tidewaiter up` runs for a state folder, and where its servers listen.
+"""Whether `tidewaiter up` runs for a state folder, where its servers listen, and which run writes data now.
 
 The answer is a file lock, not a process id: the kernel lets go of it however `up` ends, kill -9 included, and a
 process id that another program has since been given cannot deceive anybody.
@@ -6,10 +6,13 @@ process id that another program has since been given cannot deceive anybody.
 
 import fcntl
 import json
+import os
+import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -19,12 +22,13 @@ PATIENCE_S = 1.0  # a reader holds the lock for an instant
 
 @dataclass(frozen=True)
 class Running:
-    """A running `up`. `is_ready` is false while its servers start and stop."""
+    """A running `up`. `is_ready` is false while its servers start and stop, `is_stopping` tells which."""
 
     pid: int
     mlflow_url: str
     prefect_url: str
     is_ready: bool
+    is_stopping: bool = False
 
     @property
     def prefect_api(self) -> str:
@@ -35,6 +39,19 @@ class AlreadyRunningError(RuntimeError):
     """Another `tidewaiter up` holds this state folder."""
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Whose turn it is. `since`: UTC, as 2024-03-05 01:30:00."""
+
+    what: str
+    pid: int
+    host: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"{self.what}, process {self.pid} on {self.host}, at work since {self.since} UTC"
+
+
 class Claim:
     """The state folder, held by this process."""
 
@@ -43,17 +60,13 @@ class Claim:
 
     def announce(self, running: Running) -> None:
         """Tell others what runs here."""
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump(asdict(running), self._file)
-        self._file.flush()
+        _write(self._file, asdict(running))
 
 
 @contextmanager
 def claim(state_folder: Path) -> Generator[Claim]:
     """Hold the state folder until the block ends; AlreadyRunningError where another process holds it."""
-    state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (state_folder / LOCK).open("a+") as file:
+    with _opened(state_folder, LOCK) as file:
         deadline = time.monotonic() + PATIENCE_S
         while not _lock(file, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
@@ -83,14 +96,63 @@ def find(state_folder: Path) -> Running | None:
 
 
 @contextmanager
-def turn(state_folder: Path, waiting: Callable[[], AbstractContextManager[object]]) -> Generator[None]:
-    """One run that writes data at a time, whoever started it; a later one waits inside `waiting` until it has ended."""
-    state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (state_folder / TURN).open("w") as file:
+def turn(state_folder: Path, what: str, waiting: Callable[[str], AbstractContextManager[object]]) -> Generator[None]:
+    """One run that writes data at a time, whoever started it; a later one waits for the end of the one before.
+
+    `what` is told to those who wait; `waiting` is given whom this one waits for, and open for as long.
+    """
+    with _opened(state_folder, TURN) as file:
         if not _lock(file, fcntl.LOCK_EX):
-            with waiting():
+            with waiting(f"Wait for {_written(file) or 'another run'} to end"):
                 fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        _write(file, asdict(Holder(what, os.getpid(), socket.gethostname(), since)))
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def holder(state_folder: Path) -> str | None:
+    """Who has the turn, in words; None where nobody has. What a killed run left written is not believed."""
+    path = state_folder / TURN
+    if not path.exists():
+        return None
+    with path.open() as file:
+        return None if _lock(file, fcntl.LOCK_SH) else str(_written(file) or "another run")
+
+
+def unwritable(state_folder: Path, error: OSError) -> ValueError:
+    """The sentence on a state folder that cannot be written to."""
+    return ValueError(
+        f"state_folder: nothing can be written to '{state_folder}' ({error.strerror}); "
+        "allowed: a folder that this user may write to"
+    )
+
+
+def _opened(state_folder: Path, name: str) -> TextIO:
+    """A lock file of the state folder, which is made where it is not there; ValueError where that cannot be."""
+    try:
+        state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (state_folder / name).open("a+")
+    except OSError as error:
+        raise unwritable(state_folder, error) from error
+
+
+def _write(file: TextIO, content: Mapping[str, object]) -> None:
+    file.seek(0)
+    file.truncate()
+    json.dump(content, file)
+    file.flush()
+
+
+def _written(file: TextIO) -> Holder | None:
+    """Who wrote that it has the turn; None in the instant before."""
+    file.seek(0)
+    try:
+        return Holder(**json.loads(file.read()))
+    except json.JSONDecodeError:
+        return None
 
 
 def _lock(file: TextIO, kind: int) -> bool:

@@ -28,7 +28,7 @@ from features.contract import KEY
 from features.store import Store
 from flows import running
 from flows.parameters import SelectParameters
-from flows.progress import stage
+from flows.progress import run_name, stage, wait
 from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
 from models import feature_code, targeting
@@ -71,7 +71,7 @@ def select(parameters: SelectParameters = _DEFAULTS) -> Selected:
     store = Store(settings.data_folder / parameters.source.value)
     source = store.root.name
     with (
-        running.turn(settings.state_folder, lambda: stage("Wait for another run to end")),
+        running.turn(settings.state_folder, run_name("select"), wait),
         TemporaryDirectory(prefix="tidewaiter-") as scratch,
     ):
         champion = fetch_champion(settings, Path(scratch))

@@ -118,7 +118,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _environment_is_known(cls, values: dict[str, object]) -> dict[str, object]:
+    def _names_are_known(cls, values: dict[str, object]) -> dict[str, object]:
         # pydantic-settings looks up the names it knows and never sees the others.
         allowed = {PREFIX + name.upper() for name in cls.model_fields}
         unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in allowed)
@@ -126,6 +126,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"environment variable {unknown[0]} is not a setting; allowed: {', '.join(sorted(allowed))}"
             )
+        if misspelt := sorted(set(values) - set(cls.model_fields)):
+            raise ValueError(f"{FILE}: {misspelt[0]} is not a setting; allowed: {', '.join(sorted(cls.model_fields))}")
         return values
 
     @field_validator("host")

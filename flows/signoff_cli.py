@@ -16,7 +16,7 @@ from rich.table import Table
 from flows import running
 from flows.people import Desk, RefusedError, desk
 from flows.settings import Settings
-from flows.terminal import EXIT_CODES, AsJson, begin, checked, fail, failures, out
+from flows.terminal import EXIT_CODES, AsJson, begin, checked, fail, failures, out, show_table
 from models.signoff.chain import Head, LedgerError
 from models.signoff.keys import Keys
 
@@ -50,7 +50,7 @@ def users_list(as_json: AsJson = False) -> None:
     table = Table("name", "roles")
     for person in people:
         table.add_row(person.name, ", ".join([*person.roles, *(["administrator"] if person.is_administrator else [])]))
-    out.print(table)
+    show_table(table)
 
 
 @users.command("remove", epilog=f"{EXIT_CODES}.")
@@ -119,7 +119,7 @@ def audit_show(
         when, evidence = f"{entry.at:%Y-%m-%d %H:%M:%S}", (entry.digest or "")[:12]
         cells = (when, entry.actor, ", ".join(entry.roles), what, outcome, entry.reason, evidence, entry.address)
         table.add_row(*(cell.replace("[", r"\[") for cell in cells))
-    out.print(table)
+    show_table(table)
 
 
 @audit.command("openings", epilog=f"{EXIT_CODES}.")
@@ -147,7 +147,7 @@ def audit_openings(
         of = f"{each.kind} {each.identity}"
         cells = (each.at[:19].replace("T", " "), each.account, each.asked, of, each.source, each.until, each.address)
         table.add_row(*(cell.replace("[", r"\[") for cell in cells))
-    out.print(table)
+    show_table(table)
 
 
 @audit.command("export-head", epilog=f"{EXIT_CODES}.")

@@ -45,7 +45,10 @@ class Night(_Frozen):
 
 
 class Status(_Frozen):
-    """Everything `tidewaiter status` tells. `models` maps alias to version, for example {'champion': '3'}."""
+    """Everything `tidewaiter status` tells. `models` maps alias to version, for example {'champion': '3'}.
+
+    `is_running`: the servers are up. While they start or stop nothing is well or bad yet: the only check is a warning.
+    """
 
     is_running: bool
     checks: tuple[Check, ...]
@@ -54,7 +57,7 @@ class Status(_Frozen):
 
     @property
     def exit_code(self) -> int:
-        """0 healthy, 1 unhealthy, 3 not running."""
+        """0 healthy, 1 unhealthy, 3 not running, or not yet or no more."""
         if not self.is_running:
             return NOT_RUNNING
         return HEALTHY if all(check.is_ok for check in self.checks) else UNHEALTHY
@@ -68,8 +71,12 @@ def status(settings: Settings, project: Path, now: datetime) -> Status:
             is_running=False,
             checks=(Check(name="up", is_ok=False, detail="not running, so no night runs: start `tidewaiter up`"),),
         )
+    if not up.is_ready:
+        does = "stopping" if up.is_stopping else "starting; the servers answer in a minute, at the first start in four"
+        detail = f"process {up.pid} is {does}"
+        return Status(is_running=False, checks=(Check(name="up", is_ok=False, is_warning=True, detail=detail),))
     checks = [
-        Check(name="up", is_ok=up.is_ready, detail=f"process {up.pid}" if up.is_ready else "starting or stopping"),
+        Check(name="up", is_ok=True, detail=f"process {up.pid}"),
         _answers("mlflow", f"{up.mlflow_url}/health", up.mlflow_url),
         _answers("prefect", f"{up.prefect_api}/health", up.prefect_url),
         _signer(settings),

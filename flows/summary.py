@@ -64,6 +64,8 @@ def show(summary: Summary | Unchanged, console: Console) -> None:
     for title, head, rows in _tables(summary):
         # Narrow: five columns of figures with their intervals have to fit into 80 characters.
         table = Table(*head, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, show_header=any(head))
+        for column in table.columns:
+            column.overflow = "fold"  # a name that is too long for its place goes on in the next line
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
         console.print()

@@ -11,15 +11,19 @@ from typing import Annotated, NoReturn, TypeVar
 import psutil
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 from rich.console import Console
+from rich.table import Table
 
 from features.verdict import ExpectationResult
-from flows import embedded
-from flows.settings import FILE, Settings
+from flows import embedded, running
+from flows.settings import FILE, PREFIX, Settings
 
 OK, FAILED, USAGE, NOT_RUNNING, GATES_FAILED, NOT_JUDGED = range(6)
 INTERRUPTED = 128 + signal.SIGINT
 FAILURES_SHOWN = 3
+_WIDEST = 100_000  # characters of a table's line; more than any has
 EXIT_CODES = "Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong options or settings"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts, and nothing else on stdout.")]
@@ -36,11 +40,28 @@ def checked(build: Callable[[], _T]) -> _T:
         return build()
     except ValidationError as error:
         for each in error.errors():
-            where = ".".join(str(part) for part in each["loc"])
-            err.print(f"{where + ': ' if where else ''}{each['msg'].removeprefix('Value error, ')}", markup=False)
+            err.print(_refused(each, is_setting=error.title == Settings.__name__), markup=False)
         raise typer.Exit(USAGE) from None
+    except SettingsError as error:
+        fail(f'{error}: {error.__cause__}; allowed: JSON, as ["first", "second"]', USAGE)
     except (TOMLDecodeError, UnicodeDecodeError) as error:
         fail(f"{FILE}: not TOML in UTF-8: {error}", USAGE)
+
+
+def _refused(error: ErrorDetails, is_setting: bool) -> str:
+    """What was given where, and what is allowed, in one line."""
+    said = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return said
+    name = ".".join(str(part) for part in error["loc"])
+    if is_setting:
+        variable = PREFIX + name.upper()
+        name = variable if variable in os.environ else f"{FILE}: {name}"
+    else:
+        name = f"--{name.replace('_', '-')}"
+    # Our own sentences have the value in them. One that may hold a password is not repeated.
+    is_told = error["type"] == "value_error" or "@" in str(error["input"])
+    return f"{name}: {said}" if is_told else f"{name} is {error['input']!r}: {said}"
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
@@ -63,6 +84,21 @@ def _stop(signum: int, frame: FrameType | None) -> None:
         child.kill()
     err.print("Stopped. What was done is kept; the same command goes on from there.")
     os._exit(INTERRUPTED)
+
+
+def tell_whom_to_wait_for(settings: Settings) -> None:
+    """Say at once that another run has to end first: what starts a flow takes a while before it can say so itself."""
+    if other := running.holder(settings.state_folder):
+        err.print(f"This waits for {other}.", markup=False)
+
+
+def show_table(table: Table) -> None:
+    """Print a table whole: its lines are as long as they have to be, in a narrow terminal and in a file too."""
+    for column in table.columns:
+        column.no_wrap = True
+    wide = Console(width=_WIDEST)
+    wide.width = wide.measure(table).maximum
+    wide.print(table)
 
 
 @contextmanager

@@ -68,6 +68,7 @@ class Up:
         """
         stopping = Event()
         with running.claim(self.settings.state_folder) as claim, _signals(stopping):
+            claim.announce(self._state(is_ready=False))
             run_as.drop_rights()
             state, user = self.settings.state_folder, run_as.find(self.settings)
             processes = Children(state, self.settings.logs_folder, stopping, user=user)
@@ -82,7 +83,6 @@ class Up:
             if warning := run_as.warning(self.settings):
                 self.say(f"Warning: {warning}.")
             address = watch.read_address(self.settings)
-            claim.announce(self._state(is_ready=False))
             try:
                 self._start(processes, stopping, address)
                 if not stopping.is_set():
@@ -90,7 +90,7 @@ class Up:
                     self._greet()
                     self._watch(processes, stopping)
             finally:
-                claim.announce(self._state(is_ready=False))
+                claim.announce(self._state(is_ready=False, is_stopping=True))
                 self.say("Stopping ...")
                 self._stop(processes)
             self.say("Stopped. Nothing is left running.")
@@ -183,8 +183,9 @@ class Up:
                 processes.stop(name)
             processes.stop_strays(grace_s=1)
 
-    def _state(self, is_ready: bool) -> running.Running:
-        return running.Running(os.getpid(), self.settings.mlflow_url, self.settings.prefect_url, is_ready)
+    def _state(self, is_ready: bool, is_stopping: bool = False) -> running.Running:
+        settings = self.settings
+        return running.Running(os.getpid(), settings.mlflow_url, settings.prefect_url, is_ready, is_stopping)
 
     def _greet(self) -> None:
         self.say(
@@ -215,6 +216,7 @@ class Up:
                 "PREFECT_UI_API_URL": "/api",
                 "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": settings.prefect_url,
                 "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "120",
+                "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.event_order",
                 # Half a minute by default, which a promotion would wait that meets the one of the minute.
                 "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
             }

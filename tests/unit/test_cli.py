@@ -1,15 +1,22 @@
+import io
 import json
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
+from rich.table import Table
 from typer.testing import CliRunner
 
-from flows import backtest, cli, summary, terminal
+from features.ingest import IngestReport
+from flows import backtest, cli, running, summary, terminal
 from flows import retrain as retraining
 from flows.authors import os_user
 from flows.settings import Settings
 from flows.status import Check, Status
-from models.registry import Registry
+from models.gates import Gate
+from models.registry import Registration, Registry
+from tests import candidates
 
 COMMANDS = (
     *("retrain", "monitor", "backtest", "up", "status", "data list", "data checkout"),
@@ -73,6 +80,82 @@ def test_a_wrong_setting_is_named_and_ends_with_2(run, monkeypatch):
     result = run("status")
     assert result.exit_code == terminal.USAGE
     assert "TIDEWAITER_PORT is not a setting" in result.output
+
+
+@pytest.mark.parametrize(
+    ("file", "variables", "told"),
+    [
+        ("mlflow_prot = 1", {}, "tidewaiter.toml: mlflow_prot is not a setting; allowed: artifacts_uri, data_folder, "),
+        ("mlflow_port = 0", {}, "tidewaiter.toml: mlflow_port is 0: Input should be greater than or equal to 1"),
+        ("", {"MLFLOW_PORT": "x"}, "TIDEWAITER_MLFLOW_PORT is 'x': Input should be a valid integer"),
+        ("", {"HOST": "0.0.0.0"}, "TIDEWAITER_HOST: '0.0.0.0' is not a loopback address; allowed: 127.0.0.1"),
+        ("", {"PUBLIC_URLS": "a"}, 'field "public_urls" from source "EnvSettingsSource": Expecting value'),
+        ("", {"ARTIFACTS_URI": "s4://k:secret@h"}, "TIDEWAITER_ARTIFACTS_URI: String should match"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_its_place_its_value_and_what_is_allowed(
+    run, tmp_path, monkeypatch, file, variables, told
+):
+    (tmp_path / "tidewaiter.toml").write_text(file)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"TIDEWAITER_{name}", value)
+    result = run("status")
+    assert result.exit_code == terminal.USAGE
+    assert told in result.stderr
+    assert "secret" not in result.output
+
+
+def test_up_that_cannot_write_says_where(run, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TIDEWAITER_STATE_FOLDER", "file/state")
+    result = run("up")
+    assert result.exit_code == terminal.FAILED
+    assert result.stderr.startswith("state_folder: nothing can be written to 'file/state' (Not a directory); allowed: ")
+
+
+def test_a_command_that_has_to_wait_says_for_whom_before_it_starts_anything(run, tmp_path, monkeypatch):
+    def begun(*_):
+        raise SystemExit(9)
+
+    monkeypatch.setattr(cli, "begin", Settings)
+    monkeypatch.setattr(retraining, "retrain", begun)
+    with running.turn(tmp_path / ".tidewaiter", "select/nightly, run calm-owl", nullcontext):
+        result = run("retrain")
+    assert result.exit_code == 9
+    assert result.stderr.startswith("This waits for select/nightly, run calm-owl, process ")
+
+
+def test_tables_are_printed_whole_in_a_narrow_place(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    cells = ["2026-11-28 23:28:51", "refused: the author may not sign " * 4, "expected_calibration_error"]
+    table = Table("when (UTC)", "outcome", "figure")
+    table.add_row(*cells)
+    terminal.show_table(table)
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "2026" in line]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [cell.strip() for cell in cells]
+
+
+def test_a_summary_loses_no_word_in_a_narrow_place():
+    evaluation = candidates.dossier().judged.evaluation
+    name, sentence = "max_expected_calibration_error_of_the_test_part", "0.0312 is at most 0.05"
+    made = summary.Summary(
+        source="kcs",
+        ingested=IngestReport(()),
+        batches=(),
+        data_version="0" * 32,
+        built=SimpleNamespace(computed_days=0, days=1),
+        features=1,
+        evaluation=evaluation,
+        gates=(Gate(name=name, passed=True, observed=0.03, bound=0.05, sentence=sentence),),
+        drift=SimpleNamespace(verdict="none"),
+        registration=Registration("a" * 64, "run", "1", is_new=True),
+        model_digest="b" * 64,
+        steps=(),
+    )
+    text = io.StringIO()
+    summary.show(made, Console(file=text, width=40))
+    assert "…" not in text.getvalue()
+    assert "".join(text.getvalue().split()).count("0" * 32) == 1
 
 
 def test_up_outside_a_project_ends_with_1(run):

@@ -8,7 +8,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from flows.progress import on_terminal, stage
+from flows.progress import on_terminal, stage, wait
 
 # In a process of its own, where nothing has set Prefect's logging up yet.
 FAILS = """
@@ -43,6 +43,13 @@ def test_without_a_terminal_each_stage_is_a_line_without_escape_codes():
         advance(1, 2)
     assert text.getvalue().startswith("Read: ")
     assert "\x1b" not in text.getvalue()
+
+
+def test_what_is_waited_for_is_told_when_the_wait_begins():
+    text = io.StringIO()
+    with on_terminal(Console(file=text), is_flow=False), wait("Wait for another [run]"):
+        assert text.getvalue() == "Wait for another [run] ...\n"
+    assert text.getvalue().splitlines()[1].startswith("Wait for another [run]: ")
 
 
 def test_a_stage_that_fails_is_not_shown_as_done():

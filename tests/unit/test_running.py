@@ -1,5 +1,7 @@
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -42,4 +44,59 @@ def test_a_second_claim_is_refused_and_a_killed_one_is_not_believed(tmp_path):
         other.kill()
     assert running.find(tmp_path) is None
     with running.claim(tmp_path):
+        pass
+
+
+TURN = """
+import sys, pathlib, time
+from contextlib import nullcontext
+from flows import running
+with running.turn(pathlib.Path(sys.argv[1]), "retrain/nightly, run calm-owl", nullcontext):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_who_waits_is_told_for_whom_from_the_beginning_and_goes_on_after_it(tmp_path):
+    heard, begun = [], threading.Event()
+
+    @contextmanager
+    def waiting(name):
+        heard.append(name)
+        begun.set()
+        yield
+        heard.append("over")
+
+    def wait():
+        with running.turn(tmp_path, "tidewaiter select", waiting):
+            heard.append(running.holder(tmp_path))
+
+    with subprocess.Popen([sys.executable, "-c", TURN, tmp_path], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        assert running.holder(tmp_path).startswith(f"retrain/nightly, run calm-owl, process {other.pid} on ")
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        assert begun.wait(10)
+        assert len(heard) == 1
+        other.kill()
+    waiter.join(10)
+    assert heard[0].startswith(f"Wait for retrain/nightly, run calm-owl, process {other.pid} on ")
+    assert heard[0].endswith(" UTC to end")
+    assert heard[1] == "over"
+    assert heard[2].startswith("tidewaiter select, process ")
+    assert running.holder(tmp_path) is None
+
+
+def test_nobody_has_the_turn_where_nothing_ran_or_what_had_it_was_killed(tmp_path):
+    assert running.holder(tmp_path / "state") is None
+    (tmp_path / running.TURN).write_text('{"what": "retrain", "pid": 1, "host": "h", "since": "s"}')
+    assert running.holder(tmp_path) is None
+
+
+@pytest.mark.parametrize("use", [running.claim, lambda folder: running.turn(folder, "retrain", contextmanager(iter))])
+def test_a_state_folder_that_cannot_be_written_to_is_named(tmp_path, use):
+    (tmp_path / "file").touch()
+    told = rf"state_folder: nothing can be written to '{tmp_path}/file/state' \(Not a directory\); allowed: a folder"
+    with pytest.raises(ValueError, match=told), use(tmp_path / "file" / "state"):
         pass

@@ -82,6 +82,17 @@ def test_servers_that_do_not_answer_are_named(tmp_path):
     }
 
 
+@pytest.mark.parametrize(("is_stopping", "told"), [(False, "process 1 is starting; "), (True, "process 1 is stopping")])
+def test_while_it_starts_or_stops_nothing_is_bad_and_nothing_is_well(tmp_path, is_stopping, told):
+    with running.claim(tmp_path) as claim:
+        claim.announce(Running(1, "http://127.0.0.1:9", "http://127.0.0.1:9", False, is_stopping))
+        found = status(Settings(state_folder=tmp_path), tmp_path, NOW)
+    (check,) = found.checks
+    assert (check.name, check.is_ok, check.is_warning) == ("up", False, True)
+    assert check.detail.startswith(told)
+    assert found.exit_code == 3
+
+
 @pytest.mark.parametrize(
     ("run_as", "pid", "told"),
     [(None, 1, True), ("runs", 1, False), (None, os.getpid(), os.geteuid() == 0)],
