@@ -31,6 +31,7 @@ from flows.terminal import (
     GATES_FAILED,
     NOT_JUDGED,
     AsJson,
+    Commands,
     begin,
     checked,
     err,
@@ -52,6 +53,7 @@ MappingFile = Annotated[
 ]
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -15,6 +15,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.table import Table
+from typer._click import Context
+from typer.core import TyperGroup
 
 from features.verdict import ExpectationResult
 from flows import embedded, running
@@ -48,20 +50,34 @@ def checked(build: Callable[[], _T]) -> _T:
         fail(f"{FILE}: not TOML in UTF-8: {error}", USAGE)
 
 
+class Commands(TyperGroup):
+    """The commands, whose refused options and arguments are told as settings are."""
+
+    def invoke(self, ctx: Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            if isinstance(error.__cause__, ValidationError):
+                error.message = _sentence(error.__cause__.errors()[0])
+            raise
+
+
 def _refused(error: ErrorDetails, is_setting: bool) -> str:
     """What was given where, and what is allowed, in one line."""
-    said = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
-        return said
+        return _sentence(error)
     name = ".".join(str(part) for part in error["loc"])
-    if is_setting:
-        variable = PREFIX + name.upper()
-        name = variable if variable in os.environ else f"{FILE}: {name}"
-    else:
-        name = f"--{name.replace('_', '-')}"
-    # Our own sentences have the value in them. One that may hold a password is not repeated.
+    if not is_setting:
+        return f"--{name.replace('_', '-')}: {_sentence(error)}"
+    variable = PREFIX + name.upper()
+    return f"{variable if variable in os.environ else f'{FILE}: {name}'}: {_sentence(error)}"
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """The value and what is allowed. Our own sentences have the value; one that may hold a password is not repeated."""
+    said = error["msg"].removeprefix("Value error, ")
     is_told = error["type"] == "value_error" or "@" in str(error["input"])
-    return f"{name}: {said}" if is_told else f"{name} is {error['input']!r}: {said}"
+    return said if is_told else f"{error['input']!r} is not allowed: {said}"
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:

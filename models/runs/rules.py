@@ -229,10 +229,12 @@ def _text(body: Body, field: str, pattern: re.Pattern[str], allowed: str) -> str
 
 
 def _plain(error: ValueError) -> str:
-    """The sentence of an error; of pydantic's, the first fault and where it is."""
+    """The sentence of an error; of pydantic's, the first fault, where it is, and the value."""
     faults = getattr(error, "errors", None)
     if faults is None:
         return str(error)
     first = faults()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+    said = first["msg"].removeprefix("Value error, ")  # of ours, which have the value in them
+    told = said if first["type"] == "value_error" else f"{first['input']!r} is not allowed: {said}"
+    return f"{where}: {told}".removeprefix(": ")
