@@ -15,9 +15,9 @@ pydantic_core._pydantic_core.ValidationError: 1 validation error for RetrainPara
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from features.sources import names
 from flows.authors import os_user
@@ -46,6 +46,8 @@ class Search(StrEnum):
 
 
 WORLD = ("rows", "months", "seed")  # what tells one simulated world from another
+# Without bounds for the form: of a number or none, Prefect's page would say no more than that it fits neither.
+OfTheWorld = Annotated[int | None, WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "null"}]})]
 
 
 class RetrainParameters(BaseModel):
@@ -61,11 +63,11 @@ class RetrainParameters(BaseModel):
     mapping: Path | None = Field(
         None, description="Column mapping file (TOML), for files; without input, it names the files"
     )
-    rows: int | None = Field(
+    rows: OfTheWorld = Field(
         None, ge=1_000, le=10_000_000, description="Declarations to simulate; none: as stored, or 200000"
     )
-    months: int | None = Field(None, ge=6, le=120, description="Months they spread over; none: as stored, or 18")
-    seed: int | None = Field(
+    months: OfTheWorld = Field(None, ge=6, le=120, description="Months they spread over; none: as stored, or 18")
+    seed: OfTheWorld = Field(
         None, ge=0, le=LARGEST_SEED, description="Same seed, same declarations; none: as stored, or 20240229"
     )
 

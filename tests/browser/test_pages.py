@@ -134,7 +134,9 @@ def test_a_form_with_an_impossible_value_is_not_submitted(form: Page) -> None:
     with page.expect_response("**/create_flow_run") as answer:
         page.get_by_role("button", name="Submit").click()
     assert answer.value.status == 422
-    expect(page.get_by_text("rows: 10 is not allowed: Input should be greater than or equal to 1000").first).to_be_visible()
+    expect(
+        page.get_by_text("rows: 10 is not allowed: Input should be greater than or equal to 1000").first
+    ).to_be_visible()
 
 
 def test_what_all_have_signed_is_champion_soon(

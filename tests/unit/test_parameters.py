@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from features.sources import names
 from flows.authors import os_user
 from flows.forms import FORMS
-from flows.parameters import LARGEST_SEED, MonitorParameters, RetrainParameters, SourceName, author
+from flows.parameters import LARGEST_SEED, WORLD, MonitorParameters, RetrainParameters, SourceName, author
 
 
 def test_the_default_is_a_simulation():
@@ -65,9 +65,17 @@ def test_every_source_can_be_chosen():
     assert sorted(source.value for source in SourceName) == sorted(names())
 
 
+def test_of_the_world_a_form_tells_its_bounds_with_what_is_refused():
+    told = RetrainParameters.model_json_schema()["properties"]
+    for name in WORLD:
+        assert told[name]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
+        with pytest.raises(ValidationError, match="greater than or equal to"):
+            RetrainParameters.model_validate({name: -1})
+
+
 @pytest.mark.parametrize("form", [each for each in FORMS.values() if each], ids=lambda form: form.__name__)
 def test_every_number_of_a_form_has_an_end(form):
     """Prefect keeps any and cannot show a larger one again; a browser loses the last digits of one beyond 2**53."""
     for name, field in form.model_fields.items():
-        if field.annotation is int:
+        if field.annotation in (int, int | None):
             assert any(getattr(each, "le", 2**64) <= LARGEST_SEED for each in field.metadata), name
