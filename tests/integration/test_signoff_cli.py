@@ -101,6 +101,10 @@ def test_the_audit_tells_attempts_accepted_and_refused(server, tidewaiter):
     (row,) = (line for line in said.splitlines() if " ana " in line)
     for cell in ("risk-analyst", "approve technical", "accepted", "finds [more]", "127.0.0.1"):
         assert cell in row
+    # Whole, though a file has no width and a terminal would be 80 wide.
+    (row,) = (line for line in said.splitlines() if " dan " in line)
+    assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", row)
+    assert " refused: governance is signed by the role reviewer; dan has data-scientist " in row
     code, _, told = tidewaiter("aud", "audit", "show", "9")
     assert (code, told.strip()) == (1, "the ledger says nothing of version 9")
 

@@ -8,15 +8,20 @@ from rich.console import Console
 from rich.table import Table
 from typer.testing import CliRunner
 
-from features.ingest import IngestReport
+from features import versioning
+from features.ingest import IngestReport, Limits, ingest
+from features.sources import open_source
+from features.store import Store
 from flows import backtest, cli, running, summary, terminal
 from flows import retrain as retraining
 from flows.authors import os_user
 from flows.settings import Settings
 from flows.status import Check, Status
+from models import policy
 from models.gates import Gate
 from models.registry import Registration, Registry
 from tests import candidates
+from tests.unit.test_ingest import GOOD as KCS_LINE
 
 COMMANDS = (
     *("retrain", "monitor", "backtest", "up", "status", "data list", "data checkout"),
@@ -243,3 +248,17 @@ def test_where_no_version_of_the_data_is_kept_the_list_says_so(run, monkeypatch)
     assert result.exit_code == terminal.OK
     assert "No version of the data is kept here yet" in result.stderr
     assert json.loads(run("data", "list", "--json").stdout) == []
+
+
+def test_files_are_read_again_and_both_versions_are_told(run, tmp_path, monkeypatch):
+    lines = [",".join(KCS_LINE), ",".join(KCS_LINE.values())]
+    (tmp_path / "d.csv").write_text("\n".join(lines) + "\n")
+    limits = Limits(**policy.load().ingestion.model_dump())
+    ingest(open_source("kcs", ["d.csv"]), Store(tmp_path / "data" / "kcs"), limits)
+    before = versioning.snapshot(tmp_path / "data")
+    monkeypatch.setattr(cli, "begin", Settings)
+    result = run("data", "reread", "--source", "kcs", "--input", "d.csv")
+    assert result.exit_code == terminal.OK, result.output
+    assert "1 lines: 1 stored, 0 quarantined" in result.stdout
+    assert f"data is at version {before}" in result.stdout
+    assert run("data", "reread", "--source", "kcs").exit_code == terminal.USAGE

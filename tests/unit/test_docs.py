@@ -1,18 +1,22 @@
 """The pages say what the code says, and lead where they say they lead."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
-from typer import Typer
 
 from docs import make_contract
 from features import families
-from flows.cli import app
+from features.matrix import CATALOGUE
+from flows import terminal, watch
+from flows.parameters import RetrainParameters
 from flows.settings import PREFIX, Settings
 from models import policy
+from models.risk_model import OUTPUTS
 from tests.attacks import attempts
+from tests.shown import commands
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -77,26 +81,79 @@ def test_deployments_and_their_nights_are_as_deployed() -> None:
     for schedules in names.values():
         assert all(f"`{schedule['cron']}`" in read("docs/operator.md") for schedule in schedules)
 
+    assert _counted(r"deploys (\w+) runs:", "docs/data-scientist.md") == len(names)
+    nights = {name for name in names if name.endswith("/nightly")}
+    assert _counted(r"As delivered all (\w+) work", "docs/operator.md") == len(nights)
+    sample = read("docs/operator.md").partition("tidewaiter status\n")[2]
+    assert set(re.findall(r"last night of (\S+)", sample)) == nights
+    (shown,) = re.findall(r"^ok   deployments +(.+)$", sample, re.MULTILINE)
+    assert shown == ", ".join(sorted(names))
 
-def test_commands_and_targets_exist() -> None:
-    groups = {group.name or "": group.typer_instance for group in app.registered_groups}
-    known = {*groups, *_commands(app)}
-    targets = set(re.findall(r"^(\w+):", read("Makefile"), re.MULTILINE))
+
+def _counted(pattern: str, page: str) -> int:
+    """The number that a sentence has as a word."""
+    (word,) = re.findall(pattern, read(page))
+    return ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten").index(word) + 1
+
+
+def test_targets_exist() -> None:
+    targets = set(re.findall(r"^([\w-]+):", read("Makefile"), re.MULTILINE))
     for page in PAGES:
-        text = page.read_text()
-        assert set(re.findall(r"(?:^    |`|bin/)tidewaiter ([a-z]+)", text, re.MULTILINE)) <= known, page
-        for name, group in groups.items():
-            assert set(re.findall(rf"tidewaiter {name} ([a-z-]+)", text)) <= _commands(group), page
-        assert set(re.findall(r"(?:^    |`)make ([a-z]+)", text, re.MULTILINE)) <= targets, page
+        assert set(re.findall(r"(?:^    |`)make ([a-z-]+)", page.read_text(), re.MULTILINE)) <= targets, page
 
 
-def _commands(group: Typer) -> set[str]:
-    return {each.name or each.callback.__name__ for each in group.registered_commands if each.callback}
+def test_parameters_of_a_retraining_and_options_of_a_rehearsal_are_told() -> None:
+    rows = re.findall(r"^\| ((?:`[\w-]+`(?:, )?)+) \|", read("docs/data-scientist.md"), re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+    assert set(RetrainParameters.model_fields) <= told
+    options = set(re.findall(r"`(--[\w-]+)`", read("docs/rehearsal.md")))
+    (simulate,) = (each for each in commands().values() if each.name == "simulate")
+    assert {each.opts[0] for each in simulate.params} - {"--help"} <= options
 
 
-def test_families_and_signoff_steps_are_named() -> None:
+def test_what_a_model_gives_is_told() -> None:
+    given = (
+        read("docs/data-scientist.md").partition("makes such a frame of a dataset) and gives ")[2].partition("\n\n")[0]
+    )
+    assert set(re.findall(r"`(\w+)`", given)) == set(OUTPUTS)
+
+
+def test_features_are_counted() -> None:
+    assert [int(number) for page in PAGES for number in re.findall(r"\b(\d{3}) features\b", page.read_text())]
+    for page in PAGES:
+        assert set(re.findall(r"\b(\d{3}) features\b", page.read_text())) <= {str(len(CATALOGUE))}, page
+    combinations = sum(each.family == "encodings" and each.name.startswith("hit_rate_") for each in CATALOGUE)
+    assert f"{combinations} single columns and combinations" in read("docs/data-scientist.md")
+
+
+def test_each_family_is_told_and_its_worth_on_each_source() -> None:
+    names = {family.NAME for family in families.FAMILIES}
     told = re.findall(r"^\| `(\w+)` \| [^|]+ \|$", read("docs/data-scientist.md"), re.MULTILINE)
-    assert {family.NAME for family in families.FAMILIES} <= set(told)
+    assert names <= set(told)
+    tables = read("docs/targeting.md").split("| left out |")[1:]
+    assert [set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) for table in tables] == [names, names]
+
+
+def test_decisions_are_listed_by_their_titles() -> None:
+    listed = re.findall(r"^(\d+)\. \[(.+)\]\((decisions/.+)\)$", read("docs/contributor.md"), re.MULTILINE)
+    files = sorted((ROOT / "docs" / "decisions").iterdir())
+    assert [f"docs/{file}" for _, _, file in listed] == [file.relative_to(ROOT).as_posix() for file in files]
+    for number, title, file in listed:
+        assert read(f"docs/{file}").splitlines()[0] == f"# {number}. {title}"
+
+
+def test_exit_codes_and_notifications_are_told() -> None:
+    page = read("docs/operator.md")
+    codes = re.findall(r"^\| (\d) \| ", page.partition("## Exit codes")[2].partition("##")[0], re.MULTILINE)
+    assert [int(code) for code in codes] == sorted(
+        {terminal.OK, terminal.FAILED, terminal.USAGE, terminal.NOT_RUNNING, terminal.GATES_FAILED, terminal.NOT_JUDGED}
+    )
+    told = " ".join(page.partition("Told are: ")[2].partition("They are Prefect automations")[0].split())
+    for automation in watch.notifications("block", [], datetime.now(UTC)):
+        assert automation["name"].removeprefix("tidewaiter: tell that ") in told
+
+
+def test_signoff_steps_are_named() -> None:
     assert all(f"`signoff.{step.name}`" in read("docs/reviewer.md") for step in policy.load().signoff.steps)
 
 

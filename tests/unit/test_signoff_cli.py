@@ -1,10 +1,16 @@
 """What the commands of sign-off say where there is nothing to work on; with a server: tests/integration."""
 
+import json
+import re
+
 import pytest
 from typer.testing import CliRunner
 
 from flows import cli, embedded, running, terminal
 from flows.running import Running
+from flows.settings import Settings
+from models.picture.openings import Opening, Openings
+from models.signoff.keys import Keys
 
 
 @pytest.fixture
@@ -49,3 +55,30 @@ def test_a_person_without_a_role_is_not_made(run):
     result = run("users", "add", "ann")
     assert result.exit_code == terminal.USAGE
     assert "--role" in result.output
+
+
+def test_who_looked_at_whom_is_told_whole_in_a_narrow_place(run, tmp_path, monkeypatch):
+    settings = Settings()
+    Keys(settings.signoff_folder).make()
+    table = Openings(settings.tracking_uri)
+    for account, company in (("rea", "I90883250"), ("rob", "a company with a long name that calls itself [so]")):
+        table.add(
+            Opening(
+                account=account,
+                address="10.0.0.7",
+                asked="company",
+                source="simulator",
+                kind="importer",
+                identity=company,
+                until="2024-06-24",
+            )
+        )
+    table.close()
+    monkeypatch.setenv("COLUMNS", "40")
+    told = json.loads(run("audit", "openings", "--account", "rea", "--company", "I90883250", "--json").stdout)
+    assert [(each["account"], each["identity"]) for each in told] == [("rea", "I90883250")]
+    said = run("audit", "openings", "--account", "rob").stdout
+    (row,) = [line for line in said.splitlines() if " rob " in line]
+    assert " importer a company with a long name that calls itself [so] " in row
+    assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", row)
+    assert " 2024-06-24 " in row
