@@ -188,14 +188,16 @@ def test_a_reviewer_begins_at_what_waits_and_sees_pictures_and_all_tags(servers:
     page.goto(servers.mlflow_url)
     expect(page.get_by_text(f"The {CHAMPION}, version {TO_PROMOTE}, decides")).to_be_visible()
     expect(page.get_by_text("Waiting for signatures")).to_be_visible()
-    page.get_by_role("link", name=f"version {TO_READ}", exact=True).click()
-    picture = page.locator("img[src*='plots/gain.png']")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name=f"version {TO_READ}", exact=True).click()
+    version = opened.value
+    picture = version.locator("img[src*='plots/gain.png']")
     expect(picture).to_be_visible()
     assert picture.evaluate("shown => shown.naturalWidth") > 0
-    shown = page.locator(".du-bois-light-table-body").last
-    assert shown.evaluate("list => list.scrollHeight <= list.clientHeight + 1")
+    tags = version.locator(".du-bois-light-table-body").last
+    assert tags.evaluate("list => list.scrollHeight <= list.clientHeight + 1")
     for absent in ("Promote model", "GenAI", "Information about UI telemetry", "MLflow Assistant"):
-        expect(page.get_by_text(absent)).to_be_hidden()
+        expect(version.get_by_text(absent)).to_be_hidden()
 
 
 def shows(page: Page, step: str, tally: str) -> None:
