@@ -117,7 +117,10 @@ const STYLE = [
       "z-index": 4,
     },
   },
-  { selector: "node.asked, node.over, node:selected", style: { label: "data(title)" } },
+  {
+    selector: "node.asked, node.over, node:selected",
+    style: { label: "data(title)", "text-wrap": "wrap", "text-max-width": 130, "text-background-opacity": 0.95 },
+  },
   {
     selector: "node.asked",
     style: { "outline-width": 4, "outline-color": "#1559b3", "outline-offset": 4, "z-index": 5 },
