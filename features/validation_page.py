@@ -1,9 +1,11 @@
-"""The validation page of one batch: a single HTML file that needs no network, for people to read and to keep.
+"""The validation page of one batch, and the index of all: HTML that needs no network, for people to read and to keep.
 
-What it says comes from the verdicts; how it looks is templates/validation.html.
+What they say comes from verdicts and records; how they look is templates/validation.html and validation_index.html.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from features import pages
 from features.store import BatchRecord
@@ -28,6 +30,31 @@ def render(record: BatchRecord | None, verdict: Verdict, batch: BatchVerdict) ->
         chart=chart(batch.days) if batch.days else None,
         width=WIDTH,
         height=HEIGHT,
+    )
+
+
+def name(file: str, ending: str) -> str:
+    """Of the page of a batch: its file's, and what tells it from others of that name.
+
+    >>> name("2024/monday.csv.gz", "ab12cd34")
+    'monday.csv-ab12cd34.html'
+    """
+    return f"{Path(file).stem}-{ending}.html"
+
+
+def name_of(record: BatchRecord) -> str:
+    """Of the page of a batch that was ingested."""
+    return name(record.file, record.sha256[:8])
+
+
+def render_index(source: str, records: Sequence[BatchRecord]) -> str:
+    """HTML page of all batches, those with the largest share of quarantined lines first."""
+    ordered = sorted(records, key=lambda record: -record.quarantined / max(record.rows_in, 1))
+    reasons: Counter[str] = Counter()
+    for record in records:
+        reasons.update(record.quarantined_by_reason)
+    return pages.template("features", "validation_index.html").render(
+        source=source, records=ordered, reasons=reasons.most_common(), name_of=name_of
     )
 
 

@@ -1,5 +1,6 @@
 """What people find of a run: validation pages on disk and in MLflow, artifacts in Prefect."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -7,10 +8,10 @@ from typing import Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from features import validation_page
 from features.atomic import write_atomically
 from features.ingest import BatchReport, IngestRejected
 from features.store import Store
-from features.validation_page import render
 from flows.settings import Settings
 from flows.summary import Summary, Unchanged, as_markdown
 from models import tracking
@@ -26,18 +27,19 @@ def validation_folder(settings: Settings, store: Store) -> Path:
 def write_page(batch: BatchReport, folder: Path) -> None:
     """The page of a batch that is ingested now."""
     if batch.batch_verdict:
-        page = render(batch.record, batch.verdict, batch.batch_verdict)
-        _write_page(page, batch.record.file, batch.record.sha256[:8], folder)
+        page = validation_page.render(batch.record, batch.verdict, batch.batch_verdict)
+        _write_page(page, validation_page.name_of(batch.record), folder)
 
 
 def write_rejection(rejection: IngestRejected, folder: Path) -> Path:
     """A page that shows why a batch was refused; its path is returned."""
-    return _write_page(render(None, rejection.rejected, rejection.verdict), rejection.verdict.file, "rejected", folder)
+    page = validation_page.render(None, rejection.rejected, rejection.verdict)
+    return _write_page(page, validation_page.name(rejection.verdict.file, "rejected"), folder)
 
 
-def _write_page(page: str, file: str, ending: str, folder: Path) -> Path:
+def _write_page(page: str, name: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{Path(file).stem}-{ending}.html"
+    path = folder / name
     write_atomically(path, lambda draft: draft.write_text(page))
     return path
 
@@ -45,6 +47,14 @@ def _write_page(page: str, file: str, ending: str, folder: Path) -> Path:
 def validation(store: Store) -> Mapping[str, Any]:
     """How every batch in the store passed validation, in order of arrival: the same whenever it is asked."""
     return {"batches": [asdict(batch) for batch in store.batches]}
+
+
+def gather_validation(settings: Settings, store: Store, folder: Path) -> None:
+    """The index of all batches and the page of each, beside the other documents of a run."""
+    (folder / "validation.html").write_text(validation_page.render_index(store.root.name, store.batches))
+    pages = validation_folder(settings, store)
+    if pages.is_dir():
+        shutil.copytree(pages, folder / "validation", dirs_exist_ok=True)
 
 
 def publish_rejection(rejection: IngestRejected, page: Path) -> None:

@@ -4,7 +4,6 @@ Every task can be run again after a crash: ingestion commits batch by batch, fea
 registration finds what it had begun.
 """
 
-import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -321,9 +320,7 @@ def register_model(settings: Settings, store: Store, candidate: Candidate, champ
     registry = _registry(settings)
     if champion and candidate.manifest.is_same_model(champion.manifest):
         return registry.registration(registry.version(champion.version))
-    pages = reports.validation_folder(settings, store)
-    if pages.is_dir():
-        shutil.copytree(pages, candidate.folder / "validation", dirs_exist_ok=True)
+    reports.gather_validation(settings, store, candidate.folder)
     with stage("Register"):
         return registry.register(candidate)
 

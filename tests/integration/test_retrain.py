@@ -72,6 +72,7 @@ def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
         "evidence.json",
         "plots",
         "validation",
+        "validation.html",
     } <= artifacts
     metrics = client.get_run(version.run_id).data.metrics
     assert 0 < metrics["rehearsal.in_common"] < 1

@@ -129,7 +129,7 @@ def test_both_tell_what_a_reviewer_needs(found):
 
 def test_the_short_card_links_to_the_reports_and_both_tell_what_changed(found):
     whole, short = written(found)
-    for report in ("drift.html", "card.md", "validation"):
+    for report in ("drift.html", "card.md", "validation.html"):
         assert f"({PAGE}/{report})" in short
     assert PAGE not in whole
     for text in (whole, short):

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from features.store import BatchRecord
-from features.validation_page import render
+from features.validation_page import name_of, render, render_index
 from features.verdict import BatchCheck, BatchVerdict, DayVolume, Example, ExpectationResult, Verdict
 
 HOSTILE = '<script>alert("1")</script>'
@@ -117,3 +117,17 @@ def test_text_from_files_stays_text():
 
 def test_the_same_page_every_time():
     assert render(RECORD, VERDICT, BATCH) == render(RECORD, VERDICT, BATCH)
+
+
+def test_the_index_tells_all_files_with_the_worst_first():
+    sound = BatchRecord("tuesday.csv", "cd" * 32, 1200, 1200, 0, 0, 0, {})
+    bad = BatchRecord("wednesday.csv", "ef" * 32, 20, 5, 15, 0, 0, {"office_given (office)": 15})
+    page = render_index(HOSTILE, (sound, RECORD, bad))
+    assert HOSTILE not in page
+    text, _ = read(page)
+    assert "3 files, 2,220 lines: 2,115 stored, 55 quarantined (2.48 %), 50 known before." in text
+    assert "office_given (office) 54 2.43 %" in text
+    places = [text.index(each) for each in ("wednesday.csv 20 5 0 15 75.00 %", "monday.csv 1,000 910 50 40 4.00 %")]
+    assert places == sorted(places)
+    assert text.index("tuesday.csv 1,200 1,200 0 0") > places[-1]
+    assert all(name_of(record) in text for record in (sound, RECORD, bad))
