@@ -15,7 +15,8 @@ from features.contract import Field
 from features.csv_dialect import ReadError
 from features.expressions import Expression
 
-LOST_ZEROS = r"^\d{1,5}$"
+MOST_DIGITS_WITH_LOST_ZEROS = 5
+LOST_ZEROS = rf"^\d{{1,{MOST_DIGITS_WITH_LOST_ZEROS}}}$"
 ISO_FORMATS = (
     "%Y-%m-%d",
     "%Y-%m-%dT%H:%M:%S%.f",
@@ -170,12 +171,17 @@ def _read(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Seri
     if given.dtype.is_nested() or given.dtype == pl.Binary:
         raise ReadError(f"column {given.name!r} holds {given.dtype}, which cannot become {field.name}")
     faults = []
+    marks = None
     if given.dtype.is_float() and field.dtype == contract.TEXT:
         given = given.fill_nan(None)  # what many a tool writes where a number is missing
     if given.dtype == pl.String:
         is_id = field.dtype == contract.TEXT and field.name not in WORDS
-        is_plain = written.is_plain(given)
-        given = (given if is_plain else written.seen(given, has_words=not is_id)).str.strip_chars()
+        marks = written.marks(given)
+        is_plain = written.are_plain(marks)
+        if not is_plain:
+            given = written.seen(given, has_words=not is_id)
+        if marks is None or not is_plain or b" " in marks:
+            given = given.str.strip_chars()
         given = _without(given.set(given == "", None), how.nulls)
         if is_id and not is_plain:
             hidden = written.unseen(given)
@@ -186,11 +192,13 @@ def _read(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Seri
         coded = given.cast(pl.String).replace_strict(how.codes, default=None, return_dtype=pl.String)
         shown = [*how.codes][:_MOST_CODES_SHOWN] + ["..."] * (len(how.codes) > _MOST_CODES_SHOWN)
         faults += _faults(field, given, coded.is_null(), f"is not in the code map ({', '.join(shown)})")
-        given = coded
-    values, allowed = _typed(field, given, how)
+        given, marks = coded, None
+    values, allowed = _typed(field, given, how, marks)
     faults += _faults(field, given, values.is_null(), f"is not {allowed}")
     if field.name == "hs_code":
-        lost = values.str.contains(LOST_ZEROS).fill_null(False)
+        lost = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
+        if (values.str.len_bytes() <= MOST_DIGITS_WITH_LOST_ZEROS).any():
+            lost = values.str.contains(LOST_ZEROS).fill_null(False)
         faults += _faults(field, given, lost, "has {digits} digits; leading zeros were probably lost")
     return values, faults
 
@@ -215,8 +223,10 @@ def _faults(
     return [frame.select(pl.when("bad").then(reason)).to_series()]
 
 
-def _typed(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Series, str]:
-    """`given` in the field's type, null where it cannot be; and what it could be."""
+def _typed(field: Field, given: pl.Series, how: From | Computed, marks: bytes | None) -> tuple[pl.Series, str]:
+    """`given`, a text with such `marks` if any are given, in the field's type, null where it cannot be; and what it
+    could be.
+    """
     if field.dtype == contract.INSTANT:
         return _instants(given, how.date_format)
     if given.dtype in (pl.Date, pl.Datetime) and field.dtype != contract.TEXT:
@@ -237,12 +247,21 @@ def _typed(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Ser
         return whole, "a whole number"
     if field.name in WORDS:
         return given.cast(pl.String), "text"
-    text = written.id_text(given)
-    if text.str.contains("+", literal=True).any():
+    return _id(field, given, marks), "text or a whole number with all its digits"
+
+
+def _id(field: Field, given: pl.Series, marks: bytes | None) -> pl.Series:
+    """Ids and codes as the contract has them; what none of `marks` calls for is not looked for."""
+
+    def may_have(*signs: bytes) -> bool:
+        return marks is None or any(sign in marks for sign in signs)
+
+    text = written.id_text(given) if may_have(b".") else given
+    if may_have(b"+"):
         text = text.set(text.str.contains(written.EXPONENT), None)
-    if field.name == "hs_code":
+    if field.name == "hs_code" and may_have(b".", b" ", b"-"):
         text = written.bare_code(text)
-    return text, "text or a whole number with all its digits"
+    return text
 
 
 def _instants(given: pl.Series, date_format: str | None) -> tuple[pl.Series, str]:
@@ -253,9 +272,12 @@ def _instants(given: pl.Series, date_format: str | None) -> tuple[pl.Series, str
     text = given.cast(pl.String)
     if date_format is not None:
         return _parsed(text, date_format), f"a date as {date_format}"
-    values = _parsed(text, ISO_FORMATS[0])
-    for form in ISO_FORMATS[1:]:
-        if values.null_count() > text.null_count():
+    # No text is of two of the forms, so the one that the first value has goes first.
+    sample = text.drop_nulls().head(1)
+    first = next((form for form in ISO_FORMATS if not _parsed(sample, form).null_count()), ISO_FORMATS[0])
+    values = _parsed(text, first)
+    for form in ISO_FORMATS:
+        if form != first and values.null_count() > text.null_count():
             values = values.fill_null(_parsed(text, form))
     return values, "a date as 2024-02-29, 2024-02-29T13:05 or 20240229T130500 (ISO 8601, without a zone)"
 

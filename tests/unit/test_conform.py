@@ -5,10 +5,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features import codes
 from features.conform import Constant, From, conform
 from features.csv_dialect import ReadError
+from tests.examples import examples
 
 
 def conformed(column: str, values: list[Any] | pl.Series, table: str = "declarations", **how: Any) -> pl.DataFrame:
@@ -158,3 +161,28 @@ def test_codes_that_were_in_force_then_are_codes() -> None:
     assert {"YU", "AN", "EU", "QU", "XC"} < codes.countries()
     assert {"DEM", "HRK", "ZWD"} < codes.currencies()
     assert codes.countries() == codes.region_of_country().keys()
+
+
+@pytest.mark.parametrize("first", range(8))
+def test_instants_of_all_iso_forms_are_read_whichever_comes_first(first: int) -> None:
+    days = ["2024-03-05", "2024-03-05T00:00:00", "2024-03-05 00:00:00.000000", "2024-03-05T00:00", "2024-03-05 00:00"]
+    days += ["20240305", "20240305T000000", "20240305T0000"]
+    texts = [None, *days[first:], *days[:first], "05.03.2024"]
+    lines = pl.DataFrame({"source_line": range(2, 2 + len(texts)), "at": texts})
+    found = conform("truth", lines, {"accepted_at": From("at")})
+    assert found["accepted_at"].to_list() == [None, *[datetime(2024, 3, 5)] * 8, None]
+    assert found["unreadable"].null_count() == 9
+    assert found["unreadable"][9].startswith("accepted_at: '05.03.2024' is not a date as 2024-02-29")
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(st.lists(st.text("Aé0+-. E\t\u200b", max_size=6), min_size=1, max_size=6))
+def test_what_becomes_of_an_id_does_not_depend_on_the_others_in_its_column(texts: list[str]) -> None:
+    """A column is looked at as a whole for what single values need not be looked at for."""
+    mapped = {"importer_id": From("text"), "hs_code": From("text"), "goods_description": From("text")}
+    lines = pl.DataFrame({"source_line": range(2, 2 + len(texts)), "text": texts})
+    whole = conform("declarations", lines, mapped)
+    single = pl.concat(conform("declarations", lines[at : at + 1], mapped) for at in range(len(texts)))
+    assert whole.equals(single)
+    among_others = pl.concat([lines, pl.DataFrame({"source_line": [0], "text": ["é\u200b 1.0+E+5-\t"]})])
+    assert conform("declarations", among_others, mapped).head(-1).equals(whole)
