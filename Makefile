@@ -47,6 +47,7 @@ up: setup
 
 bench: setup
 	$(BIN)/python benchmarks/stages.py
+	$(BIN)/python benchmarks/ingestion.py
 	$(BIN)/python benchmarks/windows.py
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/ledger.py

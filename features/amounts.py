@@ -13,7 +13,7 @@ import polars as pl
 from features import codes
 from features.csv_dialect import ReadError
 from features.store import Store
-from features.verdict import EXAMPLES_KEPT, FAILURES, Example, ExpectationResult, Verdict
+from features.verdict import PLACE, Finding
 
 COLUMNS = ("day", "currency", "rate")
 _NAME = "currency_is_the_source_s"
@@ -101,30 +101,24 @@ class Rates:
         ).select(declarations.columns)
 
 
-def judge(declarations: pl.DataFrame, currency: str) -> Verdict:
-    """Rows of `declarations` (with `source_line` and `unreadable`) whose amounts are in another currency.
+def judge(declarations: pl.DataFrame, currency: str) -> Finding:
+    """Rows (the contract's columns, `unreadable`, and PLACE of features.verdict) with amounts in another currency.
 
     What `unreadable` says of a currency is all that is said of it.
 
-    >>> frame = pl.DataFrame({"source_line": [2, 3], "currency": ["USD", "KRW"], "unreadable": ["", None]})
-    >>> judge(frame, "USD").failures["reason"].to_list()
+    >>> rows = pl.DataFrame({"source_line": [2, 3], "currency": ["USD", "KRW"], "unreadable": ["", None]})
+    >>> judge(rows.with_columns(pl.lit(0, pl.UInt32).alias("batch")), "USD").failing["reason"].to_list()
     ["currency: 'KRW'; expected: USD, in which this source's amounts are; bring others ... by [amounts] of the mapping"]
     """
     says = f"{currency}, in which this source's amounts are; bring others to it by [amounts] of the mapping"
     is_told = pl.col("unreadable").str.contains("currency: ", literal=True).fill_null(value=False)
     failing = declarations.filter(pl.col("currency") != currency, ~is_told).select(
-        "source_line",
-        expectation=pl.lit(_NAME),
+        *PLACE,
         column=pl.lit("currency"),
         reason=pl.format("currency: '{}'; expected: {}", "currency", pl.lit(says)),
         value="currency",
     )
-    failing = failing.sort("source_line")
-    shown = failing.head(EXAMPLES_KEPT).select("source_line", "value").iter_rows()
-    examples = tuple(Example(line, value) for line, value in shown)
-    height = declarations.height
-    result = ExpectationResult("declarations", _NAME, "currency", says, "row", height, failing.height, examples)
-    return Verdict(failing.select(*FAILURES), (result,))
+    return Finding("declarations", _NAME, "currency", says, "row", failing.sort(*PLACE))
 
 
 def usual(declarations: pl.DataFrame) -> str | None:

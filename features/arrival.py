@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from features import contract
-from features.verdict import EXAMPLES_KEPT, FAILURES, Example, ExpectationResult, Verdict
+from features.verdict import PLACE, Finding
 
 HAPPENED = ("accepted_at", "recorded_at", "known_at")  # a register also tells from when on something will hold
 _FURTHEST_EAST = timedelta(hours=14)  # legal time is without a zone, and nowhere is it later
@@ -34,33 +34,26 @@ class Span:
         return f"a day {since}to {self.last}, when the file arrived"
 
 
-def judge(table: str, frame: pl.DataFrame, span: Span) -> Verdict:
-    """Rows of `frame` (the contract's columns and `source_line`) with an instant outside `span`.
+def judge(table: str, rows: pl.DataFrame, span: Span) -> list[Finding]:
+    """Rows (the contract's columns and PLACE of features.verdict) with an instant outside `span`.
 
-    >>> frame = pl.DataFrame({"source_line": [2, 3], "accepted_at": [datetime(2024, 3, 5), datetime(2062, 3, 5)]})
-    >>> judge("truth", frame, Span(None, date(2024, 3, 6))).failures["reason"].to_list()
+    >>> rows = pl.DataFrame({"accepted_at": [datetime(2024, 3, 5), datetime(2062, 3, 5)]})
+    >>> rows = rows.select(pl.lit(0, pl.UInt32).alias("batch"), "accepted_at", source_line=pl.lit(2, pl.Int64))
+    >>> judge("truth", rows, Span(None, date(2024, 3, 6)))[0].failing["reason"].to_list()
     ['accepted_at: 2062-03-05 00:00:00; expected: a day to 2024-03-06, when the file arrived']
     """
-    verdict = Verdict()
-    for field in contract.TABLES[table]:
-        if field.name in HAPPENED:
-            verdict = verdict.merge(_judge(table, field.name, frame, span))
-    return verdict
+    happened = (field.name for field in contract.TABLES[table] if field.name in HAPPENED)
+    return [_judge(table, column, rows, span) for column in happened]
 
 
-def _judge(table: str, column: str, frame: pl.DataFrame, span: Span) -> Verdict:
-    name, day = f"{column}_has_happened", pl.col(column).dt.date()
+def _judge(table: str, column: str, rows: pl.DataFrame, span: Span) -> Finding:
+    day = pl.col(column).dt.date()
     is_outside = (day > span.last) if span.first is None else (day > span.last) | (day < span.first)
     text = pl.col(column).dt.to_string("%Y-%m-%d %H:%M:%S")
-    failing = frame.filter(is_outside).select(
-        "source_line",
-        expectation=pl.lit(name),
+    failing = rows.filter(is_outside).select(
+        *PLACE,
         column=pl.lit(column),
         reason=pl.format("{}: {}; expected: {}", pl.lit(column), text, pl.lit(str(span))),
         value=text,
     )
-    failing = failing.sort("source_line")
-    shown = failing.head(EXAMPLES_KEPT).select("source_line", "value").iter_rows()
-    examples = tuple(Example(line, value) for line, value in shown)
-    result = ExpectationResult(table, name, column, str(span), "row", frame.height, failing.height, examples)
-    return Verdict(failing.select(*FAILURES), (result,))
+    return Finding(table, f"{column}_has_happened", column, str(span), "row", failing.sort(*PLACE))

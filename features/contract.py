@@ -7,6 +7,7 @@ in the WCO Data Model, given where a public source confirms it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
@@ -189,6 +190,7 @@ FILING = {
 }
 
 
+@cache
 def schema(table: str) -> pl.Schema:
     """Polars schema of one table of the contract.
 

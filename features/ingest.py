@@ -1,122 +1,42 @@
-"""Ingestion: a source's batches into a store, one commit a batch.
+"""Ingestion: a source's batches into a store, small ones together.
 
 A batch that was ingested before (same content, same mapping) is skipped, unless its file said something else since:
 whoever puts a file back as it was withdraws a correction, which is a correction too. Of any other, every line is
 stored, quarantined with its reasons, known already, or left out because its mapping says so; that these add up to the
 lines read is checked before the commit. A batch without lines is a delivery as any other: a night without declarations.
-A process that dies anywhere leaves the store as it was before the batch, and the next run takes the batch up again.
+
+Validation, merging and a commit have a price of their own, however few the lines, so small batches share it: as many as
+have CHUNK_LINES lines form a group. Each has its own verdict, record and quarantine, and the store ends as if they had
+come one after the other. A process that dies anywhere leaves the store as it was before the group, and the next run
+takes its batches up again.
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
-from itertools import takewhile
+from functools import cached_property
+from itertools import chain, count, islice, takewhile
 
 import polars as pl
 
 from features import amounts, arrival
 from features.arrival import Span
 from features.csv_dialect import ReadError
-from features.merging import Merged, merge
+from features.ingest_report import BatchReport, IngestRejected, IngestReport
+from features.merging import Merged, Share, merge
 from features.partitions import ConservationError, write_days
-from features.sources import Batch, Source
-from features.staging import stage
+from features.reading import CHUNK_LINES
+from features.sources import Batch, Chunk, Source
+from features.staging import Group, Staged
 from features.store import QUARANTINE, STAGING, BatchRecord, Store, write_parquet
 from features.validation import check_batch
-from features.verdict import BatchRejected, BatchVerdict, Limits, Verdict
+from features.verdict import BATCH, BatchRejected, Limits, Verdict
 
 __all__ = ["BatchReport", "ConservationError", "IngestRejected", "IngestReport", "Limits", "ingest"]
 
 Progress = Callable[[str, int], None]
-
-
-@dataclass(frozen=True)
-class BatchReport:
-    """What happened to one batch. A batch that was skipped has only the record of when it was ingested."""
-
-    record: BatchRecord
-    is_skipped: bool
-    verdict: Verdict
-    batch_verdict: BatchVerdict | None
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What happened to every batch, in order. The counts are of the batches that were not skipped, in lines."""
-
-    batches: tuple[BatchReport, ...]
-
-    @property
-    def ingested(self) -> tuple[BatchRecord, ...]:
-        return tuple(batch.record for batch in self.batches if not batch.is_skipped)
-
-    @property
-    def rows_in(self) -> int:
-        return sum(record.rows_in for record in self.ingested)
-
-    @property
-    def stored(self) -> int:
-        return sum(record.stored for record in self.ingested)
-
-    @property
-    def quarantined(self) -> int:
-        return sum(record.quarantined for record in self.ingested)
-
-    @property
-    def known(self) -> int:
-        return sum(record.known for record in self.ingested)
-
-    @property
-    def in_part(self) -> int:
-        """How many of the quarantined lines have a part that was stored."""
-        return sum(record.in_part for record in self.ingested)
-
-    @property
-    def left_out(self) -> int:
-        return sum(record.left_out for record in self.ingested)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Sentences on batches that are odd as a whole and were stored all the same."""
-        return tuple(
-            f"{batch.record.file}: {check.sentence}"
-            for batch in self.batches
-            if batch.batch_verdict
-            for check in batch.batch_verdict.checks
-            if check.is_warning and not check.passed
-        )
-
-    @property
-    def superseded(self) -> int:
-        return sum(record.superseded for record in self.ingested)
-
-    @property
-    def quarantined_by_reason(self) -> dict[str, int]:
-        """Lines by reason, the most frequent first."""
-        total: dict[str, int] = {}
-        for record in self.ingested:
-            for reason, lines in record.quarantined_by_reason.items():
-                total[reason] = total.get(reason, 0) + lines
-        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
-
-    @property
-    def verdict(self) -> Verdict:
-        """Every expectation over all batches that were not skipped."""
-        merged = Verdict()
-        for batch in self.batches:
-            merged = merged.merge(batch.verdict)
-        return merged
-
-
-class IngestRejected(BatchRejected):
-    """A batch was rejected as a whole. Earlier batches are stored; `report` has them, `rejected` what was checked."""
-
-    def __init__(self, cause: BatchRejected, report: IngestReport, rejected: Verdict) -> None:
-        super().__init__(str(cause), cause.verdict)
-        self.report = report
-        self.rejected = rejected
+_NOTHING = Chunk(pl.DataFrame(schema={"source_line": pl.Int64()}), {})  # what a file without rows may read as
 
 
 def ingest(
@@ -130,131 +50,224 @@ def ingest(
 ) -> IngestReport:
     """Bring every batch of `source` into `store`; `on_progress(file, lines read so far)`.
 
-    `on_batch(report)` is called for each batch just before its commit: what it keeps of a batch is there whenever the
-    batch is, and after a crash in between it is called for that batch again.
+    `on_batch(report)` is called for each batch before the commit that it is in: what it keeps of a batch is there
+    whenever the batch is, and after a crash in between it is called for that batch again.
 
     `arrived_on`: the day on which the batches reached customs, today if None; nothing they tell happened after it.
     `world`: what the batches are simulated by, which the store keeps; see features/worlds.py.
 
     Raises ReadError (a file cannot be read), IngestRejected (a batch fails as a whole), StoreError (another process
-    writes here) and ConservationError; of the batch at hand nothing is then stored.
+    writes here) and ConservationError; of the batch at hand nothing is then stored, of those before it everything.
     """
-    reports: list[BatchReport] = []
     span = Span(limits.first_day, arrived_on or arrival.today())
     with store.locked():
-        currency = amounts.stored(store)
-        there: set[str] | None = None
-        for batch in source.batches():
-            sha256 = batch.sha256
-            record, since = _ingested(batch.name, sha256, store.batches)
-            if since and there is None:  # few files ever say something else, and reading all takes its time
-                there = {each.sha256 for each in source.batches()}
-            is_put_back = there is not None and not since <= there
-            if record is not None and not is_put_back:
-                reports.append(BatchReport(record, True, Verdict(), None))
-                continue
-            earlier = IngestReport(tuple(reports))
-            arrived = _Arrived(batch, sha256, is_put_back, span, currency, world)
-            reports.append(_ingest_batch(arrived, store, limits, on_progress, on_batch, earlier))
-            currency = currency or amounts.stored(store)
-    return IngestReport(tuple(reports))
+        ingestion = _Ingestion(source, store, limits, span, world, on_progress, on_batch)
+        try:
+            for batch in source.batches():
+                ingestion.take(batch)
+        except Exception:
+            ingestion.bring_in()  # what came before is sound
+            raise
+        ingestion.bring_in()
+        return ingestion.report
 
 
-@dataclass(frozen=True)
-class _Arrived:
-    """A batch to ingest; whether it was ingested before and is put back; the days and the currency that it may have,
-    and the world that it is simulated by."""
+@dataclass
+class _Ingestion:
+    """One run of `ingest`: what was said of batches so far, and the small ones that are read and wait for more."""
 
-    batch: Batch
-    sha256: str
-    is_put_back: bool
+    source: Source
+    store: Store
+    limits: Limits
     span: Span
-    currency: str | None
     world: Mapping[str, int | str] | None
+    on_progress: Progress | None
+    on_batch: Callable[[BatchReport], None] | None
+    _reports: dict[int, BatchReport] = field(default_factory=dict)  # by the batch's place in the source
+    _places: Iterator[int] = field(default_factory=count)
+    _waiting: dict[str, tuple[int, Staged, Chunk]] = field(default_factory=dict)  # by the batch's SHA-256
+    _lines_waiting: int = 0
+
+    def __post_init__(self) -> None:
+        self._currency = amounts.stored(self.store)
+        self._records = list(self.store.batches)
+        self._known = {_identity(record): at for at, record in enumerate(self._records)}
+
+    @property
+    def report(self) -> IngestReport:
+        return IngestReport(tuple(report for _, report in sorted(self._reports.items())))
+
+    def take(self, batch: Batch) -> None:
+        """Read `batch` unless it is known, and bring it in as soon as it is worth it."""
+        sha256, place = batch.sha256, next(self._places)
+        if sha256 in self._waiting:
+            self.bring_in()
+        # An empty delivery says what every other does: that it came is told apart by its name.
+        known_at = max(self._known.get((sha256, name), -1) for name in (None, batch.name))
+        is_put_back = known_at >= 0 and self._said_something_else_since(known_at)
+        if known_at >= 0 and not is_put_back:
+            self._reports[place] = BatchReport(self._records[known_at], True, Verdict(), None)
+            return
+        chunks = self._heard(batch)
+        chunk, *more = list(islice(chunks, 2)) or [_NOTHING]
+        if more:
+            self.bring_in()
+            self._bring_in_large(place, Staged(batch, sha256, 0, is_put_back), chain([chunk], more, chunks))
+            return
+        _check_unchanged(batch, sha256)
+        if self._lines_waiting + chunk.lines > CHUNK_LINES:
+            self.bring_in()
+        self._waiting[sha256] = place, Staged(batch, sha256, len(self._waiting), is_put_back, chunk.raw), chunk
+        self._lines_waiting += chunk.lines
+        # Which currency the amounts are in is not known before the first declarations are stored.
+        if self._currency is None:
+            self.bring_in()
+
+    def _said_something_else_since(self, known_at: int) -> bool:
+        """Whether a file said something after this record of it that does not lie there any more.
+
+        It says several things at once where several blocks of a mapping read it.
+        """
+        record = self._records[known_at]
+        since = {each.sha256 for each in self._records[known_at + 1 :] if each.file == record.file}
+        return bool(since) and not since <= self._there
+
+    @cached_property
+    def _there(self) -> set[str]:
+        """All that the source says; asked for seldom, since reading all takes its time."""
+        return {batch.sha256 for batch in self.source.batches()}
+
+    def _heard(self, batch: Batch) -> Iterator[Chunk]:
+        lines = 0
+        for chunk in batch.chunks():
+            lines += chunk.lines
+            if self.on_progress:
+                self.on_progress(batch.name, lines)
+            yield chunk
+
+    def bring_in(self) -> None:
+        """Store the batches that wait."""
+        waiting = list(self._waiting.values())
+        self._waiting, self._lines_waiting = {}, 0
+        if not waiting:
+            return
+        group = self._group([staged for _, staged, _ in waiting])
+        group.add([(staged, chunk) for _, staged, chunk in waiting])
+        self._store(group, [place for place, _, _ in waiting])
+
+    def _bring_in_large(self, place: int, staged: Staged, chunks: Iterable[Chunk]) -> None:
+        group = self._group([staged])
+        for chunk in chunks:
+            group.add([(staged, chunk)])
+        self._store(group, [place])
+
+    def _group(self, batches: list[Staged]) -> Group:
+        folder = self.store.root / STAGING
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return Group(folder, self.span, self._currency, batches)
+
+    def _store(self, group: Group, places: Sequence[int]) -> None:
+        """Commit the batches of `group`, which have `places` in the source, up to the first that is rejected."""
+        merged = merge(group, self.store)
+        accepted, rejection = self._accepted(merged)
+        merged = replace(merged, until=len(accepted))
+        if accepted:
+            self._commit(merged, accepted)
+            self._reports |= dict(zip(places, accepted, strict=False))
+        if rejection is not None:
+            verdict = group.batches[len(accepted)].verdict
+            raise IngestRejected(rejection, self._before(places[len(accepted)]), verdict) from rejection
+
+    def _before(self, place: int) -> IngestReport:
+        return IngestReport(tuple(report for at, report in sorted(self._reports.items()) if at < place))
+
+    def _accepted(self, merged: Merged) -> tuple[list[BatchReport], BatchRejected | None]:
+        """Reports of batches in their order, up to the first that is rejected, and why that is."""
+        reports: list[BatchReport] = []
+        grown = _grown(merged)
+        rows = self.store.rows("declarations")
+        for staged, share in zip(merged.group.batches, merged.shares, strict=True):
+            growth = grown.get(staged.number, {})
+            records = [*self._records, *(report.record for report in reports)]
+            try:
+                verdict = check_batch(
+                    staged.batch.name,
+                    staged.lines - staged.left_out,
+                    staged.refused,
+                    {day: added for day, added in growth.items() if added > 0},
+                    rows,
+                    self.limits,
+                    _empty_at_the_end(records),
+                    share.overtaken if staged.is_put_back else None,
+                )
+            except BatchRejected as rejection:
+                return reports, rejection
+            reports.append(BatchReport(_record(staged, share), False, staged.verdict, verdict))
+            rows = {day: more for day in {*rows, *growth} if (more := rows.get(day, 0) + growth.get(day, 0))}
+        return reports, None
+
+    def _commit(self, merged: Merged, reports: Sequence[BatchReport]) -> None:
+        batches = merged.group.batches[: len(reports)]
+        for staged in batches:
+            if staged.raw is None:  # read to the end only now
+                _check_unchanged(staged.batch, staged.sha256)
+        changed = write_days(merged, self.store)
+        records = [report.record for report in reports]
+        refusing = [staged for staged in batches if staged.refused]
+        for staged, file in zip(refusing, self.store.new_quarantine_files(records), strict=True):
+            write_parquet(file, (rows.to_arrow() for rows in staged.refused_rows()), QUARANTINE)
+        if self.on_batch:
+            for report in reports:
+                self.on_batch(report)
+        self.store.commit(changed, records, self.world)
+        self._known |= {_identity(record): at for at, record in enumerate(records, len(self._records))}
+        self._records += records
+        self._currency = self._currency or amounts.stored(self.store)
 
 
-def _ingested(name: str, sha256: str, records: Sequence[BatchRecord]) -> tuple[BatchRecord | None, set[str]]:
-    """The last record of what a batch says, and what else its file said since.
-
-    A file says several things where several blocks of a mapping read it: something else is a correction only if it
-    does not lie there any more. An empty delivery says what every other does, and is told apart by its name.
-    """
-    last = next((at for at in reversed(range(len(records))) if _says(records[at], name, sha256)), None)
-    if last is None:
-        return None, set()
-    since = {each.sha256 for each in records[last + 1 :] if each.file == records[last].file}
-    return records[last], since
+def _identity(record: BatchRecord) -> tuple[str, str | None]:
+    return record.sha256, None if record.rows_in else record.file
 
 
-def _says(record: BatchRecord, name: str, sha256: str) -> bool:
-    return record.sha256 == sha256 and (record.rows_in > 0 or record.file == name)
-
-
-def _ingest_batch(
-    arrived: _Arrived,
-    store: Store,
-    limits: Limits,
-    on_progress: Progress | None,
-    on_batch: Callable[[BatchReport], None] | None,
-    earlier: IngestReport,
-) -> BatchReport:
-    batch, sha256 = arrived.batch, arrived.sha256
-    folder = store.root / STAGING
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    on_lines = partial(on_progress, batch.name) if on_progress else lambda lines: None
-    staged = stage(batch, folder, arrived.span, arrived.currency, on_lines)
-    merged = merge(staged, store)
-    try:
-        batch_verdict = check_batch(
-            batch.name,
-            staged.lines - staged.left_out,
-            staged.refused,
-            _added_by_day(merged),
-            store.rows("declarations"),
-            limits,
-            _empty_before(store),
-            merged.overtaken if arrived.is_put_back else None,
-        )
-    except BatchRejected as rejection:
-        raise IngestRejected(rejection, earlier, staged.verdict) from rejection
-    if merged.stored + merged.known + staged.refused + staged.left_out != staged.lines:
-        raise ConservationError(
-            f"{batch.name}: {staged.lines} lines in, but {merged.stored} stored + {staged.refused} quarantined + "
-            f"{merged.known} known + {staged.left_out} left out"
-        )
+def _check_unchanged(batch: Batch, sha256: str) -> None:
     if batch.sha256 != sha256:
         raise ReadError(f"{batch.name}: the file changed while it was being read; ingest it when it is complete")
-    changed = write_days(merged, store)
-    if staged.refused:
-        write_parquet(store.new_quarantine_file(sha256), staged.refused_rows(), QUARANTINE)
-    record = BatchRecord(
-        file=batch.name,
-        sha256=sha256,
+
+
+def _record(staged: Staged, share: Share) -> BatchRecord:
+    """ConservationError where its counts do not add up."""
+    name = staged.batch.name
+    if share.stored + share.known + staged.refused + staged.left_out != staged.lines:
+        raise ConservationError(
+            f"{name}: {staged.lines} lines in, but {share.stored} stored + {staged.refused} quarantined + "
+            f"{share.known} known + {staged.left_out} left out"
+        )
+    return BatchRecord(
+        file=name,
+        sha256=staged.sha256,
         rows_in=staged.lines,
-        stored=merged.stored,
+        stored=share.stored,
         quarantined=staged.refused,
-        known=merged.known,
-        superseded=merged.superseded,
+        known=share.known,
+        superseded=share.superseded,
         quarantined_by_reason=dict(sorted(staged.refused_by_reason.items())),
         in_part=len(staged.in_part),
         left_out=staged.left_out,
     )
-    report = BatchReport(record, False, staged.verdict, batch_verdict)
-    if on_batch:
-        on_batch(report)
-    store.commit(changed, record, arrived.world)
-    return report
 
 
-def _empty_before(store: Store) -> int:
+def _empty_at_the_end(records: Sequence[BatchRecord]) -> int:
     """How many of the last deliveries in a row had no lines."""
-    return sum(1 for _ in takewhile(lambda record: not record.rows_in, reversed(store.batches)))
+    return sum(1 for _ in takewhile(lambda record: not record.rows_in, reversed(records)))
 
 
-def _added_by_day(merged: Merged) -> dict[date, int]:
-    """Declarations by which each day of acceptance grows; a correction that stays on its day adds none."""
-    new = merged.placed("declarations").filter(pl.col("is_older").not_()).select("day", added=1)
-    gone = merged.replaced("declarations").select("day", added=-1)
-    added = pl.concat([new, gone]).group_by("day").agg(pl.col("added").sum()).filter(pl.col("added") > 0).sort("day")
-    return dict(added.collect(engine="streaming").iter_rows())
+def _grown(merged: Merged) -> dict[int, dict[date, int]]:
+    """Declarations by which each day of acceptance grows with each batch; a correction that stays on its day adds 0."""
+    new = merged.placed("declarations").filter(pl.col("is_older").not_()).select(BATCH, "day", added=1)
+    gone = merged.replaced("declarations").select(BATCH, "day", added=-1)
+    added = pl.concat([new, gone]).group_by(BATCH, "day").agg(pl.col("added").sum()).sort(BATCH, "day")
+    grown: dict[int, dict[date, int]] = {}
+    for batch, day, more in added.collect(engine="streaming").iter_rows():
+        grown.setdefault(batch, {})[day] = more
+    return grown

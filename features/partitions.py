@@ -4,19 +4,24 @@ The work is cut by days, and large days by ranges of ids; rows are ordered by ke
 show in the files.
 """
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.contract import FILING, Filing
 from features.merging import Merged, Range, ranges
 from features.staging import SAMPLE_EVERY
 from features.store import CURRENT, ROW_GROUP_ROWS, Part, Store, schema, write_day
+from features.verdict import BATCH, PLACE
 
 GROUP_ROWS = 200_000
+_BEFORE = pl.lit(-1, pl.Int64)  # of versions that were older ones already
 
 
 class ConservationError(RuntimeError):
@@ -36,7 +41,7 @@ def write_days(merged: Merged, store: Store) -> dict[tuple[str, date], Part | No
     """Write every changed day of every table; None for a day that has no row left."""
     changed: dict[tuple[str, date], Part | None] = {}
     for table in CURRENT:
-        if merged.staged.rows[table]:
+        if merged.group.rows[table]:
             for target in (table, f"{table}_superseded"):
                 changed |= _Target(merged, store, table, target).write()
     return changed
@@ -66,20 +71,23 @@ class _Target:
 
     def write(self) -> dict[tuple[str, date], Part | None]:
         before = self.store.rows(self.name)
-        written: dict[tuple[str, date], Part | None] = {}
-        for group in self._groups(before):
-            for change, frames in self._frames(group, before):
-                part = write_day(self.store, self.name, change.day, frames)
-                expected = before.get(change.day, 0) + change.gained - change.lost
-                if part.rows != expected:
-                    raise ConservationError(f"{self.name} {change.day}: {part.rows} rows; {expected} were expected")
-                written[self.name, change.day] = part if part.rows else None
-        return written
+
+        def write(day: tuple[_Change, Iterator[pa.Table]]) -> tuple[tuple[str, date], Part | None]:
+            change, rows = day
+            part = write_day(self.store, self.name, change.day, rows)
+            expected = before.get(change.day, 0) + change.gained - change.lost
+            if part.rows != expected:
+                raise ConservationError(f"{self.name} {change.day}: {part.rows} rows; {expected} were expected")
+            return (self.name, change.day), part if part.rows else None
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return dict(each for group in self._groups(before) for each in pool.map(write, self._days(group, before)))
 
     def _changes(self) -> list[_Change]:
-        placed = self.merged.placed(self.table).filter(pl.col("is_older") == self._is_older)
+        placed = self.merged.in_the_end(self.table).filter(pl.col("is_older") == self._is_older)
         gained = dict(placed.group_by("day").len().collect(engine="streaming").iter_rows())
-        replaced = dict(self.merged.replaced(self.table).group_by("day").len().collect(engine="streaming").iter_rows())
+        in_store = self.merged.replaced_in_store(self.table).group_by("day").len()
+        replaced = dict(in_store.collect(engine="streaming").iter_rows())
         days = sorted({*gained, *replaced})
         if self._is_older:
             return [_Change(day, gained.get(day, 0) + replaced.get(day, 0), 0) for day in days]
@@ -99,22 +107,23 @@ class _Target:
         if group:
             yield group
 
-    def _frames(
-        self, group: list[_Change], before: dict[date, int]
-    ) -> Iterator[tuple[_Change, Iterator[pl.DataFrame]]]:
-        """Each day's rows, in order, in one frame or, where the day is large, in several."""
+    def _days(self, group: list[_Change], before: dict[date, int]) -> Iterator[tuple[_Change, Iterator[pa.Table]]]:
+        """Each day's rows, in order, in one table or, where the day is large, in several."""
         first = group[0]
         if len(group) == 1 and before.get(first.day, 0) + first.gained > GROUP_ROWS:
-            yield first, (self._rows([first.day], part) for part in self._ranges(first.day))
+            yield first, (self._rows([first.day], part).to_arrow() for part in self._ranges(first.day))
             return
         rows = self._rows([change.day for change in group], Range())
-        by_day = {day: frame for (day,), frame in rows.group_by(self._placed_on, maintain_order=True)}
+        heights = dict(rows.group_by(self._placed_on).len().iter_rows())
+        arrow, start = rows.to_arrow(), 0  # once: of a day by itself it costs as much as writing it
         for change in group:
-            yield change, iter([by_day.get(change.day, rows.clear())])
+            height = heights.get(change.day, 0)
+            yield change, iter([arrow.slice(start, height)])
+            start += height
 
     def _ranges(self, day: date) -> list[Range]:
         """Ranges of ids that cut a large day: by the sample of what comes, and the row groups of what is there."""
-        sampled = [sample.filter(table=self.table, day=day)["id"] for sample in self.merged.staged.samples]
+        sampled = [sample.filter(table=self.table, day=day)["id"] for sample in self.merged.group.samples]
         boundaries = pl.concat(sampled).sort().gather_every(GROUP_ROWS // SAMPLE_EVERY).to_list()[1:]
         for file in self.store.files(self.name, day, day):
             metadata = pq.read_metadata(file)
@@ -125,24 +134,25 @@ class _Target:
     def _rows(self, days: list[date], part: Range) -> pl.DataFrame:
         """The rows of `days` as they will be, ordered."""
         in_days = pl.col("day").is_between(days[0], days[-1])
-        placed = self.merged.placed(self.table).filter(in_days, pl.col("is_older") == self._is_older)
+        placed = self.merged.in_the_end(self.table).filter(in_days, pl.col("is_older") == self._is_older)
         filing = self._filing
+        names = {staged.number: staged.batch.name for staged in self.merged.group.batches}
         new = (
-            part.of(self.table, self.merged.staged.scan(self.table))
+            part.of(self.table, self.merged.group.scan(self.table))
             .filter(self._placed_on.is_between(days[0], days[-1]))
-            .join(placed, on="source_line", how="semi")
-            .with_columns(source_file=pl.lit(self.merged.staged.batch.name))
+            .join(placed.drop("day", "is_older"), on=[*PLACE])
+            .with_columns(source_file=pl.col(BATCH).replace_strict(names, return_dtype=pl.String))
         )
-        replaced = self.merged.replaced(self.table).filter(in_days)
+        replaced = self.merged.replaced_in_store(self.table).filter(in_days)
         held = part.of(self.table, self.store.scan_days(self.table, days))
+        columns = [*schema(self.name), "since"]
         if self._is_older:
             # In order of arrival: of versions of one instant the last one was in force.
-            kept = part.of(self.table, self.store.scan_days(self.name, days))
-            pieces = [kept, held.join(replaced, on=filing.key, how="semi"), new]
-            order = [*filing.key, filing.version_at or filing.key[0]]
+            kept = part.of(self.table, self.store.scan_days(self.name, days)).with_columns(since=_BEFORE)
+            pieces = [kept, held.join(replaced.drop("day"), on=filing.key), new]
+            order = [*filing.key, filing.version_at or filing.key[0], "since"]
         else:
-            pieces = [new, held.join(replaced, on=filing.key, how="anti")]
+            pieces = [new, held.join(replaced, on=filing.key, how="anti").with_columns(since=_BEFORE)]
             order = [*filing.key]
-        columns = schema(self.name).names()
         rows = pl.concat([piece.select(columns).collect(engine="streaming") for piece in pieces])
-        return rows.sort(self._placed_on, *order, maintain_order=True)
+        return rows.sort(self._placed_on, *order, maintain_order=True).drop("since")

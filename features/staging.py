@@ -1,11 +1,12 @@
-"""The first pass of an ingestion: a batch's lines, read, validated, and set aside on disk chunk by chunk.
+"""The first pass of an ingestion: lines of batches, validated and set aside on disk.
 
-What can be stored waits in the working folder, by table; what cannot waits beside it as quarantine rows. Memory holds
-one chunk at a time and a small sample of keys, by which the second pass (`features.merging`) cuts its work.
+What can be stored waits in the working folder, by table; what cannot waits beside it as quarantine rows. Small batches
+are validated together; of a large one, memory holds one chunk at a time and a small sample of keys, by which the second
+pass (`features.merging`) cuts its work.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from features import amounts, arrival, contract
 from features.arrival import Span
 from features.sources import Batch, Chunk
 from features.store import QUARANTINE, scan_files
-from features.validation import validate
-from features.verdict import Verdict
+from features.validation import judge
+from features.verdict import BATCH, FAILURES, PLACE, Finding, Verdict, failures_of, merge_results, results_of
 
 SAMPLE_EVERY = 1_000
 WELL_FORMED = "line_is_well_formed"
@@ -24,38 +25,32 @@ WELL_FORMED = "line_is_well_formed"
 
 @dataclass
 class Staged:
-    """A batch after its first pass, in folder `folder`.
+    """What the first pass says of one batch, the one of this `number` in its group.
 
     `lines` are all that were read, `left_out` of which the mapping leaves out. `refused` counts lines of which
     anything was refused, `in_part` has those of which something is left. `refused_by_reason` counts lines by
-    expectation and column; `samples` have every thousandth row's `table`, `day` and `id`, the first column of its key;
-    `rows` counts by table.
+    expectation and column. `is_put_back`: whether its file said this before, and something else since. `raw` has the
+    lines as the source gave them, of a batch of one chunk.
     """
 
     batch: Batch
-    folder: Path
-    currency: str | None = None
+    sha256: str
+    number: int
+    is_put_back: bool
+    raw: pl.DataFrame | None = None
     lines: int = 0
     left_out: int = 0
     refused: int = 0
     in_part: set[int] = field(default_factory=set)
     refused_by_reason: Counter[str] = field(default_factory=Counter)
-    rows: Counter[str] = field(default_factory=Counter)
     verdict: Verdict = field(default_factory=Verdict)
-    samples: list[pl.DataFrame] = field(default_factory=list)
-    _parts: int = 0
+    _refused: list[Path] = field(default_factory=list)
 
-    def scan(self, table: str) -> pl.LazyFrame:
-        """Rows of `table` that passed: the contract's columns, `source_line` and `content`."""
-        return scan_files(sorted(self.folder.glob(f"{table}-*.parquet")), staged_schema(table))
-
-    def refuse(self, raw: pl.DataFrame, failures: pl.DataFrame, left: Collection[int]) -> None:
+    def refuse(self, raw: pl.DataFrame, failures: pl.DataFrame, left: Collection[int], folder: Path) -> None:
         """Set lines aside for quarantine; `raw` has `source_line` and `row` (JSON) of each line in `failures`.
 
         `left`: lines of which something is left all the same.
         """
-        if failures.is_empty():
-            return
         lines = set(failures["source_line"].to_list())
         self.refused += len(lines - self.in_part)  # a part of a line may be refused later than the other
         self.in_part = (self.in_part - lines) | lines.intersection(left)
@@ -66,16 +61,88 @@ class Staged:
         )
         rows = by_line.join(raw, on="source_line", how="left").sort("source_line")
         rows = rows.with_columns(source_file=pl.lit(self.batch.name)).select(QUARANTINE.names())
-        self._parts += 1
-        rows.write_parquet(self.folder / f"refused-{self._parts:09d}.parquet")
+        self._refused.append(folder / f"refused-{self.number:06d}-{len(self._refused):06d}.parquet")
+        rows.write_parquet(self._refused[-1])
 
     def refused_rows(self) -> Iterator[pl.DataFrame]:
         """Quarantine rows in the order of their discovery."""
-        return (pl.read_parquet(path) for path in sorted(self.folder.glob("refused-*.parquet")))
+        return (pl.read_parquet(path) for path in self._refused)
+
+    def lines_as_given(self, lines: pl.Series) -> pl.DataFrame:
+        """`source_line` and `row` (JSON) of some lines; of a batch of several chunks it is read once more."""
+        wanted = pl.col("source_line").is_in(lines.unique().sort().implode())
+        raw = (chunk.raw for chunk in self.batch.chunks()) if self.raw is None else iter([self.raw])
+        return pl.concat(_rows(each.filter(wanted)) for each in raw)
+
+
+@dataclass
+class Group:
+    """Batches that are brought in together, after their first pass, in folder `folder`.
+
+    What they tell is to have happened within `span`, and their amounts are to be in `currency`; where none is given,
+    in that of most declarations of the first chunk. `rows` counts by table; `samples` have every thousandth row's
+    `table`, `day` and `id`, the first column of its key.
+    """
+
+    folder: Path
+    span: Span
+    currency: str | None
+    batches: list[Staged] = field(default_factory=list)
+    rows: Counter[str] = field(default_factory=Counter)
+    samples: list[pl.DataFrame] = field(default_factory=list)
+    _parts: int = 0
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """Rows of `table` that passed: the contract's columns, PLACE of features.verdict, and `content`."""
+        return scan_files(sorted(self.folder.glob(f"{table}-*.parquet")), staged_schema(table))
+
+    def add(self, chunks: Sequence[tuple[Staged, Chunk]]) -> None:
+        """Validate chunks, one a batch, all at once, and set their lines aside."""
+        failures = [_malformed(chunks)]
+        passing: dict[str, pl.DataFrame] = {}
+        for table in dict.fromkeys(table for _, chunk in chunks for table in chunk.tables):
+            rows = _together(table, chunks)
+            findings = judge(table, rows) + arrival.judge(table, rows, self.span)
+            if table == "declarations":
+                self.currency = self.currency or amounts.usual(rows)
+                findings += [amounts.judge(rows, self.currency)] if self.currency else []
+            _tell(table, chunks, findings)
+            failures.append(failures_of(findings))
+            # What is refused of a line in one table is none of the other table's matter.
+            passing[table] = _passing(table, rows, failures[-1])
+        # A line that gives rows of two tables may fail for one cause in both.
+        failed = pl.concat(failures).unique(maintain_order=True)
+        failed_of = dict(iter(failed.group_by(BATCH, maintain_order=True)))
+        left = pl.concat([failed.clear().select(*PLACE), *(rows.select(*PLACE) for rows in passing.values())])
+        left = left.join(failed, on=[*PLACE], how="semi")
+        for staged, chunk in chunks:
+            staged.lines += chunk.lines
+            staged.left_out += chunk.left_out
+            if (refused := failed_of.get((staged.number,))) is not None:
+                raw = chunk.raw.filter(pl.col("source_line").is_in(refused["source_line"].implode()))
+                text = chunk.malformed.select("source_line", row=pl.struct(line="text").struct.json_encode())
+                still = left.filter(pl.col(BATCH) == staged.number)["source_line"].to_list()
+                staged.refuse(pl.concat([_rows(raw), text]), refused.select(*FAILURES), still, self.folder)
+        for table, rows in passing.items():
+            self._set_aside(table, rows)
+        self._parts += 1
+
+    def _set_aside(self, table: str, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        # In order of day, so that the second pass can skip what it does not need.
+        filing = contract.FILING[table]
+        placed = rows.select(*contract.schema(table), *PLACE, content(table)).sort(filing.placed_by, *filing.key)
+        placed.write_parquet(self.folder / f"{table}-{self._parts:06d}.parquet", row_group_size=50_000)
+        self.rows[table] += placed.height
+        sample = placed.gather_every(SAMPLE_EVERY)
+        self.samples.append(
+            sample.select(table=pl.lit(table), day=pl.col(filing.placed_by).dt.date(), id=filing.key[0])
+        )
 
 
 def staged_schema(table: str) -> pl.Schema:
-    return pl.Schema({**contract.schema(table), "source_line": pl.Int64(), "content": pl.UInt64()})
+    return pl.Schema({**contract.schema(table), **PLACE, "content": pl.UInt64()})
 
 
 def content(table: str) -> pl.Expr:
@@ -83,84 +150,52 @@ def content(table: str) -> pl.Expr:
     return pl.struct(contract.schema(table).names()).hash(1).alias("content")
 
 
-def stage(batch: Batch, folder: Path, span: Span, currency: str | None, on_lines: Callable[[int], None]) -> Staged:
-    """Read and validate `batch` into the empty folder `folder`; `on_lines` hears the lines read so far.
-
-    What it tells is to have happened within `span`, and its amounts are to be in `currency`; where none is given, in
-    that of most declarations of its first chunk.
-    """
-    staged = Staged(batch, folder, currency)
-    for number, chunk in enumerate(batch.chunks()):
-        _stage_chunk(staged, number, chunk, span)
-        on_lines(staged.lines)
-    return staged
-
-
-def lines_as_given(batch: Batch, lines: Collection[int]) -> pl.DataFrame:
-    """`source_line` and `row` (JSON) of some lines, found by reading the batch once more."""
-    wanted = pl.Series(sorted(lines), dtype=pl.Int64)
-    return pl.concat(_rows(chunk.raw.filter(pl.col("source_line").is_in(wanted.implode()))) for chunk in batch.chunks())
-
-
-def _stage_chunk(staged: Staged, number: int, chunk: Chunk, span: Span) -> None:
-    malformed = chunk.malformed.select(
-        "source_line", expectation=pl.lit(WELL_FORMED), column=pl.lit(None, pl.String), reason="reason"
+def _malformed(chunks: Sequence[tuple[Staged, Chunk]]) -> pl.DataFrame:
+    """BATCH and FAILURES of lines that have no columns at all."""
+    return pl.concat(
+        chunk.malformed.select(
+            pl.lit(staged.number, pl.UInt32).alias(BATCH),
+            "source_line",
+            expectation=pl.lit(WELL_FORMED),
+            column=pl.lit(None, pl.String),
+            reason="reason",
+        )
+        for staged, chunk in chunks
     )
-    failures, passing = [malformed], {}
-    for table, frame in chunk.tables.items():
-        verdict = validate(table, frame).merge(arrival.judge(table, frame, span))
-        if table == "declarations":
-            verdict = verdict.merge(_judge_amounts(staged, frame))
-        staged.verdict = staged.verdict.merge(verdict.summary())
-        failures.append(verdict.failures)
-        # What is refused of a line in one table is none of the other table's matter.
-        passing[table] = _passing(table, frame, verdict.failures)
-    # A line that gives rows of two tables may fail for one cause in both.
-    failed = pl.concat(failures).unique(maintain_order=True)
-    raw = chunk.raw.filter(pl.col("source_line").is_in(failed["source_line"].implode()))
-    text = chunk.malformed.select("source_line", row=pl.struct(line="text").struct.json_encode())
-    left = {line for frame in passing.values() for line in _among(frame, raw["source_line"])}
-    staged.refuse(pl.concat([_rows(raw), text]), failed, left)
-    staged.lines += chunk.raw.height + chunk.malformed.height + chunk.left_out
-    staged.left_out += chunk.left_out
-    for table, passed in passing.items():
-        if passed.is_empty():
-            continue
-        # In order of day, so that the second pass can skip what it does not need.
-        filing = contract.FILING[table]
-        placed = passed.select(*contract.schema(table), "source_line", content(table)).sort(
-            filing.placed_by, *filing.key
-        )
-        placed.write_parquet(staged.folder / f"{table}-{number:06d}.parquet", row_group_size=50_000)
-        staged.rows[table] += placed.height
-        sample = placed.gather_every(SAMPLE_EVERY)
-        staged.samples.append(
-            sample.select(table=pl.lit(table), day=pl.col(filing.placed_by).dt.date(), id=filing.key[0])
-        )
 
 
-def _judge_amounts(staged: Staged, declarations: pl.DataFrame) -> Verdict:
-    staged.currency = staged.currency or amounts.usual(declarations)
-    return amounts.judge(declarations, staged.currency) if staged.currency else Verdict()
+def _together(table: str, chunks: Sequence[tuple[Staged, Chunk]]) -> pl.DataFrame:
+    """Rows of `table` of all chunks: the contract's columns, PLACE and `unreadable`."""
+    columns = [*contract.schema(table), "source_line", "unreadable"]
+    return pl.concat(
+        chunk.tables[table].select(pl.lit(staged.number, pl.UInt32).alias(BATCH), *columns)
+        for staged, chunk in chunks
+        if table in chunk.tables
+    )
 
 
-def _passing(table: str, frame: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `frame` that no failure refuses; of a row where only a value is refused, all but the value."""
+def _tell(table: str, chunks: Sequence[tuple[Staged, Chunk]], findings: Sequence[Finding]) -> None:
+    """Add to the verdict of each batch what was found of its rows of `table`, without the lines."""
+    told = {staged.number: chunk.tables[table].height for staged, chunk in chunks if table in chunk.tables}
+    found = results_of(findings, told)
+    for staged, _ in chunks:
+        results = [*staged.verdict.results, *found.get(staged.number, ())]
+        staged.verdict = Verdict(results=merge_results(results))
+
+
+def _passing(table: str, rows: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
+    """Those of `rows` that no failure refuses; of a row where only a value is refused, all but the value."""
     if failures.is_empty():
-        return frame
+        return rows
     alone = {f"{field.name}_within_bounds": field.name for field in contract.TABLES[table] if field.is_refused_alone}
-    of_value = failures.filter(pl.col("expectation").is_in(alone.keys()))
-    of_row = failures.filter(pl.col("expectation").is_in(alone.keys()).not_())["source_line"]
-    passing = frame.filter(pl.col("source_line").is_in(of_row.implode()).not_())
+    of_value = pl.col("expectation").is_in(alone.keys())
+    passing = rows.join(failures.filter(~of_value), on=[*PLACE], how="anti", maintain_order="left")
     for expectation, column in alone.items():
-        lines = of_value.filter(pl.col("expectation") == expectation)["source_line"]
-        refused = pl.col("source_line").is_in(lines.implode())
-        passing = passing.with_columns(pl.when(refused.not_()).then(column).alias(column))
+        refused = failures.filter(expectation=expectation).select(*PLACE, is_refused=True).unique()
+        passing = passing.join(refused, on=[*PLACE], how="left", maintain_order="left")
+        passing = passing.with_columns(pl.when(pl.col("is_refused").is_null()).then(column).alias(column))
+        passing = passing.drop("is_refused")
     return passing
-
-
-def _among(frame: pl.DataFrame, lines: pl.Series) -> list[int]:
-    return frame.filter(pl.col("source_line").is_in(lines.implode()))["source_line"].to_list()
 
 
 def _counts(failures: pl.DataFrame) -> Iterable[tuple[str, str | None, int]]:

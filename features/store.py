@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -45,6 +45,7 @@ QUARANTINE = pl.Schema(
     }
 )
 ROW_GROUP_ROWS = 131_072
+BUFFER_BYTES = 1 << 20
 STAGING = ".staging"  # an ingestion's working folder; no part of the data
 
 
@@ -115,6 +116,7 @@ class Manifest:
         return cls(parts, tuple(BatchRecord(**batch) for batch in loaded["batches"]), loaded.get("world"))
 
 
+@cache
 def schema(table: str) -> pl.Schema:
     """Columns of a stored table: the contract's, then where the row came from.
 
@@ -196,13 +198,13 @@ class Store:
         """All refused lines: where they stood, which expectations they failed, why, and the row as given, in JSON."""
         return scan_files(self._quarantine_files(self.batches), QUARANTINE)
 
-    def new_quarantine_file(self, sha256: str) -> Path:
-        """For the refused lines of a batch that is not committed yet, though it may have been ingested before."""
-        return self._quarantine_file(sha256, 1 + sum(record.sha256 == sha256 for record in self.batches))
+    def new_quarantine_files(self, records: Sequence[BatchRecord]) -> list[Path]:
+        """For the refused lines of those of `records` that have any.
 
-    def _quarantine_file(self, sha256: str, time: int) -> Path:
-        again = f"-{time}" if time > 1 else ""
-        return self.root / "quarantine" / f"{sha256[:12]}{again}.parquet"
+        Their batches are not committed yet, though they may have been ingested before.
+        """
+        before = self.batches
+        return self._quarantine_files([*before, *records])[len(self._quarantine_files(before)) :]
 
     def _quarantine_files(self, batches: Iterable[BatchRecord]) -> list[Path]:
         times: Counter[str] = Counter()
@@ -210,7 +212,8 @@ class Store:
         for batch in batches:
             times[batch.sha256] += 1
             if batch.quarantined:
-                files.append(self._quarantine_file(batch.sha256, times[batch.sha256]))
+                again = f"-{times[batch.sha256]}" if times[batch.sha256] > 1 else ""
+                files.append(self.root / "quarantine" / f"{batch.sha256[:12]}{again}.parquet")
         return files
 
     @contextmanager
@@ -234,10 +237,10 @@ class Store:
     def commit(
         self,
         changed: Mapping[tuple[str, date], Part | None],
-        record: BatchRecord,
+        records: Sequence[BatchRecord],
         world: Mapping[str, int | str] | None = None,
     ) -> None:
-        """Make a batch's files (already written) the truth; None removes a day. `world`: see Manifest."""
+        """Make the files of batches (already written) the truth; None removes a day. `world`: see Manifest."""
         manifest = self.manifest()
         parts = {table: dict(days) for table, days in manifest.parts.items()}
         for (table, day), part in changed.items():
@@ -246,12 +249,11 @@ class Store:
             if part is not None:
                 days[day] = part
         new = [self.path(table, day, part.digest) for (table, day), part in changed.items() if part is not None]
-        if record.quarantined:
-            new.append(self.new_quarantine_file(record.sha256))
+        new += self.new_quarantine_files(records)
         folders = {folder for path in new for folder in (path.parent, path.parent.parent)}
         flush([*new, *sorted(folders), self.root])
         kept = {table: days for table, days in parts.items() if days}
-        text = Manifest(kept, (*manifest.batches, record), world or manifest.world).to_json()
+        text = Manifest(kept, (*manifest.batches, *records), world or manifest.world).to_json()
         write_atomically(self._manifest_file, lambda partial: partial.write_text(text))
         for (table, day), part in changed.items():
             replaced = manifest.parts.get(table, {}).get(day)
@@ -266,12 +268,14 @@ class Store:
         live.update(self._quarantine_files(manifest.batches))
         for table, days in manifest.parts.items():
             live |= {self.path(table, day, part.digest) for day, part in days.items()}
-        for path in sorted(self.root.rglob("*"), reverse=True):  # a folder's content before the folder
-            if path.is_dir():
-                if not any(path.iterdir()):
-                    path.rmdir()
-            elif path not in live:
-                path.unlink()
+        named = {str(path) for path in live}  # a Path for each file that is there costs as much as the look at it
+        for folder, folders, files in os.walk(self.root, topdown=False):  # a folder's content before the folder
+            left = [file for file in files if f"{folder}/{file}" not in named]
+            for file in left:
+                (Path(folder) / file).unlink()
+            is_empty = len(left) == len(files) and (not folders or not any(Path(folder).iterdir()))
+            if is_empty and folder != str(self.root):
+                Path(folder).rmdir()
 
 
 def scan_files(files: list[Path], expected: pl.Schema) -> pl.LazyFrame:
@@ -281,16 +285,19 @@ def scan_files(files: list[Path], expected: pl.Schema) -> pl.LazyFrame:
     return pl.scan_parquet(files, schema=expected, hive_partitioning=False)
 
 
-def write_parquet(path: Path, frames: Iterable[pl.DataFrame], expected: pl.Schema) -> Part:
-    """Write `frames` one after the other; how they were cut does not show in the bytes. Not flushed to the disk."""
+def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pl.Schema) -> Part:
+    """Write `tables` one after the other; how they were cut does not show in the bytes. Not flushed to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arrow = _arrow_schema(tuple(expected.items()))
     rows = 0
     pending: list[pa.Table] = []
-    with pq.ParquetWriter(path, arrow, compression="lz4") as writer:
-        for frame in frames:
-            pending.append(frame.select(expected.names()).to_arrow())
-            rows += frame.height
+    with (
+        pa.output_stream(str(path), buffer_size=BUFFER_BYTES) as file,  # the writer itself writes column by column
+        pq.ParquetWriter(file, arrow, compression="lz4") as writer,
+    ):
+        for table in tables:
+            pending.append(table.select(arrow.names))
+            rows += table.num_rows
             while sum(table.num_rows for table in pending) >= ROW_GROUP_ROWS:
                 whole = pa.concat_tables(pending)
                 writer.write_table(whole.slice(0, ROW_GROUP_ROWS).combine_chunks(), ROW_GROUP_ROWS)
@@ -307,10 +314,10 @@ def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
     return pl.DataFrame(schema=dict(columns)).to_arrow().schema
 
 
-def write_day(store: Store, table: str, day: date, frames: Iterable[pl.DataFrame]) -> Part:
+def write_day(store: Store, table: str, day: date, rows: Iterable[pa.Table]) -> Part:
     """Write a table's day under the name of its content. It counts once it is committed."""
     folder = store.path(table, day, "").parent
     partial = folder / f"day{PARTIAL}"
-    part = write_parquet(partial, frames, schema(table))
+    part = write_parquet(partial, rows, schema(table))
     partial.replace(store.path(table, day, part.digest))
     return part

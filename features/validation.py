@@ -2,8 +2,9 @@
 
 Great Expectations copies the frame it is given for every metric it computes, so it is never given the batch: the
 expectations are grouped by the columns they read, and each group is put to the distinct combinations of values in those
-columns, once. The answer is then brought back to the rows, and remembered where values repeat. Whole batches are judged
-by `check_batch`.
+columns, once. The answer is then brought back to the rows, and remembered where values repeat. Asking costs some 10 ms
+an expectation, however few the values, so small batches are put to it together. Whole batches are judged by
+`check_batch`.
 """
 
 import logging
@@ -17,15 +18,18 @@ import polars as pl
 from features import contract, written
 from features.batch_checks import check_batch
 from features.verdict import (
-    EXAMPLES_KEPT,
+    BATCH,
     FAILURES,
+    PLACE,
     BatchRejected,
     BatchVerdict,
-    Example,
     ExpectationResult,
+    Finding,
     Limits,
     Severity,
     Verdict,
+    failures_of,
+    results_of,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +38,16 @@ if TYPE_CHECKING:
     from great_expectations.datasource.fluent.interfaces import Batch
     from great_expectations.expectations.expectation import Expectation
 
-__all__ = ["BatchRejected", "BatchVerdict", "ExpectationResult", "Limits", "Verdict", "check_batch", "validate"]
+__all__ = [
+    "BatchRejected",
+    "BatchVerdict",
+    "ExpectationResult",
+    "Limits",
+    "Verdict",
+    "check_batch",
+    "judge",
+    "validate",
+]
 
 LONGEST_VALUE = 60
 MOST_REMEMBERED = 2000  # combinations of a group
@@ -91,10 +104,7 @@ class _Group:
 
 
 def validate(table: str, frame: pl.DataFrame) -> Verdict:
-    """Put every expectation on `table` to `frame`: the contract's columns, `source_line`, and `unreadable` if any is.
-
-    What the source says of a column in `unreadable` is all that is said of it. Raises ValueError for an unknown table
-    and for a column that `frame` lacks.
+    """What `judge` says of rows of one batch: the contract's columns, `source_line`, and `unreadable` if any is.
 
     >>> row = dict.fromkeys(contract.schema("truth")) | {"source_line": 2, "evaded_revenue": -3.0}
     >>> frame = pl.DataFrame([row], schema_overrides=contract.schema("truth"))
@@ -105,17 +115,27 @@ def validate(table: str, frame: pl.DataFrame) -> Verdict:
     ...
     ValueError: truth cannot be validated without scheme; there are declaration_id, item_number, ..., source_line
     """
-    missing = [name for name in (*contract.schema(table), "source_line") if name not in frame.columns]
+    findings = judge(table, frame.with_columns(pl.lit(0, pl.UInt32).alias(BATCH)))
+    return Verdict(failures_of(findings).select(*FAILURES), results_of(findings, {0: frame.height})[0])
+
+
+def judge(table: str, rows: pl.DataFrame) -> list[Finding]:
+    """Put every expectation on `table` to `rows` of any number of batches, which have BATCH besides.
+
+    What the source says of a column in `unreadable` is all that is said of it. Raises ValueError for an unknown table
+    and for a column that `rows` lack.
+    """
+    missing = [name for name in (*contract.schema(table), "source_line") if name not in rows.columns]
     if missing:
-        raise ValueError(
-            f"{table} cannot be validated without {', '.join(missing)}; there are {', '.join(frame.columns)}"
-        )
-    frame = _prepared(table, frame)
-    found = [judged for group in _groups(table) for judged in _judge(frame, group)]
+        there = ", ".join(name for name in rows.columns if name != BATCH)
+        raise ValueError(f"{table} cannot be validated without {', '.join(missing)}; there are {there}")
+    rows = _prepared(table, rows)
+    found = [judged for group in _groups(table) for judged in _judge(rows, group)]
     found.sort(key=lambda judged: judged[0].position)
-    refused = [rows.with_columns(position=rule.position) for rule, rows in found if rule.severity == "row"]
-    failures = pl.concat(refused).sort("source_line", "position").select(*FAILURES)
-    return Verdict(failures, tuple(_result(table, rule, rows, frame.height) for rule, rows in found))
+    return [
+        Finding(table, rule.name, rule.about[0], rule.says, rule.severity, _explained(rule, failing))
+        for rule, failing in found
+    ]
 
 
 @cache
@@ -152,16 +172,16 @@ def _prepared(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     return expectations.with_helpers(table, frame.with_columns(pl.col(pl.Float64).fill_nan(None)))
 
 
-def _judge(frame: pl.DataFrame, group: _Group) -> list[tuple[_Rule, pl.DataFrame]]:
-    """Each rule of the group with the rows that fail it, as `_explained` gives them."""
-    failing = group.failing(frame.select(group.reads).unique(maintain_order=True))
+def _judge(rows: pl.DataFrame, group: _Group) -> list[tuple[_Rule, pl.DataFrame]]:
+    """Each rule of the group with the rows that fail it, in their order."""
+    failing = group.failing(rows.select(group.reads).unique(maintain_order=True))
     judged = []
     for place, rule in enumerate(group.rules):
         combinations = failing.filter(pl.col(_PLACE) == place)
-        rows = frame.clear()
+        found = rows.clear()
         if combinations.height:
-            rows = frame.join(combinations, on=group.reads, how="semi", nulls_equal=True)
-        judged.append((rule, _explained(rule, rows.sort("source_line"))))
+            found = rows.join(combinations, on=group.reads, how="semi", nulls_equal=True).sort(*PLACE)
+        judged.append((rule, found))
     return judged
 
 
@@ -208,28 +228,28 @@ def _everything() -> "BatchDefinition":
 
 
 def _explained(rule: _Rule, rows: pl.DataFrame) -> pl.DataFrame:
-    """`rows` as failures (see verdict.FAILURES) with the failing `value` as text."""
+    """Why `rows` fail, as `Finding.failing` has it."""
     from features.expectations import UNREADABLE
 
+    if rows.is_empty():
+        return pl.DataFrame(schema={**PLACE, "column": pl.String(), "reason": pl.String(), "value": pl.String()})
     column, *others = rule.about
     if column == UNREADABLE:
         text = pl.col(UNREADABLE)
         names = "|".join(rows.columns)
         name = text.str.extract(f"^({names}): ").fill_null(UNREADABLE)
-        explained = rows.select("source_line", column=name, reason=text, value=text)
-    else:
-        is_explained = pl.col(UNREADABLE).str.contains(f"{column}: ", literal=True)
-        rows = rows.filter(is_explained.fill_null(value=False).not_())
-        value = _shown(rows, column)
-        if others:
-            context = [pl.format("{}: {}", pl.lit(other), _shown(rows, other)) for other in others]
-            value = pl.format("{} ({})", value, pl.concat_str(context, separator=", "))
-        reason = pl.format("{}: {}; expected: {}", pl.lit(column), value, pl.lit(rule.says))
-        if rows.schema[column] == pl.String:
-            is_nothing = pl.col(column).str.contains(written.NOTHING).fill_null(value=False)
-            reason = reason + pl.when(is_nothing).then(pl.lit(written.IF_NOTHING)).otherwise(pl.lit(""))
-        explained = rows.select("source_line", column=pl.lit(column), reason=reason, value=value)
-    return explained.with_columns(expectation=pl.lit(rule.name)).select(*FAILURES, "value")
+        return rows.select(*PLACE, column=name, reason=text, value=text)
+    is_explained = pl.col(UNREADABLE).str.contains(f"{column}: ", literal=True)
+    rows = rows.filter(is_explained.fill_null(value=False).not_())
+    value = _shown(rows, column)
+    if others:
+        context = [pl.format("{}: {}", pl.lit(other), _shown(rows, other)) for other in others]
+        value = pl.format("{} ({})", value, pl.concat_str(context, separator=", "))
+    reason = pl.format("{}: {}; expected: {}", pl.lit(column), value, pl.lit(rule.says))
+    if rows.schema[column] == pl.String:
+        is_nothing = pl.col(column).str.contains(written.NOTHING).fill_null(value=False)
+        reason = reason + pl.when(is_nothing).then(pl.lit(written.IF_NOTHING)).otherwise(pl.lit(""))
+    return rows.select(*PLACE, column=pl.lit(column), reason=reason, value=value)
 
 
 def _shown(rows: pl.DataFrame, column: str) -> pl.Expr:
@@ -239,10 +259,3 @@ def _shown(rows: pl.DataFrame, column: str) -> pl.Expr:
     if rows.schema[column] == pl.String:
         cut = pl.format("'{}'", cut)
     return cut.fill_null("empty")
-
-
-def _result(table: str, rule: _Rule, rows: pl.DataFrame, height: int) -> ExpectationResult:
-    examples = tuple(
-        Example(line, value) for line, value in rows.head(EXAMPLES_KEPT).select("source_line", "value").rows()
-    )
-    return ExpectationResult(table, rule.name, rule.about[0], rule.says, rule.severity, height, rows.height, examples)

@@ -1,6 +1,10 @@
-"""What a validation says: of each expectation, of the rows that fail one, and of the batch as a whole. Types only."""
+"""What a validation says: of each expectation, of the rows that fail one, and of the batch as a whole.
 
-from collections.abc import Iterable
+Rows of many batches are judged together, because asking has a price of its own; what is found is then said of each
+batch by itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
@@ -10,6 +14,8 @@ import polars as pl
 Severity = Literal["row", "warning"]
 
 EXAMPLES_KEPT = 5
+BATCH = "batch"  # in frames of several batches: the number of the batch, from 0
+PLACE = pl.Schema({BATCH: pl.UInt32(), "source_line": pl.Int64()})
 FAILURES = pl.Schema(
     {"source_line": pl.Int64(), "expectation": pl.String(), "column": pl.String(), "reason": pl.String()}
 )
@@ -43,6 +49,20 @@ class ExpectationResult:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One expectation put to rows of one table: `failing` has of each row that fails it PLACE, `column`, `reason` and
+    `value`, ordered by PLACE.
+    """
+
+    table: str
+    name: str
+    column: str
+    says: str
+    severity: Severity
+    failing: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Verdict:
     """`failures`: one row a line and expectation of severity `row`, ordered by line. `results`: every expectation."""
 
@@ -63,6 +83,42 @@ class Verdict:
     def summary(self) -> "Verdict":
         """Without `failures`: what to keep of each chunk of a file that does not fit into memory."""
         return Verdict(results=self.results)
+
+
+def failures_of(findings: Sequence[Finding]) -> pl.DataFrame:
+    """BATCH and FAILURES of all rows that fail a finding of severity `row`, by batch, line and order of findings."""
+    columns = [BATCH, *FAILURES]
+    found = [
+        finding.failing.select(*PLACE, "column", "reason", expectation=pl.lit(finding.name)).select(columns)
+        for finding in findings
+        if finding.severity == "row" and finding.failing.height
+    ]
+    none = pl.DataFrame(schema={**PLACE, **FAILURES}).select(columns)
+    return pl.concat([none, *found]).sort(*PLACE, maintain_order=True)
+
+
+def results_of(findings: Sequence[Finding], rows: Mapping[int, int]) -> dict[int, tuple[ExpectationResult, ...]]:
+    """What `findings` say of each batch by itself; `rows` that each has, by its number."""
+    found = [(finding, _by_batch(finding.failing)) for finding in findings]
+    return {
+        batch: tuple(_result(finding, failing.get(batch), height) for finding, failing in found)
+        for batch, height in rows.items()
+    }
+
+
+def _by_batch(rows: pl.DataFrame) -> dict[int, pl.DataFrame]:
+    if rows.is_empty():
+        return {}
+    parts = rows.partition_by(BATCH, as_dict=True, include_key=False, maintain_order=True)
+    return {batch: part for (batch,), part in parts.items()}
+
+
+def _result(finding: Finding, failing: pl.DataFrame | None, rows: int) -> ExpectationResult:
+    said = finding.table, finding.name, finding.column, finding.says, finding.severity, rows
+    if failing is None:
+        return ExpectationResult(*said, 0)
+    shown = failing.head(EXAMPLES_KEPT).select("source_line", "value").iter_rows()
+    return ExpectationResult(*said, failing.height, tuple(Example(line, value) for line, value in shown))
 
 
 def merge_results(results: Iterable[ExpectationResult]) -> tuple[ExpectationResult, ...]:

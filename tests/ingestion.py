@@ -11,7 +11,7 @@ import polars as pl
 
 from features.sources import MALFORMED, Batch, Chunk
 from features.store import Store
-from features.verdict import BatchVerdict, Limits, Verdict
+from features.verdict import PLACE, BatchVerdict, Finding, Limits
 from tests.declarations import frame
 
 LIMITS = Limits(max_quarantined_share=1.0, volume_factor=6.0, volume_history_weeks=8, volume_min_rows=20)
@@ -84,16 +84,15 @@ class MemorySource:
         return iter(self.found)
 
 
-def stand_in_validate(_table: str, rows: pl.DataFrame) -> Verdict:
+def stand_in_judge(table: str, rows: pl.DataFrame) -> list[Finding]:
     """Refuses unreadable rows and nothing else."""
-    return Verdict(
-        rows.filter(pl.col("unreadable").is_not_null()).select(
-            "source_line",
-            expectation=pl.lit("readable"),
-            column=pl.col("unreadable").str.extract(r"^(\w+): "),
-            reason="unreadable",
-        )
+    failing = rows.filter(pl.col("unreadable").is_not_null()).select(
+        *PLACE,
+        column=pl.col("unreadable").str.extract(r"^(\w+): "),
+        reason=pl.lit("unreadable"),
+        value=pl.col("unreadable"),
     )
+    return [Finding(table, "readable", "unreadable", "a line that can be read", "row", failing.sort(*PLACE))]
 
 
 def stand_in_check_batch(

@@ -36,6 +36,10 @@ class Chunk:
     malformed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MALFORMED))
     left_out: int = 0
 
+    @property
+    def lines(self) -> int:
+        return self.raw.height + self.malformed.height + self.left_out
+
 
 class Batch(Protocol):
     """One input file. `sha256` identifies what it says; `chunks` reads it anew at every call, with the same result."""

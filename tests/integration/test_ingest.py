@@ -24,9 +24,9 @@ from features import ingest as ingestion, staging
 from features.ingest import ingest
 from features.sources import open_source
 from features.store import Store
-from tests.ingestion import LIMITS, stand_in_check_batch, stand_in_validate
+from tests.ingestion import LIMITS, stand_in_check_batch, stand_in_judge
 
-staging.validate, ingestion.check_batch = stand_in_validate, stand_in_check_batch
+staging.judge, ingestion.check_batch = stand_in_judge, stand_in_check_batch
 root, mapping, fatal = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 steps = 0
 

@@ -22,7 +22,7 @@ from tests.ingestion import (
     MemoryBatch,
     MemorySource,
     stand_in_check_batch,
-    stand_in_validate,
+    stand_in_judge,
     stored,
     tree,
 )
@@ -35,7 +35,7 @@ quick = settings(max_examples=examples(12), deadline=None, suppress_health_check
 
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "validate", stand_in_validate)
+    monkeypatch.setattr(staging, "judge", stand_in_judge)
     monkeypatch.setattr(ingestion, "check_batch", stand_in_check_batch)
 
 
@@ -203,6 +203,26 @@ def test_how_the_work_is_cut_does_not_show(files: tuple[MemoryBatch, ...]) -> No
 
 
 @quick
+@given(batches, st.integers(1, 9), st.integers(2, 4))
+def test_batches_brought_in_together_end_as_one_by_one(
+    files: tuple[MemoryBatch, ...], together: int, large: int
+) -> None:
+    """Up to `together` lines are a group, and a batch of more than `large` lines is read in chunks."""
+    named = (MemoryBatch(f"file-{n % 2}.csv", batch.lines, large) for n, batch in enumerate(files))
+    files = tuple({batch.sha256: batch for batch in named}.values())
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        single, grouped = Store(Path(folder) / "single"), Store(Path(folder) / "grouped")
+        first = MemoryBatch("first.csv", (_said(1.0, None),))  # until then, no currency is known and none is grouped
+        reports = [ingest(MemorySource((batch,)), single, LIMITS).batches[0] for batch in (first, *files)]
+        patch.setattr(ingestion, "CHUNK_LINES", together)
+        report = ingest(MemorySource((first, *files)), grouped, LIMITS)
+        assert [batch.record for batch in report.batches] == [batch.record for batch in reports]
+        for found, expected in zip(report.batches, reports, strict=True):
+            assert found.verdict.results == expected.verdict.results
+        assert tree(grouped.root) == tree(single.root)
+
+
+@quick
 @given(batches, st.randoms(use_true_random=False))
 def test_versions_that_carry_their_instants_may_arrive_in_any_order(
     files: tuple[MemoryBatch, ...], random: Any
@@ -269,8 +289,9 @@ def test_a_version_recorded_later_changes_nothing_of_what_was_in_force_before(
     with TemporaryDirectory() as folder:
         store = Store(Path(folder) / "memory")
         told = []
-        for (name, value), instant in zip([*arrived, ("d.csv", later)], instants, strict=True):
-            ingest(MemorySource((MemoryBatch(name, (_said(float(value), instant),)),)), store, LIMITS)
+        for at, ((name, value), instant) in enumerate(zip([*arrived, ("d.csv", later)], instants, strict=True)):
+            batch = MemoryBatch(f"{name}.{at}", (_said(float(value), instant),))  # a file that says the same is known
+            ingest(MemorySource((batch,)), store, LIMITS)
             versions = declaration_versions(store.scan("declarations"), store.scan("declarations_superseded"))
             known = versions.filter(pl.col("known_on") == date(2024, 3, 1)).collect()
             told.append(known["item_value"].to_list())

@@ -127,7 +127,8 @@ def test_without_rates_other_currencies_than_the_source_s_are_quarantined(tmp_pa
 
 
 def test_a_store_of_before_with_several_currencies_is_refused_with_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr("features.staging.amounts.judge", lambda *_: amounts.Verdict())
+    judge = amounts.judge
+    monkeypatch.setattr("features.staging.amounts.judge", lambda rows, currency: judge(rows.clear(), currency))
     _, store = ingested(tmp_path, "KRW", "USD")
     said = "holds amounts in KRW, USD, which cannot be compared: state one currency .*tidewaiter data reread"
     here = Settings(state_folder=tmp_path / "state")

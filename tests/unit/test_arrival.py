@@ -9,7 +9,7 @@ from features import arrival
 from features.arrival import Span, judge
 from features.ingest import ingest
 from features.store import Store
-from features.verdict import Limits
+from features.verdict import Limits, failures_of
 from tests.declarations import DECLARATION, ENTRY, OUTCOME, frame
 from tests.ingestion import LIMITS, Line, MemoryBatch, MemorySource
 
@@ -17,8 +17,8 @@ ARRIVED = date(2024, 3, 20)
 
 
 def failing(table, row, first=None):
-    rows = frame(table, [row]).with_columns(pl.lit(2, pl.Int64).alias("source_line"))
-    return judge(table, rows, Span(first, ARRIVED)).failures["reason"].to_list()
+    rows = frame(table, [row]).with_columns(pl.lit(0, pl.UInt32).alias("batch"), source_line=pl.lit(2, pl.Int64))
+    return failures_of(judge(table, rows, Span(first, ARRIVED)))["reason"].to_list()
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,17 @@
 """Ingestion of Korean files through the real validation: what is stored, known, replaced, refused, and why."""
 
 import json
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from features import staging
 from features.ingest import IngestRejected, IngestReport, Limits, ingest
 from features.reading import ReadError
-from features.sources import open_source
+from features.sources import Batch, open_source
 from features.store import Store
 from tests.ingestion import stored, tree
 
@@ -282,3 +284,90 @@ def test_what_is_kept_of_a_batch_is_there_whenever_the_batch_is(tmp_path: Path) 
         ingest(source, store, LIMITS, on_batch=lambda batch: kept.append((batch.record.file, len(store.batches))))
     assert kept == [("a.csv", 0)]  # before the commit, so that a crash in between repeats it
     assert [record.file for record in store.batches] == ["a.csv"]
+
+
+class Folder:
+    """Files of which each is gone once the next is asked for, as copies of objects are."""
+
+    name = "kcs"
+
+    def __init__(self, folder: Path, **files: list[str]) -> None:
+        self.folder, self.files = folder, files
+
+    def batches(self) -> Iterator[Batch]:
+        for name, lines in self.files.items():
+            path = self.folder / f"{name}.csv"
+            path.write_text("\n".join([",".join(GOOD), *lines]) + "\n")
+            yield from open_source("kcs", [str(path)]).batches()
+            path.unlink()
+
+
+def test_small_files_are_validated_together_and_each_has_its_own_record_and_quarantine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    judge = staging.judge
+    monkeypatch.setattr(staging, "judge", lambda table, rows: asked.append(rows.height) or judge(table, rows))
+    files = {f"f{n}": [declared(f"D{n}"), declared(f"E{n}", Net_Mass="-5" if n % 2 else "5")] for n in range(6)}
+    files["f4"].append(declared("D4", Item_Price="7"))
+    store = Store(tmp_path / "data")
+    report = ingest(Folder(tmp_path, **files), store, LIMITS)
+    assert asked == [
+        2,
+        2,
+        11,
+        11,
+    ]  # declarations and outcomes of the first file, which says the currency; of all others
+    assert [batch.record.file for batch in report.batches] == [f"f{n}.csv" for n in range(6)]
+    assert [batch.record.stored for batch in report.batches] == [2, 1, 2, 1, 1, 1]
+    assert [batch.record.quarantined_by_reason for batch in report.batches] == [
+        {},
+        {"net_mass_kg_within_bounds (net_mass_kg)": 1},
+        {},
+        {"net_mass_kg_within_bounds (net_mass_kg)": 1},
+        {"versions_in_one_file_agree (declaration_id)": 2},
+        {"net_mass_kg_within_bounds (net_mass_kg)": 1},
+    ]
+    unexpected = [
+        {result.name: [example.source_line for example in result.examples] for result in batch.verdict.results}
+        for batch in report.batches
+    ]
+    assert [found["net_mass_kg_within_bounds"] for found in unexpected] == [[], [3], [], [3], [], [3]]
+    refused = store.quarantine().sort("source_file", "source_line").collect()
+    assert refused.select("source_file", "source_line").rows() == [
+        ("f1.csv", 3),
+        ("f3.csv", 3),
+        ("f4.csv", 2),
+        ("f4.csv", 4),
+        ("f5.csv", 3),
+    ]
+    assert json.loads(refused["row"][3])["Item Price"] == "7"
+
+
+def test_files_before_one_that_is_rejected_are_stored_and_those_after_it_are_not(tmp_path: Path) -> None:
+    files = {"a": [declared("A")], "b": [declared("B")], "c": [declared("C", Net_Mass="-5")], "d": [declared("D")]}
+    store, kept = Store(tmp_path / "data"), []
+    with pytest.raises(IngestRejected, match=r"^c\.csv: quarantined_share: 1 of 1") as rejection:
+        ingest(Folder(tmp_path, **files), store, LIMITS, on_batch=lambda batch: kept.append(batch.record.file))
+    assert [record.file for record in store.batches] == kept == ["a.csv", "b.csv"]
+    assert [batch.record.file for batch in rejection.value.report.batches] == ["a.csv", "b.csv"]
+    assert sum(result.unexpected for result in rejection.value.rejected.results) == 1
+    assert [row["declaration_id"] for row in stored(store, "declarations")] == ["A", "B"]
+    assert store.rows("outcomes") == {date(2020, 1, 1): 2}
+
+
+def test_what_is_usual_counts_files_that_are_brought_in_together(tmp_path: Path) -> None:
+    weeks = [date(2020, 1, 1) + timedelta(days=7 * week) for week in range(4)]
+    files = {f"w{n}": [declared(f"D{n}-{k}", Date=str(day)) for k in range(5)] for n, day in enumerate(weeks)}
+    files["w3"] += [declared(f"E{k}", Date=str(weeks[3])) for k in range(20)]
+    strict = Limits(0.9, 2.0, 3, 5)
+    with pytest.raises(IngestRejected, match=r"w3\.csv: volume_not_above_usual: .* has 25 rows, usual are 5\)"):
+        ingest(Folder(tmp_path, **files), Store(tmp_path / "data"), strict)
+
+
+def test_a_file_given_twice_is_known_the_second_time(tmp_path: Path, into: Ingested) -> None:
+    into.add("a.csv", declared("D1"))
+    for name in ("b.csv", "c.csv"):
+        (tmp_path / name).write_text("\n".join([",".join(GOOD), declared("D2")]) + "\n")
+    report = ingest(open_source("kcs", [str(tmp_path / "[bc].csv")]), into.store, LIMITS)
+    assert [(batch.record.file, batch.is_skipped) for batch in report.batches] == [("b.csv", False), ("b.csv", True)]

@@ -20,8 +20,8 @@ def rows(*names: str, day: int = 1) -> pl.DataFrame:
 
 
 def commit(store: Store, day: date, frame: pl.DataFrame | None, record: BatchRecord = RECORD) -> Part | None:
-    part = None if frame is None else write_day(store, "declarations", day, [frame])
-    store.commit({("declarations", day): part}, record)
+    part = None if frame is None else write_day(store, "declarations", day, [frame.to_arrow()])
+    store.commit({("declarations", day): part}, [record])
     return part
 
 
@@ -60,7 +60,7 @@ def test_a_replaced_day_leaves_no_file_behind(tmp_path: Path) -> None:
 def test_left_overs_are_cleared_and_live_files_are_not(tmp_path: Path) -> None:
     store = Store(tmp_path)
     commit(store, DAY, rows("D1"))
-    write_day(store, "declarations", date(2024, 3, 5), [rows("D9", day=5)])
+    write_day(store, "declarations", date(2024, 3, 5), [rows("D9", day=5).to_arrow()])
     (tmp_path / ".staging").mkdir()
     (tmp_path / ".staging" / "x.parquet").touch()
     (tmp_path / "manifest.json.partial").touch()
@@ -83,9 +83,9 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
 def test_how_frames_are_cut_does_not_show_in_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "ROW_GROUP_ROWS", 4)
     whole = rows(*(f"D{number}" for number in range(11)))
-    parts = [write_parquet(tmp_path / "whole", [whole], schema("declarations"))]
+    parts = [write_parquet(tmp_path / "whole", [whole.to_arrow()], schema("declarations"))]
     for size in (1, 3, 4, 9):
-        cut = [whole[start : start + size] for start in range(0, 11, size)]
+        cut = [whole[start : start + size].to_arrow() for start in range(0, 11, size)]
         parts.append(write_parquet(tmp_path / str(size), cut, schema("declarations")))
     assert len(set(parts)) == 1
 
