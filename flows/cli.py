@@ -360,14 +360,15 @@ def data_list(as_json: AsJson = False) -> None:
 
     with failures():
         trained = Registry(settings.tracking_uri, settings.artifact_root).by_data_version()
-        kept, current = versioning.kept(settings.data_folder.absolute()), versioning.current(settings.data_folder)
+        kept = versioning.kept(settings.data_folder, settings.state_folder)
+        current = versioning.current(settings.data_folder, settings.state_folder)
     versions = {version: trained.get(version, []) for version in sorted({*kept, *trained})}
     if as_json:
         found = [{"version": name, "is_current": name == current, "models": versions[name]} for name in versions]
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
         return
     if current and current not in kept:
-        err.print(f"{settings.data_folder}.dvc names {current}, which is not kept here.", markup=False)
+        err.print(f"{settings.data_folder} is to be at {current}, which is not kept here.", markup=False)
     if not versions:
         err.print("No version of the data is kept here yet; `tidewaiter retrain` makes the first.")
         return
@@ -390,7 +391,7 @@ def data_checkout(
     from features import versioning
 
     with failures():
-        before = versioning.checkout(settings.data_folder.absolute(), version)
+        before = versioning.checkout(settings.data_folder, version, settings.state_folder)
     out.print(f"{settings.data_folder} is at version {version.removesuffix('.dir')}.dir", markup=False)
     if before:
         out.print(f"Before it was at {before}: `tidewaiter data checkout {before}` goes back.", markup=False)
@@ -432,7 +433,7 @@ def data_reread(
         failures(),
         running.turn(settings.state_folder, "tidewaiter data reread", wait),
     ):
-        before = versioning.snapshot(settings.data_folder.absolute())
+        before = versioning.snapshot(settings.data_folder, settings.state_folder)
         with stage("Read all files again") as advance:
             report = reread(
                 open_source(source.value, parameters.inputs),
@@ -441,7 +442,7 @@ def data_reread(
                 lambda _, lines: advance(lines, 0),
                 lambda batch: reports.write_page(batch, pages),
             )
-        now = versioning.snapshot(settings.data_folder.absolute())
+        now = versioning.snapshot(settings.data_folder, settings.state_folder)
     out.print(f"{report.rows_in:,} lines: {report.stored:,} stored, {report.quarantined:,} quarantined", markup=False)
     out.print(f"{settings.data_folder} is at version {now}", markup=False)
     if now != before:

@@ -48,5 +48,5 @@ def build_network(settings: Settings, policy: Policy, store: Store) -> Descripti
             delay,
             settings.features_folder(source, delay),
             settings.networks_folder / source,
-            versioning.current(settings.data_folder) or "not versioned",
+            versioning.current(settings.data_folder, settings.state_folder) or "not versioned",
         )

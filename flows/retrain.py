@@ -174,7 +174,7 @@ def _source(parameters: RetrainParameters, settings: Settings, store: Store, adv
 def version_data(settings: Settings) -> str:
     """DVC's version of the data folder, pushed. Retried: the remote may be out of reach for a moment."""
     with stage("Version the data"):
-        return versioning.snapshot(settings.data_folder.absolute())
+        return versioning.snapshot(settings.data_folder, settings.state_folder)
 
 
 @task(name="look for the same", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)

@@ -1,7 +1,8 @@
 """The user of the worker and its runs, where the setting `run_as` names one: they read and write what they need.
 
     user `up` and its servers     .tidewaiter/: databases, accounts, signoff/secret/, Prefect's own folder, logs
-    user of the runs              data and what lies beside it, artifacts/, cache/, reports/, simulated/, runs/
+    user of the runs              data and what lies beside it, artifacts/, cache/, dvc-cache/, dvc-remote/, reports/,
+                                  simulated/, versions/, runs/
 
 Here is who that is, what it is given, and whether the folders are as they must be. Not here: when what is started.
 """
@@ -140,7 +141,7 @@ def drop_rights() -> None:
 def shared_folders(settings: Settings) -> tuple[Path, ...]:
     """In the state folder, what runs write and the servers read."""
     state = settings.state_folder.absolute()
-    names = ["cache", "reports", "simulated", settings.runs_folder.name]
+    names = ["cache", "dvc-cache", "dvc-remote", "reports", "simulated", "versions", settings.runs_folder.name]
     if settings.artifacts_uri is None:
         names.append("artifacts")
     return tuple(state / name for name in names)
@@ -195,7 +196,7 @@ def check(settings: Settings, project: Path, user: User, python: str = sys.execu
     data = settings.data_folder.absolute()
     if data.parent == project.absolute() or project.absolute().is_relative_to(data.parent):
         raise ValueError(
-            f"data_folder is {settings.data_folder}, and runs write data.dvc beside it, where the code is; allowed "
+            f"data_folder is {settings.data_folder}, and runs write .dvc beside it, where the code is; allowed "
             "with run_as: a folder in a folder of its own, such as /srv/tidewaiter/data"
         )
     code = [project, *(project / name for name in ("flows", "models", "features", FILE, "prefect.yaml"))]

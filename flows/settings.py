@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, toml_file=FILE)
 
     state_folder: Path = Field(Path(".tidewaiter"), description="databases, artifacts, caches, logs")
-    data_folder: Path = Field(Path("data"), description="the declarations, versioned by data.dvc")
+    data_folder: Path = Field(Path("data"), description="the declarations, versioned by DVC")
     mlflow_tracking_uri: str | None = Field(None, description="MLflow; default: the database below, or `up`'s server")
     mlflow_database_uri: str | None = Field(
         None, description="where MLflow keeps runs, versions, accounts and the ledger; default: files in state_folder"

@@ -142,7 +142,7 @@ def code_state(project: Path = PROJECT) -> Code:
     # Installed elsewhere, the packages may lie inside the checkout of another project, whose commit says nothing.
     if _git(project, "ls-files", "--error-unmatch", f"{PACKAGES[1]}/{Path(__file__).name}") is not None:
         commit = _git(project, "rev-parse", "HEAD") or commit
-        # Not the whole tree: a run of its own rewrites data.dvc.
+        # Not the whole tree: data.dvc says nothing of the code.
         is_dirty = _git(project, "status", "--porcelain", "--", *PACKAGES, LOCK_FILE, "pyproject.toml") != ""
     return Code(commit=commit, is_dirty=is_dirty, source_sha256=source_digest(project))
 

@@ -40,19 +40,25 @@ def named(pointer: Path) -> dict[str, Any]:
     return yaml.safe_load(pointer.read_text())["outs"][0]
 
 
+def noted(folder: Path) -> Path:
+    """What is said in the state folder of the data in `folder`, as a data.dvc says it."""
+    (found,) = (folder / versioning.STATE / "versions").iterdir()
+    return found
+
+
 def recorded() -> dict[str, Any]:
     """What was written down when the committed version was made."""
     return json.loads(FILE.read_text())
 
 
 def _stored(world: Parameters, folder: Path) -> Path:
-    """The data.dvc of a world that is ingested into `folder` as a retraining does it."""
+    """What a data.dvc would say of a world that is ingested into `folder` as a retraining does it."""
     source = SimulatorSource(world, folder / "simulated")
     limits = Limits(**policy.load().ingestion.model_dump())
     store = Store(folder / "data" / "simulator")
     ingest(source, store, limits, arrived_on=date.max, world=world.model_dump(mode="json"))
     versioning.snapshot(folder / "data")
-    return folder / "data.dvc"
+    return noted(folder)
 
 
 def main() -> None:

@@ -41,14 +41,16 @@ class Shown(BaseModel):
 
 
 class Request(BaseModel):
-    """`files` holds the folders `run` and `logged`; `data` is the folder whose versions DVC keeps; `policy` is the file
-    in force; `project` is where the source is."""
+    """`files` holds the folders `run` and `logged`; `data` is the folder whose versions are kept in the folder `state`,
+    see features/versioning.py; `policy` is the file in force; `project` is where the source is.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     files: Path
     shown: Shown
     data: Path
+    state: Path | None = None
     policy: str
     project: Path = evidence.PROJECT
 

@@ -47,6 +47,7 @@ class AppSettings(BaseSettings):
     database_uri: str = Field(description="MLflow's database, which the ledger is in")
     artifact_root: str = Field(description="where artifacts lie; as a URI, a folder or a bucket")
     data: Path = Field(description="the declarations, whose versions DVC keeps")
+    state: Path | None = Field(None, description="the state folder, where they are kept; see features/versioning.py")
     networks: Path = Field(description="the networks of companies, a folder for each source; see models/picture")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     prefect_api: str = Field("", description="told at once of what the promotion flow waits for; empty: nobody is")
@@ -77,7 +78,7 @@ def create_app() -> ASGIApp:
         grant=_grant,
         role_numbers=directory.roles,
         accounts=directory.names,
-        admit=lambda found: stored.admit(found, judge, settings.data, in_force),
+        admit=lambda found: stored.admit(found, judge, settings.data, settings.state, in_force),
     )
     rules.note_roles()
 

@@ -143,7 +143,7 @@ def _origin(case: _Case) -> Iterator[str]:
     """Code and data that do not exist, and served code that is another."""
     manifest, project = case.manifest, case.request.project
     code, here = manifest.code, evidence.code_state(project)
-    if not versioning.exists(case.request.data, manifest.data_version):
+    if not versioning.exists(case.request.data, manifest.data_version, case.request.state):
         yield f"data version {manifest.data_version} is neither in the cache nor in the remote of {case.request.data}"
     with evidence.committed(code.commit, project) as committed:
         if committed is None and code.commit != "none":

@@ -127,7 +127,7 @@ def find_evidence(found: ModelVersion, sealed: str | None, is_thorough: bool) ->
     return Finding(manifest.digest, ())
 
 
-def admit(found: ModelVersion, judge: Judge, data: Path, policy: str) -> Admission:
+def admit(found: ModelVersion, judge: Judge, data: Path, state: Path | None, policy: str) -> Admission:
     """Judge a version that is to be opened; see admission.py. Unjudged where that did not come to its end."""
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         folder = Path(scratch)
@@ -148,7 +148,7 @@ def admit(found: ModelVersion, judge: Judge, data: Path, policy: str) -> Admissi
             return Admission(str(error).splitlines()[:1] or [type(error).__name__])
         except OSError as error:
             raise admission.Unjudged(f"the files of version {found.version} cannot be read now: {error}") from error
-        faults = judge(admission.Request(files=folder, shown=shown, data=data, policy=policy))
+        faults = judge(admission.Request(files=folder, shown=shown, data=data, state=state, policy=policy))
         if faults:
             return Admission(faults)
         manifest = evidence.read((folder / admission.RUN / evidence.MANIFEST_FILE).read_bytes())

@@ -85,7 +85,7 @@ def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
 def test_its_data_are_of_the_version_that_was_made_with_the_committed_one(undisturbed):
     """So the code that stores data is the one of data.dvc; see tests/versions.py, which says what to do otherwise."""
     recorded = versions.recorded()
-    assert versions.named(undisturbed[0] / "data.dvc") == recorded["smaller"]
+    assert versions.named(versions.noted(undisturbed[0])) == recorded["smaller"]
     assert versions.named(versions.COMMITTED) == recorded["default"]
 
 

@@ -1,5 +1,8 @@
 """Versions of a data folder in a repository of its own: taken, brought back, the same in every clone."""
 
+import hashlib
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +41,6 @@ def test_an_older_version_comes_back_byte_for_byte(root: Path) -> None:
     data = root / "data"
     fill(data, a="one", b="two")
     first, before = versioning.snapshot(data), tree(data)
-    pointer = (root / "data.dvc").read_bytes()
     fill(data, a="changed", c="three")
     (data / "kcs" / "b").unlink()
     second, after = versioning.snapshot(data), tree(data)
@@ -46,7 +48,6 @@ def test_an_older_version_comes_back_byte_for_byte(root: Path) -> None:
     assert versioning.checkout(data, first.removesuffix(".dir")) == second
     assert tree(data) == before
     assert versioning.current(data) == first
-    assert (root / "data.dvc").read_bytes() == pointer
     assert versioning.checkout(data, second) == first
     assert tree(data) == after
 
@@ -62,11 +63,17 @@ def test_what_was_not_versioned_yet_is_not_lost_by_a_checkout(root: Path) -> Non
     assert (data / "kcs" / "a").read_text() == "not versioned"
 
 
-def test_a_fresh_clone_that_makes_the_same_data_stays_clean(root: Path, tmp_path: Path) -> None:
-    fill(root / "data", a="one", b="two")
-    version = versioning.snapshot(root / "data")
+def commit(root: Path, version: str) -> None:
+    """Have git say that `version` is the one a clone begins with."""
+    (root / "data.dvc").write_text(f"outs:\n- md5: {version}\n  size: 6\n  nfiles: 2\n  hash: md5\n  path: data\n")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "data")
+
+
+def test_a_clone_begins_with_the_committed_version_and_is_never_rewritten(root: Path, tmp_path: Path) -> None:
+    fill(root / "data", a="one", b="two")
+    version = versioning.snapshot(root / "data")
+    commit(root, version)
     assert sorted(git(root, "ls-files").split()) == [
         ".dvc/.gitignore",
         ".dvc/config",
@@ -79,8 +86,135 @@ def test_a_fresh_clone_that_makes_the_same_data_stays_clean(root: Path, tmp_path
     assert versioning.current(clone / "data") == version
     fill(clone / "data", b="two", a="one")
     assert versioning.snapshot(clone / "data") == version
-    assert versioning.snapshot(clone / "data") == version
+    fill(clone / "data", c="of the user")
+    other = versioning.snapshot(clone / "data")
+    assert versioning.current(clone / "data") == other != version
     assert git(clone, "status", "--porcelain") == ""
+    assert versioning.checkout(clone / "data", version) == other
+    assert versioning.current(clone / "data") == version
+    assert git(clone, "status", "--porcelain") == ""
+
+
+def test_a_conflict_that_git_left_names_both_versions_and_the_way_out(root: Path) -> None:
+    fill(root / "data", a="one")
+    ours = versioning.snapshot(root / "data")
+    commit(root, ours)
+    git(root, "checkout", "--quiet", "-b", "other")
+    fill(root / "data", a="two")
+    theirs = versioning.snapshot(root / "data")
+    commit(root, theirs)
+    git(root, "checkout", "--quiet", "-")
+    fill(root / "data", a="three")
+    mine = versioning.snapshot(root / "data")
+    commit(root, mine)
+    subprocess.run(["git", "merge", "--quiet", "other"], cwd=root, check=False, capture_output=True)
+    said = f"data.dvc has the marks of a conflict.*between {mine} and {theirs}: .*git checkout --ours data.dvc"
+    for use in (versioning.current, versioning.snapshot):
+        with pytest.raises(VersionError, match=said):
+            use(root / "data")
+    git(root, "checkout", "--theirs", "data.dvc")
+    assert versioning.snapshot(root / "data") == mine  # what lies in the folder
+
+
+@pytest.mark.parametrize("text", ["", "{"])
+def test_a_lock_that_a_crash_left_torn_is_named(root: Path, text: str) -> None:
+    fill(root / "data", a="one")
+    version = versioning.snapshot(root / "data")
+    lock = root / ".dvc" / "tmp" / "rwlock"
+    lock.write_text(text)
+    with pytest.raises(VersionError, match=f"rwlock: .* left its lock empty or torn: .*`rm {lock}`"):
+        versioning.snapshot(root / "data")
+    lock.unlink()
+    assert versioning.snapshot(root / "data") == version
+
+
+def cached(root: Path, name: str) -> Path:
+    """DVC's copy of a file of the data."""
+    md5 = hashlib.md5((root / "data" / "kcs" / name).read_bytes()).hexdigest()
+    return root / ".tidewaiter" / "dvc-cache" / "files" / "md5" / md5[:2] / md5[2:]
+
+
+def spoil(file: Path, how: str) -> None:
+    """Cut short, or change a bit, and leave time and size as a failing disk would."""
+    times, mode = file.stat(), file.stat().st_mode
+    file.chmod(0o644)
+    file.write_bytes(
+        file.read_bytes()[:-1] if how == "cut" else bytes([file.read_bytes()[0] ^ 1, *file.read_bytes()[1:]])
+    )
+    file.chmod(mode)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_spoilt_file_of_the_cache_is_taken_from_the_remote(root: Path, how: str, is_there: bool) -> None:
+    data = root / "data"
+    fill(data, a="D000021", b="two")
+    version, before, spoilt = versioning.snapshot(data), tree(data), cached(root, "a")
+    fill(data, a="another")
+    versioning.snapshot(data)
+    spoil(spoilt, how)
+    if not is_there:
+        shutil.rmtree(data)
+    versioning.checkout(data, version)
+    assert tree(data) == before
+    assert spoilt.read_text() == "D000021"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_version_of_which_no_whole_copy_is_left_is_refused_by_the_file_s_name(root: Path, listed: bool) -> None:
+    data = root / "data"
+    fill(data, a="D000021", b="two")
+    version, spoilt = versioning.snapshot(data), cached(root, "a")
+    if listed:
+        spoilt = root / ".tidewaiter" / "dvc-cache" / "files" / "md5" / version[:2] / version[2:]
+    fill(data, a="another")
+    now, before = versioning.snapshot(data), tree(data)
+    spoil(spoilt, "flipped")
+    spoil(Path(str(spoilt).replace("dvc-cache", "dvc-remote")), "cut")
+    name = "the list of its files" if listed else "kcs/a"
+    with pytest.raises(VersionError, match=rf"version {version} is spoilt or not whole: {name} \(.*from a backup"):
+        versioning.checkout(data, version)
+    assert tree(data) == before
+    assert versioning.current(data) == now
+
+
+def test_bytes_that_changed_in_the_data_folder_without_a_word_are_made_good(root: Path) -> None:
+    data = root / "data"
+    fill(data, a="D000021", b="two")
+    version, before = versioning.snapshot(data), tree(data)
+    spoil(data / "kcs" / "a", "flipped")
+    versioning.checkout(data, version)
+    assert tree(data) == before
+
+
+def test_with_every_folder_elsewhere_nothing_is_kept_beside_the_data_but_dvc_s_settings(tmp_path: Path) -> None:
+    data, state = tmp_path / "lake" / "data", tmp_path / "state"
+    fill(data, a="one")
+    version, before = versioning.snapshot(data, state), tree(data)
+    assert versioning.current(data, state) == version
+    assert versioning.kept(data, state) == [version]
+    assert versioning.exists(data, version, state)
+    assert not versioning.exists(data, version)
+    assert {path.name for path in data.parent.iterdir()} == {"data", ".dvc", ".dvcignore"}
+    shutil.rmtree(data)
+    versioning.checkout(data, version, state)
+    assert tree(data) == before
+    other = tmp_path / "other" / "data"  # of the same state
+    fill(other, a="two")
+    assert versioning.snapshot(other, state) != versioning.current(data, state) == version
+
+
+def test_versions_that_were_kept_beside_the_data_are_found_where_the_state_is_elsewhere(root: Path) -> None:
+    data, state = root / "data", root.parent / "state"
+    fill(data, a="one", b="two")
+    version, before = versioning.snapshot(data), tree(data)
+    fill(data, a="changed")
+    now = versioning.snapshot(data, state)
+    assert versioning.kept(data, state) == sorted([version, now])
+    assert versioning.checkout(data, version, state) == now
+    assert tree(data) == before
+    assert versioning.exists(data, version, state)
 
 
 def test_a_clone_brings_back_what_the_remote_has(root: Path, tmp_path: Path) -> None:
@@ -115,9 +249,10 @@ def test_nothing_is_no_version(root: Path) -> None:
 def test_a_pointer_cut_short_by_a_crash_is_written_anew(root: Path) -> None:
     fill(root / "data", a="one")
     version = versioning.snapshot(root / "data")
-    (root / "data.dvc").write_text("outs:\n- md5: 97")
+    (noted,) = (root / ".tidewaiter" / "versions").iterdir()
+    noted.write_text("outs:\n- md5: 97")
     assert versioning.current(root / "data") is None
-    assert versioning.snapshot(root / "data") == version
+    assert versioning.snapshot(root / "data") == versioning.current(root / "data") == version
 
 
 def test_it_works_without_git_and_left_overs_are_no_part_of_a_version(tmp_path: Path) -> None:

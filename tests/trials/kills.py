@@ -11,6 +11,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from features import versioning
 from features.store import Store
 from flows.parameters import RetrainParameters
 from models.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
@@ -27,7 +28,7 @@ def state(folder: Path) -> dict[str, object]:
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
     return {
         "manifest": Store(folder / "data" / "simulator").manifest(),
-        "data version": (folder / "data.dvc").read_text(),
+        "data version": versioning.current(folder / "data"),
         "versions": [version.tags | {"digest": version.tags[EVIDENCE_DIGEST]} for version in versions],
         "challenger": str(client.get_model_version_by_alias(MODEL, CHALLENGER).version),
         "models": sorted(run.data.params["model_digest"] for run in runs if run.info.status == "FINISHED"),

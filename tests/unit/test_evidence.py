@@ -155,7 +155,7 @@ def test_code_in_git_has_its_commit_and_is_dirty_once_changed(project: Path) -> 
     assert len(committed.commit) == 40
     assert not committed.is_dirty
 
-    (project / "data.dvc").write_text("rewritten by a run")
+    (project / "data.dvc").write_text("another version of the data")
     assert not evidence.code_state(project).is_dirty
 
     (project / "features" / "__init__.py").write_text("# changed\n")

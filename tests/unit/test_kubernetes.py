@@ -113,7 +113,7 @@ def test_a_job_is_another_user_and_sees_no_folder_in_which_it_could_exchange_wha
     assert spec["containers"][0]["command"] == ["sh", "-c", 'umask 007; exec "$@"', "sh"]
     text = (ROOT / "deploy" / "Containerfile").read_text()
     assert "TIDEWAITER_STATE_FOLDER=/srv/tidewaiter/state" in text
-    assert "TIDEWAITER_DATA_FOLDER=/srv/tidewaiter/lake/data" in text  # data.dvc is written beside it
+    assert "TIDEWAITER_DATA_FOLDER=/srv/tidewaiter/lake/data" in text  # .dvc is written beside it
 
 
 def test_the_pod_opens_to_jobs_what_they_write_and_keeps_the_rest(tmp_path, monkeypatch):

@@ -216,7 +216,7 @@ def test_without_the_setting_nobody_is_named_and_root_is_warned(monkeypatch):
 def test_data_beside_the_code_are_refused_since_runs_write_there(settings, project, prepared):
     for data in (project / "data", project.parent / "data"):
         beside = settings.model_copy(update={"data_folder": data})
-        with pytest.raises(ValueError, match=r"runs write data\.dvc beside it, where the code is"):
+        with pytest.raises(ValueError, match=r"runs write \.dvc beside it, where the code is"):
             run_as.check(beside, project, prepared, PYTHON)
 
 

@@ -37,7 +37,7 @@ def test_it_writes_where_its_settings_say_and_nowhere_else():
     assert found["ProtectSystem"] == ["strict"]
     writable = found["ReadWritePaths"][0].split()
     assert settings["state_folder"] in writable
-    assert str(Path(settings["data_folder"]).parent) in writable  # data.dvc is written beside it
+    assert str(Path(settings["data_folder"]).parent) in writable  # .dvc is written beside it
     for name in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR"):
         assert environment[name].startswith(settings["state_folder"])
     assert found["SupplementaryGroups"] == [settings["run_as"]]
