@@ -2,22 +2,26 @@
 
 A day's part depends on the declarations accepted that day, on what was known before it, and on the code. All of that
 goes into its key; a part whose key matches is read, any other is computed anew. So a second run computes nothing, a new
-day costs that day, and a correction recorded today leaves every earlier day alone.
+day costs that day, and a correction recorded today leaves every earlier day alone. A part's name also has a checksum of
+its bytes, which each build looks at: one that was cut short, or has a bit flipped, is computed anew as well.
 
 Days are computed span by span: a year, or where it has many declarations a month. What became known within the span is
 read as it is, what became known before it is settled (features/settled.py). So neither memory nor the cost of a new day
 grows with the history, and no span waits for another.
 
-    <folder>/2024-01-31-<key>.parquet      a day of the matrix
-    <folder>/past/journal.json             what each day of the store holds
-    <folder>/past/2023-<digest>/           what is settled
+    <folder>/2024-01-31-<key>-<crc32>.parquet      a day of the matrix
+    <folder>/past/journal.json                     what each day of the store holds
+    <folder>/past/2023-<digest>/                   what is settled
 """
 
 import fcntl
 import hashlib
+import io
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -45,6 +49,7 @@ Progress = Callable[[int, int], None]
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 SPAN_ROWS = 500_000
+_BLOCK_BYTES = 1 << 20
 
 
 def one_after_another(work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterable[Any]:
@@ -98,22 +103,50 @@ def _build(
     store: Store, label_delay_days: int, folder: Path, on_progress: Progress | None, span_rows: int, run: Run
 ) -> Built:
     journal, days = _journal(store, label_delay_days, folder)
-    parts = {day: folder / f"{day.isoformat()}-{key}.parquet" for day, key in _keys(journal, days).items()}
-    missing = [day for day in days if not parts[day].exists()]
+    names = {day: f"{day.isoformat()}-{key}" for day, key in _keys(journal, days).items()}
+    parts = _whole(_parts(folder, names))
+    missing = [day for day in days if day not in parts]
     years = _years(journal, folder / "past", days, span_rows)
     spans = list(_spans(years, missing))
     for blocks in _to_settle(spans):
         for _ in run(partial(_settle, journal), blocks):
             pass
     done = rows = 0
-    for asked, computed in run(partial(_compute, journal, parts), spans):
+    for asked, computed in run(partial(_compute, journal, folder, names), spans):
         done, rows = done + asked, rows + computed
         if on_progress:
             on_progress(done, len(missing))
-    if not_there := [part for part in parts.values() if not part.exists()]:
-        raise FileNotFoundError(f"{not_there[0]} was computed and is not there: all who compute need this folder")
+    parts |= _parts(folder, {day: names[day] for day in missing})
+    if not_there := [names[day] for day in days if day not in parts]:
+        raise FileNotFoundError(
+            f"{folder / not_there[0]}-*.parquet was computed and is not there: all who compute need this folder"
+        )
     _clean(folder, set(parts.values()), years)
-    return Built(len(days), len(missing), rows, tuple(parts.values()))
+    return Built(len(days), len(missing), rows, tuple(parts[day] for day in days))
+
+
+def _parts(folder: Path, names: Mapping[date, str]) -> dict[date, Path]:
+    """The files of days that are there, whatever their bytes."""
+    there = {path.stem.rpartition("-")[0]: path for path in folder.glob("*.parquet")}
+    return {day: there[name] for day, name in names.items() if name in there}
+
+
+def _whole(parts: Mapping[date, Path]) -> dict[date, Path]:
+    """Those whose bytes have the checksum that their name says: 2 GB a second and core, so little beside their use."""
+
+    def is_whole(part: Path) -> bool:
+        checksum = 0
+        with part.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                checksum = zlib.crc32(block, checksum)
+        return part.stem.endswith(f"-{checksum:08x}")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return {
+            day: part
+            for (day, part), whole in zip(parts.items(), pool.map(is_whole, parts.values()), strict=True)
+            if whole
+        }
 
 
 @dataclass(frozen=True)
@@ -185,16 +218,27 @@ def _settle(journal: Journal, block: Block) -> None:
     block.make(TABLES, journal.known)
 
 
-def _compute(journal: Journal, parts: Mapping[date, Path], span: _Span) -> tuple[int, int]:
+def _compute(journal: Journal, folder: Path, names: Mapping[date, str], span: _Span) -> tuple[int, int]:
     """Write the parts of a span's days; how many days and declarations they were."""
     history = History(journal.known(span.block.start, span.block.end), span.settled)
     rows = 0
     for chunk in chunks(span.asked, journal.store.rows("declarations")):
         matrix = compute(history.asked_on([number(day) for day in chunk]))
-        by_day = {day: matrix.filter(pl.col("accepted_at").dt.date() == day) for day in chunk}
-        write_each_atomically({parts[day]: part.write_parquet for day, part in by_day.items()})
+        contents = {names[day]: _parquet(matrix.filter(pl.col("accepted_at").dt.date() == day)) for day in chunk}
+        files = {folder / f"{name}-{zlib.crc32(content):08x}.parquet": content for name, content in contents.items()}
+        write_each_atomically({path: partial(_write, content) for path, content in files.items()})
         rows += matrix.height
     return len(span.asked), rows
+
+
+def _parquet(part: pl.DataFrame) -> bytes:
+    file = io.BytesIO()
+    part.write_parquet(file)
+    return file.getvalue()
+
+
+def _write(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def _clean(folder: Path, parts: set[Path], years: Sequence[Block]) -> None:

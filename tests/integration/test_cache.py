@@ -1,5 +1,6 @@
 """The cached matrix on a real store: computed once, by the day, and equal to computing all of it at once."""
 
+import os
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -117,6 +118,20 @@ def test_day_by_day_equals_at_once(tmp_path):
     at_once = build(store, tmp_path / "at_once")
     assert at_once.computed_days == DAYS
     assert_frame_equal(by_day.scan().collect(), at_once.scan().collect(), check_exact=True)
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped"])
+def test_a_day_whose_bytes_changed_is_computed_anew(store, tmp_path, how):
+    before = build(store, tmp_path / "cache")
+    expected, spoilt = [part.read_bytes() for part in before.parts], before.parts[1]
+    content = bytearray(expected[1])
+    content[len(content) // 2] ^= 1
+    times = spoilt.stat()
+    spoilt.write_bytes(content if how == "flipped" else content[:-1])
+    os.utime(spoilt, ns=(times.st_atime_ns, times.st_mtime_ns))
+    after = build(store, tmp_path / "cache")
+    assert (after.computed_days, after.parts) == (1, before.parts)
+    assert [part.read_bytes() for part in after.parts] == expected
 
 
 def test_left_overs_of_a_crash_are_not_read(store, tmp_path):
