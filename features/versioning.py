@@ -187,25 +187,30 @@ def _committed(place: _Place) -> str | None:
 
 
 def _snapshot(place: _Place) -> str:
-    def add_and_push(repo: Repo) -> tuple[str, str]:
+    def add_and_push(repo: Repo) -> str:
         with repo.lock:
             output = _output(repo, place)
             output.stage.add_outs(str(place.data))
-            assert output.hash_info  # it was added
-            assert output.meta
-            version, size, files = str(output.hash_info.value), output.meta.size, output.meta.nfiles
+            version = _note(place, output)
             with _reaching_remote(repo):
                 failed = repo.cloud.push(output.get_used_objs()[None]).failed
             if failed:
                 raise VersionError(f"{len(failed)} files of version {version} could not be pushed to DVC's remote")
+        return version
+
+    return _run(place, add_and_push)
+
+
+def _note(place: _Place, output: Output) -> str:
+    """Note the version that was added, before it is pushed: the cache has it, and what is missed is pushed later."""
+    assert output.hash_info  # it was added
+    assert output.meta
+    version, size, files = str(output.hash_info.value), output.meta.size, output.meta.nfiles
+    if _named(place.noted) != version:
         # As DVC writes it, so that a copy may be committed as data.dvc.
         named = f"- md5: {version}\n  size: {size}\n  nfiles: {files}\n  hash: md5\n  path: {place.data.name}\n"
-        return version, f"outs:\n{named}"
-
-    version, text = _run(place, add_and_push)
-    if _named(place.noted) != version:
         place.noted.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(place.noted, lambda partial: partial.write_text(text))
+        write_atomically(place.noted, lambda partial: partial.write_text(f"outs:\n{named}"))
     return version
 
 

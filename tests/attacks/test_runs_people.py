@@ -92,7 +92,7 @@ PARAMETERS = [
     {"rows": -1},
     {"rows": 1.5},
     {"seed": -1},
-    {"months": None},
+    {"months": 0},
     {"search": "everything"},
     {"engine": "shell"},
     {"engine": "ray", "address": "evil.example:6379"},

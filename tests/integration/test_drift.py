@@ -233,5 +233,5 @@ def test_what_was_not_judged_is_said_in_the_state_and_on_the_page(
     current = window(rows, 2, labelled=1.0)
     result = check(reference, current, page, drift.measure(current))
     assert result.state == state
-    assert f"<b>{state}.</b>" in page.read_text(encoding="utf-8")
+    assert f">{state}</span>" in page.read_text(encoding="utf-8")
     assert ("Columns not judged" in " ".join(result.unjudged)) is (state == "Not judged")

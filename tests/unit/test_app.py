@@ -1,6 +1,8 @@
 """What the server is told; that it serves, tests/integration and tests/attacks show."""
 
 import os
+import subprocess
+import sys
 
 import mlflow.environment_variables
 import pytest
@@ -19,6 +21,12 @@ def told(tmp_path):
         folder=tmp_path / "signoff", database_uri=URI, artifact_root=ROOT, data=tmp_path, networks=tmp_path
     )
     return for_mlflow(settings)
+
+
+def test_mlflow_is_told_before_it_is_imported():
+    """It reads some of it when it is imported, such as by which names requests may come."""
+    program = "import sys, models.signoff.app; sys.exit('mlflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_every_name_is_one_that_mlflow_reads(told):

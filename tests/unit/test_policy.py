@@ -129,7 +129,7 @@ def test_nobody_else_reads_the_policy_on_the_disk():
     }
     assert readers == {
         "models/policy.py",
-        "models/signoff/app.py",  # [signoff]: the steps that a version opens with; they are in its row of the ledger
+        "models/signoff/assembly.py",  # [signoff]: the steps that a version opens with, kept in the ledger
         "models/signoff/signer.py",  # the same
         "flows/incumbents.py",  # the same, and the policy of a source that no version is in force for
         "flows/promote.py",  # [signoff]
