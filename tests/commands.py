@@ -72,7 +72,7 @@ def invoke(folder: Path, *arguments: str, **settings: str) -> Told:
     folder.mkdir(exist_ok=True)
     with _in(folder, {PREFIX + name.upper(): value for name, value in settings.items()}) as patch:
         patch.setenv("COLUMNS", "200")
-        patch.setattr(cli, "begin", _begin)
+        patch.setattr(cli, "begin", begin)
         done = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
     return Told(done.exit_code, done.stdout, done.stderr)
 
@@ -111,8 +111,8 @@ class Retraining:
         self.process.communicate()
 
 
-def _begin() -> Settings:
-    """As flows.terminal.begin, but that Prefect is imported and has its server."""
+def begin() -> Settings:
+    """As flows.terminal.begin does, but that Prefect is imported and has its server."""
     settings = Settings()
     os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
     return settings

@@ -80,6 +80,7 @@ def store(monkeypatch):
     monkeypatch.setattr(stored, "version", made.version)
     monkeypatch.setattr(stored, "find_evidence", made.find_evidence)
     monkeypatch.setattr(stored, "authors", lambda found: ("max",))
+    monkeypatch.setattr(stored, "numbers", lambda: list(made.digests))
     monkeypatch.setattr(stored, "frozen", lambda: frozenset({RUN, LOGGED}))
     monkeypatch.setattr(stored, "kept_experiments", lambda: frozenset({"7"}))
     return made

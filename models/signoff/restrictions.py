@@ -81,7 +81,8 @@ def _pass(call: Call) -> Call:
     return call
 
 
-def _leave_ours(call: Call) -> Call:
+def leave_ours(call: Call) -> Call:
+    """Refused where a call is about `customs-risk`."""
     if is_ours(call):
         raise Refused(f"{MODEL} and its versions stay as they were registered")
     return call
@@ -156,7 +157,7 @@ def _create_model(call: Call) -> Call:
 
 
 def _rename_model(call: Call) -> Call:
-    _leave_ours(call)
+    leave_ours(call)
     new = call.text("new_name")
     if new == MODEL:
         raise Refused(f"no other model takes the name {MODEL}")
@@ -166,12 +167,7 @@ def _rename_model(call: Call) -> Call:
 
 def _tag_model(call: Call) -> Call:
     _refuse_prompt(call.text("key"))
-    return _leave_ours(call)
-
-
-def _describe_model(call: Call) -> Call:
-    """The service says there what waits; a version's own description is evidence, and stays."""
-    return call if call.is_service else _leave_ours(call)
+    return leave_ours(call)
 
 
 def _create_experiment(call: Call) -> Call:
@@ -265,14 +261,13 @@ def _texts(value: object) -> Iterator[str]:
 _RULES: Mapping[tuple[str, str], Rule] = {
     ("DELETE", "model-versions/delete-tag"): _delete_version_tag,
     ("POST", "model-versions/create"): _create_version,
-    ("POST", "model-versions/transition-stage"): _leave_ours,
-    ("PATCH", "model-versions/update"): _leave_ours,
+    ("POST", "model-versions/transition-stage"): leave_ours,
+    ("PATCH", "model-versions/update"): leave_ours,
     ("POST", "registered-models/create"): _create_model,
     ("POST", "registered-models/rename"): _rename_model,
     ("POST", "registered-models/set-tag"): _tag_model,
-    ("DELETE", "registered-models/delete-tag"): _leave_ours,
-    ("PATCH", "registered-models/update"): _describe_model,
-    ("DELETE", "registered-models/delete"): _leave_ours,
+    ("DELETE", "registered-models/delete-tag"): leave_ours,
+    ("DELETE", "registered-models/delete"): leave_ours,
     ("POST", "runs/create"): _create_run,
     ("POST", "experiments/create"): _create_experiment,
     ("POST", "experiments/update"): _leave_our_experiments,

@@ -15,7 +15,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from models.evidence import canonical
 from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
-from models.signoff import account_changes, restrictions, stored
+from models.signoff import account_changes, restrictions, stored, waiting
 from models.signoff.book import SERVER
 from models.signoff.call import LONGEST_TEXT, Call, Refused
 from models.signoff.chain import Action, Entry
@@ -174,6 +174,14 @@ class Rules:
             raise Refused(f"{alias} is not taken away; by the ledger, it is {belongs}")
         return call
 
+    def _describe(self, call: Call) -> Call:
+        """The service sets the model's description to what the ledger says, and to nothing else."""
+        if not restrictions.is_ours(call) or not call.is_service:
+            return restrictions.leave_ours(call)
+        if call.text("description") != waiting.describe(self.ledger.refresh(), stored.numbers(), now()):
+            raise Refused(f"{call.actor} describes nothing: {MODEL} is described as the ledger has it at that moment")
+        return call
+
     def _is_account(self, name: str) -> bool:
         return name in self.accounts()
 
@@ -239,6 +247,7 @@ class Rules:
             ("POST", "mlflow/registered-models/alias"): self._set_alias,
             ("DELETE", "mlflow/registered-models/alias"): self._delete_alias,
             ("DELETE", "mlflow/model-versions/delete"): self._clear,
+            ("PATCH", "mlflow/registered-models/update"): self._describe,
         }
         if account_changes.ROUTES.fullmatch(call.name):
             return self._change_account

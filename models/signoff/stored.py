@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 from mlflow.entities import LoggedModel, Run
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL
 from mlflow.exceptions import MlflowException
 from mlflow.server import handlers
 from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
@@ -59,6 +60,14 @@ def version(number: int) -> ModelVersion | None:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return None
+
+
+def numbers() -> list[int]:
+    """Of all versions of `customs-risk` that MLflow has."""
+    with _registry().engine.connect() as connection:
+        is_there = SqlModelVersion.current_stage != STAGE_DELETED_INTERNAL
+        asked = sa.select(SqlModelVersion.version).where(SqlModelVersion.name == MODEL, is_there)
+        return [int(number) for number in connection.execute(asked).scalars()]
 
 
 def is_registered() -> bool:

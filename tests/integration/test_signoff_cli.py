@@ -8,8 +8,9 @@ from unittest.mock import patch
 import pytest
 from typer.testing import CliRunner
 
-from flows import cli
+from flows import cli, signoff_cli
 from tests import signoff_server
+from tests.commands import begin
 from tests.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD
 
 pytestmark = pytest.mark.timeout(400)
@@ -30,6 +31,7 @@ def server(tmp_path_factory):
 def tidewaiter(server, tmp_path, monkeypatch):
     """A command in somebody's name, in this process: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signoff_cli, "begin", begin)
 
     def run(who, *arguments, password=None):
         known = ADMINISTRATOR_PASSWORD if who == ADMINISTRATOR else signoff_server.password(who)

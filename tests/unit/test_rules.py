@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from models.names import MODEL
+from models.signoff import waiting
 from models.signoff.book import SERVICE
 from models.signoff.call import LONGEST_TEXT, Call, Refused
 from models.signoff.chain import Entry, LedgerError
@@ -361,3 +362,35 @@ class TestRegistering:
         ):
             with pytest.raises(Refused):
                 asked()
+
+
+class TestTheModelsDescription:
+    @staticmethod
+    def describing(who, text, name=MODEL):
+        return call(who, "PATCH", "registered-models/update", name=name, description=text)
+
+    @staticmethod
+    def by_the_ledger(rules):
+        return waiting.describe(rules.ledger.book, [1, 2, 3], now())
+
+    def test_the_service_sets_it_to_what_the_ledger_says(self, rules):
+        rules.judge(signing("ana", "technical"))
+        text = self.by_the_ledger(rules)
+        assert "version 1" in text
+        assert rules.judge(self.describing(SERVICE, text)).body["description"] == text
+
+    def test_and_to_nothing_else(self, rules, table):
+        before = self.by_the_ledger(rules)
+        rules.judge(signing("ana", "technical"))
+        for text in (before, "version 1 is approved by all", ""):
+            with pytest.raises(Refused, match="describes nothing"):
+                rules.judge(self.describing(SERVICE, text))
+        assert last(table).action == "write"
+
+    @pytest.mark.parametrize("who", ["root", "dan", "rea"])
+    def test_nobody_else_does(self, rules, who):
+        with pytest.raises(Refused, match="stay as they were registered"):
+            rules.judge(self.describing(who, self.by_the_ledger(rules)))
+
+    def test_other_models_are_described_as_people_like(self, rules):
+        assert rules.judge(self.describing("dan", "mine", "other")).body["description"] == "mine"
