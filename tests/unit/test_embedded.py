@@ -96,7 +96,7 @@ def test_with_up_and_no_account_it_is_told_what_to_set(ready, tmp_path, monkeypa
         monkeypatch.delenv(name, raising=False)
     (ready.secret_folder / "service.password").unlink()
     monkeypatch.chdir(tmp_path)
-    done = subprocess.run([TIDEWAITER, "monitor"], capture_output=True, text=True, check=False)
+    done = subprocess.run([TIDEWAITER, "network"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("MLflow asks who signs in: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
     assert len(done.stderr.strip().splitlines()) == 1
