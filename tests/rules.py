@@ -34,7 +34,7 @@ class Store:
 
     def __init__(self):
         self.digests = {number: f"{number}" * 64 for number in (1, 2, 3)}
-        self.differences, self.faults, self.unjudged = (), (), ""
+        self.differences, self.faults, self.unjudged, self.unreadable = (), (), "", ""
         self.looks, self.judged = [], []
         self.tags = {"author": "max", "evidence_digest": "x"}
 
@@ -45,6 +45,8 @@ class Store:
 
     def find_evidence(self, found, sealed, is_thorough):
         self.looks.append((int(found.version), sealed, is_thorough))
+        if self.unreadable:
+            raise Unjudged(self.unreadable)
         return stored.Finding(self.digests[int(found.version)], self.differences)
 
     def admit(self, found):

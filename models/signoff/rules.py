@@ -16,6 +16,7 @@ from mlflow.entities.model_registry import ModelVersion
 from models.evidence import canonical
 from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
 from models.signoff import account_changes, restrictions, stored, waiting
+from models.signoff.admission import Unjudged
 from models.signoff.book import SERVER
 from models.signoff.call import LONGEST_TEXT, Call, Refused
 from models.signoff.chain import Action, Entry
@@ -209,13 +210,13 @@ class Rules:
         case = book.cases.get(number)
         if case is None:
             admitted = self._looks.admitted(number)
-            finding = stored.find_evidence(found, admitted.seal, is_thorough=True)
+            finding = _found(found, admitted.seal, is_thorough=True)
             if finding.differences or finding.digest != admitted.digest:
                 said = "; ".join(finding.differences) or "another evidence lies in its place"
                 raise Refused(f"version {number} was altered while it was judged: {said}")
             writer.append(book.opening(number, finding.digest, stored.authors(found), at, admitted.seal))
             return finding.digest
-        finding = stored.find_evidence(found, case.seal, is_thorough)
+        finding = _found(found, case.seal, is_thorough)
         if finding.digest != case.digest and not case.is_void:
             writer.append(
                 Entry(
@@ -278,6 +279,14 @@ class Rules:
         what = f"{count} wrong passwords in a row for {name}"
         with self.ledger.writing() as writer:
             writer.append(Entry(at=now(), actor=SERVER, address=address, action="write", refusal=what))
+
+
+def _found(version: ModelVersion, sealed: str | None, is_thorough: bool) -> stored.Finding:
+    """The evidence of a version. Refused, and nothing said of it, where it cannot be read now."""
+    try:
+        return stored.find_evidence(version, sealed, is_thorough)
+    except Unjudged as error:
+        raise Refused(str(error), 503) from error
 
 
 def _there(number: int) -> ModelVersion:

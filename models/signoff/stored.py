@@ -22,6 +22,7 @@ from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegi
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from models import evidence, seal
 from models.names import AUTHOR, EVIDENCE_DIGEST, MODEL
@@ -30,6 +31,7 @@ from models.signoff.admission import Judge
 from models.tracking import MONITORING, RETRAINING, artifacts_page
 
 _PROXIED = "mlflow-artifacts:/"
+_OTHERWISE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,14 @@ def find_evidence(found: ModelVersion, sealed: str | None, is_thorough: bool) ->
     """Compute the evidence digest of a version anew from its stored artifacts.
 
     `sealed` is the digest of its list of files, for versions that have one: the list must be there as it was, and where
-    the look is thorough, everything on it.
+    the look is thorough, everything on it. Unjudged where nothing can be said of it now: what is found to be altered
+    is void for good, and a disk that is full or away for an hour has altered nothing.
     """
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         folder = Path(scratch)
         try:
             run, model = _run(found), _logged_model(found)
+            _refuse_away(found, run, model)
             if is_thorough and sealed:
                 _fetch_all(run, model, folder)
                 differences = list(_unsealed(run, folder, sealed))
@@ -126,12 +130,15 @@ def find_evidence(found: ModelVersion, sealed: str | None, is_thorough: bool) ->
             manifest = evidence.read((place / evidence.MANIFEST_FILE).read_bytes())
         except (MlflowException, OSError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            if not _is_about_evidence(error):
+                raise _unreadable(found, reason) from error
             return Finding(evidence.json_digest(["unreadable", found.version, reason]), (reason,))
         differences += evidence.verify(manifest, place)
         differences += evidence.verify_description(place, artifacts_page(run), found.description)
         if (stated := found.tags.get(EVIDENCE_DIGEST)) != manifest.digest:
             differences.append(f"the version carries evidence digest {stated}, its manifest is {manifest.digest}")
         if differences:
+            _refuse_away(found, run, model)  # they may have gone while they were read
             return Finding(evidence.json_digest([manifest.digest, *differences]), tuple(differences))
     return Finding(manifest.digest, ())
 
@@ -142,6 +149,7 @@ def admit(found: ModelVersion, judge: Judge, data: Path, state: Path | None, pol
         folder = Path(scratch)
         try:
             run, model = _run(found), _logged_model(found)
+            _refuse_away(found, run, model)
             _fetch_all(run, model, folder)
             shown = admission.Shown(
                 version_tags=found.tags,
@@ -153,10 +161,10 @@ def admit(found: ModelVersion, judge: Judge, data: Path, state: Path | None, pol
             )
         except (MlflowException, ValueError) as error:
             if isinstance(error, MlflowException) and error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise admission.Unjudged(f"the files of version {found.version} cannot be read now: {error}") from error
+                raise _unreadable(found, error) from error
             return Admission(str(error).splitlines()[:1] or [type(error).__name__])
         except OSError as error:
-            raise admission.Unjudged(f"the files of version {found.version} cannot be read now: {error}") from error
+            raise _unreadable(found, error) from error
         faults = judge(admission.Request(files=folder, shown=shown, data=data, state=state, policy=policy))
         if faults:
             return Admission(faults)
@@ -164,6 +172,24 @@ def admit(found: ModelVersion, judge: Judge, data: Path, state: Path | None, pol
         sealed = seal.read(folder / admission.RUN)
         assert sealed is not None  # or there would be a fault
         return Admission((), manifest.digest, sealed.digest)
+
+
+def _is_about_evidence(error: Exception) -> bool:
+    """Whether a file is missing or no such file as it should be, rather than that this machine cannot read it now."""
+    if isinstance(error, MlflowException):
+        return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+    return not isinstance(error, OSError) or isinstance(error, _OTHERWISE)
+
+
+def _refuse_away(found: ModelVersion, run: Run, model: LoggedModel) -> None:
+    """Unjudged where a folder is not there at all, as where artifacts were moved or a disk is not mounted."""
+    for place in map(_inside, (run.info.artifact_uri, model.artifact_location)):
+        if place.startswith(("/", "file:")) and not Path(local_file_uri_to_path(place)).exists():
+            raise _unreadable(found, f"{local_file_uri_to_path(place)} is not there; put the artifacts back")
+
+
+def _unreadable(found: ModelVersion, why: object) -> admission.Unjudged:
+    return admission.Unjudged(f"the files of version {found.version} cannot be read now: {why}")
 
 
 def _unsealed(run: Run, folder: Path, sealed: str) -> Iterator[str]:
@@ -205,10 +231,14 @@ def _fetch_all(run: Run, model: LoggedModel, folder: Path) -> None:
 def _download(uri: str | None, name: str, folder: Path) -> None:
     if uri is None:
         raise ValueError("it says nowhere that its files lie")
-    if uri.startswith(_PROXIED):
-        # The server's own proxy scheme: inside the server it stands for the artifacts' destination.
-        uri = f"{os.environ[ARTIFACTS_DESTINATION_ENV_VAR].rstrip('/')}/{uri.removeprefix(_PROXIED)}"
-    get_artifact_repository(uri).download_artifacts(name, str(folder))
+    get_artifact_repository(_inside(uri)).download_artifacts(name, str(folder))
+
+
+def _inside(uri: str | None) -> str:
+    """Where artifacts lie. The server's own proxy scheme stands, inside the server, for the artifacts' destination."""
+    if uri is None or not uri.startswith(_PROXIED):
+        return uri or ""
+    return f"{os.environ[ARTIFACTS_DESTINATION_ENV_VAR].rstrip('/')}/{uri.removeprefix(_PROXIED)}"
 
 
 def _registry() -> RegistryStore:

@@ -73,6 +73,18 @@ class TestSigning:
         with pytest.raises(Refused, match="a number as text"):
             rules.judge(signing("ana", "technical", version=version))
 
+    def test_evidence_that_cannot_be_read_for_an_hour_voids_nothing(self, rules, store, table):
+        approve(rules)
+        store.unreadable = "the files of version 1 cannot be read now: No space left on device"
+        for act in (lambda: rules.judge(aliasing(SERVICE)), lambda: rules.judge(signing("rea", "governance"))):
+            with pytest.raises(Refused, match="No space left on device") as refused:
+                act()
+            assert refused.value.status == 503
+        store.unreadable = ""
+        rules.judge(aliasing(SERVICE))
+        assert rules.ledger.book.champion == 1
+        assert not [each for each in entries(table) if each.action == "void"]
+
     def test_what_was_judged_as_wrong_opens_nothing_and_is_judged_once(self, rules, store):
         store.faults = ("gate roc_auc failed", "card.md is not what is rendered")
         for _ in range(2):
