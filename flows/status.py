@@ -161,9 +161,9 @@ def _worker(client: httpx.Client, name: str, pool: str, settings: Settings) -> C
 
 
 def _signer(settings: Settings) -> Check:
-    is_ok = asking.answers(Keys(settings.signoff_folder).socket_file)
-    detail = "has the ledger's key" if is_ok else f"does not answer; see {settings.logs_folder / 'signer.log'}"
-    return Check(name="signer", is_ok=is_ok, detail=detail)
+    if why := asking.why_not(Keys(settings.signoff_folder).socket_file):
+        return Check(name="signer", is_ok=False, detail=f"{why}; see {settings.logs_folder / 'signer.log'}")
+    return Check(name="signer", is_ok=True, detail="has the ledger's key")
 
 
 def _runs(settings: Settings, pid: int) -> Check:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from models.policy import Signoff, SignoffStep, load
 from models.signoff import asking, signer, wire
+from models.signoff import ledger as ledgers
 from models.signoff.asking import AskedLedger
 from models.signoff.book import SERVICE
 from models.signoff.chain import BACKWARDS, Chain, Head, LedgerError
@@ -270,10 +271,12 @@ class SignerTests:
         ledger = AskedLedger(table, keys.public_key, keys.head_file, POLICY, keys.socket_file)
         for _ in range(2):
             assert not asking.answers(keys.socket_file)
+            assert asking.why_not(keys.socket_file).startswith("nobody listens at ")
             with pytest.raises(NotSigned, match=r"since the ledger's signer is away .* try again in a minute"):
                 write(ledger, entry("account", "root"))
             with serving(keys, database_uri):
                 assert asking.answers(keys.socket_file)
+                assert asking.why_not(keys.socket_file) is None
                 write(ledger, entry("account", "root"))
         assert len(self.rows(table, keys)) == 2
 
@@ -284,6 +287,7 @@ class SignerTests:
             connection.execute(sa.text("DELETE FROM tidewaiter_ledger WHERE number = 4"))
         engine.dispose()
         assert not asking.answers(keys.socket_file)
+        assert "row 4 is missing" in asking.why_not(keys.socket_file)
         with pytest.raises(LedgerError, match="row 4 is missing"):
             write(ledger, entry("account", "root"))
 
@@ -297,6 +301,24 @@ class SignerTests:
         with pytest.raises(NotSigned, match="the clock of this machine is behind the ledger: it says"):
             served.stamped(asked, latest - CLOCK_MAY_BE_BEHIND - timedelta(seconds=1))
         assert CLOCK_MAY_BE_BEHIND < BACKWARDS
+
+    def test_what_hinders_a_signature_is_told_though_nobody_signs(self, served, ledger, table, keys, monkeypatch):
+        write(ledger, opening())
+        assert asking.why_not(keys.socket_file) is None
+        with monkeypatch.context() as set_back:
+            set_back.setattr(signer, "now", lambda: served.ledger.latest_at - timedelta(hours=1))
+            assert "the clock of this machine is behind the ledger" in asking.why_not(keys.socket_file)
+            assert asking.answers(keys.socket_file)  # `up` starts all the same: nights need no signature
+        with monkeypatch.context() as full:
+            full.setattr(ledgers, "write_atomically", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+            assert "the database or the disk failed: OSError" in asking.why_not(keys.socket_file)
+        assert asking.why_not(keys.socket_file) is None
+        assert len(self.rows(table, keys)) == 1
+
+    def test_while_somebody_has_the_database_locked_the_probe_says_so_at_once(self, served, table, keys, monkeypatch):
+        monkeypatch.setattr(asking, "PROBE_S", 0.2)
+        monkeypatch.setattr(served.ledger, "refresh", lambda: time.sleep(0.5))
+        assert asking.why_not(keys.socket_file) == "nothing came within 0.2 s"
 
     def test_the_program_is_killed_in_the_middle_and_started_again(self, keys, table, database_uri):
         environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": database_uri}

@@ -16,6 +16,8 @@ from models.signoff.chain import Entry, Head, LedgerError, Row
 from models.signoff.ledger import Followed, NotSigned, Table, Writer
 from models.signoff.wire import LONGEST_WAIT_S, Answer, Line
 
+PROBE_S = 5.0  # a database that is locked for longer is nothing to wait for: nobody can sign meanwhile
+
 
 class AskedLedger(Followed):
     """`socket_file` is where the signer listens. NotSigned where it is away, or busy with others for too long."""
@@ -64,13 +66,25 @@ class AskedLedger(Followed):
 
 
 def answers(socket_file: Path) -> bool:
-    """Whether a signer listens, and can read its ledger."""
+    """Whether a signer listens and can read its ledger, though something may hinder it from signing now."""
     try:
         with _line(socket_file) as line:
-            _ask(line, do="head")
-    except (NotSigned, LedgerError):
+            _ask(line, do="probe")
+    except LedgerError:
         return False
+    except NotSigned as error:
+        return not isinstance(error.__cause__, wire.Gone)
     return True
+
+
+def why_not(socket_file: Path) -> str | None:
+    """Why nothing can be signed now; None where it can. Answers within PROBE_S."""
+    try:
+        with wire.connected(socket_file, PROBE_S) as line:
+            _ask(line, do="probe")
+    except (NotSigned, LedgerError, wire.Gone) as error:
+        return str(error)
+    return None
 
 
 @contextmanager

@@ -195,15 +195,17 @@ class Ledger(Followed):
             self._held().take_in([row])
             connection.execute(_rows.insert().values(row.model_dump()))
 
+    def note_again(self) -> None:
+        """Write the note of the head as it is, which shows whether anything can be written; OSError where not."""
+        with _note_held(self._head_file):
+            head = _read_head(self._head_file)
+            write_atomically(self._head_file, lambda file: _write_head(file, head))
+
     def _note(self, head: Head) -> None:
         """Keep the head outside the database. Another process may have noted a later one."""
-        folder = os.open(self._head_file.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        with _note_held(self._head_file):
             if _read_head(self._head_file).number < head.number:
                 write_atomically(self._head_file, lambda file: _write_head(file, head))
-        finally:
-            os.close(folder)
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,17 @@ def _row(found: sa.Row) -> Row:
         return Row.model_validate(found._asdict())
     except ValidationError as error:
         raise LedgerError(f"row {found.number} is not a row of a ledger: {error.errors()[0]['msg']}") from error
+
+
+@contextmanager
+def _note_held(file: Path) -> Generator[None]:
+    """Nobody else writes the note of the head meanwhile."""
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _read_head(file: Path) -> Head:

@@ -7,6 +7,8 @@ over the ledger that it has read itself, says what time it is, under which polic
 head. So a server process in wrong hands can put words into people's mouths from then on, each of them a row; it can
 neither change what was written, nor promote what is not approved, nor choose its time.
 
+`probe` is asked by `tidewaiter status`: whether an entry could be added now, without adding one.
+
 A section is one connection: `begin` waits for its turn and locks the table, `append` and `attempt` judge an entry and
 tell how it will be written, `commit` writes all of them and gives the signed rows. A connection that ends before leaves
 nothing. No signature leaves before its row is in the table: two rows of one number would both verify.
@@ -82,16 +84,19 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         try:
             line = Line(connection, SECTION_S)
             with _answering(line):
-                if _read(line, "head", "begin").do == "head":
-                    line.send({"answer": Answer.DONE, "head": self._head()})
+                if _read(line, "probe", "begin").do == "probe":
+                    self._probe()
+                    line.send({"answer": Answer.DONE})
                 else:
                     self._section(connection)
         finally:
             self._places.release()
 
-    def _head(self) -> dict[str, Any]:
+    def _probe(self) -> None:
+        """Reads what is new, looks at the clock, and writes the note of the head as it is."""
         self.ledger.refresh()
-        return self.ledger.head.model_dump()
+        self._refuse_clock_behind(now())
+        self.ledger.note_again()
 
     def _section(self, connection: socket) -> None:
         if not self._turn.acquire(timeout=TURN_S):
@@ -126,16 +131,20 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def stamped(self, entry: Entry, at: datetime) -> Entry:
         """The entry with the signer's time, never before that of a row that is there, and the policy in force."""
+        said: dict[str, Any] = {"at": max(at, self._refuse_clock_behind(at))}
+        if entry.action == "open":
+            said |= {"steps": self._signoff.steps, "valid_days": self._signoff.valid_days}
+        return entry.model_copy(update=said)
+
+    def _refuse_clock_behind(self, at: datetime) -> datetime:
+        """The latest moment of any row; NotSigned where it is too far after `at`."""
         latest = self.ledger.latest_at or at
         if latest - at > CLOCK_MAY_BE_BEHIND:
             raise NotSigned(
                 f"the clock of this machine is behind the ledger: it says {at:%Y-%m-%d %H:%M:%S}, and the last row is "
                 f"of {latest:%Y-%m-%d %H:%M:%S} UTC; nothing is signed until it is right"
             )
-        said: dict[str, Any] = {"at": max(at, latest)}
-        if entry.action == "open":
-            said |= {"steps": self._signoff.steps, "valid_days": self._signoff.valid_days}
-        return entry.model_copy(update=said)
+        return latest
 
 
 class _Connection(socketserver.BaseRequestHandler):

@@ -38,7 +38,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    do: Literal["head", "begin", "append", "attempt", "commit"]
+    do: Literal["probe", "begin", "append", "attempt", "commit"]
     entry: Entry | None = None
 
 
@@ -50,9 +50,9 @@ class Line:
     """One connection, until `limit_s` from now is over.
 
     >>> here, there = socket.socketpair()
-    >>> Line(here, 5).send({"do": "head"})
+    >>> Line(here, 5).send({"do": "probe"})
     >>> Line(there, 5).receive()
-    {'do': 'head'}
+    {'do': 'probe'}
     >>> Line(there, 0.01).receive()
     Traceback (most recent call last):
     ...
