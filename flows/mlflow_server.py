@@ -15,6 +15,7 @@ from flows import server
 from flows.children import Program
 from flows.run_as import UMASK
 from flows.settings import Settings
+from models import artifact_places
 from models.signoff import asking
 from models.signoff.accounts import ADMINISTRATOR_ACCOUNT, has_administrator
 from models.signoff.book import SERVICE
@@ -31,7 +32,10 @@ USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
 def prepare(settings: Settings) -> None:
-    """Make the secrets and the server's configuration; ValueError where secrets are missing or open to others."""
+    """Make the secrets and the server's configuration.
+
+    ValueError where secrets are missing or open to others, or where the state folder was moved.
+    """
     keys = Keys(settings.signoff_folder)
     keys.make()
     keys.check()
@@ -39,6 +43,8 @@ def prepare(settings: Settings) -> None:
         _make_private(settings.state_folder / "accounts.db")
     if (settings.state_folder / "mlflow.db").exists():
         _make_private(settings.state_folder / "mlflow.db")
+    if settings.mlflow_database_uri is not None or (settings.state_folder / "mlflow.db").exists():
+        artifact_places.refuse_moved(settings.database_uri, settings.artifact_root)
     parser = ConfigParser(interpolation=None)
     parser["mlflow"] = {
         "database_uri": settings.accounts_uri.replace("%", "%%"),

@@ -24,6 +24,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from sqlalchemy.engine import make_url
 
+from models import artifact_places
 from models.names import RUN_KEY
 
 RETRAINING, MONITORING = "customs-risk", "customs-risk-monitoring"  # the experiments
@@ -118,10 +119,7 @@ def _check_place(client: MlflowClient, name: str, artifact_root: str) -> None:
     experiment = client.get_experiment_by_name(name)
     expected = _place(name, artifact_root)
     if experiment is not None and experiment.artifact_location != expected:
-        raise ValueError(
-            f"experiment {name!r} keeps its artifacts in {experiment.artifact_location}, not in {expected}: the state "
-            "folder was moved or copied, or artifacts_uri changed. Put it back, or begin with an empty one"
-        )
+        raise ValueError(artifact_places.moved(name, experiment.artifact_location, expected))
 
 
 def find_run(client: MlflowClient, experiment: str, key: str) -> Run | None:
