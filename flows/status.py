@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from flows import deploy, mlflow_server, nights, run_as, running, server, unjudged, watch
+from flows import deploy, machine, mlflow_server, nights, run_as, running, server, unjudged, watch
 from flows.server import Deployment, Run
 from flows.settings import Settings
 from models.names import MODEL
@@ -14,6 +14,7 @@ from models.signoff import asking
 from models.signoff.keys import Keys
 
 NIGHTS_SHOWN = 7
+LOOKS_SHOWN = 10
 # A worker asks every few seconds and needs a few more to start a run.
 GRACE = timedelta(minutes=5)
 
@@ -80,6 +81,7 @@ def status(settings: Settings, project: Path, now: datetime) -> Status:
         _answers("mlflow", f"{up.mlflow_url}/health", up.mlflow_url),
         _answers("prefect", f"{up.prefect_api}/health", up.prefect_url),
         _signer(settings),
+        _disk(settings),
         _runs(settings, up.pid),
         *_monitoring(settings),
     ]
@@ -93,6 +95,8 @@ def status(settings: Settings, project: Path, now: datetime) -> Status:
                         runs = server.runs(client, deployment)
                         checks.append(last_night(deployment, runs, now))
                         shown += _nights(deployment, runs, now)
+                    elif deployment.schedules:
+                        checks.append(last_look(deployment, server.runs(client, deployment, LOOKS_SHOWN)))
         except (httpx.HTTPError, ValueError) as error:
             checks.append(Check(name="prefect api", is_ok=False, detail=_told(error)))
     shown.sort(key=lambda night: (night.due_at, night.deployment), reverse=True)
@@ -122,6 +126,19 @@ def last_night(deployment: Deployment, runs: list[Run], now: datetime) -> Check:
     run = max(accounted, key=lambda run: run.expected_at)
     detail = f"{run.state_name} ({due:%Y-%m-%d %H:%M %Z}){': ' + run.message if run.message else ''}"
     return Check(name=name, is_ok=run.state in ("COMPLETED", "RUNNING", "PENDING"), detail=detail)
+
+
+def last_look(deployment: Deployment, runs: list[Run]) -> Check:
+    """Whether what runs every few moments, and not at night, ended well the last time."""
+    name = f"last look of {deployment.name}"
+    if deployment.is_paused or not any(schedule.is_active for schedule in deployment.schedules):
+        return Check(name=name, is_ok=False, detail="its schedule is paused: resume it in Prefect")
+    ended = [run for run in runs if run.state in ("COMPLETED", "FAILED", "CRASHED")]
+    if not ended:
+        return Check(name=name, is_ok=True, detail="none has ended yet")
+    run = max(ended, key=lambda run: run.expected_at)
+    detail = f"{run.state_name} ({run.expected_at:%Y-%m-%d %H:%M %Z}){': ' + run.message if run.message else ''}"
+    return Check(name=name, is_ok=run.state == "COMPLETED", detail=detail)
 
 
 def _nights(deployment: Deployment, runs: list[Run], now: datetime) -> list[Night]:
@@ -164,6 +181,12 @@ def _signer(settings: Settings) -> Check:
     if why := asking.why_not(Keys(settings.signoff_folder).socket_file):
         return Check(name="signer", is_ok=False, detail=f"{why}; see {settings.logs_folder / 'signer.log'}")
     return Check(name="signer", is_ok=True, detail="has the ledger's key")
+
+
+def _disk(settings: Settings) -> Check:
+    """Whether runs and servers have where to write."""
+    found = list(machine.unfit(settings))
+    return Check(name="disk", is_ok=not found, detail="; ".join(found) or machine.room(settings))
 
 
 def _runs(settings: Settings, pid: int) -> Check:

@@ -19,7 +19,7 @@ from typer._click import Context
 from typer.core import TyperGroup
 
 from features.verdict import ExpectationResult
-from flows import embedded, running
+from flows import embedded, machine, running
 from flows.settings import FILE, PREFIX, Settings
 
 OK, FAILED, USAGE, NOT_RUNNING, GATES_FAILED, NOT_JUDGED = range(6)
@@ -127,17 +127,20 @@ def failures() -> Generator[None]:
     from flows.engine import ClusterError
     from models.signoff.chain import LedgerError
 
+    named = (ReadError, StoreError, VersionError, LedgerError, ClusterError)
     try:
         yield
     except IngestRejected as error:
         fail("\n".join([str(error), *_worst(error.rejected.results)]))
-    except (KeyError, IndexError):
-        raise  # a fault of ours; its text alone says nothing
-    except OSError as error:
-        if error.filename is None:
+    except Exception as error:
+        if told := machine.refusal(error, checked(Settings)):
+            fail(told)
+        if isinstance(error, OSError) and error.filename is not None:
+            fail(f"{error.filename}: {error.strerror}")
+        # The first two are faults of ours, whose text alone says nothing.
+        is_fault = isinstance(error, (KeyError, IndexError))
+        if is_fault or not isinstance(error, (*named, ValueError, LookupError)):
             raise
-        fail(f"{error.filename}: {error.strerror}")
-    except (ReadError, StoreError, VersionError, LedgerError, ClusterError, ValueError, LookupError) as error:
         fail(str(error))
 
 

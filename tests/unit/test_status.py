@@ -1,13 +1,14 @@
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows import running
+from flows import machine, running
 from flows.running import Running
 from flows.server import Deployment, Run, Schedule
 from flows.settings import Settings
-from flows.status import Check, Status, _runs, last_night, status
+from flows.status import GRACE, Check, Status, _disk, _runs, last_look, last_night, status
 
 DUE = datetime(2024, 3, 5, 1, 30, tzinfo=UTC)
 NOW = DUE + timedelta(hours=8)
@@ -78,8 +79,47 @@ def test_servers_that_do_not_answer_are_named(tmp_path):
         "mlflow": False,
         "prefect": False,
         "signer": False,
+        "disk": True,
         "runs": True,
     }
+    assert next(check.detail for check in found.checks if check.name == "signer").startswith("nobody listens at ")
+
+
+def test_a_full_disk_is_not_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "LEAST_FREE_BYTES", 2**60)
+    check = _disk(Settings(state_folder=tmp_path))
+    assert not check.is_ok
+    assert f"{tmp_path} has " in check.detail
+
+
+LOOKING = Deployment("2", "promote/reconcile", DUE, False, (Schedule("* * * * *", "UTC", True),), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("runs", "is_ok", "told"),
+    [
+        ([], True, "none has ended yet"),
+        ([run("RUNNING")], True, "none has ended yet"),
+        ([run("COMPLETED"), run("FAILED", DUE - timedelta(minutes=1))], True, "Completed"),
+        (
+            [run("FAILED", message="503 the files of version 1 cannot be read now"), run("COMPLETED", DUE - GRACE)],
+            False,
+            "version 1",
+        ),
+        ([run("RUNNING", NOW), run("CRASHED")], False, "Crashed"),
+        ([run("CANCELLED", NOW), run("COMPLETED")], True, "Completed"),
+    ],
+)
+def test_the_last_look_of_what_runs_each_minute(runs, is_ok, told):
+    check = last_look(LOOKING, runs)
+    assert check.is_ok is is_ok
+    assert told in check.detail
+
+
+def test_a_look_that_is_paused_is_told():
+    assert not last_look(replace(LOOKING, is_paused=True), [run("COMPLETED")]).is_ok
+    resting = replace(LOOKING, schedules=(Schedule("* * * * *", "UTC", False),))
+    assert not last_look(resting, [run("COMPLETED")]).is_ok
 
 
 @pytest.mark.parametrize(("is_stopping", "told"), [(False, "process 1 is starting; "), (True, "process 1 is stopping")])

@@ -1,0 +1,76 @@
+"""What a machine may refuse: room on a disk, memory, a file system that can be written to, a database of its own time.
+
+Libraries wrap such refusals, each in errors of its own, so they are known by the kernel's and SQLite's words.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows.settings import Settings
+
+LEAST_FREE_BYTES = 500 * 2**20  # below it the next night will hardly end well
+
+_AGAIN = "What was done is kept: the same command goes on from there"
+_REFUSALS = {
+    (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "database or disk is full"): (
+        f"the disk is full; make room ({{room}}). {_AGAIN}"
+    ),
+    (os.strerror(errno.EROFS), "readonly database"): (
+        f"a file system cannot be written to; have it mounted for writing. {_AGAIN}"
+    ),
+    (
+        os.strerror(errno.ENOMEM),
+        "bad_alloc",
+        "bad allocation",
+        "ut of memory",
+        "Unable to allocate",
+    ): (f"there is not enough memory; docs/scale.md says how much a number of declarations takes. {_AGAIN}"),
+    ("database is locked",): f"another program has had the database locked for too long; end it. {_AGAIN}",
+}
+
+
+def refusal(error: BaseException, settings: Settings) -> str | None:
+    """The sentence where an error, or one that led to it, is the machine's; None where it is not."""
+    for each in _chain(error):
+        said = f"Out of memory {each}".strip() if isinstance(each, MemoryError) else str(each)
+        for words, sentence in _REFUSALS.items():
+            if any(word in said for word in words):
+                line = next(line for line in said.splitlines() if any(word in line for word in words))
+                return f"{line.strip()[:300]}: {sentence.format(room=room(settings))}"
+    return None
+
+
+def room(settings: Settings) -> str:
+    """What is left where a run writes."""
+    free = (f"{folder}: {shutil.disk_usage(folder).free / 2**20:,.0f} MB free" for folder in folders(settings))
+    return ", ".join(free)
+
+
+def unfit(settings: Settings) -> Iterator[str]:
+    """Why nights cannot write, or will not be able to for long."""
+    for folder in folders(settings):
+        found = os.statvfs(folder)
+        free = found.f_bavail * found.f_frsize
+        if found.f_flag & os.ST_RDONLY:
+            yield f"{folder} is on a file system that cannot be written to"
+        elif free < LEAST_FREE_BYTES:
+            yield f"{folder} has {free / 2**20:,.0f} MB left; nights need {LEAST_FREE_BYTES / 2**20:,.0f} MB"
+
+
+def folders(settings: Settings) -> list[Path]:
+    """Where runs write, as far as it is there."""
+    named = (settings.state_folder, settings.data_folder, Path(tempfile.gettempdir()))
+    return [folder.absolute() for folder in named if folder.exists()]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
