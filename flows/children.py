@@ -125,8 +125,8 @@ class Children:
                     f"{self.restart_window_s:.0f} s before{self._tail(name)}"
                 )
             self._restarts[name] = [*recent, now]
-            on_restart(name, process.returncode)
             end(_session(process.pid), user=program.user)
+            on_restart(name, process.returncode)
             self.start(program)
 
     def stop(self, name: str, grace_s: float = GRACE_S) -> None:

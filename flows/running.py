@@ -134,16 +134,21 @@ def _opened(state_folder: Path, name: str) -> TextIO:
     """A lock file of the state folder, which is made where it is not there; ValueError where that cannot be."""
     try:
         state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return (state_folder / name).open("a+")
+        return _open(state_folder / name)
     except OSError as error:
         raise unwritable(state_folder, error) from error
 
 
+def _open(path: Path) -> TextIO:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+")  # "a+" would write behind what is there
+
+
 def _write(file: TextIO, content: Mapping[str, object]) -> None:
+    # Over what is there, and only then cut: on a full disk there is room for no more, and for no less.
     file.seek(0)
-    file.truncate()
-    json.dump(content, file)
+    file.write(json.dumps(content))
     file.flush()
+    file.truncate()
 
 
 def _written(file: TextIO) -> Holder | None:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +32,7 @@ SIGNER_TIMEOUT_S = 120.0  # it reads the whole ledger
 TICK_S = 1.0
 LOOK_TICKS = 20  # how often runs that never began are looked for
 JOB_SECRET = "tidewaiter-job"  # of Kubernetes; deploy/kubernetes/job-template.yaml takes the environment from it
-# Nobody stands between whose word on where a request comes from would count.
+_SERVERS = {"mlflow": "mlflow_port", "prefect": "prefect_port"}  # the setting of each one's port
 RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # by which a run's process knows whose it is
 
 Say = Callable[[str], None]
@@ -90,8 +90,9 @@ class Up:
                     self._greet()
                     self._watch(processes, stopping)
             finally:
-                claim.announce(self._state(is_ready=False, is_stopping=True))
-                self.say("Stopping ...")
+                with suppress(OSError):  # a full disk, which may be why it ends, leaves nothing running
+                    claim.announce(self._state(is_ready=False, is_stopping=True))
+                self._mention("Stopping ...")
                 self._stop(processes)
             self.say("Stopped. Nothing is left running.")
 
@@ -140,7 +141,12 @@ class Up:
 
     def _watch(self, processes: Children, stopping: Event) -> None:
         def tell(name: str, code: int) -> None:
-            self.say(f"{name} ended with code {code}: starting it again. Its log: {processes.log(name)}")
+            self._mention(f"{name} ended with code {code}: starting it again. Its log: {processes.log(name)}")
+            if name in _SERVERS:
+                try:
+                    check_port(self.settings, _SERVERS[name])
+                except PortInUseError as error:
+                    self._mention(str(error))
 
         tick = 0
         while not stopping.wait(TICK_S):
@@ -157,9 +163,14 @@ class Up:
                 for run in nights.stuck(server.unfinished(client), datetime.now(UTC), patience):
                     processes.end_run(RUN_VARIABLE, run.id)
                     server.set_state(client, run, "SCHEDULED", f"Had not begun after {patience.seconds} s.")
-                    self.say(f"Run {run.id} had not begun after {patience.seconds} s: it is begun again.")
+                    self._mention(f"Run {run.id} had not begun after {patience.seconds} s: it is begun again.")
         except httpx.HTTPError as error:  # the server is busy, or being started again: there is a next time
-            self.say(f"Could not look for runs that never began: {type(error).__name__}: {error}")
+            self._mention(f"Could not look for runs that never began: {type(error).__name__}: {error}")
+
+    def _mention(self, text: str) -> None:
+        """Say what is good to know: where nothing can be written, what runs goes on all the same."""
+        with suppress(OSError):
+            self.say(text)
 
     def _watch_over(self, client: httpx.Client, address: str | None) -> None:
         automations = [watch.crash_silent_runs(self.settings)]
@@ -280,18 +291,23 @@ class Up:
 
 def check_ports(settings: Settings) -> None:
     """PortInUseError where a port that the servers need is taken."""
-    for name in ("mlflow_port", "prefect_port"):
-        port: int = getattr(settings, name)
-        with socket.socket() as probe:
-            # As the servers do it, so that a connection of the last run still closing does not count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((settings.host, port))
-            except OSError as error:
-                raise PortInUseError(
-                    f"{name} {port} on {settings.host} is in use ({error.strerror}): stop what listens there, or set "
-                    f"{PREFIX}{name.upper()}, or {name} in tidewaiter.toml, to a free port"
-                ) from error
+    for name in _SERVERS.values():
+        check_port(settings, name)
+
+
+def check_port(settings: Settings, name: str) -> None:
+    """PortInUseError where the port that a setting names is taken."""
+    port: int = getattr(settings, name)
+    with socket.socket() as probe:
+        # As the servers do it, so that a connection of the last run still closing does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, port))
+        except OSError as error:
+            raise PortInUseError(
+                f"{name} {port} on {settings.host} is in use ({error.strerror}): stop what listens there, or set "
+                f"{PREFIX}{name.upper()}, or {name} in tidewaiter.toml, to a free port"
+            ) from error
 
 
 @contextmanager

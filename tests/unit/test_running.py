@@ -2,6 +2,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -100,3 +101,12 @@ def test_a_state_folder_that_cannot_be_written_to_is_named(tmp_path, use):
     told = rf"state_folder: nothing can be written to '{tmp_path}/file/state' \(Not a directory\); allowed: a folder"
     with pytest.raises(ValueError, match=told), use(tmp_path / "file" / "state"):
         pass
+
+
+def test_what_is_announced_is_written_over_what_was(tmp_path):
+    """Cut first, a full disk would leave nothing of it: `status` would say that nothing runs."""
+    long = Running(1, "http://127.0.0.1:5000", "http://127.0.0.1:4200", is_ready=False, is_stopping=True)
+    with running.claim(tmp_path) as claim:
+        for told in (long, replace(long, is_ready=True, is_stopping=False, mlflow_url="")):
+            claim.announce(told)
+            assert running.find(tmp_path) == told
