@@ -32,10 +32,7 @@ USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
 def prepare(settings: Settings) -> None:
-    """Make the secrets and the server's configuration.
-
-    ValueError where secrets are missing or open to others, or where the state folder was moved.
-    """
+    """Make the secrets and the server's configuration; ValueError where secrets are missing or open to others."""
     keys = Keys(settings.signoff_folder)
     keys.make()
     keys.check()
@@ -43,8 +40,6 @@ def prepare(settings: Settings) -> None:
         _make_private(settings.state_folder / "accounts.db")
     if (settings.state_folder / "mlflow.db").exists():
         _make_private(settings.state_folder / "mlflow.db")
-    if settings.mlflow_database_uri is not None or (settings.state_folder / "mlflow.db").exists():
-        artifact_places.refuse_moved(settings.database_uri, settings.artifact_root)
     parser = ConfigParser(interpolation=None)
     parser["mlflow"] = {
         "database_uri": settings.accounts_uri.replace("%", "%%"),
@@ -57,6 +52,12 @@ def prepare(settings: Settings) -> None:
     file = _configuration(settings)
     _make_private(file)
     file.write_text(text.getvalue())
+
+
+def refuse_moved(settings: Settings) -> None:
+    """ValueError where the database says that artifacts lie elsewhere."""
+    if settings.mlflow_database_uri is not None or (settings.state_folder / "mlflow.db").exists():
+        artifact_places.refuse_moved(settings.database_uri, settings.artifact_root)
 
 
 def first_password(settings: Settings) -> str | None:

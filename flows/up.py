@@ -76,6 +76,7 @@ class Up:
                 self.say(f"Ended {left} processes that an earlier `tidewaiter up` left behind.")
             deploy.render(self.project, self.settings, ())  # before anything starts: is there a project here?
             check_ports(self.settings)
+            mlflow_server.refuse_moved(self.settings)
             mlflow_server.prepare(self.settings)
             run_as.prepare(self.settings, user)
             if user:

@@ -39,7 +39,7 @@ def full(*_, **__):
 def test_on_a_full_disk_it_still_ends_what_it_started(tmp_path, monkeypatch):
     """What it says and notes at its end cannot be written, which is no reason to leave servers behind."""
     stopped = []
-    for name in ("prepare", "first_password"):
+    for name in ("prepare", "refuse_moved"):
         monkeypatch.setattr(mlflow_server, name, lambda *_: None)
     monkeypatch.setattr(deploy, "render", lambda *_: "")
     monkeypatch.setattr(up, "check_ports", lambda _: None)
