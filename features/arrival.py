@@ -5,6 +5,7 @@ training and monitoring begins or ends. What else is expected of single rows is 
 no day of arrival.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -32,6 +33,20 @@ class Span:
     def __str__(self) -> str:
         since = f"from {self.first} " if self.first else ""
         return f"a day {since}to {self.last}, when the file arrived"
+
+
+def refuse_clock_behind(arrived_on: date, days: Sequence[date]) -> None:
+    """ValueError where declarations of later days than today are stored already: the clock was set back.
+
+    By such a clock what is right would be quarantined, and its file not read again.
+    """
+    latest = max(days, default=arrived_on)
+    if arrived_on < latest:
+        raise ValueError(
+            f"the clock of this machine is behind the data: it says {arrived_on}, and declarations of {latest} are "
+            "stored; nothing is ingested until it is right. Is it right, and that day mistyped, then correct its file "
+            "and read all again: `tidewaiter data reread`"
+        )
 
 
 def judge(table: str, rows: pl.DataFrame, span: Span) -> list[Finding]:

@@ -57,10 +57,13 @@ def ingest(
     `world`: what the batches are simulated by, which the store keeps; see features/worlds.py.
 
     Raises ReadError (a file cannot be read), IngestRejected (a batch fails as a whole), StoreError (another process
-    writes here) and ConservationError; of the batch at hand nothing is then stored, of those before it everything.
+    writes here), ConservationError, and ValueError where the clock is behind what is stored; of the batch at hand
+    nothing is then stored, of those before it everything.
     """
     span = Span(limits.first_day, arrived_on or arrival.today())
     with store.locked():
+        if arrived_on is None:
+            arrival.refuse_clock_behind(span.last, store.days())
         ingestion = _Ingestion(source, store, limits, span, world, on_progress, on_batch)
         try:
             for batch in source.batches():

@@ -1,6 +1,6 @@
 """What a batch tells has happened by the day on which it arrived, and not before the span that is stated."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -74,3 +74,19 @@ def test_without_a_day_of_arrival_it_is_today(tmp_path, monkeypatch):
     limits = Limits(1.0, 6.0, 8, 20, first_day=date(2020, 1, 1))
     report = ingest(batch(2023, 2024, 2019), Store(tmp_path / "store"), limits)
     assert (report.stored, report.quarantined) == (1, 2)
+
+
+def test_a_clock_that_was_set_back_ingests_nothing_and_the_next_run_takes_all(tmp_path, monkeypatch):
+    """What is right would be quarantined by that clock, and its file known when the clock is right again."""
+    store = Store(tmp_path)
+    ingest(batch(2023), store, LIMITS)
+    (day,) = store.days()
+    for behind, is_refused in ((1, True), (0, False)):
+        monkeypatch.setattr(arrival, "today", lambda behind=behind: day - timedelta(days=behind))
+        if is_refused:
+            with pytest.raises(ValueError, match=rf"behind the data: it says .*, and declarations of {day} are stored"):
+                ingest(batch(2022), store, LIMITS)
+            assert len(store.batches) == 1
+            ingest(batch(2021), store, LIMITS, arrived_on=ARRIVED)  # simulated days need not have come
+        else:
+            assert ingest(batch(2022), store, LIMITS).stored > 0
