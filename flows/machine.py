@@ -13,6 +13,7 @@ from pathlib import Path
 from flows.settings import Settings
 
 LEAST_FREE_BYTES = 500 * 2**20  # below it the next night will hardly end well
+_FULL_BYTES = 2**20
 
 _AGAIN = "What was done is kept: the same command goes on from there"
 _REFUSALS = {
@@ -34,13 +35,19 @@ _REFUSALS = {
 
 
 def refusal(error: BaseException, settings: Settings) -> str | None:
-    """The sentence where an error, or one that led to it, is the machine's; None where it is not."""
+    """The sentence where an error, or one that led to it, is the machine's; None where it is not.
+
+    Where a server of a run's own meets a full disk, its client learns no more than that it failed: so a disk on which
+    nothing can be written now is told with whatever error there is.
+    """
     for each in _chain(error):
         said = f"Out of memory {each}".strip() if isinstance(each, MemoryError) else str(each)
         for words, sentence in _REFUSALS.items():
             if any(word in said for word in words):
                 line = next(line for line in said.splitlines() if any(word in line for word in words))
                 return f"{line.strip()[:300]}: {sentence.format(room=room(settings))}"
+    if told := "; ".join(unfit(settings, _FULL_BYTES)):
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}: {told}. {_AGAIN}"
     return None
 
 
@@ -50,15 +57,15 @@ def room(settings: Settings) -> str:
     return ", ".join(free)
 
 
-def unfit(settings: Settings) -> Iterator[str]:
+def unfit(settings: Settings, least_bytes: int = LEAST_FREE_BYTES) -> Iterator[str]:
     """Why nights cannot write, or will not be able to for long."""
     for folder in folders(settings):
         found = os.statvfs(folder)
         free = found.f_bavail * found.f_frsize
         if found.f_flag & os.ST_RDONLY:
             yield f"{folder} is on a file system that cannot be written to"
-        elif free < LEAST_FREE_BYTES:
-            yield f"{folder} has {free / 2**20:,.0f} MB left; nights need {LEAST_FREE_BYTES / 2**20:,.0f} MB"
+        elif free < least_bytes:
+            yield f"{folder} has {free / 2**20:,.0f} MB left; make room: nights need {LEAST_FREE_BYTES / 2**20:,.0f} MB"
 
 
 def folders(settings: Settings) -> list[Path]:

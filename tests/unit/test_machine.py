@@ -71,11 +71,23 @@ def test_what_is_no_matter_of_the_machine_is_none(settings):
         raise ZeroDivisionError
 
 
+@pytest.mark.parametrize(("free", "told"), [(2**20 - 4096, True), (2**20, False)])
+def test_an_error_that_says_nothing_is_told_with_a_disk_that_is_full(settings, monkeypatch, free, told):
+    """As Prefect's client has it of its server: '500 Internal Server Error'."""
+    found = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096, f_flag=0)
+    monkeypatch.setattr(machine.os, "statvfs", lambda folder: found)
+    said = machine.refusal(RuntimeError("500 Internal Server Error\nmore"), settings)
+    assert (said is not None) is told
+    if said:
+        assert said.startswith("RuntimeError: 500 Internal Server Error: ")
+        assert " has 1 MB left; make room" in said
+
+
 @pytest.mark.parametrize(
     ("flag", "free", "told"),
     [
         (0, machine.LEAST_FREE_BYTES, None),
-        (0, machine.LEAST_FREE_BYTES - 4096, " MB left; nights need 500 MB"),
+        (0, machine.LEAST_FREE_BYTES - 4096, " MB left; make room: nights need 500 MB"),
         (os.ST_RDONLY, 10 * machine.LEAST_FREE_BYTES, "cannot be written to"),
     ],
 )
