@@ -26,6 +26,7 @@ from sqlalchemy.engine import make_url
 
 from models import artifact_places
 from models.names import RUN_KEY
+from models.signoff import database
 
 RETRAINING, MONITORING = "customs-risk", "customs-risk-monitoring"  # the experiments
 
@@ -87,6 +88,7 @@ def connect(tracking_uri: str, artifact_root: str | None = None) -> MlflowClient
     is_embedded = tracking_uri.startswith("sqlite:")
     if is_embedded:
         _make_database(tracking_uri, artifact_root)
+        _wait_until_free(tracking_uri)
     mlflow.set_tracking_uri(tracking_uri)
     client = MlflowClient(tracking_uri, tracking_uri)
     if is_embedded and artifact_root is not None:
@@ -199,17 +201,27 @@ def _make_database(tracking_uri: str, artifact_root: str | None) -> None:
     name = make_url(tracking_uri).database
     if name is None or not Path(name).is_absolute():
         raise ValueError(f"tracking URI {tracking_uri!r}: allowed is sqlite:////absolute/path/mlflow.db")
-    database = Path(name)
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(database.with_name(f".{database.name}.lock")):
-        if database.exists():
+    file = Path(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(file.with_name(f".{file.name}.lock")):
+        if file.exists():
             return
-        draft = database.with_name(f".{database.name}.new")
+        draft = file.with_name(f".{file.name}.new")
         for left_over in (draft, draft.with_name(f"{draft.name}-journal")):
             left_over.unlink(missing_ok=True)
         store = SqlAlchemyStore(f"sqlite:///{draft}", artifact_root)
         store.engine.dispose()
-        draft.replace(database)
+        draft.replace(file)
+
+
+def _wait_until_free(tracking_uri: str) -> None:
+    """Wait while another program has the SQLite file locked; MLflow, which opens it next, gives up after 5 s."""
+    engine = database.connect(tracking_uri)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+    finally:
+        engine.dispose()
 
 
 @contextmanager

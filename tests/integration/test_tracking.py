@@ -1,11 +1,15 @@
 """Opening a store, and writing a run so that writing it again changes nothing."""
 
 import multiprocessing
+import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from models import tracking
+from models.signoff import database
 from models.tracking import RunContent
 
 
@@ -51,6 +55,22 @@ def test_two_processes_that_open_a_fresh_store_share_it(tmp_path: Path) -> None:
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
+
+
+def test_a_database_that_another_program_has_locked_is_waited_for(tmp_path: Path, monkeypatch) -> None:
+    """MLflow itself would give up after five seconds."""
+    connect_in(tmp_path)
+    other = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    freed = threading.Timer(6, other.execute, ["ROLLBACK"])
+    freed.start()
+    connect_in(tmp_path)
+    freed.join()
+    other.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(database, "WAIT_S", 0.1)
+    with pytest.raises(OperationalError, match="database is locked"):
+        connect_in(tmp_path)
+    other.close()
 
 
 def test_state_folder_that_was_moved_is_refused(tmp_path: Path) -> None:
