@@ -179,7 +179,7 @@ def _worker(client: httpx.Client, name: str, pool: str, settings: Settings) -> C
 
 def _signer(settings: Settings) -> Check:
     if why := asking.why_not(Keys(settings.signoff_folder).socket_file):
-        return Check(name="signer", is_ok=False, detail=f"{why}; see {settings.logs_folder / 'signer.log'}")
+        return Check(name="signer", is_ok=False, detail=f"{why} ({settings.logs_folder / 'signer.log'})")
     return Check(name="signer", is_ok=True, detail="has the ledger's key")
 
 

@@ -179,9 +179,8 @@ def _answering(line: Line) -> Generator[None]:
         line.send({"answer": Answer.NOT_NOW, "why": str(error)})
     except (SQLAlchemyError, OSError) as error:
         _log.exception("The database or the disk failed")
-        why = (
-            f"nothing can be signed now, since the database or the disk failed: {type(error).__name__}, see signer.log"
-        )
+        what = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+        why = f"nothing can be signed now, since the database or the disk failed: {what}, see signer.log"
         line.send({"answer": Answer.NOT_NOW, "why": why})
 
 
