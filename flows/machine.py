@@ -57,7 +57,7 @@ def room(settings: Settings) -> str:
     return ", ".join(free)
 
 
-def unfit(settings: Settings, least_bytes: int = LEAST_FREE_BYTES) -> Iterator[str]:
+def unfit(settings: Settings, least_bytes: int) -> Iterator[str]:
     """Why nights cannot write, or will not be able to for long."""
     for folder in folders(settings):
         found = os.statvfs(folder)

@@ -185,7 +185,7 @@ def _signer(settings: Settings) -> Check:
 
 def _disk(settings: Settings) -> Check:
     """Whether runs and servers have where to write."""
-    found = list(machine.unfit(settings))
+    found = list(machine.unfit(settings, machine.LEAST_FREE_BYTES))
     return Check(name="disk", is_ok=not found, detail="; ".join(found) or machine.room(settings))
 
 

@@ -94,7 +94,7 @@ def test_an_error_that_says_nothing_is_told_with_a_disk_that_is_full(settings, m
 def test_a_disk_that_nights_cannot_write_to_is_not_fit(settings, monkeypatch, flag, free, told):
     found = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096, f_flag=flag)
     monkeypatch.setattr(machine.os, "statvfs", lambda folder: found)
-    sentences = list(machine.unfit(settings))
+    sentences = list(machine.unfit(settings, machine.LEAST_FREE_BYTES))
     assert bool(sentences) is bool(told)
     if told:
         assert len(sentences) == len(machine.folders(settings))

@@ -82,4 +82,4 @@ def test_artifacts_behind_a_link_are_not_read_and_nothing_is_altered(places, mon
 def test_a_candidate_whose_folder_is_away_is_judged_when_it_is_back(places, tmp_path):
     places[0].rename(tmp_path / "moved")
     with pytest.raises(Unjudged, match="cannot be read now"):
-        stored.admit(FOUND, lambda _: (), tmp_path, "")
+        stored.admit(FOUND, lambda _: (), tmp_path, tmp_path, "")
