@@ -15,6 +15,7 @@ from urllib.error import URLError
 
 import boto3
 import pytest
+from mlflow.store.artifact.s3_artifact_repo import _cached_get_s3_client
 
 _READY_S = 60
 _REGION = "us-east-1"
@@ -61,7 +62,9 @@ def storage_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Object
 
 @pytest.fixture
 def object_storage(storage_server: ObjectStorage, monkeypatch: pytest.MonkeyPatch) -> ObjectStorage:
-    """The server, with its credentials in the environment."""
+    """The server, with its credentials in the environment; what was kept of another server's is forgotten."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    _cached_get_s3_client.cache_clear()
     for name, value in storage_server.environment.items():
         monkeypatch.setenv(name, value)
     return storage_server

@@ -8,7 +8,7 @@ from flows import deploy
 from flows.deploy import ProjectError
 from flows.server import Deployment, Schedule
 from flows.settings import Settings
-from models.signoff import app
+from models.runs.rules import CHANGED
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ def test_every_deployment_is_there_and_one_at_a_time():
         assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": strategy}
         assert "tidewaiter" in deployment["tags"]
         assert deployment["description"]
-    assert deployments["promote/reconcile"]["triggers"][0]["expect"] == [app.CHANGED]
+    assert deployments["promote/reconcile"]["triggers"][0]["expect"] == [CHANGED]
     assert deployments["retrain/on-drift"]["triggers"][0]["expect"] == ["tidewaiter.drift.breach"]
     (step,) = content["pull"]
     assert step["prefect.deployments.steps.set_working_directory"]["directory"] == str(ROOT)
