@@ -32,6 +32,7 @@ PEOPLE = {
 
 _RUN_S = 900
 _PROMOTED_S = 180
+_TOLD_S = 120
 _SETTLE_MS = 2500  # charts and graphs move into place
 
 
@@ -88,9 +89,18 @@ def _prefect(page: Page, servers: Servers, run: str) -> None:
 
 
 def _mlflow(page: Page, servers: Servers) -> None:
+    deadline = time.monotonic() + _TOLD_S
+    while not page.get_by_text("Waiting for signatures").is_visible():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the model's page has not said what waits in {_TOLD_S} s")
+        page.goto(servers.mlflow_url)
+        page.get_by_text("Which import declarations to inspect.").wait_for()
+    _take(page, "mlflow-waiting")
     started.open_version(page, servers, "1")
     _take(page, "mlflow-version")
-    page.get_by_text("signoff.technical").scroll_into_view_if_needed()
+    page.locator("img[src*='plots/gain.png']").scroll_into_view_if_needed()
+    _take(page, "mlflow-card")
+    started.step_row(page, "technical").scroll_into_view_if_needed()
     _take(page, "mlflow-tags")
     page.get_by_role("link", name="candidate").first.click()
     page.get_by_placeholder("Search metrics").fill("model.")
