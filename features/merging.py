@@ -72,7 +72,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Merged:
-    """What becomes of a group, as if its batches had come one after the other; of those before number `until`."""
+    """Merge the batches of a group before number `until`, as if they had come one after the other."""
 
     group: Group
     shares: tuple[Share, ...]
@@ -84,7 +84,7 @@ class Merged:
         return scan_files(files, _PLACED).filter(pl.col(BATCH) < self.until)
 
     def replaced(self, table: str) -> pl.LazyFrame:
-        """What gives way to a line of the group: its key, and _REPLACED."""
+        """Return what gives way to a line of the group: its key, and _REPLACED."""
         files = sorted(self.group.folder.glob(f"replaced-{table}-*.parquet"))
         return scan_files(files, _replaced_schema(table)).filter(pl.col(BATCH) < self.until)
 

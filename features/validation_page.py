@@ -34,7 +34,7 @@ def render(record: BatchRecord | None, verdict: Verdict, batch: BatchVerdict) ->
 
 
 def name(file: str, ending: str) -> str:
-    """Of the page of a batch: its file's, and what tells it from others of that name.
+    """Name the page of a batch by its file and by what tells it from others of that name.
 
     >>> name("2024/monday.csv.gz", "ab12cd34")
     'monday.csv-ab12cd34.html'
@@ -43,7 +43,7 @@ def name(file: str, ending: str) -> str:
 
 
 def name_of(record: BatchRecord) -> str:
-    """Of the page of a batch that was ingested."""
+    """Name the page of a batch that was ingested."""
     return name(record.file, record.sha256[:8])
 
 

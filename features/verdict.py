@@ -98,7 +98,7 @@ def failures_of(findings: Sequence[Finding]) -> pl.DataFrame:
 
 
 def results_of(findings: Sequence[Finding], rows: Mapping[int, int]) -> dict[int, tuple[ExpectationResult, ...]]:
-    """What `findings` say of each batch by itself; `rows` that each has, by its number."""
+    """Tell apart what `findings` say of each batch; `rows` says how many rows each has, by its number."""
     found = [(finding, _by_batch(finding.failing)) for finding in findings]
     return {
         batch: tuple(_result(finding, failing.get(batch), height) for finding, failing in found)

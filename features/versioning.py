@@ -79,18 +79,18 @@ class _Place:
 
     @property
     def committed(self) -> Path:
-        """What git says of the data."""
+        """The file in which git names the version that a clone begins with."""
         return self.data.with_name(f"{self.data.name}.dvc")
 
     @property
     def noted(self) -> Path:
-        """What is said of this data folder here; several may have one state folder."""
+        """The file in which the state folder notes this data folder's version; it may serve several data folders."""
         digest = hashlib.sha256(str(self.data).encode()).hexdigest()
         return self.state / "versions" / f"{self.data.name}-{digest[:12]}.dvc"
 
     @property
     def old(self) -> Path:
-        """Where versions were kept before they went into the state folder."""
+        """The folder that kept versions before they went into the state folder."""
         return self.root / STATE
 
 

@@ -52,7 +52,7 @@ def refusal(error: BaseException, settings: Settings) -> str | None:
 
 
 def room(settings: Settings) -> str:
-    """What is left where a run writes."""
+    """Say how much room is left where a run writes."""
     free = (f"{folder}: {shutil.disk_usage(folder).free / 2**20:,.0f} MB free" for folder in folders(settings))
     return ", ".join(free)
 
@@ -69,7 +69,7 @@ def unfit(settings: Settings, least_bytes: int) -> Iterator[str]:
 
 
 def folders(settings: Settings) -> list[Path]:
-    """Where runs write, as far as it is there."""
+    """List the folders that runs write to, as far as they are there."""
     named = (settings.state_folder, settings.data_folder, Path(tempfile.gettempdir()))
     return [folder.absolute() for folder in named if folder.exists()]
 

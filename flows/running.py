@@ -114,7 +114,7 @@ def turn(state_folder: Path, what: str, waiting: Callable[[str], AbstractContext
 
 
 def holder(state_folder: Path) -> str | None:
-    """Who has the turn, in words; None where nobody has. What a killed run left written is not believed."""
+    """Say who has the turn; None where nobody has. What a killed run left written is not believed."""
     path = state_folder / TURN
     if not path.exists():
         return None
@@ -152,7 +152,7 @@ def _write(file: TextIO, content: Mapping[str, object]) -> None:
 
 
 def _written(file: TextIO) -> Holder | None:
-    """Who wrote that it has the turn; None in the instant before."""
+    """Read who wrote that it has the turn; None in the instant before."""
     file.seek(0)
     try:
         return Holder(**json.loads(file.read()))

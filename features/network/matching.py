@@ -189,7 +189,7 @@ def _usual() -> dict[str, float]:
 
 
 def _less() -> pl.Expr:
-    """By how much less a pair weighs because of others that have the same: as when the later of the two got it."""
+    """Return by how much less a pair weighs because others have the same, counted when the later of the two got it."""
     later = [
         pl.when(pl.col(f"{key}_others_a") > pl.col(f"{key}_others_b")).then(f"{key}_less_a").otherwise(f"{key}_less_b")
         for key in _KEYS.values()

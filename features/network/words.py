@@ -44,7 +44,7 @@ def without_umlauts(found: pl.Expr) -> pl.Expr:
 
 
 def _romanised(which: str, texts: pl.Series) -> pl.Series:
-    """With every letter that matches `which` in Latin ones."""
+    """Write every letter that matches `which` in Latin ones."""
     from anyascii import anyascii  # here, because only registers need it
 
     others = texts.unique().drop_nulls()

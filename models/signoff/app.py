@@ -16,7 +16,7 @@ from models.signoff.keys import Keys
 
 
 class AppSettings(BaseSettings):
-    """From the environment, since uvicorn starts this: SIGNOFF_FOLDER, SIGNOFF_DATABASE_URI and so on."""
+    """The settings of the server, read from SIGNOFF_FOLDER, SIGNOFF_DATABASE_URI and so on, since uvicorn starts it."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="SIGNOFF_")
 

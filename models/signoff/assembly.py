@@ -70,7 +70,7 @@ def assemble(settings: AppSettings) -> Guard:
 
 
 def _grant(name: str) -> str:
-    """By what MLflow lets an account write the tags of a version of the model, by its own rules; empty where not."""
+    """Say by what rule of its own MLflow lets an account write the tags of a version; empty where it does not."""
     model, version = ("registered_model", MODEL), "registered_model_version"
     asked = [
         Requirement(*model, "read"),

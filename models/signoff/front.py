@@ -45,7 +45,7 @@ class Front:
 
     @classmethod
     def of(cls, build: Path, is_registered: Callable[[], bool]) -> "Front":
-        """From the folder with MLflow's built pages; ValueError where its page is not as it has been."""
+        """Read MLflow's page from the folder with its built pages; ValueError where its page is not as it has been."""
         index = (build / "index.html").read_text()
         if index.count(_HEAD) != 1:
             raise ValueError(f"{build / 'index.html'} has not one {_HEAD}: MLflow's page is another than is known here")

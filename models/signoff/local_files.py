@@ -25,6 +25,6 @@ class UnlinkedRepository(LocalArtifactRepository):
 
 
 def refuse_links() -> None:
-    """From now on in this process."""
+    """Refuse links from now on in this process."""
     for scheme in ("", "file"):
         _artifact_repository_registry.register(scheme, UnlinkedRepository)

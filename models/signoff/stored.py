@@ -65,7 +65,7 @@ def version(number: int) -> ModelVersion | None:
 
 
 def numbers() -> list[int]:
-    """Of all versions of `customs-risk` that MLflow has."""
+    """List the numbers of all versions of `customs-risk` that MLflow has."""
     with _registry().engine.connect() as connection:
         is_there = SqlModelVersion.current_stage != STAGE_DELETED_INTERNAL
         asked = sa.select(SqlModelVersion.version).where(SqlModelVersion.name == MODEL, is_there)

@@ -14,7 +14,7 @@ _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")  # which could be written, a
 
 
 def parse(body: bytes, headers: Headers) -> Any:  # noqa: ANN401  any JSON
-    """What a body says; Refused where two readers could understand it in two ways, or one could not show it again."""
+    """Read what a body says; Refused where two readers could understand it in two ways, or not show it again."""
     kinds = headers.getlist("content-type")
     if len(kinds) > 1 or (kinds and kinds[0].partition(";")[0].strip().lower() != "application/json"):
         raise Refused(f"Content-Type is {', '.join(kinds)}; allowed: application/json", 400)
