@@ -2,8 +2,8 @@
 
 A day's part depends on the declarations accepted that day, on what was known before it, and on the code. All of that
 goes into its key; a part whose key matches is read, any other is computed anew. So a second run computes nothing, a new
-day costs that day, and a correction recorded today leaves every earlier day alone. A part's name also has a checksum of
-its bytes, which each build looks at: one that was cut short, or has a bit flipped, is computed anew as well.
+day costs that day, and a correction recorded today leaves every earlier day alone. Each build looks at the checksums of
+what it reads (features/checksums.py): a part or a block that is spoilt is named in the log and made anew as well.
 
 Days are computed span by span: a year, or where it has many declarations a month. What became known within the span is
 read as it is, what became known before it is settled (features/settled.py). So neither memory nor the cost of a new day
@@ -17,11 +17,10 @@ grows with the history, and no span waits for another.
 import fcntl
 import hashlib
 import io
+import logging
 import os
 import shutil
-import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -32,8 +31,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from features import checksums
 from features.asof import LOOK_BACK_DAYS, outcome_versions
 from features.atomic import write_each_atomically
+from features.checksums import SpoiltError
 from features.code_digest import code_version
 from features.facts import Known
 from features.history import History
@@ -49,7 +50,7 @@ Progress = Callable[[int, int], None]
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 SPAN_ROWS = 500_000
-_BLOCK_BYTES = 1 << 20
+_log = logging.getLogger(__name__)
 
 
 def one_after_another(work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterable[Any]:
@@ -108,7 +109,7 @@ def _build(
     missing = [day for day in days if day not in parts]
     years = _years(journal, folder / "past", days, span_rows)
     spans = list(_spans(years, missing))
-    for blocks in _to_settle(spans):
+    for blocks in _to_settle(block for span in spans for block in span.settled.reaching(span.since)):
         for _ in run(partial(_settle, journal), blocks):
             pass
     done = rows = 0
@@ -132,21 +133,11 @@ def _parts(folder: Path, names: Mapping[date, str]) -> dict[date, Path]:
 
 
 def _whole(parts: Mapping[date, Path]) -> dict[date, Path]:
-    """Those whose bytes have the checksum that their name says: 2 GB a second and core, so little beside their use."""
-
-    def is_whole(part: Path) -> bool:
-        checksum = 0
-        with part.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                checksum = zlib.crc32(block, checksum)
-        return part.stem.endswith(f"-{checksum:08x}")
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return {
-            day: part
-            for (day, part), whole in zip(parts.items(), pool.map(is_whole, parts.values()), strict=True)
-            if whole
-        }
+    """Those whose bytes have the checksum that their name says; the others are told."""
+    spoilt = set(checksums.differing({part: part.stem.rpartition("-")[2] for part in parts.values()}))
+    if spoilt:
+        _log.warning("%s; computed again", SpoiltError(sorted(spoilt)))
+    return {day: part for day, part in parts.items() if part not in spoilt}
 
 
 @dataclass(frozen=True)
@@ -168,8 +159,9 @@ def past(store: Store, label_delay_days: int, folder: Path, span_rows: int = SPA
     with _alone(folder):
         journal, days = _journal(store, label_delay_days, folder)
         (last,) = _spans(_years(journal, folder / "past", days, span_rows), days[-1:])
-        for block in last.settled.blocks:
-            _settle(journal, block)
+        for blocks in _to_settle(last.settled.blocks):
+            for block in blocks:
+                _settle(journal, block)
     return Past(journal, last.settled, last.block.start)
 
 
@@ -206,12 +198,24 @@ def _spans(years: Sequence[Block], missing: Sequence[date]) -> Iterator[_Span]:
                 yield _Span(block, asked, Settled(before))
 
 
-def _to_settle(spans: Sequence[_Span]) -> tuple[Sequence[Block], Sequence[Block]]:
-    """What spans look back to and is not settled yet: months and years without any, then years that are their sum."""
-    needed = dict.fromkeys(block for span in spans for block in span.settled.reaching(span.since))
-    absent = [block for block in needed if not block.folder.exists()]
-    parts = dict.fromkeys(part for block in absent for part in block.months or (block,) if not part.folder.exists())
+def _to_settle(needed: Iterable[Block]) -> tuple[Sequence[Block], Sequence[Block]]:
+    """What of the needed is not settled yet: months and years without any, then years that are their sum."""
+    absent = [block for block in dict.fromkeys(needed) if not _is_settled(block)]
+    parts = dict.fromkeys(part for block in absent for part in block.months or (block,) if not _is_settled(part))
     return list(parts), [block for block in absent if block.months]
+
+
+def _is_settled(block: Block) -> bool:
+    """Whether a block is there as it was written; one that is spoilt is told, and removed."""
+    if not block.folder.exists():
+        return False
+    try:
+        checksums.check(block.folder)
+    except SpoiltError as error:
+        _log.warning("%s; summed up again", error)
+        shutil.rmtree(block.folder)
+        return False
+    return True
 
 
 def _settle(journal: Journal, block: Block) -> None:
@@ -225,7 +229,7 @@ def _compute(journal: Journal, folder: Path, names: Mapping[date, str], span: _S
     for chunk in chunks(span.asked, journal.store.rows("declarations")):
         matrix = compute(history.asked_on([number(day) for day in chunk]))
         contents = {names[day]: _parquet(matrix.filter(pl.col("accepted_at").dt.date() == day)) for day in chunk}
-        files = {folder / f"{name}-{zlib.crc32(content):08x}.parquet": content for name, content in contents.items()}
+        files = {folder / f"{name}-{checksums.of(content)}.parquet": content for name, content in contents.items()}
         write_each_atomically({path: partial(_write, content) for path, content in files.items()})
         rows += matrix.height
     return len(span.asked), rows

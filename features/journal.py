@@ -5,7 +5,7 @@ whose files are the same has the same facts. The others, strays, are read togeth
 to another day, outcomes without their declaration.
 """
 
-import json
+import logging
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,13 +17,14 @@ from pathlib import Path
 
 import polars as pl
 
-from features import facts
-from features.atomic import write_atomically
+from features import checksums, facts
+from features.checksums import SpoiltError
 from features.contract import KEY
 from features.facts import SOURCES, Known
 from features.network import ties
 from features.store import Store
 
+_log = logging.getLogger(__name__)
 _CHUNK_ROWS = 500_000
 _WRAP = 2**64
 EPOCH = date(1970, 1, 1)
@@ -215,7 +216,11 @@ def chunks(days: Sequence[date], rows: Mapping[date, int]) -> Iterator[list[date
 def _load(path: Path, version: str) -> dict[date, _Day]:
     if not path.exists():
         return {}
-    kept = json.loads(path.read_text())
+    try:
+        kept = checksums.read_json(path)
+    except SpoiltError as error:
+        _log.warning("%s; every day is read again", error)
+        return {}
     if kept["version"] != version:
         return {}
     return {
@@ -235,5 +240,4 @@ def _save(path: Path, version: str, days: Mapping[date, _Day]) -> None:
         for day, of in sorted(days.items())
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"version": version, "days": held})
-    write_atomically(path, lambda partial: partial.write_text(text))
+    checksums.write_json(path, {"version": version, "days": held})

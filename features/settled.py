@@ -4,6 +4,7 @@
     2024-03-<digest>/concluded-hs6-origin_country.arrow   a month
     2024-03-<digest>/links.arrow                          who was declared with whom, by week
     2024-03-<digest>/parties.arrow                        who they are
+    2024-03-<digest>/checksums.json                       of the block's files: see features/checksums.py
 
 A block is the sum of the facts that became known in its span. Its name carries a digest of those facts and of the code,
 so one whose facts have changed (a file that came late, a new rule) is not found, and is made anew. A table's rows, its
@@ -21,7 +22,7 @@ import numba
 import numpy as np
 import polars as pl
 
-from features import arrow_files
+from features import arrow_files, checksums
 from features.atomic import PARTIAL, flush
 from features.facts import KINDS, Known
 from features.network import links
@@ -103,6 +104,7 @@ class Block:
         arrow_files.write(partial / _LINKS, links.joined(pairs))
         named = [month.parties() for month in self.months] + [links.parties(facts) for facts in own]
         arrow_files.write(partial / _PARTIES, links.distinct(named))
+        checksums.seal(partial)
         flush([*partial.iterdir(), partial])
         try:
             partial.rename(self.folder)

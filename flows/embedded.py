@@ -33,6 +33,7 @@ def environment(settings: Settings) -> dict[str, str]:
         # In memory, leases end with the server while the slots they hold stay taken in the database: after one hard
         # stop every later night would be refused as a second run.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "features",  # a file of a cache that was spoilt is told in the run's log
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(settings.heartbeat_seconds),
     }
 

@@ -3,6 +3,7 @@
 Stages report through whatever reporter is in force, so that a task is the same under the command line and a worker.
 """
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -56,12 +57,24 @@ def wait(name: str) -> AbstractContextManager[Advance]:
     return _reporter.get()(name, is_wait=True)
 
 
+class _Warnings(logging.Handler):
+    """Shows on a console what is warned of."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.console.print(record.getMessage(), markup=False, soft_wrap=True)
+
+
 @contextmanager
 def on_terminal(console: Console, is_flow: bool = True) -> Generator[None]:
     """Show stages on `console`: live bars where a person looks on, else a line when each is done.
 
-    The stages of a flow are in the log of its run too.
+    The stages of a flow are in the log of its run too, and so is what the features' code warns of.
     """
+    features, warnings = logging.getLogger("features"), _Warnings(console)
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
         TextColumn("{task.description}", markup=False),
@@ -89,7 +102,9 @@ def on_terminal(console: Console, is_flow: bool = True) -> Generator[None]:
                 console.print(f"{name}: {perf_counter() - started:.1f} s", markup=False)
 
         token = _reporter.set(report)
+        features.addHandler(warnings)
         try:
             yield
         finally:
+            features.removeHandler(warnings)
             _reporter.reset(token)

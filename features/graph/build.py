@@ -4,21 +4,26 @@
     <folder>/clusters.csv   companies that are probably one, for people to review
     <folder>/<digest>/      see files.py
 
+Each build looks at the checksums of what is there: where a file is spoilt, it is named in the log and all are built
+again. What is opened is looked at too: see look.py.
+
 What is settled (features/settled.py) is not summed up again: a new day costs its own declarations, and putting all sums
 in order.
 """
 
 import hashlib
-import json
+import logging
 import shutil
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from features import cache, spreadsheet
+from features import cache, checksums, spreadsheet
 from features.atomic import PARTIAL, flush, write_atomically
+from features.checksums import SpoiltError
 from features.code_digest import code_version
 from features.codes import PARTY_ROLES
 from features.graph import files
@@ -26,6 +31,7 @@ from features.journal import EPOCH, number
 from features.network import entries, links, matching
 from features.store import Store
 
+_log = logging.getLogger(__name__)
 CLUSTERS, _DESCRIPTION = "clusters.csv", "network.json"
 
 
@@ -41,12 +47,13 @@ class Description:
 
 
 def described(folder: Path) -> Description | None:
-    """The network that counts in `folder`; None where none was built."""
+    """The network that counts in `folder`; None where none was built. SpoiltError where that cannot be told."""
     path = folder / _DESCRIPTION
     if not path.exists():
         return None
-    found = json.loads(path.read_text())
-    return Description(**(found | {end: date.fromisoformat(found[end]) for end in ("first", "last")}))
+    found = checksums.read_json(path)
+    ends: dict[str, Any] = {end: date.fromisoformat(found[end]) for end in ("first", "last")}
+    return Description(**found | ends)
 
 
 def build(store: Store, label_delay_days: int, features_folder: Path, folder: Path, version: str) -> Description:
@@ -55,8 +62,8 @@ def build(store: Store, label_delay_days: int, features_folder: Path, folder: Pa
     `features_folder` is where its features are kept, see cache.py: what is settled is shared with them. ValueError
     where the store holds no declarations.
     """
-    digest, before = _digest(store, label_delay_days), described(folder)
-    if before and before.digest == digest:
+    digest = _digest(store, label_delay_days)
+    if before := _standing(folder, digest):
         return before
     past = cache.past(store, label_delay_days, features_folder)
     blocks, latest = past.settled.blocks, past.latest()
@@ -75,12 +82,25 @@ def build(store: Store, label_delay_days: int, features_folder: Path, folder: Pa
     built = Description(digest, companies, *_mondays(pairs, told), version)
     clusters = _clusters(told, matches, built.last)
     write_atomically(folder / CLUSTERS, lambda path: spreadsheet.write(path, clusters))
-    text = json.dumps({**asdict(built), "first": built.first.isoformat(), "last": built.last.isoformat()})
-    write_atomically(folder / _DESCRIPTION, lambda path: path.write_text(text))
+    ends = {"first": built.first.isoformat(), "last": built.last.isoformat()}
+    checksums.write_json(folder / _DESCRIPTION, asdict(built) | ends)
     for other in folder.iterdir():
         if other.is_dir() and other.name != digest:
             shutil.rmtree(other)
     return built
+
+
+def _standing(folder: Path, digest: str) -> Description | None:
+    """The network of `digest`, where it counts in `folder` and is whole; what is spoilt is told."""
+    try:
+        before = described(folder)
+        if before is None or before.digest != digest:
+            return None
+        checksums.check(folder / digest)
+    except SpoiltError as error:
+        _log.warning("%s; the network is built again", error)
+        return None
+    return before
 
 
 def _clusters(told: pl.DataFrame, matches: pl.DataFrame, on: date) -> pl.DataFrame:

@@ -5,6 +5,7 @@
     partners.arrow  the same rows in the order of partners and weeks, with running totals down each partner
     weeks.arrow     inspections and hits of all importers by week
     ties.arrow      what registers tell and who is probably one company, from either end
+    checksums.json  of these files: see features/checksums.py
 
 A company's name is the one that registers told last.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from features import arrow_files
+from features import arrow_files, checksums
 from features.facts import days
 from features.network.links import node
 from features.network.measures import DECLARANT, NEVER
@@ -46,6 +47,7 @@ def write(folder: Path, parties: pl.DataFrame, pairs: pl.DataFrame, told: pl.Dat
     tables = (_nodes(parties, told), pairs, _by_partner(pairs), _by_week(pairs), _ties(told, matches))
     for name, table in zip(FILES, tables, strict=True):
         arrow_files.write(folder / f"{name}.arrow", table)
+    checksums.seal(folder)
 
 
 def _by_partner(pairs: pl.DataFrame) -> pl.DataFrame:

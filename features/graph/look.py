@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import polars as pl
 
-from features import arrow_files
+from features import arrow_files, checksums
 from features.graph.files import DAYS, FILES, PARTNERS, SUMS, plain
 from features.network import links
 from features.network.measures import DECLARANT, LARGEST_HUB, NEVER
@@ -68,7 +68,8 @@ class Graph:
 
     @classmethod
     def open(cls, folder: Path) -> "Graph":
-        """The network in `folder`, which may be removed while it is looked at."""
+        """The network in `folder`, which may be removed while it is looked at; SpoiltError where a file is spoilt."""
+        checksums.check(folder)
         return cls(*(arrow_files.read(folder / f"{name}.arrow") for name in FILES))
 
     def usual(self, since: int, until: int) -> float:

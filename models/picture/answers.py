@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from features.checksums import SpoiltError
 from features.graph.build import Description, described
 from features.graph.look import EDGES, Graph
 from features.graph.neighbourhood import around, details, ways_to_offenders
@@ -51,12 +52,12 @@ class Answers:
     """Of the networks in `folder`, one for each source; each is opened once, and again when it was built anew."""
 
     folder: Path
-    _open: dict[str, tuple[str, Graph]] = field(default_factory=dict)
+    _open: dict[str, tuple[tuple[str, int], Graph]] = field(default_factory=dict)  # by digest and when it was built
     _lock: Lock = field(default_factory=Lock)
 
     def sources(self) -> dict[str, Any]:
         """The sources that have a network, its Mondays, and since when to look at it, as the model does."""
-        found = {path.name: described(path) for path in sorted(self.folder.glob("*")) if path.is_dir()}
+        found = {path.name: _described(path) for path in sorted(self.folder.glob("*")) if path.is_dir()}
         return {
             "sources": [
                 {
@@ -139,13 +140,29 @@ class Answers:
         source = query.get("source", "")
         # Not by asking the disk for whatever name is given.
         folder = next((path for path in self.folder.glob("*") if path.name == source), None)
-        network = described(folder) if folder else None
+        network = _described(folder) if folder else None
         if folder is None or network is None:
             raise Refused(f"there is no network of source {source!r}: `tidewaiter network` builds it", 404)
         with self._lock:
-            if self._open.get(source, ("",))[0] != network.digest:
-                self._open[source] = network.digest, Graph.open(folder / network.digest)
+            files = folder / network.digest
+            try:
+                built = network.digest, files.stat().st_mtime_ns
+                if source not in self._open or self._open[source][0] != built:
+                    self._open[source] = built, Graph.open(files)
+            except (FileNotFoundError, SpoiltError) as error:
+                raise _unusable(source, error) from error
             return network, self._open[source][1]
+
+
+def _described(folder: Path) -> Description | None:
+    try:
+        return described(folder)
+    except SpoiltError as error:
+        raise _unusable(folder.name, error) from error
+
+
+def _unusable(source: str, error: Exception) -> Refused:
+    return Refused(f"{error}: `tidewaiter network --source {source}` builds the network of {source} again", 503)
 
 
 def _day(query: Mapping[str, str], name: str, usual: date) -> date:

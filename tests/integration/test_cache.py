@@ -1,6 +1,5 @@
 """The cached matrix on a real store: computed once, by the day, and equal to computing all of it at once."""
 
-import os
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,9 +8,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features import cache, facts, matrix
+from features.checksums import LIST
 from features.contract import KEY
 from features.history import History
 from features.store import Store
+from tests.ingestion import tree
+from tests.spoiling import HOW, spoil
 from tests.stores import put
 
 DELAY = 7
@@ -29,6 +31,11 @@ def declarations(day: int) -> list[dict[str, Any]]:
         }
         for n in range(4)
     ]
+
+
+def earlier(days: int) -> dict[str, Any]:
+    """A declaration of one of the importers, so many days before the first."""
+    return declarations(0)[0] | {"declaration_id": f"E{days}", "accepted_at": FIRST - timedelta(days=days)}
 
 
 def outcome(day: int, n: int, known: int) -> dict[str, Any]:
@@ -120,18 +127,74 @@ def test_day_by_day_equals_at_once(tmp_path):
     assert_frame_equal(by_day.scan().collect(), at_once.scan().collect(), check_exact=True)
 
 
-@pytest.mark.parametrize("how", ["cut", "flipped"])
-def test_a_day_whose_bytes_changed_is_computed_anew(store, tmp_path, how):
+@pytest.mark.parametrize("how", HOW)
+def test_a_day_whose_bytes_changed_is_named_and_computed_anew(store, tmp_path, caplog, how):
     before = build(store, tmp_path / "cache")
     expected, spoilt = [part.read_bytes() for part in before.parts], before.parts[1]
-    content = bytearray(expected[1])
-    content[len(content) // 2] ^= 1
-    times = spoilt.stat()
-    spoilt.write_bytes(content if how == "flipped" else content[:-1])
-    os.utime(spoilt, ns=(times.st_atime_ns, times.st_mtime_ns))
+    spoil(spoilt, how)
     after = build(store, tmp_path / "cache")
     assert (after.computed_days, after.parts) == (1, before.parts)
     assert [part.read_bytes() for part in after.parts] == expected
+    assert [f"{spoilt}: not as it was written" in message for message in caplog.messages] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "how"), [("declared-importer_id.arrow", "flipped"), ("links.arrow", "cut"), (LIST, "cut")]
+)
+def test_what_was_settled_and_is_spoilt_is_named_and_summed_up_anew(store, tmp_path, caplog, name, how):
+    put(store, "declarations", [earlier(90)])
+    folder = tmp_path / "cache"
+    build(store, folder)
+    (block,) = (folder / "past").glob("2023-*")
+    contents = {file.name: file.read_bytes() for file in block.iterdir()}
+    put(store, "declarations", declarations(DAYS))  # whose features look back to what is settled
+    whole = build(store, tmp_path / "other")
+    spoil(block / name, how)
+    built = build(store, folder)
+    assert built.computed_days == 1
+    assert f"{block / name}: not as it was written" in caplog.text
+    assert {file.name: file.read_bytes() for file in block.iterdir()} == contents
+    assert_frame_equal(built.scan().collect(), whole.scan().collect(), check_exact=True)
+
+
+def test_a_month_that_is_spoilt_does_not_enter_the_year_that_is_made_of_it(store, tmp_path, caplog):
+    """March is settled for April's sake, and the year for the next year's."""
+    put(store, "declarations", [earlier(-40)])
+    march = cache.past(store, DELAY, tmp_path / "cache", span_rows=0).settled.blocks[-1]
+    spoil(march.folder / "declared-importer_id.arrow", "flipped")
+    put(store, "declarations", [earlier(-320)])
+    (year,) = cache.past(store, DELAY, tmp_path / "cache", span_rows=0).settled.blocks
+    (whole,) = cache.past(store, DELAY, tmp_path / "other", span_rows=0).settled.blocks
+    assert f"{march.folder / 'declared-importer_id.arrow'}: not as it was written" in caplog.text
+    assert tree(year.folder) == tree(whole.folder)
+
+
+def test_past_looks_at_what_it_hands_out(store, tmp_path, caplog):
+    put(store, "declarations", [earlier(90)])
+    (block,) = cache.past(store, DELAY, tmp_path / "cache").settled.blocks
+    whole = block.links()
+    spoil(block.folder / "links.arrow", "flipped")
+    cache.past(store, DELAY, tmp_path / "cache")
+    assert f"{block.folder / 'links.arrow'}: not as it was written" in caplog.text
+    assert_frame_equal(block.links(), whole)
+
+
+def test_a_spoilt_journal_is_named_and_every_day_read_anew(store, tmp_path, caplog):
+    journal = tmp_path / "cache" / "past" / "journal.json"
+    first = build(store, tmp_path / "cache")
+    whole = journal.read_bytes()
+    spoil(journal, "flipped")
+    again = build(store, tmp_path / "cache")
+    assert (again.computed_days, again.parts, journal.read_bytes()) == (0, first.parts, whole)
+    assert f"{journal}: not as it was written" in caplog.text
+
+
+def test_of_what_is_whole_nothing_is_said(store, tmp_path, caplog):
+    put(store, "declarations", [earlier(90)])
+    build(store, tmp_path / "cache")
+    put(store, "declarations", declarations(DAYS))
+    build(store, tmp_path / "cache")
+    assert caplog.messages == []
 
 
 def test_left_overs_of_a_crash_are_not_read(store, tmp_path):

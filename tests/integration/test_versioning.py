@@ -1,7 +1,6 @@
 """Versions of a data folder in a repository of its own: taken, brought back, the same in every clone."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 from features import versioning
 from features.versioning import VersionError
 from tests.ingestion import tree
+from tests.spoiling import HOW, spoil
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -134,18 +134,7 @@ def cached(root: Path, name: str) -> Path:
     return root / ".tidewaiter" / "dvc-cache" / "files" / "md5" / md5[:2] / md5[2:]
 
 
-def spoil(file: Path, how: str) -> None:
-    """Cut short, or change a bit, and leave time and size as a failing disk would."""
-    times, mode = file.stat(), file.stat().st_mode
-    file.chmod(0o644)
-    file.write_bytes(
-        file.read_bytes()[:-1] if how == "cut" else bytes([file.read_bytes()[0] ^ 1, *file.read_bytes()[1:]])
-    )
-    file.chmod(mode)
-    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
-@pytest.mark.parametrize("how", ["cut", "flipped"])
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_spoilt_file_of_the_cache_is_taken_from_the_remote(root: Path, how: str, is_there: bool) -> None:
     data = root / "data"

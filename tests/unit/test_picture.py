@@ -1,6 +1,7 @@
 """What the network's page is told, by the small network of tests/networks.py."""
 
 import json
+import shutil
 from datetime import date, timedelta
 
 import polars as pl
@@ -14,6 +15,8 @@ from models.picture.openings import Openings, rows
 from models.picture.page import NetworkPage
 from models.signoff.call import Call, Refused
 from tests import networks
+from tests.ingestion import tree
+from tests.spoiling import spoil
 from tests.stores import put
 
 LAST = "2024-03-18"
@@ -211,6 +214,56 @@ def test_a_build_that_was_killed_at_its_end_is_made_again(tmp_path):
     store = Store(tmp_path / "data" / "files")
     assert build.build(store, networks.DELAY, tmp_path / "features", folder, first.version) == first
     assert described(folder) == first
+
+
+@pytest.mark.parametrize(("name", "how"), [("network.json", "cut"), ("{digest}/partners.arrow", "flipped")])
+def test_a_network_that_is_spoilt_is_refused_by_name_until_it_is_built_again(tmp_path, caplog, name, how):
+    first = networks.network(tmp_path, crowd=1)
+    folder, answers = tmp_path / "networks" / "files", Answers(tmp_path / "networks")
+    whole = tree(folder)
+    file = folder / name.format(digest=first.digest)
+    spoil(file, how)
+    with pytest.raises(Refused, match="`tidewaiter network --source files` builds the network of files again") as error:
+        found(answers, "I-OLD")
+    assert error.value.status == 503
+    assert f"{file}: not as it was written" in str(error.value)
+    store = Store(tmp_path / "data" / "files")
+    assert build.build(store, networks.DELAY, tmp_path / "features", folder, first.version) == first
+    assert f"{file}: not as it was written" in caplog.text
+    assert tree(folder) == whole
+    assert ("importer", "I-OLD") in found(answers, "I-OLD")
+
+
+def test_the_sources_are_not_told_from_a_spoilt_description(tmp_path):
+    networks.network(tmp_path, crowd=1)
+    spoil(tmp_path / "networks" / "files" / "network.json", "flipped")
+    with pytest.raises(Refused, match=r"files/network\.json: not as it was written"):
+        Answers(tmp_path / "networks").sources()
+
+
+def test_a_network_that_was_spoilt_while_it_was_open_is_opened_again_when_it_was_built_again(tmp_path):
+    first = networks.network(tmp_path, crowd=1)
+    folder, answers = tmp_path / "networks" / "files", Answers(tmp_path / "networks")
+    companies = found(answers, "norvale")
+    nodes = folder / first.digest / "nodes.arrow"
+    content = nodes.read_bytes()
+    with nodes.open("r+b") as file:  # in place, as a disk does, so that the open network has it too
+        file.write(content.replace(b"norvale", b"norvole"))
+    assert found(answers, "norvale") == {}
+    store = Store(tmp_path / "data" / "files")
+    assert build.build(store, networks.DELAY, tmp_path / "features", folder, first.version) == first
+    assert found(answers, "norvale") == companies != {}
+
+
+def test_a_network_whose_files_are_gone_is_built_again(tmp_path):
+    first = networks.network(tmp_path, crowd=1)
+    folder = tmp_path / "networks" / "files"
+    shutil.rmtree(folder / first.digest)
+    with pytest.raises(Refused, match="builds the network of files again"):
+        found(Answers(tmp_path / "networks"), "I-OLD")
+    store = Store(tmp_path / "data" / "files")
+    build.build(store, networks.DELAY, tmp_path / "features", folder, first.version)
+    assert ("importer", "I-OLD") in found(Answers(tmp_path / "networks"), "I-OLD")
 
 
 def test_openings_are_written_down_before_they_are_answered(ask, answers, openings, tmp_path):

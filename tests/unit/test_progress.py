@@ -12,6 +12,7 @@ from flows.progress import on_terminal, stage, wait
 
 # In a process of its own, where nothing has set Prefect's logging up yet.
 FAILS = """
+import logging
 from pathlib import Path
 from flows import embedded
 from flows.settings import Settings
@@ -23,6 +24,7 @@ from flows.progress import on_terminal, stage
 @task
 def read():
     with stage("Read"):
+        logging.getLogger("features.cache").warning("links.arrow is [spoilt]")
         raise ValueError("no file matches")
 
 @flow
@@ -59,13 +61,14 @@ def test_a_stage_that_fails_is_not_shown_as_done():
     assert text.getvalue() == ""
 
 
-def test_an_error_that_passes_a_flow_leaves_no_traceback_on_the_terminal_but_in_its_log(tmp_path):
+def test_a_flow_shows_what_is_warned_of_and_no_traceback_and_its_log_has_both(tmp_path):
     done = subprocess.run([sys.executable, "-c", FAILS], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "no file matches\n"
-    assert done.stderr == ""
+    assert done.stderr == "links.arrow is [spoilt]\n"
     with sqlite3.connect(tmp_path / "state" / "prefect" / "prefect.db") as database:
         logged = [message for (message,) in database.execute("select message from log")]
     assert "Read" in logged
+    assert "links.arrow is [spoilt]" in logged
     assert any("Traceback" in message for message in logged)
 
 
