@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from features.reading import expand
 from flows.parameters import (
+    Authored,
     MonitorParameters,
     NetworkParameters,
     RetrainParameters,
@@ -54,7 +55,7 @@ class Forms:
         typed = given.get("parameters") or {}
         if not isinstance(typed, dict):
             raise ValueError("parameters: allowed is an object with a field for each")
-        own = {AUTHOR: actor} if AUTHOR in form.model_fields else {}
+        own = {AUTHOR: actor} if issubclass(form, Authored) else {}
         filled = form.model_validate({**typed, **own})
         judge(filled, self.places, self.ray_address)
         return {"parameters": filled.model_dump(mode="json")}
@@ -62,7 +63,7 @@ class Forms:
     def is_authored(self, entrypoint: str) -> bool:
         """Whether the flow makes something that must not be signed by who asked for it."""
         form = _form(entrypoint)
-        return form is not None and AUTHOR in form.model_fields
+        return form is not None and issubclass(form, Authored)
 
 
 def of(settings: Settings, working: Path) -> Forms:

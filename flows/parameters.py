@@ -13,11 +13,13 @@ pydantic_core._pydantic_core.ValidationError: 1 validation error for RetrainPara
 ...
 """
 
+import operator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from features.sources import names
 from flows.authors import os_user
@@ -48,13 +50,22 @@ class Search(StrEnum):
 WORLD = ("rows", "months", "seed")  # what tells one simulated world from another
 # Without bounds for the form: of a number or none, Prefect's page would say no more than that it fits neither.
 OfTheWorld = Annotated[int | None, WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "null"}]})]
+# Without the pattern: no form that has one is checked, see models/runs/form_schemas.py.
+Scheme = Annotated[str | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
 
 
-class RetrainParameters(BaseModel):
+class Authored(BaseModel):
+    """Of a run that has an author, who is signed in: Prefect's guard sets `requested_by`, and no form asks for it."""
+
+    # Prefect holds the parameters that the guard has set against the form's schema, which does not name this one.
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"additionalProperties": True})
+
+    requested_by: SkipJsonSchema[str] = Field("", exclude_if=operator.not_)  # nor what the form begins with
+
+
+class RetrainParameters(Authored):
     """One retraining: its declarations. Without input, kcs and files retrain on what is stored. Simulated declarations
     are one world: other rows, months or seed than those stored are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: SourceName = Field(SourceName.SIMULATOR, description="Where the declarations come from")
     input: tuple[str, ...] = Field(
@@ -77,9 +88,6 @@ class RetrainParameters(BaseModel):
     again: bool = Field(default=False, description="Train although the same was trained before")
     engine: Engine | None = Field(None, description="What computes features and grows trees; none: as in the settings")
     address: str | None = Field(None, description="The Ray cluster's, for engine ray; none: as in the settings")
-    requested_by: str = Field(
-        "", description="Set to your account, whatever is typed: who triggers a run may not sign its model"
-    )
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -126,15 +134,10 @@ def author(requested_by: str, deployment: str | None, is_by_hand: bool) -> str:
     return SERVICE
 
 
-class MonitorParameters(BaseModel):
+class MonitorParameters(Authored):
     """One look at drift and quality."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     source: SourceName = Field(SourceName.SIMULATOR, description="Whose stored declarations to look at")
-    requested_by: str = Field(
-        "", description="Set to your account, whatever is typed: who triggers a run may not sign what it leads to"
-    )
 
 
 class SelectParameters(BaseModel):
@@ -169,7 +172,7 @@ class SimulateParameters(BaseModel):
     seeds: int = Field(1, ge=1, le=50, description="Worlds to simulate, with seeds that follow one another")
     warm_up_weeks: int = Field(26, ge=4, le=520, description="Weeks that stay as they were, for the first training")
     retrain_weeks: int = Field(4, ge=1, le=520, description="Weeks from one training to the next")
-    new_scheme: str | None = Field(
+    new_scheme: Scheme = Field(
         None,
         max_length=100,
         pattern=r"^[\x20-\x7e]*$",

@@ -12,10 +12,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
+from prefect.utilities.callables import parameter_schema
 
 from flows import embedded, server
+from flows.forms import FORMS
 from flows.mlflow_server import UVICORN
 from flows.settings import Settings
 from models import policy
@@ -105,6 +108,17 @@ def running(folder: Path, **settings: str) -> Generator[Runs]:
         process.wait(30)
 
 
+def form_schema(flow: str) -> dict[str, Any]:
+    """What Prefect makes its form of a flow's runs of, and holds their parameters against."""
+    form = FORMS[flow]
+
+    def run(parameters): ...
+
+    run.__annotations__ = {"parameters": form}
+    run.__defaults__ = (form(),) if form else ()
+    return parameter_schema(run if form else lambda: None).model_dump_for_openapi()
+
+
 def _make_accounts(store, uri: str) -> None:
     store.init_db(uri)
     accounts.prepare(store, policy.load().signoff, PASSWORDS[SERVICE])
@@ -128,6 +142,7 @@ def _deploy(runs: Runs) -> None:
                 "entrypoint": f"flows/{flow}.py:{flow}",
                 "work_pool_name": server.POOL,
                 "parameters": {"parameters": {"source": "simulator"}} if deployment == "nightly" else {},
+                "parameter_openapi_schema": form_schema(flow),
                 "schedules": [{"schedule": {"cron": "30 1 * * *", "timezone": "UTC"}, "active": False}],
                 "job_variables": {"command": "true"},
             }

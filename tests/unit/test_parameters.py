@@ -1,12 +1,26 @@
 from pathlib import Path
 
 import pytest
+from prefect.utilities.schema_tools import validate
 from pydantic import ValidationError
 
 from features.sources import names
 from flows.authors import os_user
-from flows.forms import FORMS
-from flows.parameters import LARGEST_SEED, WORLD, MonitorParameters, RetrainParameters, SourceName, author
+from flows.forms import FORMS, Forms
+from flows.parameters import (
+    LARGEST_SEED,
+    WORLD,
+    MonitorParameters,
+    RetrainParameters,
+    SimulateParameters,
+    SourceName,
+    author,
+)
+from flows.places import Places
+from models.runs.form_schemas import refuse_costly
+from tests.runs_server import form_schema
+
+forms = Forms(Places(Path("/srv"), Path("/srv/.tidewaiter")))
 
 
 def test_the_default_is_a_simulation():
@@ -71,6 +85,31 @@ def test_of_the_world_a_form_tells_its_bounds_with_what_is_refused():
         assert told[name]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
         with pytest.raises(ValidationError, match="greater than or equal to"):
             RetrainParameters.model_validate({name: -1})
+
+
+@pytest.mark.parametrize("flow", FORMS)
+def test_the_form_of_every_flow_is_one_that_the_guard_has_checked(flow):
+    refuse_costly({"schema": form_schema(flow), "values": {}})
+
+
+@pytest.mark.parametrize("flow", [flow for flow in FORMS if forms.is_authored(flow)])
+def test_no_form_asks_who_is_the_author_and_prefect_takes_the_one_that_the_guard_sets(flow):
+    schema = form_schema(flow)
+    assert "requested_by" not in str(schema)
+    filled = forms.fill(flow, {"parameters": {"requested_by": "bob"}}, "ann")
+    assert filled["parameters"]["requested_by"] == "ann"
+    validate(filled, schema, raise_on_error=True)
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        forms.fill(flow, {"parameters": {"asked_by": "bob"}}, "ann")
+
+
+def test_who_makes_something_has_an_author():
+    assert {flow for flow in FORMS if forms.is_authored(flow)} == {"retrain", "monitor"}
+
+
+def test_a_scheme_is_plain_text():
+    with pytest.raises(ValidationError, match="new_scheme"):
+        SimulateParameters(new_scheme="é")
 
 
 @pytest.mark.parametrize("form", [each for each in FORMS.values() if each], ids=lambda form: form.__name__)
