@@ -5,15 +5,17 @@ training and monitoring begins or ends. What else is expected of single rows is 
 no day of arrival.
 """
 
-from collections.abc import Sequence
+import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from features import contract
+from features import contract, stretches
+from features.store import Store
 from features.verdict import PLACE, Finding
 
+_log = logging.getLogger(__name__)
 HAPPENED = ("accepted_at", "recorded_at", "known_at")  # a register also tells from when on something will hold
 _FURTHEST_EAST = timedelta(hours=14)  # legal time is without a zone, and nowhere is it later
 
@@ -35,18 +37,32 @@ class Span:
         return f"a day {since}to {self.last}, when the file arrived"
 
 
-def refuse_clock_behind(arrived_on: date, days: Sequence[date]) -> None:
-    """ValueError where declarations of later days than today are stored already: the clock was set back.
+def refuse_clock_behind(arrived_on: date, store: Store) -> None:
+    """ValueError where the declarations stored go on after today: the clock was set back.
 
-    By such a clock what is right would be quarantined, and its file not read again.
+    By such a clock what is right would be quarantined, and its file not read again. A few rows of a day far ahead, from
+    before such were quarantined, are no sign of that: they are warned of, and stop no night.
     """
-    latest = max(days, default=arrived_on)
-    if arrived_on < latest:
+    rows = store.rows("declarations")
+    ahead = [day for day in rows if day > arrived_on]
+    if not ahead:
+        return
+    count = sum(rows[day] for day in ahead)
+    first = store.scan_days("declarations", ahead[:1]).select("source_file", "source_line").head(1).collect().row(0)
+    told = (
+        f"{count} declarations of days after today, {arrived_on}, are stored, from {ahead[0]} to {ahead[-1]}, the "
+        f"first of file {first[0]}, line {first[1]}"
+    )
+    if stretches.of_data(rows)[1] > arrived_on:
         raise ValueError(
-            f"the clock of this machine is behind the data: it says {arrived_on}, and declarations of {latest} are "
-            "stored; nothing is ingested until it is right. Is it right, and that day mistyped, then correct its file "
-            "and read all again: `tidewaiter data reread`"
+            f"the clock of this machine is behind the data: {told}; nothing is ingested until it is right. Is it "
+            "right, then those days are mistyped: `tidewaiter data reread` reads all files again and quarantines them"
         )
+    _log.warning(
+        "%s: mistyped, as it seems, before such rows were quarantined; `tidewaiter data reread` reads all files again "
+        "and quarantines them",
+        told,
+    )
 
 
 def judge(table: str, rows: pl.DataFrame, span: Span) -> list[Finding]:

@@ -63,7 +63,7 @@ def ingest(
     span = Span(limits.first_day, arrived_on or arrival.today())
     with store.locked():
         if arrived_on is None:
-            arrival.refuse_clock_behind(span.last, store.days())
+            arrival.refuse_clock_behind(span.last, store)
         ingestion = _Ingestion(source, store, limits, span, world, on_progress, on_batch)
         try:
             for batch in source.batches():

@@ -42,7 +42,7 @@ class _Document(BaseModel):
 class About(_Document):
     """What the card tells besides figures: where the rows are from, the mean absolute contribution of each feature to
     the log-odds, how the making of the model differs from that of the champion, a few words each, and how many labelled
-    rows were left out for their day (models/days.py)."""
+    rows were left out for their day (features/stretches.py)."""
 
     source: str
     importance: dict[str, float]

@@ -97,7 +97,7 @@ def labelled(dataset: Dataset) -> pl.DataFrame:
 
 
 def among_others(rows: pl.DataFrame) -> pl.DataFrame:
-    """`rows` without the few that lie days apart from all others, see models/days.py: they place no window."""
+    """`rows` without the few that lie days apart from all others, see features/stretches.py: they place no window."""
     first, last = of_data(rows)
     if (first, last) == window(rows):
         return rows  # not even a copy

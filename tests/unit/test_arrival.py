@@ -12,6 +12,7 @@ from features.store import Store
 from features.verdict import Limits, failures_of
 from tests.declarations import DECLARATION, ENTRY, OUTCOME, frame
 from tests.ingestion import LIMITS, Line, MemoryBatch, MemorySource
+from tests.stores import put
 
 ARRIVED = date(2024, 3, 20)
 
@@ -84,9 +85,51 @@ def test_a_clock_that_was_set_back_ingests_nothing_and_the_next_run_takes_all(tm
     for behind, is_refused in ((1, True), (0, False)):
         monkeypatch.setattr(arrival, "today", lambda behind=behind: day - timedelta(days=behind))
         if is_refused:
-            with pytest.raises(ValueError, match=rf"behind the data: it says .*, and declarations of {day} are stored"):
+            with pytest.raises(
+                ValueError, match=rf"behind the data: 1 declarations of days after today, .* {day}, the"
+            ):
                 ingest(batch(2022), store, LIMITS)
             assert len(store.batches) == 1
             ingest(batch(2021), store, LIMITS, arrived_on=ARRIVED)  # simulated days need not have come
         else:
             assert ingest(batch(2022), store, LIMITS).stored > 0
+
+
+def stored(folder, days, mistyped):
+    """A store of some declarations a day until the day of arrival, and of one of each mistyped day."""
+    store = Store(folder)
+    at = [ARRIVED - timedelta(days=day) for day in range(days) for _ in range(5)] + mistyped
+    put(
+        store,
+        "declarations",
+        [
+            DECLARATION | {"declaration_id": f"S{n}", "accepted_at": datetime(*day.timetuple()[:3])}
+            for n, day in enumerate(at)
+        ],
+    )
+    return store
+
+
+@pytest.mark.parametrize("mistyped", [[date(2062, 3, 5)], [date(2024, 6, 1), date(2042, 3, 5), date(2062, 3, 5)]])
+def test_a_day_mistyped_long_ago_stops_no_night_and_is_told_with_file_and_line(tmp_path, caplog, mistyped):
+    store = stored(tmp_path, 30, mistyped)
+    arrival.refuse_clock_behind(ARRIVED, store)
+    (told,) = caplog.messages
+    assert told.startswith(
+        f"{len(mistyped)} declarations of days after today, 2024-03-20, are stored, from {mistyped[0]} to 2062-03-05, "
+        "the first of file test, line 150: mistyped"
+    )
+    assert "`tidewaiter data reread`" in told
+
+
+@pytest.mark.parametrize("behind", [1, 2, 15, 40, 4_000])
+def test_beside_a_mistyped_day_a_clock_that_was_set_back_is_noticed(tmp_path, behind):
+    store = stored(tmp_path, 30, [date(2062, 3, 5)])
+    with pytest.raises(ValueError, match="the clock of this machine is behind the data"):
+        arrival.refuse_clock_behind(ARRIVED - timedelta(days=behind), store)
+
+
+def test_of_days_that_have_come_nothing_is_said(tmp_path, caplog):
+    arrival.refuse_clock_behind(ARRIVED, stored(tmp_path, 3, []))
+    arrival.refuse_clock_behind(ARRIVED, Store(tmp_path / "empty"))
+    assert caplog.messages == []
