@@ -17,7 +17,7 @@ from models.evidence import canonical
 from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
 from models.signoff import account_changes, restrictions, stored, waiting
 from models.signoff.admission import Unjudged
-from models.signoff.book import SERVER
+from models.signoff.book import SERVER, Case
 from models.signoff.call import LONGEST_TEXT, Call, Refused
 from models.signoff.chain import Action, Entry
 from models.signoff.ledger import Followed, Writer, now
@@ -88,11 +88,7 @@ class Rules:
         with self.noting(call):
             reason, at = call.text("reason"), now()
             with self.ledger.writing() as writer:
-                while (target := self.ledger.book.fallback()) and self._look(
-                    writer, target.version, at
-                ) != target.digest:
-                    pass  # voided by the look, so the one before it is next
-                if target:
+                if target := self._fallback(writer, at):
                     about = {"version": target.version, "digest": target.digest, "reason": reason}
                     refusal = writer.attempt(call.entry("roll back", at, **about))
             if target is None:
@@ -101,6 +97,20 @@ class Rules:
                 raise Refused(refusal, is_noted=True)
         self.changed()
         return {"version": str(target.version)}
+
+    def _fallback(self, writer: Writer, at: datetime) -> Case | None:
+        """The last earlier champion whose evidence stands now; those whose evidence does not are voided."""
+        while target := self.ledger.book.fallback():
+            try:
+                if self._look(writer, target.version, at) == target.digest:
+                    return target
+            except Refused as error:
+                raise Refused(
+                    f"nothing was rolled back, to version {target.version}: {error}. Is a folder lost for good, make "
+                    "an empty one in its place: that voids the version, and the rollback goes to the one before",
+                    error.status,
+                ) from error
+        return None
 
     # What people sign, and what follows from it.
 

@@ -225,6 +225,22 @@ class TestRollback:
         assert rules.ledger.book.cases[1].is_void
         assert last(table).refusal == "there is no earlier champion whose evidence still stands"
 
+    def test_where_the_champion_before_cannot_be_read_now_it_says_what_to_do(self, rules, store, table):
+        for version in ("1", "2", "3"):
+            promote(rules, version)
+        store.unreadable = (
+            "the files of version 2 cannot be read now: /artifacts/2 is not there; put the artifacts back"
+        )
+        with pytest.raises(
+            Refused, match=r"nothing was rolled back, to version 2: .* put the artifacts back\."
+        ) as refused:
+            self.back(rules)
+        assert refused.value.status == 503
+        assert "make an empty one in its place: that voids the version" in last(table).refusal
+        assert rules.ledger.book.champion == 3
+        store.unreadable, store.digests[2] = "", "f" * 64  # lost for good: what is read of the empty folder
+        assert self.back(rules) == {"version": "1"}
+
     @pytest.mark.parametrize("who", ["root", "ana", "dan", SERVICE])
     def test_is_for_the_last_steps_role(self, rules, table, who):
         promote(rules)

@@ -41,6 +41,12 @@ class TestArtifactsThatAreAway:
         moved.rename(places[which])
         assert stored.find_evidence(FOUND, sealed, is_thorough=True).differences  # read, and found to be no evidence
 
+    @pytest.mark.parametrize("which", [0, 1])
+    def test_an_empty_folder_says_that_the_files_are_lost_for_good(self, places, sealed, which):
+        shutil.rmtree(places[which])
+        places[which].mkdir()
+        assert stored.find_evidence(FOUND, sealed, is_thorough=True).differences
+
     def test_a_file_that_is_missing_is_altered_evidence(self, places, sealed):
         (places[0] / evidence.MANIFEST_FILE).unlink()
         assert stored.find_evidence(FOUND, sealed, is_thorough=True).differences
