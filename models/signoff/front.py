@@ -1,7 +1,8 @@
 """MLflow's page as people find it here: at the model, and without what is no part of this product.
 
 MLflow opens on language models, with an assistant, a notice of telemetry and a button that copies a version to another
-model. None of that can be set on its server: its pages keep it in the browser, so they are told before they start.
+model. None of that can be set on its server: its pages keep it in the browser, so they are told before they start. What
+was typed into a tag is kept when it is refused: see front.js.
 """
 
 import json
@@ -14,6 +15,7 @@ from starlette.responses import HTMLResponse
 from models.names import MODEL
 
 _HEAD = "</head>"
+_SCRIPT = Path(__file__).with_name("front.js").read_text()
 _MODEL_PAGE = f"#/models/{MODEL}"
 
 # What MLflow's pages find in the browser's storage, by the names that they look for.
@@ -58,5 +60,5 @@ class Front:
         script = (
             f"Object.entries({json.dumps(told)}).forEach(([name, value]) => localStorage.setItem(name, value));{begin}"
         )
-        added = f"<style>{_STYLE}</style><script>{script}</script>"
+        added = f"<style>{_STYLE}</style><script>{script}{_SCRIPT}</script>"
         return HTMLResponse(self.index.replace(_HEAD, added + _HEAD), headers={"Cache-Control": "no-cache"})

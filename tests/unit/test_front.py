@@ -42,6 +42,14 @@ def test_mlflow_looks_for_every_preference_by_its_name():
         assert json.dumps(json.dumps(PREFERENCES[name])) in page()
 
 
+def test_mlflow_marks_the_editor_of_a_tag_as_the_script_looks_for_it():
+    scripts = "".join(file.read_text() for file in (BUILD / "static" / "js").glob("*.js"))
+    looked_for = re.findall(r"data-testid='([\w-]+)'", page())
+    assert looked_for == ["editable-table-edited-input", "editable-table-button-edit"]
+    for name in (*looked_for, "data-row-key", "mlflow/model-versions/set-tag"):
+        assert name in scripts
+
+
 @pytest.mark.parametrize("index", ["<html></html>", "</head></head>"])
 def test_a_page_of_another_kind_is_refused(tmp_path, index):
     (tmp_path / "index.html").write_text(index)
