@@ -24,6 +24,7 @@ from models.signoff import reading
 from models.signoff.book import Book, Case
 from models.signoff.chain import LedgerError
 from models.signoff.keys import Keys
+from models.signoff.lifecycle import State
 from models.signoff.projection import Memory, Plan, Stored, Tags, aliases_of, compare, named, to_inspect
 
 _SECOND_LOOK_S = 2.0  # what the server was just about to write, it has written by then
@@ -63,11 +64,12 @@ class Server:
 
     def inspect(self, version: int) -> str | None:
         """Have the evidence of a version looked at; returns why the server cannot open the version, if so."""
-        response = self._client.post("/api/2.0/tidewaiter/inspect", json={"version": str(version)})
-        if response.status_code == httpx.codes.FORBIDDEN:
-            return str(response.json()["message"])
-        _checked(response)
-        return None
+        return _refusal(self._client.post("/api/2.0/tidewaiter/inspect", json={"version": str(version)}))
+
+    def promote(self, version: int) -> str | None:
+        """Make a version champion, which the server writes into the ledger; returns why it does not, if so."""
+        body = {"name": MODEL, "alias": CHAMPION, "version": str(version)}
+        return _refusal(self._client.post("/api/2.0/mlflow/registered-models/alias", json=body))
 
     def set_alias(self, alias: str, version: int | None) -> None:
         body = {"name": MODEL, "alias": alias}
@@ -90,7 +92,8 @@ class Server:
     def verify(self, case: Case) -> None:
         """ValueError where the stored evidence of a case is not what was signed, file by file.
 
-        That nothing was added to it, the server looks at before it lets the alias be moved.
+        Only what the manifest is over: a request for each of the hundreds of other files that are sealed takes longer
+        than all else. At those, and whether nothing was added, the server looks before it moves the alias.
         """
         asked = {"name": MODEL, "version": str(case.version)}
         version = _checked(self._client.get("/api/2.0/mlflow/model-versions/get", params=asked))["model_version"]
@@ -104,7 +107,6 @@ class Server:
             sealed = seal.parse(self._file("/get-artifact", run_id=run, path=seal.SEAL_FILE))
             if sealed.digest != case.seal:
                 raise ValueError(f"it was opened under seal {case.seal}, and what is stored is {sealed.digest}")
-            in_run, in_model = sealed.run | in_run, sealed.model | in_model
         model = f"/ajax-api/2.0/mlflow/logged-models/{source.removeprefix('models:/')}/artifacts/files"
         for name, stated in in_run.items():
             _compare(name, self._file("/get-artifact", run_id=run, path=name), stated)
@@ -143,26 +145,63 @@ class Promoter:
     _memory: Memory = field(init=False)
 
     def run(self) -> Outcome:
-        """One pass. A broken ledger stops it at the alarm: what it says then is not to be carried out."""
+        """One pass. A broken ledger stops it at the alarm: what it says then is not to be carried out.
+
+        Who has given the last signature does not wait for what takes its time: what is approved goes first, and again
+        after each candidate, whose judging takes seconds.
+        """
         self._memory = Memory.read(self.memory_file)
         try:
             book = self.read_book()
         except LedgerError as error:
-            return Outcome(alarms=self._alarm((f"the ledger is broken: {error}",)))
-        answers = (self.server.inspect(number) for number in to_inspect(book, self.server.stored(), self.now()))
-        closed = [answer for answer in answers if answer]
+            return self._ended([Outcome(alarms=self._alarm((f"the ledger is broken: {error}",)))])
+        at = self.now()
+        by_state: dict[State, list[int]] = {}
+        for number in to_inspect(book, self.server.stored(), at):
+            by_state.setdefault(book.state(number, at), []).append(number)
+        approved, candidates = (by_state.pop(state, []) for state in (State.APPROVED, State.CANDIDATE))
+        steps = [self._step(approved)] if approved else []
+        closed: list[str] = []
+        for number in candidates:
+            closed += self._inspected([number])
+            if list(self.read_book().approved(self.now())):
+                steps.append(self._step(()))
+        others = [number for numbers in by_state.values() for number in numbers]
+        return self._ended([*steps, self._step(others, closed)])
+
+    def _inspected(self, versions: Sequence[int]) -> list[str]:
+        """Have evidence looked at; returns why versions cannot be opened."""
+        return [answer for version in versions if (answer := self.server.inspect(version))]
+
+    def _step(self, versions: Sequence[int], closed: Sequence[str] = ()) -> Outcome:
+        """Have the evidence of `versions` looked at, put right what differs by now, and promote what is approved."""
+        closed = [*closed, *self._inspected(versions)]
         book, plan = self._survey()
         sound, unsound = self._verified(book)
         alarms = self._alarm((*closed, *plan.lasting, *unsound), plan.moved)
         repaired = self._carry_out(plan, book)
+        promoted, refused = [], []
         for version in sound:
-            self.server.set_alias(CHAMPION, version)  # with it, the server writes the promotion into the ledger
+            if refusal := self.server.promote(version):
+                refused.append(_not_promoted(version, refusal))
+                continue
+            promoted.append(version)
             self._memory.aliases[CHAMPION] = version
             self._memory.write(self.memory_file)
         if sound:
             book, plan = self._survey()
+            alarms += self._alarm((*refused, *plan.lasting))
             self._carry_out(plan, book)
-        return Outcome(tuple(sound), repaired, alarms)
+        return Outcome(tuple(promoted), repaired, alarms)
+
+    def _ended(self, steps: Sequence[Outcome]) -> Outcome:
+        """All steps of a pass together; an alarm that none of them had is forgotten, and told when it comes again."""
+        alarms = tuple(dict.fromkeys(alarm for step in steps for alarm in step.alarms))
+        self._memory.told = [alarm for alarm in self._memory.told if alarm in alarms]
+        self._memory.write(self.memory_file)
+        promoted = (version for step in steps for version in step.promoted)
+        repaired = (what for step in steps for what in step.repaired)
+        return Outcome(tuple(promoted), tuple(repaired), alarms)
 
     def _survey(self) -> tuple[Book, Plan]:
         """The book, and how MLflow differs from it. What alarms must be seen twice: a signature may be on its way."""
@@ -181,7 +220,7 @@ class Promoter:
             try:
                 self.server.verify(case)
             except ValueError as error:
-                unsound.append(f"version {case.version} is signed, and not promoted: {error}")
+                unsound.append(_not_promoted(case.version, error))
             else:
                 sound.append(case.version)
         return sound, unsound
@@ -204,9 +243,10 @@ class Promoter:
 
     def _alarm(self, lasting: Sequence[str], moved: Sequence[str] = ()) -> tuple[str, ...]:
         """Tell what was not told before, and return all of it."""
-        if new := [*(alarm for alarm in lasting if alarm not in self._memory.told), *moved]:
-            self.tell(new)
-        self._memory.told = list(lasting)
+        lasting_new = [alarm for alarm in lasting if alarm not in self._memory.told]
+        if lasting_new or moved:
+            self.tell([*lasting_new, *moved])
+        self._memory.told += lasting_new
         self._memory.write(self.memory_file)
         return (*lasting, *moved)
 
@@ -225,6 +265,18 @@ def promoter(
 def _compare(name: str, content: bytes, stated: str) -> None:
     if hashlib.sha256(content).hexdigest() != stated:
         raise ValueError(f"{name} is not the file that was signed")
+
+
+def _not_promoted(version: int, why: object) -> str:
+    return f"version {version} is signed, and not promoted: {why}"
+
+
+def _refusal(response: httpx.Response) -> str | None:
+    """Why the server refuses; RuntimeError where it does not, and fails."""
+    if response.status_code == httpx.codes.FORBIDDEN:
+        return str(response.json()["message"])
+    _checked(response)
+    return None
 
 
 def _checked(response: httpx.Response) -> dict[str, Any]:

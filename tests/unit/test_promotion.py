@@ -26,6 +26,7 @@ class Server:
         self.altered = set()
         self.description = ""
         self.inspected, self.writes, self.dies_at = [], 0, None
+        self.while_judging = lambda version: None
 
     @property
     def book(self):
@@ -41,6 +42,7 @@ class Server:
         self.inspected.append(version)
         case = self.book.cases.get(version)
         if case is None:
+            self.while_judging(version)
             self.add(signing.opening(version))
         elif self.digests[version] != case.digest and not case.is_void:
             self.add(entry("void", SERVER, version, digest=self.digests[version]))
@@ -49,15 +51,20 @@ class Server:
         if case.version in self.altered:
             raise ValueError("model/booster.txt is not the file that was signed")
 
+    def promote(self, version):
+        self._write()
+        promotion = entry("promote", SERVICE, version, digest=self.digests[version])
+        if refusal := self.book.refusal(promotion):
+            return refusal
+        self.add(promotion)
+        self._write()  # the ledger has it, MLflow not yet
+        self.aliases[CHAMPION] = version
+        return None
+
     def set_alias(self, alias, version):
         self._write()
         book = self.book
-        if alias == CHAMPION and version != book.champion:
-            promotion = entry("promote", SERVICE, version, digest=self.digests[version])
-            assert book.refusal(promotion) is None
-            self.add(promotion)
-            self._write()  # the ledger has it, MLflow not yet
-        elif alias != CHALLENGER:
+        if alias != CHALLENGER:
             assert version == (book.champion if alias == CHAMPION else book.previous)
         if version is None:
             del self.aliases[alias]
@@ -121,6 +128,55 @@ def test_a_version_is_opened_and_waits(server, run):
     assert run(server).words == "nothing to do"
     assert server.book.words(1, on(0)) == "awaiting technical"
     assert server.aliases == {}
+
+
+def test_what_is_approved_does_not_wait_for_candidates_to_be_judged(server, run):
+    run(server)
+    signed(server)
+    other = Server((2, 3))
+    server.digests |= other.digests
+    server.tags |= other.tags
+    champions = {}
+    server.while_judging = lambda version: champions.setdefault(version, server.aliases.get(CHAMPION))
+    outcome = run(server)
+    assert champions == {2: 1, 3: 1}
+    assert (outcome.promoted, outcome.alarms, run.told) == ((1,), (), [])
+    assert server.description.count("version 3") == 1
+
+
+def test_the_last_signature_given_while_a_candidate_is_judged_does_not_wait_for_the_next(run):
+    server, champions = Server((1,)), {}
+    run(server)
+    server.digests |= Server((2, 3)).digests
+    server.tags |= Server((2, 3)).tags
+
+    def judging(version):
+        champions[version] = server.aliases.get(CHAMPION)
+        if version == 2:
+            signed(server)
+
+    server.while_judging = judging
+    assert run(server).promoted == (1,)
+    assert champions == {2: None, 3: 1}
+
+
+def test_where_nothing_is_approved_and_nothing_new_the_ledger_is_read_twice(server, run):
+    """It is as long as there were signatures, and a pass is made each minute."""
+    run(server)
+    reads = []
+    run(server, read_book=lambda: reads.append(1) or server.book)
+    assert len(reads) == 2
+
+
+def test_what_the_server_refuses_to_promote_is_told_once_and_promoted_when_it_may(server, run):
+    run(server)
+    signed(server)
+    server.promote = lambda version: "plots/gain.png is not what was sealed"
+    for _ in range(2):
+        assert run(server).alarms == ("version 1 is signed, and not promoted: plots/gain.png is not what was sealed",)
+    assert run.told == ["version 1 is signed, and not promoted: plots/gain.png is not what was sealed"]
+    del server.promote
+    assert run(server).promoted == (1,)
 
 
 def test_an_approved_version_becomes_champion_once(server, run):

@@ -195,6 +195,12 @@ class TestAliases:
         with pytest.raises(Refused, match="was altered"):
             rules.judge(aliasing(SERVICE))
 
+    def test_every_file_is_looked_at_before_the_alias_moves(self, rules, store):
+        approve(rules)
+        store.looks.clear()
+        rules.judge(aliasing(SERVICE))
+        assert store.looks == [(1, f"seal of {store.digests[1]}", True)]
+
 
 class TestRollback:
     def back(self, rules, who="rea", **body):
