@@ -84,8 +84,11 @@ class Server:
         _checked(self._client.post("/api/2.0/mlflow/model-versions/set-tag", json=body))
 
     def describe(self, text: str) -> None:
-        """Say on the page of the model which version decides and which wait."""
-        _checked(
+        """Say on the page of the model which version decides and which wait.
+
+        Where somebody has signed meanwhile, the server refuses what is no longer so, and the next pass says it.
+        """
+        _refusal(
             self._client.patch("/api/2.0/mlflow/registered-models/update", json={"name": MODEL, "description": text})
         )
 

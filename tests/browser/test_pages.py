@@ -33,7 +33,7 @@ PEOPLE = {
     "rob": ("reviewer",),
 }
 TO_PROMOTE, TO_REJECT, TO_READ = "1", "2", "3"
-MOVES_WITHIN_S = 120.0  # 10 s on a quiet machine
+MOVES_WITHIN_S = 120.0  # 5 s on a quiet machine
 SHOWS_WITHIN_MS = 60_000  # the page looks again every 10 s
 
 _log = logging.getLogger(__name__)

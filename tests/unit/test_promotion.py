@@ -1,8 +1,10 @@
 """Promotion against a server in memory that keeps a book as the real one does; the real one is in integration tests."""
 
+import httpx
 import pytest
 
 from models.names import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOUS
+from models.signoff import promotion
 from models.signoff.book import SERVER, SERVICE
 from models.signoff.chain import LedgerError
 from models.signoff.projection import Memory, Stored
@@ -53,10 +55,10 @@ class Server:
 
     def promote(self, version):
         self._write()
-        promotion = entry("promote", SERVICE, version, digest=self.digests[version])
-        if refusal := self.book.refusal(promotion):
+        asked = entry("promote", SERVICE, version, digest=self.digests[version])
+        if refusal := self.book.refusal(asked):
             return refusal
-        self.add(promotion)
+        self.add(asked)
         self._write()  # the ledger has it, MLflow not yet
         self.aliases[CHAMPION] = version
         return None
@@ -177,6 +179,22 @@ def test_what_the_server_refuses_to_promote_is_told_once_and_promoted_when_it_ma
     assert run.told == ["version 1 is signed, and not promoted: plots/gain.png is not what was sealed"]
     del server.promote
     assert run(server).promoted == (1,)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_what_the_server_refuses_is_its_sentence_and_what_fails_there_is_an_error(status):
+    def answer(request):
+        return httpx.Response(status, json={"message": "not as the ledger has it"})
+
+    with httpx.Client(base_url="http://mlflow", transport=httpx.MockTransport(answer)) as client:
+        server = promotion.Server(client)
+        if status == 403:
+            assert server.promote(1) == server.inspect(1) == "not as the ledger has it"
+            server.describe("somebody has signed meanwhile")  # the next pass says it
+            return
+        for act in (lambda: server.promote(1), lambda: server.inspect(1), lambda: server.describe("x")):
+            with pytest.raises(RuntimeError, match="500 not as the ledger has it"):
+                act()
 
 
 def test_an_approved_version_becomes_champion_once(server, run):
