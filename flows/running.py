@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 LOCK, TURN = "up.lock", "data.lock"
 PATIENCE_S = 1.0  # a reader holds the lock for an instant
@@ -82,17 +82,8 @@ def claim(state_folder: Path) -> Generator[Claim]:
 
 def find(state_folder: Path) -> Running | None:
     """What runs for this state folder, or None. What a killed `up` left written is not believed."""
-    path = state_folder / LOCK
-    if not path.exists():
-        return None
-    with path.open() as file:
-        if _lock(file, fcntl.LOCK_SH):
-            return None
-        text = file.read()
-    try:
-        return Running(**json.loads(text))
-    except json.JSONDecodeError:  # claimed this instant, not announced yet
-        return None
+    written = _held(state_folder / LOCK)
+    return Running(**written) if written else None
 
 
 @contextmanager
@@ -103,7 +94,7 @@ def turn(state_folder: Path, what: str, waiting: Callable[[str], AbstractContext
     """
     with _opened(state_folder, TURN) as file:
         if not _lock(file, fcntl.LOCK_EX):
-            with waiting(f"Wait for {_written(file) or 'another run'} to end"):
+            with waiting(f"Wait for {_told(_written(file))} to end"):
                 fcntl.flock(file, fcntl.LOCK_EX)
         since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         _write(file, asdict(Holder(what, os.getpid(), socket.gethostname(), since)))
@@ -115,11 +106,8 @@ def turn(state_folder: Path, what: str, waiting: Callable[[str], AbstractContext
 
 def holder(state_folder: Path) -> str | None:
     """Say who has the turn; None where nobody has. What a killed run left written is not believed."""
-    path = state_folder / TURN
-    if not path.exists():
-        return None
-    with path.open() as file:
-        return None if _lock(file, fcntl.LOCK_SH) else str(_written(file) or "another run")
+    written = _held(state_folder / TURN)
+    return None if written is None else _told(written)
 
 
 def unwritable(state_folder: Path, error: OSError) -> ValueError:
@@ -151,13 +139,25 @@ def _write(file: TextIO, content: Mapping[str, object]) -> None:
     file.truncate()
 
 
-def _written(file: TextIO) -> Holder | None:
-    """Read who wrote that it has the turn; None in the instant before."""
+def _held(path: Path) -> dict[str, Any] | None:
+    """Read what the holder of a lock file wrote; None where nobody holds it."""
+    if not path.exists():
+        return None
+    with path.open() as file:
+        return None if _lock(file, fcntl.LOCK_SH) else _written(file)
+
+
+def _written(file: TextIO) -> dict[str, Any]:
+    """Read what the holder wrote; nothing in the instant before."""
     file.seek(0)
     try:
-        return Holder(**json.loads(file.read()))
+        return json.loads(file.read())
     except json.JSONDecodeError:
-        return None
+        return {}
+
+
+def _told(written: Mapping[str, Any]) -> str:
+    return str(Holder(**written)) if written else "another run"
 
 
 def _lock(file: TextIO, kind: int) -> bool:
