@@ -1,5 +1,6 @@
 """What an ingestion did, batch by batch. Types only; `features.ingest` does it."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from features.store import BatchRecord
@@ -69,10 +70,9 @@ class IngestReport:
     @property
     def quarantined_by_reason(self) -> dict[str, int]:
         """Lines by reason, the most frequent first."""
-        total: dict[str, int] = {}
+        total: Counter[str] = Counter()
         for record in self.ingested:
-            for reason, lines in record.quarantined_by_reason.items():
-                total[reason] = total.get(reason, 0) + lines
+            total.update(record.quarantined_by_reason)
         return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
 
     @property
