@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL
-from prefect.testing.utilities import prefect_test_harness
 from typer.testing import CliRunner
 
 from flows import cli
@@ -25,13 +23,6 @@ from flows.settings import PREFIX, Settings
 
 TIDEWAITER = (sys.executable, "-c", "from flows.cli import app; app()")
 _OWN = (PREFIX, "PREFECT_", "MLFLOW_")
-
-
-@contextmanager
-def prefect_server() -> Iterator[str]:
-    """The URL of a Prefect server for the flows of this process and its children."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield str(PREFECT_API_URL.value())
 
 
 def start(

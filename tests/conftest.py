@@ -3,11 +3,13 @@
 import gc
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
+from tests import prefect_server
 from tests.examples import TRIAL
 
 # How many objects are made before the youngest are looked at, and how often the older ones: what the imports bring is
@@ -48,6 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # LightGBM's threads wait for each other by turning, which costs a busy machine more than they bring to small data.
     # Before anything imports it; children inherit it.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if prefect_server.FOLDER not in os.environ:  # in the process that starts the workers
+        hosting = ExitStack()
+        hosting.enter_context(prefect_server.hosting())
+        config.add_cleanup(hosting.close)
     settings.register_profile(TRIAL, max_examples=2000, deadline=None)
     if os.environ.get("CI"):
         # Here and not as a hook of this file, which would see the tests of this folder and no doctest.

@@ -25,7 +25,8 @@ from models.policy import load
 from models.registry import MODEL
 from tests import datasets
 from tests.clusters import cluster
-from tests.commands import prefect_server, run, start
+from tests.commands import run, start
+from tests.prefect_server import prefect_server
 
 pytestmark = pytest.mark.timeout(600)
 

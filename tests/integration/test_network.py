@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from polars.testing import assert_frame_equal
-from prefect.testing.utilities import prefect_test_harness
 
 from features.graph import build
 from features.graph.files import FILES
@@ -13,6 +12,7 @@ from features.graph.look import Graph
 from flows.network import network
 from flows.parameters import NetworkParameters, SourceName
 from tests import networks
+from tests.prefect_server import prefect_server
 from tests.stores import put
 
 pytestmark = pytest.mark.timeout(300)
@@ -21,7 +21,7 @@ FROM_FILES = NetworkParameters(source=SourceName.FILES)
 
 @pytest.fixture(scope="module", autouse=True)
 def prefect():
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_server():
         yield
 
 

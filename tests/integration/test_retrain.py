@@ -19,8 +19,9 @@ from flows.settings import Settings
 from models import policy
 from models.registry import CHALLENGER, MODEL, Registry
 from tests import versions
-from tests.commands import Retraining, invoke, prefect_server, run
+from tests.commands import Retraining, invoke, run
 from tests.object_storage import object_storage, storage_server
+from tests.prefect_server import prefect_server
 from tests.trials.kills import PARAMETERS, state
 
 __all__ = ["object_storage", "storage_server"]
@@ -146,17 +147,19 @@ def test_the_data_can_be_listed_and_brought_back(undisturbed):
     assert lost.read_bytes() == content
 
 
-def test_killed_during_ingestion_training_and_registration_it_leaves_one_clean_result(
+def test_killed_during_ingestion_and_registration_it_leaves_one_clean_result(
     undisturbed, prefect, tmp_path, object_storage
 ):
-    """With evidence in a bucket, which changes nothing else: the result is that of a folder."""
+    """With evidence in a bucket, which changes nothing else: the result is that of a folder.
+
+    Two kills of many: `make trial kills` has them at any moment.
+    """
     bucket = object_storage.make_bucket()
     uri = f"s3://{bucket}/mlflow"
     environment = {**object_storage.environment, "TIDEWAITER_ARTIFACTS_URI": uri}
     folder = tmp_path / "killed"
     kill_after(folder, "Simulate:", 1, prefect, environment)
     assert Store(folder / "data" / "simulator").days() != state(undisturbed[0])["manifest"]
-    kill_after(folder, "Compute features:", 0.5, prefect, environment)
     kill_after(folder, "Judge:", 0.2, prefect, environment)
     assert invoke(folder, "retrain", *ROWS, artifacts_uri=uri).code == 0
     assert state(folder) == state(undisturbed[0])

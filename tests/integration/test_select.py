@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from prefect.testing.utilities import prefect_test_harness
 
 from features import cache, versioning
 from features.contract import KEY
@@ -24,6 +23,7 @@ from models.selection_log import SCHEMA, SelectionLog
 from models.split import split_validation
 from models.train import train
 from tests.datasets import TARGETING, TRAINING
+from tests.prefect_server import prefect_server
 
 pytestmark = pytest.mark.timeout(300)
 DELAY = policy.load().features.label_delay_days
@@ -44,7 +44,7 @@ def stored(tmp_path_factory):
         built = cache.build(store, DELAY, Settings().features_folder("simulator", DELAY))
         dataset = cache.dataset(store, built, DELAY, cache.last_known_day(store, DELAY))
         model = train(*split_validation(dataset, TRAINING, DELAY), CATALOGUE, TRAINING, TARGETING)
-        with prefect_test_harness(server_startup_timeout=120):
+        with prefect_server():
             yield store, built, model
 
 

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 from pydantic import ValidationError
 
 from flows.simulate import RESULT, SimulateParameters, as_markdown, simulate
 from models.rehearsal_plots import FOUND, NOVELTIES, PRECISION
 from models.rehearsal_result import Rehearsal
+from tests.prefect_server import prefect_server
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -27,7 +27,7 @@ def rehearsed(tmp_path_factory) -> tuple[Rehearsal, str]:
         new_from_week=1,
         out=folder / "out",
     )
-    with pytest.MonkeyPatch.context() as patch, prefect_test_harness(server_startup_timeout=120):
+    with pytest.MonkeyPatch.context() as patch, prefect_server():
         patch.chdir(folder)
         found = simulate(parameters)
     return found, folder / "out"

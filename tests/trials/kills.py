@@ -15,7 +15,8 @@ from features import versioning
 from features.store import Store
 from flows.parameters import RetrainParameters
 from models.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
-from tests.commands import Retraining, prefect_server
+from tests.commands import Retraining
+from tests.prefect_server import hosting, prefect_server
 from tests.trials.running import Trial, Unit
 
 PARAMETERS = RetrainParameters(rows=40_000, months=6)
@@ -52,7 +53,8 @@ def killed(expected: dict[str, object], longest_s: float, prefect: str, number: 
 
 @contextmanager
 def _opened() -> Generator[Unit]:
-    with prefect_server() as prefect, tempfile.TemporaryDirectory(prefix="tidewaiter-undisturbed-") as folder:
+    scratch = tempfile.TemporaryDirectory(prefix="tidewaiter-undisturbed-")
+    with hosting(), prefect_server() as prefect, scratch as folder:
         started = perf_counter()
         undisturbed = Retraining(Path(folder), prefect, PARAMETERS)
         undisturbed.process.communicate()

@@ -1,0 +1,78 @@
+"""The Prefect server of the flows that tests run: one for all workers, as a start takes a dozen seconds of CPU time.
+
+The first that asks starts it, in a folder that all workers are told of; where that was made, it is ended.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flows import embedded, server
+from flows.settings import Settings
+
+FOLDER = "TESTS_PREFECT_FOLDER"  # in the environment, which workers inherit
+_TOLD, _LOG = "server.json", "server.log"
+_TIMEOUT_S = 180.0
+
+
+@contextmanager
+def hosting() -> Iterator[None]:
+    """Give this process and its children the folder of a server, and end that, if any asked for it."""
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-prefect-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER, folder)
+        yield
+        told = Path(folder, _TOLD)
+        if told.exists():
+            process = psutil.Process(json.loads(told.read_text())["pid"])
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def prefect_server() -> Iterator[str]:
+    """Send the flows of this process to the server; gives its URL, for children."""
+    # Here, as its import takes seconds that most tests need not pay.
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    settings = embedded.environment(Settings())
+    retries = int(settings["PREFECT_CLIENT_MAX_RETRIES"])
+    url = _url(Path(os.environ[FOLDER]))
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: retries}):
+        yield url
+
+
+def _url(folder: Path) -> str:
+    told = folder / _TOLD
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            told.write_text(json.dumps(_start(folder)))
+    return json.loads(told.read_text())["url"]
+
+
+def _start(folder: Path) -> dict[str, object]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = (sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--port", port)
+    environment = os.environ | embedded.environment(Settings(state_folder=folder))
+    with (folder / _LOG).open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    url = f"http://127.0.0.1:{port}/api"
+    until = time.monotonic() + _TIMEOUT_S
+    while not server.answers(f"{url}/health"):
+        if process.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"the Prefect server does not answer:\n{(folder / _LOG).read_text()}")
+        time.sleep(0.2)
+    return {"url": url, "pid": process.pid}
