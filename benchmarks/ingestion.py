@@ -126,8 +126,8 @@ def _ingested(folder: Path, source) -> int:
     from features.store import Store
     from models.policy import load
 
-    with tempfile.TemporaryDirectory(dir=folder) as store:
-        return ingest(source, Store(Path(store) / "data"), Limits(**load().ingestion.model_dump())).rows_in
+    store = Store(Path(tempfile.mkdtemp(dir=folder)) / "data")  # it goes with `folder`, which nobody waits for
+    return ingest(source, store, Limits(**load().ingestion.model_dump())).rows_in
 
 
 def _simulated(folder: Path):

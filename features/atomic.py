@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+_FLUSHED_AT_A_TIME = 16
 PARTIAL = ".partial"  # suffix of a file that is still being written; whoever finds one after a crash may remove it
 
 
@@ -26,14 +27,16 @@ def write_each_atomically(writes: Mapping[Path, Callable[[Path], object]]) -> No
 
 def flush(paths: Iterable[Path]) -> None:
     """Have files and folders on the disk before going on. In parallel: the disk gathers what waits at the same time."""
-    with ThreadPoolExecutor(16) as pool:
-        for _ in pool.map(_flush, paths):
+    waiting = list(paths)
+    with ThreadPoolExecutor(_FLUSHED_AT_A_TIME) as pool:
+        for _ in pool.map(_flush, (waiting[first::_FLUSHED_AT_A_TIME] for first in range(_FLUSHED_AT_A_TIME))):
             pass
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _flush(paths: Iterable[Path]) -> None:
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -191,16 +191,21 @@ def _read(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Seri
     if how.codes is not None:
         coded = given.cast(pl.String).replace_strict(how.codes, default=None, return_dtype=pl.String)
         shown = [*how.codes][:_MOST_CODES_SHOWN] + ["..."] * (len(how.codes) > _MOST_CODES_SHOWN)
-        faults += _faults(field, given, coded.is_null(), f"is not in the code map ({', '.join(shown)})")
+        faults += _unread(field, given, coded, f"is not in the code map ({', '.join(shown)})")
         given, marks = coded, None
     values, allowed = _typed(field, given, how, marks)
-    faults += _faults(field, given, values.is_null(), f"is not {allowed}")
+    faults += _unread(field, given, values, f"is not {allowed}")
     if field.name == "hs_code":
         lost = pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
         if (values.str.len_bytes() <= MOST_DIGITS_WITH_LOST_ZEROS).any():
             lost = values.str.contains(LOST_ZEROS).fill_null(False)
         faults += _faults(field, given, lost, "has {digits} digits; leading zeros were probably lost")
     return values, faults
+
+
+def _unread(field: Field, given: pl.Series, read: pl.Series, why: str) -> list[pl.Series]:
+    """Reasons for the values of which nothing was read; mostly there is none, which the counts tell for nothing."""
+    return _faults(field, given, read.is_null(), why) if read.null_count() > given.null_count() else []
 
 
 def _faults(

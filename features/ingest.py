@@ -29,7 +29,7 @@ from features.partitions import ConservationError, write_days
 from features.reading import CHUNK_LINES
 from features.sources import Batch, Chunk, Source
 from features.staging import Group, Staged
-from features.store import QUARANTINE, STAGING, BatchRecord, Store, write_parquet
+from features.store import STAGING, BatchRecord, Store, write_refused
 from features.validation import check_batch
 from features.verdict import BATCH, BatchRejected, Limits, Verdict
 
@@ -75,6 +75,20 @@ def ingest(
         return ingestion.report
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A small batch that is read: its place in the source, and its only chunk."""
+
+    place: int
+    batch: Batch
+    sha256: str
+    is_put_back: bool
+    chunk: Chunk
+
+    def staged(self, number: int) -> Staged:
+        return Staged(self.batch, self.sha256, number, self.is_put_back, self.chunk.raw)
+
+
 @dataclass
 class _Ingestion:
     """One run of `ingest`: what was said of batches so far, and the small ones that are read and wait for more."""
@@ -88,7 +102,7 @@ class _Ingestion:
     on_batch: Callable[[BatchReport], None] | None
     _reports: dict[int, BatchReport] = field(default_factory=dict)  # by the batch's place in the source
     _places: Iterator[int] = field(default_factory=count)
-    _waiting: dict[str, tuple[int, Staged, Chunk]] = field(default_factory=dict)  # by the batch's SHA-256
+    _waiting: dict[str, _Waiting] = field(default_factory=dict)  # by the batch's SHA-256
     _lines_waiting: int = 0
 
     def __post_init__(self) -> None:
@@ -120,11 +134,8 @@ class _Ingestion:
         _check_unchanged(batch, sha256)
         if self._lines_waiting + chunk.lines > CHUNK_LINES:
             self.bring_in()
-        self._waiting[sha256] = place, Staged(batch, sha256, len(self._waiting), is_put_back, chunk.raw), chunk
+        self._waiting[sha256] = _Waiting(place, batch, sha256, is_put_back, chunk)
         self._lines_waiting += chunk.lines
-        # Which currency the amounts are in is not known before the first declarations are stored.
-        if self._currency is None:
-            self.bring_in()
 
     def _said_something_else_since(self, known_at: int) -> bool:
         """Whether a file said something after this record of it that does not lie there any more.
@@ -152,17 +163,28 @@ class _Ingestion:
         """Store the batches that wait."""
         waiting = list(self._waiting.values())
         self._waiting, self._lines_waiting = {}, 0
-        if not waiting:
-            return
-        group = self._group([staged for _, staged, _ in waiting])
-        group.add([(staged, chunk) for _, staged, chunk in waiting])
-        self._store(group, [place for place, _, _ in waiting])
+        together = len(waiting)
+        while waiting:
+            if self._bring_in(waiting[:together]):
+                waiting = waiting[together:]
+            together = len(waiting) if self._currency else 1
+
+    def _bring_in(self, waiting: Sequence[_Waiting]) -> bool:
+        """Store batches together, unless they have to come one after the other until the currency is known."""
+        staged = [each.staged(number) for number, each in enumerate(waiting)]
+        group = self._group(staged)
+        group.add([(one, each.chunk) for one, each in zip(staged, waiting, strict=True)])
+        merged = merge(group, self.store)
+        if len(waiting) > 1 and self._currency is None and not _says_currency(merged):
+            return False
+        self._store(merged, [each.place for each in waiting])
+        return True
 
     def _bring_in_large(self, place: int, staged: Staged, chunks: Iterable[Chunk]) -> None:
         group = self._group([staged])
         for chunk in chunks:
             group.add([(staged, chunk)])
-        self._store(group, [place])
+        self._store(merge(group, self.store), [place])
 
     def _group(self, batches: list[Staged]) -> Group:
         folder = self.store.root / STAGING
@@ -170,16 +192,15 @@ class _Ingestion:
         folder.mkdir()
         return Group(folder, self.span, self._currency, batches)
 
-    def _store(self, group: Group, places: Sequence[int]) -> None:
-        """Commit the batches of `group`, which have `places` in the source, up to the first that is rejected."""
-        merged = merge(group, self.store)
+    def _store(self, merged: Merged, places: Sequence[int]) -> None:
+        """Commit the merged batches, which have `places` in the source, up to the first that is rejected."""
         accepted, rejection = self._accepted(merged)
         merged = replace(merged, until=len(accepted))
         if accepted:
             self._commit(merged, accepted)
             self._reports |= dict(zip(places, accepted, strict=False))
         if rejection is not None:
-            verdict = group.batches[len(accepted)].verdict
+            verdict = merged.group.batches[len(accepted)].verdict
             raise IngestRejected(rejection, self._before(places[len(accepted)]), verdict) from rejection
 
     def _before(self, place: int) -> IngestReport:
@@ -219,7 +240,7 @@ class _Ingestion:
         records = [report.record for report in reports]
         refusing = [staged for staged in batches if staged.refused]
         for staged, file in zip(refusing, self.store.new_quarantine_files(records), strict=True):
-            write_parquet(file, (rows.to_arrow() for rows in staged.refused_rows()), QUARANTINE)
+            write_refused(file, staged.refused_rows())
         if self.on_batch:
             for report in reports:
                 self.on_batch(report)
@@ -227,6 +248,14 @@ class _Ingestion:
         self._known |= {_identity(record): at for at, record in enumerate(records, len(self._records))}
         self._records += records
         self._currency = self._currency or amounts.stored(self.store)
+
+
+def _says_currency(merged: Merged) -> bool:
+    """Whether the first batch tells all others their currency, as if it came alone: declarations of it are stored."""
+    if merged.group.currency_from is None:
+        return True
+    stored = merged.placed("declarations").filter(pl.col(BATCH) == 0).head(1).collect()
+    return merged.group.currency_from == 0 and merged.group.currency is not None and stored.height > 0
 
 
 def _identity(record: BatchRecord) -> tuple[str, str | None]:

@@ -1,14 +1,15 @@
 """Writing what a merge decided: every day that changes is written anew, beside the old one, until the commit.
 
 The work is cut by days, and large days by ranges of ids; rows are ordered by key, so the cuts do not
-show in the files.
+show in the files. Nor do the threads, since each file is written by one.
 """
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import polars as pl
 import pyarrow as pa
@@ -37,14 +38,38 @@ class _Change:
     lost: int
 
 
+_Day = tuple[_Change, Iterator[pa.Table]]  # with its rows as they will be
+_Written = dict[tuple[str, date], Part | None]
+
+
 def write_days(merged: Merged, store: Store) -> dict[tuple[str, date], Part | None]:
-    """Write every changed day of every table; None for a day that has no row left."""
-    changed: dict[tuple[str, date], Part | None] = {}
+    """Write every changed day of every table; None for a day that has no row left.
+
+    While days of one group are written, the next group is prepared: two of them are in memory.
+    """
+    threads = os.cpu_count() or 1
+    changed: _Written = {}
+    with ThreadPoolExecutor(threads) as pool:
+        writing: list[Future[_Written]] = []
+        for target, days in _prepared(merged, store):
+            for written in writing:
+                changed |= written.result()
+            # A share of the days each: to hand over one day takes as long as to write a small one.
+            shares = [days[first::threads] for first in range(threads)]
+            writing = [pool.submit(target.write, share) for share in shares if share]
+        for written in writing:
+            changed |= written.result()
+    return changed
+
+
+def _prepared(merged: Merged, store: Store) -> "Iterator[tuple[_Target, list[_Day]]]":
+    """Changed days of every stored table, as many at a time as fit into memory."""
     for table in CURRENT:
         if merged.group.rows[table]:
-            for target in (table, f"{table}_superseded"):
-                changed |= _Target(merged, store, table, target).write()
-    return changed
+            for name in (table, f"{table}_superseded"):
+                target = _Target(merged, store, table, name)
+                for group in target.groups():
+                    yield target, list(target.days(group))
 
 
 @dataclass(frozen=True)
@@ -69,19 +94,19 @@ class _Target:
         """The day on which a row is stored."""
         return pl.col(self._filing.placed_by).dt.date()
 
-    def write(self) -> dict[tuple[str, date], Part | None]:
-        before = self.store.rows(self.name)
+    @cached_property
+    def _before(self) -> dict[date, int]:
+        return self.store.rows(self.name)
 
-        def write(day: tuple[_Change, Iterator[pa.Table]]) -> tuple[tuple[str, date], Part | None]:
-            change, rows = day
-            part = write_day(self.store, self.name, change.day, rows)
-            expected = before.get(change.day, 0) + change.gained - change.lost
-            if part.rows != expected:
-                raise ConservationError(f"{self.name} {change.day}: {part.rows} rows; {expected} were expected")
-            return (self.name, change.day), part if part.rows else None
+    def write(self, days: Sequence[_Day]) -> _Written:
+        return dict(self._written(*day) for day in days)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return dict(each for group in self._groups(before) for each in pool.map(write, self._days(group, before)))
+    def _written(self, change: _Change, rows: Iterator[pa.Table]) -> tuple[tuple[str, date], Part | None]:
+        part = write_day(self.store, self.name, change.day, rows)
+        expected = self._before.get(change.day, 0) + change.gained - change.lost
+        if part.rows != expected:
+            raise ConservationError(f"{self.name} {change.day}: {part.rows} rows; {expected} were expected")
+        return (self.name, change.day), part if part.rows else None
 
     def _changes(self) -> list[_Change]:
         placed = self.merged.in_the_end(self.table).filter(pl.col("is_older") == self._is_older)
@@ -93,12 +118,12 @@ class _Target:
             return [_Change(day, gained.get(day, 0) + replaced.get(day, 0), 0) for day in days]
         return [_Change(day, gained.get(day, 0), replaced.get(day, 0)) for day in days]
 
-    def _groups(self, before: dict[date, int]) -> Iterator[list[_Change]]:
+    def groups(self) -> Iterator[list[_Change]]:
         """Consecutive days that fit into memory together; a day that does not fit is alone."""
         group: list[_Change] = []
         rows = 0
         for change in self._changes():
-            more = before.get(change.day, 0) + change.gained
+            more = self._before.get(change.day, 0) + change.gained
             if group and rows + more > GROUP_ROWS:
                 yield group
                 group, rows = [], 0
@@ -107,10 +132,10 @@ class _Target:
         if group:
             yield group
 
-    def _days(self, group: list[_Change], before: dict[date, int]) -> Iterator[tuple[_Change, Iterator[pa.Table]]]:
+    def days(self, group: list[_Change]) -> Iterator[_Day]:
         """Each day's rows, in order, in one table or, where the day is large, in several."""
         first = group[0]
-        if len(group) == 1 and before.get(first.day, 0) + first.gained > GROUP_ROWS:
+        if len(group) == 1 and self._before.get(first.day, 0) + first.gained > GROUP_ROWS:
             yield first, (self._rows([first.day], part).to_arrow() for part in self._ranges(first.day))
             return
         rows = self._rows([change.day for change in group], Range())

@@ -80,14 +80,15 @@ class Group:
     """Batches that are brought in together, after their first pass, in folder `folder`.
 
     What they tell is to have happened within `span`, and their amounts are to be in `currency`; where none is given,
-    in that of most declarations of the first chunk. `rows` counts by table; `samples` have every thousandth row's
-    `table`, `day` and `id`, the first column of its key.
+    in that of most declarations of the first chunk that has any, which is of batch `currency_from`. `rows` counts by
+    table; `samples` have every thousandth row's `table`, `day` and `id`, the first column of its key.
     """
 
     folder: Path
     span: Span
     currency: str | None
     batches: list[Staged] = field(default_factory=list)
+    currency_from: int | None = None
     rows: Counter[str] = field(default_factory=Counter)
     samples: list[pl.DataFrame] = field(default_factory=list)
     _parts: int = 0
@@ -104,7 +105,7 @@ class Group:
             rows = _together(table, chunks)
             findings = judge(table, rows) + arrival.judge(table, rows, self.span)
             if table == "declarations":
-                self.currency = self.currency or amounts.usual(rows)
+                self._take_currency(rows)
                 findings += [amounts.judge(rows, self.currency)] if self.currency else []
             _tell(table, chunks, findings)
             failures.append(failures_of(findings))
@@ -126,6 +127,11 @@ class Group:
         for table, rows in passing.items():
             self._set_aside(table, rows)
         self._parts += 1
+
+    def _take_currency(self, declarations: pl.DataFrame) -> None:
+        if self.currency is None and declarations.height:
+            self.currency_from = declarations[BATCH][0]
+            self.currency = amounts.usual(declarations.filter(pl.col(BATCH) == self.currency_from))
 
     def _set_aside(self, table: str, rows: pl.DataFrame) -> None:
         if rows.is_empty():

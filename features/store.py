@@ -14,16 +14,18 @@ batches. How new rows come in is `features.ingest`.
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
@@ -31,6 +33,9 @@ import pyarrow.parquet as pq
 
 from features import contract
 from features.atomic import PARTIAL, flush, write_atomically
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 CURRENT = tuple(contract.TABLES)
 SUPERSEDED = tuple(f"{table}_superseded" for table in CURRENT)
@@ -173,8 +178,12 @@ class Store:
         return part.digest if part else None
 
     def path(self, table: str, day: date, digest: str) -> Path:
+        return self.folder(table, day) / f"{digest}.parquet"
+
+    def folder(self, table: str, day: date) -> Path:
+        """Return the folder of a table's day, there or not."""
         placed_by = contract.FILING[table.removesuffix("_superseded")].placed_by
-        return self.root / table / f"{placed_by.removesuffix('_at')}_on={day.isoformat()}" / f"{digest}.parquet"
+        return self.root / table / f"{placed_by.removesuffix('_at')}_on={day.isoformat()}"
 
     def files(self, table: str, since: date | None = None, until: date | None = None) -> list[Path]:
         """Live files of the days from `since` to `until`, both inclusive, in order of day."""
@@ -285,39 +294,80 @@ def scan_files(files: list[Path], expected: pl.Schema) -> pl.LazyFrame:
     return pl.scan_parquet(files, schema=expected, hive_partitioning=False)
 
 
-def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pl.Schema) -> Part:
+def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pa.Schema) -> Part:
     """Write `tables` one after the other; how they were cut does not show in the bytes. Not flushed to the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrow = _arrow_schema(tuple(expected.items()))
     rows = 0
-    pending: list[pa.Table] = []
     with (
-        pa.output_stream(str(path), buffer_size=BUFFER_BYTES) as file,  # the writer itself writes column by column
-        pq.ParquetWriter(file, arrow, compression="lz4") as writer,
+        path.open("wb", buffering=0) as plain,
+        _Hashed(plain) as hashed,
+        pa.output_stream(hashed, buffer_size=BUFFER_BYTES) as file,  # the writer itself writes column by column
+        pq.ParquetWriter(file, expected, compression="lz4") as writer,
     ):
-        for table in tables:
-            pending.append(table.select(arrow.names))
-            rows += table.num_rows
-            while sum(table.num_rows for table in pending) >= ROW_GROUP_ROWS:
-                whole = pa.concat_tables(pending)
-                writer.write_table(whole.slice(0, ROW_GROUP_ROWS).combine_chunks(), ROW_GROUP_ROWS)
-                pending = [whole.slice(ROW_GROUP_ROWS)]
-        rest = pa.concat_tables(pending) if pending else arrow.empty_table()
-        if rest.num_rows or not rows:
-            writer.write_table(rest.combine_chunks(), ROW_GROUP_ROWS)
-    with path.open("rb") as file:
-        return Part(hashlib.file_digest(file, "sha256").hexdigest()[:12], rows)
+        for group in _row_groups(tables):
+            writer.write_table(group, ROW_GROUP_ROWS)
+            rows += group.num_rows
+        if not rows:
+            writer.write_table(expected.empty_table())
+    return Part(hashed.digest.hexdigest()[:12], rows)
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """`tables` as tables of ROW_GROUP_ROWS rows, the last one of fewer; none of no rows."""
+    pending: pa.Table | None = None
+    for table in tables:
+        pending = table if pending is None else pa.concat_tables([pending, table])
+        while pending.num_rows >= ROW_GROUP_ROWS:
+            yield _in_one(pending.slice(0, ROW_GROUP_ROWS))
+            pending = pending.slice(ROW_GROUP_ROWS)
+    if pending is not None and pending.num_rows:
+        yield _in_one(pending)
+
+
+def _in_one(table: pa.Table) -> pa.Table:
+    return table if table.column(0).num_chunks == 1 else table.combine_chunks()
+
+
+class _Hashed(io.RawIOBase):
+    """What is written to `file` goes into `digest` as well, which saves a look at it afterwards."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self.digest = hashlib.sha256()
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "ReadableBuffer") -> int:
+        self.digest.update(data)
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]  # fewer bytes where the disk is about to be full: the next call fails
+        return memoryview(data).nbytes
+
+
+def write_refused(path: Path, rows: Iterable[pl.DataFrame]) -> None:
+    """Write a batch's refused lines, the columns of QUARANTINE. They count once they are committed."""
+    path.parent.mkdir(exist_ok=True)
+    write_parquet(path, (part.to_arrow() for part in rows), _arrow_schema(QUARANTINE))
 
 
 @cache
-def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
-    return pl.DataFrame(schema=dict(columns)).to_arrow().schema
+def _arrow_schema_of(table: str) -> pa.Schema:
+    return _arrow_schema(schema(table))
+
+
+def _arrow_schema(columns: pl.Schema) -> pa.Schema:
+    return pl.DataFrame(schema=columns).to_arrow().schema
 
 
 def write_day(store: Store, table: str, day: date, rows: Iterable[pa.Table]) -> Part:
-    """Write a table's day under the name of its content. It counts once it is committed."""
-    folder = store.path(table, day, "").parent
+    """Write a table's day under the name of its content. It counts once it is committed.
+
+    There may be thousands of days of few rows, of which what surrounds the writing costs as much: so there is little.
+    """
+    folder = store.folder(table, day)
+    folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"day{PARTIAL}"
-    part = write_parquet(partial, rows, schema(table))
-    partial.replace(store.path(table, day, part.digest))
+    part = write_parquet(partial, rows, _arrow_schema_of(table))
+    partial.replace(folder / f"{part.digest}.parquet")
     return part

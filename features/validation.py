@@ -2,16 +2,16 @@
 
 Great Expectations copies the frame it is given for every metric it computes, so it is never given the batch: the
 expectations are grouped by the columns they read, and each group is put to the distinct combinations of values in those
-columns, once. The answer is then brought back to the rows, and remembered where values repeat. Asking costs some 10 ms
-an expectation, however few the values, so small batches are put to it together. Whole batches are judged by
-`check_batch`.
+columns, once. The answer is then brought back to the rows, and remembered where values repeat. It is asked for nothing
+but the metric of each expectation (which rows do not meet it): its suites, batches and results around that cost three
+times as much. What is left costs some milliseconds an expectation, however few the values, so small batches are put to
+it together. Whole batches are judged by `check_batch`.
 """
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -33,10 +33,8 @@ from features.verdict import (
 )
 
 if TYPE_CHECKING:
-    from great_expectations.core import ExpectationValidationResult
-    from great_expectations.core.batch_definition import BatchDefinition
-    from great_expectations.datasource.fluent.interfaces import Batch
-    from great_expectations.expectations.expectation import Expectation
+    from great_expectations.expectations.expectation import ColumnMapExpectation, ColumnPairMapExpectation
+    from great_expectations.validator.metric_configuration import MetricConfiguration
 
 __all__ = [
     "BatchRejected",
@@ -51,18 +49,17 @@ __all__ = [
 
 LONGEST_VALUE = 60
 MOST_REMEMBERED = 2000  # combinations of a group
+MOST_TOGETHER = 3000  # likewise; of more of them, a group is asked about by itself
 _NUMBER = "__number"
-_WHETHER: dict[str, object] = {"result_format": "BOOLEAN_ONLY"}
-_WHICH: dict[str, object] = {
+_HOW_MANY, _WHICH = "unexpected_count", "unexpected_index_list"
+_COMPLETE = {
     "result_format": "COMPLETE",
     "unexpected_index_column_names": [_NUMBER],
     "exclude_unexpected_values": True,
-    "return_unexpected_index_query": False,
 }
-_PLACE = "__place"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Rule:
     """An expectation, what it reads, the columns it is about (the first above all), and what results say of it."""
 
@@ -72,35 +69,36 @@ class _Rule:
     about: tuple[str, ...]
     says: str
     severity: Severity
-    expectation: "Expectation"
+    expectation: "ColumnMapExpectation | ColumnPairMapExpectation"
 
 
 class _Group:
     """Rules that read the same columns, and what has been said of combinations of their values.
 
-    Asking costs some 10 ms a rule, however few the values. Codes repeat from batch to batch, so what was said of them
-    is remembered; of columns with many values, nothing is.
+    Codes repeat from batch to batch, so what was said of them is remembered; of columns with many values, nothing is.
     """
 
     def __init__(self, reads: tuple[str, ...]) -> None:
         self.reads = reads
         self.rules: list[_Rule] = []
         self._asked: pl.DataFrame | None = None
-        self._failing: pl.DataFrame | None = None
+        self._failing: Mapping[_Rule, pl.DataFrame] = {}
 
-    def failing(self, combinations: pl.DataFrame) -> pl.DataFrame:
-        """Those of `combinations` (distinct) that fail, a row for each rule: `_PLACE` is its place in `rules`."""
-        asked, failing = self._asked, self._failing
-        if asked is None or failing is None:
-            asked, failing = combinations.clear(), combinations.clear().with_columns(pl.lit(0, pl.Int32).alias(_PLACE))
-        new = combinations.join(asked, on=self.reads, how="anti", nulls_equal=True)
-        if new.height or self._asked is None:
-            failed = _ask(new, self.rules)
-            places = pl.Series(_PLACE, [place for place, _ in failed], pl.Int32)
-            failing = pl.concat([failing, new[[number for _, number in failed]].with_columns(places)])
-            if asked.height + new.height <= MOST_REMEMBERED:
-                self._asked, self._failing = pl.concat([asked, new]), failing
-        return failing.join(combinations, on=self.reads, how="semi", nulls_equal=True)
+    def unknown(self, combinations: pl.DataFrame) -> pl.DataFrame:
+        """Those of `combinations` of which nothing is remembered."""
+        if self._asked is None:
+            return combinations
+        return combinations.join(self._asked, on=self.reads, how="anti", nulls_equal=True)
+
+    def failing(self, new: pl.DataFrame, found: Mapping[_Rule, pl.DataFrame]) -> Mapping[_Rule, pl.DataFrame]:
+        """Combinations that fail rules, the remembered ones too, now that those of the `new` ones are `found`."""
+        known = {rule: [of[rule] for of in (self._failing, found) if rule in of] for rule in self.rules}
+        failing = {rule: pl.concat(combinations).unique() for rule, combinations in known.items() if combinations}
+        asked = new.select(self.reads)
+        asked = asked if self._asked is None else pl.concat([self._asked, asked])
+        if asked.height <= MOST_REMEMBERED:
+            self._asked, self._failing = asked, failing
+        return failing
 
 
 def validate(table: str, frame: pl.DataFrame) -> Verdict:
@@ -129,9 +127,7 @@ def judge(table: str, rows: pl.DataFrame) -> list[Finding]:
     if missing:
         there = ", ".join(name for name in rows.columns if name != BATCH)
         raise ValueError(f"{table} cannot be validated without {', '.join(missing)}; there are {there}")
-    rows = _prepared(table, rows)
-    found = [judged for group in _groups(table) for judged in _judge(rows, group)]
-    found.sort(key=lambda judged: judged[0].position)
+    found = sorted(_judge(_prepared(table, rows), _groups(table)), key=lambda judged: judged[0].position)
     return [
         Finding(table, rule.name, rule.about[0], rule.says, rule.severity, _explained(rule, failing))
         for rule, failing in found
@@ -172,59 +168,70 @@ def _prepared(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     return expectations.with_helpers(table, frame.with_columns(pl.col(pl.Float64).fill_nan(None)))
 
 
-def _judge(rows: pl.DataFrame, group: _Group) -> list[tuple[_Rule, pl.DataFrame]]:
-    """Each rule of the group with the rows that fail it, in their order."""
-    failing = group.failing(rows.select(group.reads).unique(maintain_order=True))
-    judged = []
-    for place, rule in enumerate(group.rules):
-        combinations = failing.filter(pl.col(_PLACE) == place)
-        found = rows.clear()
-        if combinations.height:
-            found = rows.join(combinations, on=group.reads, how="semi", nulls_equal=True).sort(*PLACE)
-        judged.append((rule, found))
-    return judged
+def _judge(rows: pl.DataFrame, groups: Sequence[_Group]) -> Iterator[tuple[_Rule, pl.DataFrame]]:
+    """Each rule with the rows that fail it, in their order."""
+    rows = rows.with_row_index(_NUMBER)
+    occurring = [rows.lazy().select(_NUMBER, *group.reads).unique(group.reads, keep="first") for group in groups]
+    new = {group: group.unknown(each) for group, each in zip(groups, pl.collect_all(occurring), strict=True)}
+    found: dict[_Rule, pl.DataFrame] = {}
+    for together in _together(new):
+        numbers = pl.concat(new[group][_NUMBER] for group in together).unique().sort()
+        columns = dict.fromkeys(column for group in together for column in group.reads)
+        failing = _ask(rows.select(_NUMBER, *columns)[numbers], [rule for group in together for rule in group.rules])
+        found |= {rule: rows.select(rule.reads)[failed] for rule, failed in failing.items()}
+    none = rows.clear()
+    for group in groups:
+        known = group.failing(new[group], found)
+        for rule in group.rules:
+            fails = none
+            if rule in known:
+                fails = rows.join(known[rule], on=group.reads, how="semi", nulls_equal=True).sort(*PLACE)
+            yield rule, fails
 
 
-def _ask(combinations: pl.DataFrame, rules: Sequence[_Rule]) -> list[tuple[int, int]]:
-    """Which rules fail for which of `combinations`, as places in both, by Great Expectations."""
+def _together(new: Mapping[_Group, pl.DataFrame]) -> Iterator[list[_Group]]:
+    """Groups to ask about at once, by their new combinations: those with few. One with many is slower in company."""
+    few = [group for group, combinations in new.items() if 0 < combinations.height <= MOST_TOGETHER]
+    if few:
+        yield few
+    yield from ([group] for group, combinations in new.items() if combinations.height > MOST_TOGETHER)
+
+
+def _ask(rows: pl.DataFrame, rules: Sequence[_Rule]) -> dict[_Rule, list[int]]:
+    """`_NUMBER` of those of `rows` that fail a rule, by rule, as Great Expectations says."""
+    from great_expectations.exceptions import MetricResolutionError
+    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.validator.metrics_calculator import MetricsCalculator
+
     # Of whole numbers, Great Expectations compares only those of 64 bits all at once.
-    widened = combinations.with_columns(pl.col(pl.Int8, pl.Int32).cast(pl.Int64))
-    batch = _everything().get_batch({"dataframe": widened.with_row_index(_NUMBER).to_pandas()})
-    # Whether any row fails is known in half the time of which, and mostly none does.
-    is_met = {name: bool(result.success) for name, result in _results(batch, rules, _WHETHER).items()}
-    failed = [rule for rule in rules if not is_met[rule.name]]
-    places: list[tuple[int, int]] = []
-    for name, result in _results(batch, failed, _WHICH).items() if failed else ():
-        if "unexpected_index_list" not in result.result:
-            raise RuntimeError(f"expectation {name} could not be evaluated: {result.exception_info}")
-        place = next(place for place, rule in enumerate(rules) if rule.name == name)
-        for index in result.result["unexpected_index_list"]:
-            places += [(place, int(number)) for number in index[_NUMBER]]
-    return places
+    widened = rows.with_columns(pl.col(pl.Int8, pl.Int32).cast(pl.Int64))
+    calculator = MetricsCalculator(PandasExecutionEngine(batch_data_dict={"rows": widened.to_pandas()}))
 
+    def computed(what: str, rules: Sequence[_Rule]) -> dict[_Rule, Any]:
+        metrics = {rule: _metric(rule, what) for rule in rules}
+        try:
+            found, _ = calculator.compute_metrics([*metrics.values()], {"catch_exceptions": False})
+        except MetricResolutionError as error:
+            where = {metric.metric_domain_kwargs_id for metric in error.failed_metrics}
+            names = [rule.name for rule, metric in metrics.items() if metric.metric_domain_kwargs_id in where]
+            raise RuntimeError(f"expectation {' or '.join(names)} could not be evaluated: {error}") from error
+        return {rule: found[metric.id] for rule, metric in metrics.items()}
 
-def _results(
-    batch: "Batch", rules: Sequence[_Rule], result_format: dict[str, object]
-) -> dict[str, "ExpectationValidationResult"]:
-    """What Great Expectations says of each rule, by name."""
-    import great_expectations as gx
-
-    suite = gx.ExpectationSuite(name="group", expectations=[rule.expectation for rule in rules])
-    answer = batch.validate(suite, result_format=result_format)
-    return {config.meta["name"]: result for result in answer.results if (config := result.expectation_config)}
+    # How many rows fail is known in half the time of which, and mostly none does.
+    failed = [rule for rule, count in computed(_HOW_MANY, rules).items() if count]
+    indices = computed(_WHICH, failed) if failed else {}
+    return {rule: [int(row) for index in found for row in index[_NUMBER]] for rule, found in indices.items()}
 
 
 @cache
-def _everything() -> "BatchDefinition":
-    """A Great Expectations context in memory, silent, that validates whatever frame it is handed."""
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+def _metric(rule: _Rule, what: str) -> "MetricConfiguration":
+    """The metric by which Great Expectations evaluates an expectation: of which rows it is not met."""
+    from great_expectations.expectations.registry import get_metric_kwargs
+    from great_expectations.validator.metric_configuration import MetricConfiguration
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asset = context.data_sources.add_pandas("memory").add_dataframe_asset("rows")
-    return asset.add_batch_definition_whole_dataframe("all")
+    name = f"{rule.expectation.map_metric}.{what}"
+    arguments = get_metric_kwargs(name, rule.expectation.configuration, {"result_format": _COMPLETE})
+    return MetricConfiguration(name, arguments["metric_domain_kwargs"], arguments["metric_value_kwargs"])
 
 
 def _explained(rule: _Rule, rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,8 @@
 """Ingestion against an oracle in plain Python; conservation, idempotence, and independence of how the work is cut."""
 
+from dataclasses import replace
 from datetime import date, datetime
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -203,23 +205,33 @@ def test_how_the_work_is_cut_does_not_show(files: tuple[MemoryBatch, ...]) -> No
 
 
 @quick
-@given(batches, st.integers(1, 9), st.integers(2, 4))
+@given(batches, st.integers(1, 40), st.integers(2, 8), st.lists(st.sampled_from(["USD", "KRW"]), min_size=1))
 def test_batches_brought_in_together_end_as_one_by_one(
-    files: tuple[MemoryBatch, ...], together: int, large: int
+    files: tuple[MemoryBatch, ...], together: int, large: int, currencies: list[str]
 ) -> None:
-    """Up to `together` lines are a group, and a batch of more than `large` lines is read in chunks."""
-    named = (MemoryBatch(f"file-{n % 2}.csv", batch.lines, large) for n, batch in enumerate(files))
+    """Up to `together` lines are a group, and a batch of more than `large` lines is read in chunks.
+
+    Which currency a source's amounts are in is told by the first batch of which declarations are stored.
+    """
+    told = iter(cycle(currencies))
+    named = (
+        MemoryBatch(f"file-{n % 2}.csv", tuple(_in_currency(line, next(told)) for line in batch.lines), large)
+        for n, batch in enumerate(files)
+    )
     files = tuple({batch.sha256: batch for batch in named}.values())
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         single, grouped = Store(Path(folder) / "single"), Store(Path(folder) / "grouped")
-        first = MemoryBatch("first.csv", (_said(1.0, None),))  # until then, no currency is known and none is grouped
-        reports = [ingest(MemorySource((batch,)), single, LIMITS).batches[0] for batch in (first, *files)]
+        reports = [ingest(MemorySource((batch,)), single, LIMITS).batches[0] for batch in files]
         patch.setattr(ingestion, "CHUNK_LINES", together)
-        report = ingest(MemorySource((first, *files)), grouped, LIMITS)
+        report = ingest(MemorySource(files), grouped, LIMITS)
         assert [batch.record for batch in report.batches] == [batch.record for batch in reports]
         for found, expected in zip(report.batches, reports, strict=True):
             assert found.verdict.results == expected.verdict.results
         assert tree(grouped.root) == tree(single.root)
+
+
+def _in_currency(line: Line, currency: str) -> Line:
+    return replace(line, declaration=line.declaration and {**line.declaration, "currency": currency})
 
 
 @quick

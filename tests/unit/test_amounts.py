@@ -16,7 +16,7 @@ from features.store import Store
 from flows import backtest, network, retrain
 from flows.settings import Settings
 from models import policy
-from tests.declarations import DECLARATION, frame
+from tests.declarations import DECLARATION, OUTCOME, frame
 from tests.examples import examples
 from tests.ingestion import LIMITS, Line, MemoryBatch, MemorySource, stored
 
@@ -124,6 +124,26 @@ def test_without_rates_other_currencies_than_the_source_s_are_quarantined(tmp_pa
     assert amounts.of_store(store) == "USD"
     again, _ = ingested(tmp_path, "KRW", "KRW", "KRW", "KRW")  # what is stored decides, not the batch
     assert again.quarantined == 4
+
+
+def test_of_files_read_together_the_first_of_which_declarations_are_stored_tells_the_currency(tmp_path):
+    said = [DECLARATION | {"currency": "KRW", "item_value": value} for value in (1.0, 2.0)]
+    other = DECLARATION | {"declaration_id": "D2", "currency": "USD"}
+    files = [
+        MemoryBatch("outcomes.csv", (Line(outcome=OUTCOME),)),
+        MemoryBatch("contradiction.csv", tuple(Line(each) for each in said)),
+        MemoryBatch("first.csv", (Line(other), Line(other | {"declaration_id": "D3"}))),
+        MemoryBatch("later.csv", (Line(said[0]),)),
+    ]
+    store = Store(tmp_path / "store")
+    report = ingest(MemorySource(tuple(files)), store, LIMITS)
+    assert [list(batch.record.quarantined_by_reason) for batch in report.batches] == [
+        [],
+        ["versions_in_one_file_agree (declaration_id)"],
+        [],
+        ["currency_is_the_source_s (currency)"],
+    ]
+    assert amounts.of_store(store) == "USD"
 
 
 def test_a_store_of_before_with_several_currencies_is_refused_with_what_to_do(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The store: what it lists, what it refuses, what it clears away."""
 
+import hashlib
 from datetime import date, datetime
 from pathlib import Path
 
@@ -83,11 +84,31 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
 def test_how_frames_are_cut_does_not_show_in_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "ROW_GROUP_ROWS", 4)
     whole = rows(*(f"D{number}" for number in range(11)))
-    parts = [write_parquet(tmp_path / "whole", [whole.to_arrow()], schema("declarations"))]
+    parts = [write_parquet(tmp_path / "whole", [whole.to_arrow()], whole.to_arrow().schema)]
     for size in (1, 3, 4, 9):
         cut = [whole[start : start + size].to_arrow() for start in range(0, 11, size)]
-        parts.append(write_parquet(tmp_path / str(size), cut, schema("declarations")))
+        parts.append(write_parquet(tmp_path / str(size), cut, whole.to_arrow().schema))
     assert len(set(parts)) == 1
+
+
+def test_a_day_is_named_by_its_bytes_also_where_the_system_takes_few_of_them_at_a_time(tmp_path: Path) -> None:
+    store, day = Store(tmp_path), rows(*(f"D{number}" for number in range(11)))
+    whole = write_day(store, "declarations", DAY, [day.to_arrow()])
+    content = store.path("declarations", DAY, whole.digest).read_bytes()
+    assert hashlib.sha256(content).hexdigest().startswith(whole.digest)
+
+    class Slow:
+        taken = b""
+
+        def write(self, data: memoryview) -> int:
+            self.taken += data[:100].tobytes()
+            return len(data[:100])
+
+    slow = Slow()
+    hashed = storage._Hashed(slow)
+    assert hashed.write(content) == len(content)
+    assert slow.taken == content
+    assert hashed.digest.hexdigest().startswith(whole.digest)
 
 
 def test_a_damaged_manifest_is_not_taken_for_an_empty_store(tmp_path: Path) -> None:

@@ -156,7 +156,29 @@ def test_great_expectations_is_asked_only_of_values_that_are_new(monkeypatch):
     validate("declarations", lines("declarations", [{}, {}]))
     asked.clear()
     validate("declarations", lines("declarations", [{}, {"office": "777"}]))
-    assert [rows.rows() for rows in asked] == [[("777",)]]
+    assert [rows.drop(validation._NUMBER).to_dict(as_series=False) for rows in asked] == [{"office": ["777"]}]
+
+
+@pytest.mark.parametrize("together", [0, 3, 10**9])
+def test_in_which_company_a_group_is_asked_about_does_not_show(monkeypatch, together):
+    rows = [{"office": "?"}, {"net_mass_kg": -1.0}, {"net_mass_kg": 5.0, "gross_mass_kg": 4.0}, {"quantity": 3.0}]
+    given = lines("declarations", [{"importer_id": f"I{number}"} | row for number, row in enumerate(rows * 3)])
+    validation._groups.cache_clear()
+    expected = validate("declarations", given)
+    assert {2, 3, 4} <= set(expected.failures["source_line"])
+    validation._groups.cache_clear()
+    monkeypatch.setattr(validation, "MOST_TOGETHER", together)
+    found = validate("declarations", given)
+    assert found.failures.equals(expected.failures)
+    assert found.results == expected.results
+
+
+def test_an_expectation_that_cannot_be_evaluated_is_named_and_never_taken_for_met():
+    rules = [rule for group in validation._groups("declarations") for rule in group.rules]
+    asked = [rule for rule in rules if rule.name in ("office_as_patterned", "net_mass_kg_within_bounds")]
+    rows = pl.DataFrame({validation._NUMBER: [0], "office": ["010"], "net_mass_kg": ["heavy"]})
+    with pytest.raises(RuntimeError, match=r"^expectation net_mass_kg_within_bounds could not be evaluated: "):
+        validation._ask(rows, asked)
 
 
 def test_two_tables_merge_side_by_side():
