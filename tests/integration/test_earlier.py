@@ -1,0 +1,98 @@
+"""Today's code goes on with what earlier code left behind: it verifies, loads, scores and selects the same."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from flows import select as flow
+from flows.incumbents import champion
+from flows.settings import Settings
+from models import feature_code, policy
+from models.registry import Registry
+from models.risk_model import OUTPUTS
+from models.signoff import audit
+from models.signoff.keys import Keys
+from tests import earlier
+from tests.prefect_server import prefect_server
+
+NAMES = sorted(file.stem for file in earlier.FOLDER.glob("*.json"))
+# The served model loads with the code that was stored with it, in a process that has imported none of today's.
+LOADED = """
+import sys
+import mlflow, polars as pl
+model = mlflow.pyfunc.load_model(sys.argv[1])
+columns = [each.name for each in model.metadata.signature.inputs]
+rows = pl.read_parquet(sys.argv[2], columns=columns).with_columns(pl.col(pl.Int32).cast(pl.Int64))
+rows = rows.with_columns(pl.col(pl.Float32).cast(pl.Float64), pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+pl.from_pandas(model.predict(rows.to_pandas())).write_csv(sys.argv[3])
+"""
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def left(request, tmp_path_factory):
+    """A working folder with an earlier state and the world of that time, ingested by today's code."""
+    folder = tmp_path_factory.mktemp("earlier")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in [name for name in os.environ if name.startswith("TIDEWAITER_")]:
+            patch.delenv(name)
+        told = earlier.unpack(request.param, folder / ".tidewaiter")
+        with prefect_server():
+            yield SimpleNamespace(name=request.param, folder=folder, told=told, store=earlier.ingested(folder))
+
+
+@pytest.fixture(scope="module")
+def features(left):
+    return earlier.last_days(left.store, left.folder / "features")
+
+
+def kept(left, suffix):
+    return earlier.FOLDER / f"{left.name}.{suffix}"
+
+
+def registry(settings):
+    return Registry(settings.tracking_uri, settings.artifact_root)
+
+
+def test_evidence_and_ledger_verify(left):
+    settings = Settings()
+    found = audit.verify(registry(settings), Keys(settings.signoff_folder), policy.load().signoff)
+    assert (found.faults, found.entries, found.champion) == ((), 5, 1)
+
+
+def test_features_are_the_same_to_the_bit(left, features):
+    before = pl.read_parquet(kept(left, "parquet"))
+    assert before.height > 100
+    assert_frame_equal(features, before, check_exact=True)
+
+
+def test_a_state_is_of_code_that_is_known_to_compute_the_same(left):
+    assert left.told["feature_code"] in feature_code.SAME_VALUES
+
+
+def test_the_model_is_loaded_by_what_was_signed_and_scores_the_same(left, features, tmp_path):
+    settings = Settings()
+    found = champion(settings, registry(settings), tmp_path)
+    assert found.version == "1"
+    assert found.model.training[feature_code.KEY] == left.told["feature_code"]
+    assert feature_code.check(found.model, "champion version 1", "simulator") is None
+    assert_frame_equal(found.model.predict(features).select(OUTPUTS), pl.read_csv(kept(left, "csv")), check_exact=True)
+
+
+def test_mlflow_serves_it_with_the_code_that_was_stored_with_it(left, tmp_path):
+    (model,) = left.folder.glob(".tidewaiter/artifacts/*/models/*/artifacts")
+    command = [sys.executable, "-c", LOADED, str(model), str(kept(left, "parquet")), str(tmp_path / "served.csv")]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    assert_frame_equal(pl.read_csv(tmp_path / "served.csv"), pl.read_csv(kept(left, "csv")), check_exact=True)
+
+
+def test_it_selects(left):
+    found = flow.select()
+    assert (found.version, found.why_nothing, found.number) == ("1", None, 1)
+    assert found.work_list.read_text(encoding="utf-8-sig").count("\n") > 1
+    assert found.inspections["red"] > 0
