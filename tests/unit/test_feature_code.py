@@ -23,10 +23,18 @@ def test_a_model_records_the_code_of_its_features_in_its_files(model, tmp_path):
 
 def test_features_of_other_code_are_refused_with_what_to_do(model, monkeypatch):
     monkeypatch.setattr(feature_code, "code_version", lambda: "f" * 64)
+    monkeypatch.setattr(feature_code, "SAME_VALUES", frozenset({"e" * 64}))
     with pytest.raises(
         OtherFeaturesError, match=r"champion version 3 learned .*fffffff.*retrain on source kcs and sign"
     ):
         check(model, "champion version 3", "kcs")
+
+
+def test_earlier_code_that_computes_the_same_is_as_good_as_today_s(model, monkeypatch):
+    earlier = model.training[feature_code.KEY]
+    monkeypatch.setattr(feature_code, "code_version", lambda: "f" * 64)
+    monkeypatch.setattr(feature_code, "SAME_VALUES", frozenset({earlier}))
+    assert check(model, "champion version 3", "kcs") is None
 
 
 def test_a_model_of_before_loads_keeps_its_digest_and_says_that_it_is_not_known(model, tmp_path):
