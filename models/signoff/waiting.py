@@ -36,7 +36,7 @@ def _waiting(book: Book, waiting: list[int], at: datetime) -> Iterator[str]:
     if not waiting:
         yield "**No version waits for a signature.** A retraining that passes its gates registers the next one."
         return
-    yield "**Waiting for signatures** (open a version, read its card, and sign as its step 3 says):"
+    yield "**Waiting for signatures** (open a version, read its card, and sign as step 3 of the card says):"
     yield ""
     for number in waiting[:_MOST]:
         case = book.cases[number]
@@ -48,7 +48,9 @@ def _waiting(book: Book, waiting: list[int], at: datetime) -> Iterator[str]:
 def _missing(case: Case, at: datetime) -> str:
     missing = [(step, case.missing(step, at)) for step in case.steps]
     return "; ".join(
-        f"{step.name} lacks {count} of {step.signatures} by {step.role}" for step, count in missing if count > 0
+        f"{step.name} still needs {count} signature{'s' * (count > 1)} ({step.role})"
+        for step, count in missing
+        if count > 0
     )
 
 

@@ -227,7 +227,7 @@ def test_a_challenger_of_the_champion_stays(run):
 
 def test_the_page_of_the_model_says_what_waits_and_then_what_decides(server, run):
     run(server)
-    assert "[version 1](#/models/customs-risk/versions/1), made by eve: technical lacks 1 of 1" in server.description
+    assert "[version 1](#/models/customs-risk/versions/1), made by eve: technical still needs 1" in server.description
     before = server.writes
     run(server)
     assert server.writes == before

@@ -18,16 +18,17 @@ def test_what_waits_is_named_with_what_is_missing_the_newest_first():
     told = lines(book, [1, 2])
     assert "**No version decides yet**: none has all its signatures." in told
     assert [line for line in told if line.startswith("- ")] == [
-        f"- {LINK.format(2)}, made by eve: governance lacks 2 of 2 by reviewer; "
+        f"- {LINK.format(2)}, made by eve: governance still needs 2 signatures (reviewer); "
         "what was signed runs out from 2024-04-04 12:00 UTC",
-        f"- {LINK.format(1)}, made by eve: technical lacks 1 of 1 by risk-analyst; governance lacks 2 of 2 by reviewer",
+        f"- {LINK.format(1)}, made by eve: technical still needs 1 signature (risk-analyst); "
+        "governance still needs 2 signatures (reviewer)",
     ]
 
 
 def test_a_signature_that_ran_out_is_missing_again():
     book = book_of(opening(1), *signing(1)[:2])
-    assert "technical lacks 1 of 1" not in "".join(lines(book, [1], day=29))
-    assert "technical lacks 1 of 1" in "".join(lines(book, [1], day=31))
+    assert "technical still needs 1 signature" not in "".join(lines(book, [1], day=29))
+    assert "technical still needs 1 signature" in "".join(lines(book, [1], day=31))
 
 
 def test_what_decides_is_named_with_the_one_before():
