@@ -36,3 +36,19 @@
     }
   };
 })();
+
+/* On a telephone MLflow's menu takes half of the width, so it is folded to its symbols, by MLflow's own button. */
+(() => {
+  const MENU = "aside";
+  const FOLD = "[data-component-id='mlflow_header.toggle_sidebar_button']";
+  const FOLDED_PX = 100;
+  if (!matchMedia("(max-width: 640px)").matches) return;
+
+  new MutationObserver((changes, observer) => {
+    const menu = document.querySelector(MENU);
+    const fold = menu?.querySelector(FOLD);
+    if (!fold) return;
+    observer.disconnect(); // once: whoever unfolds it wants it so
+    if (menu.getBoundingClientRect().width > FOLDED_PX) fold.click();
+  }).observe(document, { childList: true, subtree: true });
+})();

@@ -2,7 +2,7 @@
 
 MLflow opens on language models, with an assistant, a notice of telemetry and a button that copies a version to another
 model. None of that can be set on its server: its pages keep it in the browser, so they are told before they start. What
-was typed into a tag is kept when it is refused: see front.js.
+was typed into a tag is kept when it is refused, and on a telephone the menu leaves room for the page: see front.js.
 """
 
 import json
@@ -27,7 +27,8 @@ PREFERENCES = {
     "mlflow.settings.telemetry.enabled_v1": False,
 }
 # What leads to what the guard closes is hidden; the list of tags is shown whole, as people sign the last ones; tables
-# of a card have room between their columns, and its pictures stand side by side.
+# of a card have room between their columns, and its pictures stand side by side. On a telephone nothing is cut off:
+# what is beside something else comes below it, and a wide table is pushed aside by itself.
 _STYLE = """
 aside [role="button"][tabindex="0"], [data-assistant-ui], [data-component-id$="assistant_button"],
 .promote-model-btn-wrapper { display: none !important; }
@@ -35,6 +36,16 @@ aside [role="button"][tabindex="0"], [data-assistant-ui], [data-component-id$="a
 .note-editor-preview-content :is(td, th) { padding: 1px 20px 1px 0; text-align: left; }
 .note-editor-preview-content table { margin-bottom: 16px; }
 .note-editor-preview-content img { width: 48%; min-width: 320px; margin: 4px 8px 4px 0; }
+@media (max-width: 640px) {
+.note-editor-preview-content :is(h1, h2, h3) { line-height: 1.2; }
+.note-editor-preview-content :is(p, li, code) { overflow-wrap: anywhere; }
+.note-editor-preview-content table { display: block; overflow-x: auto; }
+.note-editor-preview-content :is(td, th) { padding-right: 10px; }
+.note-editor-preview-content img { width: 100%; min-width: 0; }
+div:has(> [data-testid="descriptions-item"]) { grid-template-columns: 1fr !important; }
+.editable-table col:first-child { width: 138px !important; }
+.editable-table col:nth-child(2) { width: 100px !important; }
+}
 """
 
 

@@ -93,6 +93,23 @@ def test_a_reviewer_finds_the_card_and_the_pending_steps(servers: Servers, page:
     assert [url for url in asked if not url.startswith((servers.mlflow_url, "data:", "blob:"))] == []
 
 
+def test_on_a_telephone_a_version_can_be_read_and_signed(servers: Servers, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    started.open_version(page, servers, TO_READ)
+    expect(page.locator("aside")).to_have_css("width", "40px")  # MLflow's menu, folded
+    for name in ("Registered At", "Aliases"):
+        expect(page.get_by_text(name, exact=True)).to_be_in_viewport(ratio=1)
+    title = page.get_by_role("heading", name="customs-risk: which import declarations to inspect")
+    box, lines = title.bounding_box(), title.evaluate("e => parseFloat(getComputedStyle(e).lineHeight)")
+    size = title.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    assert box is not None
+    assert box["x"] + box["width"] <= 390
+    assert lines > size
+    pencil = started.step_row(page, "technical").get_by_role("button").first
+    pencil.scroll_into_view_if_needed()
+    expect(pencil).to_be_in_viewport(ratio=1)
+
+
 def test_the_card_leads_to_the_reports(servers: Servers, page: Page) -> None:
     started.open_version(page, servers, TO_READ)
     with page.expect_popup() as report:
