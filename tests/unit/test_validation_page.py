@@ -131,3 +131,5 @@ def test_the_index_tells_all_files_with_the_worst_first():
     assert places == sorted(places)
     assert text.index("tuesday.csv 1,200 1,200 0 0") > places[-1]
     assert all(name_of(record) in text for record in (sound, RECORD, bad))
+    # In one line: on a telephone it made every row seven lines high.
+    assert all(f'<code class="whole">{name_of(record)}</code>' in page for record in (sound, RECORD, bad))
