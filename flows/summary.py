@@ -132,8 +132,8 @@ def _made(summary: Summary) -> Iterator[Row]:
     yield (
         "features",
         (
-            f"{summary.features} for each declaration; computed for {built.computed_days} of {built.days} days, "
-            "the others were cached"
+            f"{summary.features} for each declaration; computed for {built.computed_days} of {built.days} days"
+            + (", the others were cached" if built.computed_days < built.days else "")
         ),
     )
     yield "model digest", summary.model_digest

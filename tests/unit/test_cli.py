@@ -1,6 +1,7 @@
 import io
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -168,6 +169,9 @@ def test_a_summary_loses_no_word_in_a_narrow_place():
     summary.show(made, Console(file=text, width=40))
     assert "…" not in text.getvalue()
     assert "".join(text.getvalue().split()).count("0" * 32) == 1
+    assert "computed for 0 of 1 days, the others were cached" in summary.as_markdown(made)
+    first = replace(made, built=SimpleNamespace(computed_days=1, days=1))
+    assert "computed for 1 of 1 days |" in summary.as_markdown(first)
 
 
 def test_up_outside_a_project_ends_with_1(run):
