@@ -73,7 +73,8 @@ def status(settings: Settings, project: Path, now: datetime) -> Status:
             checks=(Check(name="up", is_ok=False, detail="not running, so no night runs: start `tidewaiter up`"),),
         )
     if not up.is_ready:
-        does = "stopping" if up.is_stopping else "starting; the servers answer in a minute, at the first start in four"
+        starting = "starting; the servers answer within a minute, at the first start within four"
+        does = "stopping" if up.is_stopping else starting
         detail = f"process {up.pid} is {does}"
         return Status(is_running=False, checks=(Check(name="up", is_ok=False, is_warning=True, detail=detail),))
     checks = [

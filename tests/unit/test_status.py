@@ -122,7 +122,10 @@ def test_a_look_that_is_paused_is_told():
     assert not last_look(resting, [run("COMPLETED")]).is_ok
 
 
-@pytest.mark.parametrize(("is_stopping", "told"), [(False, "process 1 is starting; "), (True, "process 1 is stopping")])
+@pytest.mark.parametrize(
+    ("is_stopping", "told"),
+    [(False, "process 1 is starting; the servers answer within a minute"), (True, "process 1 is stopping")],
+)
 def test_while_it_starts_or_stops_nothing_is_bad_and_nothing_is_well(tmp_path, is_stopping, told):
     with running.claim(tmp_path) as claim:
         claim.announce(Running(1, "http://127.0.0.1:9", "http://127.0.0.1:9", False, is_stopping))
