@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -315,10 +316,33 @@ class SignerTests:
         assert asking.why_not(keys.socket_file) is None
         assert len(self.rows(table, keys)) == 1
 
-    def test_while_somebody_has_the_database_locked_the_probe_says_so_at_once(self, served, table, keys, monkeypatch):
-        monkeypatch.setattr(asking, "PROBE_S", 0.2)
-        monkeypatch.setattr(served.ledger, "refresh", lambda: time.sleep(0.5))
-        assert asking.why_not(keys.socket_file) == "nothing came within 0.2 s"
+    def test_while_another_program_has_the_database_locked_the_probe_says_so(self, served, table, keys, monkeypatch):
+        monkeypatch.setattr(signer, "PROBED_S", 0.2)
+        with table.alone():
+            assert re.search(r"the database or the disk failed: .*lock", asking.why_not(keys.socket_file))
+            with served._turn:  # as whoever signs meanwhile holds it
+                assert asking.why_not(keys.socket_file) == "whoever signs has been waiting for 0.2 s or more"
+            assert asking.answers(keys.socket_file)  # `up` starts all the same
+        assert asking.why_not(keys.socket_file) is None
+
+    def test_whoever_waits_longer_than_a_section_lasts_is_told_why(self, served, ledger, monkeypatch):
+        @contextmanager
+        def writing():
+            time.sleep(0.3)
+            raise sa.exc.OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
+            yield
+
+        monkeypatch.setattr(signer, "SECTION_S", 0.2)
+        monkeypatch.setattr(served.ledger, "writing", writing)
+        with pytest.raises(NotSigned, match="the database or the disk failed: database is locked, see signer"):
+            write(ledger, opening())
+
+    def test_a_table_that_is_locked_is_probed_for_no_longer_than_was_said(self, table, database_uri):
+        other = Table(database_uri)
+        with table.alone(), pytest.raises(sa.exc.SQLAlchemyError):
+            other.probe(0.1)
+        other.probe(0.1)
+        other.close()
 
     def test_the_program_is_killed_in_the_middle_and_started_again(self, keys, table, database_uri):
         environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": database_uri}

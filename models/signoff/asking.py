@@ -16,7 +16,7 @@ from models.signoff.chain import Entry, Head, LedgerError, Row
 from models.signoff.ledger import Followed, NotSigned, Table, Writer
 from models.signoff.wire import LONGEST_WAIT_S, Answer, Line
 
-PROBE_S = 5.0  # a database that is locked for longer is nothing to wait for: nobody can sign meanwhile
+PROBE_S = 10.0  # the signer says within that what it waits for
 
 
 class AskedLedger(Followed):

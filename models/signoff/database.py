@@ -7,10 +7,10 @@ import sqlalchemy as sa
 WAIT_S = 60
 
 
-def connect(database_uri: str) -> sa.Engine:
-    """An engine that waits for a lock no longer than WAIT_S, and notices a connection that the database has dropped."""
+def connect(database_uri: str, wait_s: float = WAIT_S) -> sa.Engine:
+    """An engine that waits for a lock up to `wait_s`, and notices a connection that the database has dropped."""
     if database_uri.startswith("sqlite"):
-        arguments: dict[str, Any] = {"timeout": WAIT_S}
+        arguments: dict[str, Any] = {"timeout": wait_s}
     else:
-        arguments = {"options": f"-c lock_timeout={WAIT_S}s"}
+        arguments = {"options": f"-c lock_timeout={wait_s * 1000:.0f}ms"}
     return sa.create_engine(database_uri, connect_args=arguments, pool_pre_ping=True)

@@ -8,8 +8,9 @@ handed: the same bytes that go on to MLflow. Whatever it cannot tell for certain
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from typing import TypeVar
 
 import anyio.to_thread
 from starlette.datastructures import Headers
@@ -31,7 +32,10 @@ from models.signoff.uploads import EvidenceLock
 LARGEST_BODY = 32 * 1024 * 1024  # of who writes runs: MLflow's own batches stay far below
 LARGEST_SENTENCE = 64 * 1024  # of everybody else: a decision, a password, a question
 ROWS_A_PAGE = 1000
+DECIDING_AT_ONCE = 16  # of the threads that all requests share: who waits for the ledger keeps nobody from reading
+DECIDING_S = 60.0  # how long a decision waits for those before it
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 # A call of the page of the network of companies, and its query, to what it is told; Refused where there is nothing.
@@ -49,6 +53,7 @@ class Guard:
     network: Answer
     front: Callable[[], Response]
     lock: EvidenceLock
+    _places: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECIDING_AT_ONCE), init=False, repr=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -94,6 +99,9 @@ class Guard:
             if route.name == routes.PAGE and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
                 # What the address asks for would be written down as looked at by who was led here.
                 return RedirectResponse(f"/{routes.PAGE}", 303) if scope["query_string"] else self.network(call, {})
+            if route.name.startswith("tidewaiter/") and headers.get("sec-fetch-dest", "empty") != "empty":
+                # A picture or a link, which anybody can put into a description that others look at.
+                raise Refused("a company is opened by the page of the network, and by nothing that leads to it")
             return await anyio.to_thread.run_sync(self.network, call, Request(scope).query_params)
         scope = _without_origin(scope)
         if route.kind is Kind.PASS and method in ("GET", "HEAD", "OPTIONS"):
@@ -102,7 +110,7 @@ class Guard:
         if method == "GET":
             return await anyio.to_thread.run_sync(self._rows, call, Request(scope).query_params.get("after", "0"))
         most = LARGEST_BODY if _writes_runs(call) else LARGEST_SENTENCE
-        await anyio.to_thread.run_sync(self._refuse_unread, call, route, headers, most)
+        await self._decided(call, self._refuse_unread, call, route, headers, most)
         if route.kind is Kind.ARTIFACT:
             async with self.entrance.taking_in(account):
                 await self._write_file(call, routes.artifact_path(route.name), scope, receive, send)
@@ -112,21 +120,21 @@ class Guard:
         if route.kind is Kind.PASS:
             await self.inner(*_with_body(scope, body), send)
             return None
-        call = await anyio.to_thread.run_sync(self._read, call, body, scope)
+        call = await self._decided(call, self._read, call, body, scope)
         if route.kind is Kind.OWN:
             acts = {
                 "tidewaiter/inspect": self.rules.inspect,
                 "tidewaiter/rollback": self.rules.roll_back,
                 "tidewaiter/registering": self.rules.judge_registration,
             }
-            return JSONResponse(await anyio.to_thread.run_sync(acts[route.name], call))
+            return JSONResponse(await self._decided(call, acts[route.name], call))
         async with self.lock.around(call.name):
             await self._pass(call, body, scope, send)
         return None
 
     async def _pass(self, call: Call, body: bytes, scope: Scope, send: Send) -> None:
         """Judge what was taken in, and have MLflow answer."""
-        passed = await anyio.to_thread.run_sync(self.rules.judge, call)
+        passed = await self._decided(call, self.rules.judge, call)
         if account_changes.ROUTES.fullmatch(call.name):
             send = _noting_answer(self.rules, call, send)
         if passed.body.get("value") != call.body.get("value"):
@@ -135,10 +143,24 @@ class Guard:
 
     async def _write_file(self, call: Call, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Before a file is taken in, and again when it is there: it may belong to a version by then."""
-        await anyio.to_thread.run_sync(self.rules.judge_artifact, call, path)
+        await self._decided(call, self.rules.judge_artifact, call, path)
         async with uploads.taken_in(receive, Headers(scope=scope)) as file, self.lock.writing():
-            await anyio.to_thread.run_sync(self.rules.judge_artifact, call, path)
+            await self._decided(call, self.rules.judge_artifact, call, path)
             await self.inner(scope, file, send)
+
+    async def _decided(self, call: Call, decide: Callable[..., _T], *given: object) -> _T:
+        """What the rules decide, which may wait for the ledger; NotSigned where too many wait before it."""
+        if call.is_service:  # its runs are few, and none waits for a person
+            return await anyio.to_thread.run_sync(decide, *given)
+        try:
+            with anyio.fail_after(DECIDING_S):
+                await self._places.acquire()
+        except TimeoutError:
+            raise NotSigned(f"others have been waiting for the ledger for {DECIDING_S:.0f} s: try again") from None
+        try:
+            return await anyio.to_thread.run_sync(decide, *given)
+        finally:
+            self._places.release()
 
     def _refuse_unread(self, call: Call, route: routes.Route, headers: Headers, most: int) -> None:
         """What can be refused before any of the body is taken in."""

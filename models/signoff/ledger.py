@@ -43,7 +43,7 @@ class Table:
     """The ledger's table, made where it is not there."""
 
     def __init__(self, database_uri: str) -> None:
-        self._engine = database.connect(database_uri)
+        self._uri, self._engine = database_uri, database.connect(database_uri)
         with self._engine.begin() as connection:  # the signer and the server may both be starting
             connection.execute(CreateTable(_rows, if_not_exists=True))
 
@@ -56,11 +56,17 @@ class Table:
     def alone(self) -> Generator[sa.Connection]:
         """A transaction that nobody else writes beside; whoever opens it commits it."""
         with self._engine.connect() as connection:
-            if self._engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
-                connection.execute(sa.text(f"LOCK TABLE {_rows.name} IN EXCLUSIVE MODE"))
+            _lock(connection)
             yield connection
+
+    def probe(self, wait_s: float) -> None:
+        """Lock the table for a moment; SQLAlchemyError where that cannot be within `wait_s`."""
+        engine = database.connect(self._uri, wait_s)
+        try:
+            with engine.connect() as connection:
+                _lock(connection)
+        finally:
+            engine.dispose()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -118,7 +124,7 @@ class Followed(ABC):
     def _alone(self) -> Generator[None]:
         """One thread at a time, and none waits for ever."""
         if not self._lock.acquire(timeout=database.WAIT_S):
-            raise NotSigned(f"others have been writing to the ledger for {database.WAIT_S} s: try again")
+            raise NotSigned(f"nothing could be written to the ledger for {database.WAIT_S} s: try again")
         try:
             yield
         finally:
@@ -223,6 +229,13 @@ class _Copy:
 def now() -> datetime:
     """The moment of an entry."""
     return datetime.now(UTC)
+
+
+def _lock(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.text(f"LOCK TABLE {_rows.name} IN EXCLUSIVE MODE"))
 
 
 def _select(connection: sa.Connection, after: int, limit: int | None = None) -> list[Row]:

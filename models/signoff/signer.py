@@ -41,7 +41,9 @@ from models.signoff.ledger import Ledger, NotSigned, Table, Writer, now
 from models.signoff.wire import SECTION_S, TURN_S, Answer, Line, Request
 
 CLOCK_MAY_BE_BEHIND = timedelta(seconds=60)
+PROBED_S = 2  # how long a probe waits for those who sign, and then for the database
 _MOST_CONNECTIONS = 64
+_ANSWER_S = 5  # how long a refusal may take to be sent
 _TAKEOVER_S = 2  # how long a signer that is ending may still hold its place
 
 _log = logging.getLogger("signer")
@@ -83,7 +85,7 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             return
         try:
             line = Line(connection, SECTION_S)
-            with _answering(line):
+            with _answering(connection):
                 if _read(line, "probe", "begin").do == "probe":
                     self._probe()
                     line.send({"answer": Answer.DONE})
@@ -93,10 +95,16 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             self._places.release()
 
     def _probe(self) -> None:
-        """Reads what is new, looks at the clock, and writes the note of the head as it is."""
-        self.ledger.refresh()
-        self._refuse_clock_behind(now())
-        self.ledger.note_again()
+        """Reads what is new, looks at the clock, and writes the note of the head as it is, with the table locked."""
+        if not self._turn.acquire(timeout=PROBED_S):
+            raise NotSigned(f"whoever signs has been waiting for {PROBED_S} s or more")
+        try:
+            self._table.probe(PROBED_S)
+            self.ledger.refresh()
+            self._refuse_clock_behind(now())
+            self.ledger.note_again()
+        finally:
+            self._turn.release()
 
     def _section(self, connection: socket) -> None:
         if not self._turn.acquire(timeout=TURN_S):
@@ -168,20 +176,24 @@ def _read(line: Line, *allowed: str) -> Request:
 
 
 @contextmanager
-def _answering(line: Line) -> Generator[None]:
-    """Tell who asks why the block could not do it."""
+def _answering(connection: socket) -> Generator[None]:
+    """Tell who asks why the block could not do it, however long it has tried."""
+
+    def tell(answer: Answer, why: str) -> None:
+        Line(connection, _ANSWER_S).send({"answer": answer, "why": why})
+
     try:
         yield
     except LedgerError as error:
-        line.send({"answer": Answer.BROKEN, "why": str(error)})
+        tell(Answer.BROKEN, str(error))
     except NotSigned as error:
         _log.warning("Not now: %s", error)
-        line.send({"answer": Answer.NOT_NOW, "why": str(error)})
+        tell(Answer.NOT_NOW, str(error))
     except (SQLAlchemyError, OSError) as error:
         _log.exception("The database or the disk failed")
-        what = (isinstance(error, OSError) and error.strerror) or type(error).__name__
-        why = f"nothing can be signed now, since the database or the disk failed: {what}, see signer.log"
-        line.send({"answer": Answer.NOT_NOW, "why": why})
+        what = error.strerror if isinstance(error, OSError) else getattr(error, "orig", None)
+        why = f"the database or the disk failed: {what or type(error).__name__}, see signer.log"
+        tell(Answer.NOT_NOW, f"nothing can be signed now, since {why}")
 
 
 def main() -> None:

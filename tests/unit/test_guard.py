@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import threading
+import time
 from contextlib import contextmanager
 
 import httpx
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse
 
+from models.signoff import guard as guards
 from models.signoff.call import Refused
 from models.signoff.chain import LedgerError, Row
 from models.signoff.directory import Account, Role
@@ -94,7 +97,7 @@ async def _in_parts(content):
 
 
 @pytest.fixture
-def send(rules, tmp_path):
+def guard(rules, tmp_path):
     async def inner(scope, receive, send):
         body = b""
         while (message := await receive())["type"] == "http.request":
@@ -107,8 +110,11 @@ def send(rules, tmp_path):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    guard = Guard(inner, entrance(), rules, Rows(), network, front, EvidenceLock(tmp_path))
+    return Guard(inner, entrance(), rules, Rows(), network, front, EvidenceLock(tmp_path))
 
+
+@pytest.fixture
+def send(guard):
     def request(method, path, auth=ACCOUNT, **given):
         async def run():
             transport = httpx.ASGITransport(guard, client=("10.1.1.1", 5))
@@ -169,6 +175,32 @@ def test_what_mlflow_says_to_a_change_of_an_account_is_noted(send, rules):
     send("POST", "/api/2.0/mlflow/users/create", json={})
     send("POST", ROUTE, json={})
     assert rules.answers == [("mlflow/users/create", 200)]
+
+
+def test_whoever_waits_for_the_ledger_keeps_nobody_from_reading_and_is_told(guard, rules, monkeypatch):
+    """One person's clicks took every thread there is while another program had the database locked for a minute."""
+    locked = threading.Event()
+    rules.judge = lambda call: locked.wait(20) and call
+    monkeypatch.setattr(guards, "DECIDING_S", 0.2)
+
+    async def run():
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(guard), base_url="http://server", auth=ACCOUNT
+        ) as client:
+            signing = [asyncio.create_task(client.post(ROUTE, json={})) for _ in range(60)]
+            await asyncio.sleep(0.1)
+            begun = time.monotonic()
+            read = await client.get("/", timeout=10)
+            seconds = time.monotonic() - begun
+            while sum(each.done() for each in signing) < 60 - guards.DECIDING_AT_ONCE:
+                await asyncio.sleep(0.02)
+            locked.set()
+            return read, seconds, await asyncio.gather(*signing)
+
+    read, seconds, answers = asyncio.run(run())
+    assert (read.status_code, seconds < 5) == (200, True)
+    assert sorted(answer.status_code for answer in answers) == [200] * 16 + [503] * 44
+    assert sum("others have been waiting for the ledger" in answer.text for answer in answers) == 44
 
 
 def test_a_body_without_anything_stays_empty_unless_the_rules_add_to_it(send, rules):
