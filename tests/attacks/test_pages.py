@@ -3,7 +3,7 @@
 import pytest
 
 from tests.attacks.scene import WAITING, tag
-from tests.signoff_server import AJAX, API
+from tests.signoff_server import ADMINISTRATOR, AJAX, API
 
 SIGN = f"{AJAX}/model-versions/set-tag"
 COMPANY = "/api/2.0/tidewaiter/network/company"
@@ -117,3 +117,48 @@ def test_the_servers_own_page_signs_and_is_told_no_other_may_read(scene):
         answer = client.post(SIGN, json=tag("signoff.governance", "approved: x", WAITING), headers=own)
     assert "is signed by the role reviewer" in answer.json()["message"]
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.attempts(4)
+def test_no_page_elsewhere_shows_one_of_ours_in_a_frame_and_none_brings_in_what_is_elsewhere(scene):
+    """A click could be led to a signature, and a picture in a description tell who looks at it, and when."""
+    with scene.server.client("rea") as client:
+        for path in ("/", "/network"):
+            answer = client.get(path, headers={"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"})
+            told = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+            assert (answer.status_code, told["frame-ancestors"], told["default-src"]) == (200, "'none'", "'self'")
+            assert not any("http" in sources or "*" in sources for sources in told.values())
+
+
+MARKUP = b"<script>fetch('/ajax-api/2.0/mlflow/users/current')</script>"
+
+
+@pytest.fixture(scope="module")
+def own_run(scene):
+    """A run of dan's, and where its files are."""
+    made = scene.send("dan", "POST", f"{API}/experiments/create", {"name": "of-dan"}).raise_for_status().json()
+    asked = {"experiment_id": made["experiment_id"], "run_name": MARKUP.decode()}
+    run = scene.send("dan", "POST", f"{API}/runs/create", asked).raise_for_status().json()["run"]["info"]["run_id"]
+    return run, f"/api/2.0/mlflow-artifacts/artifacts/{made['experiment_id']}/{run}/artifacts"
+
+
+@pytest.mark.parametrize("name", ["x.html", "x.HTML", "x.svg", "x.xhtml", "x.shtml", "x.pdf", "x.mht", "x"])
+def test_a_file_of_a_data_scientist_is_no_page_of_this_server(scene, own_run, name):
+    """Opened in a reviewer's browser, its script would act as the reviewer."""
+    run, folder = own_run
+    scene.send("dan", "PUT", f"{folder}/{name}", content=MARKUP).raise_for_status()
+    for path in (f"{folder}/{name}", f"/get-artifact?run_uuid={run}&path={name}"):
+        answer = scene.send(ADMINISTRATOR, "GET", path)
+        told = (answer.headers["content-disposition"], answer.headers["x-content-type-options"])
+        assert (answer.status_code, told) == (200, (f"attachment; filename={name}", "nosniff"))
+
+
+@pytest.mark.parametrize("dest", ["image", "script", "style", "document", "iframe", "object", "video", "x"])
+@pytest.mark.parametrize("asked", ["company", "path"])
+def test_nothing_in_a_description_opens_a_company_in_the_name_of_who_reads_it(scene, dest, asked):
+    """As `![](/api/2.0/tidewaiter/network/company?...)` in a run's description: the page that asks is our own."""
+    said = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": dest, "Referer": f"{scene.server.url}/"}
+    with scene.unchanged(), scene.server.client("aud") as client:
+        query = {"source": "simulator", "id": "0000000000000001"}
+        answer = client.get(f"/api/2.0/tidewaiter/network/{asked}", params=query, headers={**BROWSER, **said})
+    assert (answer.status_code, "by nothing that leads to it" in answer.text) == (403, True)
