@@ -5,7 +5,7 @@ all: process ids and groups do not, since Prefect gives each run a session of it
 belongs to nobody.
 
 A program is its whole session: what it started lives on when it is killed, and a server's child would keep the port.
-Runs of a worker have sessions of their own, so they outlive it.
+Runs of a worker may be of its session, and are told by what their environment names: they outlive it.
 
 A program may be of another user (run_as.py). Who may change user, and is not root, may still neither read the
 environments of that user nor end its processes: then a process of that user does it.
@@ -16,6 +16,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -43,6 +44,7 @@ class Program:
     user: User | None = None
     is_trusted: bool = True
     umask: int = -1  # as it is
+    spared: str | None = None  # the variable by which processes are known that go on when this one dies
 
 
 class ChildError(RuntimeError):
@@ -125,7 +127,7 @@ class Children:
                     f"{self.restart_window_s:.0f} s before{self._tail(name)}"
                 )
             self._restarts[name] = [*recent, now]
-            end(_session(process.pid), user=program.user)
+            end(_left(_session(process.pid), program), user=program.user)
             on_restart(name, process.returncode)
             self.start(program)
 
@@ -205,6 +207,18 @@ def _session(leader: int) -> list[psutil.Process]:
                 found.append(process)
         except (ProcessLookupError, psutil.NoSuchProcess):  # ended meanwhile
             continue
+    return found
+
+
+def _left(session: list[psutil.Process], program: Program) -> list[psutil.Process]:
+    """What a dead program's session has that nobody needs any more."""
+    if program.spared is None:
+        return session
+    found = []
+    for process in session:
+        with suppress(psutil.Error):  # ended meanwhile
+            if program.spared not in _environment(process, program.user):
+                found.append(process)
     return found
 
 

@@ -260,7 +260,8 @@ class Up:
             environment |= {f"{prefix}NAME": JOB_SECRET, f"{prefix}KEY": "PREFECT_API_AUTH_STRING"}
         if user := run_as.find(self.settings):
             environment |= run_as.folders(self.settings)
-        return Program(name, (*command, "--name", "tidewaiter"), environment, is_online, user, is_trusted=False)
+        command = (*command, "--name", "tidewaiter")
+        return Program(name, command, environment, is_online, user, is_trusted=False, spared=RUN_VARIABLE)
 
     def _deployment(self, before: list[server.Deployment]) -> Program:
         rendered = self.settings.state_folder / "prefect" / deploy.FILE

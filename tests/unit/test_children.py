@@ -2,6 +2,7 @@ import os
 import socket
 import sys
 import time
+from dataclasses import replace
 from threading import Event
 
 import psutil
@@ -10,10 +11,11 @@ import pytest
 from flows import children
 from flows.children import ChildError, Children, Program
 
-# Starts a process of a session of its own, as Prefect's worker does for a run, and waits.
+# Starts a process, as Prefect's worker does for a run: of its own session, or of another if told so. Then it waits.
 PARENT = """
-import subprocess, sys, time, pathlib
-subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+import os, subprocess, sys, time, pathlib
+command, marked = [sys.executable, "-c", "import time; time.sleep(60)"], os.environ | {"RUN": "x"}
+subprocess.Popen(command, env=marked, start_new_session=len(sys.argv) > 2)
 pathlib.Path(sys.argv[1]).touch()
 time.sleep(60)
 """
@@ -49,7 +51,7 @@ def python(name, code, *arguments, is_ready=lambda: True):
 
 def test_strays_are_found_and_ended_whoever_started_them(processes, tmp_path):
     flag = tmp_path / "started"
-    processes.start(python("parent", PARENT, flag, is_ready=flag.exists))
+    processes.start(python("parent", PARENT, flag, "a session of its own", is_ready=flag.exists))
     processes.wait_ready("parent", 20)
     assert len(children.marked(tmp_path / "state")) == 2
     assert children.marked(tmp_path / "another") == []
@@ -174,10 +176,11 @@ def test_stopping_a_server_ends_its_children_too(processes, tmp_path, port, deaf
 
 def test_a_killed_worker_is_restarted_and_its_runs_go_on(processes, tmp_path):
     flag = tmp_path / "started"
-    processes.start(python("worker", PARENT, flag, is_ready=flag.exists))
+    processes.start(replace(python("worker", PARENT, flag, is_ready=flag.exists), spared="RUN"))
     processes.wait_ready("worker", 20)
     worker = leader(processes)
     (run,) = worker.children()
+    assert os.getsid(run.pid) == worker.pid
     worker.kill()
     psutil.wait_procs([worker], timeout=5)
     flag.unlink()
