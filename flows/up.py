@@ -19,7 +19,7 @@ from types import FrameType
 
 import httpx
 
-from flows import children, deploy, embedded, mlflow_server, nights, run_as, running, server, watch
+from flows import children, deploy, embedded, machine, mlflow_server, nights, run_as, running, server, watch
 from flows.children import Children, Program
 from flows.settings import PREFIX, Settings
 from models.runs.callers import UP
@@ -30,6 +30,7 @@ DEPLOY_TIMEOUT_S = 240.0
 WORKER_TIMEOUT_S = 240.0
 SIGNER_TIMEOUT_S = 120.0  # it reads the whole ledger
 TICK_S = 1.0
+LEAST_TO_START_BYTES = 16 * 2**20  # with less, programs end while they start
 LOOK_TICKS = 20  # how often runs that never began are looked for
 JOB_SECRET = "tidewaiter-job"  # of Kubernetes; deploy/kubernetes/job-template.yaml takes the environment from it
 _SERVERS = {"mlflow": "mlflow_port", "prefect": "prefect_port"}  # the setting of each one's port
@@ -149,9 +150,14 @@ class Up:
                 except PortInUseError as error:
                     self._mention(str(error))
 
-        tick = 0
+        tick, was_full = 0, False
         while not stopping.wait(TICK_S):
-            processes.revive(tell)
+            full = next(machine.unfit(self.settings, LEAST_TO_START_BYTES), None)
+            if full is None:
+                processes.revive(tell)
+            elif not was_full:  # whatever was started would die again, until `up` gave up
+                self._mention(f"{full}. What dies meanwhile is started again when there is room.")
+            was_full = full is not None
             tick += 1
             if tick % LOOK_TICKS == 0:
                 self._begin_again(processes)
@@ -188,7 +194,10 @@ class Up:
         processes.stop_strays()
         try:
             if server.answers(f"{self.settings.prefect_url}/api/health"):
-                with self._client() as client:
+                with (
+                    suppress(httpx.HTTPError),
+                    self._client() as client,
+                ):  # the next start does it
                     nights.bury(client, "Stopped together with `tidewaiter up`.")
         finally:
             for name in ("prefect", "mlflow", "signer"):

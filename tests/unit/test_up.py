@@ -9,6 +9,7 @@ from threading import Event
 import pytest
 
 from flows import deploy, mlflow_server, running, up
+from flows import up as ups
 from flows.children import ChildError, Children, Program
 from flows.settings import Settings
 from flows.up import PortInUseError, Up, check_ports
@@ -103,3 +104,21 @@ def test_a_state_folder_that_was_moved_is_told_before_anything_starts(tmp_path, 
             artifact_places.refuse_moved(f"sqlite:///{database}", "file:///srv/state/artifacts")
     else:
         artifact_places.refuse_moved(f"sqlite:///{database}", "file:///srv/state/artifacts")
+
+
+def test_what_dies_while_a_disk_is_full_is_started_again_when_there_is_room(tmp_path, monkeypatch):
+    """Otherwise each new attempt would die at once, and the fourth would end everything."""
+    said, looks, revived = [], iter(["/x has 0 MB left", "/x has 0 MB left", None, None]), []
+    stopping = Event()
+
+    class Programs:
+        def revive(self, tell):
+            revived.append(len(said))
+            if len(revived) == 2:
+                stopping.set()
+
+    monkeypatch.setattr(ups, "TICK_S", 0.01)
+    monkeypatch.setattr(ups.machine, "unfit", lambda settings, least: filter(None, [next(looks)]))
+    Up(Settings(state_folder=tmp_path), tmp_path, said.append)._watch(Programs(), stopping)
+    assert said == ["/x has 0 MB left. What dies meanwhile is started again when there is room."]
+    assert revived == [1, 1]
