@@ -13,13 +13,13 @@ import measuring
 import numpy as np
 
 from features.families import FAMILIES
-from features.matrix import CATALOGUE
-from models.bootstrap import draw
-from models.clones import has_identical_earlier_row
-from models.evaluation import sample_of, scores_of
-from models.metrics import Measures, Scores
+from features.matrix.matrix import CATALOGUE
+from models.evaluation.evaluation import sample_of, scores_of
+from models.evaluation.repeats import has_identical_earlier_row
+from models.metrics.bootstrap import draw
+from models.metrics.ranking import Measures, Scores
 from models.policy import load
-from models.train import train
+from models.training.train import train
 
 SHARE = 0.1
 FIGURES = ("roc_auc", "average_precision", "revenue_at_10pct_by_priority")

@@ -62,7 +62,7 @@ def main() -> None:
 def _run(folder: Path, name: str, rows: int) -> dict[str, object]:
     if name == "store":
         return _prepare(folder, rows)
-    from models import boosting
+    from models.risk import boosting
 
     given = {part: np.load(folder / f"{part}.npy") for part in ("train", "validation", "test")}
     target = {part: np.load(folder / f"{part} target.npy") for part in ("train", "validation")}
@@ -87,15 +87,15 @@ def _run(folder: Path, name: str, rows: int) -> dict[str, object]:
 
 
 def _prepare(folder: Path, rows: int) -> dict[str, object]:
-    from features import cache
-    from features.ingest import Limits, ingest
-    from features.matrix import CATALOGUE
+    from features.ingestion.ingest import Limits, ingest
+    from features.matrix import cache
+    from features.matrix.matrix import CATALOGUE
     from features.simulator import Parameters
     from features.sources.simulator import SimulatorSource
-    from features.store import Store
-    from models.encoding import Encoder
+    from features.store.store import Store
     from models.policy import load
-    from models.split import split_by_time
+    from models.risk.encoder import Encoder
+    from models.training.split import split_by_time
 
     policy, store = load(), Store(folder / "data" / "simulator")
     ingest(SimulatorSource(Parameters(rows=rows), folder / "simulated"), store, Limits(**policy.ingestion.model_dump()))

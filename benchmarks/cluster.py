@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _prepare(folder: Path, rows: int) -> None:
-    from features.ingest import Limits, ingest
+    from features.ingestion.ingest import Limits, ingest
     from features.simulator import Parameters
     from features.sources.simulator import SimulatorSource
     from models.policy import load
@@ -66,7 +66,7 @@ def _run(folder: Path, nodes: int) -> dict[str, float]:
     import ray
     from ray.cluster_utils import Cluster
 
-    from flows.engine import Workforce, workforce
+    from flows.compute.engine import Workforce, workforce
     from flows.settings import Engine, Settings
 
     if not nodes:
@@ -92,13 +92,13 @@ def _measure(folder: Path, name: str, workers) -> dict[str, float]:
     import polars as pl
     from sklearn.metrics import roc_auc_score
 
-    from features import cache
-    from features.matrix import CATALOGUE
-    from models import boosting
-    from models.boosting import Rows
-    from models.encoding import Encoder
+    from features.matrix import cache
+    from features.matrix.matrix import CATALOGUE
     from models.policy import load
-    from models.split import split_by_time
+    from models.risk import boosting
+    from models.risk.boosting import Rows
+    from models.risk.encoder import Encoder
+    from models.training.split import split_by_time
 
     store, policy = _store(folder), load()
     delay = policy.features.label_delay_days
@@ -143,7 +143,7 @@ def _check(folder: Path) -> None:
 
 
 def _store(folder: Path):
-    from features.store import Store
+    from features.store.store import Store
 
     return Store(folder / "data" / "simulator")
 

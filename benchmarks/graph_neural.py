@@ -34,14 +34,14 @@ from sklearn.metrics import average_precision_score
 
 from features.contract import KEY
 from features.families import relations
-from features.matrix import CATALOGUE
+from features.matrix.matrix import CATALOGUE
 from features.network import entries, matching
-from features.store import Store
-from models import boosting
-from models.encoding import Encoder
+from features.store.store import Store
 from models.policy import Policy, load
-from models.split import Split
-from models.train import train
+from models.risk import boosting
+from models.risk.encoder import Encoder
+from models.training.split import Split
+from models.training.train import train
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

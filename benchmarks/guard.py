@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from starlette.types import ASGIApp
 
-from models.signoff.app import AppSettings, for_mlflow
+from models.server.app import AppSettings, for_mlflow
 from tests import signoff_server
 from tests.signoff_server import API, Server
 

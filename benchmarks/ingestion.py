@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features import contract
-from features.verdict import Finding
+from features.validation.verdict import Finding
 
 ROWS, NIGHTS, LINES = 54_000, 1_000, 400_000
 ALONE = "one at a time"
@@ -95,8 +95,8 @@ def main() -> None:
 
 
 def _measured(case: Callable[[Path], int], folder: Path, alone: bool) -> dict[str, float]:
-    import_module("features.expectations")  # which takes seconds, and is not measured
-    from features import ingest, staging
+    import_module("features.validation.expectations")  # which takes seconds, and is not measured
+    from features.ingestion import ingest, staging
 
     in_validation: list[float] = []
     judge = staging.judge
@@ -122,8 +122,8 @@ def _measured(case: Callable[[Path], int], folder: Path, alone: bool) -> dict[st
 
 
 def _ingested(folder: Path, source) -> int:
-    from features.ingest import Limits, ingest
-    from features.store import Store
+    from features.ingestion.ingest import Limits, ingest
+    from features.store.store import Store
     from models.policy import load
 
     store = Store(Path(tempfile.mkdtemp(dir=folder)) / "data")  # it goes with `folder`, which nobody waits for

@@ -88,17 +88,17 @@ def ingest(folder: Path, a_month: int, months: int, number: int) -> int:
 
 
 def history(folder: Path, a_month: int, months: int, number: int) -> int:
-    from features import cache
+    from features.matrix import cache
 
     return cache.build(_store(folder), _delay(), _cache(folder)).computed_rows
 
 
 def model(folder: Path, a_month: int, months: int, number: int) -> int:
-    from features import cache
-    from features.matrix import CATALOGUE
+    from features.matrix import cache
+    from features.matrix.matrix import CATALOGUE
     from models.policy import load
-    from models.split import split_by_time
-    from models.train import train
+    from models.training.split import split_by_time
+    from models.training.train import train
 
     store, policy = _store(folder), load()
     built = cache.build(store, _delay(), _cache(folder))
@@ -127,9 +127,9 @@ def ingest_week(folder: Path, a_month: int, months: int, number: int) -> int:
 
 
 def score(folder: Path, a_month: int, months: int, number: int) -> int:
-    from features import cache
-    from models.risk_model import RiskModel
-    from models.split import accepted_between
+    from features.matrix import cache
+    from models.risk.risk_model import RiskModel
+    from models.training.split import accepted_between
 
     store = _store(folder)
     built = cache.build(store, _delay(), _cache(folder))
@@ -249,7 +249,7 @@ def _week(folder: Path, months: int, number: int) -> tuple[date, date]:
 
 
 def _ingest(folder: Path, months: tuple[Path, ...]) -> int:
-    from features.ingest import Limits, ingest
+    from features.ingestion.ingest import Limits, ingest
     from models.policy import load
 
     return ingest(Files(months), _store(folder), Limits(**load().ingestion.model_dump())).rows_in
@@ -260,7 +260,7 @@ def _declarations(folder: Path) -> int:
 
 
 def _store(folder: Path):
-    from features.store import Store
+    from features.store.store import Store
 
     return Store(folder / "data" / "files")
 

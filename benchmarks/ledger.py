@@ -22,8 +22,8 @@ from time import perf_counter
 import measuring
 
 from models.policy import Signoff, load
-from models.signoff import asking
-from models.signoff.asking import AskedLedger
+from models.signer import asking
+from models.signer.asking import AskedLedger
 from models.signoff.book import SERVICE, Book
 from models.signoff.chain import Chain, Entry, check_head
 from models.signoff.keys import Keys
@@ -60,7 +60,7 @@ def fill(ledger: Followed, made: Iterator[Entry]) -> None:
 def signer(keys: Keys, database: str) -> Generator[None]:
     """The process that has the key, as `tidewaiter up` starts it."""
     environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": database}
-    command = [sys.executable, "-m", "models.signoff.signer"]
+    command = [sys.executable, "-m", "models.signer.signer"]
     with subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL) as process:
         while not asking.answers(keys.socket_file):
             time.sleep(0.1)

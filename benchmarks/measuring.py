@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
-    from features.store import Store
+    from features.store.store import Store
     from models.policy import Policy
-    from models.split import Split
+    from models.training.split import Split
 
 LIBRARIES = ("polars", "numpy", "numba", "lightgbm", "great-expectations", "evidently", "dvc", "mlflow", "prefect")
 RESULTS = Path(__file__).parent / "results"
@@ -47,10 +47,10 @@ def peak_mb() -> float:
 
 def ingested(source: str, policy: "Policy") -> "tuple[Store, pl.LazyFrame, Split]":
     """An ingested source's store, its features with the labels known today, and their split by time."""
-    from features import cache
-    from features.store import Store
+    from features.matrix import cache
+    from features.store.store import Store
     from flows.settings import Settings
-    from models.split import split_by_time
+    from models.training.split import split_by_time
 
     settings, delay = Settings(), policy.features.label_delay_days
     store = Store(settings.data_folder / source)

@@ -15,14 +15,14 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import average_precision_score
 
-from features.asof import outcome_versions
 from features.contract import KEY
+from features.facts.asof import outcome_versions
 from features.families import relations
-from features.matrix import CATALOGUE
-from features.store import Store
+from features.matrix.matrix import CATALOGUE
+from features.store.store import Store
 from models.policy import Policy, load
-from models.split import accepted_between
-from models.train import train
+from models.training.split import accepted_between
+from models.training.train import train
 
 SHARES, RESAMPLES = (0.01, 0.02, 0.05), 500
 

@@ -23,14 +23,14 @@ from rich.console import Console
 from rich.table import Table
 
 from features import contract
-from features.facts import TOLD
-from features.graph import files
-from features.graph.look import Graph
-from features.graph.neighbourhood import around, ways_to_offenders
-from features.history import PRIOR_WEIGHT
+from features.facts.facts import TOLD
+from features.history.history import PRIOR_WEIGHT
 from features.network import entries, links, matching
 from features.network.measures import DECLARANT, SELLER
 from features.network.week import WINDOW_DAYS, Network
+from features.network_map import files
+from features.network_map.neighbourhood import around, ways_to_offenders
+from features.network_map.queries import Graph
 
 NODES, EDGES, DAY_EDGES = 1_000_000, 10_000_000, 100_000
 ASKED, MOST = 200, 500

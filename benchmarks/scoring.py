@@ -46,7 +46,7 @@ def in_batches(size: int) -> Callable[[Path], Predict]:
 
 
 def kernel(folder: Path) -> Predict:
-    from models.forest import Forest
+    from models.risk.forest import Forest
 
     forest = Forest.of(_booster(folder))
     assert forest is not None
@@ -175,19 +175,19 @@ def _run(engine: str, folder: Path, rows: int, trees: int) -> dict[str, float]:
 
 def _model(folder: Path, rows: int, trees: int) -> None:
     """The features of simulated declarations, and a model of which each head has that many trees."""
-    from features.asof import outcome_versions
-    from features.facts import build
-    from features.history import History
-    from features.matrix import CATALOGUE, compute, with_labels
+    from features.facts.asof import outcome_versions
+    from features.facts.facts import build
+    from features.history.history import History
+    from features.matrix.matrix import CATALOGUE, compute, with_labels
     from features.simulator import Parameters, simulate
     from features.simulator import build as tables
-    from models import boosting, critical, revenue
-    from models.calibration import calibrate
-    from models.encoding import Encoder
     from models.policy import load
-    from models.revenue import Hits, RevenueModel
-    from models.risk_model import RiskModel
-    from models.split import labelled
+    from models.risk import boosting, critical, revenue
+    from models.risk.calibration import calibrate
+    from models.risk.encoder import Encoder
+    from models.risk.revenue import Hits, RevenueModel
+    from models.risk.risk_model import RiskModel
+    from models.training.split import labelled
 
     delay, seed = load().features.label_delay_days, 1
     made = tables(simulate(Parameters(rows=rows, seed=seed)), seed)
@@ -219,8 +219,8 @@ def _parts(folder: Path) -> dict[str, float]:
     """Seconds of a whole model's `predict`, and of what it consists of."""
     import polars as pl
 
-    from models import boosting
-    from models.risk_model import RiskModel
+    from models.risk import boosting
+    from models.risk.risk_model import RiskModel
 
     frame, model = pl.read_parquet(folder / "features.parquet"), RiskModel.load(folder / "model")
     model.predict(frame)  # compiles the kernel

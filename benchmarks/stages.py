@@ -30,8 +30,8 @@ def simulate(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def ingest(folder: Path, rows: int) -> Callable[[], int]:
-    from features.ingest import Limits
-    from features.ingest import ingest as run
+    from features.ingestion.ingest import Limits
+    from features.ingestion.ingest import ingest as run
     from models.policy import load
 
     limits = Limits(**load().ingestion.model_dump())
@@ -39,7 +39,7 @@ def ingest(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def version(folder: Path, rows: int) -> Callable[[], int]:
-    from features import versioning
+    from features.store import versioning
 
     def run() -> int:
         versioning.snapshot(folder / "data")
@@ -49,13 +49,13 @@ def version(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def features(folder: Path, rows: int) -> Callable[[], int]:
-    from features import cache
+    from features.matrix import cache
 
     return lambda: cache.build(_store(folder), _delay(), folder / "cache").computed_rows
 
 
 def features_again(folder: Path, rows: int) -> Callable[[], int]:
-    from features import cache
+    from features.matrix import cache
 
     def run() -> int:
         assert cache.build(_store(folder), _delay(), folder / "cache").computed_days == 0
@@ -65,7 +65,7 @@ def features_again(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def features_one_new_day(folder: Path, rows: int) -> Callable[[], int]:
-    from features import cache
+    from features.matrix import cache
 
     # The last full day of the archive, as if it had just arrived.
     last = _store(folder).days()[-1] - timedelta(days=7)
@@ -75,9 +75,9 @@ def features_one_new_day(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def tune(folder: Path, rows: int) -> Callable[[], int]:
-    from features.matrix import CATALOGUE
+    from features.matrix.matrix import CATALOGUE
     from models.policy import load
-    from models.search import AS_THEY_STAND, search
+    from models.training.tuning import AS_THEY_STAND, search
 
     split, _ = _split(folder)
     training = load().training
@@ -90,9 +90,9 @@ def tune(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def train(folder: Path, rows: int) -> Callable[[], int]:
-    from features.matrix import CATALOGUE
+    from features.matrix.matrix import CATALOGUE
     from models.policy import load
-    from models.train import train as run
+    from models.training.train import train as run
 
     split, _ = _split(folder)
     policy = load()
@@ -106,8 +106,8 @@ def train(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def score(folder: Path, rows: int) -> Callable[[], int]:
-    from models.risk_model import RiskModel
-    from models.split import accepted_between
+    from models.risk.risk_model import RiskModel
+    from models.training.split import accepted_between
 
     split, dataset = _split(folder)
     model, window = RiskModel.load(folder / "model"), accepted_between(dataset, split.windows["test"])
@@ -115,10 +115,10 @@ def score(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def evaluate(folder: Path, rows: int) -> Callable[[], int]:
-    from features.matrix import CATALOGUE
-    from models import assessment
+    from features.matrix.matrix import CATALOGUE
+    from models.dossier import assessment
     from models.policy import load
-    from models.risk_model import RiskModel
+    from models.risk.risk_model import RiskModel
 
     split, dataset = _split(folder)
     model, truth = RiskModel.load(folder / "model"), _store(folder).scan("truth").collect()
@@ -126,10 +126,10 @@ def evaluate(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def drift(folder: Path, rows: int) -> Callable[[], int]:
-    from models import assessment
-    from models.drift_result import Quality
+    from models.dossier import assessment
+    from models.monitoring.drift_result import Quality
     from models.policy import load
-    from models.risk_model import RiskModel
+    from models.risk.risk_model import RiskModel
 
     _, dataset = _split(folder)
     model = RiskModel.load(folder / "model")
@@ -229,7 +229,7 @@ def _source(folder: Path, rows: int):
 
 
 def _store(folder: Path):
-    from features.store import Store
+    from features.store.store import Store
 
     return Store(folder / "data" / "simulator")
 
@@ -241,9 +241,9 @@ def _delay() -> int:
 
 
 def _split(folder: Path):
-    from features import cache
+    from features.matrix import cache
     from models.policy import load
-    from models.split import split_by_time
+    from models.training.split import split_by_time
 
     store = _store(folder)
     built = cache.build(store, _delay(), folder / "cache")

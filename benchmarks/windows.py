@@ -27,7 +27,7 @@ HISTORY_FAMILIES = ("price", "entities", "encodings")
 
 
 def kernel(rows: pl.DataFrame) -> pl.DataFrame:
-    from features.windows import Days, Facts, Queries, window_sums
+    from features.facts.windows import Days, Facts, Queries, window_sums
 
     day = rows["day"].to_numpy().astype(np.int64)
     measures = np.column_stack([np.ones(rows.height, np.int64), rows["value"].to_numpy()])
@@ -119,9 +119,9 @@ ENGINES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 def catalogue(rows: int, seed: int) -> tuple[int, float]:
     """Values of the families that look into the past, and the seconds that they take."""
-    from features.facts import build
+    from features.facts.facts import build
     from features.families import FAMILIES
-    from features.history import History
+    from features.history.history import History
     from features.simulator import Parameters, simulate
     from features.simulator import build as tables
 
@@ -185,7 +185,7 @@ def _run(engine: str, folder: Path, rows: int) -> dict[str, float]:
 
 def _declarations(rows: int) -> pl.DataFrame:
     """Day, value in whole units, and a number for each entity, in order of acceptance."""
-    from features.facts import DERIVED
+    from features.facts.facts import DERIVED
     from features.simulator import Parameters, build, simulate
 
     made = build(simulate(Parameters(rows=rows, seed=1)), 1).declarations.sort("accepted_at").with_columns(**DERIVED)

@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import polars as pl
-from playwright.sync_api import Page
-
 from features.graph.build import described
 from features.graph.look import Graph
-from flows import server
 from models.picture.page import address
+from playwright.sync_api import Page
+
+from flows import server
 from tests.browser import started
 from tests.browser.started import Servers
 

@@ -1,4 +1,5 @@
-"""A back-test from files: read, validate, compute features, then models.backtest. No server, no store left behind.
+"""A back-test from files: read, validate, compute features, then models.backtesting.backtest. No server, no store left
+behind.
 
 Lines of the training files that validation refuses are left out, as they would be at night. Lines of the test files are
 scored whatever validation says of them: a declaration needs a decision however poor its data; what cannot be scored at
@@ -14,17 +15,20 @@ from typing import Any
 
 import polars as pl
 
-from features import amounts, contract, facts, matrix
-from features.asof import outcome_versions
+from features import contract
 from features.contract import KEY
-from features.history import History
-from features.ingest import IngestReport, Limits, ingest
+from features.facts import facts
+from features.facts.asof import outcome_versions
+from features.history.history import History
+from features.ingestion.ingest import IngestReport, Limits, ingest
+from features.matrix import matrix
 from features.network import ties
 from features.sources import open_source
-from features.store import Store, schema
-from features.validation import validate
+from features.store.store import Store, schema
+from features.validation import amounts
+from features.validation.rows import validate
 from flows.progress import stage
-from models import backtest as measured
+from models.backtesting import backtest as measured
 from models.policy import Policy
 from models.policy import load as load_policy
 

@@ -11,18 +11,21 @@ from prefect.events import emit_event
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
-from features import cache
-from features.store import Store
-from flows import incumbents, reports, unjudged
-from flows.parameters import MonitorParameters
+from features.matrix import cache
+from features.store.store import Store
+from flows.host import unjudged
+from flows.host.watch import NOT_JUDGED, UNJUDGED
 from flows.progress import stage
+from flows.requests.parameters import MonitorParameters
 from flows.retrain import compute_features
 from flows.settings import Settings
-from flows.watch import NOT_JUDGED, UNJUDGED
-from models import assessment, evidence, feature_code
-from models.assessment import Incumbent
-from models.drift_result import DriftResult, Quality
-from models.registry import Registry
+from flows.steps import incumbents, reports
+from models.dossier import assessment
+from models.dossier.assessment import Incumbent
+from models.evidence import manifest
+from models.monitoring.drift_result import DriftResult, Quality
+from models.registry.registry import Registry
+from models.risk import feature_code
 
 BREACH = "tidewaiter.drift.breach"
 RESULT = "drift.json"
@@ -110,5 +113,5 @@ def check_drift(store: Store, built: cache.Built, watched: Incumbent, folder: Pa
 def record_drift(registry: Registry, watched: Incumbent, drift: DriftResult, folder: Path, settings: Settings) -> None:
     """The report as an MLflow run and as Prefect artifacts. Retried: it finds what it began."""
     with stage("Record"):
-        run = registry.record_drift(drift, folder, watched.version, evidence.code_state().commit)
+        run = registry.record_drift(drift, folder, watched.version, manifest.code_state().commit)
     reports.publish_monitoring(drift, watched.version, reports.run_url(settings, registry, run))

@@ -6,14 +6,16 @@ from tempfile import TemporaryDirectory
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from features import amounts, versioning
-from features.graph import build
-from features.graph.build import Description
-from features.store import Store
-from flows import incumbents, running
-from flows.parameters import NetworkParameters
+from features.network_map import build
+from features.network_map.build import Description
+from features.store import versioning
+from features.store.store import Store
+from features.validation import amounts
+from flows.host import running
 from flows.progress import run_name, stage, wait
+from flows.requests.parameters import NetworkParameters
 from flows.settings import Settings
+from flows.steps import incumbents
 from models.policy import Policy
 
 _DEFAULTS = NetworkParameters()

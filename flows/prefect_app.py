@@ -23,13 +23,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp
 
-from flows import forms
+from flows.requests import forms
 from flows.settings import Settings
+from models.access.directory import Directory
+from models.access.entrance import Entrance, Names
 from models.runs.callers import TELLER, UP
 from models.runs.guard import Guard, look_into
 from models.runs.rules import Rules
-from models.signoff.directory import Directory
-from models.signoff.entrance import Entrance, Names
 
 
 class Passwords(BaseSettings):

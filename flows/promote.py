@@ -8,8 +8,8 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.states import Completed
 
+from flows.host.watch import ALARM
 from flows.settings import Settings
-from flows.watch import ALARM
 from models.policy import load as load_policy
 from models.runs.rules import RESOURCE
 from models.signoff import promotion, reading

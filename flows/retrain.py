@@ -17,38 +17,45 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 
-from features import amounts, cache, versioning, worlds
-from features.cache import Built, Run, one_after_another
 from features.contract import KEY
-from features.ingest import IngestRejected, IngestReport, Limits, ingest
-from features.matrix import CATALOGUE
-from features.sources import Source, open_source, simulator
-from features.store import Store
-from flows import asked, forms, incumbents, reports, running
-from flows.engine import Workforce, workforce
-from flows.nights import CATCH_UP
-from flows.parameters import RetrainParameters, Search, SourceName, author
+from features.ingestion import worlds
+from features.ingestion.ingest import IngestRejected, IngestReport, Limits, ingest
+from features.matrix import cache
+from features.matrix.cache import Built, Run, one_after_another
+from features.matrix.matrix import CATALOGUE
+from features.reading.source import Source
+from features.sources import open_source, simulator
+from features.store import versioning
+from features.store.store import Store
+from features.validation import amounts
+from flows.compute.engine import Workforce, workforce
+from flows.host import running
+from flows.host.nights import CATCH_UP
 from flows.progress import Advance, run_name, stage, wait
+from flows.requests import asked, forms
+from flows.requests.parameters import RetrainParameters, Search, SourceName, author
 from flows.settings import Settings
-from flows.summary import Summary, Unchanged
-from models import assessment, dossier, evidence
+from flows.steps import incumbents, reports
+from flows.steps.summary import Summary, Unchanged
 from models import policy as policy_file
-from models.assessment import Incumbent, Origin
-from models.boosting import Grow
-from models.drift_result import DriftResult, Quality
-from models.evaluation import Evaluation
-from models.gates import Gate
-from models.made_from import Earlier
-from models.made_from import digest as digest_of
+from models.backtesting.side_by_side import NotRehearsed, SideBySide
+from models.dossier import assessment, dossier
+from models.dossier.assessment import Incumbent, Origin
+from models.evaluation.evaluation import Evaluation
+from models.evaluation.gates import Gate
+from models.evidence import manifest
+from models.evidence.made_from import Earlier
+from models.evidence.made_from import digest as digest_of
+from models.monitoring.drift_result import DriftResult, Quality
 from models.policy import Policy
-from models.registry import Candidate, Registration, Registry
-from models.risk_model import RiskModel
-from models.search import AS_THEY_STAND, Found, reused, search
-from models.selection_log import SelectionLog, with_probabilities
-from models.side_by_side import NotRehearsed, SideBySide
+from models.registry.registry import Candidate, Registration, Registry
+from models.risk.boosting import Grow
+from models.risk.risk_model import RiskModel
 from models.signoff import reading
-from models.split import Split, accepted_between, split_by_time
-from models.train import train
+from models.targeting.selection_log import SelectionLog, with_probabilities
+from models.training.split import Split, accepted_between, split_by_time
+from models.training.train import train
+from models.training.tuning import AS_THEY_STAND, Found, reused, search
 
 _DEFAULTS = RetrainParameters()
 
@@ -82,7 +89,7 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary | Unchanged:
 def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) -> Summary | Unchanged:
     parameters = asked.settle(parameters, settings)  # again: the run before may have changed what is stored
     ask_to_register(settings, made_by)
-    code, written = evidence.code_state(), policy_file.written()
+    code, written = manifest.code_state(), policy_file.written()
     policy = policy_file.parse(written)  # what is made here is signed with it
     store = Store(settings.data_folder / parameters.source.value)
     ingested = ingest_declarations(parameters, settings, policy, store)

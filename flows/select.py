@@ -21,25 +21,27 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from features import cache, spreadsheet
-from features.asof import outcome_versions
-from features.atomic import PARTIAL, flush
 from features.contract import KEY
-from features.store import Store
-from flows import running
-from flows.parameters import SelectParameters
+from features.disk.atomic import PARTIAL, flush
+from features.facts.asof import outcome_versions
+from features.matrix import cache
+from features.presentation import spreadsheet
+from features.store.store import Store
+from flows.host import running
 from flows.progress import run_name, stage, wait
+from flows.requests.parameters import SelectParameters
 from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
-from models import feature_code, targeting
-from models.assessment import Incumbent
-from models.days import of_data
+from models.dossier.assessment import Incumbent
 from models.policy import LANES, Policy
-from models.risk_model import RiskModel
-from models.selection import Exploring, Selector
-from models.selection_log import SelectionLog, exploring_share, pending, places_left
-from models.split import labelled, window
-from models.work_list import work_list
+from models.risk import feature_code
+from models.risk.risk_model import RiskModel
+from models.targeting import lanes
+from models.targeting.selection_log import SelectionLog, exploring_share, pending, places_left
+from models.targeting.selector import Exploring, Selector
+from models.targeting.work_list import work_list
+from models.training.days import of_data
+from models.training.split import labelled, window
 
 _DEFAULTS = SelectParameters()
 
@@ -138,7 +140,7 @@ def choose(
     _publish(chosen)
     counts = dict(chosen.filter(pl.col("lane") != "green")["lane"].value_counts().iter_rows())
     inspections = {lane: counts.get(lane, 0) for lane in LANES}
-    unplaced = targeting.unplaced(chosen, chosen, champion.policy.targeting).height
+    unplaced = lanes.unplaced(chosen, chosen, champion.policy.targeting).height
     return Selected(
         store.root.name, champion.version, window(declarations), chosen.height, inspections, unplaced, number, path
     )
@@ -153,7 +155,8 @@ def choose_day(
     declarations: pl.DataFrame,
     seed: int,
 ) -> pl.DataFrame:
-    """What models/selection.py says of `declarations` (identity and features), all of one day, with their office.
+    """What models/targeting/selector.py says of `declarations` (identity and features), all of one day, with their
+    office.
 
     `before` is the log of earlier selections: what they gave away on that day is gone, and what exploring has brought
     in decides on its share. Nothing known on that day or later plays a part.

@@ -224,7 +224,9 @@ class Settings(BaseSettings):
 
     @property
     def selections_folder(self) -> Path:
-        """What was selected, a folder for each source, versioned with the declarations; see models/selection_log.py."""
+        """What was selected, a folder for each source, versioned with the declarations; see
+        models/targeting/selection_log.py.
+        """
         return self.data_folder / "selections"
 
     @property
@@ -233,8 +235,8 @@ class Settings(BaseSettings):
         return self.state_folder.absolute() / "cache" / "networks"
 
     def features_folder(self, source: str, label_delay_days: int) -> Path:
-        """The matrix of a source, see features/cache.py. Policies that differ in the delay, as the one signed and its
-        successor may, have a folder each: one would clean away what the other has computed."""
+        """The matrix of a source, see features/matrix/cache.py. Policies that differ in the delay, as the one signed
+        and its successor may, have a folder each: one would clean away what the other has computed."""
         return self.state_folder.absolute() / "cache" / "features" / source / f"{label_delay_days}-days"
 
     @property

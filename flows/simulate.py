@@ -13,26 +13,27 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import deployment
 
-from features import facts, simulator
-from features.atomic import write_atomically
+from features import simulator
 from features.contract import KEY
-from features.facts import Known
-from features.ingest import Limits, ingest
+from features.disk.atomic import write_atomically
+from features.facts import facts
+from features.facts.facts import Known
+from features.ingestion.ingest import Limits, ingest
 from features.network import ties
 from features.sources import open_source
-from features.store import Store
-from flows import forms
-from flows.parameters import SimulateParameters
+from features.store.store import Store
 from flows.progress import stage
+from flows.requests import forms
+from flows.requests.parameters import SimulateParameters
 from flows.settings import Settings
-from models import rehearsal_plots
-from models.bootstrap import Estimate
+from models.backtesting import rehearsal_plots
+from models.backtesting.replay import Setting, Strategy, World, rehearse
+from models.backtesting.result import Rehearsal, summarise
+from models.backtesting.strategies import Bacuda, Product, Random, RiskProfile
+from models.evaluation.schemes import NONE
+from models.metrics.bootstrap import Estimate
 from models.policy import Policy
 from models.policy import load as load_policy
-from models.rehearsal import Setting, Strategy, World, rehearse
-from models.rehearsal_policies import Bacuda, Product, Random, RiskProfile
-from models.rehearsal_result import Rehearsal, summarise
-from models.schemes import NONE
 
 RESULT = "rehearsal.json"
 # Each against the one that the research offers, and exploration against none.

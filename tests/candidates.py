@@ -19,18 +19,22 @@ import numpy as np
 import polars as pl
 from mlflow import MlflowClient
 
-from features import versioning
-from features.catalogue import Feature
-from features.store import BatchRecord
-from models import burden, evidence, policy, serving, train
-from models.bootstrap import Estimate
-from models.cbpe import ExpectedPerformance
-from models.dossier import About, Dossier, Judged, Validation, verdicts
-from models.drift_result import ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
-from models.metrics import inclusion
-from models.registry import Candidate, Registry
-from models.search import AS_THEY_STAND, Found
-from models.side_by_side import NotRehearsed
+from features.families.feature import Feature
+from features.store import versioning
+from features.store.store import BatchRecord
+from models import policy
+from models.backtesting.side_by_side import NotRehearsed
+from models.dossier.dossier import About, Dossier, Judged, Validation, verdicts
+from models.evaluation import burden
+from models.evidence import manifest as evidence
+from models.metrics.bootstrap import Estimate
+from models.metrics.cbpe import ExpectedPerformance
+from models.metrics.ranking import inclusion
+from models.monitoring.drift_result import ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
+from models.registry import serving
+from models.registry.registry import Candidate, Registry
+from models.training import train
+from models.training.tuning import AS_THEY_STAND, Found
 from tests import scored
 
 FEATURES = (

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows import cli
-from flows.parameters import RetrainParameters
+from flows.commands import cli
+from flows.requests.parameters import RetrainParameters
 from flows.settings import PREFIX, Settings
 
-TIDEWAITER = (sys.executable, "-c", "from flows.cli import app; app()")
+TIDEWAITER = (sys.executable, "-c", "from flows.commands.cli import app; app()")
 _OWN = (PREFIX, "PREFECT_", "MLFLOW_")
 
 
@@ -103,7 +103,7 @@ class Retraining:
 
 
 def begin() -> Settings:
-    """As flows.terminal.begin does, but that Prefect is imported and has its server."""
+    """As flows.commands.terminal.begin does, but that Prefect is imported and has its server."""
     settings = Settings()
     os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
     return settings

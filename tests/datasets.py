@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from features.catalogue import Feature
+from features.families.feature import Feature
 from models.policy import Search, Training, load
 
 TRAINING = Training(

@@ -16,16 +16,17 @@ from typing import Any
 
 import polars as pl
 
-from features import cache
-from features.code_digest import code_version
 from features.contract import KEY
-from features.ingest import Limits, ingest
+from features.ingestion.ingest import Limits, ingest
+from features.matrix import cache
+from features.matrix.code_digest import code_version
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
-from features.store import Store
-from models import policy, seal
+from features.store.store import Store
+from models import policy
+from models.evidence import seal
 from models.names import CHAMPION, MODEL, SIGNOFF
-from models.risk_model import OUTPUTS
+from models.risk.risk_model import OUTPUTS
 from models.signoff.book import SERVICE
 from models.signoff.chain import Entry
 from models.signoff.keys import Keys

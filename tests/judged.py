@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import evidence, seal, tracking
-from models.dossier import Dossier
+from models.dossier.dossier import Dossier
+from models.evidence import manifest as evidence
+from models.evidence import seal
 from models.names import CODE_COMMIT, DATA_VERSION, EVIDENCE_DIGEST
 from models.policy import POLICY_FILE
-from models.signoff import judging
-from models.signoff.admission import LOGGED, RUN, Request, Shown
+from models.registry import tracking
+from models.server import judging
+from models.server.admission import LOGGED, RUN, Request, Shown
 from tests import candidates
 
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from features.graph import build
-from features.graph.build import Description
-from features.store import Store
+from features.network_map import build
+from features.network_map.build import Description
+from features.store.store import Store
 from tests.stores import put
 
 DELAY = 7

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows import embedded, server
+from flows.host import embedded, prefect_api
 from flows.settings import Settings
 
 FOLDER = "TESTS_PREFECT_FOLDER"  # in the environment, which workers inherit
@@ -71,7 +71,7 @@ def _start(folder: Path) -> dict[str, object]:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     url = f"http://127.0.0.1:{port}/api"
     until = time.monotonic() + _TIMEOUT_S
-    while not server.answers(f"{url}/health"):
+    while not prefect_api.answers(f"{url}/health"):
         if process.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"the Prefect server does not answer:\n{(folder / _LOG).read_text()}")
         time.sleep(0.2)

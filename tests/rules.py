@@ -5,16 +5,16 @@ from types import SimpleNamespace
 import pytest
 from mlflow.entities.model_registry import ModelVersion
 
+from models.access.call import Call
 from models.names import MODEL
 from models.policy import load
-from models.signoff import stored
-from models.signoff.admission import Unjudged
+from models.server import stored
+from models.server.admission import Unjudged
+from models.server.rules import Rules
 from models.signoff.book import ADMINISTRATOR, SERVICE
-from models.signoff.call import Call
 from models.signoff.chain import Entry
 from models.signoff.keys import Keys
 from models.signoff.ledger import Ledger, Table
-from models.signoff.rules import Rules
 
 ROLES = {
     "ana": ("risk-analyst",),

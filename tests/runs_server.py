@@ -17,13 +17,13 @@ from typing import Any
 import httpx
 from prefect.utilities.callables import parameter_schema
 
-from flows import embedded, server
-from flows.forms import FORMS
-from flows.mlflow_server import UVICORN
+from flows.host import embedded, prefect_api
+from flows.host.mlflow_server import UVICORN
+from flows.requests.forms import FORMS
 from flows.settings import Settings
 from models import policy
+from models.access import accounts
 from models.runs.callers import TELLER, UP
-from models.signoff import accounts
 from models.signoff.book import SERVICE
 
 PASSWORDS = {
@@ -96,7 +96,7 @@ def running(folder: Path, **settings: str) -> Generator[Runs]:
     found = Runs(f"http://127.0.0.1:{port}", folder)
     try:
         deadline = time.monotonic() + _READY_S
-        while not server.answers(f"{found.url}/api/health"):
+        while not prefect_api.answers(f"{found.url}/api/health"):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((folder / "prefect.log").read_text())
             time.sleep(0.2)
@@ -131,8 +131,8 @@ def _make_accounts(store, uri: str) -> None:
 
 def _deploy(runs: Runs) -> None:
     """What `up` deploys, as much of it as a run needs to wait."""
-    with server.connect(runs.url, (UP, PASSWORDS[UP])) as client:
-        server.ensure_pool(client)
+    with prefect_api.connect(runs.url, (UP, PASSWORDS[UP])) as client:
+        prefect_api.ensure_pool(client)
         for name in DEPLOYED:
             flow, _, deployment = name.partition("/")
             flow_id = client.post("/flows/", json={"name": flow}).raise_for_status().json()["id"]
@@ -140,7 +140,7 @@ def _deploy(runs: Runs) -> None:
                 "name": deployment,
                 "flow_id": flow_id,
                 "entrypoint": f"flows/{flow}.py:{flow}",
-                "work_pool_name": server.POOL,
+                "work_pool_name": prefect_api.POOL,
                 "parameters": {"parameters": {"source": "simulator"}} if deployment == "nightly" else {},
                 "parameter_openapi_schema": form_schema(flow),
                 "schedules": [{"schedule": {"cron": "30 1 * * *", "timezone": "UTC"}, "active": False}],

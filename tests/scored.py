@@ -5,11 +5,12 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from features.catalogue import Feature
-from models import baselines, clones, evaluation, policy
-from models.card import Part, Subject
-from models.evaluation import Evaluation
-from models.metrics import Scores
+from features.families.feature import Feature
+from models import policy
+from models.dossier.card import Part, Subject
+from models.evaluation import baselines, evaluation, repeats
+from models.evaluation.evaluation import Evaluation
+from models.metrics.ranking import Scores
 from models.policy import Policy
 
 FEATURES = (
@@ -74,7 +75,7 @@ def evaluated(test: pl.DataFrame, noise: float = 0.3, champion_noise: float | No
         test,
         scores(test, noise),
         baselines.score(train, test, FEATURES),
-        clones.has_identical_earlier_row(train, test),
+        repeats.has_identical_earlier_row(train, test),
         SMALL,
         champion=None if champion_noise is None else ("6", scores(test, champion_noise, seed=4)),
     )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from flows.cli import app
+from flows.commands.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

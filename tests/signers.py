@@ -20,15 +20,15 @@ import pytest
 import sqlalchemy as sa
 
 from models.policy import Signoff, SignoffStep, load
-from models.signoff import asking, signer, wire
+from models.signer import asking, signer, wire
+from models.signer.asking import AskedLedger
+from models.signer.signer import CLOCK_MAY_BE_BEHIND, Signer
 from models.signoff import ledger as ledgers
-from models.signoff.asking import AskedLedger
 from models.signoff.book import SERVICE
 from models.signoff.chain import BACKWARDS, Chain, Head, LedgerError
 from models.signoff.keys import Keys
 from models.signoff.ledger import Ledger, NotSigned, Table, now
 from models.signoff.lifecycle import State
-from models.signoff.signer import CLOCK_MAY_BE_BEHIND, Signer
 from tests.ledgers import write, write_and_fail
 from tests.signing import POLICY, entry, opening, signing
 
@@ -346,7 +346,7 @@ class SignerTests:
 
     def test_the_program_is_killed_in_the_middle_and_started_again(self, keys, table, database_uri):
         environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": database_uri}
-        command = [sys.executable, "-m", "models.signoff.signer"]
+        command = [sys.executable, "-m", "models.signer.signer"]
         ledger = AskedLedger(table, keys.public_key, keys.head_file, load().signoff, keys.socket_file)
         for number in (1, 2):
             started = subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL)
@@ -376,7 +376,7 @@ class SignerTests:
         (keys.secret_folder / "ledger.key").chmod(0o640)
         environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": database_uri}
         done = subprocess.run(
-            [sys.executable, "-m", "models.signoff.signer"],
+            [sys.executable, "-m", "models.signer.signer"],
             env=os.environ | environment,
             capture_output=True,
             text=True,

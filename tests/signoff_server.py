@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from flows.mlflow_server import UVICORN
-from models.registry import Candidate, Registration
+from flows.host.mlflow_server import UVICORN
+from models.registry.registry import Candidate, Registration
 from models.signoff.book import SERVICE
 from models.signoff.keys import Keys
 from tests import candidates
@@ -112,7 +112,7 @@ def server(
     folder: Path,
     database_uri: str | None = None,
     prefect_api: str = "",
-    app: str = "models.signoff.app:create_app",
+    app: str = "models.server.app:create_app",
     artifact_root: str | None = None,
     public_urls: Sequence[str] = (),
 ) -> Generator[Server]:
@@ -158,7 +158,7 @@ def signer(folder: Path, database_uri: str) -> subprocess.Popen[bytes]:
     """The process that signs for a server; ready long before it."""
     environment = {"SIGNOFF_FOLDER": str(folder / "signoff"), "SIGNOFF_DATABASE_URI": database_uri}
     with (folder / "signer.log").open("ab") as log:
-        command = [sys.executable, "-m", "models.signoff.signer"]
+        command = [sys.executable, "-m", "models.signer.signer"]
         return subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
 
 

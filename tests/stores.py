@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from features.contract import FILING
-from features.store import BatchRecord, Store, schema, write_day
+from features.store.store import BatchRecord, Store, schema, write_day
 from tests.declarations import frame
 
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 
-from features import versioning
-from features.ingest import Limits, ingest
+from features.ingestion.ingest import Limits, ingest
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
-from features.store import Store
+from features.store import versioning
+from features.store.store import Store
 from models import policy
 from tests.trials.kills import PARAMETERS
 

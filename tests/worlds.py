@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 from hypothesis import strategies as st
 
-from features import facts
 from features.contract import FILING
-from features.facts import Known
+from features.facts import facts
+from features.facts.facts import Known
 from features.network import entries, ties
 from tests.declarations import frame
 

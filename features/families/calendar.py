@@ -5,8 +5,8 @@ As of: the instant of acceptance alone.
 
 import polars as pl
 
-from features.catalogue import Feature
-from features.history import History
+from features.families.feature import Feature
+from features.history.history import History
 
 NAME = "calendar"
 _OWN = "the instant of acceptance"

@@ -6,10 +6,10 @@ declarations that customs knew before the day of acceptance.
 
 import polars as pl
 
-from features.asof import YEAR_DAYS
-from features.catalogue import Feature
-from features.facts import VALUE_PER_KG
-from features.history import History
+from features.facts.asof import YEAR_DAYS
+from features.facts.facts import VALUE_PER_KG
+from features.families.feature import Feature
+from features.history.history import History
 
 NAME = "declared"
 _OWN = "the declaration as accepted"

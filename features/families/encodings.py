@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
-from features.asof import LOOK_BACK_DAYS
-from features.catalogue import Feature
-from features.history import PRIOR_WEIGHT, History
+from features.facts.asof import LOOK_BACK_DAYS
+from features.families.feature import Feature
+from features.history.history import PRIOR_WEIGHT, History
 
 NAME = "encodings"
 _AS_OF = f"outcomes known before the day of acceptance, of declarations accepted at most {LOOK_BACK_DAYS} days earlier"

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
-from features.asof import YEAR_DAYS
-from features.catalogue import Feature
-from features.facts import DECLARATIONS, HITS
-from features.history import PRIOR_WEIGHT, History
+from features.facts.asof import YEAR_DAYS
+from features.facts.facts import DECLARATIONS, HITS
+from features.families.feature import Feature
+from features.history.history import PRIOR_WEIGHT, History
 
 NAME = "entities"
 _AS_OF = "declarations and outcomes known before the day of acceptance, within the window"

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
-from features.asof import YEAR_DAYS
-from features.catalogue import Feature
-from features.history import History
+from features.facts.asof import YEAR_DAYS
+from features.families.feature import Feature
+from features.history.history import History
 
 NAME = "price"
 _AS_OF = f"declarations known before the day of acceptance, accepted at most {YEAR_DAYS} days earlier"

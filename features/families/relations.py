@@ -9,12 +9,12 @@ out.
 import numpy as np
 import polars as pl
 
-from features.catalogue import Feature
-from features.history import PRIOR_WEIGHT, History
+from features.facts.windows import Flags, Floats, Ints
+from features.families.feature import Feature
+from features.history.history import PRIOR_WEIGHT, History
 from features.network import links
 from features.network.measures import DECLARANT, NEVER, SELLER, TIE, Totals
 from features.network.week import DECLARED, FIRST, Week
-from features.windows import Flags, Floats, Ints
 
 NAME = "relations"
 _AS_OF = "the network of companies as known on the Monday of the week of acceptance, two years of it"

@@ -7,9 +7,9 @@ that they hold less than a quarter.
 
 import polars as pl
 
-from features.asof import NEVER, in_force
 from features.contract import FILING, PLACEHOLDER
-from features.facts import days
+from features.facts.asof import NEVER, in_force
+from features.facts.facts import days
 
 CONTROL_PCT = 25  # from here on an owner is one who controls: FATF's example, and what registers of owners ask for
 _ENTRY = ("entry_id", "party_role", "party_id")

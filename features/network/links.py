@@ -6,8 +6,8 @@ A row counts from the Monday `week` on (its day since 1970-01-01): the first one
 import numpy as np
 import polars as pl
 
-from features.facts import Known, whole
-from features.numbering import Hashes, mixed
+from features.facts.entity_codes import Hashes, mixed
+from features.facts.facts import Known, whole
 
 # Whom and what an importer is declared with; the place in here is the relation's number. The model looks at those who
 # trade; what goods came in and under which document is for people.

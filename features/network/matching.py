@@ -17,8 +17,8 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from features.asof import NEVER
-from features.facts import days
+from features.facts.asof import NEVER
+from features.facts.facts import days
 from features.network import spelling
 from features.network.words import latin
 

@@ -5,11 +5,11 @@ As of: see entries.py and matching.py.
 
 import polars as pl
 
-from features.facts import TOLD, signed
+from features.facts.entity_codes import mixed
+from features.facts.facts import TOLD, signed
 from features.network import entries
 from features.network.links import node
 from features.network.matching import matches
-from features.numbering import mixed
 
 # What kind of node each attribute's value is; None for another company. A name alone ties nobody: many are alike.
 TYING = {

@@ -7,10 +7,10 @@ import numba
 import numpy as np
 import polars as pl
 
+from features.facts.entity_codes import Hashes, Numbering, mixed
+from features.facts.windows import Flags, Floats, Ints
 from features.network import links, measures, ties
 from features.network.measures import NEVER, Edges, Totals
-from features.numbering import Hashes, Numbering, mixed
-from features.windows import Flags, Floats, Ints
 
 WINDOW_DAYS = 2 * 52 * 7  # whole weeks, and well within the look-back
 DECLARED, INSPECTED, HITS, FIRST, LAST, LAST_HIT = range(6)

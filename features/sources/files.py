@@ -61,7 +61,7 @@ Columns that may be null can be left out. A block with declarations and outcomes
 whose outcome columns are all empty then has no outcome yet. Several blocks may read the same file: two facts of a line
 are two blocks. Blocks are read in their order, files in that of their names: where two files say different things, the
 later counts. Changing how a file is mapped makes its rows arrive anew, as corrections. Amounts of several currencies
-are brought to one by the section `[amounts]`, see features/converted.py.
+are brought to one by the section `[amounts]`, see features/mapping/converted.py.
 
 What a file is, its first bytes say, not its name: CSV, JSON lines (one object a line), Parquet, a workbook (Excel,
 OpenDocument; `sheet = "..."` where there are several), each as it is or in gzip or in a zip of one file. `codes` may
@@ -80,12 +80,12 @@ from pathlib import Path
 import polars as pl
 
 from features import contract
-from features.conform import Computed, Constant, Mapped, cleaned, computed, conform, joined
-from features.converted import in_one_currency
-from features.mapping import FileKind, MappingFile, load, reads
-from features.objects import SCHEME, StoredObject
-from features.reading import InputFile, Layout, address, check_readable, expand, here, read_any
-from features.sources import Batch, Chunk, Source
+from features.mapping.converted import in_one_currency
+from features.mapping.mapping import FileKind, MappingFile, load, reads
+from features.reading.conform import Computed, Constant, Mapped, cleaned, computed, conform, joined
+from features.reading.files import InputFile, Layout, address, check_readable, expand, here, read_any
+from features.reading.objects import SCHEME, StoredObject
+from features.reading.source import Batch, Chunk, Source
 
 __all__ = ["FileKind", "FilesSource", "MappedBatch", "MappingFile", "open_source"]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import polars as pl
 
 from features import contract
-from features.conform import Constant, From, Mapped, conform, joined
-from features.csv_dialect import Lines
-from features.objects import StoredObject
-from features.reading import InputFile, address, expand, here, read_csv
-from features.sources import Batch, Chunk, Source
+from features.reading.conform import Constant, From, Mapped, conform, joined
+from features.reading.csv_dialect import Lines
+from features.reading.files import InputFile, address, expand, here, read_csv
+from features.reading.objects import StoredObject
+from features.reading.source import Batch, Chunk, Source
 
 # Two digits, of which the first is that of UN/ECE Rec. 19.
 _TRANSPORT_MODES = {f"{digit}0": f"{digit}" for digit in range(10)}

@@ -18,10 +18,10 @@ import polars as pl
 from pydantic import ValidationError
 
 from features import contract
-from features.conform import From, Mapped, conform
-from features.reading import InputFile, read_parquet
+from features.reading.conform import From, Mapped, conform
+from features.reading.files import InputFile, read_parquet
+from features.reading.source import Batch, Chunk, Source
 from features.simulator import Parameters, Progress, Tables, generate
-from features.sources import Batch, Chunk, Source
 
 FOLDER = Path(".tidewaiter/simulated")
 

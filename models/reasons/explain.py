@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 
 from features.contract import KEY
-from features.matrix import CATALOGUE
+from features.matrix.matrix import CATALOGUE
 from models.reasons.grouping import Meaning, groups, meanings
 from models.reasons.language import read
 from models.reasons.sentences import Row, phrase
-from models.risk_model import RiskModel
+from models.risk.risk_model import RiskModel
 
 SCHEMA = pl.Schema(
     {

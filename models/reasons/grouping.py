@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from features.catalogue import Feature
 from features.families import calendar, declared, encodings, entities, price, relations
-from features.matrix import CATALOGUE
+from features.families.feature import Feature
+from features.matrix.matrix import CATALOGUE
 from features.network.week import WINDOW_DAYS
 
 REPEAT = "repeat"
@@ -127,7 +127,7 @@ def meanings(names: tuple[str, ...]) -> dict[str, Meaning]:
     if unknown:
         raise ValueError(
             f"feature {unknown[0]!r} is not in the catalogue, so nothing tells what it means ({len(unknown)} of "
-            f"{len(names)} unknown); allowed: the features of features.matrix.CATALOGUE"
+            f"{len(names)} unknown); allowed: the features of features.matrix.matrix.CATALOGUE"
         )
     return {name: meaning(catalogued[name]) for name in names}
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from features.asof import YEAR_DAYS
+from features.facts.asof import YEAR_DAYS
 from models.reasons.sentences import Phrase
 
 Name = Literal["en", "fr", "zh"]

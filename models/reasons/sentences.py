@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from features.asof import LOOK_BACK_DAYS, YEAR_DAYS
 from features.contract import DECLARATION
+from features.facts.asof import LOOK_BACK_DAYS, YEAR_DAYS
 from features.families.encodings import inspections_name, rate_name
 from features.families.price import MIN_HISTORY
 from models.reasons.grouping import Meaning

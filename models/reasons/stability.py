@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import rankdata
 
 from features.contract import KEY
-from models import bootstrap
-from models.bootstrap import Estimate
-from models.metrics import Flags, Floats
+from models.metrics import bootstrap
+from models.metrics.bootstrap import Estimate
+from models.metrics.ranking import Flags, Floats
 
 _FIGURES = ("overlap", "rank_correlation")
 

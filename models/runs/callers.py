@@ -8,13 +8,13 @@ and MLflow's server, which tells one event. People have the accounts and roles t
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from models.access.accounts import DATA_SCIENTIST, TELLER, UP
+from models.access.call import Refused
 from models.runs.routes import EVENTS, Kind, Route, Socket
-from models.signoff.accounts import DATA_SCIENTIST, TELLER, UP
 from models.signoff.book import SERVICE
-from models.signoff.call import Refused
 
 if TYPE_CHECKING:  # each run asks these rules for a name, and has no use for the database behind an account
-    from models.signoff.directory import Account
+    from models.access.directory import Account
 
 
 class Caller(Enum):

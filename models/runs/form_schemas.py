@@ -6,7 +6,7 @@ it may cost is bounded here before it is passed on. Which values a run takes is 
 
 from typing import Any
 
-from models.signoff.call import Refused
+from models.access.call import Refused
 
 MOST_PARTS = 3_000  # of a schema with what its references stand for; the largest form has some 200
 MOST_VALUES = 500

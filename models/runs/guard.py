@@ -1,6 +1,6 @@
 """The guard of Prefect: every request to its API and pages passes here before Prefect sees it.
 
-ASGI around the whole application. It knows routes (routes.py), asks who is there (models/signoff/entrance.py), and lets
+ASGI around the whole application. It knows routes (routes.py), asks who is there (models/access/entrance.py), and lets
 callers.py and rules.py decide on what they are handed: what goes on to Prefect is written anew from what they read.
 Whatever it cannot tell for certain, it refuses.
 """
@@ -14,15 +14,15 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.access import strict_json
+from models.access.call import Refused
+from models.access.directory import Account
+from models.access.entrance import Entrance, refuse_length, whole
 from models.runs import bodies, routes
 from models.runs.callers import Caller, caller, refuse
 from models.runs.routes import Kind, Route
 from models.runs.rules import Body, Look, Rules, judge_event
 from models.runs.sockets import Sockets
-from models.signoff import strict_json
-from models.signoff.call import Refused
-from models.signoff.directory import Account
-from models.signoff.entrance import Entrance, refuse_length, whole
 
 LARGEST_OF_PEOPLE = 256 * 1024
 LARGEST_OF_RUNS = 16 * 1024 * 1024  # logs and artifacts

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from models.access.call import Refused
 from models.runs import routes
 from models.runs.callers import Caller
 from models.runs.form_schemas import refuse_costly
 from models.runs.routes import Kind, Route
-from models.signoff.call import Refused
 
 CATCH_UP = "catch-up"  # the tag of a run that `up` makes for a missed night
 CHANGED = "tidewaiter.signoff.changed"  # what MLflow's server tells

@@ -14,12 +14,12 @@ import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.access.call import Refused
+from models.access.directory import Account
+from models.access.entrance import Entrance
 from models.runs.bodies import without_secrets
 from models.runs.callers import caller, may_connect
 from models.runs.routes import Socket, find_socket
-from models.signoff.call import Refused
-from models.signoff.directory import Account
-from models.signoff.entrance import Entrance
 
 FIRST_MESSAGE_S = 10.0
 ASK_AGAIN_S = 60.0

@@ -253,7 +253,8 @@ class Book:
             return impostor
         if self.role_numbers and not entry.grant:
             return f"MLflow does not let {entry.actor} write the tags of a version"
-        # Typed by hand where a run was started in Prefect; accounts never differ by capitals only (flows/people.py).
+        # Typed by hand where a run was started in Prefect; accounts never differ by capitals only
+        # (flows/commands/people.py).
         if entry.actor.casefold() in (author.strip().casefold() for author in case.authors):
             return f"{entry.actor} made version {case.version}, and so may not sign it"
         if not 0 < len(entry.reason.strip()) <= _LONGEST_REASON:

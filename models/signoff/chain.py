@@ -22,7 +22,7 @@ from pydantic import (
     model_serializer,
 )
 
-from models.evidence import canonical
+from models.evidence.manifest import canonical
 from models.policy import SignoffStep
 
 Action = Literal[
@@ -54,7 +54,7 @@ class Entry(_Record):
     `role_numbers` are those roles by what they are, whatever they are called; `grant` is by what MLflow lets the actor
     write the tag of a step. Both are there since the server notes which number each role has.
     `authors`, `steps` and `valid_days` belong to `open`: who made the version, and the policy it is judged by; so does
-    `seal`, the digest of the list of all its files (models/seal.py), which versions opened earlier have not.
+    `seal`, the digest of the list of all its files (models/evidence/seal.py), which versions opened earlier have not.
     """
 
     at: AwareDatetime

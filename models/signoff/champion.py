@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
 
-from models import seal
+from models.evidence import seal
 from models.policy import Signoff
-from models.registry import Registry
+from models.registry.registry import Registry
 from models.signoff import reading
 from models.signoff.book import Case
 from models.signoff.keys import Keys

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from features.atomic import PARTIAL, flush
+from features.disk.atomic import PARTIAL, flush
 from models.signoff.chain import Head
 
 _PRIVATE, _PUBLIC, _HEAD = "ledger.key", "ledger.pub", "head.json"

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import ValidationError
 from sqlalchemy.schema import CreateTable
 
-from features.atomic import write_atomically
+from features.disk.atomic import write_atomically
+from models import database
 from models.policy import Signoff
-from models.signoff import database
 from models.signoff.book import Book
 from models.signoff.chain import Chain, Entry, Head, LedgerError, Row, check_head
 

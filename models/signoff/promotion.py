@@ -17,7 +17,8 @@ from typing import Any
 
 import httpx
 
-from models import evidence, seal
+from models.evidence import manifest as evidence
+from models.evidence import seal
 from models.names import CHALLENGER, CHAMPION, MODEL
 from models.policy import Signoff
 from models.signoff import reading

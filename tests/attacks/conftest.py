@@ -6,7 +6,7 @@ from dataclasses import replace
 import mlflow
 import pytest
 
-from models.registry import Registry
+from models.registry.registry import Registry
 from models.signoff.book import SERVICE
 from tests import candidates, runs_server, signoff_server
 from tests.attacks.scene import (

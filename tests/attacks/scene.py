@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from models import evidence, policy
-from models.registry import Registry
+from models import policy
+from models.evidence import manifest
+from models.registry.registry import Registry
 from models.signoff import audit
 from models.signoff.book import SERVICE
 from models.signoff.chain import Entry
@@ -148,7 +149,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 def model_file(scene: Scene, version: str) -> Path:
     folder = scene.server.folder / "artifacts" / "customs-risk" / "models" / scene.models[version]
     return min(
-        path for path in (folder / "artifacts" / "artifacts" / evidence.MODEL_FOLDER).rglob("*") if path.is_file()
+        path for path in (folder / "artifacts" / "artifacts" / manifest.MODEL_FOLDER).rglob("*") if path.is_file()
     )
 
 

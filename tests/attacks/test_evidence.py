@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import mlflow
 import pytest
 
-from models import evidence
-from models.registry import Candidate, Registry
+from models.evidence import manifest as evidence
+from models.registry.registry import Candidate, Registry
 from models.signoff.book import SERVICE
 from tests import candidates, signoff_server
 from tests.attacks.scene import MODEL, REIGNING, WAITING, Scene, tag

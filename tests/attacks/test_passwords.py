@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from models.access.entrance import BODIES_AT_ONCE, WRONG_IN_A_ROW
+from models.server.guard import LARGEST_SENTENCE
 from models.signoff.book import SERVER
-from models.signoff.entrance import BODIES_AT_ONCE, WRONG_IN_A_ROW
-from models.signoff.guard import LARGEST_SENTENCE
 from tests.attacks.scene import MODEL
 from tests.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, AJAX, API, password
 

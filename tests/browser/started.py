@@ -19,10 +19,10 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from flows import children
-from flows.people import desk
+from flows.commands.people import desk
+from flows.host import children
 from flows.settings import PREFIX
-from models.signoff.accounts import ADMINISTRATOR_ACCOUNT
+from models.access.accounts import ADMINISTRATOR_ACCOUNT
 
 ROOT = Path(__file__).parents[2]
 TIDEWAITER = Path(sys.executable).with_name("tidewaiter")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from models.drift_result import Quality
+from models.monitoring.drift_result import Quality
 from tests.integration.test_drift import check, window
 
 CHROMIUM = shutil.which("chromium")

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-import models.picture
-from features import spreadsheet
+import models.network_page
+from features.presentation import spreadsheet
 from tests import networks, signoff_server
 from tests.browser import started
 from tests.signoff_server import Server
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(started.CHROMIUM is None, reason=started.NO_CHROMIUM),
     pytest.mark.timeout(300),
 ]
-STATIC = Path(models.picture.__file__).parent / "static"
+STATIC = Path(models.network_page.__file__).parent / "static"
 
 
 @pytest.fixture(scope="module")

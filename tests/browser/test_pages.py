@@ -12,10 +12,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from flows.forms import AUTHOR
-from flows.parameters import RetrainParameters, Search, SourceName
+from flows.requests.forms import AUTHOR
+from flows.requests.parameters import RetrainParameters, Search, SourceName
+from models.access.accounts import ADMINISTRATOR_ACCOUNT
 from models.names import CHAMPION
-from models.signoff.accounts import ADMINISTRATOR_ACCOUNT
 from tests import candidates
 from tests.browser import started
 from tests.browser.started import Servers

@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features import cache, facts, matrix
-from features.checksums import LIST
 from features.contract import KEY
-from features.history import History
-from features.store import Store
+from features.disk.checksums import LIST
+from features.facts import facts
+from features.history.history import History
+from features.matrix import cache, matrix
+from features.store.store import Store
 from tests.ingestion import tree
 from tests.spoiling import HOW, spoil
 from tests.stores import put

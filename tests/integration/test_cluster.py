@@ -11,18 +11,18 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.metrics import roc_auc_score
 
-from features import cache
-from features.ingest import Limits, ingest
+from features.ingestion.ingest import Limits, ingest
+from features.matrix import cache
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
-from features.store import Store
-from flows.engine import ClusterError, workforce
+from features.store.store import Store
+from flows.compute.engine import ClusterError, workforce
 from flows.settings import Engine, Settings
-from models import boosting
-from models.boosting import Rows
-from models.encoding import Encoder
 from models.policy import load
-from models.registry import MODEL
+from models.registry.registry import MODEL
+from models.risk import boosting
+from models.risk.boosting import Rows
+from models.risk.encoder import Encoder
 from tests import datasets
 from tests.clusters import cluster
 from tests.commands import run, start

@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from models import drift, policy
-from models.drift_result import DriftResult, Quality
+from models import policy
+from models.monitoring import drift
+from models.monitoring.drift_result import DriftResult, Quality
 
 POLICY = policy.load().drift
 AT_TRAINING = Quality(rows=5000, hits=500, precision_at_10pct=0.5, roc_auc=0.8, brier=0.1)

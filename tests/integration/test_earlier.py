@@ -10,11 +10,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from flows import select as flow
-from flows.incumbents import champion
 from flows.settings import Settings
-from models import feature_code, policy
-from models.registry import Registry
-from models.risk_model import OUTPUTS
+from flows.steps.incumbents import champion
+from models import policy
+from models.registry.registry import Registry
+from models.risk import feature_code
+from models.risk.risk_model import OUTPUTS
 from models.signoff import audit
 from models.signoff.keys import Keys
 from tests import earlier

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from features import versioning
-from features.store import Store
+from features.store import versioning
+from features.store.store import Store
 from tests.ingestion import tree
 
 ROWS, DAYS, FILES = 400, 6, 4
@@ -20,10 +20,10 @@ VICTIM = """
 import os, shutil, signal, sys
 from pathlib import Path
 import polars as pl
-from features import ingest as ingestion, staging
-from features.ingest import ingest
+from features.ingestion import ingest as ingestion, staging
+from features.ingestion.ingest import ingest
 from features.sources import open_source
-from features.store import Store
+from features.store.store import Store
 from tests.ingestion import LIMITS, stand_in_check_batch, stand_in_judge
 
 staging.judge, ingestion.check_batch = stand_in_judge, stand_in_check_batch
@@ -167,7 +167,7 @@ def test_killed_at_random_times_until_it_is_done(mapping: Path, tmp_path: Path) 
 def test_killed_during_a_snapshot_the_next_one_is_whole(mapping: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     finish(run(data / "files", mapping))
-    script = "import sys; from pathlib import Path; from features import versioning; print('ready', flush=True); "
+    script = "import sys; from pathlib import Path; from features.store import versioning; print('ready', flush=True); "
     script += "versioning.snapshot(Path(sys.argv[1]))"
     draw = random.Random(13)
     for _ in range(4):

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.graph import build
-from features.graph.files import FILES
-from features.graph.look import Graph
+from features.network_map import build
+from features.network_map.files import FILES
+from features.network_map.queries import Graph
 from flows.network import network
-from flows.parameters import NetworkParameters, SourceName
+from flows.requests.parameters import NetworkParameters, SourceName
 from tests import networks
 from tests.prefect_server import prefect_server
 from tests.stores import put

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from features import versioning
-from features.ingest import ingest
-from features.reading import ReadError
-from features.sources import Batch, open_source
-from features.store import Store
-from features.versioning import VersionError
+from features.ingestion.ingest import ingest
+from features.reading.files import ReadError
+from features.reading.source import Batch
+from features.sources import open_source
+from features.store import versioning
+from features.store.store import Store
+from features.store.versioning import VersionError
 from flows.settings import Settings
 from models import policy
-from models.registry import Registry
+from models.registry.registry import Registry
 from models.signoff import champion, promotion, reading
 from models.signoff.book import SERVICE
 from tests import candidates, signoff_server

@@ -12,8 +12,9 @@ import pytest
 
 from models import policy
 from models.names import CHAMPION
-from models.registry import Registry
-from models.signoff import asking, champion, promotion, reading
+from models.registry.registry import Registry
+from models.signer import asking
+from models.signoff import champion, promotion, reading
 from models.signoff.book import SERVICE
 from models.signoff.chain import LedgerError
 from tests import signoff_server

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from mlflow.entities import LoggedModelStatus
 
-from models import evidence, registry, seal, tracking
-from models.bootstrap import Estimate
-from models.cbpe import ExpectedPerformance
-from models.drift_result import DriftResult, Promise, Quality, QualityCheck, Window
+from models.evidence import manifest, seal
+from models.metrics.bootstrap import Estimate
+from models.metrics.cbpe import ExpectedPerformance
+from models.monitoring.drift_result import DriftResult, Promise, Quality, QualityCheck, Window
 from models.names import CHALLENGER, CHAMPION
-from models.registry import Registry
-from models.risk_model import RiskModel
+from models.registry import registry, tracking
+from models.registry.registry import Registry
+from models.risk.risk_model import RiskModel
 from tests import candidates
 
 EXPECTED_TAGS = {
@@ -86,7 +87,7 @@ def assert_registered_once(store: Registry, candidate: registry.Candidate, regis
     assert str(version.version) == registration.version == "1"
     assert version.source == f"models:/{model.model_id}"
     assert version.tags == EXPECTED_TAGS | {"evidence_digest": digest}
-    assert version.description == evidence.description(candidate.folder, tracking.artifacts_page(run))
+    assert version.description == manifest.description(candidate.folder, tracking.artifacts_page(run))
     assert run.data.tags["author"] == candidate.author
     challenger = store.challenger()
     assert challenger is not None
@@ -214,7 +215,9 @@ def test_model_file_changed_in_the_store_is_told(store: Registry, folder: Path, 
         store.fetch_evidence(challenger, tmp_path / "fetched")
 
 
-@pytest.mark.parametrize("name", ["serving.py", "code/models/risk_model.py", "MLmodel", "plots/gain.png", "drift.html"])
+@pytest.mark.parametrize(
+    "name", ["serving.py", "code/models/risk/risk_model.py", "MLmodel", "plots/gain.png", "drift.html"]
+)
 @pytest.mark.parametrize("how", ["changed", "gone", "more"])
 def test_no_file_of_a_sealed_version_changes_goes_or_comes(
     store: Registry, registered: Path, tmp_path: Path, name: str, how: str

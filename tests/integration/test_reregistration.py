@@ -9,12 +9,12 @@ import pytest
 from mlflow.entities.model_registry import ModelVersion
 from prefect.logging import disable_run_logger
 
-from features.store import Store
+from features.store.store import Store
 from flows.retrain import register_model
 from flows.settings import Settings
-from models import evidence
+from models.evidence import manifest as evidence
 from models.names import MODEL
-from models.registry import Candidate, Registration
+from models.registry.registry import Candidate, Registration
 from tests import candidates
 
 

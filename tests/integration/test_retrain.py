@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from features.matrix import CATALOGUE
-from features.store import Store
-from flows import incumbents
+from features.matrix.matrix import CATALOGUE
+from features.store.store import Store
 from flows.settings import Settings
+from flows.steps import incumbents
 from models import policy
-from models.registry import CHALLENGER, MODEL, Registry
+from models.registry.registry import CHALLENGER, MODEL, Registry
 from tests import versions
 from tests.commands import Retraining, invoke, run
 from tests.object_storage import object_storage, storage_server

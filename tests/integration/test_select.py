@@ -8,20 +8,21 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features import cache, versioning
 from features.contract import KEY
-from features.ingest import Limits, ingest
-from features.matrix import CATALOGUE
+from features.ingestion.ingest import Limits, ingest
+from features.matrix import cache
+from features.matrix.matrix import CATALOGUE
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource, write
-from features.store import Store
+from features.store import versioning
+from features.store.store import Store
 from flows import select as flow
-from flows.parameters import Language, SelectParameters
+from flows.requests.parameters import Language, SelectParameters
 from flows.settings import Settings
 from models import policy
-from models.selection_log import SCHEMA, SelectionLog
-from models.split import split_validation
-from models.train import train
+from models.targeting.selection_log import SCHEMA, SelectionLog
+from models.training.split import split_validation
+from models.training.train import train
 from tests.datasets import TARGETING, TRAINING
 from tests.prefect_server import prefect_server
 

@@ -10,10 +10,11 @@ import mlflow
 import numpy as np
 import pytest
 
-from models import names, serving
-from models.risk_model import OUTPUTS
-from models.split import split_by_time
-from models.train import train
+from models import names
+from models.registry import serving
+from models.risk.risk_model import OUTPUTS
+from models.training.split import split_by_time
+from models.training.train import train
 from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 PROJECT = Path(__file__).parents[2]

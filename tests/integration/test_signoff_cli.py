@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from typer.testing import CliRunner
 
-from flows import cli, signoff_cli
+from flows.commands import cli, signoff
 from tests import signoff_server
 from tests.commands import begin
 from tests.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD
@@ -31,7 +31,7 @@ def server(tmp_path_factory):
 def tidewaiter(server, tmp_path, monkeypatch):
     """A command in somebody's name, in this process: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(signoff_cli, "begin", begin)
+    monkeypatch.setattr(signoff, "begin", begin)
 
     def run(who, *arguments, password=None):
         known = ADMINISTRATOR_PASSWORD if who == ADMINISTRATOR else signoff_server.password(who)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from models import policy
 from models.names import CHAMPION
-from models.registry import Registry
+from models.registry.registry import Registry
 from models.signoff import audit, promotion, reading
 from models.signoff.book import SERVICE
 from tests import signoff_server

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from flows.simulate import RESULT, SimulateParameters, as_markdown, simulate
-from models.rehearsal_plots import FOUND, NOVELTIES, PRECISION
-from models.rehearsal_result import Rehearsal
+from models.backtesting.rehearsal_plots import FOUND, NOVELTIES, PRECISION
+from models.backtesting.result import Rehearsal
 from tests.prefect_server import prefect_server
 
 pytestmark = pytest.mark.timeout(600)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from models import tracking
-from models.signoff import database
-from models.tracking import RunContent
+from models import database
+from models.registry import tracking
+from models.registry.tracking import RunContent
 
 
 def content(**changes: object) -> RunContent:

@@ -19,7 +19,7 @@ from threading import Thread
 import psutil
 import pytest
 
-from flows import children, nights, server
+from flows.host import children, nights, prefect_api
 from models.signoff.keys import Keys
 
 ROOT = Path(__file__).parents[2]
@@ -138,13 +138,13 @@ class Project:
     def client(self, name="admin"):
         """Prefect, asked by the administrator or by the account of worker and runs."""
         password = self.password if name == "admin" else self.service_password()
-        return server.connect(f"http://127.0.0.1:{self.prefect_port}", (name, password))
+        return prefect_api.connect(f"http://127.0.0.1:{self.prefect_port}", (name, password))
 
     def service_password(self):
         return Keys(self.state / "signoff").service_password
 
     def deployment(self, client, name):
-        return next(each for each in server.deployments(client) if each.name == name)
+        return next(each for each in prefect_api.deployments(client) if each.name == name)
 
     def trigger(self, client, name, **parameters):
         path = f"/deployments/{self.deployment(client, name).id}/create_flow_run"
@@ -259,7 +259,7 @@ def test_an_overlapping_run_is_cancelled_and_a_breach_starts_a_retraining(projec
         with project.client("tidewaiter") as runs:
             runs.post("/events", json=[event]).raise_for_status()
         on_drift = project.deployment(client, "retrain/on-drift")
-        (run,) = wait_for(lambda: server.runs(client, on_drift), 120, "a run on drift")
+        (run,) = wait_for(lambda: prefect_api.runs(client, on_drift), 120, "a run on drift")
         project.wait_state(client, run.id, "Completed")
         started = client.get(f"/flow_runs/{run.id}").raise_for_status().json()
         # Whoever started the run that saw the breach may not sign what comes of it.
@@ -302,7 +302,7 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
 
         # No trace was left of the one's nights, three waiting runs of the other's.
         def past(deployment):
-            return [run for run in server.runs(client, deployment) if run.expected_at <= datetime.now(UTC)]
+            return [run for run in prefect_api.runs(client, deployment) if run.expected_at <= datetime.now(UTC)]
 
         for caught_up in (retrain, select, network):
             wait_for(
@@ -344,7 +344,7 @@ def kill_worker_and_runs(project):
 def kill_mlflow_alone(project):
     """As the kernel does for want of memory."""
     of_up = psutil.Process(project.process.pid).children()
-    (mlflow,) = [process for process in of_up if "models.signoff.app:create_app" in process.cmdline()]
+    (mlflow,) = [process for process in of_up if "models.server.app:create_app" in process.cmdline()]
     mlflow.kill()
 
 
@@ -388,7 +388,7 @@ def test_runs_that_fell_silent_are_marked_crashed_or_begun_again(project, inbox)
         wait_for(lambda: [m for m in inbox[1] if "a run failed" in m["title"]], 30, "a message of the crashed run")
         assert project.said().count("mlflow ended with code -9: starting it again") == 1
         health = f"http://127.0.0.1:{project.mlflow_port}/health"
-        wait_for(lambda: server.answers(health), 60, "MLflow again", shown=lambda: project.log("mlflow"))
+        wait_for(lambda: prefect_api.answers(health), 60, "MLflow again", shown=lambda: project.log("mlflow"))
         project.wait_state(client, never_begun, "Completed", seconds=90)
         assert f"Run {never_begun} had not begun after 40 s: it is begun again." in project.said()
         automations = client.post("/automations/filter", json={}).json()

@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import sqlalchemy as sa
 
-from flows import deploy
+from flows.host import deploy
 from tests.integration.test_up import ROOT, Project, wait_for
 from tests.kubernetes import cluster
 from tests.postgres import database, postgres, postgres_uri

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from features import versioning
-from features.versioning import VersionError
+from features.store import versioning
+from features.store.versioning import VersionError
 from tests.ingestion import tree
 from tests.spoiling import HOW, spoil
 
@@ -256,7 +256,7 @@ def test_it_works_without_git_and_left_overs_are_no_part_of_a_version(tmp_path: 
 def test_two_at_once_wait_for_each_other(root: Path) -> None:
     fill(root / "data", **{f"f{number}": str(number) for number in range(50)})
     versioning.set_up(root)
-    script = "import sys; from pathlib import Path; from features import versioning; "
+    script = "import sys; from pathlib import Path; from features.store import versioning; "
     script += "print(versioning.snapshot(Path(sys.argv[1])))"
     running = [
         subprocess.Popen([sys.executable, "-c", script, str(root / "data")], stdout=subprocess.PIPE, text=True)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models import burden, policy
-from models.bootstrap import Estimate
+from models import policy
+from models.evaluation import burden
+from models.metrics.bootstrap import Estimate
 from models.policy import LANES, Cost
 from tests.examples import examples
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.calibration import KINDS, calibrate, fit
+from models.risk.calibration import KINDS, calibrate, fit
 from tests.examples import examples
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score
 
-from models.cbpe import expected_performance
+from models.metrics.cbpe import expected_performance
 from tests.examples import examples
 
 

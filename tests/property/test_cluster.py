@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from features import cache
-from features.store import Store
-from flows.engine import workforce
+from features.matrix import cache
+from features.store.store import Store
+from flows.compute.engine import workforce
 from flows.settings import Engine, Settings
 from tests.clusters import cluster
 from tests.examples import examples

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import contract
-from features.ingest import ingest
+from features.ingestion.ingest import ingest
 from features.sources import open_source
-from features.store import Store
+from features.store.store import Store
 from tests.examples import examples
 from tests.ingestion import LIMITS, stored
 

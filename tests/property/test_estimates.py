@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.estimates import Expected, Log, estimate
+from models.metrics.off_policy import Expected, Log, estimate
 from tests.examples import examples
 
 untimed = settings(deadline=None)

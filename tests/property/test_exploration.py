@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.exploration import BLIND_SHARE, STRATEGIES, Share, draw, inclusion, rarity, weights
 from models.policy import Exploration
+from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Share, draw, inclusion, rarity, weights
 
 untimed = settings(deadline=None)
 shares = st.floats(0, 1)

@@ -13,14 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features import contract, matrix
-from features.asof import LONGEST_WAIT_DAYS, LOOK_BACK_DAYS
+from features import contract
+from features.facts.asof import LONGEST_WAIT_DAYS, LOOK_BACK_DAYS
 from features.families import FAMILIES
 from features.families.encodings import COMBINATIONS, inspections_name, rate_name
 from features.families.entities import ENTITIES, WINDOWS_DAYS
 from features.families.price import GROUPS, MIN_HISTORY
-from features.history import PRIOR_WEIGHT, History
-from features.settled import Block, Settled
+from features.history.history import PRIOR_WEIGHT, History
+from features.history.preaggregated import Block, Settled
+from features.matrix import matrix
 from tests.examples import examples
 from tests.worlds import SPAN_DAYS, START, World, after, before, worlds
 
@@ -53,7 +54,7 @@ def test_what_was_not_known_before_acceptance_changes_no_feature(
 def _visible(
     history: History, kind: str, row: dict[str, Any], window: int, by: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """Brute force: the facts that the rule in features/asof.py lets this row see."""
+    """Brute force: the facts that the rule in features/facts/asof.py lets this row see."""
     frame = history.known.declared if kind == "declared" else history.known.found
     day = "accepted_day" if kind == "concluded" else "day"
     return [

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import boosting
-from models.forest import Forest
+from models.risk import boosting
+from models.risk.forest import Forest
 from tests.examples import examples
 
 

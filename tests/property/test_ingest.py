@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features import ingest as ingestion
-from features import merging, partitions, staging
-from features.asof import declaration_versions
-from features.ingest import ingest
-from features.store import Store
+from features.facts.asof import declaration_versions
+from features.ingestion import ingest as ingestion
+from features.ingestion import merging, partitions, staging
+from features.ingestion.ingest import ingest
+from features.store.store import Store
 from tests.examples import examples
 from tests.ingestion import (
     LIMITS,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from models.metrics import Measures, Ranking, Sample, Scores, average_precision, inclusion, roc_auc
+from models.metrics.ranking import Measures, Ranking, Sample, Scores, average_precision, inclusion, roc_auc
 from tests.examples import examples
 
 SHARES = (0.05, 0.1, 0.2, 0.5)

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.nights import CATCH_UP, decide
-from flows.server import Run
+from flows.host.nights import CATCH_UP, decide
+from flows.host.prefect_api import Run
 
 FIRE = datetime(2024, 3, 5, 1, 30, tzinfo=UTC)
 NOW = FIRE + timedelta(hours=8)

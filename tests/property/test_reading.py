@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import csv_blocks
-from features.csv_blocks import blocks
-from features.csv_dialect import MALFORMED, Dialect, Lines, read_header
+from features.reading import csv_blocks
+from features.reading.csv_blocks import blocks
+from features.reading.csv_dialect import MALFORMED, Dialect, Lines, read_header
 from tests.examples import examples
 
 FIELD = st.text(alphabet='ab,"\n é\u2028', max_size=6)

@@ -15,16 +15,16 @@ from polars.testing import assert_frame_equal
 from scipy.stats import spearmanr
 
 from features.contract import KEY
-from features.matrix import CATALOGUE
-from models import boosting
-from models.encoding import Encoder
+from features.matrix.matrix import CATALOGUE
 from models.reasons import LANGUAGES, group_contributions, reasons
 from models.reasons.grouping import groups, meanings
 from models.reasons.language import read
 from models.reasons.sentences import Row, phrase
 from models.reasons.stability import overlap, rank_correlation
-from models.split import split_by_time
-from models.train import train
+from models.risk import boosting
+from models.risk.encoder import Encoder
+from models.training.split import split_by_time
+from models.training.train import train
 from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
 from tests.examples import examples
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from models.rehearsal import replay
-from models.rehearsal_policies import Bacuda, Product, RiskProfile
+from models.backtesting.replay import replay
+from models.backtesting.strategies import Bacuda, Product, RiskProfile
 from tests.examples import examples
 from tests.unit.test_rehearsal import FEW, LANES, QUICK, SETTING, TARGETING, world
 

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.selection_log import exploring_share
+from models.targeting.selection_log import exploring_share
 from tests.examples import examples
 from tests.unit.test_selection_log import FIRST, PERIOD, POLICY, outcomes, selected
 

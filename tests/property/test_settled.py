@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.settled import Table
+from features.history.preaggregated import Table
 
 CELL = st.tuples(st.integers(0, 12), st.integers(0, 9), st.integers(-5, 5), st.integers(-5, 5))
 BIG = 2**63  # hashes are unsigned: some of them are above the largest signed number

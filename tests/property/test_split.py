@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.contract import KEY
-from models.split import split_by_time
+from models.training.split import split_by_time
 from tests.datasets import TRAINING, dataset
 from tests.examples import examples
 

@@ -11,7 +11,7 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from features import spreadsheet
+from features.presentation import spreadsheet
 
 STARTS = "".join(
     c for c in map(chr, range(0x110000)) if unicodedata.normalize("NFKC", c).startswith(("=", "+", "-", "@"))

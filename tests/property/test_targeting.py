@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from models import policy
-from models.contest import Contest, best, near_best
-from models.metrics import inclusion
-from models.targeting import assign, capacity, hit_value
+from models.metrics.ranking import inclusion
+from models.targeting.allocation import Contest, best, near_best
+from models.targeting.lanes import assign, capacity, hit_value
 from tests.examples import examples
 
 DETECTS = np.array([0.9, 0.65, 0.6])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import contract
-from features.validation import validate
+from features.validation.rows import validate
 from tests.declarations import frame
 from tests.examples import examples
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.windows import MAX_DAY, Days, Facts, Queries, last_days, order_statistics, window_sums
+from features.facts.windows import MAX_DAY, Days, Facts, Queries, last_days, order_statistics, window_sums
 from tests.examples import examples
 
 codes = st.integers(-1, 3)

@@ -11,10 +11,10 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from features import versioning
-from features.store import Store
-from flows.parameters import RetrainParameters
-from models.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
+from features.store import versioning
+from features.store.store import Store
+from flows.requests.parameters import RetrainParameters
+from models.registry.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
 from tests.commands import Retraining
 from tests.prefect_server import hosting, prefect_server
 from tests.trials.running import Trial, Unit

@@ -2,8 +2,8 @@
 
 import pytest
 
+from models.access.call import Refused
 from models.signoff.book import SERVICE
-from models.signoff.call import Refused
 from tests.rules import NAMES_OF_NOBODY, NUMBERS, call, grants, last, numbers, rules, store, table, told
 
 __all__ = ["grants", "numbers", "rules", "store", "table", "told"]

@@ -1,7 +1,7 @@
 import pytest
 from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 
-from models.signoff.accounts import (
+from models.access.accounts import (
     ADMINISTRATOR_ACCOUNT,
     AUDITOR,
     DATA_SCIENTIST,

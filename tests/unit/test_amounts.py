@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import amounts
-from features.amounts import Rates, SeveralCurrenciesError
-from features.csv_dialect import ReadError
-from features.ingest import ingest
+from features.ingestion.ingest import ingest
+from features.reading.csv_dialect import ReadError
 from features.sources import open_source
-from features.store import Store
+from features.store.store import Store
+from features.validation import amounts
+from features.validation.amounts import Rates, SeveralCurrenciesError
 from flows import backtest, network, retrain
 from flows.settings import Settings
 from models import policy
@@ -148,7 +148,9 @@ def test_of_files_read_together_the_first_of_which_declarations_are_stored_tells
 
 def test_a_store_of_before_with_several_currencies_is_refused_with_what_to_do(tmp_path, monkeypatch):
     judge = amounts.judge
-    monkeypatch.setattr("features.staging.amounts.judge", lambda rows, currency: judge(rows.clear(), currency))
+    monkeypatch.setattr(
+        "features.ingestion.staging.amounts.judge", lambda rows, currency: judge(rows.clear(), currency)
+    )
     _, store = ingested(tmp_path, "KRW", "USD")
     said = "holds amounts in KRW, USD, which cannot be compared: state one currency .*tidewaiter data reread"
     here = Settings(state_folder=tmp_path / "state")

@@ -8,7 +8,7 @@ import mlflow.environment_variables
 import pytest
 from mlflow.server import constants
 
-from models.signoff.app import AppSettings, for_mlflow
+from models.server.app import AppSettings, for_mlflow
 from models.signoff.keys import Keys
 
 URI, ROOT = "postgresql://db/mlflow", "s3://bucket/artifacts"
@@ -25,7 +25,7 @@ def told(tmp_path):
 
 def test_mlflow_is_told_before_it_is_imported():
     """It reads some of it when it is imported, such as by which names requests may come."""
-    program = "import sys, models.signoff.app; sys.exit('mlflow' in sys.modules)"
+    program = "import sys, models.server.app; sys.exit('mlflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 

@@ -5,11 +5,11 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from features import arrival
-from features.arrival import Span, judge
-from features.ingest import ingest
-from features.store import Store
-from features.verdict import Limits, failures_of
+from features.ingestion.ingest import ingest
+from features.store.store import Store
+from features.validation import arrival
+from features.validation.arrival import Span, judge
+from features.validation.verdict import Limits, failures_of
 from tests.declarations import DECLARATION, ENTRY, OUTCOME, frame
 from tests.ingestion import LIMITS, Line, MemoryBatch, MemorySource
 from tests.stores import put

@@ -7,11 +7,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from models import assessment, policy, train
-from models.assessment import PLOTS, Incumbent, rehearse
+from models import policy
+from models.dossier import assessment
+from models.dossier.assessment import PLOTS, Incumbent, rehearse
 from models.policy import Policy
-from models.risk_model import RiskModel
-from models.split import Split, split_by_time
+from models.risk.risk_model import RiskModel
+from models.training import train
+from models.training.split import Split, split_by_time
 from tests import datasets
 from tests.candidates import FEATURES, labelled
 

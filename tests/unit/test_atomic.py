@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from features.atomic import write_atomically
+from features.disk.atomic import write_atomically
 
 
 def test_a_file_is_created_and_replaced(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ from threading import Thread
 import pytest
 import sqlalchemy as sa
 
-from flows import authors, running
-from flows.authors import of_command, os_user
-from flows.running import Running
+from flows.host import running
+from flows.host.running import Running
+from flows.requests import authors
+from flows.requests.authors import of_command, os_user
 from flows.settings import Settings
-from models.signoff.directory import Directory
+from models.access.directory import Directory
 
 SIGNED_IN = {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": "hers"}
 

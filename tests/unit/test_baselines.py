@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from models import baselines
+from models.evaluation import baselines
 from tests.scored import FEATURES, rows
 
 TRAIN, TEST = rows(1500, seed=1), rows(600, seed=2)

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from features.batch_checks import check_batch
-from features.verdict import BatchRejected, Limits
+from features.validation.batches import check_batch
+from features.validation.verdict import BatchRejected, Limits
 
 LIMITS = Limits(max_quarantined_share=0.05, volume_factor=6.0, volume_history_weeks=8, volume_min_rows=20)
 FIRST = date(2024, 1, 1)  # a Monday

@@ -2,8 +2,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from models.bootstrap import counts, draw, estimates
-from models.metrics import Measures, Sample, Scores
+from models.metrics.bootstrap import counts, draw, estimates
+from models.metrics.ranking import Measures, Sample, Scores
 
 
 def problem(rows, seed, separation=1.0):

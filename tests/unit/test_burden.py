@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from models import burden, burden_plots
-from models.evaluation import sample_of
-from models.metrics import inclusion
+from models.evaluation import burden, burden_plots
+from models.evaluation.evaluation import sample_of
+from models.metrics.ranking import inclusion
 from models.policy import LANES
 from tests.scored import SMALL, rows, scores
 

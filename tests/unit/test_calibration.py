@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from models.calibration import MIN_PER_CLASS, RAW_SHARE, Calibration, calibrate, fit
+from models.risk.calibration import MIN_PER_CLASS, RAW_SHARE, Calibration, calibrate, fit
 
 RANDOM = np.random.default_rng(3)
 

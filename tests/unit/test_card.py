@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 from markdown_it import MarkdownIt
 
-from models import burden
-from models.bootstrap import Estimate
-from models.card import DESCRIPTION_LIMIT, Places, describe, render
-from models.estimates import Expected, Log, estimate
-from models.gates import judge
+from models.backtesting.side_by_side import Load, NotRehearsed, Side, SideBySide
+from models.dossier.card import DESCRIPTION_LIMIT, Places, describe, render
+from models.evaluation import burden
+from models.evaluation.gates import judge
+from models.evaluation.schemes import SchemeRecall
+from models.metrics.bootstrap import Estimate
+from models.metrics.off_policy import Expected, Log, estimate
 from models.reasons import Stability
-from models.schemes import SchemeRecall
-from models.side_by_side import Load, NotRehearsed, Side, SideBySide
 from tests.scored import SMALL, evaluated, rows, subject
 
 LOAD = burden.measure(rows(900), {"model": np.full(900, 0.1)}, SMALL)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from models.cbpe import ExpectedPerformance, expected_performance, misses
+from models.metrics.cbpe import ExpectedPerformance, expected_performance, misses
 
 SHARES = (0.05, 0.1)
 

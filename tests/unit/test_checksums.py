@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features import checksums
-from features.checksums import LIST, SpoiltError
+from features.disk import checksums
+from features.disk.checksums import LIST, SpoiltError
 from tests.spoiling import HOW, flip, spoil
 
 DOCUMENT = {"version": "é", "days": {"2024-03-01": [1, 2**64 - 1, 0.1, None]}}

@@ -8,8 +8,8 @@ from threading import Event
 import psutil
 import pytest
 
-from flows import children
-from flows.children import ChildError, Children, Program
+from flows.host import children
+from flows.host.children import ChildError, Children, Program
 
 # Starts a process, as Prefect's worker does for a run: of its own session, or of another if told so. Then it waits.
 PARENT = """

@@ -9,18 +9,21 @@ from rich.console import Console
 from rich.table import Table
 from typer.testing import CliRunner
 
-from features import versioning
-from features.ingest import IngestReport, Limits, ingest
+from features.ingestion.ingest import IngestReport, Limits, ingest
 from features.sources import open_source
-from features.store import Store
-from flows import backtest, cli, running, summary, terminal
+from features.store import versioning
+from features.store.store import Store
+from flows import backtest
 from flows import retrain as retraining
-from flows.authors import os_user
+from flows.commands import cli, terminal
+from flows.host import running
+from flows.host.status import Check, Status
+from flows.requests.authors import os_user
 from flows.settings import Settings
-from flows.status import Check, Status
+from flows.steps import summary
 from models import policy
-from models.gates import Gate
-from models.registry import Registration, Registry
+from models.evaluation.gates import Gate
+from models.registry.registry import Registration, Registry
 from tests import candidates
 from tests.unit.test_ingest import GOOD as KCS_LINE
 

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from models.clones import IDENTITY, has_identical_earlier_row
+from models.evaluation.repeats import IDENTITY, has_identical_earlier_row
 from tests.scored import rows
 
 EARLIER = rows(50, seed=1)

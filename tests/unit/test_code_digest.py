@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from features import code_digest
-from features.code_digest import code_version, reached
+from features.matrix import code_digest
+from features.matrix.code_digest import code_version, reached
 
 PROJECT = Path(__file__).parents[2]
 MODULES = sorted(reached(PROJECT))
@@ -55,11 +55,10 @@ def test_one_constant_in_a_module_moves_the_digest(copied, name):
 
 
 def test_the_way_leads_through_everything_that_decides_a_value():
-    assert {f"features.{name}" for name in ("contract", "codes", "windows", "families.price", "network.matching")} <= {
-        *MODULES
-    }
+    deciding = ("contract", "codes", "facts.windows", "families.price", "network.matching")
+    assert {f"features.{name}" for name in deciding} <= {*MODULES}
     assert not any(
-        name.startswith(("features.sources", "features.simulator", "features.validation")) for name in MODULES
+        name.startswith(("features.sources", "features.simulator", "features.validation.rows")) for name in MODULES
     )
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import codes
-from features.conform import Constant, From, conform
-from features.csv_dialect import ReadError
+from features.reading.conform import Constant, From, conform
+from features.reading.csv_dialect import ReadError
 from tests.examples import examples
 
 

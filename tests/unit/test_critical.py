@@ -2,9 +2,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models import critical
-from models.critical import CriticalModel
-from models.encoding import Encoder
+from models.risk import critical
+from models.risk.critical import CriticalModel
+from models.risk.encoder import Encoder
 from tests.datasets import FEATURES, dataset
 
 

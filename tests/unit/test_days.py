@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.days import of_data
-from models.split import split_by_time, split_validation, window
+from models.training.days import of_data
+from models.training.split import split_by_time, split_validation, window
 from tests.datasets import TRAINING, dataset
 from tests.examples import examples
 

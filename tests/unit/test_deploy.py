@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows import deploy
-from flows.deploy import ProjectError
-from flows.server import Deployment, Schedule
+from flows.host import deploy
+from flows.host.deploy import ProjectError
+from flows.host.prefect_api import Deployment, Schedule
 from flows.settings import Settings
 from models.runs.rules import CHANGED
 

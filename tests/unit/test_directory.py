@@ -4,8 +4,8 @@ import pytest
 import sqlalchemy as sa
 from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 
-from models.signoff import directory as module
-from models.signoff.directory import Account, Directory, Role
+from models.access import directory as module
+from models.access.directory import Account, Directory, Role
 
 PASSWORD = "rea-rea-0123456789"
 

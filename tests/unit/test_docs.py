@@ -9,12 +9,13 @@ import yaml
 
 from docs import make_contract
 from features import families
-from features.matrix import CATALOGUE
-from flows import terminal, watch
-from flows.parameters import RetrainParameters
+from features.matrix.matrix import CATALOGUE
+from flows.commands import terminal
+from flows.host import watch
+from flows.requests.parameters import RetrainParameters
 from flows.settings import PREFIX, Settings
 from models import policy
-from models.risk_model import OUTPUTS
+from models.risk.risk_model import OUTPUTS
 from tests.attacks import attempts
 from tests.shown import commands
 

@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from models.cbpe import ExpectedPerformance
-from models.drift_page import render
-from models.drift_result import ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
+from models.metrics.cbpe import ExpectedPerformance
+from models.monitoring.drift_page import render
+from models.monitoring.drift_result import ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
 
 LEARNED, SINCE = (
     Window(since=date(2024, 1, 1), until=date(2024, 3, 31), rows=120_000, sampled=50_000),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import embedded, running
-from flows.running import Running
+from flows.host import embedded, running
+from flows.host.running import Running
 from flows.settings import Settings
 from models.signoff.keys import Keys
 
@@ -15,7 +15,7 @@ TIDEWAITER = Path(sys.executable).with_name("tidewaiter")
 # In a process of its own: `use` changes the environment for good, and refuses once Prefect is imported.
 USE = """
 import json, os
-from flows import embedded
+from flows.host import embedded
 from flows.settings import Settings
 settings = embedded.use(Settings())
 uris = {"uri": settings.tracking_uri, "again": Settings().tracking_uri}

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.catalogue import Feature
 from features.families.entities import PRIOR_WEIGHT
-from models.encoding import Encoder
+from features.families.feature import Feature
+from models.risk.encoder import Encoder
 from tests.datasets import FEATURES, dataset
 
 

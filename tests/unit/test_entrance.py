@@ -8,10 +8,10 @@ from threading import Event
 import pytest
 from starlette.datastructures import Headers
 
-from models.signoff import entrance as module
-from models.signoff.call import Refused
-from models.signoff.directory import Account
-from models.signoff.entrance import BODIES_AT_ONCE, WRONG_IN_A_ROW, Entrance, Names, parts, refuse_length, whole
+from models.access import entrance as module
+from models.access.call import Refused
+from models.access.directory import Account
+from models.access.entrance import BODIES_AT_ONCE, WRONG_IN_A_ROW, Entrance, Names, parts, refuse_length, whole
 
 OWN = "127.0.0.1:5000"
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64)"}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_score, recall_score
 
-from models.estimates import Expected, Log, SelectionEstimates, estimate
-from models.exploration import draw
+from models.metrics.off_policy import Expected, Log, SelectionEstimates, estimate
+from models.targeting.exploration import draw
 
 METHODS = ("naive", "ipw", "snipw", "dr")
 FIGURES = ("precision", "recall", "revenue", "revenue_share")

@@ -2,8 +2,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from models import evaluation
-from models.evaluation import Evaluation
+from models.evaluation import evaluation
+from models.evaluation.evaluation import Evaluation
 from tests.scored import evaluated, rows, scores
 
 TEST = rows(500)

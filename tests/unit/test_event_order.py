@@ -11,7 +11,7 @@ from prefect.server.events.ordering import EventArrivedEarly
 from prefect.server.events.schemas.events import ReceivedEvent
 from prefect.settings import PREFECT_SERVER_EVENTS_CAUSAL_ORDERING, temporary_settings
 
-from flows import event_order
+from flows.host import event_order
 
 NEVER_TOLD = uuid4()
 
@@ -67,5 +67,5 @@ def test_what_somebody_tells_of_is_waited_for(before: str, is_planned: bool) -> 
 
 
 def test_the_server_takes_it_by_its_setting() -> None:
-    with temporary_settings({PREFECT_SERVER_EVENTS_CAUSAL_ORDERING: "flows.event_order"}):
+    with temporary_settings({PREFECT_SERVER_EVENTS_CAUSAL_ORDERING: "flows.host.event_order"}):
         assert isinstance(triggers.get_triggers_causal_ordering(), event_order.CausalOrdering)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from models import evidence
+from models.evidence import manifest as evidence
 
 WINDOW = {"train": "2024-01-01/2024-06-30"}
 
@@ -17,7 +17,8 @@ def project(tmp_path: Path) -> Path:
     for package in evidence.PACKAGES:
         (project / package).mkdir(parents=True)
         (project / package / "__init__.py").write_text(f"# {package}\n")
-    (project / "models" / "evidence.py").write_text("# this one\n")
+    (project / "models" / "evidence").mkdir()
+    (project / "models" / "evidence" / "manifest.py").write_text("# this one\n")
     (project / evidence.LOCK_FILE).write_text("polars==2.1\n")
     return project
 

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from features.expectations import LONGEST_DESCRIPTION, suite
-from features.validation import validate
-from features.verdict import Verdict
+from features.validation.expectations import LONGEST_DESCRIPTION, suite
+from features.validation.rows import validate
+from features.validation.verdict import Verdict
 from tests.declarations import frame
 
 ITS_DAY = datetime(2024, 3, 1)  # of acceptance at 9:30: a whole day contradicts no hour of it

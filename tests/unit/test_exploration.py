@@ -2,8 +2,8 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from models.exploration import BLIND_SHARE, STRATEGIES, Share, draw, inclusion, rarity, weights
 from models.policy import load
+from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Share, draw, inclusion, rarity, weights
 
 EXPLORATION = load().exploration
 FIVE = np.linspace(0.1, 0.9, 5)

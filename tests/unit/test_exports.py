@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features.mapping import load
+from features.mapping.mapping import load
 from features.sources import open_source
 from tests import workbooks
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from features.expressions import LONGEST, parse
+from features.reading.expressions import LONGEST, parse
 
 
 def computed(sql: str, *rows: dict[str, object]) -> list[tuple[object, object]]:

@@ -2,10 +2,12 @@
 
 import pytest
 
-from features.code_digest import code_version
-from models import feature_code, policy, train
-from models.feature_code import OtherFeaturesError, check
-from models.risk_model import RiskModel
+from features.matrix.code_digest import code_version
+from models import policy
+from models.risk import feature_code
+from models.risk.feature_code import OtherFeaturesError, check
+from models.risk.risk_model import RiskModel
+from models.training import train
 from tests.candidates import FEATURES, labelled
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features.mapping import load
-from features.sources import Chunk, open_source
+from features.mapping.mapping import load
+from features.reading.source import Chunk
 from features.sources import files as files_source
+from features.sources import open_source
 
 DECLARATIONS = """
 [[files]]

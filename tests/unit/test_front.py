@@ -7,7 +7,7 @@ from pathlib import Path
 import mlflow.server
 import pytest
 
-from models.signoff.front import PREFERENCES, Front
+from models.server.front import PREFERENCES, Front
 
 BUILD = Path(mlflow.server.app.static_folder or "")
 

@@ -3,9 +3,9 @@ import re
 import polars as pl
 import pytest
 
-from models.bootstrap import Estimate
-from models.gates import judge
-from models.slices import IDENTICAL_EARLIER_ROW
+from models.evaluation.gates import judge
+from models.evaluation.slices import IDENTICAL_EARLIER_ROW
+from models.metrics.bootstrap import Estimate
 from tests.scored import SMALL, evaluated, rows
 
 GATES = SMALL.gates

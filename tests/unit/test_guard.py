@@ -10,13 +10,13 @@ import httpx
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse
 
-from models.signoff import guard as guards
-from models.signoff.call import Refused
+from models.access.call import Refused
+from models.access.directory import Account, Role
+from models.access.entrance import Entrance, Names
+from models.server import guard as guards
+from models.server.guard import LARGEST_BODY, LARGEST_SENTENCE, Guard
+from models.server.uploads import EvidenceLock
 from models.signoff.chain import LedgerError, Row
-from models.signoff.directory import Account, Role
-from models.signoff.entrance import Entrance, Names
-from models.signoff.guard import LARGEST_BODY, LARGEST_SENTENCE, Guard
-from models.signoff.uploads import EvidenceLock
 
 ROUTE = "/api/2.0/mlflow/runs/set-tag"
 ACCOUNT, DATA_SCIENTIST, NOBODY = ("ana", "secret"), ("dan", "secret"), ("new", "secret")

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from mlflow.exceptions import MlflowException
 
-from flows import incumbents
 from flows.settings import Settings
+from flows.steps import incumbents
 from models import policy
-from models.made_from import NO_CHAMPION, Earlier
+from models.evidence.made_from import NO_CHAMPION, Earlier
 from models.names import MODEL, REGISTRATION
 from models.signoff.keys import Keys
 from models.signoff.lifecycle import State

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from features import staging
-from features.ingest import IngestRejected, IngestReport, Limits, ingest
-from features.reading import ReadError
-from features.sources import Batch, open_source
-from features.store import Store
+from features.ingestion import staging
+from features.ingestion.ingest import IngestRejected, IngestReport, Limits, ingest
+from features.reading.files import ReadError
+from features.reading.source import Batch
+from features.sources import open_source
+from features.store.store import Store
 from tests.ingestion import stored, tree
 
 GOOD = {

@@ -11,10 +11,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import evidence, seal
-from models.dossier import Dossier
-from models.signoff import judging
-from models.signoff.admission import Judge, Request
+from models.dossier.dossier import Dossier
+from models.evidence import manifest as evidence
+from models.evidence import seal
+from models.server import judging
+from models.server.admission import Judge, Request
 from tests import candidates, judged
 from tests.examples import examples
 from tests.judged import Version
@@ -297,7 +298,7 @@ def appended(name: str, text: str):
 
 SERVED = {
     "the serving script": appended("serving.py", "\nprint('mine')\n"),
-    "a module of the code": appended("code/models/risk_model.py", "\nprint('mine')\n"),
+    "a module of the code": appended("code/models/risk/risk_model.py", "\nprint('mine')\n"),
     "a module that was not there": appended("code/sitecustomize.py", "print('mine')\n"),
     "a file beside the model": appended("more.py", "print('mine')\n"),
     "a pickle": appended("python_model.pkl", "x"),

@@ -6,8 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features.reading import ReadError
-from features.sources import Chunk, open_source
+from features.reading.files import ReadError
+from features.reading.source import Chunk
+from features.sources import open_source
 
 COLUMNS = (
     "Declaration ID,Date,Office ID,Process Type,Import Type,Import Use,Payment Type,Mode of Transport,Declarant ID,"

@@ -16,9 +16,9 @@ import yaml
 from prefect.client.schemas.objects import FlowRun
 from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
 
-from flows import deploy, mlflow_server, run_as, server
+from flows.host import deploy, mlflow_server, prefect_api, run_as
 from flows.settings import PREFIX, Settings
-from models.signoff.entrance import Names
+from models.access.entrance import Names
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = tuple(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "tidewaiter.yaml").read_text()))
@@ -175,10 +175,10 @@ def test_containers_may_no_more_than_they_need(job):
 
 def test_only_with_an_image_do_runs_become_jobs():
     here = work_pools(Settings())
-    assert {pool["name"] for pool in here.values()} == {server.POOL}
+    assert {pool["name"] for pool in here.values()} == {prefect_api.POOL}
     assert all(pool["job_variables"].keys() == {"command"} for pool in here.values())
     there = work_pools(Settings(job_image=IMAGE))
-    heavy = {key for key, pool in there.items() if pool["name"] == server.JOBS}
+    heavy = {key for key, pool in there.items() if pool["name"] == prefect_api.JOBS}
     assert {entrypoint for entrypoint, _ in heavy} == {"flows/retrain.py:retrain", "flows/simulate.py:simulate"}
     assert {key: there[key] for key in there.keys() - heavy} == {key: here[key] for key in here.keys() - heavy}
 

@@ -10,8 +10,9 @@ import pytest
 import typer
 from sqlalchemy.exc import OperationalError
 
-from features.versioning import VersionError
-from flows import machine, terminal
+from features.store.versioning import VersionError
+from flows.commands import terminal
+from flows.host import machine
 from flows.settings import Settings
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from models import evidence, made_from
-from models.evidence import Code
+from models.evidence import made_from, manifest
+from models.evidence.manifest import Code
 
 CODE = Code(commit="a" * 40, is_dirty=False, source_sha256="1" * 64)
 GIVEN: dict[str, Any] = {
@@ -42,7 +42,7 @@ def test_another_commit_of_the_same_source_does_not() -> None:
     assert digest(code=CODE.model_copy(update={"commit": "b" * 40})) == digest()
 
 
-@pytest.mark.parametrize("moved", [(evidence, "lock_digest"), (made_from, "code_version")])
+@pytest.mark.parametrize("moved", [(manifest, "lock_digest"), (made_from, "code_version")])
 def test_other_libraries_move_it(monkeypatch: pytest.MonkeyPatch, moved: tuple[Any, str]) -> None:
     before = digest()
     monkeypatch.setattr(*moved, lambda: "other")

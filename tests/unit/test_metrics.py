@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from models.metrics import CALIBRATION_BINS, Measures, Sample, Scores, calibration_bins
+from models.metrics.ranking import CALIBRATION_BINS, Measures, Sample, Scores, calibration_bins
 
 SHARES = (0.1, 0.5)
 

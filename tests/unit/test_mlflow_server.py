@@ -3,9 +3,9 @@ from configparser import ConfigParser
 
 import pytest
 
-from flows import mlflow_server
+from flows.host import mlflow_server
 from flows.settings import Settings
-from models.signoff.accounts import ADMINISTRATOR_ACCOUNT
+from models.access.accounts import ADMINISTRATOR_ACCOUNT
 from models.signoff.keys import Keys
 
 POSTGRESQL = "postgresql://mlflow:p%40ss@db/mlflow"

@@ -8,10 +8,10 @@ import pytest
 from prefect.logging import disable_run_logger
 
 import flows.monitor as module
-from flows.forms import AUTHOR, Forms
 from flows.monitor import BREACH, NothingToWatchError, fetch_watched, of_source
-from flows.parameters import MonitorParameters
-from flows.places import Places
+from flows.requests.forms import AUTHOR, Forms
+from flows.requests.parameters import MonitorParameters
+from flows.requests.places import Places
 from flows.settings import Settings
 from tests import candidates
 

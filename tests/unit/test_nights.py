@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from flows import nights, server
-from flows.nights import CATCH_UP, decide, last_fire, next_fires
-from flows.server import Deployment, Run, Schedule
+from flows.host import nights, prefect_api
+from flows.host.nights import CATCH_UP, decide, last_fire, next_fires
+from flows.host.prefect_api import Deployment, Run, Schedule
 
 FIRE = datetime(2024, 3, 5, 1, 30, tzinfo=UTC)
 NOW = FIRE + timedelta(hours=8)
@@ -90,8 +90,8 @@ def test_what_piled_up_of_a_deployment_without_nights_is_cancelled_and_nothing_c
     late, future = run("SCHEDULED", FIRE), run("SCHEDULED", NOW + timedelta(minutes=1))
     asked = run("SCHEDULED", FIRE, is_auto=False)
     cancelled = []
-    monkeypatch.setattr(server, "runs", lambda client, deployment: [future, late, asked])
-    monkeypatch.setattr(server, "set_state", lambda client, run, state, message: cancelled.append((run, state)))
+    monkeypatch.setattr(prefect_api, "runs", lambda client, deployment: [future, late, asked])
+    monkeypatch.setattr(prefect_api, "set_state", lambda client, run, state, message: cancelled.append((run, state)))
     with httpx.Client() as client:
         assert nights.catch_up(client, [looking], NOW) == {}
     assert cancelled == [(late, "CANCELLED")]

@@ -9,10 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features import packing
-from features.csv_dialect import Dialect, ReadError
-from features.json_lines import read_json_lines
-from features.reading import Layout, read_any, read_csv
+from features.reading import packing
+from features.reading.csv_dialect import Dialect, ReadError
+from features.reading.files import Layout, read_any, read_csv
+from features.reading.json_lines import read_json_lines
 from tests import workbooks
 
 CSV = b"id,hs\n1001,0901\n"

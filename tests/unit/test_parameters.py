@@ -5,9 +5,9 @@ from prefect.utilities.schema_tools import validate
 from pydantic import ValidationError
 
 from features.sources import names
-from flows.authors import os_user
-from flows.forms import FORMS, Forms
-from flows.parameters import (
+from flows.requests.authors import os_user
+from flows.requests.forms import FORMS, Forms
+from flows.requests.parameters import (
     LARGEST_SEED,
     WORLD,
     MonitorParameters,
@@ -16,7 +16,7 @@ from flows.parameters import (
     SourceName,
     author,
 )
-from flows.places import Places
+from flows.requests.places import Places
 from models.runs.form_schemas import refuse_costly
 from tests.runs_server import form_schema
 

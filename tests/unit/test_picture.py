@@ -7,13 +7,13 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from features.graph import build
-from features.graph.build import described
-from features.store import Store
-from models.picture.answers import Answers
-from models.picture.openings import Openings, rows
-from models.picture.page import NetworkPage
-from models.signoff.call import Call, Refused
+from features.network_map import build
+from features.network_map.build import described
+from features.store.store import Store
+from models.access.call import Call, Refused
+from models.network_page.answers import Answers
+from models.network_page.openings import Openings, rows
+from models.network_page.page import NetworkPage
 from tests import networks
 from tests.ingestion import tree
 from tests.spoiling import spoil

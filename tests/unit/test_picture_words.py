@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import models
+import models.network_page
 
-STATIC = Path(models.__file__).parent / "picture" / "static"
+STATIC = Path(models.network_page.__file__).parent / "static"
 WORDS = {path.name.split(".")[1]: json.loads(path.read_text("utf-8")) for path in STATIC.glob("words.*.json")}
 ELSEWHERE = re.compile(r"""(?:https?:)?//(?=[\w-]+\.)[^\s"'`)]*""")
 NAMESPACES = {"http://www.w3.org/2000/svg"}

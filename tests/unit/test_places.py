@@ -1,8 +1,8 @@
 import pytest
 
-from flows import forms
-from flows.parameters import RetrainParameters, SimulateParameters
-from flows.places import PlaceError, Places
+from flows.requests import forms
+from flows.requests.parameters import RetrainParameters, SimulateParameters
+from flows.requests.places import PlaceError, Places
 from flows.settings import Settings
 
 ELSEWHERE = ["../elsewhere/a.csv", "files/../../elsewhere/*", ".hidden/a.csv", "state/a.csv", "state/*", "**/*.csv"]

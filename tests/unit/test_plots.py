@@ -3,8 +3,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from models import baselines, plots
-from models.evaluation import sample_of
+from models.evaluation import baselines, plots
+from models.evaluation.evaluation import sample_of
 from tests.scored import FEATURES, rows, scores
 
 TEST = rows(400)

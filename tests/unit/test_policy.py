@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from models import exploration, policy, targeting
+from models import policy
 from models.policy import POLICY_FILE, VERSION, Policy
+from models.targeting import exploration, lanes
 
 ROOT = Path(policy.__file__).parents[1]
 # As they lay on the disk at releases before files said their version: the texts, unaltered.
@@ -57,10 +58,10 @@ def decided(ours: Policy) -> tuple[str, float]:
     explore = np.zeros(rows.height)
     for office in ("010", "020"):
         own = np.flatnonzero((rows["office"] == office).to_numpy())
-        places = targeting.capacity(office, len(own), ours.targeting)
+        places = lanes.capacity(office, len(own), ours.targeting)
         explore[own] = exploration.inclusion(weights[own], share.value * (places.red + places.yellow + places.blue))
     frame = rows.with_columns(explore=pl.Series(explore))
-    chosen = targeting.assign(frame, ours.targeting, np.random.default_rng(5))
+    chosen = lanes.assign(frame, ours.targeting, np.random.default_rng(5))
     return "".join(lane[0] for lane in chosen["lane"]), share.value
 
 
@@ -129,15 +130,15 @@ def test_nobody_else_reads_the_policy_on_the_disk():
     }
     assert readers == {
         "models/policy.py",
-        "models/signoff/assembly.py",  # [signoff]: the steps that a version opens with, kept in the ledger
-        "models/signoff/signer.py",  # the same
-        "flows/incumbents.py",  # the same, and the policy of a source that no version is in force for
+        "models/server/assembly.py",  # [signoff]: the steps that a version opens with, kept in the ledger
+        "models/signer/signer.py",  # the same
+        "flows/steps/incumbents.py",  # the same, and the policy of a source that no version is in force for
         "flows/promote.py",  # [signoff]
-        "flows/signoff_cli.py",  # [signoff]
+        "flows/commands/signoff.py",  # [signoff]
         "flows/retrain.py",  # makes what will be signed with it
         "flows/backtest.py",  # asks what would be; decides nothing
         "flows/simulate.py",  # the same
-        "flows/cli.py",  # [ingestion]: `data reread` takes in stored files again
+        "flows/commands/cli.py",  # [ingestion]: `data reread` takes in stored files again
     }
 
 

@@ -14,7 +14,7 @@ from flows.progress import on_terminal, stage, wait
 FAILS = """
 import logging
 from pathlib import Path
-from flows import embedded
+from flows.host import embedded
 from flows.settings import Settings
 embedded.use(Settings(state_folder=Path("state")))
 from prefect import flow, task
@@ -24,7 +24,7 @@ from flows.progress import on_terminal, stage
 @task
 def read():
     with stage("Read"):
-        logging.getLogger("features.cache").warning("links.arrow is [spoilt]")
+        logging.getLogger("features.matrix.cache").warning("links.arrow is [spoilt]")
         raise ValueError("no file matches")
 
 @flow

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features import csv_blocks, reading
-from features.reading import Dialect, Lines, ReadError, expand, read_csv, read_parquet
+from features.reading import csv_blocks, files
+from features.reading.files import Dialect, Lines, ReadError, expand, read_csv, read_parquet
 
 HEADER = "id,hs,mass"
 
@@ -18,7 +18,7 @@ def write(folder: Path, text: str | bytes, name: str = "d.csv") -> Path:
     return path
 
 
-def read(path: Path, required: tuple[str, ...] = ("id", "hs", "mass"), dialect: Dialect = reading.CSV) -> Lines:
+def read(path: Path, required: tuple[str, ...] = ("id", "hs", "mass"), dialect: Dialect = files.CSV) -> Lines:
     found = list(read_csv(path, required, dialect))
     return Lines(pl.concat(lines.frame for lines in found), pl.concat(lines.malformed for lines in found))
 
@@ -133,13 +133,13 @@ def test_a_header_alone_is_a_file_without_lines(tmp_path: Path) -> None:
 
 
 def test_chunks_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "CHUNK_LINES", 2)
+    monkeypatch.setattr(files, "CHUNK_LINES", 2)
     found = list(read_csv(write(tmp_path, HEADER + "\n1,2,3" * 5), ()))
     assert [lines.frame["source_line"].to_list() for lines in found] == [[2, 3], [4, 5], [6]]
 
 
 def test_parquet_rows_are_numbered_from_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "CHUNK_LINES", 2)
+    monkeypatch.setattr(files, "CHUNK_LINES", 2)
     path = tmp_path / "d.parquet"
     pl.DataFrame({"id": ["a", "b", "c"], "mass": [1.5, None, 2.0]}).write_parquet(path)
     found = list(read_parquet(path, ("id",)))

@@ -9,15 +9,15 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 
-from features import facts, matrix, simulator
-from features.asof import outcome_versions
-from features.catalogue import Feature
+from features import simulator
 from features.contract import KEY
+from features.facts import facts
+from features.facts.asof import outcome_versions
 from features.families import entities
-from features.history import History
-from features.matrix import CATALOGUE
-from models import boosting
-from models.encoding import Encoder
+from features.families.feature import Feature
+from features.history.history import History
+from features.matrix import matrix
+from features.matrix.matrix import CATALOGUE
 from models.policy import load
 from models.reasons import LANGUAGES, SCHEMA, group_contributions, reasons, stability
 from models.reasons.explain import leading
@@ -25,8 +25,10 @@ from models.reasons.grouping import Meaning, groups, meaning, meanings
 from models.reasons.language import placeholders, read
 from models.reasons.sentences import Row, phrase
 from models.reasons.stability import overlap, rank_correlation
-from models.split import labelled, split_by_time
-from models.train import train
+from models.risk import boosting
+from models.risk.encoder import Encoder
+from models.training.split import labelled, split_by_time
+from models.training.train import train
 from tests.datasets import TARGETING, TRAINING
 
 NAMES = tuple(feature.name for feature in CATALOGUE)

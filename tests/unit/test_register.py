@@ -7,15 +7,15 @@ import polars as pl
 import pytest
 
 from features.contract import schema
-from features.ingest import IngestRejected, ingest
+from features.ingestion.ingest import IngestRejected, ingest
 from features.network import entries, ties
 from features.network.links import node
 from features.simulator import Parameters, simulate
 from features.simulator.register import entries as simulated_entries
 from features.simulator.register import owners
 from features.sources import open_source
-from features.store import Store
-from features.validation import validate
+from features.store.store import Store
+from features.validation.rows import validate
 from tests.declarations import frame
 from tests.ingestion import LIMITS
 

@@ -8,16 +8,18 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features import facts, simulator
+from features import simulator
 from features.contract import KEY
+from features.facts import facts
 from features.families import FAMILIES
-from features.history import History
-from features.matrix import CATALOGUE
-from models import policy, targeting
-from models.rehearsal import RESTS_ON_OUTCOMES, Chooser, Setting, World, rehearse, replay
-from models.rehearsal_policies import PROFILES, Bacuda, Fixed, Product, Random, RiskProfile, _risky, best_first
-from models.rehearsal_result import FIGURES, SEVERAL_FOUND, summarise
-from models.train import train
+from features.history.history import History
+from features.matrix.matrix import CATALOGUE
+from models import policy
+from models.backtesting.replay import RESTS_ON_OUTCOMES, Chooser, Setting, World, rehearse, replay
+from models.backtesting.result import FIGURES, SEVERAL_FOUND, summarise
+from models.backtesting.strategies import PROFILES, Bacuda, Fixed, Product, Random, RiskProfile, _risky, best_first
+from models.targeting import lanes
+from models.training.train import train
 
 POLICY = policy.load()
 TARGETING = POLICY.targeting
@@ -101,7 +103,7 @@ def test_each_declaration_of_each_week_is_inspected_or_not_once(small, logs):
 def test_no_office_inspects_more_than_it_has_places(logs):
     for log in logs.values():
         days = log.group_by("office", "accepted_on").agg(pl.len(), inspected=(pl.col("lane") != "green").sum())
-        places = [targeting.capacity(office, n, TARGETING) for office, n in days.select("office", "len").iter_rows()]
+        places = [lanes.capacity(office, n, TARGETING) for office, n in days.select("office", "len").iter_rows()]
         allowed = np.ceil([one.red + one.yellow + one.blue for one in places])
         assert (days["inspected"].to_numpy() <= allowed).all()
         assert days["inspected"].sum() > 0

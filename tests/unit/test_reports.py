@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from features.ingest import IngestRejected, IngestReport
-from features.verdict import BatchCheck, BatchRejected, BatchVerdict, Verdict
-from flows import reports
+from features.ingestion.ingest import IngestRejected, IngestReport
+from features.validation.verdict import BatchCheck, BatchRejected, BatchVerdict, Verdict
+from flows.steps import reports
 
 
 def test_a_refused_file_has_a_page_and_an_artifact_that_say_why(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from features import amounts
-from features.ingest import IngestRejected, Limits, ingest
-from features.reread import reread
-from features.store import Store
+from features.ingestion.ingest import IngestRejected, Limits, ingest
+from features.ingestion.reread import reread
+from features.store.store import Store
+from features.validation import amounts
 from tests.declarations import DECLARATION
 from tests.ingestion import LIMITS, Line, MemoryBatch, MemorySource, stored, tree
 

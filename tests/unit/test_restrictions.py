@@ -2,10 +2,10 @@
 
 import pytest
 
+from models.access.call import Refused
 from models.names import MODEL
-from models.signoff import restrictions
+from models.server import restrictions
 from models.signoff.book import SERVICE
-from models.signoff.call import Refused
 from tests.rules import LOGGED, RUN, call, entries, grants, last, numbers, rules, store, table, tagging, told
 
 __all__ = ["grants", "numbers", "rules", "store", "table", "told"]

@@ -2,9 +2,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models import revenue
-from models.encoding import Encoder
-from models.revenue import Hits
+from models.risk import revenue
+from models.risk.encoder import Encoder
+from models.risk.revenue import Hits
 from tests.datasets import FEATURES, dataset
 
 ROWS = dataset(rows=3000)

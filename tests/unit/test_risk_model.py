@@ -5,9 +5,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.risk_model import OUTPUTS, RiskModel
-from models.split import split_by_time
-from models.train import train
+from models.risk.risk_model import OUTPUTS, RiskModel
+from models.training.split import split_by_time
+from models.training.train import train
 from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 SPLIT = split_by_time(dataset(), TRAINING, 7)

@@ -1,6 +1,6 @@
 import pytest
 
-from models.signoff.routes import Kind, artifact_path, find
+from models.server.routes import Kind, artifact_path, find
 
 WRITE = "/api/2.0/mlflow/registered-models/alias"
 

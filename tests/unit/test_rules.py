@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from models.access.call import LONGEST_TEXT, Call, Refused
 from models.names import MODEL
 from models.signoff import waiting
 from models.signoff.book import SERVICE
-from models.signoff.call import LONGEST_TEXT, Call, Refused
 from models.signoff.chain import Entry, LedgerError
 from models.signoff.ledger import now
 from models.signoff.lifecycle import State

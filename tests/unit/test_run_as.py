@@ -15,11 +15,11 @@ from threading import Event
 
 import pytest
 
-from flows import children, mlflow_server, run_as
-from flows.children import Children, Program
-from flows.run_as import User, without_secrets
+from flows.host import children, mlflow_server, run_as
+from flows.host.children import Children, Program
+from flows.host.run_as import User, without_secrets
 from flows.settings import Settings
-from models.signoff import asking
+from models.signer import asking
 from models.signoff.keys import Keys
 
 # Of the machine rather than of the environment, which may lie where no other user can read.
@@ -288,7 +288,7 @@ def test_runs_get_at_nothing_of_the_service(settings, prepared, folder, monkeypa
     keys = Keys(settings.signoff_folder)
     environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": settings.database_uri}
     signing = subprocess.Popen(
-        [sys.executable, "-m", "models.signoff.signer"], env=os.environ | environment, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "models.signer.signer"], env=os.environ | environment, stderr=subprocess.DEVNULL
     )
     script, asked, answer = folder / "curious.py", folder / "asked.json", folder / "logs" / "worker.log"
     user = nobody() if IS_ROOT else None

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from flows import running
-from flows.running import AlreadyRunningError, Running
+from flows.host import running
+from flows.host.running import AlreadyRunningError, Running
 
 STATE = Running(pid=1, mlflow_url="http://127.0.0.1:5000", prefect_url="http://127.0.0.1:4200", is_ready=True)
 
 HOLD = """
 import sys, pathlib, time
-from flows import running
+from flows.host import running
 with running.claim(pathlib.Path(sys.argv[1])) as claim:
     claim.announce(running.Running(42, "m", "p", True))
     print("held", flush=True)
@@ -51,7 +51,7 @@ def test_a_second_claim_is_refused_and_a_killed_one_is_not_believed(tmp_path):
 TURN = """
 import sys, pathlib, time
 from contextlib import nullcontext
-from flows import running
+from flows.host import running
 with running.turn(pathlib.Path(sys.argv[1]), "retrain/nightly, run calm-owl", nullcontext):
     print("held", flush=True)
     time.sleep(60)

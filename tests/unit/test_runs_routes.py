@@ -6,10 +6,10 @@ import pytest
 from prefect.server.api.server import create_app
 from starlette.routing import Mount
 
+from models.access.call import Refused
 from models.runs import routes
 from models.runs.callers import Caller, refuse
 from models.runs.routes import Kind, Socket, find, find_socket
-from models.signoff.call import Refused
 
 ID = "0" * 8 + "-0000-4000-8000-" + "0" * 12
 # What the product has no use for, by the beginning of its path: a new route under these is closed as well.

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from prefect.server.schemas.schedules import CronSchedule
 
-from flows import schedules, server, status
-from flows.nights import decide
+from flows import schedules
+from flows.host import prefect_api, status
+from flows.host.nights import decide
 
 SINCE, UNTIL = datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 ZONES = (
@@ -76,8 +77,10 @@ def test_each_zone_but_one_changes_its_clock():
 @pytest.mark.parametrize("zone", ZONES)
 def test_the_night_of_a_change_is_neither_missed_nor_made_twice(zone):
     created = SINCE - timedelta(days=30)
-    schedule = server.Schedule("30 2 * * *", zone, True)
-    nightly = server.Deployment("x", "retrain/nightly", created, False, (schedule,), frozenset({server.NIGHTLY}))
+    schedule = prefect_api.Schedule("30 2 * * *", zone, True)
+    nightly = prefect_api.Deployment(
+        "x", "retrain/nightly", created, False, (schedule,), frozenset({prefect_api.NIGHTLY})
+    )
     for day in changes(zone):
         now = day + timedelta(hours=18)
         runs = [ended(fire) for fire in of_prefect("30 2 * * *", zone) if now - timedelta(days=5) < fire <= now]
@@ -88,7 +91,7 @@ def test_the_night_of_a_change_is_neither_missed_nor_made_twice(zone):
 
 
 def ended(at):
-    return server.Run("r", "COMPLETED", "Completed", "", at, at, at + timedelta(seconds=4), at, True, frozenset())
+    return prefect_api.Run("r", "COMPLETED", "Completed", "", at, at, at + timedelta(seconds=4), at, True, frozenset())
 
 
 def test_prefect_need_not_be_imported_for_it():

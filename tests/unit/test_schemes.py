@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from models import schemes
+from models.evaluation import schemes
 
 TEN = pl.DataFrame(
     {

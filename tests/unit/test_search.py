@@ -3,10 +3,10 @@ import polars as pl
 import pytest
 
 from features.families.entities import PRIOR_WEIGHT
-from models import boosting
-from models.search import AS_THEY_STAND, Tuning, folds, reused, search
-from models.split import split_by_time, window
-from models.train import train
+from models.risk import boosting
+from models.training.split import split_by_time, window
+from models.training.train import train
+from models.training.tuning import AS_THEY_STAND, Tuning, folds, reused, search
 from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 DELAY = 7

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from features.asof import NEVER
+from features.facts.asof import NEVER
 from models import policy
-from models.selection_log import SCHEMA, SelectionLog, exploring_share, pending, with_probabilities
+from models.targeting.selection_log import SCHEMA, SelectionLog, exploring_share, pending, with_probabilities
 
 POLICY = policy.load()
 FIRST = date(2024, 3, 1)

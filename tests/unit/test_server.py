@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from flows import server
-from flows.server import Deployment, Patient
+from flows.host import prefect_api
+from flows.host.prefect_api import Deployment, Patient
 
 DEPLOYMENT = Deployment("d", "retrain/nightly", datetime(2024, 1, 1, tzinfo=UTC), False, (), frozenset())
 RUN = {
@@ -45,11 +45,11 @@ def test_patience_ends():
 
 def test_a_run_that_never_ran_has_no_start_whatever_prefect_stamps():
     with client(lambda request: httpx.Response(200, json=[RUN])) as asking:
-        (run,) = server.runs(asking, DEPLOYMENT)
+        (run,) = prefect_api.runs(asking, DEPLOYMENT)
     assert run.started_at is None
     assert run.expected_at == datetime(2024, 3, 5, 1, 30, tzinfo=UTC)
     with client(lambda request: httpx.Response(200, json=[{**RUN, "run_count": 1}])) as asking:
-        assert server.runs(asking, DEPLOYMENT)[0].started_at is not None
+        assert prefect_api.runs(asking, DEPLOYMENT)[0].started_at is not None
 
 
 def test_runs_that_people_plan_do_not_hide_the_nights_that_were():
@@ -60,7 +60,7 @@ def test_runs_that_people_plan_do_not_hide_the_nights_that_were():
         return httpx.Response(200, json=[])
 
     with client(answer) as asking:
-        server.runs(asking, DEPLOYMENT)
+        prefect_api.runs(asking, DEPLOYMENT)
     assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(asked[0]) < timedelta(minutes=5)
 
 
@@ -73,7 +73,7 @@ def test_only_cron_schedules_are_nights():
     answers = {"/api/flows/filter": [{"id": "f", "name": "retrain"}]}
     answers["/api/deployments/filter"] = [{**deployment, "schedules": schedules, "tags": ["nightly"]}]
     with client(lambda request: httpx.Response(200, json=answers[request.url.path])) as asking:
-        (found,) = server.deployments(asking)
+        (found,) = prefect_api.deployments(asking)
     assert found.name == "retrain/nightly"
     assert found.night is not None
     assert (found.night.cron, found.night.time_zone) == ("30 1 * * *", "UTC")
@@ -81,16 +81,16 @@ def test_only_cron_schedules_are_nights():
 
 def test_a_pool_that_does_not_exist_has_no_worker():
     with client(lambda request: httpx.Response(404)) as asking:
-        assert not server.has_worker(asking)
+        assert not prefect_api.has_worker(asking)
 
 
 def test_a_worker_of_before_is_not_the_one_just_started():
     worker = {"status": "ONLINE", "last_heartbeat_time": "2024-03-05T01:30:00Z"}
     with client(lambda request: httpx.Response(200, json=[worker])) as asking:
-        assert server.has_worker(asking)
-        assert not server.has_worker(asking, since=datetime(2024, 3, 5, 1, 31, tzinfo=UTC))
+        assert prefect_api.has_worker(asking)
+        assert not prefect_api.has_worker(asking, since=datetime(2024, 3, 5, 1, 31, tzinfo=UTC))
 
 
 def test_an_answer_that_is_an_error_is_raised():
     with client(lambda request: httpx.Response(500)) as asking, pytest.raises(httpx.HTTPStatusError, match="500"):
-        server.deployments(asking)
+        prefect_api.deployments(asking)

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer._click.exceptions import MissingParameter
 
-from flows.parameters import RetrainParameters
+from flows.requests.parameters import RetrainParameters
 from tests import shown
 from tests.shown import PAGES, ROOT, Line
 

@@ -9,8 +9,8 @@ import pytest
 
 from features.contract import KEY
 from models import policy
-from models.estimates import Expected
-from models.side_by_side import NotRehearsed, SideBySide, log_of, rehearse
+from models.backtesting.side_by_side import NotRehearsed, SideBySide, log_of, rehearse
+from models.metrics.off_policy import Expected
 
 POLICY = policy.load()
 ROWS = 40

@@ -6,10 +6,11 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from flows import cli, embedded, running, terminal
-from flows.running import Running
+from flows.commands import cli, terminal
+from flows.host import embedded, running
+from flows.host.running import Running
 from flows.settings import Settings
-from models.picture.openings import Opening, Openings
+from models.network_page.openings import Opening, Openings
 from models.signoff.keys import Keys
 
 

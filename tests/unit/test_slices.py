@@ -2,8 +2,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from models import slices
-from models.evaluation import sample_of
+from models.evaluation import slices
+from models.evaluation.evaluation import sample_of
 from tests.scored import SMALL, rows, scores
 
 TEST = rows(600)

@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from models.split import labelled, split_by_time, split_validation
+from models.training.split import labelled, split_by_time, split_validation
 from tests.datasets import TRAINING, dataset
 
 

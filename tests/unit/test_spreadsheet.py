@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 
 import features
-import models.picture
-from features import spreadsheet
+import models.network_page
+from features.presentation import spreadsheet
 
 
 def test_numbers_and_dates_are_left_alone_and_texts_of_every_kind_are_not(tmp_path):
@@ -41,7 +41,7 @@ def test_a_frame_without_texts_and_one_without_rows_are_written(tmp_path):
 
 
 def test_the_browser_has_the_same_rule():
-    script = (Path(models.picture.__file__).parent / "static" / "cell.js").read_text()
+    script = (Path(models.network_page.__file__).parent / "static" / "cell.js").read_text()
     rule = rf"/(?:^|(?<=[{spreadsheet.BREAKS}]))(?=[{spreadsheet.LEADS}]*[{spreadsheet.STARTS}])/g"
     assert rule in script
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows import machine, running
-from flows.running import Running
-from flows.server import Deployment, Run, Schedule
+from flows.host import machine, running
+from flows.host.prefect_api import Deployment, Run, Schedule
+from flows.host.running import Running
+from flows.host.status import GRACE, Check, Status, _disk, _runs, last_look, last_night, status
 from flows.settings import Settings
-from flows.status import GRACE, Check, Status, _disk, _runs, last_look, last_night, status
 
 DUE = datetime(2024, 3, 5, 1, 30, tzinfo=UTC)
 NOW = DUE + timedelta(hours=8)

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features import store as storage
-from features.store import BatchRecord, Part, Store, StoreError, schema, write_day, write_parquet
+from features.store import store as storage
+from features.store.store import BatchRecord, Part, Store, StoreError, schema, write_day, write_parquet
 from tests.declarations import frame
 
 DAY = date(2024, 3, 1)

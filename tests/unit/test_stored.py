@@ -10,9 +10,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE
 from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
 
-from models import evidence
-from models.signoff import local_files, stored
-from models.signoff.admission import Unjudged
+from models.evidence import manifest
+from models.server import local_files, stored
+from models.server.admission import Unjudged
 
 FOUND = SimpleNamespace(version="1", tags={"evidence_digest": "x"}, description="")
 
@@ -21,10 +21,10 @@ FOUND = SimpleNamespace(version="1", tags={"evidence_digest": "x"}, description=
 def places(monkeypatch, tmp_path):
     """The folders of run and logged model, with all that evidence is made of, and a manifest that is none."""
     run, model = tmp_path / "artifacts" / "run", tmp_path / "artifacts" / "model"
-    (model / "artifacts" / evidence.MODEL_FOLDER).mkdir(parents=True)
-    (model / "artifacts" / evidence.MODEL_FOLDER / "booster.txt").write_text("tree")
+    (model / "artifacts" / manifest.MODEL_FOLDER).mkdir(parents=True)
+    (model / "artifacts" / manifest.MODEL_FOLDER / "booster.txt").write_text("tree")
     run.mkdir()
-    for name in (*evidence.FILES, evidence.MANIFEST_FILE):
+    for name in (*manifest.FILES, manifest.MANIFEST_FILE):
         (run / name).write_text("{}")
     monkeypatch.setattr(stored, "_run", lambda _: SimpleNamespace(info=SimpleNamespace(artifact_uri=run.as_uri())))
     monkeypatch.setattr(stored, "_logged_model", lambda _: SimpleNamespace(artifact_location=model.as_uri()))
@@ -48,12 +48,12 @@ class TestArtifactsThatAreAway:
         assert stored.find_evidence(FOUND, sealed, is_thorough=True).differences
 
     def test_a_file_that_is_missing_is_altered_evidence(self, places, sealed):
-        (places[0] / evidence.MANIFEST_FILE).unlink()
+        (places[0] / manifest.MANIFEST_FILE).unlink()
         assert stored.find_evidence(FOUND, sealed, is_thorough=True).differences
 
     def test_a_folder_in_place_of_a_file_is_altered_evidence(self, places, sealed):
-        (places[0] / evidence.MANIFEST_FILE).unlink()
-        (places[0] / evidence.MANIFEST_FILE).mkdir()
+        (places[0] / manifest.MANIFEST_FILE).unlink()
+        (places[0] / manifest.MANIFEST_FILE).mkdir()
         assert stored.find_evidence(FOUND, sealed, is_thorough=True).differences
 
     @pytest.mark.parametrize(

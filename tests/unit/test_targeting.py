@@ -6,8 +6,8 @@ import pytest
 from scipy.optimize import linprog
 
 from models import policy
-from models.contest import Contest, near_best
-from models.targeting import assign, capacity, hit_value, unplaced
+from models.targeting.allocation import Contest, near_best
+from models.targeting.lanes import assign, capacity, hit_value, unplaced
 
 DAY = date(2024, 3, 1)
 DETECTS = np.array([0.9, 0.65, 0.6])

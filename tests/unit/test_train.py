@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from models.risk_model import RiskModel
-from models.split import split_by_time
-from models.train import train
+from models.risk.risk_model import RiskModel
+from models.training.split import split_by_time
+from models.training.train import train
 from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 SPLIT = split_by_time(dataset(), TRAINING, 7)
@@ -47,7 +47,9 @@ def test_two_trainings_give_the_same_files_whatever_the_order_of_rows(tmp_path):
 
 def test_the_number_of_threads_in_the_environment_changes_nothing():
     script = (
-        "from models.split import split_by_time; from models.train import train; from tests.datasets import *\n"
+        "from models.training.split import split_by_time\n"
+        "from models.training.train import train\n"
+        "from tests.datasets import *\n"
         "s = split_by_time(dataset(), TRAINING, 7)\n"
         "print(train(s.train, s.validation, FEATURES, TRAINING, TARGETING, final_frame=s.before_test).digest)"
     )

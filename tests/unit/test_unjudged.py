@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from flows import monitor, status, unjudged, watch
+from flows import monitor
+from flows.host import status, unjudged, watch
 from flows.settings import Settings
 
 FIRST = date(2026, 3, 1)

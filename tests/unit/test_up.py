@@ -8,12 +8,12 @@ from threading import Event
 
 import pytest
 
-from flows import deploy, mlflow_server, running, up
-from flows import up as ups
-from flows.children import ChildError, Children, Program
+from flows.host import deploy, mlflow_server, running, up
+from flows.host import up as ups
+from flows.host.children import ChildError, Children, Program
+from flows.host.up import PortInUseError, Up, check_ports
 from flows.settings import Settings
-from flows.up import PortInUseError, Up, check_ports
-from models import artifact_places
+from models.registry import artifact_places
 
 
 def test_a_port_in_use_is_named_with_its_setting():

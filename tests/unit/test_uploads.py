@@ -4,9 +4,9 @@ import anyio
 import pytest
 from starlette.datastructures import Headers
 
-from models.signoff import uploads
-from models.signoff.call import Refused
-from models.signoff.uploads import EvidenceLock
+from models.access.call import Refused
+from models.server import uploads
+from models.server.uploads import EvidenceLock
 
 CREATE, WRITE, SIGN = "mlflow/model-versions/create", "mlflow/runs/log-batch", "mlflow/model-versions/set-tag"
 

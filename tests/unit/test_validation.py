@@ -9,9 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features import contract, validation
-from features.validation import validate
-from features.verdict import Verdict
+from features import contract
+from features.validation import rows as validation
+from features.validation.rows import validate
+from features.validation.verdict import Verdict
 from tests.declarations import frame
 
 ROOT = Path(__file__).parents[2]
@@ -197,7 +198,7 @@ def test_hostile_text_is_only_text():
 def test_silent_and_writes_nothing(tmp_path):
     script = """
 import polars as pl
-from features.validation import validate
+from features.validation.rows import validate
 from tests.declarations import frame
 validate("declarations", frame("declarations", [{"office": "?"}]).with_columns(source_line=pl.lit(2, pl.Int64)))
 """
@@ -219,5 +220,5 @@ validate("declarations", frame("declarations", [{"office": "?"}]).with_columns(s
 
 
 def test_importing_does_not_load_great_expectations():
-    script = "import sys, features.validation; sys.exit('great_expectations' in sys.modules)"
+    script = "import sys, features.validation.rows; sys.exit('great_expectations' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from features.store import BatchRecord
-from features.validation_page import name_of, render, render_index
-from features.verdict import BatchCheck, BatchVerdict, DayVolume, Example, ExpectationResult, Verdict
+from features.store.store import BatchRecord
+from features.validation.page import name_of, render, render_index
+from features.validation.verdict import BatchCheck, BatchVerdict, DayVolume, Example, ExpectationResult, Verdict
 
 HOSTILE = '<script>alert("1")</script>'
 CHECKS = (BatchCheck("not_empty", "The file has lines.", "1,000 lines", "1 line or more", True),)

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from features.verdict import DayVolume
-from features.volume_chart import HEIGHT, MOST_BARS, WIDTH, chart
+from features.validation.verdict import DayVolume
+from features.validation.volume_chart import HEIGHT, MOST_BARS, WIDTH, chart
 
 MONDAY = date(2024, 1, 1)
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from flows import watch
-from flows.server import Deployment, Schedule
+from flows.host import watch
+from flows.host.prefect_api import Deployment, Schedule
 from flows.settings import Settings
 
 NOW = datetime(2024, 3, 5, tzinfo=UTC)

@@ -10,9 +10,9 @@ import pytest
 from models.policy import LANES
 from models.reasons import LANGUAGES, reasons
 from models.reasons.language import read
-from models.targeting import Reason
-from models.train import train
-from models.work_list import work_list
+from models.targeting.lanes import Reason
+from models.targeting.work_list import work_list
+from models.training.train import train
 from tests.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 

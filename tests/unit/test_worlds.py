@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from features import worlds
-from features.ingest import ingest
+from features.ingestion import worlds
+from features.ingestion.ingest import ingest
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
-from features.store import Store
-from flows import asked
-from flows.parameters import RetrainParameters
+from features.store.store import Store
+from flows.requests import asked
+from flows.requests.parameters import RetrainParameters
 from flows.settings import Settings
 from tests.ingestion import LIMITS
 

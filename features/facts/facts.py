@@ -1,0 +1,199 @@
+"""Facts about the past that only ever come to be, and what of them is counted.
+
+A fact names entities, has a day that it is about and a day from which it is visible, and counts with a sign. What a
+correction replaces is taken back by a fact of its own: the same with the other sign, visible from the day after the
+correction was recorded. So whatever features ask of the past is a sum, and what became known in different spans of time
+adds up (features/history/preaggregated.py).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from features.contract import HIGHEST_DUTY, KEY
+from features.facts.asof import LONGEST_WAIT_DAYS, NEVER, declaration_versions, outcome_versions
+from features.facts.entity_codes import Hashes, mixed
+from features.facts.windows import Days, Flags, Floats, Ints
+
+# The store's tables in the order in which `build` takes them.
+SOURCES = ("declarations", "declarations_superseded", "outcomes", "outcomes_superseded")
+
+_PRICED = (pl.col("net_mass_kg") > 0) & (pl.col("item_value") > 0)
+VALUE_PER_KG = pl.when(_PRICED).then(pl.col("item_value") / pl.col("net_mass_kg"))
+
+# Columns that families key or measure their histories by, beside those of the contract.
+DERIVED = {
+    "hs2": pl.col("hs_code").str.slice(0, 2),
+    "hs4": pl.col("hs_code").str.slice(0, 4),
+    "hs6": pl.col("hs_code").str.slice(0, 6),
+    "log_value_per_kg": VALUE_PER_KG.log10(),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is counted, of which facts: `measures` are whole numbers.
+
+    Where it is `by_value`, the kind is named after a column whose values are kept apart.
+    """
+
+    frame: str
+    day: str
+    measures: tuple[pl.Expr, ...]
+    only: pl.Expr
+    by_value: bool = False
+
+
+def whole(amount: str) -> pl.Expr:
+    """Money to the unit, so that sums are exact.
+
+    An amount beyond the contract is cut to it: the lines of a back-test are scored whatever validation says of them.
+    """
+    return pl.col(amount).cast(pl.Float64).fill_null(0).clip(-HIGHEST_DUTY, HIGHEST_DUTY).round().cast(pl.Int64)
+
+
+_INSPECTED, _HIT = pl.col("is_inspected").cast(pl.Int64), pl.col("is_illicit").fill_null(value=False).cast(pl.Int64)
+_EVERY = pl.col("day").is_not_null()
+_PROMPT = pl.col("day") - pl.col("accepted_day") <= LONGEST_WAIT_DAYS
+
+# Places of measures.
+DECLARATIONS = 0
+INSPECTIONS, HITS = 0, 1
+
+KINDS = {
+    # Declarations by the day of acceptance: how many, and the value declared.
+    "declared": Kind("declared", "day", (pl.lit(1, pl.Int64), whole("item_value")), _EVERY),
+    # Outcomes by the day on which they became known: inspections, hits, revenue.
+    "found": Kind("found", "day", (_INSPECTED, _HIT, whole("recovered_revenue")), _PROMPT),
+    # Outcomes by the day on which their declaration was accepted: inspections, hits.
+    "concluded": Kind("found", "accepted_day", (_INSPECTED, _HIT), _EVERY),
+    # Declarations by the day of acceptance and a number that they state.
+    **{
+        name: Kind("declared", "day", (pl.lit(1, pl.Int64),), pl.col(name).is_not_null(), by_value=True)
+        for name in ("log_value_per_kg", "tax_rate_pct")
+    },
+}
+
+
+# What a register told: who is tied to what, see network/ties.py. `ends` is null for what has not ended.
+TOLD = pl.Schema(
+    {"company": pl.UInt64(), "value": pl.UInt64(), "ends": pl.Int64(), "enter": pl.Int64(), "sign": pl.Int64()}
+)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The facts of one kind; `rows` says where in their frame they stand."""
+
+    rows: Ints
+    enter: Days
+    day: Ints
+    measures: Ints
+    value: Floats
+
+
+@dataclass(frozen=True)
+class Known:
+    """Facts in three frames, and the rows that ask about them.
+
+    `rows`: declarations as accepted, one a query, with `day`. `declared`: versions of declarations, with `day`, `enter`
+    and `sign`. `found`: outcomes with their declaration's columns, with `accepted_day`, `day` (when known), `enter` and
+    `sign`. `told`: see `TOLD`. All day columns are Int64 days since 1970-01-01.
+    """
+
+    rows: pl.DataFrame
+    declared: pl.DataFrame
+    found: pl.DataFrame
+    told: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TOLD))
+
+    def asked_on(self, days: Iterable[int]) -> "Known":
+        """The same facts, asked about only by declarations accepted on `days`."""
+        return replace(self, rows=self.rows.filter(pl.col("day").is_in(list(days))))
+
+    def between(self, after: int, until: int) -> "Known":
+        """The facts that entered after day `after` and not after `until`, and all that registers had told by then."""
+        entered = pl.col("enter").is_between(after, until, closed="right")
+        told = self.told.filter(pl.col("enter") <= until)
+        return replace(self, declared=self.declared.filter(entered), found=self.found.filter(entered), told=told)
+
+    def frame(self, name: str) -> pl.DataFrame:
+        return {"rows": self.rows, "declared": self.declared, "found": self.found}[name]
+
+    @cached_property
+    def _counted(self) -> dict[str, Counted]:
+        return {}
+
+    def counted(self, kind: str) -> Counted:
+        """Facts of one of `KINDS`."""
+        if kind not in self._counted:
+            of = KINDS[kind]
+            frame = self.frame(of.frame).with_row_index("row").filter(of.only)
+            measures = frame.select((m * pl.col("sign")).alias(str(i)) for i, m in enumerate(of.measures)).to_numpy()
+            value = frame[kind].to_numpy() if of.by_value else np.full(frame.height, np.nan)
+            enter, day = Days(frame["enter"].to_numpy()), frame[of.day].to_numpy()
+            self._counted[kind] = Counted(frame["row"].to_numpy(), enter, day, measures, value)
+        return self._counted[kind]
+
+    @cached_property
+    def _hashed(self) -> dict[tuple[str, str], tuple[Hashes, Flags]]:
+        return {}
+
+    def entities(self, frame: str, by: Sequence[str]) -> tuple[Hashes, Flags]:
+        """Of each row of a frame the entity that columns `by` name, as a hash, and whether it names one."""
+        rows = self.frame(frame)
+        for column in by:
+            if (frame, column) not in self._hashed:
+                self._hashed[frame, column] = rows[column].hash(1).to_numpy(), rows[column].is_not_null().to_numpy()
+        parts = [self._hashed[frame, column] for column in by]
+        named = np.logical_and.reduce([np.ones(rows.height, np.bool_), *(is_known for _, is_known in parts)])
+        return mixed((part for part, _ in parts), rows.height), named
+
+
+def build(
+    declarations: pl.LazyFrame,
+    superseded_declarations: pl.LazyFrame,
+    outcomes: pl.LazyFrame,
+    superseded_outcomes: pl.LazyFrame,
+    label_delay_days: int,
+) -> Known:
+    """All facts of these tables; every declaration, as accepted, asks."""
+    versions = declaration_versions(declarations, superseded_declarations).with_columns(**DERIVED).collect()
+    versions = versions.with_columns(day=days("accepted_on"), enter=days("known_on") + 1, replaced=days("replaced_on"))
+    rows = versions.filter("is_original").sort("accepted_at", *KEY)
+    as_accepted = rows.drop("recorded_at", "known_on", "replaced_on", "replaced", "is_original", "accepted_at")
+    found = (
+        outcome_versions(outcomes, superseded_outcomes, label_delay_days)
+        .collect()
+        .select(
+            *KEY,
+            pl.col("is_inspected"),
+            pl.col("is_illicit"),
+            pl.col("recovered_revenue"),
+            found_day=days("known_on"),
+            replaced=days("replaced_on"),
+        )
+        .join(as_accepted, on=KEY, how="inner", maintain_order="left")
+        .rename({"day": "accepted_day"})
+        # A late declaration's outcome counts once customs had both.
+        .with_columns(day=pl.max_horizontal("found_day", pl.col("enter") - 1))
+        .with_columns(enter=pl.col("day") + 1)
+    )
+    return Known(rows, signed(versions), signed(found))
+
+
+def signed(versions: pl.DataFrame) -> pl.DataFrame:
+    """Facts from versions: one that comes in, and one that takes it back where it was replaced."""
+    versions = versions.filter(pl.col("replaced") >= pl.col("enter")).with_columns(sign=pl.lit(1, pl.Int64))
+    taken_back = versions.filter(pl.col("replaced") < days(pl.lit(NEVER))).with_columns(
+        enter=pl.col("replaced") + 1, sign=pl.lit(-1, pl.Int64)
+    )
+    return pl.concat([versions, taken_back])
+
+
+def days(column: str | pl.Expr) -> pl.Expr:
+    """A day as days since 1970-01-01."""
+    column = pl.col(column) if isinstance(column, str) else column
+    return column.cast(pl.Date).to_physical().cast(pl.Int64)

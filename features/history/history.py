@@ -1,0 +1,146 @@
+"""What features ask of the past: sums, last days and order statistics over what an entity's facts were before a day.
+
+What became known before the span of days at hand is settled and comes from tables; what became known within it is
+counted here. The two add up, so where the border lies changes no feature.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from features.facts.entity_codes import Numbering
+from features.facts.facts import HITS, INSPECTIONS, KINDS, Counted, Known
+from features.facts.windows import (
+    MAX_DAY,
+    Days,
+    Facts,
+    Flags,
+    Floats,
+    Ints,
+    Queries,
+    last_days,
+    order_statistics,
+    window_sums,
+)
+from features.history.preaggregated import Settled
+from features.network import links
+from features.network.week import WINDOW_DAYS, Network
+
+PRIOR_WEIGHT = 10  # an entity's hit rate starts at everyone's, as if it had this many inspections behind it
+
+
+@dataclass(frozen=True)
+class History:
+    """Facts known within a span of days, what was settled before it, and the rows that ask about both."""
+
+    known: Known
+    settled: Settled = field(default_factory=Settled)
+
+    def asked_on(self, days: Collection[int]) -> "History":
+        """The same past, asked only by declarations accepted on `days`."""
+        return replace(self, known=self.known.asked_on(days))
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """Declarations as accepted: one a query."""
+        return self.known.rows
+
+    @cached_property
+    def day(self) -> Days:
+        """The day of each query."""
+        return Days(self.rows["day"].to_numpy())
+
+    @cached_property
+    def network(self) -> Network:
+        """The network of companies in the weeks of the queries."""
+        first = int(self.day.of.min(initial=MAX_DAY))
+        settled = self.settled.links(first - WINDOW_DAYS - 7)
+        own = links.summed(self.known).filter(links.OF_TRADERS)
+        return Network(pl.concat([settled, own]).sort(links.KEY), self.known.told)
+
+    def record(self, by: Sequence[str]) -> "Record":
+        """The record of the entities that columns `by` name in the rows."""
+        asked, named = self.known.entities("rows", by)
+        entities = Numbering.of(asked, named)
+        return Record(self, tuple(by), entities, entities.codes(asked, named))
+
+    def everyones_hit_rate(self, kind: str, window_days: int) -> Floats:
+        """Hits over inspections of all outcomes of `kind` in the window, for each query; zero while there is none."""
+        sums = self.record(()).sums(kind, window_days)
+        return sums[:, HITS] / np.maximum(sums[:, INSPECTIONS], 1)
+
+    def leave(self, kind: str, window_days: int) -> Days:
+        """From when on facts of a kind are too old; in order once for all entities."""
+        key = (kind, window_days)
+        if key not in self._leave:
+            self._leave[key] = Days(self.known.counted(kind).day + window_days + 1)
+        return self._leave[key]
+
+    @cached_property
+    def _leave(self) -> dict[tuple[str, int], Days]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What facts say of entities; `code` is each query's place among them, or negative."""
+
+    history: History
+    by: tuple[str, ...]
+    entities: Numbering
+    code: Ints
+
+    @property
+    def is_named(self) -> Flags:
+        """Whether a row names such an entity at all."""
+        return self.code >= 0
+
+    def sums(self, kind: str, window_days: int) -> Ints:
+        """Measures of facts of `kind` on the `window_days` before each query's day: queries x measures."""
+        counted = self._counted(kind)
+        facts = Facts(self._codes(kind), counted.enter, self.history.leave(kind, window_days))
+        since = self.history.day.of - window_days
+        return window_sums(facts, counted.measures, self._queries) + self.history.settled.sums(
+            kind, self.by, self.entities.hashes, self.code, since
+        )
+
+    def last_day(self, kind: str, measure: int, window_days: int) -> Ints:
+        """The latest of the `window_days` before each query's day on which a measure is above zero; -1 for none."""
+        facts, day, _, measures = self._all_facts(kind, window_days)
+        return last_days(facts, day, measures[:, measure], self._queries, window_days)
+
+    def order_statistics(self, kind: str, window_days: int) -> Floats:
+        """Where each query's own value stands among those of `kind` on the days before: see windows.py."""
+        facts, _, value, measures = self._all_facts(kind, window_days)
+        at = self.history.rows[kind].fill_null(np.nan).to_numpy()
+        return order_statistics(facts, value, measures[:, 0], self._queries, at)
+
+    @cached_property
+    def _queries(self) -> Queries:
+        return Queries(self.code, self.history.day)
+
+    def _counted(self, kind: str) -> Counted:
+        return self.history.known.counted(kind)
+
+    def _codes(self, kind: str) -> Ints:
+        entity, named = self.history.known.entities(KINDS[kind].frame, self.by)
+        rows = self._counted(kind).rows
+        return self.entities.codes(entity[rows], named[rows])
+
+    def _all_facts(self, kind: str, window_days: int) -> tuple[Facts, Ints, Floats, Ints]:
+        """Settled facts, visible from the beginning, and those within the span: with day, value and measures."""
+        counted = self._counted(kind)
+        first = int(self.history.day.of.min(initial=MAX_DAY))
+        code, day, value, measures = self.history.settled.facts(
+            kind, self.by, self.entities.hashes, first - window_days
+        )
+        day = np.concatenate([day, counted.day])
+        facts = Facts(
+            np.concatenate([code, self._codes(kind)]),
+            Days(np.concatenate([np.zeros(len(code), np.int64), counted.enter.of])),
+            Days(day + window_days + 1),
+        )
+        return facts, day, np.concatenate([value, counted.value]), np.concatenate([measures, counted.measures])

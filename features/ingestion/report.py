@@ -1,0 +1,93 @@
+"""What an ingestion did, batch by batch. Types only; `features.ingestion.ingest` does it."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from features.store.store import BatchRecord
+from features.validation.verdict import BatchRejected, BatchVerdict, Verdict
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What happened to one batch. A batch that was skipped has only the record of when it was ingested."""
+
+    record: BatchRecord
+    is_skipped: bool
+    verdict: Verdict
+    batch_verdict: BatchVerdict | None
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What happened to every batch, in order. The counts are of the batches that were not skipped, in lines."""
+
+    batches: tuple[BatchReport, ...]
+
+    @property
+    def ingested(self) -> tuple[BatchRecord, ...]:
+        return tuple(batch.record for batch in self.batches if not batch.is_skipped)
+
+    @property
+    def rows_in(self) -> int:
+        return sum(record.rows_in for record in self.ingested)
+
+    @property
+    def stored(self) -> int:
+        return sum(record.stored for record in self.ingested)
+
+    @property
+    def quarantined(self) -> int:
+        return sum(record.quarantined for record in self.ingested)
+
+    @property
+    def known(self) -> int:
+        return sum(record.known for record in self.ingested)
+
+    @property
+    def in_part(self) -> int:
+        """How many of the quarantined lines have a part that was stored."""
+        return sum(record.in_part for record in self.ingested)
+
+    @property
+    def left_out(self) -> int:
+        return sum(record.left_out for record in self.ingested)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences on batches that are odd as a whole and were stored all the same."""
+        return tuple(
+            f"{batch.record.file}: {check.sentence}"
+            for batch in self.batches
+            if batch.batch_verdict
+            for check in batch.batch_verdict.checks
+            if check.is_warning and not check.passed
+        )
+
+    @property
+    def superseded(self) -> int:
+        return sum(record.superseded for record in self.ingested)
+
+    @property
+    def quarantined_by_reason(self) -> dict[str, int]:
+        """Lines by reason, the most frequent first."""
+        total: Counter[str] = Counter()
+        for record in self.ingested:
+            total.update(record.quarantined_by_reason)
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def verdict(self) -> Verdict:
+        """Every expectation over all batches that were not skipped."""
+        merged = Verdict()
+        for batch in self.batches:
+            merged = merged.merge(batch.verdict)
+        return merged
+
+
+class IngestRejected(BatchRejected):
+    """A batch was rejected as a whole. Earlier batches are stored; `report` has them, `rejected` what was checked."""
+
+    def __init__(self, cause: BatchRejected, report: IngestReport, rejected: Verdict) -> None:
+        super().__init__(str(cause), cause.verdict)
+        self.report = report
+        self.rejected = rejected

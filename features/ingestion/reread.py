@@ -1,0 +1,55 @@
+"""Read a source's files again into a store that takes the place of the one there.
+
+Whoever changes how files are read, or brings amounts to one currency, changes what is stored of files that were read
+before, and a batch that is known is not read twice. So all is read anew, beside the store, and the two change places
+once it is whole: where a file is refused, or the process dies, the store is as it was. The version before is
+features/store/versioning.py's to keep.
+"""
+
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from features.disk.atomic import PARTIAL, flush
+from features.ingestion.ingest import BatchReport, IngestReport, Limits, ingest
+from features.reading.source import Source
+from features.store.store import Store
+
+
+def reread(
+    source: Source,
+    store: Store,
+    limits: Limits,
+    on_progress: Callable[[str, int], None] | None = None,
+    on_batch: Callable[[BatchReport], None] | None = None,
+    arrived_on: date | None = None,
+) -> IngestReport:
+    """Bring every batch of `source` into a new store in the place of `store`; see `ingest` for arguments and errors.
+
+    ValueError where `source` has fewer files than were read before: what only the store has would be lost.
+    """
+    anew, before = _beside(store, "anew"), _beside(store, "before")
+    if before.exists() and not store.root.exists():  # killed between the two steps below
+        before.rename(store.root)
+    for left in (anew, before):
+        shutil.rmtree(left, ignore_errors=True)
+    names = [batch.name for batch in source.batches()]
+    lacking = sorted({record.file for record in store.batches} - set(names))
+    if lacking:
+        raise ValueError(
+            f"{store.root} holds {len(lacking)} file(s) that are not among those to be read again, {lacking[0]} the "
+            "first; allowed: all that were read before, or more"
+        )
+    with store.locked():  # nobody else reads into it meanwhile
+        report = ingest(source, Store(anew), limits, on_progress, on_batch, arrived_on)
+        store.root.rename(before)
+        anew.rename(store.root)
+        flush([store.root.parent])
+    shutil.rmtree(before)
+    return report
+
+
+def _beside(store: Store, what: str) -> Path:
+    """A name that no version of the data takes in."""
+    return store.root.with_name(f"{store.root.name}-{what}{PARTIAL}")

@@ -1,0 +1,63 @@
+"""Which simulated world a store holds, so that a second one is never added to it.
+
+Two worlds in one store are declarations of a place that never was: the same companies' ids, other companies. What a
+world is made of is kept with the store (`Manifest.world`) from its first batch on. A store that is older does not say
+it; whether it holds a world is then seen by its files alone.
+"""
+
+from collections.abc import Mapping
+
+from features.simulator import Parameters
+from features.sources.simulator import SimulatorSource
+from features.store.store import Store
+
+_ASKED = ("rows", "months", "seed")
+_ANOTHER = "Two worlds in one store are neither: set TIDEWAITER_DATA_FOLDER to another folder for another world"
+
+
+def choose(store: Store, asked: Mapping[str, int]) -> Parameters:
+    """The world that the store holds or, where it holds none that is known, the one of `asked` and the defaults.
+
+    `asked`: any of rows, months and seed. ValueError where the store holds another.
+    """
+    world = store.manifest().world
+    if world is None:
+        return Parameters.model_validate(asked)
+    held = Parameters.model_validate(world)
+    differing = [name for name in _ASKED if name in asked and asked[name] != getattr(held, name)]
+    if differing:
+        wanted = ", ".join(f"{name} {asked[name]}" for name in differing)
+        raise ValueError(
+            f"{wanted}: {store.root} holds the simulated world of {told(held)}. {_ANOTHER}, or leave out rows, months "
+            "and seed to go on with the one that is there"
+        )
+    return held
+
+
+def refuse_other(store: Store, source: SimulatorSource) -> None:
+    """ValueError where the store has a file that is not of the source's world, as today's simulator makes it."""
+    if not store.batches:
+        return
+    own = {batch.sha256 for batch in source.batches()}
+    other = next((batch.file for batch in store.batches if batch.sha256 not in own), None)
+    if other is None:
+        return
+    world = store.manifest().world
+    if world is None:
+        raise ValueError(
+            f"{store.root} holds {other} of a simulated world that it does not name, which is not the one of "
+            f"{told(source.parameters)}. {_ANOTHER}, or give the rows, months and seed of the world that is there"
+        )
+    raise ValueError(
+        f"{store.root} holds the simulated world of {told(source.parameters)} as another simulator or other libraries "
+        f"made it: {other} is not what is made today. {_ANOTHER}, or go back to the code that made it"
+    )
+
+
+def told(world: Parameters) -> str:
+    """A world in words.
+
+    >>> told(Parameters())
+    'rows 200000, months 18, seed 20240229'
+    """
+    return ", ".join(f"{name} {getattr(world, name)}" for name in _ASKED)

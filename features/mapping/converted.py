@@ -1,0 +1,84 @@
+"""A source whose amounts are brought to the currency that its mapping states, batch by batch as they are read.
+
+    [amounts]
+    currency = "EUR"          # in which everything is computed, revenue recovered included
+    rates = "rates.csv"       # day,currency,rate: what one unit is worth in EUR; from the mapping file's folder
+    max_age_days = 7          # a day without a rate has the latest one before it, at most so old; default 7
+
+What a rate is and which counts, features/validation/amounts.py says.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from features import codes
+from features.reading.source import Batch, Chunk, Source
+from features.validation.amounts import Rates
+
+
+class Amounts(BaseModel):
+    """The section `[amounts]` of a mapping file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: str
+    rates: Path
+    max_age_days: int = Field(7, ge=0, le=366)
+
+    @field_validator("currency")
+    @classmethod
+    def _exists(cls, currency: str) -> str:
+        if currency not in codes.currencies():
+            raise ValueError(f"currency is {currency!r}; allowed: a code of ISO 4217, such as EUR")
+        return currency
+
+
+@dataclass(frozen=True)
+class _Converted:
+    batch: Batch
+    rates: Rates
+
+    @property
+    def name(self) -> str:
+        return self.batch.name
+
+    @property
+    def sha256(self) -> str:
+        """Of the batch and the currency. Not of the rates: a table grows every day, and old rows do not arrive anew."""
+        return hashlib.sha256(f"{self.batch.sha256} {self.rates.currency}".encode()).hexdigest()
+
+    def chunks(self) -> Iterator[Chunk]:
+        for chunk in self.batch.chunks():
+            tables = dict(chunk.tables)
+            if "declarations" in tables:
+                tables["declarations"] = self.rates.convert(tables["declarations"])
+            yield replace(chunk, tables=tables)
+
+
+@dataclass(frozen=True)
+class _ConvertedSource:
+    source: Source
+    rates: Rates
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    def batches(self) -> Iterator[Batch]:
+        return (_Converted(batch, self.rates) for batch in self.source.batches())
+
+
+def in_one_currency(source: Source, mapping: Path) -> Source:
+    """`source` by the section `[amounts]` of its mapping file, which is valid; as it is where there is none."""
+    with mapping.open("rb") as file:
+        stated = tomllib.load(file).get("amounts")
+    if stated is None:
+        return source
+    amounts = Amounts.model_validate(stated)
+    rates = Rates.read(amounts.currency, mapping.parent / amounts.rates, amounts.max_age_days)
+    return _ConvertedSource(source, rates)

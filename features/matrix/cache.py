@@ -1,0 +1,316 @@
+"""The feature matrix of a store, kept by day and computed once.
+
+A day's part depends on the declarations accepted that day, on what was known before it, and on the code. All of that
+goes into its key; a part whose key matches is read, any other is computed anew. So a second run computes nothing, a new
+day costs that day, and a correction recorded today leaves every earlier day alone. Each build looks at the checksums of
+what it reads (features/disk/checksums.py): a part or a block that is spoilt is named in the log and made anew as well.
+
+Days are computed span by span: a year, or where it has many declarations a month. What became known within the span is
+read as it is, what became known before it is settled (features/history/preaggregated.py). So neither memory nor the
+cost of a new day grows with the history, and no span waits for another.
+
+    <folder>/2024-01-31-<key>-<crc32>.parquet      a day of the matrix
+    <folder>/past/journal.json                     what each day of the store holds
+    <folder>/past/2023-<digest>/                   what is settled
+"""
+
+import fcntl
+import hashlib
+import io
+import logging
+import os
+import shutil
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.disk import checksums
+from features.disk.atomic import write_each_atomically
+from features.disk.checksums import SpoiltError
+from features.facts.asof import LOOK_BACK_DAYS, outcome_versions
+from features.facts.facts import Known
+from features.facts.windows import MAX_DAY
+from features.history.change_index import Journal, chunks, number
+from features.history.history import History
+from features.history.preaggregated import Block, Settled
+from features.matrix.code_digest import code_version
+from features.matrix.matrix import TABLES, compute, with_labels
+from features.store.store import Store
+
+Progress = Callable[[int, int], None]
+# Pieces of work that do not depend on each other and may be done anywhere, in any order, and again: each writes files
+# whose names tell what is in them.
+Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+
+SPAN_ROWS = 500_000
+_log = logging.getLogger(__name__)
+
+
+def one_after_another(work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterable[Any]:
+    """In this process."""
+    return map(work, pieces)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What one build did: days in the store, and how many of them had to be computed."""
+
+    days: int
+    computed_days: int
+    computed_rows: int
+    parts: tuple[Path, ...]
+
+    def scan(self) -> pl.LazyFrame:
+        """Identity and all features of every declaration, ordered by acceptance."""
+        return pl.scan_parquet(list(self.parts))
+
+
+def build(
+    store: Store,
+    label_delay_days: int,
+    folder: Path,
+    on_progress: Progress | None = None,
+    span_rows: int = SPAN_ROWS,
+    run: Run = one_after_another,
+) -> Built:
+    """Bring the matrix of `store`, cached in `folder`, up to date. `on_progress(done, all)` counts days.
+
+    A year with more than `span_rows` declarations is computed month by month. One build computes at a time; another
+    waits, and then finds it done. `run` does the work; wherever that is, `folder` and the store have to be there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        return _build(store, label_delay_days, folder, on_progress, span_rows, run)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _build(
+    store: Store, label_delay_days: int, folder: Path, on_progress: Progress | None, span_rows: int, run: Run
+) -> Built:
+    journal, days = _journal(store, label_delay_days, folder)
+    names = {day: f"{day.isoformat()}-{key}" for day, key in _keys(journal, days).items()}
+    parts = _whole(_parts(folder, names))
+    missing = [day for day in days if day not in parts]
+    years = _years(journal, folder / "past", days, span_rows)
+    spans = list(_spans(years, missing))
+    for blocks in _to_settle(block for span in spans for block in span.settled.reaching(span.since)):
+        for _ in run(partial(_settle, journal), blocks):
+            pass
+    done = rows = 0
+    for asked, computed in run(partial(_compute, journal, folder, names), spans):
+        done, rows = done + asked, rows + computed
+        if on_progress:
+            on_progress(done, len(missing))
+    parts |= _parts(folder, {day: names[day] for day in missing})
+    if not_there := [names[day] for day in days if day not in parts]:
+        raise FileNotFoundError(
+            f"{folder / not_there[0]}-*.parquet was computed and is not there: all who compute need this folder"
+        )
+    _clean(folder, set(parts.values()), years)
+    return Built(len(days), len(missing), rows, tuple(parts[day] for day in days))
+
+
+def _parts(folder: Path, names: Mapping[date, str]) -> dict[date, Path]:
+    """The files of days that are there, whatever their bytes."""
+    there = {path.stem.rpartition("-")[0]: path for path in folder.glob("*.parquet")}
+    return {day: there[name] for day, name in names.items() if name in there}
+
+
+def _whole(parts: Mapping[date, Path]) -> dict[date, Path]:
+    """Those whose bytes have the checksum that their name says; the others are told."""
+    spoilt = set(checksums.differing({part: part.stem.rpartition("-")[2] for part in parts.values()}))
+    if spoilt:
+        _log.warning("%s; computed again", SpoiltError(sorted(spoilt)))
+    return {day: part for day, part in parts.items() if part not in spoilt}
+
+
+@dataclass(frozen=True)
+class Past:
+    """All that became known: what is `settled`, and the facts that entered since day `since`, from `journal`."""
+
+    journal: Journal
+    settled: Settled
+    since: int
+
+    def latest(self) -> Known:
+        """The facts that are not settled yet."""
+        return self.journal.known(self.since, MAX_DAY)
+
+
+def past(store: Store, label_delay_days: int, folder: Path, span_rows: int = SPAN_ROWS) -> Past:
+    """What `store` says of the past, settled in `folder` up to its last span; see `build`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        journal, days = _journal(store, label_delay_days, folder)
+        (last,) = _spans(_years(journal, folder / "past", days, span_rows), days[-1:])
+        for blocks in _to_settle(last.settled.blocks):
+            for block in blocks:
+                _settle(journal, block)
+    return Past(journal, last.settled, last.block.start)
+
+
+def _journal(store: Store, label_delay_days: int, folder: Path) -> tuple[Journal, list[date]]:
+    """The journal, and the days that ask; ValueError where there is none."""
+    journal = Journal.read(store, label_delay_days, code_version(), folder / "past" / "journal.json")
+    # A declaration stays on the day of its first version, even where a correction has moved it to another.
+    days = sorted({*store.days(), *store.rows("declarations_superseded")})
+    if not days:
+        raise ValueError(f"{store.root}: no declarations to compute features for; ingest some first")
+    return journal, days
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A year or a month, the days in it whose features are asked for, and all that was before it."""
+
+    block: Block
+    asked: Sequence[date]
+    settled: Settled
+
+    @property
+    def since(self) -> int:
+        """The first day that is looked back to."""
+        return self.block.start - LOOK_BACK_DAYS
+
+
+def _spans(years: Sequence[Block], missing: Sequence[date]) -> Iterator[_Span]:
+    for place, year in enumerate(years):
+        for block in year.months or (year,):
+            asked = [day for day in missing if block.start <= number(day) < block.end]
+            if asked:
+                before = tuple(each for each in (*years[:place], *year.months) if each.end <= block.start)
+                yield _Span(block, asked, Settled(before))
+
+
+def _to_settle(needed: Iterable[Block]) -> tuple[Sequence[Block], Sequence[Block]]:
+    """What of the needed is not settled yet: months and years without any, then years that are their sum."""
+    absent = [block for block in dict.fromkeys(needed) if not _is_settled(block)]
+    parts = dict.fromkeys(part for block in absent for part in block.months or (block,) if not _is_settled(part))
+    return list(parts), [block for block in absent if block.months]
+
+
+def _is_settled(block: Block) -> bool:
+    """Whether a block is there as it was written; one that is spoilt is told, and removed."""
+    if not block.folder.exists():
+        return False
+    try:
+        checksums.check(block.folder)
+    except SpoiltError as error:
+        _log.warning("%s; summed up again", error)
+        shutil.rmtree(block.folder)
+        return False
+    return True
+
+
+def _settle(journal: Journal, block: Block) -> None:
+    block.make(TABLES, journal.known)
+
+
+def _compute(journal: Journal, folder: Path, names: Mapping[date, str], span: _Span) -> tuple[int, int]:
+    """Write the parts of a span's days; how many days and declarations they were."""
+    history = History(journal.known(span.block.start, span.block.end), span.settled)
+    rows = 0
+    for chunk in chunks(span.asked, journal.store.rows("declarations")):
+        matrix = compute(history.asked_on([number(day) for day in chunk]))
+        contents = {names[day]: _parquet(matrix.filter(pl.col("accepted_at").dt.date() == day)) for day in chunk}
+        files = {folder / f"{name}-{checksums.of(content)}.parquet": content for name, content in contents.items()}
+        write_each_atomically({path: partial(_write, content) for path, content in files.items()})
+        rows += matrix.height
+    return len(span.asked), rows
+
+
+def _parquet(part: pl.DataFrame) -> bytes:
+    file = io.BytesIO()
+    part.write_parquet(file)
+    return file.getvalue()
+
+
+def _write(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+
+
+def _clean(folder: Path, parts: set[Path], years: Sequence[Block]) -> None:
+    """Remove what no key names any more, and months that have become a year."""
+    for stale in set(folder.glob("*.parquet*")) - parts:
+        stale.unlink()
+    settled = {block.folder for block in (*years, *years[-1].months)}
+    for stale in set((folder / "past").glob("*-*")) - settled:
+        shutil.rmtree(stale)
+
+
+def dataset(store: Store, built: Built, label_delay_days: int, as_of: date) -> pl.LazyFrame:
+    """Features of every declaration with its label as known on `as_of`; label columns are null where none was.
+
+    Nothing is read yet. Few want all of it: it may be larger than memory.
+    """
+    return with_labels(built.scan(), _outcomes(store, label_delay_days), as_of)
+
+
+def last_known_day(store: Store, label_delay_days: int) -> date:
+    """The latest day of which the store knows anything: an acceptance, or an outcome."""
+    found: date | None = _outcomes(store, label_delay_days).select(pl.col("known_on").max()).collect().item()
+    return max(found or store.days()[-1], store.days()[-1])
+
+
+def _outcomes(store: Store, label_delay_days: int) -> pl.LazyFrame:
+    return outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), label_delay_days)
+
+
+def _keys(journal: Journal, days: Sequence[date]) -> dict[date, str]:
+    """One key a day: the code, the day's own rows, everything known in the look-back before it, and all registers."""
+    own = journal.digests["rows"]
+    return {
+        day: _digest(
+            journal,
+            number(day) - LOOK_BACK_DAYS - 1,
+            number(day),
+            f"{own.get(number(day), 0)} {journal.told_digest(number(day))}",
+        )
+        for day in days
+    }
+
+
+def _digest(journal: Journal, after: int, until: int, also: str = "") -> str:
+    """A digest of the code, of the facts that entered after day `after` and not after `until`, and of `also`."""
+    entered = [
+        journal.digests[frame].get(day, 0) for frame in ("declared", "found") for day in range(after + 1, until + 1)
+    ]
+    text = f"{code_version()} {also} ".encode() + np.array(entered, np.uint64).tobytes()
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def _years(journal: Journal, folder: Path, days: Sequence[date], span_rows: int) -> list[Block]:
+    """A block for each calendar year of `days`; one with more than `span_rows` declarations has months."""
+    rows = journal.store.rows("declarations")
+    years = []
+    for year in range(days[0].year, days[-1].year + 1):
+        months: tuple[Block, ...] = ()
+        if sum(count for day, count in rows.items() if day.year == year) > span_rows:
+            firsts = [date(year, month, 1) for month in range(1, 13)]
+            ends = [*firsts[1:], date(year + 1, 1, 1)]
+            months = tuple(
+                _block(journal, folder, f"{first:%Y-%m}", first, end) for first, end in zip(firsts, ends, strict=True)
+            )
+        years.append(_block(journal, folder, str(year), date(year, 1, 1), date(year + 1, 1, 1), months))
+    return years
+
+
+def _block(journal: Journal, folder: Path, name: str, first: date, end: date, months: tuple[Block, ...] = ()) -> Block:
+    digest = _digest(journal, number(first), number(end))
+    return Block(number(first), number(end), folder / f"{name}-{digest}", months)

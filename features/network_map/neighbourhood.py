@@ -1,0 +1,147 @@
+"""What people see of the network: who is around a company, and the shortest ways from it to known offenders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.facts.entity_codes import Hashes
+from features.history.history import PRIOR_WEIGHT
+from features.network.measures import LARGEST_HUB
+from features.network_map.queries import EDGES, Graph
+
+_NEAR_SHARE = 2 / 3  # of all that is shown; the rest is one step further
+_CONSIGNMENTS = ("container", "transport_document")
+_STEPS, _MOST_OF_A_STEP = 4, 1_000
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Who is around a node on a Monday.
+
+    `nodes`: files.NODES with `distance` in steps, look.RECORD, and `risk`: hits over inspections, smoothed towards
+    everyone's, `usual`; null for what is not declared. `edges`: look.EDGES. `not_shown` counts neighbours left out.
+    """
+
+    nodes: pl.DataFrame
+    edges: pl.DataFrame
+    usual: float
+    not_shown: int
+
+
+def around(graph: Graph, node: int, since: int, until: int, most: int) -> Neighbourhood:
+    """At most `most` nodes: neighbours first, then who is behind them.
+
+    Those through whom something was found come first, then what is not only declared, then by value. A container or
+    document counts where two importers shared it, and behind a party that deals with very many only those that were
+    caught there are looked for.
+    """
+    asked = np.array([node], np.uint64)
+    near = _ranked(_shared(graph, _others(graph.edges(asked, since, until), asked), until))
+    shown = near["other"].to_numpy()[: max(1, int((most - 1) * _NEAR_SHARE))]
+    behind = _others(graph.near_edges(shown, since, until), shown)
+    is_near = pl.col("other").is_in(near["other"].implode()) | (pl.col("other") == node)
+    further = _ranked(_shared(graph, behind.filter(is_near.not_()), until))
+    nodes = np.concatenate([asked, shown, further["other"].to_numpy()[: max(0, most - 1 - len(shown))]])
+    distance = pl.Series("distance", np.minimum(np.arange(len(nodes)), 1) + (np.arange(len(nodes)) > len(shown)))
+    return Neighbourhood(
+        details(graph, nodes, since, until).with_columns(distance),
+        graph.edges_among(nodes, since, until),
+        graph.usual(since, until),
+        near.height - len(shown),
+    )
+
+
+def details(graph: Graph, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
+    """files.NODES of `nodes`, look.RECORD and `risk`, see `Neighbourhood`; in their order."""
+    risk = (pl.col("hits") + PRIOR_WEIGHT * graph.usual(since, until)) / (pl.col("inspected") + PRIOR_WEIGHT)
+    records = graph.records(nodes, since, until)
+    return graph.named(nodes).join(records, on="node", how="left", maintain_order="left").with_columns(risk=risk)
+
+
+@dataclass(frozen=True)
+class Way:
+    """From a node to an importer that was caught: the nodes on the way, both ends included, and the edges between."""
+
+    nodes: tuple[int, ...]
+    edges: tuple[Mapping[str, Any], ...]
+
+
+def ways_to_offenders(graph: Graph, node: int, since: int, until: int, most: int) -> list[Way]:
+    """Shortest ways from `node` to importers that were caught, by what was known on Monday `until`.
+
+    Of ways with as many steps those come first that lead over whoever deals with fewest, since they say most. Nothing
+    is looked for behind a party with more than `LARGEST_HUB` others, but those with whom the node itself deals.
+    """
+    at = pl.DataFrame({"node": [node], "cost": [0.0]}, schema={"node": pl.UInt64, "cost": pl.Float64})
+    seen, steps = at["node"], []
+    for step in range(_STEPS):
+        frontier = at["node"].to_numpy()
+        edges = graph.near_edges(frontier, since, until) if step else graph.edges(frontier, since, until)
+        reached = (
+            _others(edges, frontier)
+            .filter(pl.col("other").is_in(seen.implode()).not_())
+            .join(at, on="node")
+            .sort("cost", "node", "other", "kind")
+            .unique("other", keep="first", maintain_order=True)
+        )
+        steps.append(reached)
+        others = reached["other"].to_numpy()
+        found = reached.select("other", "cost").join(
+            details(graph, others, since, until), left_on="other", right_on="node"
+        )
+        caught = found.filter((pl.col("kind") == "importer") & (pl.col("hits") > 0))
+        if not caught.is_empty():
+            first = caught.sort("cost", -pl.col("last_hit"), "other").head(most)
+            return [_way_back(steps, offender) for offender in first["other"]]
+        seen = pl.concat([seen, reached["other"]])
+        at = (
+            found.filter((pl.col("degree") <= LARGEST_HUB) | (step == 0))
+            .select(node="other", cost=pl.col("cost") + (1 + pl.col("degree")).log(2))
+            .sort("cost", "node")
+            .head(_MOST_OF_A_STEP)
+        )
+    return []
+
+
+def _way_back(steps: list[pl.DataFrame], offender: int) -> Way:
+    nodes, edges = [offender], []
+    for reached in reversed(steps):
+        edge = reached.row(by_predicate=pl.col("other") == nodes[0], named=True)
+        nodes.insert(0, edge["node"])
+        edges.insert(0, {name: edge[name] for name in EDGES})
+    return Way(tuple(nodes), tuple(edges))
+
+
+def _others(edges: pl.DataFrame, nodes: Hashes) -> pl.DataFrame:
+    """Edges as seen from those of `nodes` that are their ends: `node`, `other` and `EDGES`."""
+    ends = pl.Series(nodes).implode()
+    return pl.concat(
+        edges.filter(pl.col(end).is_in(ends)).with_columns(node=end, other=other)
+        for end, other in (("a", "b"), ("b", "a"))
+    )
+
+
+def _ranked(others: pl.DataFrame) -> pl.DataFrame:
+    """One row for each other, in the order in which they are shown."""
+    return (
+        others.group_by("other")
+        .agg(
+            (pl.col("hits") > 0).any().alias("found"),
+            (pl.col("source") != "declarations").any().alias("told"),
+            pl.col("node").n_unique().alias("ways"),
+            pl.col("value").sum(),
+        )
+        .sort("found", "told", "ways", "value", "other", descending=[True, True, True, True, False])
+    )
+
+
+def _shared(graph: Graph, others: pl.DataFrame, until: int) -> pl.DataFrame:
+    """Without containers and documents that only one importer had."""
+    is_consignment = pl.col("kind").is_in(_CONSIGNMENTS) & (pl.col("other") == pl.col("b"))
+    consigned = others.filter(is_consignment)["other"].unique().to_numpy()
+    record = graph.records(consigned, until, until)
+    alone = record.filter(pl.col("degree") < 2)["node"]
+    return others.filter(pl.col("other").is_in(alone.implode()).not_())

@@ -1,0 +1,4 @@
+"""What people open outside the product: HTML pages that need no network, CSV files for spreadsheets.
+
+Not here: what they tell; each room renders its own.
+"""

@@ -1,0 +1,373 @@
+"""The contract's tables on disk: daily Parquet partitions, and one manifest that says which of them count.
+
+    manifest.json                                        the only truth: every live file, every batch
+    declarations/accepted_on=2024-01-31/<digest>.parquet      versions in force
+    declarations_superseded/accepted_on=.../<digest>.parquet  what they replaced; likewise outcomes and truth
+    register/recorded_on=2024-01-31/<digest>.parquet          entries of company registers
+    quarantine/<batch>.parquet                           lines that were refused, as the source gave them; <batch>-2
+                                                         of a file that was put back as it was before
+
+Files are named by their content and never change, so replacing the manifest is the commit and a crash leaves the last
+good state; files it does not name are left-overs. Nothing in here depends on the clock or on the order of unrelated
+batches. How new rows come in is `features.ingestion.ingest`.
+"""
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features import contract
+from features.disk.atomic import PARTIAL, flush, write_atomically
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+CURRENT = tuple(contract.TABLES)
+SUPERSEDED = tuple(f"{table}_superseded" for table in CURRENT)
+ORIGIN = pl.Schema({"source_file": pl.String(), "source_line": pl.Int64()})
+QUARANTINE = pl.Schema(
+    {
+        "source_file": pl.String(),
+        "source_line": pl.Int64(),
+        "expectations": pl.List(pl.String()),
+        "reasons": pl.List(pl.String()),
+        "row": pl.String(),
+    }
+)
+ROW_GROUP_ROWS = 131_072
+BUFFER_BYTES = 1 << 20
+STAGING = ".staging"  # an ingestion's working folder; no part of the data
+
+
+class StoreError(RuntimeError):
+    """The store on disk is not usable as it is."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One live file of a table's day."""
+
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """What one file brought, in source lines; `superseded` counts versions that a newer one replaced.
+
+    `quarantined_by_reason` counts lines; a line refused for two reasons counts in both. Of the quarantined lines,
+    `in_part` have something that was not refused and is in the store: the declaration beside a refused outcome. What
+    the mapping says to leave out is `left_out`.
+    """
+
+    file: str
+    sha256: str
+    rows_in: int
+    stored: int
+    quarantined: int
+    known: int
+    superseded: int
+    quarantined_by_reason: Mapping[str, int]
+    in_part: int = 0
+    left_out: int = 0
+
+    def to_dict(self) -> dict[str, object]:
+        """As the manifest has it: without counts that manifests did not always have, where they are 0."""
+        return {name: value for name, value in asdict(self).items() if value or name not in ("in_part", "left_out")}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Live files by table and day, and the batches that made them, in order of arrival.
+
+    `world`: parameters of the simulated world that they are of; None where the data are real, or older than the record.
+    """
+
+    parts: Mapping[str, Mapping[date, Part]] = field(default_factory=dict)
+    batches: tuple[BatchRecord, ...] = ()
+    world: Mapping[str, int | str] | None = None
+
+    def to_json(self) -> str:
+        parts = {
+            table: {day.isoformat(): {"digest": part.digest, "rows": part.rows} for day, part in sorted(days.items())}
+            for table, days in sorted(self.parts.items())
+        }
+        world = {"world": dict(self.world)} if self.world else {}
+        batches = [batch.to_dict() for batch in self.batches]
+        return json.dumps({**world, "parts": parts, "batches": batches}, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        loaded = json.loads(text)
+        parts = {
+            table: {date.fromisoformat(day): Part(**part) for day, part in days.items()}
+            for table, days in loaded["parts"].items()
+        }
+        return cls(parts, tuple(BatchRecord(**batch) for batch in loaded["batches"]), loaded.get("world"))
+
+
+@cache
+def schema(table: str) -> pl.Schema:
+    """Columns of a stored table: the contract's, then where the row came from.
+
+    >>> schema("outcomes_superseded").names()[-2:]
+    ['source_file', 'source_line']
+    >>> schema("seizures")
+    Traceback (most recent call last):
+    ...
+    ValueError: table 'seizures' is not stored; allowed: declarations, outcomes, truth, register, ...
+    """
+    if table not in (*CURRENT, *SUPERSEDED):
+        raise ValueError(f"table {table!r} is not stored; allowed: {', '.join((*CURRENT, *SUPERSEDED))}")
+    return pl.Schema({**contract.schema(table.removesuffix("_superseded")), **ORIGIN})
+
+
+@dataclass(frozen=True)
+class Store:
+    """One source's data in folder `root`."""
+
+    root: Path
+
+    @property
+    def exists(self) -> bool:
+        return self._manifest_file.exists()
+
+    @property
+    def _manifest_file(self) -> Path:
+        return self.root / "manifest.json"
+
+    def manifest(self) -> Manifest:
+        """What is live now; empty where nothing was ever stored."""
+        if not self.exists:
+            return Manifest()
+        try:
+            return Manifest.from_json(self._manifest_file.read_text())
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise StoreError(f"{self._manifest_file}: not a manifest ({error!r}); restore the data folder") from error
+
+    @property
+    def batches(self) -> tuple[BatchRecord, ...]:
+        return self.manifest().batches
+
+    def days(self) -> list[date]:
+        """Days on which declarations were accepted, in order."""
+        return sorted(self.manifest().parts.get("declarations", {}))
+
+    def rows(self, table: str) -> dict[date, int]:
+        """Rows by day, in order."""
+        return {day: part.rows for day, part in sorted(self.manifest().parts.get(table, {}).items())}
+
+    def digest(self, table: str, day: date) -> str | None:
+        """Digest of a day's content; None where there is none."""
+        part = self.manifest().parts.get(table, {}).get(day)
+        return part.digest if part else None
+
+    def path(self, table: str, day: date, digest: str) -> Path:
+        return self.folder(table, day) / f"{digest}.parquet"
+
+    def folder(self, table: str, day: date) -> Path:
+        """Return the folder of a table's day, there or not."""
+        placed_by = contract.FILING[table.removesuffix("_superseded")].placed_by
+        return self.root / table / f"{placed_by.removesuffix('_at')}_on={day.isoformat()}"
+
+    def files(self, table: str, since: date | None = None, until: date | None = None) -> list[Path]:
+        """Live files of the days from `since` to `until`, both inclusive, in order of day."""
+        return [
+            self.path(table, day, part.digest)
+            for day, part in sorted(self.manifest().parts.get(table, {}).items())
+            if (since is None or since <= day) and (until is None or day <= until)
+        ]
+
+    def scan(self, table: str, since: date | None = None, until: date | None = None) -> pl.LazyFrame:
+        """Rows placed on the days from `since` to `until`, both inclusive, ordered by day, then key."""
+        return scan_files(self.files(table, since, until), schema(table))
+
+    def scan_days(self, table: str, days: Collection[date]) -> pl.LazyFrame:
+        """Rows placed on `days`, ordered by day, then key."""
+        live = self.manifest().parts.get(table, {})
+        files = [self.path(table, day, live[day].digest) for day in sorted(days) if day in live]
+        return scan_files(files, schema(table))
+
+    def quarantine(self) -> pl.LazyFrame:
+        """All refused lines: where they stood, which expectations they failed, why, and the row as given, in JSON."""
+        return scan_files(self._quarantine_files(self.batches), QUARANTINE)
+
+    def new_quarantine_files(self, records: Sequence[BatchRecord]) -> list[Path]:
+        """For the refused lines of those of `records` that have any.
+
+        Their batches are not committed yet, though they may have been ingested before.
+        """
+        before = self.batches
+        return self._quarantine_files([*before, *records])[len(self._quarantine_files(before)) :]
+
+    def _quarantine_files(self, batches: Iterable[BatchRecord]) -> list[Path]:
+        times: Counter[str] = Counter()
+        files = []
+        for batch in batches:
+            times[batch.sha256] += 1
+            if batch.quarantined:
+                again = f"-{times[batch.sha256]}" if times[batch.sha256] > 1 else ""
+                files.append(self.root / "quarantine" / f"{batch.sha256[:12]}{again}.parquet")
+        return files
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Hold the store for writing; it is cleaned of left-overs before and after. StoreError if another has it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.root, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreError(f"{self.root}: another ingestion is writing here; wait for it to end") from None
+            self._clean()
+            try:
+                yield
+            finally:
+                self._clean()
+        finally:
+            os.close(descriptor)
+
+    def commit(
+        self,
+        changed: Mapping[tuple[str, date], Part | None],
+        records: Sequence[BatchRecord],
+        world: Mapping[str, int | str] | None = None,
+    ) -> None:
+        """Make the files of batches (already written) the truth; None removes a day. `world`: see Manifest."""
+        manifest = self.manifest()
+        parts = {table: dict(days) for table, days in manifest.parts.items()}
+        for (table, day), part in changed.items():
+            days = parts.setdefault(table, {})
+            days.pop(day, None)
+            if part is not None:
+                days[day] = part
+        new = [self.path(table, day, part.digest) for (table, day), part in changed.items() if part is not None]
+        new += self.new_quarantine_files(records)
+        folders = {folder for path in new for folder in (path.parent, path.parent.parent)}
+        flush([*new, *sorted(folders), self.root])
+        kept = {table: days for table, days in parts.items() if days}
+        text = Manifest(kept, (*manifest.batches, *records), world or manifest.world).to_json()
+        write_atomically(self._manifest_file, lambda partial: partial.write_text(text))
+        for (table, day), part in changed.items():
+            replaced = manifest.parts.get(table, {}).get(day)
+            if replaced is not None and replaced != part:
+                self.path(table, day, replaced.digest).unlink()
+
+    def _clean(self) -> None:
+        """Remove what the manifest does not name: left-overs of a crash, and files that were replaced."""
+        shutil.rmtree(self.root / STAGING, ignore_errors=True)
+        manifest = self.manifest()
+        live = {self._manifest_file}
+        live.update(self._quarantine_files(manifest.batches))
+        for table, days in manifest.parts.items():
+            live |= {self.path(table, day, part.digest) for day, part in days.items()}
+        named = {str(path) for path in live}  # a Path for each file that is there costs as much as the look at it
+        for folder, folders, files in os.walk(self.root, topdown=False):  # a folder's content before the folder
+            left = [file for file in files if f"{folder}/{file}" not in named]
+            for file in left:
+                (Path(folder) / file).unlink()
+            is_empty = len(left) == len(files) and (not folders or not any(Path(folder).iterdir()))
+            if is_empty and folder != str(self.root):
+                Path(folder).rmdir()
+
+
+def scan_files(files: list[Path], expected: pl.Schema) -> pl.LazyFrame:
+    """Parquet files one after the other; an empty frame with the same columns where there are none."""
+    if not files:
+        return pl.LazyFrame(schema=expected)
+    return pl.scan_parquet(files, schema=expected, hive_partitioning=False)
+
+
+def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pa.Schema) -> Part:
+    """Write `tables` one after the other; how they were cut does not show in the bytes. Not flushed to the disk."""
+    rows = 0
+    with (
+        path.open("wb", buffering=0) as plain,
+        _Hashed(plain) as hashed,
+        pa.output_stream(hashed, buffer_size=BUFFER_BYTES) as file,  # the writer itself writes column by column
+        pq.ParquetWriter(file, expected, compression="lz4") as writer,
+    ):
+        for group in _row_groups(tables):
+            writer.write_table(group, ROW_GROUP_ROWS)
+            rows += group.num_rows
+        if not rows:
+            writer.write_table(expected.empty_table())
+    return Part(hashed.digest.hexdigest()[:12], rows)
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """`tables` as tables of ROW_GROUP_ROWS rows, the last one of fewer; none of no rows."""
+    pending: pa.Table | None = None
+    for table in tables:
+        pending = table if pending is None else pa.concat_tables([pending, table])
+        while pending.num_rows >= ROW_GROUP_ROWS:
+            yield _in_one(pending.slice(0, ROW_GROUP_ROWS))
+            pending = pending.slice(ROW_GROUP_ROWS)
+    if pending is not None and pending.num_rows:
+        yield _in_one(pending)
+
+
+def _in_one(table: pa.Table) -> pa.Table:
+    return table if table.column(0).num_chunks == 1 else table.combine_chunks()
+
+
+class _Hashed(io.RawIOBase):
+    """What is written to `file` goes into `digest` as well, which saves a look at it afterwards."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self.digest = hashlib.sha256()
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "ReadableBuffer") -> int:
+        self.digest.update(data)
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]  # fewer bytes where the disk is about to be full: the next call fails
+        return memoryview(data).nbytes
+
+
+def write_refused(path: Path, rows: Iterable[pl.DataFrame]) -> None:
+    """Write a batch's refused lines, the columns of QUARANTINE. They count once they are committed."""
+    path.parent.mkdir(exist_ok=True)
+    write_parquet(path, (part.to_arrow() for part in rows), _arrow_schema(QUARANTINE))
+
+
+@cache
+def _arrow_schema_of(table: str) -> pa.Schema:
+    return _arrow_schema(schema(table))
+
+
+def _arrow_schema(columns: pl.Schema) -> pa.Schema:
+    return pl.DataFrame(schema=columns).to_arrow().schema
+
+
+def write_day(store: Store, table: str, day: date, rows: Iterable[pa.Table]) -> Part:
+    """Write a table's day under the name of its content. It counts once it is committed.
+
+    There may be thousands of days of few rows, of which what surrounds the writing costs as much: so there is little.
+    """
+    folder = store.folder(table, day)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"day{PARTIAL}"
+    part = write_parquet(partial, rows, _arrow_schema_of(table))
+    partial.replace(folder / f"{part.digest}.parquet")
+    return part

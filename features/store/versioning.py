@@ -1,0 +1,388 @@
+"""Versions of the data folder, by DVC's Python API.
+
+A version is the md5 of the folder's content, as in `13bd...5612.dir`. Taking one copies what is new into the cache and
+into the configured remote, so any version can be brought back, and by another clone too where the remote is shared.
+Bringing one back looks at every byte: a spoilt file of the cache is taken from the remote again, or named.
+
+All of it lies in the state folder, by default `.tidewaiter` beside the data: cache, default remote, and which version
+is current. `data.dvc` beside the data is git's: it names the version that a clone begins with, and no run rewrites it.
+The first use sets DVC up in `.dvc` beside the data, without telemetry.
+"""
+
+import fcntl
+import hashlib
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from dvc.config import Config
+from dvc.exceptions import DvcException
+from dvc.lock import LockError
+from dvc.output import Output
+from dvc.repo import Repo
+from dvc.rwlock import RWLockFileCorruptedError
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.tree import Tree
+from dvc_objects.errors import ObjectFormatError
+
+from features.disk.atomic import write_atomically
+
+VERSION = re.compile(r"[0-9a-f]{32}\.dir")
+STATE = ".tidewaiter"
+_NAMED = re.compile(r"^\s*- md5: ([0-9a-f]{32}\.dir)$", re.MULTILINE)
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
+_PASSWORD = re.compile(r"//[^/@]*@")
+_LOCK_ATTEMPTS = 10
+_LOCK_WAIT_SECONDS = 1.0  # on top of the 6 s for which DVC itself waits
+_MOST_NAMED = 3
+_CACHE, _REMOTE = "dvc-cache", "dvc-remote"
+_BEFORE = "before-"  # remotes that are folders of DVC where they were once
+_SET_UP = {  # the configuration last: where it is, the others are
+    ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
+    ".dvcignore": "# Left by an ingestion that was interrupted; no part of the data.\n.staging/\n*.partial\n",
+    ".dvc/config": """\
+[core]
+    analytics = False
+    remote = local
+[cache]
+    dir = ../.tidewaiter/dvc-cache
+['remote "local"']
+    url = ../.tidewaiter/dvc-remote
+""",
+}
+_Result = TypeVar("_Result")
+
+logging.getLogger("dvc").setLevel(logging.WARNING)  # its hints are for people at its own command line
+
+
+class VersionError(RuntimeError):
+    """A version cannot be taken or brought back; says which and why."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A data folder and the state folder that keeps its versions."""
+
+    data: Path
+    state: Path
+
+    @property
+    def root(self) -> Path:
+        return self.data.parent
+
+    @property
+    def committed(self) -> Path:
+        """The file in which git names the version that a clone begins with."""
+        return self.data.with_name(f"{self.data.name}.dvc")
+
+    @property
+    def noted(self) -> Path:
+        """The file in which the state folder notes this data folder's version; it may serve several data folders."""
+        digest = hashlib.sha256(str(self.data).encode()).hexdigest()
+        return self.state / "versions" / f"{self.data.name}-{digest[:12]}.dvc"
+
+    @property
+    def old(self) -> Path:
+        """The folder that kept versions before they went into the state folder."""
+        return self.root / STATE
+
+
+def _place(data: Path, state: Path | None) -> _Place:
+    data = data.resolve()
+    return _Place(data, (state or data.parent / STATE).resolve())
+
+
+def current(data: Path, state: Path | None = None) -> str | None:
+    """The version noted in `state` or, where none is, the one that `data.dvc` names, or None.
+
+    Whether `data` still holds it is not looked at. VersionError where git left a conflict in `data.dvc`.
+    """
+    place = _place(data, state)
+    committed = _committed(place)
+    return _named(place.noted) or committed
+
+
+def snapshot(data: Path, state: Path | None = None) -> str:
+    """Version the folder `data` as it is, push it to the default remote, and return the version.
+
+    What has a version already costs a look at the files only.
+    """
+    if not data.is_dir() or not any(data.iterdir()):
+        raise VersionError(f"{data}: no data to take a version of; ingest some first")
+    place = _place(data, state)
+    _committed(place)
+    with _alone(place):
+        return _snapshot(place)
+
+
+def checkout(data: Path, version: str, state: Path | None = None) -> str | None:
+    """Make `data` what it was at `version`, to the byte; '.dir' may be left out.
+
+    What is in `data` now becomes a version first, so nothing is lost: its name is returned, None if there was nothing.
+    """
+    wanted = version.removesuffix(".dir") + ".dir"
+    if not VERSION.fullmatch(wanted):
+        raise VersionError(f"{version!r} is not a version; one has 32 hexadecimal digits, with or without '.dir'")
+    place = _place(data, state)
+    with _alone(place):
+        if not _run(place, lambda repo: _is_there(repo, wanted)):
+            known = ", ".join(_kept(place)) or "none"
+            raise VersionError(f"version {wanted} is neither in the cache nor in the remote; kept here: {known}")
+        before = _snapshot(place) if data.is_dir() and any(data.iterdir()) else None
+        _run(place, lambda repo: _bring_back(repo, place, wanted))
+        restored = _snapshot(place)
+        if restored != wanted:
+            raise VersionError(f"{data} holds {restored} after bringing back {wanted}")
+        return before
+
+
+def kept(data: Path, state: Path | None = None) -> list[str]:
+    """The versions that the cache here can bring back."""
+    return _kept(_place(data, state))
+
+
+def exists(data: Path, version: str, state: Path | None = None) -> bool:
+    """Whether the cache or a remote has a version, as it is written in full. Takes no lock, and changes nothing."""
+    place = _place(data, state)
+    if not VERSION.fullmatch(version) or not (place.root / ".dvc" / "config").exists():
+        return False
+    return _run(place, lambda repo: _is_there(repo, version))
+
+
+def set_up(root: Path) -> None:
+    """Make `root` a DVC repository if it is none. What is there already is left alone."""
+    if (root / ".dvc" / "config").exists():
+        return
+    for name, text in _SET_UP.items():
+        path = root / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, lambda partial, text=text: partial.write_text(text))
+
+
+def _named(file: Path) -> str | None:
+    found = _NAMED.search(file.read_text()) if file.exists() else None
+    return found[1] if found else None
+
+
+def _committed(place: _Place) -> str | None:
+    """The version that `data.dvc` names; VersionError where it names two, since nobody merged them."""
+    file = place.committed
+    text = file.read_text() if file.exists() else ""
+    if _CONFLICT.search(text):
+        named = list(dict.fromkeys(_NAMED.findall(text)))
+        raise VersionError(
+            f"{file} has the marks of a conflict that git left, between {' and '.join(named) or 'no versions'}: keep "
+            f"one of them by `git checkout --ours {file.name}` or `git checkout --theirs {file.name}`, then `git add "
+            f"{file.name}`; the data of either come back by `tidewaiter data checkout VERSION`"
+        )
+    return _named(file)
+
+
+def _snapshot(place: _Place) -> str:
+    def add_and_push(repo: Repo) -> str:
+        with repo.lock:
+            output = _output(repo, place)
+            output.stage.add_outs(str(place.data))
+            version = _note(place, output)
+            with _reaching_remote(repo):
+                failed = repo.cloud.push(output.get_used_objs()[None]).failed
+            if failed:
+                raise VersionError(f"{len(failed)} files of version {version} could not be pushed to DVC's remote")
+        return version
+
+    return _run(place, add_and_push)
+
+
+def _note(place: _Place, output: Output) -> str:
+    """Note the version that was added, before it is pushed: the cache has it, and what is missed is pushed later."""
+    assert output.hash_info  # it was added
+    assert output.meta
+    version, size, files = str(output.hash_info.value), output.meta.size, output.meta.nfiles
+    if _named(place.noted) != version:
+        # As DVC writes it, so that a copy may be committed as data.dvc.
+        named = f"- md5: {version}\n  size: {size}\n  nfiles: {files}\n  hash: md5\n  path: {place.data.name}\n"
+        place.noted.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(place.noted, lambda partial: partial.write_text(f"outs:\n{named}"))
+    return version
+
+
+def _output(repo: Repo, place: _Place, version: str | None = None) -> Output:
+    """The data folder as DVC sees it. Its own command would write `data.dvc`, which is git's."""
+    stage = repo.stage.create(
+        single_stage=True,
+        validate=False,
+        fname=str(place.committed),
+        wdir=str(place.root),
+        outs=[str(place.data)],
+    )
+    (output,) = stage.outs
+    if version:
+        output.hash_info = HashInfo("md5", version)
+    return output
+
+
+@contextmanager
+def _alone(place: _Place) -> Generator[None]:
+    """Hold the DVC repository of `place`, set up. DVC's own lock gives up after 6 s; this one waits."""
+    set_up(place.root)
+    descriptor = os.open(place.root / ".dvc", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _run(place: _Place, step: Callable[[Repo], _Result], attempts: int = _LOCK_ATTEMPTS) -> _Result:
+    """One step in the DVC repository; tried again while a DVC command that someone runs by hand has it locked."""
+    root = place.root
+    try:
+        with Repo(str(root), config=_configuration(place)) as repo:
+            return step(repo)
+    except LockError as error:
+        if attempts == 1:
+            raise VersionError(f"{root}: DVC is locked by another process: {error}") from error
+    except RWLockFileCorruptedError as error:
+        lock = root / ".dvc" / "tmp" / "rwlock"
+        raise VersionError(
+            f"{lock}: a command of DVC that was cut short left its lock empty or torn: see that none runs, and remove "
+            f"the file (`rm {lock}`); nothing is lost with it"
+        ) from error
+    except DvcException as error:
+        raise VersionError(f"{root}: DVC failed: {error}") from error
+    time.sleep(_LOCK_WAIT_SECONDS)
+    return _run(place, step, attempts - 1)
+
+
+def _configuration(place: _Place) -> dict[str, dict[str, object]]:
+    """What is said to DVC beyond its files, in which the cache and the remote of `_SET_UP` stand for the state's."""
+    root = place.root
+    core = {"site_cache_dir": str(root / ".dvc" / "tmp" / "site"), "no_scm": not (root / ".git").exists()}
+    written = Config(str(root / ".dvc"))
+    cache, remotes = written.get("cache", {}), {}
+    said: dict[str, dict[str, object]] = {"core": core}
+    if _is_at(cache.get("dir"), place.old / _CACHE, root):
+        said["cache"] = {"dir": str(place.state / _CACHE)}
+    if _is_at(written.get("remote", {}).get("local", {}).get("url"), place.old / _REMOTE, root):
+        remotes["local"] = {"url": str(place.state / _REMOTE)}
+    if place.state != place.old:
+        remotes |= {_BEFORE + name: {"url": str(place.old / name)} for name in (_CACHE, _REMOTE) if _has(place, name)}
+    return said | {"remote": remotes}
+
+
+def _is_at(written: object, folder: Path, root: Path) -> bool:
+    """Whether a path in DVC's configuration, which is as seen from `.dvc`, is `folder`."""
+    return isinstance(written, str) and (root / ".dvc" / written).resolve() == folder
+
+
+def _has(place: _Place, name: str) -> bool:
+    return (place.old / name / "files" / "md5").is_dir()
+
+
+@contextmanager
+def _reaching_remote(repo: Repo, name: str | None = None) -> Generator[None]:
+    """VersionError that names the remote, whatever is raised: each kind of remote has errors of its own."""
+    try:
+        yield
+    except (LockError, ObjectFormatError):
+        raise
+    except Exception as error:
+        name = name or repo.config["core"].get("remote")
+        address = _PASSWORD.sub("//", repo.config["remote"].get(name, {}).get("url", "no address"))
+        raise VersionError(f"DVC's remote {name!r} ({address}) failed: {error or type(error).__name__}") from error
+
+
+def _remotes(repo: Repo) -> Iterator[str | None]:
+    """The default remote, then folders where versions were kept before."""
+    yield None
+    yield from sorted(name for name in repo.config["remote"] if name.startswith(_BEFORE))
+
+
+def _is_there(repo: Repo, version: str) -> bool:
+    return repo.cache.local.exists(version) or any(_has_object(repo, name, version) for name in _remotes(repo))
+
+
+def _has_object(repo: Repo, remote: str | None, oid: str) -> bool:
+    with _reaching_remote(repo, remote):
+        odb = repo.cloud.get_remote_odb(remote)
+        try:
+            # Not odb.exists(): a remote that cannot be reached would be one that has nothing.
+            odb.fs.info(odb.oid_to_path(oid))
+        except FileNotFoundError:
+            return False
+    return True
+
+
+def _bring_back(repo: Repo, place: _Place, version: str) -> None:
+    with repo.lock:
+        output = _output(repo, place, version)
+        _make_good(repo, version, {version: "the list of its files"})
+        listed = output.get_obj()
+        assert isinstance(listed, Tree)  # a version's name ends in .dir
+        files = {Path(*key): str(oid.value) for key, _, oid in listed}
+        _make_good(repo, version, {oid: str(file) for file, oid in files.items()})
+        output.checkout(force=True)
+        # DVC leaves alone what it thinks it knows: a file whose bytes changed without a word.
+        if changed := _other({place.data / file: oid for file, oid in files.items()}):
+            for file in changed:
+                file.unlink(missing_ok=True)
+            output.checkout(force=True)
+            if still := _other(changed):
+                raise VersionError(f"{next(iter(still))} does not hold what was written to it: is the disk failing?")
+
+
+def _make_good(repo: Repo, version: str, objects: Mapping[str, str]) -> None:
+    """Have every one of `objects` (what it is, by its md5) whole in the cache, from a remote where it is not.
+
+    VersionError names those of which there is no whole copy.
+    """
+    cache = repo.cache.local
+    paths = {Path(cache.oid_to_path(oid)): oid for oid in objects}
+    bad = _other(paths)
+    for remote in _remotes(repo):
+        there = {path: oid for path, oid in bad.items() if _has_object(repo, remote, oid)}
+        for path in there:
+            path.unlink(missing_ok=True)
+        if there:
+            with suppress(ObjectFormatError), _reaching_remote(repo, remote):  # its copy may be spoilt as well
+                repo.cloud.pull([HashInfo("md5", oid) for oid in there.values()], remote=remote)
+            bad = _other(bad)
+    if bad:
+        named = [f"{objects[oid]} ({path})" for path, oid in bad.items()]
+        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        raise VersionError(
+            f"version {version} is spoilt or not whole: {', '.join(named[:_MOST_NAMED])}{more}. Neither the cache nor "
+            "a remote has the bytes that were stored; put the files named there back from a backup, or choose another "
+            "version (`tidewaiter data list`)"
+        )
+
+
+def _other(expected: Mapping[Path, str]) -> dict[Path, str]:
+    """Those of the files that are not there or whose bytes have another md5 than expected."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(_md5, expected)
+        return {path: oid for (path, oid), md5 in zip(expected.items(), found, strict=True) if md5 != oid[:32]}
+
+
+def _md5(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "md5").hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _kept(place: _Place) -> list[str]:
+    if not (place.root / ".dvc" / "config").exists():
+        return []
+    caches = [Path(_run(place, lambda repo: str(repo.cache.local.path)))]
+    caches += [place.old / name / "files" / "md5" for name in (_CACHE, _REMOTE) if _has(place, name)]
+    return sorted({f"{path.parent.name}{path.name}" for folder in caches for path in folder.glob("??/*.dir")})

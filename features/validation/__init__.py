@@ -1,0 +1,4 @@
+"""Whether what arrived can be true, row by row and batch by batch, and the page that says so.
+
+Not here: what happens to what cannot (ingestion).
+"""

@@ -1,0 +1,4 @@
+"""The command line.
+
+Not here: what commands do.
+"""

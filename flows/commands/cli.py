@@ -1,0 +1,544 @@
+"""The `tidewaiter` command: its options, help and exit codes. What the commands do is elsewhere.
+
+Flows are imported inside the commands: importing Prefect costs seconds, which `--help` and `status` need not pay, and
+flows.host.embedded must have set the environment before.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.table import Table
+
+from flows.commands import signoff
+from flows.commands.terminal import (
+    EXIT_CODES,
+    FAILED,
+    GATES_FAILED,
+    NOT_JUDGED,
+    AsJson,
+    Commands,
+    begin,
+    checked,
+    err,
+    fail,
+    failures,
+    out,
+    show_table,
+    tell_whom_to_wait_for,
+)
+from flows.host import running, unjudged
+from flows.host.children import ChildError
+from flows.host.deploy import ProjectError
+from flows.host.running import AlreadyRunningError
+from flows.host.status import Status
+from flows.host.status import status as look
+from flows.host.up import PortInUseError, Up
+from flows.requests import authors
+from flows.requests.parameters import (
+    Language,
+    MonitorParameters,
+    NetworkParameters,
+    RetrainParameters,
+    Search,
+    SourceName,
+)
+from flows.settings import Engine, Settings
+
+VERSION = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
+
+InputFiles = Annotated[
+    list[str] | None, typer.Option("--input", metavar="GLOB", help="Files, quoted ('data/*.csv'); may be repeated.")
+]
+MappingFile = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which, TOML; for --source files.")
+]
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=(
+        "Trains, watches and governs the models that decide which import declarations customs inspects.\n\n"
+        "First steps: `tidewaiter retrain` trains on simulated declarations and ends with what a reviewer must do "
+        "next; no server is needed. `tidewaiter up` starts MLflow, Prefect, a worker and the nightly runs.\n\n"
+        "Settings come from TIDEWAITER_* in the environment or from tidewaiter.toml in the working folder.\n\n"
+        f"{EXIT_CODES}; 3 not running (status); 4 trained, but a gate refused the model (retrain); "
+        "5 not judged for too many nights (monitor)."
+    ),
+)
+data = typer.Typer(no_args_is_help=True, help="Versions of the declarations: list them, bring one back.")
+app.add_typer(data, name="data")
+app.add_typer(signoff.users, name="users")
+app.add_typer(signoff.audit, name="audit")
+app.command(epilog=f"{EXIT_CODES}.")(signoff.rollback)
+
+
+@app.command(epilog=f"{EXIT_CODES}; 4 trained, but a gate refused the model, so nothing was registered.")
+def retrain(
+    source: Annotated[
+        SourceName,
+        typer.Option(help="simulator: made up, seeded. kcs: the public Korean files. files: your own, with --mapping."),
+    ] = SourceName.SIMULATOR,
+    input: InputFiles = None,
+    mapping: MappingFile = None,
+    rows: Annotated[
+        int | None, typer.Option(help="Declarations to simulate.", show_default="as stored, or 200000")
+    ] = None,
+    months: Annotated[
+        int | None, typer.Option(help="Months they spread over.", show_default="as stored, or 18")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same declarations.", show_default="as stored, or 20240229")
+    ] = None,
+    search: Annotated[
+        Search, typer.Option(help="Trials of other parameters: few, beginning with the last best, or many.")
+    ] = Search.USUAL,
+    again: Annotated[bool, typer.Option("--again", help="Train although the same was trained before.")] = False,
+    engine: Annotated[
+        Engine | None,
+        typer.Option(help="What computes features and grows trees: this process, or Ray.", show_default="as set"),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="The Ray cluster's; this machine is one of its nodes.")
+    ] = None,
+) -> None:
+    """Ingest, validate, compute features, train, evaluate, judge, register a challenger.
+
+    What was ingested before is skipped, and so is any feature already computed: the command can be repeated and,
+    stopped at any point, run again. Where nothing has changed since a version was made, it says so and trains nothing.
+    Where `tidewaiter up` runs, the run shows in its Prefect and MLflow; otherwise
+    both are temporary servers and files in .tidewaiter.
+    """
+    given: dict[str, object] = {"input": input, "mapping": mapping, "rows": rows, "months": months, "seed": seed}
+    given |= {"engine": engine, "address": address}
+    parameters = checked(
+        lambda: RetrainParameters.model_validate(
+            {"source": source, "search": search, "again": again, **{k: v for k, v in given.items() if v is not None}}
+        )
+    )
+    from flows.requests import asked
+
+    with failures():
+        stored = asked.settle(parameters, checked(Settings))
+        by = authors.of_command(checked(Settings))
+    settings = begin()
+    tell_whom_to_wait_for(settings)
+    from flows.progress import on_terminal
+    from flows.retrain import retrain as run
+    from flows.steps.summary import show
+
+    with on_terminal(err), failures():
+        summary = run(stored.model_copy(update={"requested_by": by}))
+    show(summary, out)
+    out.print(f"MLflow: {settings.tracking_uri}", markup=False)
+    if not summary.is_registered:
+        raise typer.Exit(GATES_FAILED)
+
+
+@app.command(epilog=f"{EXIT_CODES}; 5 columns or quality could not be judged for more nights than are set.")
+def monitor(
+    source: Annotated[SourceName, typer.Option(help="Whose stored declarations to look at.")] = SourceName.SIMULATOR,
+) -> None:
+    """Compare the latest declarations with those that the champion was trained on.
+
+    A breach of the policy's drift bounds is reported, and starts retrain/on-drift where `tidewaiter up` runs.
+    """
+    with failures():
+        parameters = MonitorParameters(source=source, requested_by=authors.of_command(checked(Settings)))
+    settings = begin()
+    from flows.monitor import monitor as run
+    from flows.progress import on_terminal
+
+    with on_terminal(err), failures():
+        drift: Any = run(parameters)  # what the state holds, and not the state that its type names
+    out.print(drift.verdict, markup=False)
+    for each in unjudged.read(settings.runs_folder):
+        if each.source == source.value and each.is_overdue(settings.unjudged_nights):
+            fail(each.sentence, NOT_JUDGED)
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def backtest(
+    train: Annotated[
+        list[Path],
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="File to train on, with outcomes; repeatable."),
+    ],
+    test: Annotated[
+        list[Path],
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="File to score; outcomes optional; repeatable."),
+    ],
+    out: Annotated[Path, typer.Option(file_okay=False, metavar="DIR", help="Where predictions.csv goes.")],
+    source: Annotated[SourceName, typer.Option(help="What the files are.")] = SourceName.KCS,
+    mapping: MappingFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train on one period, score a later one, and say how good that would have been.
+
+    Nothing of the scored files' outcomes reaches the model. DIR/predictions.csv has declaration_id, score (calibrated
+    probability that the item is illicit), expected_revenue and priority (what inspection ranks by). Files without
+    outcomes are scored too; their metrics are left out. Needs no server, and writes nowhere but DIR.
+    """
+    if source is SourceName.SIMULATOR:
+        raise typer.BadParameter("'simulator' has no files; allowed: kcs, files", param_hint="--source")
+    if (mapping is not None) != (source is SourceName.FILES):
+        raise typer.BadParameter("goes with --source files, and only with it", param_hint="--mapping")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"'{out}' cannot be made ({error.strerror})", param_hint="--out") from error
+    from flows.backtest import run
+    from flows.progress import on_terminal
+
+    named = [str(mapping)] if mapping else []
+    sides = ([*named, *map(str, files)] for files in (train, test))
+    with on_terminal(err, is_flow=False), failures():
+        account = run(source.value, *sides, out)
+    for caution in _cautions(account):
+        err.print(caution, markup=False)
+    if not account["test"]["rows"]:
+        fail("Nothing of the scored files could be scored.")
+    if as_json:
+        sys.stdout.write(json.dumps(account, indent=2) + "\n")
+    else:
+        _show_backtest(account)
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def reasons(
+    declaration_id: Annotated[str, typer.Argument(metavar="DECLARATION", help="The declaration's reference.")],
+    source: Annotated[SourceName, typer.Option(help="Where it is stored.")] = SourceName.SIMULATOR,
+    language: Annotated[Language, typer.Option(help="Of the sentences.")] = Language.EN,
+    as_json: AsJson = False,
+) -> None:
+    """Why a stored declaration scores as it does: the facts that moved its score most, in an officer's words."""
+    settings = begin()
+    from flows.commands.explain import explain
+    from flows.progress import on_terminal
+    from models.network_page.page import address
+
+    with on_terminal(err, is_flow=False), failures():
+        found = explain(settings, source.value, declaration_id, language.value)
+    if as_json:
+        document = {
+            "version": found.version,
+            "alias": found.alias,
+            "importer_id": found.importer_id,
+            "predictions": found.predictions.to_dicts(),
+            "reasons": found.reasons.to_dicts(),
+        }
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        return
+    for item in found.predictions.iter_rows(named=True):
+        out.print(f"Item {item['item_number']}: score {item['score']:.3f}, {found.alias} version {found.version}")
+        for reason in found.reasons.filter(item_number=item["item_number"]).iter_rows(named=True):
+            out.print(f"  {reason['contribution']:+.2f}  {reason['sentence']}", markup=False)
+    out.print(
+        f"Who stands behind whom: {settings.pages_url}{address(source.value, found.importer_id)}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def network(
+    importer: Annotated[
+        str | None, typer.Argument(metavar="IMPORTER", help="Whom to begin with, as declarations name it.")
+    ] = None,
+    source: Annotated[SourceName, typer.Option(help="Whose companies to look at.")] = SourceName.SIMULATOR,
+) -> None:
+    """Who stands behind whom: bring the network of companies up to date, and say where to look at it.
+
+    The page is part of the MLflow server that `tidewaiter up` starts, with its accounts; opening a company is logged.
+    """
+    parameters = checked(lambda: NetworkParameters(source=source))
+    settings = begin()
+    tell_whom_to_wait_for(settings)
+    from features.network_map.build import CLUSTERS
+    from flows.network import network as run
+    from flows.progress import on_terminal
+    from models.network_page.page import address
+
+    with on_terminal(err), failures():
+        found = run(parameters)
+    out.print(f"{found.companies:,} companies, as known from {found.first} to {found.last}.")
+    clusters = settings.networks_folder / source.value / CLUSTERS
+    out.print(f"Those that are probably one, to review: {clusters}", markup=False, soft_wrap=True)
+    out.print(settings.pages_url + address(source.value, importer), markup=False, soft_wrap=True)
+    if running.find(settings.state_folder) is None:
+        err.print("Nothing answers there yet: start `tidewaiter up`.", markup=False)
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def select(
+    source: Annotated[SourceName, typer.Option(help="Among whose stored declarations.")] = SourceName.SIMULATOR,
+    language: Annotated[Language, typer.Option(help="Of the reasons on the work list.")] = Language.EN,
+    as_json: AsJson = False,
+) -> None:
+    """Select what is inspected, in which lane, among the declarations that no run has selected yet.
+
+    The champion selects, within the places of the policy signed with it; the first time, among those of the latest day.
+    The selection is kept with the data, and the officers' work list is written, with the reasons.
+    """
+    tell_whom_to_wait_for(begin())
+    from flows.progress import on_terminal
+    from flows.requests.parameters import SelectParameters
+    from flows.select import select as run
+
+    with on_terminal(err), failures():
+        found = run(SelectParameters(source=source, language=language))
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(found), indent=2, default=str) + "\n")
+    elif found.days:
+        first, last = found.days
+        out.print(f"Version {found.version} selected among {found.declarations:,} declarations, {first} to {last}:")
+        out.print(", ".join(f"{count:,} {lane}" for lane, count in found.inspections.items()))
+        out.print(f"Work list: {found.work_list}", markup=False, soft_wrap=True)
+        if found.unplaced:
+            err.print(f"{found.unplaced:,} likely to be critical have no place: their offices have too few.")
+    if found.version is None:
+        fail(f"Nothing selected: {found.why_nothing}.")
+    if found.why_nothing:
+        err.print(f"Nothing selected: {found.why_nothing}.", markup=False)
+
+
+@app.command(epilog=f"{EXIT_CODES}.")
+def simulate(
+    source: Annotated[SourceName, typer.Option(help="simulator, or kcs with --input.")] = SourceName.SIMULATOR,
+    input: Annotated[
+        list[str] | None, typer.Option("--input", metavar="GLOB", help="Files of kcs, quoted; may be repeated.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Declarations to simulate, for each seed.")] = 40_000,
+    months: Annotated[int, typer.Option(help="Months they spread over.")] = 18,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 20240229,
+    seeds: Annotated[int, typer.Option(help="How many worlds, with seeds that follow one another.")] = 1,
+    warm_up_weeks: Annotated[int, typer.Option(help="Weeks that stay as they were, for the first training.")] = 26,
+    retrain_weeks: Annotated[int, typer.Option(help="Weeks from one training to the next.")] = 4,
+    new_scheme: Annotated[
+        str | None, typer.Option(help="A scheme of the simulator that begins only after the warm-up.")
+    ] = None,
+    new_from_week: Annotated[int, typer.Option(help="Replayed week in which it begins.")] = 8,
+    target: Annotated[
+        Path | None, typer.Option("--out", file_okay=False, metavar="DIR", help="Where document and pictures go.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rehearse: replay past weeks under several ways of choosing, each learning only from what it inspected.
+
+    docs/rehearsal.md says how long it takes and how to read the result.
+    """
+    begin()
+    from flows.progress import on_terminal
+    from flows.simulate import SimulateParameters, as_markdown
+    from flows.simulate import simulate as run
+
+    parameters = checked(
+        lambda: SimulateParameters(
+            source=source,
+            input=tuple(input or ()),
+            rows=rows,
+            months=months,
+            seed=seed,
+            seeds=seeds,
+            warm_up_weeks=warm_up_weeks,
+            retrain_weeks=retrain_weeks,
+            new_scheme=new_scheme,
+            new_from_week=new_from_week,
+            out=target,
+        )
+    )
+    with on_terminal(err), failures():
+        found = run(parameters)
+    sys.stdout.write(found.model_dump_json(indent=2) + "\n" if as_json else as_markdown(found))
+
+
+@data.command("list", epilog=f"{EXIT_CODES}.")
+def data_list(as_json: AsJson = False) -> None:
+    """The versions of the data folder that are kept here, and the models registered from each."""
+    settings = begin()
+    from features.store import versioning
+    from models.registry.registry import Registry
+
+    with failures():
+        trained = Registry(settings.tracking_uri, settings.artifact_root).by_data_version()
+        kept = versioning.kept(settings.data_folder, settings.state_folder)
+        current = versioning.current(settings.data_folder, settings.state_folder)
+    versions = {version: trained.get(version, []) for version in sorted({*kept, *trained})}
+    if as_json:
+        found = [{"version": name, "is_current": name == current, "models": versions[name]} for name in versions]
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    if current and current not in kept:
+        err.print(f"{settings.data_folder} is to be at {current}, which is not kept here.", markup=False)
+    if not versions:
+        err.print("No version of the data is kept here yet; `tidewaiter retrain` makes the first.")
+        return
+    table = Table("version", "", "models")
+    for version, models in versions.items():
+        table.add_row(version, "current" if version == current else "", ", ".join(models))
+    show_table(table)
+
+
+@data.command("checkout", epilog=f"{EXIT_CODES}.")
+def data_checkout(
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="md5 of the version, as `data list` and runs show.")
+    ],
+) -> None:
+    """Bring a version of the data folder back, from the cache or the DVC remote."""
+    if not VERSION.match(version):
+        raise typer.BadParameter(f"{version!r} is not a version; allowed: 32 hexadecimal digits, with or without .dir")
+    settings = checked(Settings)
+    from features.store import versioning
+
+    with failures():
+        before = versioning.checkout(settings.data_folder, version, settings.state_folder)
+    out.print(f"{settings.data_folder} is at version {version.removesuffix('.dir')}.dir", markup=False)
+    if before:
+        out.print(f"Before it was at {before}: `tidewaiter data checkout {before}` goes back.", markup=False)
+
+
+@data.command("reread", epilog=f"{EXIT_CODES}.")
+def data_reread(
+    source: Annotated[SourceName, typer.Option(help="Whose stored files to read again.")],
+    input: InputFiles = None,
+    mapping: MappingFile = None,
+) -> None:
+    """Read all files of a source again, as a new version of the data, where files are read otherwise than before.
+
+    After an update that says so, or where the mapping or its rates have changed. The version before stays; the store is
+    as it was if a file is refused. Retrain afterwards.
+    """
+    given: dict[str, object] = {"source": source, "input": input or (), "mapping": mapping}
+    parameters = checked(lambda: RetrainParameters.model_validate(given))
+    if source is SourceName.SIMULATOR or not parameters.inputs:
+        raise typer.BadParameter(
+            "nothing to read again; allowed: kcs with --input, files with --mapping. Simulated declarations are made "
+            "anew in another TIDEWAITER_DATA_FOLDER"
+        )
+    settings = begin()
+    from features.ingestion.ingest import Limits
+    from features.ingestion.reread import reread
+    from features.sources import open_source
+    from features.store import versioning
+    from features.store.store import Store
+    from flows.progress import on_terminal, stage, wait
+    from flows.steps import reports
+    from models.policy import load as load_policy
+
+    store = Store(settings.data_folder / source.value)
+    limits = Limits(**load_policy().ingestion.model_dump())
+    pages = reports.validation_folder(settings, store)
+    with (
+        on_terminal(err, is_flow=False),
+        failures(),
+        running.turn(settings.state_folder, "tidewaiter data reread", wait),
+    ):
+        before = versioning.snapshot(settings.data_folder, settings.state_folder)
+        with stage("Read all files again") as advance:
+            report = reread(
+                open_source(source.value, parameters.inputs),
+                store,
+                limits,
+                lambda _, lines: advance(lines, 0),
+                lambda batch: reports.write_page(batch, pages),
+            )
+        now = versioning.snapshot(settings.data_folder, settings.state_folder)
+    out.print(f"{report.rows_in:,} lines: {report.stored:,} stored, {report.quarantined:,} quarantined", markup=False)
+    out.print(f"{settings.data_folder} is at version {now}", markup=False)
+    if now != before:
+        out.print(f"Before it was at {before}: `tidewaiter data checkout {before}` goes back.", markup=False)
+
+
+@app.command(epilog=f"{EXIT_CODES}, a port in use or a program that keeps dying among them.")
+def up() -> None:
+    """Start MLflow, Prefect, a worker and every deployment of prefect.yaml; Ctrl-C stops them all.
+
+    All of it listens on this machine only. A program that dies is started again. Nights that were missed while
+    nothing ran are caught up once. Logs are in .tidewaiter/logs.
+    """
+    settings = checked(Settings)
+    try:
+        with failures():
+            Up(settings, Path.cwd(), out.print).run()
+    except (AlreadyRunningError, PortInUseError, ProjectError, ChildError) as error:
+        fail(str(error), FAILED)
+    except httpx.HTTPError as error:
+        fail(f"Prefect's server failed a request ({error}); see {settings.logs_folder / 'prefect.log'}", FAILED)
+
+
+@app.command(
+    epilog="Exit codes: 0 healthy; 1 unhealthy; 2 wrong options or settings; 3 not running, or still starting."
+)
+def status(as_json: AsJson = False) -> None:
+    """What is healthy, what the last nights did, and which models are in force."""
+    settings = checked(Settings)
+    with failures():
+        found = look(settings, Path.cwd(), datetime.now(UTC))
+    if as_json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+    else:
+        _show(found)
+    raise typer.Exit(found.exit_code)
+
+
+def _show(found: Status) -> None:
+    for check in found.checks:
+        mark = "[yellow]warn[/]" if check.is_warning else "[green]ok  [/]" if check.is_ok else "[red]BAD [/]"
+        out.print(f"{mark} {check.name:36}", end="")
+        out.print(check.detail, markup=False)
+    if found.is_running:
+        models = ", ".join(f"{alias} is version {version}" for alias, version in found.models.items())
+        out.print(f"     {'models':36}{models or 'none registered yet'}")
+    if found.nights:
+        table = Table(
+            "due (UTC)", "deployment", "state", "seconds", "reason", title="Last nights", title_justify="left"
+        )
+        for night in found.nights:
+            seconds = "" if night.duration_s is None else f"{night.duration_s:.0f}"
+            due = f"{night.due_at:%Y-%m-%d %H:%M}"
+            table.add_row(due, night.deployment, night.state, seconds, night.reason)
+        show_table(table)
+
+
+def _cautions(account: dict[str, Any]) -> Iterator[str]:
+    """What a reader of the figures should know before them."""
+    train, test = account["train"], account["test"]
+    unscored = test["unscored"]
+    if unscored:
+        first = unscored[0]
+        where = f"{first['file']} line {first['source_line']}: {first['reason']}"
+        yield f"{len(unscored):,} lines of the scored files could not be scored; the first is {where}"
+    if test["rows"] and test["first_day"] <= train["last_day"]:
+        yield (
+            f"The scored files begin on {test['first_day']}, the training files end on {train['last_day']}: the model "
+            "knows days that it is measured on, so the figures say little of what it would do on later ones."
+        )
+
+
+def _show_backtest(account: dict[str, Any]) -> None:
+    train, test, metrics = account["train"], account["test"], account["metrics"]
+    out.print(f"Trained on {train['rows']:,} declarations, {train['first_day']} to {train['last_day']}.", markup=False)
+    out.print(f"Scored {test['rows']:,} to {account['predictions']}.", markup=False)
+    if metrics is None:
+        out.print("The scored files have no outcomes, so nothing is measured.")
+        return
+    table = Table("figure", "all rows", "with an identical earlier row", "without one")
+    parts = (metrics, metrics["has_identical_earlier_row"], metrics["has_no_identical_earlier_row"])
+    for name in (name for name, value in metrics.items() if not isinstance(value, dict)):
+        table.add_row(name, *(_figure(part.get(name)) for part in parts))
+    show_table(table)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

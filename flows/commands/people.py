@@ -1,0 +1,109 @@
+"""Accounts of the MLflow server and their roles, and what a person does there by their own account. Over HTTP."""
+
+import secrets
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from models.access.accounts import ADMINISTRATOR_ACCOUNT, SERVICE_ROLE, WORKSPACE, refuse_name
+from models.signoff.book import SERVICE
+
+_TIMEOUT_S = 60.0
+
+
+class RefusedError(RuntimeError):
+    """What the server said, or why it was not asked."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account."""
+
+    name: str
+    roles: tuple[str, ...]
+    is_administrator: bool
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The server, asked by one account."""
+
+    client: httpx.Client
+
+    def people(self) -> list[Person]:
+        """Every account, by name."""
+        found = self._ask("GET", "2.0/mlflow/users/list")["users"]
+        people = (
+            Person(
+                # MLflow gives each account a role of its own, for what it has made.
+                name=user["username"],
+                roles=tuple(sorted(role["name"] for role in user["roles"] if not role["name"].startswith("__"))),
+                is_administrator=user["is_admin"],
+            )
+            for user in found
+        )
+        return sorted(people, key=lambda person: person.name)
+
+    def add(self, name: str, roles: Sequence[str]) -> str:
+        """Make an account with roles; returns its password, which is kept nowhere."""
+        ids = self._role_ids()
+        if unknown := [role for role in roles if role not in ids]:
+            raise RefusedError(f"role {unknown[0]!r} does not exist; allowed: {', '.join(sorted(ids))}")
+        if taken := next((each for each in self.people() if each.name.casefold() == name.casefold()), None):
+            raise RefusedError(f"{taken.name} is there already, with {', '.join(taken.roles) or 'no role'}")
+        try:
+            refuse_name(name, ())
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+        password = secrets.token_urlsafe(12)
+        self._ask("POST", "2.0/mlflow/users/create", {"username": name, "password": password})
+        for role in roles:
+            self._ask("POST", "3.0/mlflow/roles/assign", {"username": name, "role_id": ids[role]})
+        return password
+
+    def remove(self, name: str) -> None:
+        """Take an account away. What it has signed stays signed."""
+        if name in (SERVICE, ADMINISTRATOR_ACCOUNT):
+            raise RefusedError(f"{name} is an account that the servers need")
+        if name not in (people := [person.name for person in self.people()]):
+            raise RefusedError(f"there is no account {name!r}; there are {', '.join(people)}")
+        self._ask("DELETE", "2.0/mlflow/users/delete", {"username": name})
+
+    def roll_back(self, reason: str) -> str:
+        """Go back to the champion before; returns its version."""
+        return self._ask("POST", "2.0/tidewaiter/rollback", {"reason": reason})["version"]
+
+    def _role_ids(self) -> dict[str, int]:
+        roles = self._ask("GET", f"3.0/mlflow/roles/list?workspace={WORKSPACE}")["roles"]
+        return {
+            role["name"]: role["id"]
+            for role in roles
+            if not role["name"].startswith("__") and role["name"] != SERVICE_ROLE
+        }
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        response = self.client.request(method, f"/api/{path}", json=body)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise RefusedError("MLflow does not know this name with this password")
+        if response.is_error:
+            raise RefusedError(_sentence(response))
+        return response.json() if response.content else {}
+
+
+@contextmanager
+def desk(mlflow_url: str, name: str, password: str) -> Generator[Desk]:
+    """The server at an address, asked by an account; RefusedError where it does not answer."""
+    try:
+        with httpx.Client(base_url=mlflow_url, auth=(name, password), timeout=_TIMEOUT_S, trust_env=False) as client:
+            yield Desk(client)
+    except httpx.TransportError as error:
+        raise RefusedError(f"MLflow at {mlflow_url} does not answer: {error}") from error
+
+
+def _sentence(response: httpx.Response) -> str:
+    if "json" in response.headers.get("Content-Type", ""):
+        return str(response.json().get("message", response.text))
+    return f"MLflow refused ({response.status_code}): {response.text.strip()[:200]}"

@@ -1,0 +1,223 @@
+"""The commands of sign-off: who may sign (`users`), what was signed (`audit`), and the way back (`rollback`)."""
+
+import json
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from pydantic import ValidationError
+from rich.table import Table
+
+from flows.commands.people import Desk, RefusedError, desk
+from flows.commands.terminal import EXIT_CODES, AsJson, begin, checked, fail, failures, out, show_table
+from flows.host import running
+from flows.settings import Settings
+from models.signoff.chain import Head, LedgerError
+from models.signoff.keys import Keys
+
+users = typer.Typer(no_args_is_help=True, help="Accounts of the people who sign in to MLflow; for its administrator.")
+audit = typer.Typer(no_args_is_help=True, help="Who signed what, and proof that nobody altered it since.")
+
+
+@users.command("add", epilog=f"{EXIT_CODES}.")
+def users_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As it will stand beside every signature.")],
+    role: Annotated[
+        list[str],
+        typer.Option("--role", help="A role that signs (models/policy.toml), data-scientist or auditor; repeatable."),
+    ],
+) -> None:
+    """Make an account with roles, and show its password, once."""
+    with _signed_in() as server:
+        password = server.add(name, role)
+    out.print(f"{name} signs in at MLflow with the password {password}", markup=False)
+    out.print("It is shown this once and kept nowhere: hand it over now.")
+
+
+@users.command("list", epilog=f"{EXIT_CODES}.")
+def users_list(as_json: AsJson = False) -> None:
+    """Every account and its roles."""
+    with _signed_in() as server:
+        people = server.people()
+    if as_json:
+        _json([{"name": p.name, "roles": p.roles, "is_administrator": p.is_administrator} for p in people])
+        return
+    table = Table("name", "roles")
+    for person in people:
+        table.add_row(person.name, ", ".join([*person.roles, *(["administrator"] if person.is_administrator else [])]))
+    show_table(table)
+
+
+@users.command("remove", epilog=f"{EXIT_CODES}.")
+def users_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Take an account away; what it has signed stays signed, and can be seen in the audit."""
+    with _signed_in() as server:
+        server.remove(name)
+    out.print(f"{name} cannot sign in any more.", markup=False)
+
+
+@audit.command("verify", epilog=f"{EXIT_CODES}.")
+def audit_verify(
+    head: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="A head exported earlier and kept elsewhere."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove the whole history: chain and signatures, every rule, evidence, aliases and tags.
+
+    Rows that were altered, put in, taken out or cut off are told, and so is anything that was accepted against the
+    policy that it was opened under. Where `tidewaiter up` runs, the server is asked; otherwise its database is read.
+    """
+    settings = begin()
+    from models import policy
+    from models.registry.registry import Registry
+    from models.signoff import audit as proof
+
+    with _reading():
+        keys, taken = _keys(settings), _taken(head) if head else None
+        registry = Registry(settings.tracking_uri, settings.artifact_root)
+        found = proof.verify(registry, keys, policy.load().signoff, taken)
+    if as_json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+    else:
+        out.print(f"{found.entries} entries, chain and rules read in {found.chain_s:.1f} s")
+        if found.head:
+            out.print(f"head: {found.head.number} {found.head.hash}")
+            out.print(f"champion: {'none yet' if found.champion is None else f'version {found.champion}'}")
+    if found.faults:
+        fail("\n".join(found.faults))
+    if not as_json:
+        out.print("Everything holds.")
+
+
+@audit.command("show", epilog=f"{EXIT_CODES}.")
+def audit_show(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Of customs-risk, as MLflow counts them.")],
+    as_json: AsJson = False,
+) -> None:
+    """Who did what to a version, when, over which evidence, and what was refused."""
+    settings = begin()
+    from models.signoff import audit as proof
+
+    with _reading():
+        entries = [e for e in proof.entries(settings.tracking_uri, _keys(settings)) if e.version == version]
+    if not entries:
+        fail(f"the ledger says nothing of version {version}")
+    if as_json:
+        _json([entry.model_dump(mode="json") for entry in entries])
+        return
+    table = Table("when (UTC)", "who", "roles", "what", "outcome", "reason", "evidence", "from")
+    for entry in entries:
+        what = f"{entry.action} {entry.step}" if entry.step else entry.action
+        outcome = "accepted" if entry.is_accepted else f"refused: {entry.refusal}"
+        when, evidence = f"{entry.at:%Y-%m-%d %H:%M:%S}", (entry.digest or "")[:12]
+        cells = (when, entry.actor, ", ".join(entry.roles), what, outcome, entry.reason, evidence, entry.address)
+        table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+    show_table(table)
+
+
+@audit.command("openings", epilog=f"{EXIT_CODES}.")
+def audit_openings(
+    account: Annotated[str | None, typer.Option(help="Only what this account opened.")] = None,
+    company: Annotated[str | None, typer.Option(help="Only openings of this company, as declarations name it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who looked at which company's relations on the page of the network, when, and from where."""
+    settings = begin()
+    from models.network_page import openings
+
+    with _reading():
+        _keys(settings)
+        found = [
+            each
+            for each in openings.rows(settings.tracking_uri)
+            if account in (None, each.account) and company in (None, each.identity)
+        ]
+    if as_json:
+        _json([each.model_dump() for each in found])
+        return
+    table = Table("when (UTC)", "who", "asked for", "of", "in", "as known on", "from")
+    for each in found:
+        of = f"{each.kind} {each.identity}"
+        cells = (each.at[:19].replace("T", " "), each.account, each.asked, of, each.source, each.until, each.address)
+        table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+    show_table(table)
+
+
+@audit.command("export-head", epilog=f"{EXIT_CODES}.")
+def audit_export_head(
+    file: Annotated[Path, typer.Argument(dir_okay=False, metavar="FILE", help="Keep it where nobody here can write.")],
+) -> None:
+    """Note how far the ledger has come. `audit verify --head FILE` tells later whether it was cut off or rewritten."""
+    settings = begin()
+    from features.disk.atomic import write_atomically
+    from models.signoff import audit as proof
+
+    with _reading():
+        head = proof.head(settings.tracking_uri, _keys(settings))
+        write_atomically(file, lambda path: path.write_text(head.model_dump_json() + "\n"))
+    out.print(f"{file}: row {head.number}, {head.hash}", markup=False)
+
+
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why; it goes into the ledger.")],
+) -> None:
+    """Go back to the last champion whose evidence still stands; for those who sign the last step.
+
+    Signs in by MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or asks.
+    """
+    with _signed_in() as server:
+        version = server.roll_back(reason)
+    out.print(f"Version {version} decides again: `champion` moves within a minute.")
+
+
+@contextmanager
+def _signed_in() -> Generator[Desk]:
+    """The running server, asked by the account in the environment or the one that is typed."""
+    settings = checked(Settings)
+    up = running.find(settings.state_folder)
+    url = settings.mlflow_tracking_uri or (up.mlflow_url if up else "")
+    if not url.startswith(("http://", "https://")):
+        fail("MLflow is not running: start `tidewaiter up`")
+    name = os.environ.get("MLFLOW_TRACKING_USERNAME") or typer.prompt("Name", err=True)
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or typer.prompt("Password", hide_input=True, err=True)
+    try:
+        with desk(url, name, password) as server:
+            yield server
+    except RefusedError as error:
+        fail(str(error))
+
+
+def _keys(settings: Settings) -> Keys:
+    keys = Keys(settings.signoff_folder)
+    if not keys.exist():
+        fail(f"there is no ledger: {settings.signoff_folder} has no keys, so `tidewaiter up` never ran here")
+    return keys
+
+
+def _taken(file: Path) -> Head:
+    try:
+        return Head.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise ValueError(f"{file} is not a head; allowed: what `tidewaiter audit export-head` wrote") from error
+
+
+@contextmanager
+def _reading() -> Generator[None]:
+    try:
+        with failures():
+            yield
+    except LedgerError as error:
+        fail(str(error))
+    except httpx.HTTPError as error:
+        fail(f"MLflow's server did not give the ledger: {error}")
+
+
+def _json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -1,0 +1,39 @@
+"""Where features are computed and trees are grown: in this process, or on a Ray cluster (cluster.py)."""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from features.matrix.cache import Run, one_after_another
+from flows.settings import Engine, Settings
+from models.risk.boosting import Grow, alone
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot be used, or was lost at work; says which node and why."""
+
+
+@dataclass(frozen=True)
+class Workforce:
+    """Who computes features, and who grows trees."""
+
+    run: Run = one_after_another
+    grow: Grow = alone
+
+
+@contextmanager
+def workforce(engine: Engine, address: str | None, settings: Settings) -> Generator[Workforce]:
+    """That of `engine`; a cluster is found at `address`, and all of its nodes share this machine's working folders."""
+    if engine is Engine.EMBEDDED:
+        yield Workforce()
+        return
+    if address is None:
+        raise ClusterError("engine 'ray' needs the cluster's address, as 10.0.0.5:6379: --address or ray_address")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        from flows.compute import cluster
+    except ImportError as error:
+        raise ClusterError(f"engine 'ray' needs the package ray, the extra 'ray' of this project ({error})") from error
+    with cluster.connected(address, settings.state_folder.absolute(), settings.data_folder.absolute()) as found:
+        yield Workforce(found.run, found.grow)

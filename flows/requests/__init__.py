@@ -1,0 +1,4 @@
+"""What a run is asked for, and by whom: parameters, their form in the page, authors, folders that may be named.
+
+Not here: running it.
+"""

@@ -1,0 +1,71 @@
+"""Who is the author of what a retraining on the command line makes.
+
+Where `tidewaiter up` runs, there are accounts, and whoever triggers a run says which one is theirs by signing in. Where
+it does not, the user of this machine is written down, which proves no more than that.
+"""
+
+import os
+import pwd
+from collections.abc import Mapping
+
+import httpx
+
+from flows.host import mlflow_server, running
+from flows.settings import Settings
+from models.access.accounts import RESERVED
+
+_TIMEOUT_S = 60.0
+
+
+def of_command(settings: Settings, environment: Mapping[str, str] = os.environ) -> str:
+    """The author; ValueError, with what to do, where there are accounts and nobody has shown which is theirs."""
+    up = running.find(settings.state_folder)
+    if up is None or not up.is_ready:
+        return os_user()
+    name = environment.get(mlflow_server.USERNAME)
+    if name is not None:
+        if name in RESERVED or not _signs_in(up.mlflow_url, name, environment.get(mlflow_server.PASSWORD, "")):
+            raise ValueError(f"{mlflow_server.USERNAME} is {name!r}, with which nobody signs in; {_WHAT_TO_DO}")
+        return name
+    name = os_user()
+    if name in RESERVED or name not in _accounts(settings):
+        raise ValueError(f"{name!r}, who you are on this machine, has no account; {_WHAT_TO_DO}")
+    return name
+
+
+def os_user() -> str:
+    """The user of this process, by the kernel's word and not by the environment's."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # as in a container
+        return f"uid-{number}"
+
+
+_WHAT_TO_DO = (
+    f"set {mlflow_server.USERNAME} and {mlflow_server.PASSWORD} to your account's, or start the run in Prefect: "
+    "who triggers a run may not sign its model"
+)
+
+
+def _signs_in(mlflow_url: str, name: str, password: str) -> bool:
+    url = f"{mlflow_url}/api/2.0/mlflow/experiments/search?max_results=1"
+    try:
+        answer = httpx.get(url, auth=(name, password), timeout=_TIMEOUT_S, trust_env=False)
+    except httpx.TransportError as error:
+        raise ValueError(f"MLflow at {mlflow_url} does not answer: {error}") from error
+    return answer.status_code == httpx.codes.OK
+
+
+def _accounts(settings: Settings) -> frozenset[str]:
+    """Every account's name; none where this user may not see them."""
+    if settings.mlflow_database_uri is None and not os.access(settings.state_folder / "accounts.db", os.R_OK):
+        return frozenset()
+    # Here, because it takes half a second that the commands which need no account need not spend.
+    from models.access.directory import Directory
+
+    directory = Directory(settings.accounts_uri)
+    try:
+        return directory.names()
+    finally:
+        directory.close()

@@ -1,0 +1,88 @@
+"""The registered versions that a run holds something against."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lightgbm.basic import LightGBMError
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from flows.settings import Settings
+from models.dossier.assessment import Incumbent
+from models.evidence.made_from import Earlier
+from models.names import CHALLENGER, CHAMPION
+from models.policy import Policy
+from models.policy import load as load_policy
+from models.registry.registry import Registry
+from models.signoff import champion as signed
+from models.signoff.keys import Keys
+from models.signoff.lifecycle import State
+from models.signoff.reading import signed_book
+
+# States of a version that make it the outcome of a retraining from the same.
+_STANDS = (State.CANDIDATE, State.AWAITING, State.APPROVED, State.CHAMPION)
+Tell = Callable[[str], object]
+# What reading a version ends with that was not made here, or was made otherwise.
+_UNREADABLE = (MlflowException, OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
+
+
+def champion(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
+    """The version in force, by what was signed; None before the first promotion."""
+    folder = scratch / CHAMPION
+    version = signed.fetch(registry, Keys(settings.signoff_folder), load_policy().signoff, folder)
+    return _read(registry, version, CHAMPION, folder) if version else None
+
+
+def watched(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> Incumbent | None:
+    """The version to watch: the champion, or before the first promotion the challenger."""
+    return champion(settings, registry, scratch) or _challenger(registry, scratch / CHALLENGER, tell)
+
+
+def last_registered(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> Incumbent | None:
+    """The version that was trained last: the challenger, or where none waits the champion."""
+    folder = scratch / "last"
+    return _challenger(registry, folder, tell) or champion(settings, registry, folder)
+
+
+def of_the_same(settings: Settings, registry: Registry, made_from: str) -> Earlier | None:
+    """What an earlier retraining from the same came to, held against today's champion; None where training may add.
+
+    A version that people refused, whose signatures ran out, or that another has replaced counts as none.
+    """
+    keys = Keys(settings.signoff_folder)
+    if not keys.exist():  # no sign-off server was ever started, so nothing was ever signed
+        return registry.made_from(made_from, None)
+    book = signed_book(registry.tracking_uri, keys, load_policy().signoff)
+    champion = (book.champion, book.cases[book.champion].digest) if book.champion else None
+    found = registry.made_from(made_from, champion)
+    if found and found.version and book.state(int(found.version), datetime.now(UTC)) not in _STANDS:
+        return None
+    return found
+
+
+def _challenger(registry: Registry, folder: Path, tell: Tell) -> Incumbent | None:
+    """The version that awaits sign-off, if there is one that can be read: nothing rests on it, so nights go on."""
+    number = registry.challenger_number()
+    if number is None:
+        return None
+    try:
+        version = registry.version(number)
+        registry.fetch_evidence(version, folder)
+        return _read(registry, version, CHALLENGER, folder)
+    except _UNREADABLE as error:
+        registry.challenger_number()  # raises where it is MLflow that does not answer
+        tell(f"version {number}, the challenger, cannot be read, so this goes on without it: {error}")
+        return None
+
+
+def policy_of(source: str, settings: Settings, scratch: Path) -> Policy:
+    """The policy that decides about a source: its champion's, as it was signed; before there is one, the disk's."""
+    if not Keys(settings.signoff_folder).exist():  # nothing was ever signed, and perhaps there is no MLflow
+        return load_policy()
+    decides = champion(settings, Registry(settings.tracking_uri, settings.artifact_root), scratch)
+    return decides.policy if decides and decides.source == source else load_policy()
+
+
+def _read(registry: Registry, version: ModelVersion, alias: str, folder: Path) -> Incumbent:
+    return Incumbent.read(version.version, alias, registry.run(version).data.params["source"], folder)

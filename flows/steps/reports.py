@@ -1,0 +1,106 @@
+"""What people find of a run: validation pages on disk and in MLflow, artifacts in Prefect."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+
+from features.disk.atomic import write_atomically
+from features.ingestion.ingest import BatchReport, IngestRejected
+from features.store.store import Store
+from features.validation import page as validation_page
+from flows.settings import Settings
+from flows.steps.summary import Summary, Unchanged, as_markdown
+from models.monitoring.drift_result import DriftResult
+from models.registry import tracking
+from models.registry.registry import Registry
+
+
+def validation_folder(settings: Settings, store: Store) -> Path:
+    """Where the validation pages of a store's batches are kept."""
+    return settings.state_folder / "reports" / "validation" / store.root.name
+
+
+def write_page(batch: BatchReport, folder: Path) -> None:
+    """The page of a batch that is ingested now."""
+    if batch.batch_verdict:
+        page = validation_page.render(batch.record, batch.verdict, batch.batch_verdict)
+        _write_page(page, validation_page.name_of(batch.record), folder)
+
+
+def write_rejection(rejection: IngestRejected, folder: Path) -> Path:
+    """A page that shows why a batch was refused; its path is returned."""
+    page = validation_page.render(None, rejection.rejected, rejection.verdict)
+    return _write_page(page, validation_page.name(rejection.verdict.file, "rejected"), folder)
+
+
+def _write_page(page: str, name: str, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    write_atomically(path, lambda draft: draft.write_text(page))
+    return path
+
+
+def validation(store: Store) -> Mapping[str, Any]:
+    """How every batch in the store passed validation, in order of arrival: the same whenever it is asked."""
+    return {"batches": [asdict(batch) for batch in store.batches]}
+
+
+def gather_validation(settings: Settings, store: Store, folder: Path) -> None:
+    """The index of all batches and the page of each, beside the other documents of a run."""
+    (folder / "validation.html").write_text(validation_page.render_index(store.root.name, store.batches))
+    pages = validation_folder(settings, store)
+    if pages.is_dir():
+        shutil.copytree(pages, folder / "validation", dirs_exist_ok=True)
+
+
+def publish_rejection(rejection: IngestRejected, page: Path) -> None:
+    """Why a file was refused, as a Prefect artifact: such a run ends before there is one in MLflow to link to."""
+    checks = [
+        f"- {'met' if check.passed else '**not met**'}: {check.says} Observed {check.observed}; allowed {check.allowed}"
+        for check in rejection.verdict.checks
+    ]
+    text = "\n".join([f"{rejection}", "", *checks, "", f"Every expectation, with examples: `{page}`"])
+    create_markdown_artifact(text, key="validation", description=f"Why {rejection.verdict.file} was refused")
+
+
+def publish_retraining(summary: Summary, card: str, run_url: str) -> None:
+    """Summary and model card as Prefect artifacts, and a link to the run's reports in MLflow."""
+    create_markdown_artifact(as_markdown(summary), key="retraining", description="What the retraining did")
+    create_markdown_artifact(card, key="model-card", description="What a reviewer reads before signing")
+    create_link_artifact(run_url, key="reports", link_text="Reports in MLflow", description="Validation, drift, plots")
+
+
+def publish_unchanged(unchanged: Unchanged, run_url: str) -> None:
+    """Why nothing was trained, as a Prefect artifact, and a link to what was made before."""
+    create_markdown_artifact(as_markdown(unchanged), key="retraining", description="What the retraining did")
+    create_link_artifact(run_url, key="reports", link_text="Reports in MLflow", description="Of what was made before")
+
+
+def run_url(settings: Settings, registry: Registry, run_id: str) -> str:
+    """The page of a run's artifacts in MLflow."""
+    return f"{settings.pages_url}/{tracking.artifacts_page(registry.client.get_run(run_id))}"
+
+
+def publish_monitoring(drift: DriftResult, version: str, run_url: str) -> None:
+    """Verdict and columns as a Prefect artifact, and a link to Evidently's report in MLflow."""
+    rows = [
+        {
+            "column": column.column,
+            "drifted": "yes" if column.is_drifted else "no",
+            "distance": column.distance,
+            "threshold": column.threshold,
+            "method": column.method,
+        }
+        for column in drift.columns
+    ]
+    create_markdown_artifact(
+        f"# Version {version}: {drift.state.lower()}\n\n{drift.verdict}\n",
+        key="drift",
+        description=f"Drift verdict: {drift.state.lower()}",
+    )
+    create_table_artifact(rows, key="drift-columns", description="Distance of each column from its training window")
+    create_link_artifact(run_url, key="drift-report", link_text="Report in MLflow", description="Evidently's report")

@@ -1,0 +1,172 @@
+"""Who has an account, and with which roles: read from the tables where MLflow keeps them.
+
+Both servers ask here, so that there is one sign-in. Read without MLflow's own code, because the guard of Prefect runs
+in a process that has no MLflow in it. Making and changing accounts is MLflow's, behind the guard.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+import sqlalchemy as sa
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from models.database import connect
+from models.signoff.book import ADMINISTRATOR
+
+_MOST_REMEMBERED = 10_000
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # which no database keeps
+_LONGEST = 1_000  # characters of a name or password that are looked at
+_META = sa.MetaData()
+_users = sa.Table(
+    "users",
+    _META,
+    sa.Column("id", sa.Integer),
+    sa.Column("username", sa.String),
+    sa.Column("password_hash", sa.String),
+    sa.Column("is_admin", sa.Boolean),
+)
+_assigned = sa.Table("user_role_assignments", _META, sa.Column("user_id", sa.Integer), sa.Column("role_id", sa.Integer))
+_roles = sa.Table("roles", _META, sa.Column("id", sa.Integer), sa.Column("name", sa.String))
+_granted = sa.Table(
+    "role_permissions",
+    _META,
+    sa.Column("role_id", sa.Integer),
+    sa.Column("resource_type", sa.String),
+    sa.Column("resource_pattern", sa.String),
+    sa.Column("permission", sa.String),
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role as it is now. `number` stays what it is when the name changes; grants are (type, pattern, permission)."""
+
+    number: int
+    name: str
+    grants: frozenset[tuple[str, str, str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account that has proved its password."""
+
+    name: str
+    roles: tuple[Role, ...] = ()
+    is_administrator: bool = False
+
+    @property
+    def role_names(self) -> tuple[str, ...]:
+        """Roles as the ledger has them: MLflow's, and its administrator's flag as one more.
+
+        >>> Account("ann", (Role(2, "reviewer"), Role(1, "auditor")), is_administrator=True).role_names
+        ('administrator', 'auditor', 'reviewer')
+        """
+        flagged = {ADMINISTRATOR} if self.is_administrator else set()
+        return tuple(sorted({*(role.name for role in self.roles), *flagged}))
+
+
+@dataclass
+class Directory:
+    """The accounts in a database, and principals of the service itself (`own`: name to password), which have no roles.
+
+    A password's hash takes tens of milliseconds, by design, and every request carries a password: one that was right
+    is remembered with the hash that it was right for, so that a changed password counts at once.
+    """
+
+    database_uri: str
+    own: Mapping[str, str] = field(default_factory=dict)
+    _remembered: dict[tuple[str, bytes], str] = field(default_factory=dict, init=False, repr=False)
+    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), init=False, repr=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._engine = connect(self.database_uri)
+        self._nobodys = generate_password_hash(secrets.token_urlsafe(24))
+
+    def account(self, name: str, password: str) -> Account | None:
+        """The account of a name and its password; None where they do not belong together, or there is no such name."""
+        if not (0 < len(name) <= _LONGEST and 0 < len(password) <= _LONGEST) or _NO_TEXT.search(name + password):
+            return None
+        if name in self.own:
+            return Account(name) if hmac.compare_digest(self.own[name].encode(), password.encode()) else None
+        rows = self._read(name)
+        stated = rows[0].password_hash if rows else None
+        if not self._is_right(name, password, stated):
+            return None
+        return Account(name, _roles_of(rows), bool(rows[0].is_admin))
+
+    def is_remembered(self, name: str, password: str) -> bool:
+        """Whether this password was right before, so that looking again costs no hash."""
+        return name in self.own or self._key(name, password) in self._remembered
+
+    def names(self) -> frozenset[str]:
+        """Every account of MLflow's."""
+        with self._engine.connect() as connection:
+            return frozenset(connection.execute(sa.select(_users.c.username)).scalars())
+
+    def roles(self) -> dict[str, int]:
+        """Number of each role by its name, MLflow's own left out."""
+        with self._engine.connect() as connection:
+            found = connection.execute(sa.select(_roles.c.name, _roles.c.id))
+            return {name: number for name, number in found if not name.startswith("__")}
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def _is_right(self, name: str, password: str, stated: str | None) -> bool:
+        key = self._key(name, password)
+        if stated is not None and self._remembered.get(key) == stated:
+            return True
+        # A name that nobody has takes as long as one that somebody has, so that time tells nobody which names exist.
+        is_right = check_password_hash(stated or self._nobodys, password) and stated is not None
+        if is_right and stated is not None:
+            with self._lock:
+                if len(self._remembered) >= _MOST_REMEMBERED:
+                    self._remembered.clear()
+                self._remembered[key] = stated
+        return is_right
+
+    def _key(self, name: str, password: str) -> tuple[str, bytes]:
+        return name, hmac.digest(self._secret, password.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+    def _read(self, name: str) -> list[sa.Row]:
+        """A row for each grant of each role of the account; one at least where there is such an account."""
+        query = (
+            sa.select(
+                _users.c.password_hash,
+                _users.c.is_admin,
+                _roles.c.id,
+                _roles.c.name,
+                _granted.c.resource_type,
+                _granted.c.resource_pattern,
+                _granted.c.permission,
+            )
+            .select_from(
+                _users.outerjoin(_assigned, _assigned.c.user_id == _users.c.id)
+                .outerjoin(_roles, _roles.c.id == _assigned.c.role_id)
+                .outerjoin(_granted, _granted.c.role_id == _roles.c.id)
+            )
+            .where(_users.c.username == name)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.execute(query))
+
+
+def _roles_of(rows: Iterable[sa.Row]) -> tuple[Role, ...]:
+    """Not those that MLflow makes by itself, to keep what one account was granted."""
+    named: dict[int, str] = {}
+    grants: dict[int, set[tuple[str, str, str]]] = {}
+    for row in rows:
+        if row.id is None or row.name.startswith("__"):
+            continue
+        named[row.id] = row.name
+        found = grants.setdefault(row.id, set())
+        if row.resource_type is not None:
+            found.add((row.resource_type, row.resource_pattern, row.permission))
+    return tuple(Role(number, name, frozenset(grants[number])) for number, name in sorted(named.items()))

@@ -1,0 +1,307 @@
+"""Past weeks as they would have gone under another way of choosing: choose, inspect, learn from what was inspected.
+
+Each week a strategy chooses among the declarations of that week, by features as they would have stood on the day of
+acceptance had it chosen ever since the warm-up. It learns of no declaration that it did not inspect itself, and of
+those that it did only after the delay. Which strategies there are is in rehearsal_policies.py, what is measured of
+them in rehearsal_result.py.
+
+All strategies meet the same declarations, the same rounding of places and the same luck: whether an inspection in a
+lane would find what is there is settled once for each declaration, before anybody chooses (common random numbers).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cached_property
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from features import contract
+from features.contract import KEY
+from features.facts.asof import NEVER
+from features.facts.facts import DERIVED, Known
+from features.families import FAMILIES, encodings, entities, relations
+from features.history.history import History
+from models.evaluation.schemes import NONE
+from models.policy import LANES, Lanes
+
+Progress = Callable[[int, int], None]
+
+WEEK_DAYS = 7
+GREEN = "green"
+# Families that differ with what was inspected; the others are computed once.
+RESTS_ON_OUTCOMES = (entities, encodings, relations)
+_EPOCH = date(1970, 1, 1)
+_TRUTH = ("scheme", "is_illicit", "is_critical", "evaded_revenue")
+
+
+class Setting(BaseModel):
+    """What is rehearsed. The weeks before the first replayed one are the warm-up: they stay as they were.
+
+    `new_scheme`: one that has no declaration before week `new_from_week` of the replay (from 0), so that nobody can
+    have learned of it. The rounds are fewer than in a real training, of which a rehearsal does a dozen for each
+    strategy.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    warm_up_weeks: int = Field(26, ge=1)
+    retrain_weeks: int = Field(4, ge=1)
+    max_rounds: int = Field(100, ge=1)
+    early_stopping_rounds: int = Field(15, ge=1)
+    new_scheme: str | None = None
+    new_from_week: int = Field(8, ge=0)
+
+
+class Chooser(Protocol):
+    """What a strategy has learned by one day."""
+
+    def choose(self, week: pl.DataFrame, rng: np.random.Generator, /) -> pl.DataFrame:
+        """Key, `lane`, `reason`, `selection_probability` of each row of `week`, in its order."""
+        ...
+
+
+class Strategy(Protocol):
+    """A way of choosing. `reads_outcomes`: whether it needs the features that rest on outcomes."""
+
+    @property
+    def reads_outcomes(self) -> bool: ...
+
+    def learn(self, known: pl.DataFrame, recent: pl.DataFrame, before: Chooser | None) -> Chooser:
+        """A chooser from what is known today.
+
+        `known`: every inspected row whose result is known, with features, labels, and the `reason` for which it was
+        chosen (null in the warm-up). `recent`: features of all declarations since the last time, without labels.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class World:
+    """Declarations, what was found of them in the warm-up, and what an inspection of any of them would find.
+
+    `history`: all declarations as queries. `truth`: key, `scheme`, `is_illicit`, `is_critical`, `evaded_revenue`, and
+    `luck`, uniform from 0 to 1: an inspection finds what is there where its lane detects a larger share than that.
+    Its rows are those of `history.rows`, in their order. `first_day`: the first replayed one (since 1970-01-01).
+    """
+
+    history: Known
+    truth: pl.DataFrame
+    label_delay_days: int
+    first_day: int
+
+    @classmethod
+    def of(cls, history: Known, truth: pl.DataFrame, label_delay_days: int, setting: Setting, seed: int) -> "World":
+        """Bring `truth` (contract.TRUTH) to the history's rows, draw their luck, and leave out what begins later.
+
+        Raises ValueError where the truth of a declaration is not known, no whole week is left to replay, or no
+        declaration is of the scheme that is to be new.
+        """
+        joined = history.rows.select(KEY).join(
+            truth.select(*KEY, *_TRUTH), on=KEY, how="left", maintain_order="left", validate="1:1"
+        )
+        if unknown := joined["is_illicit"].null_count():
+            raise ValueError(
+                f"the truth of {unknown} of {joined.height} declarations is not known; allowed: none, as the rehearsal "
+                "has to know what inspecting any of them would find"
+            )
+        luck = np.random.default_rng(seed).random(joined.height)
+        day = history.rows["day"]
+        first_day = int(day[0]) + WEEK_DAYS * setting.warm_up_weeks
+        if first_day + WEEK_DAYS > day[-1] + 1:
+            raise ValueError(
+                f"warm_up_weeks is {setting.warm_up_weeks}; allowed: fewer, as the declarations span "
+                f"{(int(day[-1]) + 1 - int(day[0])) // WEEK_DAYS} weeks"
+            )
+        world = cls(history, joined.with_columns(luck=pl.Series(luck)), label_delay_days, first_day)
+        if setting.new_scheme is None:
+            return world
+        return world._beginning_later(setting.new_scheme, first_day + WEEK_DAYS * setting.new_from_week)
+
+    def _beginning_later(self, scheme: str, day: int) -> "World":
+        """The same without the declarations of `scheme` accepted before `day`."""
+        schemes = sorted(self.truth.filter(pl.col("scheme") != NONE)["scheme"].unique())
+        if scheme not in schemes:
+            raise ValueError(f"new_scheme is {scheme!r}; allowed: {', '.join(schemes)}")
+        kept = ~((self.truth["scheme"] == scheme) & (self.history.rows["day"] < day))
+        gone = self.history.rows.filter(~kept).select(KEY)
+        history = replace(
+            self.history,
+            rows=self.history.rows.filter(kept),
+            declared=self.history.declared.join(gone, on=KEY, how="anti", maintain_order="left"),
+            found=self.history.found.join(gone, on=KEY, how="anti", maintain_order="left"),
+        )
+        return replace(self, history=history, truth=self.truth.filter(kept))
+
+    @cached_property
+    def weeks(self) -> list[slice]:
+        """Rows of each replayed week, whole weeks only."""
+        day = self.history.rows["day"].to_numpy()
+        count = (int(day[-1]) + 1 - self.first_day) // WEEK_DAYS
+        edges = np.searchsorted(day, self.first_day + WEEK_DAYS * np.arange(count + 1)).tolist()
+        return [slice(start, end) for start, end in pairwise(edges)]
+
+    @cached_property
+    def fixed(self) -> pl.DataFrame:
+        """What does not depend on what was inspected: such features, and the declarations' own columns beside them."""
+        families = [family.compute(History(self.history)) for family in FAMILIES if family not in RESTS_ON_OUTCOMES]
+        features = pl.concat(families, how="horizontal")
+        names = [name for name in (*contract.schema("declarations"), *DERIVED) if name not in features.columns]
+        own = self.history.rows.select(*names, "accepted_on")
+        return pl.concat([own, features], how="horizontal")
+
+    @cached_property
+    def found(self) -> pl.DataFrame:
+        """Outcomes of the warm-up's declarations, as facts."""
+        return self.history.found.filter(pl.col("accepted_day") < self.first_day)
+
+    @cached_property
+    def inspected(self) -> pl.DataFrame:
+        """The warm-up's inspected rows: all features, labels, and when each result was known and replaced."""
+        rows = slice(0, self.weeks[0].start)
+        every = pl.concat([self.fixed[rows], self.features(rows, self.found)], how="horizontal")
+        labels = (
+            self.found.filter(pl.col("sign") > 0, pl.col("is_inspected"), pl.col("is_illicit").is_not_null())
+            .join(self.truth.select(*KEY, _really="is_critical"), on=KEY, how="left")
+            .select(
+                *KEY,
+                "is_inspected",
+                "is_illicit",
+                "recovered_revenue",
+                is_critical=pl.col("is_illicit") & pl.col("_really"),
+                known_day="day",
+                replaced_day="replaced",
+            )
+        )
+        return every.join(labels, on=KEY, how="inner", maintain_order="left").with_columns(
+            known_on=_on("known_day"), reason=pl.lit(None, pl.String)
+        )
+
+    @cached_property
+    def found_schemes(self) -> frozenset[str]:
+        """Schemes of which the warm-up found at least one declaration."""
+        hits = self.found.filter(pl.col("is_illicit")).select(KEY)
+        return frozenset(self.truth.join(hits, on=KEY, how="semi")["scheme"])
+
+    def features(self, rows: slice, found: pl.DataFrame) -> pl.DataFrame:
+        """Features of `rows` that rest on outcomes, as of each row's day, had `found` been all that was found."""
+        asked = History(replace(self.history, rows=self.history.rows[rows], found=found))
+        return pl.concat([family.compute(asked) for family in RESTS_ON_OUTCOMES], how="horizontal")
+
+    def results(self, chosen: pl.DataFrame, rows: slice, lanes: Lanes) -> pl.DataFrame:
+        """`is_hit` and `revenue` of each row of `rows`, as chosen: nothing is found where nothing is inspected."""
+        detects = {lane: getattr(lanes, lane).detects for lane in LANES} | {GREEN: 0.0}
+        share = chosen["lane"].replace_strict(detects, return_dtype=pl.Float64)
+        truth = self.truth[rows]
+        is_hit = truth["is_illicit"] & (truth["luck"] < share)
+        return pl.DataFrame({"is_hit": is_hit, "revenue": truth["evaded_revenue"] * is_hit})
+
+    def facts(self, rows: slice, results: pl.DataFrame) -> pl.DataFrame:
+        """Outcomes of `rows`, had all of them been inspected with these `results`, as facts of the history."""
+        facts = (
+            self.history.rows[rows]
+            .with_columns(
+                is_inspected=pl.lit(value=True),
+                is_illicit=results["is_hit"],
+                recovered_revenue=results["revenue"],
+                accepted_day=pl.col("day"),
+                found_day=pl.col("day") + self.label_delay_days,
+                replaced=pl.lit((NEVER - _EPOCH).days),
+                sign=1,
+            )
+            # A late declaration's outcome counts once customs had both.
+            .with_columns(day=pl.max_horizontal("found_day", pl.col("enter") - 1))
+            .with_columns(enter=pl.col("day") + 1)
+        )
+        return facts.select(self.history.found.columns).cast(dict(self.history.found.schema))
+
+
+def replay(
+    world: World,
+    strategy: Strategy,
+    retrain_weeks: int,
+    lanes: Lanes,
+    seed: int,
+    on_week: Progress | None = None,
+) -> pl.DataFrame:
+    """What `strategy` would have chosen and found: one row for each declaration of the replayed weeks.
+
+    Key, `week` (from 0), `week_begins`, `accepted_on`, `office`, `hs2`, the truth (`scheme`, `is_illicit`,
+    `evaded_revenue`), the choice (`lane`, `reason`, `selection_probability`), and what came of it (`is_hit`,
+    `revenue`).
+    The strategy learns before week 0 and every `retrain_weeks` after. `seed` draws what it leaves to chance.
+    """
+    found, inspected = world.found, world.inspected
+    recent: list[pl.DataFrame] = []
+    log: list[pl.DataFrame] = []
+    chooser: Chooser | None = None
+    for number, rows in enumerate(world.weeks):
+        week = world.fixed[rows]
+        if strategy.reads_outcomes:
+            week = pl.concat([week, world.features(rows, found)], how="horizontal")
+        if chooser is None or number % retrain_weeks == 0:
+            known = _known(inspected, world.first_day + WEEK_DAYS * number)
+            chooser = strategy.learn(known, pl.concat([week.clear(), *recent]), chooser)
+            recent = []
+        chosen = chooser.choose(week, np.random.default_rng([seed, number]))
+        results = world.results(chosen, rows, lanes)
+        facts = world.facts(rows, results)
+        is_inspected = chosen["lane"] != GREEN
+        labelled = _labelled(week, chosen, facts, world.truth[rows]).filter(is_inspected)
+        found = pl.concat([found, facts.filter(is_inspected)])
+        inspected = pl.concat([inspected, labelled], how="diagonal_relaxed")
+        recent.append(week)
+        begins = _EPOCH + timedelta(days=world.first_day + WEEK_DAYS * number)
+        log.append(_logged(week, chosen, results, world.truth[rows]).with_columns(week=number, week_begins=begins))
+        if on_week:
+            on_week(number + 1, len(world.weeks))
+    return pl.concat(log)
+
+
+def rehearse(
+    world: World,
+    strategies: Mapping[str, Strategy],
+    retrain_weeks: int,
+    lanes: Lanes,
+    seed: int,
+    on_week: Progress | None = None,
+) -> dict[str, pl.DataFrame]:
+    """`replay` of each strategy in the same world with the same luck; `on_week(done, all)` counts over all of them."""
+    total = len(world.weeks) * len(strategies)
+    logs: dict[str, pl.DataFrame] = {}
+    for place, (name, strategy) in enumerate(strategies.items()):
+        before = place * len(world.weeks)
+        report = (lambda done, _, before=before: on_week(before + done, total)) if on_week else None
+        logs[name] = replay(world, strategy, retrain_weeks, lanes, seed, report)
+    return logs
+
+
+def _known(inspected: pl.DataFrame, day: int) -> pl.DataFrame:
+    """Inspected rows with their results as known to whoever decides on `day`."""
+    return inspected.filter(pl.col("known_day") < day, pl.col("replaced_day") >= day)
+
+
+def _labelled(week: pl.DataFrame, chosen: pl.DataFrame, facts: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a week with their labels, as if all of them had been inspected."""
+    labels = facts.select(
+        "is_inspected", "is_illicit", "recovered_revenue", known_day="day", replaced_day="replaced"
+    ).with_columns(is_critical=facts["is_illicit"] & truth["is_critical"], known_on=_on("known_day"))
+    return pl.concat([week, labels, chosen.select("reason")], how="horizontal")
+
+
+def _logged(week: pl.DataFrame, chosen: pl.DataFrame, results: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
+    parts = (
+        week.select(*KEY, "accepted_on", "office", "hs2"),
+        truth.select("scheme", "is_illicit", "evaded_revenue"),
+        chosen.select("lane", "reason", "selection_probability"),
+        results,
+    )
+    return pl.concat(parts, how="horizontal")
+
+
+def _on(day: str) -> pl.Expr:
+    return pl.col(day).cast(pl.Int32).cast(pl.Date)

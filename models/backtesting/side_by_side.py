@@ -1,0 +1,238 @@
+"""The challenger beside what is in force, over the days of the test part: the last rehearsal before anybody signs.
+
+Both give away the places of the policy that each is signed with, among all declarations of those days, inspected or
+not, by their exact chances: nothing is drawn, but for the lanes that officer hours rest on. What a lane costs is for
+the challenger's policy to say, of both. Neither learns in between; a rehearsal in which both do is rehearsal.py. What a
+selection would have found is estimated from the inspections that were made, see estimates.py; whose load changes needs
+no labels, and is exact.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from features.contract import KEY
+from models.backtesting.replay import Chooser
+from models.metrics.bootstrap import Estimate
+from models.metrics.off_policy import Expected, Log, SelectionEstimates, estimate
+from models.metrics.ranking import Floats
+from models.policy import LANES, Policy
+from models.reasons import Stability
+
+LOADS = 10  # offices, and chapters, that are listed
+WEEK_DAYS = 7
+_NO_CHANGE = 1e-6  # inspections a week; smaller ones are rounding errors
+_UNRECORDED = "the chances of the inspections that were made are not on record"
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Side(_Document):
+    """What one of the two would have inspected: sums over the days, hours by the lanes of one draw.
+
+    `found` by each estimator; null where the chances of the inspections made are not on record. `illicit_in_truth` and
+    `evaded_in_truth` are what was there to find among them, if a simulator tells; inspections miss a part of it.
+    """
+
+    name: str
+    inspections: float
+    officer_hours: float
+    delay_hours: float
+    found: SelectionEstimates | None
+    illicit_in_truth: float | None = None
+    evaded_in_truth: float | None = None
+
+
+class Load(_Document):
+    """An office's or a chapter's declarations a week, and how many of them would be inspected."""
+
+    kind: Literal["office", "chapter"]
+    code: str
+    declarations_a_week: float
+    inspections_a_week: float
+    inspections_a_week_against: float
+
+
+class SideBySide(_Document):
+    """Challenger and `against` on the same declarations. `in_common`: the share of inspections that both would make.
+
+    `hits` and `revenue` are those of the challenger less those of the other, doubly robust: what only the challenger
+    would have found less what only the other would. `loads` are the offices and HS chapters whose inspections change
+    most. `reasons`: how far the other's reasons are kept, where it is a model.
+    """
+
+    first_day: date
+    last_day: date
+    declarations: int
+    confidence: float
+    challenger: Side
+    against: Side
+    in_common: float
+    hits: Estimate
+    revenue: Estimate
+    loads: tuple[Load, ...]
+    reasons: Stability | None = None
+
+    def metrics(self) -> dict[str, float]:
+        """Flat names to values for a metrics store; what is not defined is left out."""
+        found: dict[str, float | None] = {"in_common": self.in_common}
+        for side, name in ((self.challenger, "challenger"), (self.against, "against")):
+            found |= {f"{name}.{key}": getattr(side, key) for key in ("inspections", "officer_hours", "delay_hours")}
+        for name, one in (("hits", self.hits), ("revenue", self.revenue)):
+            found |= {name: one.value, f"{name}.low": one.low, f"{name}.high": one.high}
+        if self.reasons:
+            found["reasons_kept"] = self.reasons.overlap.value
+        return {f"rehearsal.{name}": value for name, value in found.items() if value is not None}
+
+
+class NotRehearsed(_Document):
+    """Why there is nothing to set side by side."""
+
+    why: str
+
+    def metrics(self) -> dict[str, float]:
+        return {}
+
+
+def log_of(rows: pl.DataFrame) -> Log | None:
+    """The inspections made among `rows`; None where the chance of one of them is not on record.
+
+    Where everything was inspected, the chance was 1. Of what was not inspected no chance may be on record; the least
+    recorded one is taken for it, which makes intervals wider and leaves estimates as they are.
+    """
+    found = rows.select(
+        is_inspected=pl.col("is_illicit").is_not_null(),
+        is_hit=pl.col("is_illicit").fill_null(value=False),
+        probability=pl.col("selection_probability"),
+        revenue=pl.when("is_illicit").then(pl.col("recovered_revenue").fill_null(0.0)).otherwise(0.0),
+    )
+    if found["is_inspected"].all():
+        found = found.with_columns(probability=pl.lit(1.0))
+    if found.filter("is_inspected")["probability"].null_count():
+        return None
+    return Log(
+        found["is_inspected"].to_numpy(),
+        found["probability"].fill_null(found["probability"].min()).to_numpy(),
+        found["is_hit"].to_numpy(),
+        found["revenue"].to_numpy(),
+    )
+
+
+def rehearse(
+    rows: pl.DataFrame,
+    expected: Expected,
+    challenger: Chooser,
+    against: tuple[str, Chooser],
+    truth: pl.DataFrame,
+    policy: Policy,
+) -> SideBySide | NotRehearsed:
+    """Both choosers on `rows`: identity, features and labels of all declarations of some days.
+
+    `expected`: the challenger's expectation of each row, for both sides' estimates. `truth` may have no rows.
+    """
+    if rows.is_empty():
+        return NotRehearsed(why="no declarations after the last day that both have learned from")
+    log, seed = log_of(rows), policy.training.seed
+    name, other = against
+    chosen = [each.choose(rows, np.random.default_rng(seed)) for each in (challenger, other)]
+    mine, theirs = (each["selection_probability"].to_numpy() for each in chosen)
+    confidence = policy.evaluation.confidence
+    planted = rows.select(KEY).join(truth, on=KEY, how="left", maintain_order="left") if truth.height else None
+
+    def found_by(chance: Floats) -> SelectionEstimates | None:
+        return estimate(log, chance, expected, confidence) if log else None
+
+    def side(title: str, selection: pl.DataFrame, chance: Floats) -> Side:
+        hours = {
+            kind: sum(
+                (selection["lane"] == lane).sum() * getattr(getattr(policy.targeting.lanes, lane), kind)
+                for lane in LANES
+            )
+            for kind in ("officer_hours", "delay_hours")
+        }
+        return Side(
+            name=title,
+            inspections=float(chance.sum()),
+            found=found_by(chance),
+            illicit_in_truth=_in_truth(planted, chance, "is_illicit"),
+            evaded_in_truth=_in_truth(planted, chance, "evaded_revenue"),
+            **hours,
+        )
+
+    only_mine, only_theirs = (found_by(np.maximum(a - b, 0.0)) for a, b in ((mine, theirs), (theirs, mine)))
+    days = rows["accepted_on"]
+    first, last = rows.select(first=pl.col("accepted_on").min(), last=pl.col("accepted_on").max()).row(0)
+    weeks = ((last - first).days + 1) / WEEK_DAYS
+    return SideBySide(
+        first_day=first,
+        last_day=last,
+        declarations=len(days),
+        confidence=confidence,
+        challenger=side("challenger", chosen[0], mine),
+        against=side(name, chosen[1], theirs),
+        in_common=float(np.minimum(mine, theirs).sum() / mine.sum()),
+        hits=_difference(_hits(only_mine), _hits(only_theirs)),
+        revenue=_difference(_revenue(only_mine), _revenue(only_theirs)),
+        loads=_loads(rows.select("office", "hs2"), mine, theirs, weeks),
+    )
+
+
+def _in_truth(planted: pl.DataFrame | None, chance: Floats, column: str) -> float | None:
+    if planted is None:
+        return None
+    return float((planted[column].fill_null(0).cast(pl.Float64).to_numpy() * chance).sum())
+
+
+def _hits(found: SelectionEstimates | None) -> Estimate:
+    """Hits, doubly robust: the precision of the chosen times their number."""
+    if found is None:
+        return Estimate(value=None, reason=_UNRECORDED)
+    precision = found.dr.precision
+    if precision.value is None:  # nothing is chosen
+        return Estimate(value=0.0, low=0.0, high=0.0)
+    return _scaled(precision, found.chosen)
+
+
+def _revenue(found: SelectionEstimates | None) -> Estimate:
+    return Estimate(value=None, reason=_UNRECORDED) if found is None else found.dr.revenue
+
+
+def _scaled(one: Estimate, by: float) -> Estimate:
+    value, low, high = (None if each is None else each * by for each in (one.value, one.low, one.high))
+    return Estimate(value=value, low=low, high=high)
+
+
+def _difference(a: Estimate, b: Estimate) -> Estimate:
+    """a - b of two figures on different rows, its bounds from theirs (Zou and Donner, Statistics in Medicine 2008)."""
+    if a.value is None or a.low is None or a.high is None or b.value is None or b.low is None or b.high is None:
+        return Estimate(value=None, reason=a.reason or b.reason)
+    value = a.value - b.value
+    below, above = np.hypot(a.value - a.low, b.high - b.value), np.hypot(a.high - a.value, b.value - b.low)
+    return Estimate(value=value, low=float(value - below), high=float(value + above))
+
+
+def _loads(rows: pl.DataFrame, mine: Floats, theirs: Floats, weeks: float) -> tuple[Load, ...]:
+    """Offices and chapters by how much their inspections change; those without change are left out."""
+    chances = rows.with_columns(mine=pl.Series(mine), theirs=pl.Series(theirs))
+    loads: list[Load] = []
+    kinds: Sequence[tuple[Literal["office", "chapter"], str]] = (("office", "office"), ("chapter", "hs2"))
+    for kind, column in kinds:
+        changes = (pl.col("inspections_a_week") - pl.col("inspections_a_week_against")).abs()
+        by_code = (
+            chances.group_by(code=column)
+            .agg(
+                declarations_a_week=pl.len() / weeks,
+                inspections_a_week=pl.col("mine").sum() / weeks,
+                inspections_a_week_against=pl.col("theirs").sum() / weeks,
+            )
+            .filter(changes > _NO_CHANGE)
+            .sort(changes.round(9), "code", descending=[True, False])
+        )
+        loads += [Load(kind=kind, **row) for row in by_code.head(LOADS).to_dicts()]
+    return tuple(loads)

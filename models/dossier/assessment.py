@@ -1,0 +1,342 @@
+"""From a trained model to the evidence that people sign: figures, plots, drift, gates, card, manifest, in one folder.
+
+Each step takes what the one before it made; the evidence folder's layout is in evidence.py.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from features.contract import KEY
+from features.families.feature import Feature
+from models.backtesting import rehearsal_plots, side_by_side
+from models.backtesting.replay import Chooser
+from models.backtesting.side_by_side import NotRehearsed, SideBySide
+from models.backtesting.strategies import RiskProfile
+from models.dossier.dossier import EVALUATION, POLICY, About, Dossier, Judged, validation_of, verdicts
+from models.evaluation import baselines, burden, burden_plots, plots
+from models.evaluation.burden import BurdenReport
+from models.evaluation.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
+from models.evaluation.gates import Gate
+from models.evaluation.repeats import has_identical_earlier_row
+from models.evaluation.schemes import SchemeRecall, recall
+from models.evidence import manifest as evidence
+from models.evidence.made_from import NO_CHAMPION
+from models.metrics.off_policy import Expected, Log, SelectionEstimates, estimate
+from models.metrics.ranking import Scores, inclusion
+from models.monitoring import drift
+from models.monitoring.drift_result import DriftResult, Quality
+from models.policy import Policy
+from models.policy import parse as parse_policy
+from models.reasons import Stability, group_contributions, stability
+from models.registry import serving
+from models.registry.registry import Candidate
+from models.risk.feature_code import KEY as FEATURE_CODE
+from models.risk.risk_model import RiskModel
+from models.targeting.selector import Selector
+from models.training import days
+from models.training.days import Dataset
+from models.training.split import Split, accepted_between
+from models.training.tuning import Found
+
+PLOTS, DRIFT_PAGE = "plots", "drift.html"
+_SHAP_ROWS = 2000  # a picture of more would only be slower
+_REASONS_ROWS, _REASONS_SHOWN = 500, 3  # compared between two models; as many as a work list shows
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """A registered version: in force, held against a new model, or watched. `policy` is the one in its evidence."""
+
+    version: str
+    alias: str
+    source: str
+    manifest: evidence.Manifest
+    model: RiskModel
+    evaluation: Evaluation
+    policy: Policy
+
+    @classmethod
+    def read(cls, version: str, alias: str, source: str, folder: Path) -> "Incumbent":
+        """From the version's evidence folder; ValueError where its policy is none that this code can read."""
+        document = json.loads((folder / EVALUATION).read_text())
+        evaluation = Evaluation.model_validate(document["evaluation"])
+        manifest = evidence.read((folder / evidence.MANIFEST_FILE).read_bytes())
+        model = RiskModel.load(folder / evidence.MODEL_FOLDER)
+        policy = parse_policy((folder / POLICY).read_bytes())
+        return cls(version, alias, source, manifest, model, evaluation, policy)
+
+    @property
+    def policy_digest(self) -> str:
+        """SHA-256 of the policy file that was signed with this version."""
+        return self.manifest.files[POLICY]
+
+    def scores(self, test: pl.DataFrame) -> Scores:
+        """What this version says of the rows of `test`; ValueError where they lack a feature that it needs."""
+        try:
+            return scores_of(test, self.model.predict(test))
+        except ValueError as error:
+            raise ValueError(
+                f"{self.alias} version {self.version} cannot score the feature matrix: {error}; a feature is computed "
+                "until no version in force needs it"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from: the source of its rows, DVC's version of the data, how the data passed validation, the
+    code, who asked for it, how its tuning was found, the policy file that all of it was made by, and the digest of what
+    it was made from (models/evidence/made_from.py)."""
+
+    source: str
+    data_version: str
+    validation: Mapping[str, Any]
+    code: evidence.Code
+    author: str
+    tuning: Found
+    policy: bytes
+    made_from: str
+
+
+def measure(
+    model: RiskModel,
+    split: Split,
+    dataset: Dataset,
+    features: Sequence[Feature],
+    policy: Policy,
+    champion: Incumbent | None,
+    truth: pl.DataFrame,
+    folder: Path,
+) -> Evaluation:
+    """Figures on the test rows, beside the baselines and the champion, and the plots of them in `folder`.
+
+    `dataset` holds every declaration, inspected or not; `truth` what a simulator planted in the
+    test window, without rows elsewhere.
+    """
+    test = split.test
+    predicted, log = _in_window(model, accepted_between(dataset, split.windows["test"]))
+    scorers = {MODEL: scores_of(test, model.predict(test))} | baselines.score(split.before_test, test, features)
+    challenged = (champion.version, champion.scores(test)) if champion else None
+    evaluation = evaluate(
+        test,
+        scorers[MODEL],
+        {name: scores for name, scores in scorers.items() if name != MODEL},
+        has_identical_earlier_row(split.before_test, test),
+        policy,
+        champion=challenged,
+        schemes=_schemes(predicted, truth),
+        selection=_selection(predicted, log, policy),
+    )
+    if challenged:
+        scorers[CHAMPION] = challenged[1]
+    _draw(model, test, scorers, folder / PLOTS)
+    return evaluation
+
+
+def rehearse(
+    model: RiskModel,
+    split: Split,
+    dataset: Dataset,
+    champion: Incumbent | None,
+    source: str,
+    truth: pl.DataFrame,
+    policy: Policy,
+    folder: Path,
+) -> SideBySide | NotRehearsed:
+    """The model beside the champion on all declarations of the test window that neither has learned from.
+
+    Without a champion of the same source it stands beside the risk profile, the rule of today. Writes the picture.
+    """
+    incumbent = champion.model if champion and champion.source == source else None
+    if champion and incumbent:
+        # By the policy that was signed with it, as it does choose: what an edited policy changes is to be seen.
+        in_force = Selector(champion.policy, incumbent)
+        against: tuple[str, Chooser] = (f"champion version {champion.version}", in_force)
+        learned_until = max(_learned_until(model), _learned_until(incumbent))
+    else:
+        base_rate = float(split.before_test["is_illicit"].to_numpy().mean())
+        against = ("the risk profile", RiskProfile(policy.targeting, base_rate))
+        learned_until = _learned_until(model)
+    first, last = split.windows["test"]
+    rows = accepted_between(dataset, (max(first, learned_until + timedelta(days=1)), last)).with_columns(
+        accepted_on=pl.col("accepted_at").dt.date()
+    )
+    predicted = model.predict(rows)
+    expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
+    found = side_by_side.rehearse(rows, expected, Selector(policy, model), against, truth, policy)
+    if isinstance(found, NotRehearsed):
+        return found
+    rehearsal_plots.loads(folder / PLOTS / "loads.png", found)
+    return found.model_copy(update={"reasons": _kept_reasons(incumbent, model, rows, policy) if incumbent else None})
+
+
+def _kept_reasons(before: RiskModel, after: RiskModel, rows: pl.DataFrame, policy: Policy) -> Stability:
+    """How far the reasons of the one are those of the other, on rows evenly spread over the window."""
+    sample = rows.gather_every(-(-rows.height // _REASONS_ROWS))
+    contributions = [group_contributions(model, sample) for model in (before, after)]
+    evaluation = policy.evaluation
+    return stability(
+        *contributions, _REASONS_SHOWN, evaluation.bootstrap_resamples, evaluation.confidence, policy.training.seed
+    )
+
+
+def _learned_until(model: RiskModel) -> date:
+    return date.fromisoformat(model.training["parts"]["final"]["last_day"])
+
+
+def watch(dataset: Dataset, reference: RiskModel, at_training: Quality, policy: Policy, page: Path) -> DriftResult:
+    """The latest window against the rows that `reference` learned from, features and scores; writes the report."""
+    learned = reference.training["parts"]["final"]
+    first, last = (date.fromisoformat(learned[name]) for name in ("first_day", "last_day"))
+    _, latest = days.of_data(dataset)
+    seed, bounds = policy.training.seed, policy.drift
+    before = drift.sample_by_day(drift.reference_rows(dataset, first, last), bounds.max_sample_rows, seed)
+    now = accepted_between(dataset, (latest - timedelta(days=bounds.window_days - 1), latest))
+    return drift.check(
+        replace(before, rows=_scored(reference, before.rows)), _scored(reference, now), bounds, seed, at_training, page
+    )
+
+
+def _scored(model: RiskModel, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(model.predict(rows)["score"])
+
+
+def assemble(
+    model: RiskModel,
+    split: Split,
+    evaluation: Evaluation,
+    champion: Incumbent | None,
+    watched: DriftResult,
+    rehearsed: SideBySide | NotRehearsed,
+    origin: Origin,
+    policy: Policy,
+    currencies: pl.DataFrame,
+    folder: Path,
+) -> tuple[Candidate, tuple[Gate, ...]]:
+    """Judge the model and complete its evidence folder: the candidate to register, and every gate's verdict.
+
+    `currencies` has the key and the `currency` of each test row: features do without, costs do not.
+    """
+    load = _burden(model, split.test, champion, policy, currencies, folder / PLOTS)
+    gates = verdicts(evaluation, load, policy)
+    about = About(
+        source=origin.source,
+        importance=_importance(model, split.test),
+        changes=_changes(champion, model, split, origin) if champion else (),
+        stray=split.stray,
+    )
+    judged = Judged(about=about, evaluation=evaluation, gates=gates, burden=load, rehearsal=rehearsed)
+    dossier = Dossier(judged, watched, validation_of(origin.validation), origin.policy, model)
+    dossier.write(folder, origin.data_version, origin.code.commit)
+    manifest = evidence.assemble(folder, origin.data_version, dossier.windows(), origin.code)
+    manifest.write(folder)
+    candidate = Candidate(
+        folder=folder,
+        manifest=manifest,
+        author=origin.author,
+        params=dossier.params() | origin.tuning.params(),
+        metrics=dossier.metrics(),
+        failures=tuple(gate.sentence for gate in gates if not gate.passed),
+        steps=tuple(step.name for step in policy.signoff.steps),
+        signature=serving.signature(model.encoder),
+        input_example=serving.input_example(split.test, model.encoder),
+        made_from=None if origin.tuning.ran_out else origin.made_from,
+        held_against=champion.manifest.digest if champion else NO_CHAMPION,
+    )
+    return candidate, gates
+
+
+def _burden(
+    model: RiskModel,
+    test: pl.DataFrame,
+    champion: Incumbent | None,
+    policy: Policy,
+    currencies: pl.DataFrame,
+    plots_folder: Path,
+) -> BurdenReport:
+    """Whom the model's selection among the test rows falls upon and what it costs, beside the champion's and chance."""
+    scorers = {MODEL: scores_of(test, model.predict(test))} | ({CHAMPION: champion.scores(test)} if champion else {})
+    selections = {
+        name: inclusion(scores.score if scores.priority is None else scores.priority, policy.targeting.at_share)
+        for name, scores in scorers.items()
+    }
+    rows = test.join(currencies, on=KEY, how="left", maintain_order="left", validate="1:1")
+    report = burden.measure(rows, selections, policy)
+    burden_plots.by_group(plots_folder / "burden.png", report)
+    burden_plots.returns(plots_folder / "returns.png", report, sample_of(test), scorers)
+    return report
+
+
+def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin) -> tuple[str, ...]:
+    """How this model's making differs from the champion's, a few words each."""
+    before = champion.manifest
+    window, window_before = _windows(split)["train"], before.window["train"]
+    old, new = champion.model.encoder.names, model.encoder.names
+    policy = hashlib.sha256(origin.policy).hexdigest()
+    pairs = {
+        "source": (champion.source, origin.source),
+        "data version": (before.data_version, origin.data_version),
+        "trained on": (window_before.replace("/", " to "), window.replace("/", " to ")),
+        "code": (before.code.commit[:8], origin.code.commit[:8]),
+        "uncommitted source": (before.code.source_sha256[:8], origin.code.source_sha256[:8]),
+        "policy": (before.files[POLICY][:8], policy[:8]),
+        "feature code": tuple(each.training.get(FEATURE_CODE, "not known")[:9] for each in (champion.model, model)),
+    }
+    if pairs["code"][0] != pairs["code"][1]:
+        del pairs["uncommitted source"]  # another commit, another source
+    found = [f"{name} {was} -> {now}" for name, (was, now) in pairs.items() if was != now]
+    added, removed = len(set(new) - set(old)), len(set(old) - set(new))
+    return (*found, f"features: {added} added, {removed} removed" if added or removed else "same features")
+
+
+def _windows(split: Split) -> dict[str, str]:
+    return {name: f"{first}/{last}" for name, (first, last) in split.windows.items()}
+
+
+def _in_window(model: RiskModel, rows: pl.DataFrame) -> tuple[pl.DataFrame, Log | None]:
+    """What the model says of all declarations of a window, and the inspections made among them."""
+    return model.predict(rows), side_by_side.log_of(rows)
+
+
+def _schemes(predicted: pl.DataFrame, truth: pl.DataFrame) -> tuple[SchemeRecall, ...]:
+    return () if truth.is_empty() else recall(predicted, truth)
+
+
+def _selection(predicted: pl.DataFrame, log: Log | None, policy: Policy) -> SelectionEstimates | None:
+    """What choosing by priority would have found among all declarations of the window, by recorded probabilities."""
+    if log is None:
+        return None
+    expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
+    chosen = inclusion(predicted["priority"].to_numpy(), policy.targeting.at_share)
+    return estimate(log, chosen, expected, policy.evaluation.confidence)
+
+
+def _draw(model: RiskModel, test: pl.DataFrame, scorers: Mapping[str, Scores], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    sample = sample_of(test)
+    plots.precision_recall(folder / "precision_recall.png", sample, scorers)
+    plots.gain(folder / "gain.png", sample, scorers)
+    plots.reliability(folder / "reliability.png", sample, {MODEL: scorers[MODEL]})
+    plots.score_histogram(folder / "scores.png", sample, scorers[MODEL].score)
+    curve = model.training["learning_curve"]
+    plots.learning_curve(folder / "learning_curve.png", "log loss", curve, model.training["rounds"])
+    rows = _sampled(test)
+    contributions = model.contributions(rows).drop(KEY).to_numpy()
+    plots.shap_summary(folder / "shap.png", contributions, rows, model.encoder.names)
+
+
+def _importance(model: RiskModel, test: pl.DataFrame) -> dict[str, float]:
+    """Mean absolute contribution of each feature to the log-odds."""
+    contributions = model.contributions(_sampled(test)).drop(*KEY, "baseline")
+    return contributions.select(pl.all().abs().mean()).row(0, named=True)
+
+
+def _sampled(test: pl.DataFrame) -> pl.DataFrame:
+    """Rows evenly spread over the test window."""
+    return test.gather_every(-(-test.height // _SHAP_ROWS)) if test.height > _SHAP_ROWS else test

@@ -1,0 +1,217 @@
+"""The model card: what a reviewer reads before signing, in Markdown.
+
+The whole card is an artifact of the run; `describe` is the same card short enough to be a version's description.
+The text is in templates/card.md.j2, figures are only written out here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from features.families.feature import Feature
+from models.backtesting.side_by_side import NotRehearsed, SideBySide
+from models.evaluation.burden import BurdenReport
+from models.evaluation.evaluation import TITLES, AtShare, Evaluation, Scorer
+from models.evaluation.gates import Gate
+from models.evaluation.slices import IDENTICAL_EARLIER_ROW, Slice
+from models.metrics.bootstrap import Estimate
+from models.policy import SignoffStep
+
+# Characters: MLflow's column is VARCHAR(5000). SQLite lets more pass, PostgreSQL and MySQL do not.
+DESCRIPTION_LIMIT = 5000
+
+_SHORT_SLICES = 12
+_TOP_FEATURES, _SHORT_TOP_FEATURES = 20, 6
+_MAIN_SHARE = 0.10
+_CUT = "\n\nCut short here: the whole card is the run's artifact `card.md`.\n"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the data by time: days included, labelled rows and hits among them."""
+
+    first_day: date
+    last_day: date
+    rows: int
+    hits: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the card is about, besides its figures.
+
+    The model learned on `train`, was tuned on `validation` and then fitted on `final`, which holds both.
+    `importance` is the mean absolute SHAP value of features, in log-odds; `drift` a sentence with the verdict;
+    `changes` are what is different from the champion, a few words each; `documents` the files that the card is of, with
+    their SHA-256; `stray` labelled rows are in no part.
+    """
+
+    model: str
+    source: str
+    data_version: str
+    code_commit: str
+    train: Part
+    validation: Part
+    final: Part
+    features: Sequence[Feature]
+    importance: Mapping[str, float]
+    drift: str
+    changes: Sequence[str]
+    signoff: Sequence[SignoffStep]
+    selection_share: float
+    is_simulated: bool
+    documents: Mapping[str, str]
+    stray: int = 0
+    currency: str | None = None  # of all amounts
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the run's artifacts are: `page` shows them, and `file`, with the path of one after it, is its content."""
+
+    page: str
+    file: str
+
+
+def render(
+    subject: Subject,
+    evaluation: Evaluation,
+    gates: Sequence[Gate],
+    burden: BurdenReport,
+    rehearsed: SideBySide | NotRehearsed,
+) -> str:
+    """The whole card: every inspection share of every scorer, every slice, whom inspections fall upon."""
+    return _fill(subject, evaluation, gates, rehearsed, evaluation.slices, _TOP_FEATURES, places=None, burden=burden)
+
+
+def describe(
+    subject: Subject,
+    evaluation: Evaluation,
+    gates: Sequence[Gate],
+    rehearsed: SideBySide | NotRehearsed,
+    places: Places,
+) -> str:
+    """The card within `DESCRIPTION_LIMIT`: the features and slices that matter most, as many slices as there is room.
+
+    What does not fit even so is cut off at the end of a line, with a pointer to the whole card.
+    """
+    text = ""
+    for kept in range(_SHORT_SLICES, -1, -1):
+        shown = _telling(evaluation.slices, kept)
+        text = _fill(subject, evaluation, gates, rehearsed, shown, _SHORT_TOP_FEATURES, places, burden=None)
+        if len(text) <= DESCRIPTION_LIMIT:
+            return text
+    return text[: DESCRIPTION_LIMIT - len(_CUT)].rpartition("\n")[0] + _CUT
+
+
+def _fill(
+    subject: Subject,
+    evaluation: Evaluation,
+    gates: Sequence[Gate],
+    rehearsed: SideBySide | NotRehearsed,
+    shown: Sequence[Slice],
+    top_features: int,
+    places: Places | None,
+    burden: BurdenReport | None,
+) -> str:
+    """The template's text; with places to link to it is the short card."""
+    champion = evaluation.champion
+    scorers = (evaluation.model, *((champion.champion,) if champion else ()), *evaluation.baselines)
+    return (
+        _environment()
+        .get_template("card.md.j2")
+        .render(
+            subject=subject,
+            evaluation=evaluation,
+            gates=gates,
+            failed=[gate for gate in gates if not gate.passed],
+            slices=shown,
+            scorers=scorers,
+            shares=[figures.share for figures in evaluation.model.at_shares if figures.by == "score"],
+            main=_MAIN_SHARE,
+            repeats={part.value: part for part in evaluation.slices if part.dimension == IDENTICAL_EARLIER_ROW},
+            families=_families(subject),
+            top=_top(subject, top_features),
+            is_whole=places is None,
+            places=places,
+            at=_at,
+            selection_share=subject.selection_share,
+            burden=burden,
+            rehearsed=rehearsed,
+        )
+    )
+
+
+@cache  # with what it has compiled
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("models"),
+        autoescape=False,  # Markdown, not HTML; what is filled in are codes and figures of the contract
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": _number, "point": _point, "percent": _percent, "title": _title, "share": _share}
+    return environment
+
+
+def _telling(slices: Sequence[Slice], kept: int) -> list[Slice]:
+    """Repeats and new importers always come first; then the weakest by ROC-AUC of the larger half."""
+    first = [part for part in slices if part.dimension in (IDENTICAL_EARLIER_ROW, "importer")]
+    rest = sorted(
+        (part for part in slices if part not in first and part.roc_auc.value is not None), key=lambda part: -part.rows
+    )
+    weakest = sorted(rest[: (len(rest) + 1) // 2], key=lambda part: part.roc_auc.value or 0.0)
+    return [*first, *weakest][:kept]
+
+
+def _families(subject: Subject) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for feature in subject.features:
+        sizes[feature.family] = sizes.get(feature.family, 0) + 1
+    return sizes
+
+
+def _top(subject: Subject, kept: int) -> list[tuple[Feature, float]]:
+    known = {feature.name: feature for feature in subject.features}
+    ordered = sorted(subject.importance.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [(known[name], value) for name, value in ordered[:kept]]
+
+
+def _at(scorer: Scorer, share: float, by: str) -> AtShare | None:
+    return next((figures for figures in scorer.at_shares if figures.share == share and figures.by == by), None)
+
+
+def _number(estimate: Estimate, form: str = ".3f") -> str:
+    if estimate.value is None:
+        return f"none: {estimate.reason}"
+    if estimate.low is None or estimate.high is None:
+        return format(estimate.value, form)
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
+
+
+def _point(estimate: Estimate) -> str:
+    """The value alone, where there is no room for its interval."""
+    return "none" if estimate.value is None else f"{estimate.value:.3f}"
+
+
+def _percent(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    if estimate.value is None:
+        return f"none: {estimate.reason}"
+    if estimate.low is None or estimate.high is None:
+        return f"{100 * estimate.value:.0f} %"
+    return f"{100 * estimate.value:.0f} % [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.3g} %"
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name, name)

@@ -1,0 +1,210 @@
+"""What a version may hold, in one place: the documents of an evidence folder, typed, and what is rendered from them.
+
+Who registers writes these documents and renders card and description from them; the server (signoff/admission.py)
+reads them and renders again. So nothing may be said of a version that its documents do not say.
+
+How the figures come about is assessment.py's.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from features.matrix.matrix import CATALOGUE
+from features.store.store import BatchRecord
+from models import policy
+from models.backtesting.side_by_side import NotRehearsed, SideBySide
+from models.dossier import card
+from models.evaluation import burden, gates
+from models.evaluation.burden import BurdenReport
+from models.evaluation.evaluation import Evaluation
+from models.evaluation.gates import Gate
+from models.evidence import manifest
+from models.monitoring.drift_result import DriftResult
+from models.names import MODEL
+from models.policy import Policy
+from models.risk.risk_model import MODEL_FILE, RiskModel
+
+CARD = "card.md"
+EVALUATION, DRIFT, VALIDATION, POLICY = "evaluation.json", "drift.json", "validation.json", "policy.toml"
+# What the card names by digest, so that it is the card of these documents to the last figure.
+_NAMED = (EVALUATION, DRIFT, VALIDATION, POLICY, f"{manifest.MODEL_FOLDER}/{MODEL_FILE}")
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class About(_Document):
+    """What the card tells besides figures: where the rows are from, the mean absolute contribution of each feature to
+    the log-odds, how the making of the model differs from that of the champion, a few words each, and how many labelled
+    rows were left out for their day (features/facts/stretches.py)."""
+
+    source: str
+    importance: dict[str, float]
+    changes: tuple[str, ...]
+    stray: int = 0
+
+
+class Judged(_Document):
+    """evaluation.json: figures, verdicts, whom inspections fall upon, and what it would have changed."""
+
+    about: About
+    evaluation: Evaluation
+    gates: tuple[Gate, ...]
+    burden: BurdenReport
+    rehearsal: SideBySide | NotRehearsed
+
+
+class Validation(_Document):
+    """validation.json: what each batch of the data brought, in order of arrival."""
+
+    batches: tuple[BatchRecord, ...]
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """The documents of one version. `policy` is the policy file's bytes."""
+
+    judged: Judged
+    drift: DriftResult
+    validation: Validation
+    policy: bytes
+    model: RiskModel
+
+    @classmethod
+    def read(cls, folder: Path) -> "Dossier":
+        """From an evidence folder. ValueError names the document that its class does not take, or writes otherwise."""
+        try:
+            found = cls(
+                _parsed(Judged, folder / EVALUATION),
+                _parsed(DriftResult, folder / DRIFT),
+                _parsed(Validation, folder / VALIDATION),
+                (folder / POLICY).read_bytes(),
+                RiskModel.load(folder / manifest.MODEL_FOLDER),
+            )
+        except (KeyError, TypeError, AttributeError) as error:  # model.json is read without a class of its own
+            raise ValueError(f"{manifest.MODEL_FOLDER}/ is not a risk model: {error!r}") from error
+        for name, content in found._documents().items():
+            if (folder / name).read_bytes() != content:
+                raise ValueError(f"{name} is not written as its class writes it")
+        for path in (folder / manifest.MODEL_FOLDER).iterdir():
+            if not path.is_file() or found.model.files.get(path.name) != path.read_bytes():
+                raise ValueError(f"{manifest.MODEL_FOLDER}/{path.name} is not written as the risk model writes it")
+        return found
+
+    def write(self, folder: Path, data_version: str, code_commit: str) -> None:
+        """Into an evidence folder, card and description with them."""
+        self.model.save(folder / manifest.MODEL_FOLDER)
+        for name, content in self._documents().items():
+            (folder / name).write_bytes(content)
+        for name, text in self.texts(folder, data_version, code_commit).items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+    def texts(self, folder: Path, data_version: str, code_commit: str) -> dict[str, str]:
+        """Card and description, rendered from the documents, which lie in `folder`."""
+        judged, signed = self.judged, self.in_force()
+        subject = card.Subject(
+            model=MODEL,
+            source=judged.about.source,
+            data_version=data_version,
+            code_commit=code_commit,
+            train=self._part("train"),
+            validation=self._part("validation"),
+            final=self._part("final"),
+            features=[feature for feature in CATALOGUE if feature.name in self.model.encoder.names],
+            importance=judged.about.importance,
+            drift=self.drift.verdict,
+            changes=judged.about.changes,
+            signoff=signed.signoff.steps,
+            selection_share=signed.targeting.at_share,
+            is_simulated=bool(judged.evaluation.schemes),
+            stray=judged.about.stray,
+            currency=judged.burden.currency,
+            documents={name: manifest.file_digest(folder / name) for name in _NAMED},
+        )
+        whole = card.render(subject, judged.evaluation, judged.gates, judged.burden, judged.rehearsal)
+        places = card.Places(manifest.RUN_PAGE, manifest.RUN_FILE)
+        short = card.describe(subject, judged.evaluation, judged.gates, judged.rehearsal, places)
+        return {CARD: whole, manifest.DESCRIPTION: short}
+
+    def in_force(self) -> Policy:
+        """The policy that the version was made by."""
+        return policy.parse(self.policy)
+
+    def verdicts(self, bounds: Policy) -> tuple[Gate, ...]:
+        """Every gate's verdict, by a policy."""
+        return verdicts(self.judged.evaluation, self.judged.burden, bounds)
+
+    def metrics(self) -> dict[str, float]:
+        """The figures that MLflow shows of the run."""
+        judged = self.judged
+        found = (judged.evaluation.figures(), self.drift.metrics(), judged.burden.metrics(), judged.rehearsal.metrics())
+        return {name: float(value) for each in found for name, value in each.items()}
+
+    def params(self) -> dict[str, str | int | float | bool]:
+        """The parameters that MLflow shows of the run, but those of the tuning, which are no part of the model."""
+        model = self.model
+        return {
+            "source": self.judged.about.source,
+            **{f"window.{name}": window for name, window in self.windows().items()},
+            **{f"lightgbm.{name}": value for name, value in model.training["parameters"].items()},
+            "seed": model.training["seed"],
+            "rounds": model.training["rounds"],
+            "revenue_rounds": model.training["revenue_rounds"],
+            "critical_rounds": model.training["critical_rounds"],
+            "calibration": model.calibration.kind,
+            "features": len(model.encoder.names),
+            "hit_value": model.hit_value,
+            "model_digest": model.digest,
+            "smoothing": model.encoder.smoothing,
+        }
+
+    def windows(self) -> dict[str, str]:
+        """The parts of the time span, first and last day: "2024-01-01/2024-06-30"."""
+        tested = self.judged.evaluation
+        parts = {name: self._part(name) for name in ("train", "validation")}
+        return {
+            **{name: f"{part.first_day}/{part.last_day}" for name, part in parts.items()},
+            "test": f"{tested.first_day}/{tested.last_day}",
+        }
+
+    def _part(self, name: str) -> card.Part:
+        part = self.model.training["parts"][name]
+        first, last = date.fromisoformat(part["first_day"]), date.fromisoformat(part["last_day"])
+        return card.Part(first, last, part["rows"], part["hits"])
+
+    def _documents(self) -> dict[str, bytes]:
+        typed = {EVALUATION: self.judged, DRIFT: self.drift, VALIDATION: self.validation}
+        return {**{name: _written(document) for name, document in typed.items()}, POLICY: self.policy}
+
+
+def verdicts(evaluation: Evaluation, load: BurdenReport, bounds: Policy) -> tuple[Gate, ...]:
+    """Every gate's verdict, in the policy's order."""
+    return (*gates.judge(evaluation, bounds.gates), *burden.judge(load, bounds.burden))
+
+
+def validation_of(document: Mapping[str, Any]) -> Validation:
+    """The document that a store tells of its batches."""
+    return Validation.model_validate(document)
+
+
+def _written(document: BaseModel) -> bytes:
+    # In the order of the class, and of the policy where it names lanes: that is how the card has it.
+    return (json.dumps(document.model_dump(mode="json"), indent=1) + "\n").encode()
+
+
+def _parsed(kind: type[_Kind], path: Path) -> _Kind:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{path.name}: {where}: {first['msg']}") from error

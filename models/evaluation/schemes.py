@@ -1,0 +1,45 @@
+"""How much of each planted scheme a selection would find. Only simulated data can say: nobody else knows the truth."""
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from features.contract import KEY
+from models.metrics.ranking import inclusion
+
+SHARE = 0.10
+ANY = "any"
+NONE = "none"
+
+
+class SchemeRecall(BaseModel):
+    """Share of a scheme's declarations among the best 10 % of all, by score and by priority."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scheme: str
+    rows: int
+    by_score: float
+    by_priority: float
+
+
+def recall(predictions: pl.DataFrame, truth: pl.DataFrame) -> tuple[SchemeRecall, ...]:
+    """Recall of each scheme, and of any; `predictions` are of every declaration of the window, inspected or not.
+
+    Raises ValueError where the truth of a prediction is missing.
+    """
+    chosen = predictions.select(
+        *KEY,
+        *(
+            pl.Series(f"by_{key}", inclusion(predictions[key].cast(pl.Float64).to_numpy(), SHARE))
+            for key in ("score", "priority")
+        ),
+    ).join(truth.select(*KEY, "scheme"), on=KEY, how="left", validate="1:1")
+    if missing := chosen["scheme"].null_count():
+        raise ValueError(f"{missing} of {chosen.height} predictions have no row in the truth; every one needs one")
+    planted = chosen.filter(pl.col("scheme") != NONE)
+    found = (
+        pl.concat([planted, planted.with_columns(scheme=pl.lit(ANY))])
+        .group_by("scheme")
+        .agg(pl.len().alias("rows"), pl.col("by_score", "by_priority").mean())
+    )
+    return tuple(SchemeRecall(**row) for row in found.sort("rows", "scheme", descending=[True, False]).to_dicts())

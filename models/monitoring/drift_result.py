@@ -1,0 +1,133 @@
+"""What a drift check found, as a document that goes to JSON; how it is found is in drift.py."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from models.evaluation.evaluation import Evaluation
+from models.metrics.cbpe import ExpectedPerformance, Miss
+
+QUALITY_SHARE = 0.10
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Window(_Document):
+    """Rows accepted from `since` to `until`, both included; `sampled` of the `rows` were compared."""
+
+    since: date
+    until: date
+    rows: int
+    sampled: int
+
+
+class ColumnDrift(_Document):
+    """One column's gate. `distance` is null where a window has no value at all of it.
+
+    `scale` "log" means that sign(x) log(1 + |x|) was compared. Missing shares are of rows; in categorical columns
+    missing is a category of its own, so theirs are 0.
+    """
+
+    column: str
+    method: Literal["wasserstein", "jensenshannon"]
+    scale: Literal["linear", "log"]
+    distance: float | None
+    threshold: float
+    missing_reference: float
+    missing_current: float
+    is_drifted: bool
+
+
+class Quality(_Document):
+    """How well scores met the outcomes of labelled rows; a figure is null where the rows do not define it."""
+
+    rows: int
+    hits: int
+    precision_at_10pct: float | None
+    roc_auc: float | None
+    brier: float | None
+
+    @classmethod
+    def at_training(cls, evaluation: Evaluation) -> "Quality":
+        """The figures that a model showed on its test rows."""
+        precision = [
+            figures.precision.value
+            for figures in evaluation.model.at_shares
+            if figures.share == QUALITY_SHARE and figures.by == "score"
+        ]
+        return cls(
+            rows=evaluation.rows,
+            hits=evaluation.hits,
+            precision_at_10pct=precision[0] if precision else None,
+            roc_auc=evaluation.model.roc_auc.value,
+            brier=evaluation.model.brier.value,
+        )
+
+
+class QualityCheck(_Document):
+    """Outcomes since training against those at training. `is_judged` is False while labels are too few."""
+
+    current: Quality
+    reference: Quality | None
+    is_judged: bool
+    is_breach: bool
+    sentence: str
+
+
+class Promise(_Document):
+    """What the scores of the current window promise of themselves before labels arrive, and how far off they were.
+
+    `misses` are over rows that have an outcome, by figure; empty while there is none.
+    """
+
+    expected: ExpectedPerformance
+    misses: dict[str, Miss]
+
+
+class DriftResult(_Document):
+    """The verdict on a window: `is_judged` is False where it has too few rows to say anything of its columns."""
+
+    reference: Window
+    current: Window
+    columns: tuple[ColumnDrift, ...]
+    max_drifted_columns: int
+    quality: QualityCheck
+    promise: Promise
+    is_judged: bool
+    is_breach: bool
+    verdict: str
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """A sentence for each of columns and quality that could not be judged; empty where both were."""
+        window = f"{self.current.rows} rows accepted from {self.current.since} to {self.current.until}"
+        columns = () if self.is_judged else (f"Columns not judged: {window} are too few.",)
+        return (*columns, *(() if self.quality.is_judged else (self.quality.sentence,)))
+
+    @property
+    def state(self) -> str:
+        """One word or two for people: a breach goes first, and what was not judged is not within bounds."""
+        if self.is_breach:
+            return "Breach"
+        return "Not judged" if self.unjudged else "Within bounds"
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """Names of the columns that drifted."""
+        return tuple(column.column for column in self.columns if column.is_drifted)
+
+    def metrics(self) -> dict[str, float]:
+        """The figures to log, all finite: distance by column, number of drifted columns, quality, promise."""
+        quality = self.quality.current.model_dump()
+        promise, misses = self.promise.expected.figures, self.promise.misses
+        values = {
+            "drifted_columns": float(len(self.drifted)),
+            **{f"distance/{column.column}": column.distance for column in self.columns},
+            **{f"quality/{name}": value for name, value in quality.items()},
+            **{f"expected/{name}": figure.value for name, figure in promise.items()},
+            **{f"expected_error/{name}": miss.error for name, miss in misses.items()},
+        }
+        return {name: float(value) for name, value in values.items() if value is not None}

@@ -1,0 +1,65 @@
+"""The risk model as MLflow serves it: the script that MLflow runs (models from code, nothing pickled), and its schema.
+
+Imported, it gives the signature and the input example to save the model with; saving itself is in registry.py.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from mlflow.models import ModelSignature, set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from mlflow.types import ColSpec, DataType, Schema
+
+from features.contract import KEY
+from models.names import RISK_MODEL
+from models.risk.encoder import Encoder
+from models.risk.risk_model import OUTPUTS, RiskModel
+
+EXAMPLE_ROWS = 5
+
+
+class RiskModelService(PythonModel):
+    """Key and features in, `OUTPUTS` out, row for row."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        self._model = RiskModel.load(Path(context.artifacts[RISK_MODEL]))
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """ValueError names a feature that is missing or of the wrong type; NaN and None mean unknown."""
+        predictions = self._model.predict(pl.from_pandas(model_input, nan_to_null=True))
+        return pd.DataFrame({name: predictions[name].to_numpy() for name in OUTPUTS})
+
+
+def signature(encoder: Encoder) -> ModelSignature:
+    """Types of what goes in (key and features) and comes out."""
+    inputs = [ColSpec(DataType.string, KEY[0]), ColSpec(DataType.long, KEY[1])]
+    for name in encoder.names:
+        kind = DataType.string if name in encoder.categories else DataType.double
+        # Not required: MLflow's word for 'may be null'. The service itself refuses a column that is not there.
+        inputs.append(ColSpec(kind, name, required=False))
+    return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double, name) for name in OUTPUTS]))
+
+
+def input_example(frame: pl.DataFrame, encoder: Encoder) -> pd.DataFrame:
+    """The first rows of a dataset, as the served model takes them."""
+    return as_input(frame.head(EXAMPLE_ROWS), encoder)
+
+
+def as_input(frame: pl.DataFrame, encoder: Encoder) -> pd.DataFrame:
+    """Rows of a dataset as the served model takes them: text with None, numbers as float64 with NaN, for unknown."""
+    encoder.check(frame)
+    columns: dict[str, Any] = {KEY[0]: frame[KEY[0]].to_list(), KEY[1]: frame[KEY[1]].cast(pl.Int64).to_numpy()}
+    for name in encoder.names:
+        if name in encoder.categories:
+            columns[name] = np.array(frame[name].cast(pl.String).to_list(), dtype=object)
+        else:
+            columns[name] = frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return pd.DataFrame(columns)
+
+
+set_model(RiskModelService())

@@ -1,0 +1,120 @@
+"""Feature columns to the matrix of numbers that LightGBM reads, the same way in training and ever after."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.families.encodings import COMBINATIONS, inspections_name, rate_name
+from features.families.entities import PRIOR_WEIGHT
+from features.families.feature import Feature
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Names of the features in the matrix's order, and the categories of each categorical one, sorted.
+
+    A category is its place in that list; one that training has not seen is missing, as null is.
+
+    Target encodings come smoothed, as if `PRIOR_WEIGHT` more inspections had been made at everyone's rate of the day.
+    `smoothing` is how many such inspections the model sees: more of them are taken to have hit at `base_rate`, fewer
+    take some away again.
+    """
+
+    names: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+    smoothing: float = float(PRIOR_WEIGHT)
+    base_rate: float = 0.0
+
+    @classmethod
+    def fit(cls, frame: pl.DataFrame, features: Sequence[Feature]) -> "Encoder":
+        """The encoding of `features` with the categories and the base rate of `frame`, labelled rows."""
+        categorical = [f.name for f in features if f.kind == "categorical"]
+        encoder = cls(tuple(f.name for f in features), dict.fromkeys(categorical, ()))
+        encoder.check(frame)
+        categories = {name: tuple(frame[name].drop_nulls().unique().sort().to_list()) for name in categorical}
+        return replace(encoder, categories=categories, base_rate=float(frame["is_illicit"].to_numpy().mean()))
+
+    def smoothed(self, smoothing: float) -> "Encoder":
+        """The same with another smoothing of target encodings."""
+        return replace(self, smoothing=smoothing)
+
+    @property
+    def categorical(self) -> list[int]:
+        """Places of the categorical features."""
+        return [place for place, name in enumerate(self.names) if name in self.categories]
+
+    def check(self, frame: pl.DataFrame) -> None:
+        """Raise ValueError unless `frame` has every feature, numeric or text as it should be."""
+        missing = [name for name in self.names if name not in frame.columns]
+        if missing:
+            raise ValueError(
+                f"feature column {missing[0]!r} is not in the frame ({len(missing)} of {len(self.names)} missing)"
+            )
+        schema = frame.schema
+        for name in self.names:
+            is_text, dtype = name in self.categories, schema[name]
+            if dtype != pl.Null and is_text != (dtype == pl.String):
+                allowed = "String, as it is categorical" if is_text else "a numeric type"
+                raise ValueError(f"feature column {name!r} is {dtype}; allowed: {allowed}")
+
+    def encode(self, frame: pl.DataFrame) -> Matrix:
+        """Rows x features; NaN where unknown.
+
+        >>> encoder = Encoder(("office", "item_value"), {"office": ("A", "B")})
+        >>> encoder.encode(pl.DataFrame({"item_value": [1.5, None, 2.0], "office": ["B", "A", "never seen"]})).tolist()
+        [[1.0, 1.5], [0.0, nan], [nan, 2.0]]
+        >>> encoder.encode(pl.DataFrame({"office": ["A"]}))
+        Traceback (most recent call last):
+        ...
+        ValueError: feature column 'item_value' is not in the frame (1 of 2 missing)
+        """
+        # As columns are what Polars has, and trees read.
+        return self._encoded(frame).with_columns(pl.all().fill_null(np.nan)).to_numpy(order="fortran")
+
+    def table(self, frame: pl.DataFrame) -> pa.Table:
+        """The same numbers to learn from, as far as can be the frame's own: many rows are not held twice."""
+        return self._encoded(frame).to_arrow()
+
+    def _encoded(self, frame: pl.DataFrame) -> pl.DataFrame:
+        self.check(frame)
+        columns = []
+        for name in self.names:
+            column = pl.col(name)
+            if name in self.categories:
+                column = column.cast(pl.String).cast(pl.Enum(self.categories[name]), strict=False).to_physical()
+            columns.append(column.cast(pl.Float32))
+        return frame.select(columns).with_columns(self._smoothed_rates())
+
+    def _smoothed_rates(self) -> list[pl.Expr]:
+        """The rates of target encodings at this smoothing."""
+        more = self.smoothing - PRIOR_WEIGHT
+        pairs = [(rate_name(by), inspections_name(by)) for by in COMBINATIONS] if more else []
+        found = []
+        for rate, inspections in pairs:
+            if rate in self.names and inspections in self.names:
+                before = pl.col(inspections) + PRIOR_WEIGHT
+                moved = (pl.col(rate) * before + more * self.base_rate) / (before + more)
+                found.append(moved.clip(0, 1).alias(rate))
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for model.json."""
+        return {
+            "names": list(self.names),
+            "categories": {name: list(values) for name, values in self.categories.items()},
+            "smoothing": self.smoothing,
+            "base_rate": self.base_rate,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Encoder":
+        """The inverse of `as_json`."""
+        categories = {name: tuple(known) for name, known in values["categories"].items()}
+        return cls(tuple(values["names"]), categories, values["smoothing"], values["base_rate"])

@@ -1,0 +1,67 @@
+"""MLflow with its own accounts and UI, behind the guard: `uvicorn --factory models.server.app:create_app`.
+
+Not by `mlflow server`, whose own process would stand before this one: it takes as long to start, waits for nothing but
+the other's end, and leaves it with the port where it is killed. What it would hand on is in `for_mlflow`; MLflow reads
+it when it is imported, so nothing here imports MLflow before that. What the application consists of is in assembly.py.
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from starlette.types import ASGIApp
+
+from models.signoff.keys import Keys
+
+
+class AppSettings(BaseSettings):
+    """The settings of the server, read from SIGNOFF_FOLDER, SIGNOFF_DATABASE_URI and so on, since uvicorn starts it."""
+
+    model_config = SettingsConfigDict(frozen=True, env_prefix="SIGNOFF_")
+
+    folder: Path = Field(description="the keys' folder; see keys.py")
+    database_uri: str = Field(description="MLflow's database, which the ledger is in")
+    artifact_root: str = Field(description="where artifacts lie; as a URI, a folder or a bucket")
+    data: Path = Field(description="the declarations, whose versions DVC keeps")
+    state: Path | None = Field(
+        None, description="the state folder, where they are kept; see features/store/versioning.py"
+    )
+    networks: Path = Field(description="the networks of companies, a folder for each source; see models/network_page")
+    public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
+    prefect_api: str = Field("", description="told at once of what the promotion flow waits for; empty: nobody is")
+    prefect_password: str = Field("", description="of the name by which this server tells Prefect its one event")
+
+
+def create_app() -> ASGIApp:
+    """The application that uvicorn serves, with one worker: two would not see each other's waits for a password."""
+    settings = AppSettings()
+    os.environ |= for_mlflow(settings)
+    from models.server.assembly import assemble
+
+    return assemble(settings)
+
+
+def for_mlflow(settings: AppSettings) -> dict[str, str]:
+    """What MLflow's server reads from the environment, the same wherever it is started.
+
+    Names that begin with an underscore are how `mlflow server` tells the application what it was started with.
+    """
+    return {
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "_MLFLOW_SERVER_FILE_STORE": settings.database_uri,
+        "_MLFLOW_SERVER_REGISTRY_STORE": settings.database_uri,
+        # Artifacts lie at one absolute place, so that a run logged without the server and one logged through it can be
+        # read either way; the destination is what the server's own proxy serves.
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": settings.artifact_root,
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.artifact_root,
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": Keys(settings.folder).form_secret,
+        "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
+        # The guard decides by which names requests may come, by stricter rules.
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
+        # The job runner costs 270 MB and nothing here uses it.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # A progress bar that cannot be written, since the disk is full, keeps its lock for ever.
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    }

@@ -1,0 +1,104 @@
+"""What the MLflow server consists of: MLflow's application, the guard around it, and all that the guard asks.
+
+Imported by app.py alone, once it has told MLflow what to read when it is imported.
+"""
+
+import logging
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from uuid import uuid4
+
+import httpx
+import mlflow.server
+from mlflow.server import auth, handlers
+from mlflow.server.auth.requirements import Requirement
+
+from models import policy
+from models.access import accounts
+from models.access.directory import Directory
+from models.access.entrance import Entrance, Names
+from models.names import MODEL
+from models.network_page.answers import Answers
+from models.network_page.openings import Openings
+from models.network_page.page import NetworkPage
+from models.runs.callers import TELLER
+from models.runs.rules import CHANGED, RESOURCE
+from models.server import local_files, stored
+from models.server.admission import Judge
+from models.server.app import AppSettings
+from models.server.front import Front
+from models.server.guard import Guard
+from models.server.rules import Rules
+from models.server.uploads import EvidenceLock
+from models.signer.asking import AskedLedger
+from models.signoff.keys import Keys
+from models.signoff.ledger import Table, now
+
+_log = logging.getLogger(__name__)
+
+
+def assemble(settings: AppSettings) -> Guard:
+    """MLflow's application with its accounts, and around it the guard with all that it asks."""
+    keys, signoff = Keys(settings.folder), policy.load().signoff
+    local_files.refuse_links()
+    handlers.initialize_backend_stores(settings.database_uri, settings.database_uri, settings.artifact_root)
+    inner = auth.create_app()
+    accounts.prepare(auth.store, signoff, keys.service_password)
+    table = Table(settings.database_uri)
+    ledger = AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
+    directory = Directory(auth.auth_config.database_uri)
+    tell_prefect = partial(_tell, settings.prefect_api, settings.prefect_password)
+    judge, in_force = Judge(), policy.POLICY_FILE.read_text()
+    rules = Rules(
+        ledger,
+        changed=tell_prefect,
+        grant=_grant,
+        role_numbers=directory.roles,
+        accounts=directory.names,
+        admit=lambda found: stored.admit(found, judge, settings.data, settings.state, in_force),
+    )
+    rules.note_roles()
+
+    def tell(name: str, address: str, count: int) -> None:
+        if name in directory.names():  # or whoever makes up names could fill the ledger
+            rules.note_guesses(name, address, count)
+
+    network = NetworkPage(Answers(settings.networks), Openings(settings.database_uri))
+    entrance = Entrance(directory, Names(settings.public_urls), tell)
+    front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered)
+    return Guard(inner, entrance, rules, table, network.answer, front.page, EvidenceLock(settings.folder))
+
+
+def _grant(name: str) -> str:
+    """Say by what rule of its own MLflow lets an account write the tags of a version; empty where it does not."""
+    model, version = ("registered_model", MODEL), "registered_model_version"
+    asked = [
+        Requirement(*model, "read"),
+        Requirement(version, "*", "update", fallback_if_no_grant=(model,)),
+    ]
+    if not auth.store.has_user(name) or not auth.authorize(name, model, asked):
+        return ""
+    permissions = auth.resolve_requirements(name, model, asked) or []
+    return f"{version}: {permissions[-1].name}"
+
+
+def _tell(prefect_api: str, password: str) -> None:
+    """Post an event, in the background: a lost one costs the minute until the flow looks by itself."""
+    if not prefect_api:
+        return
+    event = {
+        "id": str(uuid4()),
+        "event": CHANGED,
+        "occurred": now().isoformat(),
+        "resource": {"prefect.resource.id": RESOURCE},
+    }
+
+    def post() -> None:
+        try:
+            url, account = f"{prefect_api}/events", (TELLER, password)
+            httpx.post(url, json=[event], auth=account, timeout=10, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            _log.warning("Prefect was not told that a sign-off changed (%s); it will look by itself", error)
+
+    Thread(target=post, daemon=True).start()

@@ -1,0 +1,276 @@
+"""The guard: every request to the MLflow server passes here, in one place, before MLflow sees it.
+
+MLflow serves some routes by Flask and some natively, past any Flask hook, so this is ASGI around the whole application.
+It knows routes (routes.py), asks who is there (entrance.py), and lets the rules (rules.py) decide on what they are
+handed: the same bytes that go on to MLflow. Whatever it cannot tell for certain, it refuses.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import TypeVar
+
+import anyio.to_thread
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.access import account_changes, strict_json
+from models.access.accounts import DATA_SCIENTIST
+from models.access.call import Call, Refused, row_number
+from models.access.directory import Account
+from models.access.entrance import Entrance, refuse_length, whole
+from models.names import NETWORK_PAGE
+from models.server import routes, uploads
+from models.server.routes import Kind
+from models.server.rules import Rules
+from models.server.uploads import EvidenceLock
+from models.signoff.chain import LedgerError
+from models.signoff.ledger import NotSigned, Table
+
+LARGEST_BODY = 32 * 1024 * 1024  # of who writes runs: MLflow's own batches stay far below
+LARGEST_SENTENCE = 64 * 1024  # of everybody else: a decision, a password, a question
+ROWS_A_PAGE = 1000
+DECIDING_AT_ONCE = 16  # of the threads that all requests share: who waits for the ledger keeps nobody from reading
+DECIDING_S = 60.0  # how long a decision waits for those before it
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+# A call of the page of the network of companies, and its query, to what it is told; Refused where there is nothing.
+Answer = Callable[[Call, Mapping[str, str]], Response]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`inner` is MLflow's application with its authentication."""
+
+    inner: ASGIApp
+    entrance: Entrance
+    rules: Rules
+    table: Table
+    network: Answer
+    front: Callable[[], Response]
+    lock: EvidenceLock
+    _places: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECIDING_AT_ONCE), init=False, repr=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.inner(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._guard(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})  # nothing here speaks it
+
+    async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"].upper()  # as Flask reads it
+        route = routes.find(method, scope["path"])
+        try:
+            if route.kind is Kind.OPEN:
+                await self.inner(scope, receive, send)
+                return
+            headers = Headers(scope=scope)
+            self.entrance.refuse_foreign(method, headers, route.leaves_trace)
+            if route.kind is Kind.CLOSED:
+                raise Refused(f"{method} {scope['path']!r} is not part of this product", 404)
+            answer = await self._answer(scope, receive, send, method, route)
+        except Refused as refusal:
+            answer = _refusal(str(refusal), refusal.status)
+        except NotSigned as error:
+            answer = _refusal(str(error), 503)
+        except LedgerError as error:
+            _log.error("The ledger does not verify: %s", error)
+            answer = _refusal(f"the ledger does not verify, so nothing is signed or promoted: {error}", 503)
+        if answer is not None:
+            await answer(scope, receive, send)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, method: str, route: routes.Route
+    ) -> Response | None:
+        """The guard's own answer; None where MLflow has answered."""
+        headers = Headers(scope=scope)
+        address = scope["client"][0] if scope.get("client") else ""
+        account = await self.entrance.signed_in(headers, address)
+        call = _call(account, method, route.name, address, scope)
+        if route.kind is Kind.FRONT:
+            return await anyio.to_thread.run_sync(self.front)
+        if route.kind is Kind.NETWORK:
+            if route.name == NETWORK_PAGE and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+                # What the address asks for would be written down as looked at by who was led here.
+                return RedirectResponse(f"/{NETWORK_PAGE}", 303) if scope["query_string"] else self.network(call, {})
+            if route.name.startswith("tidewaiter/") and headers.get("sec-fetch-dest", "empty") != "empty":
+                # A picture or a link, which anybody can put into a description that others look at.
+                raise Refused("a company is opened by the page of the network, and by nothing that leads to it")
+            return await anyio.to_thread.run_sync(self.network, call, Request(scope).query_params)
+        scope = _without_origin(scope)
+        if route.kind is Kind.PASS and method in ("GET", "HEAD", "OPTIONS"):
+            await self.inner(scope, receive, send)
+            return None
+        if method == "GET":
+            return await anyio.to_thread.run_sync(self._rows, call, Request(scope).query_params.get("after", "0"))
+        most = LARGEST_BODY if _writes_runs(call) else LARGEST_SENTENCE
+        await self._decided(call, self._refuse_unread, call, route, headers, most)
+        if route.kind is Kind.ARTIFACT:
+            async with self.entrance.taking_in(account):
+                await self._write_file(call, routes.artifact_path(route.name), scope, receive, send)
+            return None
+        async with self.entrance.taking_in(account):
+            body = await whole(receive, most)
+        if route.kind is Kind.PASS:
+            await self.inner(*_with_body(scope, body), send)
+            return None
+        call = await self._decided(call, self._read, call, body, scope)
+        if route.kind is Kind.OWN:
+            acts = {
+                "tidewaiter/inspect": self.rules.inspect,
+                "tidewaiter/rollback": self.rules.roll_back,
+                "tidewaiter/registering": self.rules.judge_registration,
+            }
+            return JSONResponse(await self._decided(call, acts[route.name], call))
+        async with self.lock.around(call.name):
+            await self._pass(call, body, scope, send)
+        return None
+
+    async def _pass(self, call: Call, body: bytes, scope: Scope, send: Send) -> None:
+        """Judge what was taken in, and have MLflow answer."""
+        passed = await self._decided(call, self.rules.judge, call)
+        if account_changes.ROUTES.fullmatch(call.name):
+            send = _noting_answer(self.rules, call, send)
+        if passed.body.get("value") != call.body.get("value"):
+            send = _telling(passed.body, send)
+        await self.inner(*_with_body(scope, json.dumps(passed.body).encode() if body or passed.body else b""), send)
+
+    async def _write_file(self, call: Call, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Before a file is taken in, and again when it is there: it may belong to a version by then."""
+        await self._decided(call, self.rules.judge_artifact, call, path)
+        async with uploads.taken_in(receive, Headers(scope=scope)) as file, self.lock.writing():
+            await self._decided(call, self.rules.judge_artifact, call, path)
+            await self.inner(scope, file, send)
+
+    async def _decided(self, call: Call, decide: Callable[..., _T], *given: object) -> _T:
+        """What the rules decide, which may wait for the ledger; NotSigned where too many wait before it."""
+        if call.is_service:  # its runs are few, and none waits for a person
+            return await anyio.to_thread.run_sync(decide, *given)
+        try:
+            with anyio.fail_after(DECIDING_S):
+                await self._places.acquire()
+        except TimeoutError:
+            raise NotSigned(f"others have been waiting for the ledger for {DECIDING_S:.0f} s: try again") from None
+        try:
+            return await anyio.to_thread.run_sync(decide, *given)
+        finally:
+            self._places.release()
+
+    def _refuse_unread(self, call: Call, route: routes.Route, headers: Headers, most: int) -> None:
+        """What can be refused before any of the body is taken in."""
+        if route.kind is Kind.PASS:
+            refuse_length(headers, most)
+            return
+        with self.rules.noting(call):
+            if not (call.roles or call.is_service or call.name == account_changes.OWN_PASSWORD):
+                raise Refused(f"{call.actor} has no role, and so changes nothing")
+            if route.kind is not Kind.ARTIFACT:
+                refuse_length(headers, most)
+            elif not _writes_runs(call):
+                raise Refused(f"files are written by the role {DATA_SCIENTIST}, which {call.actor} has not")
+
+    def _read(self, call: Call, body: bytes, scope: Scope) -> Call:
+        with self.rules.noting(call):
+            if scope["query_string"]:  # MLflow reads some fields from either place
+                raise Refused(f"{call.method} {call.name} takes its fields in the body, and no query", 400)
+            return replace(call, body=_json(body, Headers(scope=scope)) if body else {})
+
+    def _rows(self, call: Call, after: str) -> Response:
+        if not (call.roles or call.is_service):
+            raise Refused(f"{call.actor} has no role: the ledger is for those who have one")
+        rows = self.table.rows(row_number(after), ROWS_A_PAGE)
+        return JSONResponse({"rows": [row.model_dump() for row in rows]})
+
+
+def _call(account: Account, method: str, name: str, address: str, scope: Scope) -> Call:
+    numbers = {role.name: role.number for role in account.roles}
+    request = f"{method} {scope['path']}"
+    return Call(method, name, account.name, account.role_names, address, request, {}, numbers)
+
+
+def _writes_runs(call: Call) -> bool:
+    return call.is_service or call.is_administrator or DATA_SCIENTIST in call.roles
+
+
+def _without_origin(scope: Scope) -> Scope:
+    """The request as the application sees it, which would judge pages by rules of its own, and name them friends."""
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"origin"]}
+
+
+def _json(body: bytes, headers: Headers) -> dict[str, object]:
+    """The one object that a body says; refused where MLflow could understand it in another way."""
+    if not headers.getlist("content-type"):
+        raise Refused("Content-Type is missing; allowed: application/json", 400)
+    found = strict_json.parse(body, headers)
+    if not isinstance(found, dict):
+        raise Refused("the body is not a JSON object", 400)
+    if camel := next((key for key in found if key != key.lower()), None):
+        # MLflow reads runId as run_id: one name for one thing is enough.
+        raise Refused(f"field {camel!r}; allowed are names in lower case, as run_id", 400)
+    return found
+
+
+def _with_body(scope: Scope, body: bytes) -> tuple[Scope, Receive]:
+    """The request with this body instead, and what tells its length."""
+    dropped = (b"content-length", b"transfer-encoding")
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in dropped]
+    is_sent = False
+
+    async def receive() -> Message:
+        nonlocal is_sent
+        if is_sent:
+            return {"type": "http.disconnect"}
+        is_sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}, receive
+
+
+def _telling(tag: Mapping[str, object], send: Send) -> Send:
+    """Sends what MLflow sends; in place of its empty answer to a signature, the tag as it stands now."""
+    answer = JSONResponse({"tag": {"key": tag["key"], "value": tag["value"]}})
+    is_stored = False
+
+    async def tell(message: Message) -> None:
+        nonlocal is_stored
+        if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
+            is_stored = True
+            message = {**message, "headers": answer.raw_headers}
+        elif is_stored:
+            if message.get("more_body", False):
+                return
+            message = {**message, "body": answer.body}
+        await send(message)
+
+    return tell
+
+
+def _noting_answer(rules: Rules, call: Call, send: Send) -> Send:
+    """Sends what MLflow sends once the ledger has its status."""
+
+    async def note(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await anyio.to_thread.run_sync(rules.answered, call, message["status"])
+        await send(message)
+
+    return note
+
+
+def _refusal(sentence: str, status: int) -> Response:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return Response(sentence, status, {"WWW-Authenticate": 'Basic realm="mlflow"'})
+    codes = {
+        400: "INVALID_PARAMETER_VALUE",
+        403: "PERMISSION_DENIED",
+        404: "ENDPOINT_NOT_FOUND",
+        429: "REQUEST_LIMIT_EXCEEDED",
+    }
+    return JSONResponse({"error_code": codes.get(status, "INTERNAL_ERROR"), "message": sentence}, status)

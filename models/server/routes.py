@@ -1,0 +1,192 @@
+"""Which requests the product uses. Any other is refused, whatever a later MLflow may add.
+
+A route is a method and a path without its prefix: /api/2.0/mlflow/runs/get and /ajax-api/2.0/mlflow/runs/get are one.
+What only reads goes to MLflow, which decides by its own accounts and roles; what writes meets rules.py first.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from models.names import NETWORK_PAGE
+
+_API = re.compile(r"/(?:ajax-)?api/[23]\.0/(mlflow|mlflow-artifacts|tidewaiter)/(.+)")
+_ARTIFACTS = re.compile(r"mlflow-artifacts/artifacts/(?P<path>.+)")
+
+# What nobody need sign in for: whether the server lives, and the files that its pages are made of.
+_OPEN = re.compile(r"/health|/favicon\.ico|/static-files/.+")
+# Pages and files, which MLflow serves outside its API.
+_PLAIN_READS = re.compile(r"/version|/get-artifact|/model-versions/get-artifact")
+_READS = re.compile(
+    r"mlflow/(?:experiments|runs|metrics|artifacts|logged-models|model-versions|registered-models|traces|datasets|"
+    r"users|roles|workspaces|server-info|ui-telemetry|issues)(?:/.+)?"
+    r"|mlflow/get-trace-artifact|mlflow-artifacts/(?:artifacts|presigned)(?:/.+)?|tidewaiter/ledger"
+)
+# What asks by POST, because the question is long.
+_QUESTIONS = frozenset(
+    f"mlflow/{name}"
+    for name in (
+        "experiments/search",
+        "experiments/search-datasets",
+        "runs/search",
+        "logged-models/search",
+        "registered-models/get-latest-versions",
+        "datasets/search",
+        "traces/search",
+        "traces/batchGetInfos",
+        "traces/metrics",
+        "issues/search",
+    )
+)
+_GUARDED = frozenset(
+    (method, f"mlflow/{name}")
+    for method, names in {
+        "POST": [
+            "model-versions/create",
+            "model-versions/set-tag",
+            "model-versions/transition-stage",
+            "registered-models/create",
+            "registered-models/rename",
+            "registered-models/set-tag",
+            "registered-models/alias",
+            "experiments/create",
+            "experiments/update",
+            "experiments/delete",
+            "experiments/restore",
+            "experiments/set-experiment-tag",
+            "experiments/delete-experiment-tag",
+            "runs/create",
+            "runs/update",
+            "runs/delete",
+            "runs/restore",
+            "runs/set-tag",
+            "runs/delete-tag",
+            "runs/log-batch",
+            "runs/log-metric",
+            "runs/log-parameter",
+            "runs/log-model",
+            "runs/log-inputs",
+            "runs/outputs",
+            "logged-models",
+            "users/create",
+            "users/permissions/grant",
+            "users/permissions/revoke",
+            "roles/create",
+            "roles/assign",
+            "roles/permissions/add",
+        ],
+        "PATCH": [
+            "model-versions/update",
+            "registered-models/update",
+            "users/update-password",
+            "users/update-admin",
+            "roles/update",
+            "roles/permissions/update",
+        ],
+        "DELETE": [
+            "model-versions/delete",
+            "model-versions/delete-tag",
+            "registered-models/delete",
+            "registered-models/delete-tag",
+            "registered-models/alias",
+            "users/delete",
+            "roles/delete",
+            "roles/unassign",
+            "roles/permissions/remove",
+        ],
+    }.items()
+    for name in names
+)
+_LOGGED_MODEL = re.compile(r"mlflow/logged-models/[^/]+(?:/params|/tags(?:/[^/]+)?)?")
+_OWN = frozenset({("POST", f"tidewaiter/{name}") for name in ("inspect", "rollback", "registering")})
+_NETWORK = re.compile(r"network(?:/.+)?|tidewaiter/network/.+")
+
+
+class Kind(Enum):
+    """What becomes of a request."""
+
+    OPEN = auto()  # anybody
+    PASS = auto()  # who has an account; MLflow decides
+    GUARDED = auto()  # by the rules, by its JSON body
+    ARTIFACT = auto()  # a write whose body is a file: by the rules, by its path
+    OWN = auto()  # answered here
+    CLOSED = auto()
+    NETWORK = auto()  # answered by the page of the network of companies (models/network_page)
+    FRONT = auto()  # MLflow's page, as front.py has it
+
+
+@dataclass(frozen=True)
+class Route:
+    """`name` is the path without its prefix."""
+
+    kind: Kind
+    name: str
+
+    @property
+    def leaves_trace(self) -> bool:
+        """Whether a request changes something, or is written down."""
+        return self.kind not in (Kind.OPEN, Kind.PASS, Kind.FRONT) and self.name != NETWORK_PAGE
+
+
+def find(method: str, path: str) -> Route:
+    """The route of a request; `path` is decoded, as MLflow sees it.
+
+    >>> find("POST", "/ajax-api/2.0/mlflow/model-versions/set-tag")
+    Route(kind=<Kind.GUARDED: 3>, name='mlflow/model-versions/set-tag')
+    >>> find("GET", "/gateway/endpoints").kind, find("GET", "/api/2.0/mlflow/runs/../runs/get").kind
+    (<Kind.CLOSED: 6>, <Kind.CLOSED: 6>)
+    """
+    if _is_odd(path):
+        return Route(Kind.CLOSED, path)
+    if path == "/graphql":  # MLflow's only reads
+        return Route(Kind.PASS if method in ("GET", "POST") else Kind.CLOSED, path)
+    if method in ("GET", "HEAD") and _OPEN.fullmatch(path):
+        return Route(Kind.OPEN, path)
+    if method in ("GET", "HEAD") and path == "/":
+        return Route(Kind.FRONT, path)
+    if method in ("GET", "HEAD", "OPTIONS") and _PLAIN_READS.fullmatch(path):
+        return Route(Kind.PASS, path)
+    match = _API.fullmatch(path)
+    if match is None:
+        kind = Kind.NETWORK if method == "GET" and _NETWORK.fullmatch(path[1:]) else Kind.CLOSED
+        return Route(kind, path[1:] if kind is Kind.NETWORK else path)
+    name = f"{match[1]}/{match[2]}"
+    return Route(_kind(method, name), name)
+
+
+def artifact_path(name: str) -> str:
+    """The path below the artifacts' root that a route of kind ARTIFACT writes to."""
+    match = _ARTIFACTS.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} writes no artifact")
+    return match["path"]
+
+
+def _kind(method: str, name: str) -> Kind:
+    if (method, name) in _OWN or (method == "GET" and name == "tidewaiter/ledger"):
+        return Kind.OWN
+    if method == "GET" and _NETWORK.fullmatch(name):
+        return Kind.NETWORK
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return Kind.PASS if _READS.fullmatch(name) else Kind.CLOSED
+    if method == "POST" and name in _QUESTIONS:
+        return Kind.PASS
+    if (method, name) in _GUARDED:
+        return Kind.GUARDED
+    if method in ("PATCH", "DELETE", "POST") and _LOGGED_MODEL.fullmatch(name):
+        return Kind.GUARDED
+    if method in ("PUT", "DELETE") and _ARTIFACTS.fullmatch(name):
+        return Kind.ARTIFACT
+    return Kind.CLOSED
+
+
+def _is_odd(path: str) -> bool:
+    """Whether a path could mean one thing here and another behind: dots, doubled slashes, what is encoded twice."""
+    parts = path.split("/")[1:]
+    has_gaps = "" in parts[:-1] or (len(parts) > 1 and parts[-1] == "")
+    return (
+        has_gaps
+        or any(part in (".", "..") for part in parts)
+        or not path.isprintable()
+        or bool(set(path) & set("\\%;"))
+    )

@@ -1,0 +1,199 @@
+"""Which declarations would teach the model most, and how many places to give them: weights, a draw, an adaptive share.
+
+What a place is worth to a selection, and which office has how many, is targeting's. Here every row has some chance,
+and the chance is known to the last digit, because honest estimates divide by it.
+
+The ideas are those of customs' own research, carried from neural embeddings to LightGBM's leaves:
+- BADGE (Ash et al., ICLR 2020) draws by k-means++, in proportion to the squared length of a row's gradient embedding,
+  away from what is there already. For a log loss the expected squared gradient of a row is p(1 - p), and how far it
+  lies from what was inspected is how seldom its leaves were.
+- bATE and gATE (Kim et al., "Active learning for human-in-the-loop customs inspection", TKDE 2022): the embedding times
+  the benefit, and a gate that leaves the choice to chance where the model has shown that it cannot be trusted.
+- APT and ADAPT (Mai et al., "Customs fraud detection in the presence of concept drift", ICDMW 2021): the share of
+  places that explores is itself learned online, from what it brought in and from drift.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+from models import policy
+from models.metrics.ranking import Flags, Floats, Ints, check_amounts
+
+# A new scheme may look like the dullest of declarations: surely harmless, in leaves inspected a thousand times. This
+# share of the weight asks for nothing, so no row's weight is below this share of the mean.
+BLIND_SHARE = 0.1
+STRATEGIES = ("badge", "bate", "gate")
+_INTEGER = 1e-9  # per row; a total this near to a whole number is one, and the rest is rounding
+
+
+def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Floats) -> Floats:
+    """Weight of each candidate row, with mean 1 and never below `BLIND_SHARE`.
+
+    `score` is P(illicit), `revenue_if_illicit` an amount in any currency, `rarity` as from `rarity()`.
+    badge: p(1 - p) times the squared rarity, as k-means++ draws by squared distance. bate: times the benefit, the
+    logarithm of the revenue in units of the candidates' median; by itself money would leave nothing to the small ones.
+
+    gate: the paper asks once for all rows whether the model did well enough, and leaves everything to chance if not.
+    This gate stands at every row and opens by how familiar the row is: 1 for the candidate whose leaves were inspected
+    most often, 0 for the one where they were least. Where it is open the weight is bATE's. Where it is shut, a score
+    and an amount say little, and the weight is BADGE's for p = 1/2, money aside: chance, led by rarity alone.
+
+    >>> weights("badge", np.array([0.5, 0.1]), np.array([9.0, 9.0]), np.array([0.2, 0.2])).round(2).tolist()
+    [1.42, 0.58]
+    >>> weights("random", np.array([0.5]), np.array([9.0]), np.array([0.2]))
+    Traceback (most recent call last):
+    ...
+    ValueError: strategy is 'random'; allowed: badge, bate, gate
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy is {strategy!r}; allowed: {', '.join(STRATEGIES)}")
+    check_amounts("score", score, len(score), highest=1)
+    check_amounts("revenue_if_illicit", revenue_if_illicit, len(score))
+    check_amounts("rarity", rarity, len(score), highest=1)
+    if not len(score):
+        return np.zeros(0)
+    uncertainty, unlike = 4 * score * (1 - score), rarity**2  # 1 at p = 1/2
+    if strategy == "badge":
+        wanted = uncertainty
+    elif strategy == "bate":
+        wanted = uncertainty * _benefit(revenue_if_illicit)
+    else:
+        is_shut = (rankdata(rarity) - 0.5) / len(rarity)
+        wanted = (1 - is_shut) * uncertainty * _benefit(revenue_if_illicit) + is_shut
+    taught = wanted * unlike
+    # Where nothing would teach, everything is equally worth a look.
+    relative = taught / taught.mean() if taught.mean() > 0 else np.ones(len(taught))
+    return (1 - BLIND_SHARE) * relative + BLIND_SHARE
+
+
+def rarity(leaves_of_candidates: Ints, leaves_of_inspected: Ints) -> Floats:
+    """How rare a candidate's leaves are among inspected rows: 1 where none was ever inspected, towards 0 for many.
+
+    Rows x trees each, from `booster.predict(matrix, pred_leaf=True)`: the mean over trees of 1 / sqrt(1 + rows
+    inspected in that leaf), as the bonus of count-based exploration (Bellemare et al., NeurIPS 2016). A tree sends a
+    value it has never seen down some familiar branch; so columns of codes that are new now and then (origin, heading),
+    numbered over both arguments alike, may stand beside the trees'.
+
+    >>> rarity(np.array([[0, 7], [1, 2]]), np.array([[1, 2], [1, 2], [1, 2]])).tolist()
+    [1.0, 0.5]
+    """
+    if leaves_of_candidates.ndim != 2 or leaves_of_candidates.shape[1:] != leaves_of_inspected.shape[1:]:
+        raise ValueError(
+            f"leaves_of_candidates has shape {leaves_of_candidates.shape}, leaves_of_inspected "
+            f"{leaves_of_inspected.shape}; allowed: rows x trees, with the same trees"
+        )
+    for name, leaves in (("leaves_of_candidates", leaves_of_candidates), ("leaves_of_inspected", leaves_of_inspected)):
+        if leaves.size and leaves.min() < 0:
+            raise ValueError(f"{name} holds {leaves.min()}; allowed: leaf numbers from 0")
+    rows, trees = leaves_of_candidates.shape
+    if not trees:
+        raise ValueError("leaves_of_candidates has no trees; allowed: at least one")
+    bonus = np.zeros(rows)
+    for candidate, inspected in zip(leaves_of_candidates.T, leaves_of_inspected.T, strict=True):
+        seen = np.bincount(inspected, minlength=int(candidate.max(initial=0)) + 1)
+        bonus += 1 / np.sqrt(1 + seen[candidate])
+    return bonus / trees
+
+
+def inclusion(weights: Floats, places: float) -> Floats:
+    """Chance of each row to be drawn: in proportion to its weight, at most 1, `places` in all.
+
+    Rows whose share would exceed 1 are certain, and the others share what is left, until none exceeds it (Särndal,
+    Swensson and Wretman, "Model assisted survey sampling", 1992). Where fewer rows than `places` have any weight, those
+    are certain and the sum is their number.
+
+    >>> inclusion(np.array([8.0, 1.0, 1.0, 0.0]), places=2).tolist()
+    [1.0, 0.5, 0.5, 0.0]
+    """
+    check_amounts("weights", weights, len(weights))
+    if not (math.isfinite(places) and places >= 0):
+        raise ValueError(f"places is {places}; allowed: a finite number from 0")
+    positive = weights > 0
+    if places >= positive.sum():
+        return positive.astype(np.float64)
+    order = np.argsort(-weights, kind="stable")
+    ordered = weights[order]
+    left = np.cumsum(ordered[::-1])[::-1]
+    # With the k heaviest certain, the next is within 1 for the first k that is enough.
+    certain = int(np.argmax((places - np.arange(len(ordered))) * ordered <= left))
+    chances = np.ones(len(ordered))
+    chances[certain:] = np.minimum((places - certain) * (ordered[certain:] / left[certain]), 1.0)
+    found = np.empty(len(ordered))
+    found[order] = chances
+    return found
+
+
+def draw(probabilities: Floats, rng: np.random.Generator) -> Flags:
+    """Rows drawn with exactly these chances, as many as they add up to (rounded down or up, with the mean kept).
+
+    Systematic sampling over a random order (Madow 1949; Goodman and Kish 1950): the chances are laid end to end, and a
+    row is drawn where one of the ticks at u, u + 1, u + 2, ... falls on it.
+
+    >>> int(draw(np.full(40, 0.25), np.random.default_rng(1)).sum())
+    10
+    """
+    check_amounts("probabilities", probabilities, len(probabilities), highest=1)
+    drawn = probabilities == 1
+    open_rows = np.flatnonzero((probabilities > 0) & ~drawn)
+    order = rng.permutation(open_rows)
+    ends = np.cumsum(probabilities[order])
+    if not len(ends):
+        return drawn
+    total = float(ends[-1])
+    if abs(total - round(total)) <= _INTEGER * len(ends) and round(total):
+        ends *= round(total) / total
+    ticks = np.floor(ends + rng.random())
+    drawn[order] = np.diff(ticks, prepend=0) > 0
+    return drawn
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of places that explores.
+
+    >>> from models.policy import load
+    >>> Share(0.1).updated(load().exploration, gain_explored=0.1, gain_exploited=0.5, drift=0.0).value
+    0.0693...
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value <= 1:
+            raise ValueError(f"value is {self.value}; allowed: a share from 0 to 1")
+
+    def updated(
+        self, exploration: policy.Exploration, gain_explored: float, gain_exploited: float, drift: float
+    ) -> "Share":
+        """The share of the next period, between the policy's `min_share` and `max_share`.
+
+        `gain_explored` and `gain_exploited`: what one place of either kind brought in, in hits or in money; only their
+        ratio counts. `drift`: from 0, nothing changed, to 1, nothing is as it was.
+
+        Exploring and exploiting are two experts with multiplicative weights, as APT's arms: the odds of exploring are
+        multiplied by exp(learning_rate * r), with r the difference of the gains over the larger (-1 to 1). On its own
+        that ends at the minimum, since what exploring finds pays later. ADAPT lets drift raise the share; here, as in
+        Fixed-Share (Herbster and Warmuth, Machine Learning 1998; EXP3.S, which APT's code offers, does the same), a
+        part `drift` of the weight is dealt out anew, in halves: the more has changed, the less past gains decide.
+        """
+        for name, gain in (("gain_explored", gain_explored), ("gain_exploited", gain_exploited)):
+            if not (math.isfinite(gain) and gain >= 0):
+                raise ValueError(f"{name} is {gain}; allowed: a finite amount from 0")
+        if not 0 <= drift <= 1:
+            raise ValueError(f"drift is {drift}; allowed: 0 to 1")
+        larger = max(gain_explored, gain_exploited)
+        advantage = gain_explored / larger - gain_exploited / larger if larger > 0 else 0.0
+        explore = self.value * math.exp(exploration.learning_rate * advantage)
+        learned = explore / (explore + 1 - self.value)
+        shared = (1 - drift) * learned + drift / 2
+        return Share(min(max(shared, exploration.min_share), exploration.max_share))
+
+
+def _benefit(revenue: Floats) -> Floats:
+    """Logarithmic benefit with mean 1; log(2 + x), as bATE's code has it: nothing at stake is not without interest."""
+    positive = revenue[revenue > 0]
+    benefit = np.log(2 + revenue / np.median(positive)) if positive.size else np.ones(len(revenue))
+    return benefit / benefit.mean()

@@ -1,0 +1,131 @@
+"""Which declarations were selected, how, by which model and with which chance: written once, never changed.
+
+    selections/<source>/000001.parquet     one file a run, numbered without a gap
+
+Outcomes are joined with it later: that is where the share of places that explores comes from, and the chance of being
+inspected where a source's outcomes do not tell it. A declaration is selected once; a correction does not select anew.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from features.contract import KEY
+from features.disk.atomic import write_atomically
+from features.facts.asof import labels
+from models.policy import LANES, Places, Policy, Targeting
+from models.targeting.exploration import Share
+from models.targeting.selector import adapted
+
+SCHEMA = pl.Schema(
+    {
+        "declaration_id": pl.String(),
+        "item_number": pl.Int32(),
+        "accepted_on": pl.Date(),
+        "office": pl.String(),
+        "lane": pl.Enum([*LANES, "green"]),
+        "reason": pl.Enum(["critical", "random", "exploration", "value", "none"]),
+        "selection_probability": pl.Float64(),
+        "score": pl.Float64(),
+        "critical": pl.Float64(),
+        "expected_revenue": pl.Float64(),
+        "priority": pl.Float64(),
+        "hit_value": pl.Float64(),
+        "exploring_share": pl.Float64(),
+        "model_version": pl.String(),
+        "model_digest": pl.String(),
+        "policy_digest": pl.String(),
+        "draw_seed": pl.String(),
+        "selected_at": pl.Datetime("us", "UTC"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class SelectionLog:
+    """The selections of one source, in folder `root`. One process writes at a time: see flows/select.py."""
+
+    root: Path
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next run's selection will have, from 1."""
+        return len(list(self.root.glob("*.parquet"))) + 1
+
+    def read(self) -> pl.DataFrame:
+        """Every selected declaration (SCHEMA), in order of selection."""
+        files = sorted(self.root.glob("*.parquet"))
+        return pl.read_parquet(files, schema=SCHEMA) if files else pl.DataFrame(schema=SCHEMA)
+
+    def append(self, rows: pl.DataFrame) -> int:
+        """Keep a run's selection; returns its number. ValueError names a declaration that was selected before."""
+        before = self.read()
+        again = rows.select(KEY).join(before.select(KEY), on=KEY, how="semi")
+        if again.height:
+            raise ValueError(
+                f"declaration {again['declaration_id'][0]} item {again['item_number'][0]} was selected before; "
+                "allowed: each once"
+            )
+        number = self.next_number
+        self.root.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.root / f"{number:06}.parquet", rows.select(SCHEMA.names()).cast(SCHEMA).write_parquet)
+        return number
+
+
+def pending(declarations: pl.LazyFrame, log: pl.DataFrame, last_day: date) -> pl.DataFrame:
+    """Declarations that no run has selected yet, from the first selected day on; at first those of `last_day`."""
+    since = last_day if log.is_empty() else log["accepted_on"].min()
+    days = declarations.filter(pl.col("accepted_on") >= since)
+    return days.join(log.lazy().select(KEY), on=KEY, how="anti", maintain_order="left").collect()
+
+
+def places_left(targeting: Targeting, log: pl.DataFrame, day: date) -> Targeting:
+    """`targeting` as it is for those accepted on `day` that arrived late: offices' own places less those given away.
+
+    Where an office has shares of the day instead, those that arrived late bring their own places with them.
+    """
+    given = log.filter(pl.col("accepted_on") == day)
+    counts = {office: dict(rows["lane"].value_counts().iter_rows()) for (office,), rows in given.group_by("office")}
+    offices = {
+        office: Places(**{lane: max(getattr(own, lane) - counts.get(office, {}).get(lane, 0), 0) for lane in LANES})
+        for office, own in targeting.offices.items()
+    }
+    return targeting.model_copy(update={"offices": offices})
+
+
+def exploring_share(log: pl.DataFrame, outcomes: pl.LazyFrame, policy: Policy, day: date) -> Share:
+    """The share of places that explores among declarations accepted on `day`, as the log and the policy give it.
+
+    It starts at the policy's and follows, period by period of the policy's drift window, from the first selected day:
+    what became known in a period decides on the next. `outcomes`: every version of them, with `known_on` and
+    `replaced_on` (features.facts.asof.outcome_versions); nothing known on `day` or later plays a part.
+    """
+    share = Share(policy.exploration.initial_share)
+    if log.is_empty():
+        return share
+    period = timedelta(days=policy.drift.window_days)
+    begins: date = log.select(pl.col("accepted_on").min()).item()
+    while begins + period <= day:
+        ends = begins + period
+        known = labels(outcomes, ends - timedelta(days=1)).filter(pl.col("known_on") >= begins).collect()
+        results = log.join(known.select(*KEY, "is_illicit", "recovered_revenue"), on=KEY, how="inner")
+        accepted = log.filter(pl.col("accepted_on").is_between(begins, ends, closed="left"))
+        latest = accepted.filter(pl.col("model_digest") == pl.col("model_digest").last())
+        share = adapted(share, results, latest.sort("accepted_on", *KEY)["score"].to_numpy(), policy)
+        begins = ends
+    return share
+
+
+def with_probabilities(dataset: pl.LazyFrame, log: pl.DataFrame) -> pl.LazyFrame:
+    """`dataset` with `selection_probability` from the log where outcomes do not tell it.
+
+    What the outcomes say goes first: it is what was done, and the log is what was asked for.
+    """
+    logged = log.lazy().select(*KEY, _logged="selection_probability")
+    # The log has each declaration once. To have Polars check it would read all of the dataset into memory.
+    joined = dataset.join(logged, on=KEY, how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("selection_probability", "_logged").alias("selection_probability")).drop(
+        "_logged"
+    )

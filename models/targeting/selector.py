@@ -1,0 +1,125 @@
+"""This product's way of choosing: a model's predictions, the policy's places, and a share of them that explores.
+
+Night after night in flows/select.py, week by week in a rehearsal. How places are given away is targeting.py, what is
+worth exploring exploration.py; here both are given what they need to know of a model and of what has been inspected.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from scipy.stats import ks_2samp
+
+from features.contract import KEY
+from models.metrics.ranking import Floats, Ints
+from models.policy import LANES, Policy
+from models.risk import boosting
+from models.risk.risk_model import RiskModel
+from models.targeting import exploration, lanes
+from models.targeting.exploration import Share
+
+_CODES = ("importer_id", "hs4", "origin_country")  # a tree sends a code that it has never seen down a familiar branch
+
+
+@dataclass(frozen=True)
+class Exploring:
+    """The share that explores, and what is familiar: the rows learned from (keys), their leaves, and their codes."""
+
+    share: Share
+    known: pl.DataFrame
+    leaves: Ints
+    codes: dict[str, pl.Enum]
+
+    @classmethod
+    def of(cls, share: Share, model: RiskModel, known: pl.DataFrame) -> "Exploring":
+        codes = {name: pl.Enum(known[name].unique().sort()) for name in _CODES}
+        return cls(share, known.select(KEY), _leaves(model, codes, known), codes)
+
+    def rarity(self, model: RiskModel, week: pl.DataFrame) -> Floats:
+        """How unlike the rows learned from each row is."""
+        return exploration.rarity(_leaves(model, self.codes, week), self.leaves)
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A model that gives away the places of the policy; without `exploring`, none of them explores."""
+
+    policy: Policy
+    model: RiskModel
+    exploring: Exploring | None = None
+
+    def choose(self, declarations: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+        """Key, `lane`, `reason`, `selection_probability` and what the model says (risk_model.OUTPUTS) of each row.
+
+        `declarations`: identity and features, all that each office accepted on each of their days.
+        """
+        predicted = self.model.predict(declarations)
+        frame = declarations.select(*KEY, "office", "accepted_on").with_columns(
+            *(predicted[name] for name in ("score", "critical", "revenue_if_illicit")),
+            hit_value=pl.lit(self.model.hit_value),
+        )
+        if self.exploring:
+            rare = self.exploring.rarity(self.model, declarations)
+            frame = frame.with_columns(explore=self._explore(frame, rare, self.exploring.share))
+        assigned = lanes.assign(frame, self.policy.targeting, rng)
+        return pl.concat([assigned, predicted.drop(KEY)], how="horizontal")
+
+    def next_share(self, known: pl.DataFrame, recent: pl.DataFrame) -> Share:
+        """The share of the next period, from the results that have become known since this one began."""
+        if self.exploring is None:
+            return Share(self.policy.exploration.initial_share)
+        fresh = known.join(self.exploring.known, on=KEY, how="anti").with_columns(hit_value=self.model.hit_value)
+        # One model scores all of it, and it has learned from none of it.
+        score = self.model.predict(recent)["score"].to_numpy()
+        return adapted(self.exploring.share, fresh, score, self.policy)
+
+    def _explore(self, frame: pl.DataFrame, rare: Floats, share: Share) -> pl.Series:
+        """Chance of each row to be explored: `share` of the places of its office and day, by weight."""
+        score, revenue = (frame[name].to_numpy() for name in ("score", "revenue_if_illicit"))
+        weights = exploration.weights(self.policy.exploration.strategy, score, revenue, rare)
+        chances = np.zeros(frame.height)
+        queues = frame.with_row_index("row").group_by("accepted_on", "office").agg("row")
+        for office, rows in queues.select("office", "row").iter_rows():
+            own = lanes.capacity(office, len(rows), self.policy.targeting)
+            places = share.value * sum(getattr(own, lane) for lane in LANES)
+            chances[rows] = exploration.inclusion(weights[rows], places)
+        return pl.Series(chances)
+
+
+def adapted(share: Share, results: pl.DataFrame, score: Floats, policy: Policy) -> Share:
+    """The share of the next period, from what places of either kind brought in during this one, and from drift.
+
+    `results`: `reason`, `is_illicit`, `recovered_revenue` and `hit_value` of the inspections whose result has become
+    known. `score`: one model's scores of the period's declarations, in order of acceptance. Where one kind had no
+    place, or has no result yet, there is nothing to compare, and the share stays.
+    """
+    worth = pl.col("recovered_revenue").fill_null(0.0) + pl.col("is_illicit") * pl.col("hit_value")
+    gains = [
+        results.filter(pl.col("reason") == reason).select(worth.mean()).item() for reason in ("exploration", "value")
+    ]
+    if None in gains:
+        return share
+    return share.updated(policy.exploration, *gains, drift=_drift(score, 1 - policy.evaluation.confidence))
+
+
+def _drift(score: Floats, significance: float) -> float:
+    """How far scores moved within a period: the Kolmogorov-Smirnov distance of its halves.
+
+    0 where chance alone may explain the distance.
+    """
+    middle = len(score) // 2
+    if not middle:
+        return 0.0
+    moved = ks_2samp(score[:middle], score[middle:])
+    return float(moved.statistic) if moved.pvalue < significance else 0.0
+
+
+def _leaves(model: RiskModel, codes: dict[str, pl.Enum], frame: pl.DataFrame) -> Ints:
+    """Leaf of each row in each tree, and its codes beside them, one number for all that are new."""
+    matrix = model.encoder.encode(frame)
+    leaves = np.asarray(model.illicit.predict(matrix, pred_leaf=True, num_threads=boosting.THREADS), np.int64)
+    numbers = [
+        frame[name].cast(known, strict=False).to_physical().fill_null(len(known.categories)).cast(pl.Int64).to_numpy()
+        for name, known in codes.items()
+    ]
+    return np.column_stack([leaves.reshape(frame.height, -1), *numbers])

@@ -1,0 +1,228 @@
+"""Labelled rows to a risk model.
+
+Two passes. The first learns from the training part alone and is judged on the validation part: it finds the number of
+rounds, the calibration and the correction of the revenue's total, all on rows that the boosters have not seen. The
+second fits the boosters with those numbers of rounds on everything up to the test part. Fraud drifts, so the months
+that served as validation are the ones most like those the model is going to see; to leave them out would cost more
+than the calibration loses by being taken from the first pass.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from features.families.feature import Feature
+from features.matrix.code_digest import code_version
+from models import policy
+from models.metrics.ranking import Flags
+from models.risk import boosting, critical, revenue
+from models.risk.boosting import Floats, Grow, Parameters, Progress, Rows, alone
+from models.risk.calibration import Calibration, calibrate
+from models.risk.critical import CriticalModel
+from models.risk.encoder import Encoder, Matrix
+from models.risk.feature_code import KEY as FEATURE_CODE
+from models.risk.revenue import RevenueModel
+from models.risk.risk_model import RiskModel
+from models.targeting import lanes
+from models.training.split import labelled, window
+from models.training.tuning import AS_THEY_STAND, Tuning
+
+MIN_ROWS = 100  # of each part
+MIN_PER_CLASS = 10  # hits, and other rows, in each part
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Labelled rows, encoded, and the hits among them."""
+
+    frame: pl.DataFrame
+    rows: Rows
+    critical: Rows
+    hits: revenue.Hits
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, matrix: Matrix | pa.Table) -> "_Part":
+        """`matrix`: `frame`, encoded."""
+        target = frame["is_illicit"].cast(pl.Float64).to_numpy()
+        return cls(frame, Rows(matrix, target), critical.rows_of(frame, matrix), revenue.Hits.of(frame))
+
+    def account(self) -> dict[str, Any]:
+        first, last = window(self.frame)
+        return {
+            "first_day": str(first),
+            "last_day": str(last),
+            "rows": self.frame.height,
+            "hits": int(self.rows.target.sum()),
+        }
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What the first pass finds, and an account of the parts that it found it in."""
+
+    accounts: dict[str, dict[str, Any]]
+    fit: boosting.Fit
+    calibration: Calibration
+    revenue: RevenueModel
+    revenue_rounds: int
+    critical: CriticalModel
+    critical_rounds: int
+    hit_value: float
+
+
+def train(
+    train_frame: pl.DataFrame,
+    validation_frame: pl.DataFrame,
+    features: Sequence[Feature],
+    training: policy.Training,
+    selection: policy.Targeting,
+    on_progress: Progress | None = None,
+    *,
+    final_frame: pl.DataFrame | None = None,
+    tuning: Tuning = AS_THEY_STAND,
+    grow: Grow = alone,
+) -> RiskModel:
+    """The model learned from labelled rows; the same rows and policy give the same files, byte for byte.
+
+    `grow`: who grows the trees of the illicit head; the others learn from few rows, and here.
+
+    `final_frame`: the rows of the second pass, all known before the model is put to work (`Split.before_test`);
+    training and validation rows together where it is not given. `tuning`: see models/training/tuning.py. The order of
+    rows plays no part.
+    ValueError where there are too few labelled rows or hits, a feature is missing or of the wrong type, or an amount
+    is not finite. `on_progress(done, all)` counts rounds of boosting; early stopping skips some.
+    """
+    if final_frame is None:
+        final_frame = pl.concat([train_frame, validation_frame])
+    fitted, held_out = _checked("training", train_frame), _checked("validation", validation_frame)
+    everything = _checked("final", final_frame)
+
+    smoothing, parameters = tuning.smoothing, tuning.parameters
+    encoder = Encoder.fit(fitted, features).smoothed(smoothing)
+    learned = _first_pass(fitted, held_out, encoder, parameters, training, selection, grow, on_progress)
+
+    encoder = Encoder.fit(everything, features).smoothed(smoothing)
+    final = _Part.of(everything, encoder.table(everything))
+    fit = partial(boosting.fit_rounds, boosting.ILLICIT, parameters, training.seed, encoder, rounds=learned.fit.rounds)
+    booster = grow(fit, final.rows, _progress(on_progress, training, 1))
+    return RiskModel(
+        encoder=encoder,
+        illicit=booster,
+        calibration=learned.calibration,
+        revenue=revenue.refit(encoder, final.hits, training.seed, learned.revenue_rounds, learned.revenue),
+        critical=critical.refit(
+            encoder,
+            final.critical,
+            final.rows.target,
+            training.seed,
+            learned.critical_rounds,
+            learned.critical.calibration,
+        ),
+        critical_probability=selection.critical_probability,
+        hit_value=learned.hit_value,
+        training={
+            FEATURE_CODE: code_version(),
+            "parts": learned.accounts | {"final": final.account()},
+            "seed": training.seed,
+            "parameters": parameters,
+            "smoothing": smoothing,
+            "rounds": learned.fit.rounds,
+            "revenue_rounds": learned.revenue_rounds,
+            "critical_rounds": learned.critical_rounds,
+            "validation_log_loss": learned.fit.loss,
+            "learning_curve": learned.fit.curve,
+        },
+    )
+
+
+def _first_pass(
+    train_frame: pl.DataFrame,
+    validation_frame: pl.DataFrame,
+    encoder: Encoder,
+    parameters: Parameters,
+    training: policy.Training,
+    selection: policy.Targeting,
+    grow: Grow,
+    on_progress: Progress | None,
+) -> _Learned:
+    fitted = _Part.of(train_frame, encoder.table(train_frame))
+    held_out = _Part.of(validation_frame, encoder.encode(validation_frame))
+    until_best = partial(
+        boosting.fit_until_best,
+        boosting.ILLICIT,
+        parameters,
+        training.seed,
+        encoder,
+        validation=held_out.rows,
+        max_rounds=training.max_rounds,
+        patience=training.early_stopping_rounds,
+    )
+    fit = grow(until_best, fitted.rows, _progress(on_progress, training, 0))
+    raw = boosting.predict(fit.booster, held_out.rows.matrix)
+    calibration = calibrate(raw, held_out.rows.target > 0)
+    amounts, revenue_rounds = revenue.fit(
+        encoder, fitted.hits, held_out.hits, training.seed, training.max_rounds, training.early_stopping_rounds
+    )
+    score = calibration(raw)
+    expected = amounts(held_out.frame, held_out.rows.matrix)
+    factor = revenue.correction(score * expected, held_out.hits)
+    judged = revenue.bounded(replace(amounts, factor=factor), held_out.hits, encoder.encode(held_out.hits.frame))
+    dangers, critical_rounds = critical.fit(
+        encoder,
+        fitted.critical,
+        held_out.critical,
+        fitted.rows.target,
+        training.seed,
+        training.max_rounds,
+        training.early_stopping_rounds,
+    )
+    goes_by_value = dangers(score, held_out.rows.matrix) < selection.critical_probability
+    return _Learned(
+        {"train": fitted.account(), "validation": held_out.account()},
+        fit,
+        calibration,
+        judged,
+        revenue_rounds,
+        dangers,
+        critical_rounds,
+        _hit_value(score, factor * expected, goes_by_value, selection),
+    )
+
+
+def _hit_value(score: Floats, amount: Floats, goes_by_value: Flags, selection: policy.Targeting) -> float:
+    """What a hit is worth beside its revenue: as little as keeps the policy's precision among those that critical goods
+    leave a place."""
+    places = selection.at_share * len(score) - (~goes_by_value).sum()
+    share = float(np.clip(places / max(goes_by_value.sum(), 1), 0, 1))
+    return lanes.hit_value(score[goes_by_value], amount[goes_by_value], selection.kept_precision, share)
+
+
+def _checked(part: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Labelled rows of `frame` in their one order, or ValueError where they are too few to learn or judge from."""
+    rows = labelled(frame)
+    hits = rows["is_illicit"].sum()
+    if rows.height < MIN_ROWS:
+        raise ValueError(f"{part} part: {rows.height} labelled rows; at least {MIN_ROWS} are needed")
+    for count, kind in ((hits, "illicit"), (rows.height - hits, "licit")):
+        if count < MIN_PER_CLASS:
+            raise ValueError(
+                f"{part} part: {count} of {rows.height} labelled rows are {kind}; at least {MIN_PER_CLASS} are needed"
+            )
+    return rows
+
+
+def _progress(on_progress: Progress | None, training: policy.Training, fits_before: int) -> Progress | None:
+    """Rounds of one fit as rounds of both passes."""
+    if on_progress is None:
+        return None
+
+    def report(done: int, every: int) -> None:
+        here = training.max_rounds * done // every
+        on_progress(fits_before * training.max_rounds + here, 2 * training.max_rounds)
+
+    return report

@@ -1,0 +1,225 @@
+"""Smoothing of encodings and parameters of the illicit head, by Optuna, on folds in order of time, within a budget.
+
+Each fold learns from outcomes known before its days and is judged on them, by log loss: the head's scores are used as
+probabilities, so to rank well is not enough. A trial's loss is the mean over folds. The first trial is what was best
+the last time, or the parameters as they stand, and it stays unless another is better by more than chance explains: by
+one standard error of the differences, fold by fold (Breiman et al., "Classification and regression trees", 1984).
+
+The same rows, policy and previous best give the same result, as long as the budget in minutes does not end the search;
+where it does, the account says so.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import optuna
+import polars as pl
+
+from features.families.entities import PRIOR_WEIGHT
+from features.families.feature import Feature
+from models import policy
+from models.risk import boosting
+from models.risk.boosting import Parameters, Progress, Rows
+from models.risk.encoder import Encoder
+from models.training.split import labelled, split_off, window
+
+Fold = tuple[pl.DataFrame, pl.DataFrame]
+
+# Lowest and highest value; whole numbers stay whole. All but the shares are searched on a logarithmic scale.
+SMOOTHING = (2.0, 100.0)
+BOUNDS: Mapping[str, tuple[float, float] | tuple[int, int]] = {
+    "learning_rate": (0.02, 0.15),
+    "num_leaves": (7, 127),
+    "min_data_in_leaf": (10, 200),
+    "feature_fraction": (0.2, 1.0),
+    "bagging_fraction": (0.5, 1.0),
+    "lambda_l2": (0.1, 50.0),
+    "cat_smooth": (1.0, 200.0),
+    "min_data_per_group": (10, 500),
+}
+_LINEAR = ("feature_fraction", "bagging_fraction")
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a model is trained with. `smoothing` is that of encodings, in inspections (see models/risk/encoder.py).
+
+    ValueError names what is missing, unknown or out of bounds.
+
+    >>> Tuning(smoothing=500.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: smoothing is 500.0; allowed: 2.0 to 100.0
+    """
+
+    parameters: Parameters = field(default_factory=lambda: dict(boosting.PARAMETERS))
+    smoothing: float = float(PRIOR_WEIGHT)
+
+    def __post_init__(self) -> None:
+        if odd := sorted(set(self.parameters) ^ set(BOUNDS)):
+            raise ValueError(f"parameter {odd[0]!r} is missing or unknown; allowed: {', '.join(BOUNDS)}")
+        for name, value in (*self.parameters.items(), ("smoothing", self.smoothing)):
+            low, high = BOUNDS.get(name, SMOOTHING)
+            if not low <= value <= high:
+                raise ValueError(f"{name} is {value}; allowed: {low} to {high}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The tuning to train with, and how it was come by.
+
+    `origin`: where the first trial came from. `losses`: of each trial, fold by fold; a trial that began badly was ended
+    early. `kept`: place of the trial that was kept. `ran_out`: whether the minutes ended the search.
+    """
+
+    tuning: Tuning
+    origin: str
+    folds: tuple[dict[str, str], ...] = ()
+    losses: tuple[tuple[float, ...], ...] = ()
+    kept: int = 0
+    ran_out: bool = False
+
+    def params(self) -> dict[str, str | int | float | bool]:
+        """Flat names to values for a run. They are no part of the model: a model found anew is the same model."""
+        mean = [float(np.mean(losses)) for losses in self.losses]
+        best = {"tuning.first_loss": mean[0], "tuning.kept_loss": mean[self.kept]} if mean else {}
+        days = {f"tuning.fold_{n}": f"{fold['learned']} {fold['judged']}" for n, fold in enumerate(self.folds, 1)}
+        return {
+            "tuning.began_with": self.origin,
+            "tuning.trials": len(self.losses),
+            "tuning.kept": "the first" if not self.kept else f"trial {self.kept + 1}",
+            "tuning.ran_out_of_time": self.ran_out,
+            **best,
+            **days,
+        }
+
+
+def reused(account: Mapping[str, Any]) -> Tuning:
+    """The tuning of a trained model (`RiskModel.training`); ValueError where it is none that could be found today."""
+    return Tuning(dict(account["parameters"]), account["smoothing"])
+
+
+AS_THEY_STAND = Tuning()
+
+
+def search(
+    rows: pl.DataFrame,
+    features: Sequence[Feature],
+    training: policy.Training,
+    trials: int,
+    label_delay_days: int,
+    first: Tuning = AS_THEY_STAND,
+    origin: str = "parameters as they stand",
+    on_progress: Progress | None = None,
+) -> Found:
+    """The best of `trials` tunings for labelled `rows`, all known before the test part; with one, that is `first`.
+
+    `origin` says where `first` comes from. `on_progress(done, all)` counts trials. ValueError where a fold has too few
+    rows, see `folds`.
+    """
+    if trials < 2:
+        return Found(first, origin)
+    parts = folds(labelled(rows), training, label_delay_days)
+    deadline = time.monotonic() + 60 * training.search.minutes
+    encoders = [Encoder.fit(fitted, features) for fitted, _ in parts]
+    tried: list[tuple[Tuning, tuple[float, ...]]] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        tuning = _suggested(trial)
+        losses: list[float] = []
+        for number, (encoder, part) in enumerate(zip(encoders, parts, strict=True)):
+            losses.append(_loss(encoder.smoothed(tuning.smoothing), part, tuning, training))
+            trial.report(float(np.mean(losses)), number)
+            if trial.should_prune():
+                break
+        tried.append((tuning, tuple(losses)))
+        if on_progress:
+            on_progress(len(tried), trials)
+        if len(losses) < len(parts):
+            raise optuna.TrialPruned
+        return float(np.mean(losses))
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Another proposal on another day: with a fixed seed a night's one new trial would be the same for ever.
+    seed = training.seed + window(rows)[1].toordinal()
+    study = optuna.create_study(
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=1),
+    )
+    study.enqueue_trial({**first.parameters, "smoothing": first.smoothing})
+    study.optimize(objective, n_trials=trials, timeout=max(deadline - time.monotonic(), 0.0))
+    best = _better(tried)
+    return Found(
+        tuning=tried[best][0],
+        origin=origin,
+        folds=tuple({"learned": _days(fitted), "judged": _days(judged)} for fitted, judged in parts),
+        losses=tuple(losses for _, losses in tried),
+        kept=best,
+        ran_out=len(tried) < trials,
+    )
+
+
+def folds(rows: pl.DataFrame, training: policy.Training, label_delay_days: int) -> list[Fold]:
+    """Labelled rows as (learned from, judged on), in order of time.
+
+    The last fold is judged on the latest `validation_share` of the days, the one before on as many days before, and so
+    on; each learns from all whose outcomes were known before its days. ValueError where nothing is left to learn from
+    or to judge on.
+    """
+    first, last = window(rows)
+    length = max(int(((last - first).days + 1) * training.validation_share), 1)
+    found: list[Fold] = []
+    for back in reversed(range(training.search.folds)):
+        until = last - timedelta(days=back * length)
+        found.append(split_off(rows.filter(pl.col("accepted_at").dt.date() <= until), length, label_delay_days))
+    return found
+
+
+def _loss(encoder: Encoder, part: Fold, tuning: Tuning, training: policy.Training) -> float:
+    fitted, judged = (
+        Rows(encoder.table(rows), rows["is_illicit"].cast(pl.Float64).to_numpy()) for rows in map(labelled, part)
+    )
+    return boosting.fit_until_best(
+        boosting.ILLICIT,
+        tuning.parameters,
+        training.seed,
+        encoder,
+        fitted,
+        judged,
+        training.max_rounds,
+        training.early_stopping_rounds,
+    ).loss
+
+
+def _better(tried: Sequence[tuple[Tuning, tuple[float, ...]]]) -> int:
+    """Place of the best of those that were judged on every fold; 0, the first, unless it is better beyond chance.
+
+    >>> _better([(Tuning(), (0.30, 0.20)), (Tuning(), (0.29, 0.19)), (Tuning(), (0.20,))])
+    1
+    >>> _better([(Tuning(), (0.30, 0.20)), (Tuning(), (0.20, 0.29))])
+    0
+    """
+    first = np.array(tried[0][1])
+    whole = [place for place, (_, losses) in enumerate(tried) if len(losses) == len(first)]
+    best = min(whole, key=lambda place: float(np.mean(tried[place][1])))
+    gain = first - np.array(tried[best][1])
+    error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else 0.0
+    return best if gain.mean() > error else 0
+
+
+def _suggested(trial: optuna.Trial) -> Tuning:
+    parameters: Parameters = {}
+    for name, (low, high) in BOUNDS.items():
+        if isinstance(low, int) and isinstance(high, int):
+            parameters[name] = trial.suggest_int(name, low, high, log=True)
+        else:
+            parameters[name] = trial.suggest_float(name, low, high, log=name not in _LINEAR)
+    return Tuning(parameters, trial.suggest_float("smoothing", *SMOOTHING, log=True))
+
+
+def _days(rows: pl.DataFrame) -> str:
+    return "/".join(str(day) for day in window(rows))
