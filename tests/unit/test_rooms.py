@@ -1,0 +1,64 @@
+"""The walls between rooms stand, and a wrong import is caught by them."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+PACKAGES = ("features", "models", "flows")
+
+
+def linted(project: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    for package in PACKAGES:
+        shutil.copytree(PROJECT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "pyproject.toml", folder)
+    return folder
+
+
+def test_the_walls_stand():
+    found = linted(PROJECT)
+    assert found.returncode == 0, found.stdout
+    assert "0 broken" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "contract"),
+    [
+        ("features/facts/asof.py", "from models import policy", "Flows use models, models use features"),
+        ("models/targeting/lanes.py", "import flows.settings", "Flows use models, models use features"),
+        ("models/signoff/book.py", "import prefect", "Prefect is known to flows alone"),
+        ("features/store/store.py", "import features.ingestion.ingest", "Floors of features"),
+        ("features/network/links.py", "import features.validation.verdict", "Floors of features"),
+        ("models/risk/forest.py", "from models.training import split", "Floors of models"),
+        ("flows/host/up.py", "import flows.retrain", "Floors of flows"),
+    ],
+)
+def test_a_wrong_import_is_caught(copied, module, statement, contract):
+    file = copied / module
+    text = file.read_text()
+    file.write_text(f"{text}\n{statement}\n")
+    try:
+        found = linted(copied)
+    finally:
+        file.write_text(text)
+    assert found.returncode == 1
+    assert any(line.startswith(contract) and line.endswith("BROKEN") for line in found.stdout.splitlines())
+
+
+def test_a_room_without_a_floor_is_caught(copied):
+    (copied / "models" / "attic").mkdir()
+    (copied / "models" / "attic" / "__init__.py").write_text("")
+    try:
+        assert linted(copied).returncode == 1
+    finally:
+        shutil.rmtree(copied / "models" / "attic")
