@@ -5,7 +5,7 @@
     <folder>/<digest>/      see files.py
 
 Each build looks at the checksums of what is there: where a file is spoilt, it is named in the log and all are built
-again. What is opened is looked at too: see look.py.
+again. What is opened is looked at too: see queries.py.
 
 What is settled (features/history/preaggregated.py) is not summed up again: a new day costs its own declarations, and
 putting all sums in order.

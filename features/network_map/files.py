@@ -1,4 +1,4 @@
-"""Writes the network for people to look at: files of one folder, which look.py reads.
+"""Writes the network for people to look at: files of one folder, which queries.py reads.
 
     nodes.arrow     companies, and what they share: kind, identity, name; in the order of nodes
     links.arrow     who was declared with whom and what, see links.py; in the order of importers

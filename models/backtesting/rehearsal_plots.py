@@ -1,6 +1,6 @@
 """The pictures of a rehearsal: what each strategy has found so far, how precise it is, and when it meets what is new.
 
-The figures are those of the document, see rehearsal_result.py; the style is that of all plots.
+The figures are those of the document, see result.py; the style is that of all plots.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 Each week a strategy chooses among the declarations of that week, by features as they would have stood on the day of
 acceptance had it chosen ever since the warm-up. It learns of no declaration that it did not inspect itself, and of
-those that it did only after the delay. Which strategies there are is in rehearsal_policies.py, what is measured of
-them in rehearsal_result.py.
+those that it did only after the delay. Which strategies there are is in strategies.py, what is measured of
+them in result.py.
 
 All strategies meet the same declarations, the same rounding of places and the same luck: whether an inspection in a
 lane would find what is there is settled once for each declaration, before anybody chooses (common random numbers).

@@ -2,8 +2,8 @@
 
 Both give away the places of the policy that each is signed with, among all declarations of those days, inspected or
 not, by their exact chances: nothing is drawn, but for the lanes that officer hours rest on. What a lane costs is for
-the challenger's policy to say, of both. Neither learns in between; a rehearsal in which both do is rehearsal.py. What a
-selection would have found is estimated from the inspections that were made, see estimates.py; whose load changes needs
+the challenger's policy to say, of both. Neither learns in between; a rehearsal in which both do is replay.py. What a
+selection would have found is estimated from the inspections that were made, see off_policy.py; whose load changes needs
 no labels, and is exact.
 """
 

@@ -1,6 +1,6 @@
 """From a trained model to the evidence that people sign: figures, plots, drift, gates, card, manifest, in one folder.
 
-Each step takes what the one before it made; the evidence folder's layout is in evidence.py.
+Each step takes what the one before it made; the evidence folder's layout is in manifest.py.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Whom inspections fall upon, and what they cost and bring in: the burden of a selection, on labelled rows.
 
-A selection is each row's chance to be inspected, see metrics.inclusion. How well a ranking finds is metrics.py, where
-places go is targeting.py, and what would be found among rows that nobody inspected is estimates.py.
+A selection is each row's chance to be inspected, see metrics.inclusion. How well a ranking finds is ranking.py, where
+places go is lanes.py, and what would be found among rows that nobody inspected is off_policy.py.
 
 Groups are measured by what labels say, so that a hit rate is that of the goods, whatever the lane. Costs are those of
 the policy's lanes, and there a lane finds only the share `detects` of what the labels say. Where nobody says which lane

@@ -1,6 +1,6 @@
 """Everything measured on the test rows, as one document: what is logged, judged by the gates and shown on the card.
 
-Here scorers are brought together; how a figure is computed is in metrics.py, how sure it is in bootstrap.py.
+Here scorers are brought together; how a figure is computed is in ranking.py, how sure it is in bootstrap.py.
 """
 
 from collections.abc import Iterator, Mapping

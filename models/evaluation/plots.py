@@ -1,4 +1,4 @@
-"""The pictures of an evaluation, as PNG files in one style. What they show is computed in metrics.py.
+"""The pictures of an evaluation, as PNG files in one style. What they show is computed in ranking.py.
 
 The same figures give the same bytes: no date is written, and SHAP's jitter is seeded.
 """

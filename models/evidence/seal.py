@@ -1,6 +1,6 @@
 """The second layout of the evidence: a sealed list of every file of a version's run and of its logged model.
 
-The manifest (evidence.py) is what a model is: two identical runs have the same. The seal is what one run stored, served
+The manifest (manifest.py) is what a model is: two identical runs have the same. The seal is what one run stored, served
 code, MLmodel, reports, plots and pages included, with the parameters and figures that MLflow shows of it, so no two
 runs have the same. It is written last, as the run's `sealed.json`; its digest goes into the ledger when the version is
 opened. Versions that were opened before there were seals have none, and are held to their manifest alone.

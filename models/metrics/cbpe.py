@@ -1,7 +1,7 @@
 """Confidence-based performance estimation: what calibrated scores promise before any label is known, and how far off.
 
-What a selection found among rows whose chance of being inspected is known is estimates.py; how well a ranking does
-where every label is known is metrics.py.
+What a selection found among rows whose chance of being inspected is known is off_policy.py; how well a ranking does
+where every label is known is ranking.py.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """What a selection would have found, when labels exist only for what was inspected, and how well a model should do.
 
 Inspections were drawn with known chances, so each inspected row stands for 1 / propensity rows. What to expect before
-any label is known is cbpe.py; how well a ranking does where every label is known is metrics.py.
+any label is known is cbpe.py; how well a ranking does where every label is known is ranking.py.
 
 `chosen` is the chance, 0 to 1, that the evaluated selection inspects a row. The rows are the population, and chance
 lies in which of them were inspected.

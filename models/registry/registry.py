@@ -45,7 +45,7 @@ from models.registry.tracking import RunContent
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained and judged model. `folder` is its evidence folder (see evidence.py), plots and reports included.
+    """A trained and judged model. `folder` is its evidence folder (see manifest.py), plots and reports included.
 
     `failures` are the reasons of the gates that failed; any of them keeps the model out of the registry.
     `steps` are the names of the policy's sign-off steps. `author` is who asked for the model, and so may not sign it.

@@ -1,6 +1,6 @@
 """This product's way of choosing: a model's predictions, the policy's places, and a share of them that explores.
 
-Night after night in flows/select.py, week by week in a rehearsal. How places are given away is targeting.py, what is
+Night after night in flows/select.py, week by week in a rehearsal. How places are given away is lanes.py, what is
 worth exploring exploration.py; here both are given what they need to know of a model and of what has been inspected.
 """
 
