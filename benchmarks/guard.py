@@ -16,8 +16,8 @@ import httpx
 from starlette.types import ASGIApp
 
 from models.server.app import AppSettings, for_mlflow
-from tests import signoff_server
-from tests.signoff_server import API, Server
+from tests.support import signoff_server
+from tests.support.signoff_server import API, Server
 
 ROUNDS, WARM_UP = 400, 40
 PLAIN = "benchmarks.guard:without_guard"

@@ -16,8 +16,8 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 from rich.console import Console
 
-from tests import networks, signoff_server
 from tests.browser import started
+from tests.support import networks, signoff_server
 
 NODES, CROWD, OPENINGS = 500, 4_000, 10
 _ASK_FOR_MORE = f"""

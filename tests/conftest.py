@@ -9,8 +9,8 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
-from tests import prefect_server
-from tests.examples import TRIAL
+from tests.support import prefect_server
+from tests.support.examples import TRIAL
 
 # How many objects are made before the youngest are looked at, and how often the older ones: what the imports bring is
 # millions of objects, and going through them took a sixth of the suite's time. By default 700, 10, 10.

@@ -8,7 +8,6 @@ import pytest
 
 from models.registry.registry import Registry
 from models.signoff.book import SERVICE
-from tests import candidates, runs_server, signoff_server
 from tests.attacks.scene import (
     ALTERED,
     APPROVED,
@@ -23,6 +22,7 @@ from tests.attacks.scene import (
     Scene,
     model_file,
 )
+from tests.support import candidates, runs_server, signoff_server
 
 
 @pytest.fixture(scope="package")

@@ -23,7 +23,7 @@ from models.registry.registry import Registry
 from models.signoff import audit
 from models.signoff.book import SERVICE
 from models.signoff.chain import Entry
-from tests.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, API, Server, password
+from tests.support.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, API, Server, password
 
 POLICY = policy.load().signoff
 ACCOUNTS = (ADMINISTRATOR, SERVICE, "dan", "ana", "rea", "aud")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.attacks.scene import ACCOUNTS, tag
-from tests.signoff_server import ADMINISTRATOR, AJAX, API
+from tests.support.signoff_server import ADMINISTRATOR, AJAX, API
 
 ROLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "a role for oneself": ("POST", "3.0/mlflow/roles/assign", {"username": "<WHO>", "role_id": 1}),

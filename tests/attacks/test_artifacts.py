@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.scene import ACCOUNTS, MODEL, OWN, WAITING, tag
-from tests.signoff_server import ADMINISTRATOR, AJAX, API
+from tests.support.signoff_server import ADMINISTRATOR, AJAX, API
 
 FILES = [
     "customs-risk/<RUN>/artifacts/evaluation.json",

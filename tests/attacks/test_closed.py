@@ -3,7 +3,7 @@
 import pytest
 
 from tests.attacks.scene import WAITING
-from tests.signoff_server import ADMINISTRATOR
+from tests.support.signoff_server import ADMINISTRATOR
 
 CLOSED = [
     ("POST", "/v1/traces"),

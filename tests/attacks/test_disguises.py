@@ -9,7 +9,7 @@ from tests.attacks.scene import (
     ALIAS,
     WAITING,
 )
-from tests.signoff_server import ADMINISTRATOR, API
+from tests.support.signoff_server import ADMINISTRATOR, API
 
 MOVE = json.dumps({**ALIAS, "version": WAITING}).encode()
 PATHS = [

@@ -17,9 +17,9 @@ import pytest
 from models.evidence import manifest as evidence
 from models.registry.registry import Candidate, Registry
 from models.signoff.book import SERVICE
-from tests import candidates, signoff_server
 from tests.attacks.scene import MODEL, REIGNING, WAITING, Scene, tag
-from tests.signoff_server import ADMINISTRATOR, API, password
+from tests.support import candidates, signoff_server
+from tests.support.signoff_server import ADMINISTRATOR, API, password
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 
@@ -214,7 +214,8 @@ def forged(scene: Scene, how: str) -> Candidate:
 
 
 @pytest.mark.attempts(12)
-@pytest.mark.parametrize("how", ["figures", "a policy", "a card", "a parameter"])  # more: tests/unit/test_judging.py
+# More of them: tests/unit/models/server/test_judging.py.
+@pytest.mark.parametrize("how", ["figures", "a policy", "a card", "a parameter"])
 def test_forged_evidence_is_never_opened_signed_or_promoted(scene, how):
     with straight(scene) as registry:
         version = registry.register(forged(scene, how)).version

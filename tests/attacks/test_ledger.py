@@ -21,7 +21,7 @@ from tests.attacks.scene import (
     faults,
     tag,
 )
-from tests.signoff_server import API
+from tests.support.signoff_server import API
 
 
 @pytest.mark.attempts(0)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.attacks.scene import WAITING, tag
-from tests.signoff_server import ADMINISTRATOR, AJAX, API
+from tests.support.signoff_server import ADMINISTRATOR, AJAX, API
 
 SIGN = f"{AJAX}/model-versions/set-tag"
 COMPANY = "/api/2.0/tidewaiter/network/company"

@@ -13,7 +13,7 @@ from models.access.entrance import BODIES_AT_ONCE, WRONG_IN_A_ROW
 from models.server.guard import LARGEST_SENTENCE
 from models.signoff.book import SERVER
 from tests.attacks.scene import MODEL
-from tests.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, AJAX, API, password
+from tests.support.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, AJAX, API, password
 
 ASK = f"{API}/registered-models/get?name={MODEL['name']}"
 

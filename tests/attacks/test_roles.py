@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from tests.attacks.scene import OWN, WAITING, tag
-from tests.signoff_server import ADMINISTRATOR, AJAX
+from tests.support.signoff_server import ADMINISTRATOR, AJAX
 
 SIGN = f"{AJAX}/model-versions/set-tag"
 RENAMES = {

@@ -11,7 +11,7 @@ import pytest
 from models.runs.callers import TELLER, UP
 from models.runs.guard import LARGEST_OF_PEOPLE
 from models.signoff.book import SERVICE
-from tests.runs_server import PASSWORDS
+from tests.support.runs_server import PASSWORDS
 
 ID = "00000000-0000-4000-8000-000000000000"
 SHELL = {"prefect.deployments.steps.run_shell_script": {"script": "id > /tmp/owned"}}

@@ -9,7 +9,7 @@ from websockets.sync.client import connect
 
 from models.runs.callers import TELLER, UP
 from models.signoff.book import SERVICE
-from tests.runs_server import PASSWORDS
+from tests.support.runs_server import PASSWORDS
 
 IN, OUT, LOGS = "/api/events/in", "/api/events/out", "/api/logs/out"
 CLOSED = ["/api/work_pools/tidewaiter/workers/connect", "/api/task_runs/subscriptions/scheduled", "/", "/api/events/x"]

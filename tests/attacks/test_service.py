@@ -4,7 +4,7 @@ import pytest
 
 from models.signoff.book import SERVICE
 from tests.attacks.scene import WAITING
-from tests.signoff_server import ADMINISTRATOR
+from tests.support.signoff_server import ADMINISTRATOR
 
 
 @pytest.mark.parametrize("who", [ADMINISTRATOR, "dan", "ana", "aud", SERVICE])

@@ -4,7 +4,7 @@ import pytest
 
 from models.signoff.book import SERVICE
 from tests.attacks.scene import ACCOUNTS, OLD, OWN, REIGNING, REJECTED, VOID, WAITING, tag
-from tests.signoff_server import ADMINISTRATOR, AJAX, API
+from tests.support.signoff_server import ADMINISTRATOR, AJAX, API
 
 SIGNATURES: dict[str, tuple[str, str, str, str, str]] = {
     "the administrator": (ADMINISTRATOR, "governance", "approved: x", WAITING, "signs nothing"),

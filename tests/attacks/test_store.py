@@ -24,7 +24,7 @@ from tests.attacks.scene import (
     run_file,
     tag,
 )
-from tests.signoff_server import API
+from tests.support.signoff_server import API
 
 STORE = {
     "champion moved": (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.attacks.scene import ACCOUNTS, ALIAS, MODEL, OLD, OWN, REIGNING, REJECTED, VOID, WAITING
-from tests.signoff_server import AJAX, API
+from tests.support.signoff_server import AJAX, API
 
 # What nobody may do, whatever the role; <RUN>, <MODEL> and <VERSION> are those of WAITING.
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from models.monitoring.drift_result import Quality
-from tests.integration.test_drift import check, window
+from tests.integration.models.monitoring.test_drift import check, window
 
 CHROMIUM = shutil.which("chromium")
 

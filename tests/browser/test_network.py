@@ -12,9 +12,9 @@ from playwright.sync_api import Page, expect
 
 import models.network_page
 from features.presentation import spreadsheet
-from tests import networks, signoff_server
 from tests.browser import started
-from tests.signoff_server import Server
+from tests.support import networks, signoff_server
+from tests.support.signoff_server import Server
 
 pytestmark = [
     pytest.mark.skipif(started.CHROMIUM is None, reason=started.NO_CHROMIUM),

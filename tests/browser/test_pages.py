@@ -16,9 +16,9 @@ from flows.requests.forms import AUTHOR
 from flows.requests.parameters import RetrainParameters, Search, SourceName
 from models.access.accounts import ADMINISTRATOR_ACCOUNT
 from models.names import CHAMPION
-from tests import candidates
 from tests.browser import started
 from tests.browser.started import Servers
+from tests.support import candidates
 
 pytestmark = [
     pytest.mark.skipif(started.CHROMIUM is None, reason=started.NO_CHROMIUM),

@@ -18,8 +18,8 @@ from models.risk import feature_code
 from models.risk.risk_model import OUTPUTS
 from models.signoff import audit
 from models.signoff.keys import Keys
-from tests import earlier
-from tests.prefect_server import prefect_server
+from tests.support import earlier
+from tests.support.prefect_server import prefect_server
 
 NAMES = sorted(file.stem for file in earlier.FOLDER.glob("*.json"))
 # The served model loads with the code that was stored with it, in a process that has imported none of today's.

@@ -15,8 +15,8 @@ from features.store import versioning
 from features.store.store import Store
 from flows.requests.parameters import RetrainParameters
 from models.registry.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
-from tests.commands import Retraining
-from tests.prefect_server import hosting, prefect_server
+from tests.support.commands import Retraining
+from tests.support.prefect_server import hosting, prefect_server
 from tests.trials.running import Trial, Unit
 
 PARAMETERS = RetrainParameters(rows=40_000, months=6)

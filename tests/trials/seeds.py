@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.examples import TRIAL as PROFILE
+from tests.support.examples import TRIAL as PROFILE
 from tests.trials.running import Trial, Unit
 
-FILES = sorted((Path(__file__).parents[1] / "property").glob("test_*.py"))
+FILES = sorted((Path(__file__).parents[1] / "property").rglob("test_*.py"))
 _PASSED = re.compile(r"(\d+) passing examples")
 
 

@@ -16,8 +16,8 @@ import psutil
 from models import policy
 from models.signoff import reading
 from models.signoff.chain import Chain, Entry
-from tests import signoff_server
-from tests.signoff_server import AJAX, Server
+from tests.support import signoff_server
+from tests.support.signoff_server import AJAX, Server
 from tests.trials.running import Trial, Unit
 
 # Each has a version of its own, so that only a kill can come between.

@@ -1,6 +1,6 @@
 """Submits of the run form while runs write: on SQLite, where one writes at a time, none may end in an error.
 
-A unit has 50 submits; tests/integration/test_runs_load.py is a small one.
+A unit has 50 submits; tests/integration/models/runs/test_load.py is a small one.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ import httpx
 from websockets.asyncio.client import connect
 
 from models.signoff.book import SERVICE
-from tests import runs_server
-from tests.runs_server import PASSWORDS, Runs
+from tests.support import runs_server
+from tests.support.runs_server import PASSWORDS, Runs
 from tests.trials.running import Trial, Unit
 
 SUBMITS, AT_ONCE, WRITERS = 50, 8, 4

@@ -17,7 +17,7 @@ from flows.settings import PREFIX, Settings
 from models import policy
 from models.risk.risk_model import OUTPUTS
 from tests.attacks import attempts
-from tests.shown import commands
+from tests.support.shown import commands
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

@@ -9,8 +9,8 @@ import typer
 from typer._click.exceptions import MissingParameter
 
 from flows.requests.parameters import RetrainParameters
-from tests import shown
-from tests.shown import PAGES, ROOT, Line
+from tests.support import shown
+from tests.support.shown import PAGES, ROOT, Line
 
 LINES = sorted(set(shown.lines()))
 FILES = re.compile(r"^[\w/-]+\.(toml|csv|json)$")

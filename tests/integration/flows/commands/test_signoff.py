@@ -1,0 +1,142 @@
+"""The commands of sign-off against a real server behind the guard, as a person types them."""
+
+import json
+import os
+import re
+from unittest.mock import patch
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.commands import cli, signoff
+from tests.support import signoff_server
+from tests.support.commands import begin
+from tests.support.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Version 1 waits; people of every role are there."""
+    folder = tmp_path_factory.mktemp("state")
+    signoff_server.register(folder)
+    with signoff_server.server(folder) as started:
+        signoff_server.add_people(started)
+        started.inspect()
+        yield started
+
+
+@pytest.fixture
+def tidewaiter(server, tmp_path, monkeypatch):
+    """A command in somebody's name, in this process: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signoff, "begin", begin)
+
+    def run(who, *arguments, password=None):
+        known = ADMINISTRATOR_PASSWORD if who == ADMINISTRATOR else signoff_server.password(who)
+        environment = {
+            "TIDEWAITER_STATE_FOLDER": str(server.folder),
+            "TIDEWAITER_MLFLOW_TRACKING_URI": server.url,
+            "MLFLOW_TRACKING_USERNAME": who,
+            "MLFLOW_TRACKING_PASSWORD": password or known,
+            "COLUMNS": "250",
+        }
+        with patch.dict(os.environ, environment):  # and what a command adds to it is taken away
+            result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
+
+
+def test_a_person_is_added_signs_in_and_is_removed(server, tidewaiter):
+    code, said, _ = tidewaiter(ADMINISTRATOR, "users", "add", "zoe", "--role", "reviewer", "--role", "auditor")
+    assert code == 0
+    password = re.search(r"password (\S+)", said)[1]
+    code, said, _ = tidewaiter("zoe", "users", "list", "--json", password=password)
+    assert code == 0
+    # MLflow tells people their own roles only.
+    assert {"name": "zoe", "roles": ["auditor", "reviewer"], "is_administrator": False} in json.loads(said)
+    assert tidewaiter(ADMINISTRATOR, "users", "remove", "zoe")[0] == 0
+    code, _, told = tidewaiter("zoe", "users", "list", password=password)
+    assert (code, told.strip()) == (1, "MLflow does not know this name with this password")
+
+
+@pytest.mark.parametrize(
+    ("who", "arguments", "told"),
+    [
+        (
+            ADMINISTRATOR,
+            ("add", "zoe", "--role", "king"),
+            "role 'king' does not exist; allowed: auditor, data-scientist, ",
+        ),
+        (ADMINISTRATOR, ("add", "zo:e", "--role", "reviewer"), "name 'zo:e' is not for a person; allowed: up to 63 "),
+        (ADMINISTRATOR, ("add", "mlflow-server", "--role", "reviewer"), "is not for a person"),
+        (ADMINISTRATOR, ("add", "ANA", "--role", "reviewer"), "ana is there already, with risk-analyst"),
+        (ADMINISTRATOR, ("add", "zoe", "--role", "service"), "role 'service' does not exist"),
+        (ADMINISTRATOR, ("remove", "zoe"), "there is no account 'zoe'"),
+        (ADMINISTRATOR, ("remove", "tidewaiter"), "tidewaiter is an account that the servers need"),
+        (
+            "rea",
+            ("add", "zoe", "--role", "reviewer"),
+            "accounts and roles are the administrator's to change, not rea's",
+        ),
+        ("dan", ("remove", "rea"), "accounts and roles are the administrator's to change, not dan's"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(tidewaiter, who, arguments, told):
+    code, _, said = tidewaiter(who, "users", *arguments)
+    assert code == 1
+    assert told in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_the_audit_tells_attempts_accepted_and_refused(server, tidewaiter):
+    assert server.sign("ana", "technical", "approved: finds [more]").status_code == 200
+    assert server.sign("dan", "governance", "approved: mine").status_code == 403
+    code, said, _ = tidewaiter("aud", "audit", "show", "1", "--json")
+    assert code == 0
+    told = {(entry["actor"], entry["action"], entry["refusal"] is None) for entry in json.loads(said)}
+    assert {("mlflow-server", "open", True), ("ana", "approve", True), ("dan", "approve", False)} <= told
+    code, said, _ = tidewaiter("aud", "audit", "show", "1")
+    assert code == 0
+    (row,) = (line for line in said.splitlines() if " ana " in line)
+    for cell in ("risk-analyst", "approve technical", "accepted", "finds [more]", "127.0.0.1"):
+        assert cell in row
+    # Whole, though a file has no width and a terminal would be 80 wide.
+    (row,) = (line for line in said.splitlines() if " dan " in line)
+    assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", row)
+    assert " refused: governance is signed by the role reviewer; dan has data-scientist " in row
+    code, _, told = tidewaiter("aud", "audit", "show", "9")
+    assert (code, told.strip()) == (1, "the ledger says nothing of version 9")
+
+
+def test_the_history_is_proven_and_a_head_can_be_kept(tidewaiter, tmp_path):
+    head = tmp_path / "head.json"
+    code, said, _ = tidewaiter("aud", "audit", "export-head", str(head))
+    assert code == 0
+    number = json.loads(head.read_text())["number"]
+    assert f"row {number}, " in said
+    code, said, told = tidewaiter("aud", "audit", "verify", "--head", str(head), "--json")
+    assert code == 0, told
+    found = json.loads(said)
+    assert found["faults"] == []
+    assert found["entries"] >= number
+    forged = json.loads(head.read_text()) | {"hash": "1" * 64}
+    head.write_text(json.dumps(forged))
+    code, _, told = tidewaiter("aud", "audit", "verify", "--head", str(head))
+    assert code == 1
+    assert f"row {number} is not what it was when the head was taken" in told
+
+
+def test_a_file_that_is_no_head_is_named(tidewaiter, tmp_path):
+    file = tmp_path / "other.json"
+    file.write_text("{}")
+    code, _, told = tidewaiter("aud", "audit", "verify", "--head", str(file))
+    assert code == 1
+    assert told.startswith(f"{file} is not a head")
+
+
+def test_a_rollback_with_nothing_to_go_back_to_is_refused(tidewaiter):
+    code, _, told = tidewaiter("rea", "rollback", "--reason", "too many empty hits")
+    assert (code, told.strip()) == (1, "there is no earlier champion whose evidence still stands")

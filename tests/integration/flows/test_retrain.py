@@ -1,0 +1,211 @@
+"""The whole retraining through its command: what it leaves behind, refused, run again, and killed at its worst moments.
+
+One retraining is a process with a Prefect server of its own, as a person starts it; the others share this process's.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from features.matrix.matrix import CATALOGUE
+from features.store.store import Store
+from flows.settings import Settings
+from flows.steps import incumbents
+from models import policy
+from models.registry.registry import CHALLENGER, MODEL, Registry
+from tests.support import versions
+from tests.support.commands import Retraining, invoke, run
+from tests.support.object_storage import object_storage, storage_server
+from tests.support.prefect_server import prefect_server
+from tests.trials.kills import PARAMETERS, state
+
+__all__ = ["object_storage", "storage_server"]
+pytestmark = pytest.mark.timeout(900)
+
+ROWS = ("--rows", str(PARAMETERS.rows), "--months", str(PARAMETERS.months))
+
+
+def kill_after(folder: Path, stage: str, seconds: float, prefect: str, environment: dict[str, str]) -> None:
+    """Start a retraining and kill -9 it `seconds` after it reports that a stage is done."""
+    retraining = Retraining(folder, prefect, PARAMETERS, environment)
+    retraining.wait_for(stage)
+    time.sleep(seconds)
+    retraining.kill()
+
+
+@pytest.fixture(scope="module")
+def prefect():
+    with prefect_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return folder, run(folder, "retrain", *ROWS)
+
+
+def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
+    folder, told = undisturbed
+    features = f"{len(CATALOGUE)} for each declaration"
+    for part in ("Rehearse", "rows ingested", "quarantined", features, "ROC-AUC", "risk profile", "Gates"):
+        assert part in told
+    assert "Registered as customs-risk version 1, alias challenger" in told
+    assert "Next: reviewers read" in told
+    (tags,) = state(folder)["versions"]
+    assert tags["signoff.technical"] == tags["signoff.governance"] == "pending"
+    client = MlflowClient(f"sqlite:///{folder / '.tidewaiter' / 'mlflow.db'}")
+    assert set(client.get_registered_model(MODEL).aliases) == {CHALLENGER}
+    version = client.get_model_version(MODEL, "1")
+    assert version.description.startswith("#")
+    artifacts = {entry.path for entry in client.list_artifacts(version.run_id)}
+    assert {
+        "card.md",
+        "description.md",
+        "drift.html",
+        "drift.json",
+        "evaluation.json",
+        "evidence.json",
+        "plots",
+        "validation",
+        "validation.html",
+    } <= artifacts
+    metrics = client.get_run(version.run_id).data.metrics
+    assert 0 < metrics["rehearsal.in_common"] < 1
+    assert metrics["burden.model.officer_hours"] > 0
+    assert "beside the risk profile" in version.description
+    pages = client.list_artifacts(version.run_id, "validation")
+    assert len(pages) == len(Store(folder / "data" / "simulator").batches)
+
+
+def test_its_data_are_of_the_version_that_was_made_with_the_committed_one(undisturbed):
+    """So the code that stores data is the one of data.dvc; tests/support/versions.py says what to do otherwise."""
+    recorded = versions.recorded()
+    assert versions.named(versions.noted(undisturbed[0])) == recorded["smaller"]
+    assert versions.named(versions.COMMITTED) == recorded["default"]
+
+
+def test_another_world_is_refused_before_anything_is_done(undisturbed, prefect):
+    folder, _ = undisturbed
+    before = state(folder)
+    files = sorted(folder.rglob("*"))
+    told = invoke(folder, "retrain", "--rows", "60000", "--months", "12")
+    assert told.code == 1
+    assert "rows 60000, months 12: data/simulator holds the simulated world of rows 40000, months 6" in told.err
+    assert "TIDEWAITER_DATA_FOLDER" in told.err
+    assert "Simulate" not in told.err
+    assert (state(folder), sorted(folder.rglob("*"))) == (before, files)
+
+
+def test_an_officer_is_told_why_in_his_language(undisturbed, prefect):
+    folder, _ = undisturbed
+    declaration = Store(folder / "data" / "simulator").scan("declarations").head(1).collect()["declaration_id"][0]
+    told = json.loads(invoke(folder, "reasons", declaration, "--language", "zh", "--json").out)
+    assert (told["alias"], told["version"]) == (CHALLENGER, "1")
+    assert {item["declaration_id"] for item in told["predictions"]} == {declaration}
+    assert told["reasons"][0]["rank"] == 1
+    assert all(why["sentence"].endswith("。") for why in told["reasons"])
+
+
+def test_run_again_it_says_that_there_is_nothing_to_do_and_trains_nothing(undisturbed, prefect):
+    folder, _ = undisturbed
+    before = state(folder)
+    told = invoke(folder, "retrain")
+    assert told.code == 0, told.err
+    assert "24 batches were ingested before" in " ".join(told.out.split())
+    assert "Version 1 of customs-risk was made from the same data, code, policy and search, and held" in told.out
+    assert "`--again` trains anyway" in told.out
+    assert not any(stage in told.err for stage in ("Compute features", "Tune", "Train", "Register"))
+    assert state(folder) == before
+
+
+def test_run_anyway_it_adds_nothing_and_computes_nothing(undisturbed, prefect):
+    folder, _ = undisturbed
+    before = state(folder)
+    files = sorted((folder / "data").rglob("*"))
+    told = invoke(folder, "retrain", *ROWS, "--again")
+    assert told.code == 0, told.err
+    assert "computed for 0 of" in told.out
+    assert "registered before: nothing has changed since" in told.out
+    assert state(folder) == before
+    assert sorted((folder / "data").rglob("*")) == files
+
+
+def test_the_data_can_be_listed_and_brought_back(undisturbed):
+    folder, _ = undisturbed
+    (listed,) = json.loads(invoke(folder, "data", "list", "--json").out)
+    assert (listed["is_current"], listed["models"]) == (True, ["1"])
+    lost = next((folder / "data" / "simulator" / "declarations").rglob("*.parquet"))
+    content = lost.read_bytes()
+    lost.unlink()
+    assert invoke(folder, "data", "checkout", listed["version"]).code == 0
+    assert lost.read_bytes() == content
+
+
+def test_killed_during_ingestion_and_registration_it_leaves_one_clean_result(
+    undisturbed, prefect, tmp_path, object_storage
+):
+    """With evidence in a bucket, which changes nothing else: the result is that of a folder.
+
+    Two kills of many: `make trial kills` has them at any moment.
+    """
+    bucket = object_storage.make_bucket()
+    uri = f"s3://{bucket}/mlflow"
+    environment = {**object_storage.environment, "TIDEWAITER_ARTIFACTS_URI": uri}
+    folder = tmp_path / "killed"
+    kill_after(folder, "Simulate:", 1, prefect, environment)
+    assert Store(folder / "data" / "simulator").days() != state(undisturbed[0])["manifest"]
+    kill_after(folder, "Judge:", 0.2, prefect, environment)
+    assert invoke(folder, "retrain", *ROWS, artifacts_uri=uri).code == 0
+    assert state(folder) == state(undisturbed[0])
+    assert not (folder / ".tidewaiter" / "artifacts").exists()
+    assert any(key.endswith("/evidence.json") for key in object_storage.keys(bucket))
+
+
+def test_monitoring_watches_the_challenger_until_there_is_a_champion(undisturbed, prefect):
+    folder, _ = undisturbed
+    told = invoke(folder, "monitor")
+    assert "columns drifted" in told.out
+    client = MlflowClient(f"sqlite:///{folder / '.tidewaiter' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("customs-risk-monitoring")
+    (watched,) = client.search_runs([experiment.experiment_id])
+    assert watched.data.tags["model_version"] == "1"
+    assert "drift.html" in {entry.path for entry in client.list_artifacts(watched.info.run_id)}
+
+
+def test_a_version_brings_the_policy_that_it_was_made_by(undisturbed, tmp_path):
+    folder, _ = undisturbed
+    settings = Settings(state_folder=folder / ".tidewaiter")
+    registry = Registry(settings.tracking_uri, settings.artifact_root)
+    version = incumbents.watched(settings, registry, tmp_path, pytest.fail)
+    assert version.policy == policy.load()
+    assert version.policy_digest == hashlib.sha256(policy.written()).hexdigest()
+
+
+def test_a_failed_gate_registers_nothing(undisturbed, prefect, tmp_path, monkeypatch):
+    """On the same declarations, by a policy that asks for more of them."""
+    strict = policy.written().replace(b"min_test_rows = 500", b"min_test_rows = 9000")
+    assert strict != policy.written()
+    monkeypatch.setattr(policy, "written", lambda: strict)
+    shutil.copytree(undisturbed[0] / "data", tmp_path / "data")
+    told = invoke(tmp_path, "retrain", *ROWS)
+    assert told.code == 4
+    assert "Not registered: gates failed (test_rows" in told.out
+    client = MlflowClient(f"sqlite:///{tmp_path / '.tidewaiter' / 'mlflow.db'}")
+    assert client.search_registered_models() == []
+    again = invoke(tmp_path, "retrain", *ROWS)
+    assert again.code == 4
+    assert "and not registered: gates failed.\n- " in again.out
+    assert "Train" not in again.err
+
+
+def test_a_file_that_is_no_declaration_file_ends_with_its_name(tmp_path, prefect):
+    (tmp_path / "odd.csv").write_text("a;b\n1;2\n")
+    told = invoke(tmp_path, "retrain", "--source", "kcs", "--input", "odd.csv")
+    assert told.code == 1
+    assert told.err.strip().splitlines()[-1].startswith("odd.csv")

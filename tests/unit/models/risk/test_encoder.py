@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.families.entities import PRIOR_WEIGHT
+from features.families.feature import Feature
+from models.risk.encoder import Encoder
+from tests.support.datasets import FEATURES, dataset
+
+
+def test_categories_are_sorted_and_without_null():
+    encoder = Encoder.fit(dataset(), FEATURES)
+    assert encoder.categories["tax_type"] == ("A", "C")
+    assert [encoder.names[i] for i in encoder.categorical] == list(encoder.categories)
+
+
+def test_a_category_never_seen_is_missing_as_null_is():
+    encoder = Encoder.fit(dataset(), FEATURES)
+    rows = dataset(rows=3).with_columns(office=pl.Series(["20", "new", None]))
+    assert np.isnan(encoder.encode(rows)[:, encoder.names.index("office")]).tolist() == [False, True, True]
+
+
+def test_a_column_of_nulls_is_unknown_throughout():
+    encoder = Encoder.fit(dataset(), FEATURES)
+    rows = dataset(rows=3).with_columns(office=None, item_value=None)
+    matrix = encoder.encode(rows)
+    assert np.isnan(matrix[:, [encoder.names.index("office"), encoder.names.index("item_value")]]).all()
+
+
+def test_a_categorical_without_any_value_in_training():
+    rows = dataset(rows=3).with_columns(office=pl.lit(None, pl.String))
+    assert np.isnan(Encoder.fit(rows, FEATURES).encode(dataset(rows=3))[:, 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.drop("office"), "feature column 'office' is not in the frame"),
+        (lambda rows: rows.with_columns(office=1), "feature column 'office' is Int32; allowed: String"),
+        (
+            lambda rows: rows.with_columns(item_value=pl.lit("9")),
+            "feature column 'item_value' is String; allowed: a ",
+        ),
+    ],
+)
+def test_wrong_columns_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        Encoder.fit(change(dataset(rows=3)), FEATURES)
+
+
+def test_json_round_trip():
+    encoder = Encoder.fit(dataset(), FEATURES)
+    assert Encoder.from_json(encoder.as_json()) == encoder
+
+
+@pytest.mark.parametrize("smoothing", [2.0, 10.0, 60.0])
+def test_smoothing_is_as_if_the_rates_had_been_counted_so(smoothing):
+    hits, inspections, usual = np.array([0.0, 3.0, 40.0]), np.array([0.0, 4.0, 100.0]), 0.25
+    names = ("hit_rate_office", "inspections_office", "hs6_hit_rate_365d")
+    features = tuple(Feature(name, "encodings", "numeric", name, "the day before") for name in names)
+
+    def counted(weight: float) -> np.ndarray:
+        return (hits + weight * usual) / (inspections + weight)
+
+    rows = pl.DataFrame(
+        {names[0]: counted(PRIOR_WEIGHT), names[1]: inspections, names[2]: hits, "is_illicit": [True, *3 * [False]][:3]}
+    )
+    encoder = replace(Encoder.fit(rows, features), base_rate=usual).smoothed(smoothing)
+    matrix = encoder.encode(rows)
+    assert matrix[:, 0] == pytest.approx(counted(smoothing), rel=1e-5)
+    assert matrix[:, 1:].tolist() == np.column_stack([inspections, hits]).tolist()
+    assert Encoder.from_json(encoder.as_json()) == encoder

@@ -1,0 +1,108 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from models.risk.risk_model import OUTPUTS, RiskModel
+from models.training.split import split_by_time
+from models.training.train import train
+from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
+
+SPLIT = split_by_time(dataset(), TRAINING, 7)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return train(SPLIT.train, SPLIT.validation, FEATURES, TRAINING, TARGETING)
+
+
+def test_predictions_are_one_a_row_in_the_rows_order(model):
+    predictions = model.predict(SPLIT.test)
+    assert predictions.columns == ["declaration_id", "item_number", *OUTPUTS]
+    assert predictions["declaration_id"].equals(SPLIT.test["declaration_id"])
+    assert predictions.equals(model.predict(SPLIT.test.reverse()).reverse())
+    assert predictions["score"].is_between(0, 1).all()
+    assert (predictions["expected_revenue"] >= 0).all()
+    assert (predictions["critical"] <= predictions["score"]).all()
+    assert (predictions["revenue_low"] <= predictions["revenue_if_illicit"]).all()
+    assert (predictions["revenue_if_illicit"] <= predictions["revenue_high"]).all()
+
+
+def test_priority_is_money_and_hits_and_critical_goods_go_first(model):
+    cautious = replace(model, critical_probability=0.05)
+    predictions = cautious.predict(SPLIT.test)
+    first = predictions["critical"] >= 0.05
+    assert first.any()
+    by_value = predictions.filter(~first)
+    np.testing.assert_allclose(by_value["priority"], by_value["expected_revenue"] + by_value["score"] * model.hit_value)
+    urgent = predictions.filter(first)
+    assert urgent["priority"].min() > by_value["priority"].max()
+    assert urgent.sort("priority")["critical"].is_sorted()
+
+
+def test_what_was_saved_predicts_the_same(model, tmp_path):
+    model.save(tmp_path / "model")
+    again = RiskModel.load(tmp_path / "model")
+    assert again.predict(SPLIT.test).equals(model.predict(SPLIT.test))
+    assert again.digest == model.digest
+    assert again.training == model.training
+    again.save(tmp_path / "again")
+    assert all(
+        path.read_bytes() == (tmp_path / "again" / path.name).read_bytes() for path in (tmp_path / "model").iterdir()
+    )
+
+
+def test_labels_play_no_part_in_predictions(model):
+    unlabelled = SPLIT.test.select("declaration_id", "item_number", *(f.name for f in FEATURES))
+    assert model.predict(unlabelled).equals(model.predict(SPLIT.test))
+
+
+def test_no_rows_give_no_predictions(model):
+    assert model.predict(SPLIT.test.clear()).height == 0
+
+
+def test_contributions_add_up_to_the_raw_log_odds(model):
+    shares = model.contributions(SPLIT.test)
+    assert shares.columns == ["declaration_id", "item_number", *(f.name for f in FEATURES), "baseline"]
+    margin = shares.drop("declaration_id", "item_number").sum_horizontal().to_numpy()
+    raw = model.illicit.predict(model.encoder.encode(SPLIT.test), raw_score=True)
+    np.testing.assert_allclose(margin, np.asarray(raw), atol=1e-9)
+
+
+def test_a_missing_feature_is_named(model):
+    with pytest.raises(ValueError, match="feature column 'office' is not in the frame"):
+        model.predict(SPLIT.test.drop("office"))
+
+
+def test_a_changed_booster_is_refused(model, tmp_path):
+    model.save(tmp_path)
+    booster = tmp_path / "illicit.txt"
+    booster.write_text(booster.read_text().replace("num_leaves=", "num_leaves= ", 1))
+    with pytest.raises(ValueError, match=r"illicit\.txt is not the file that model\.json names"):
+        RiskModel.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.json", "illicit.txt", "revenue.txt"])
+def test_a_missing_file_is_named(model, tmp_path, name):
+    model.save(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(ValueError, match=f"{name} is missing"):
+        RiskModel.load(tmp_path)
+
+
+def test_another_format_is_refused(model, tmp_path):
+    model.save(tmp_path)
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
+    with pytest.raises(ValueError, match="format is 1; allowed: 3"):
+        RiskModel.load(tmp_path)
+
+
+def test_a_model_without_revenue_trees_has_no_file_for_them(tmp_path):
+    frames = [part.with_columns(recovered_revenue=pl.lit(None, pl.Float64)) for part in (SPLIT.train, SPLIT.validation)]
+    model = train(*frames, FEATURES, TRAINING, TARGETING)
+    model.save(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"illicit.txt", "model.json"}
+    assert RiskModel.load(tmp_path).predict(SPLIT.test).equals(model.predict(SPLIT.test))

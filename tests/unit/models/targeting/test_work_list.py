@@ -1,0 +1,86 @@
+"""The officers' work list: what was selected and nothing else, with reasons; on a day without any, no rows."""
+
+import re
+from datetime import date
+from typing import get_args
+
+import polars as pl
+import pytest
+
+from models.policy import LANES
+from models.reasons import LANGUAGES, reasons
+from models.reasons.language import read
+from models.targeting.lanes import Reason
+from models.targeting.work_list import work_list
+from models.training.train import train
+from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
+
+
+@pytest.fixture(scope="module")
+def model():
+    return train(dataset(), dataset(400, seed=2), FEATURES, TRAINING, TARGETING)
+
+
+def chosen(model, rows, lanes):
+    predicted = model.predict(rows)
+    return predicted.with_columns(
+        rows["office"], accepted_on=date(2024, 5, 2), lane=pl.Series(lanes), reason=pl.lit("value")
+    )
+
+
+def test_only_what_is_inspected_is_listed_red_first(model):
+    rows = dataset(4, seed=3, days=1).with_columns(office=pl.lit("10"))
+    listed = work_list(model, rows, chosen(model, rows, ["blue", "green", "red", "yellow"]), "en")
+    assert listed["lane"].to_list() == ["red", "yellow", "blue"]
+    assert listed["declaration_id"].to_list() == rows["declaration_id"].gather([2, 3, 0]).to_list()
+    assert listed["why_1"].null_count() == 0
+
+
+def test_a_day_on_which_nothing_is_inspected_has_a_list_without_rows(model):
+    rows = dataset(3, seed=3, days=1)
+    listed = work_list(model, rows, chosen(model, rows, ["green"] * 3), "en")
+    assert listed.height == 0
+    assert listed.columns[-3:] == ["why_1", "why_2", "why_3"]
+
+
+def test_each_fact_says_which_way_it_moved_the_score(model):
+    rows = dataset(30, seed=3, days=1)
+    listed = work_list(model, rows, chosen(model, rows, ["red"] * 30), "en")
+    told = reasons(model, rows, "en", 3).filter(pl.col("rank") == 1)
+    directions = dict(zip(told["declaration_id"], zip(told["direction"], told["sentence"], strict=True), strict=True))
+    assert set(told["direction"]) == {"raises", "lowers"}
+    for declaration, why in listed.select("declaration_id", "why_1").iter_rows():
+        assert why == "{}: {}".format(*directions[declaration])
+
+
+@pytest.mark.parametrize(
+    ("language", "columns", "lane", "reason", "why"),
+    [
+        ("en", ["office", "accepted_on", "lane"], "yellow", "random", r"(raises|lowers): [A-Z]"),
+        (
+            "fr",
+            ["bureau", "accepté le", "circuit"],
+            "jaune",
+            "tirage au sort",
+            r"(augmente|diminue) le score\u202f: [A-Z]",
+        ),
+        ("zh", ["申报地海关", "接受申报日期", "通道"], "黄色", "随机抽取", r"评分(升高|降低)"),
+    ],
+)
+def test_every_word_is_of_the_language(model, language, columns, lane, reason, why):
+    rows = dataset(2, seed=3, days=1)
+    picked = chosen(model, rows, ["yellow", "green"]).with_columns(reason=pl.Series(["random", "none"]))
+    listed = work_list(model, rows, picked, language)
+    assert listed.columns[:3] == columns
+    assert (listed.row(0)[2], listed.row(0)[5]) == (lane, reason)
+    assert re.match(why, listed.row(0)[-3])
+    assert len(set(listed.columns)) == 11
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_lane_and_reason_has_a_word_of_its_own(language):
+    words = read(language).work_list
+    assert set(words.lanes) == set(LANES)
+    assert set(words.reasons) == set(get_args(Reason)) - {"none"}
+    assert len(set(words.lanes.values())) == len(LANES)
+    assert len(set(words.reasons.values())) == len(words.reasons)

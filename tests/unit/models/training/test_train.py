@@ -1,0 +1,142 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from models.risk.risk_model import RiskModel
+from models.training.split import split_by_time
+from models.training.train import train
+from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
+
+SPLIT = split_by_time(dataset(), TRAINING, 7)
+PROJECT = Path(__file__).parents[4]
+
+
+def trained(**changes) -> RiskModel:
+    arguments = {"train_frame": SPLIT.train, "validation_frame": SPLIT.validation, "features": FEATURES}
+    return train(
+        **{**arguments, "training": TRAINING, "selection": TARGETING, "final_frame": SPLIT.before_test, **changes}
+    )
+
+
+def files(model: RiskModel, folder: Path) -> dict[str, bytes]:
+    model.save(folder)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_it_learns_what_is_there():
+    scores = trained().predict(SPLIT.test)["score"].to_numpy()
+    is_hit = SPLIT.test["is_illicit"].to_numpy()
+    assert scores[is_hit].mean() > scores[~is_hit].mean() + 0.1
+    assert scores.mean() == pytest.approx(is_hit.mean(), abs=0.08)
+
+
+def test_two_trainings_give_the_same_files_whatever_the_order_of_rows(tmp_path):
+    reversed_frames = {
+        "train_frame": SPLIT.train.reverse(),
+        "validation_frame": SPLIT.validation.reverse(),
+        "final_frame": SPLIT.before_test.reverse(),
+    }
+    first, second = files(trained(), tmp_path / "a"), files(trained(**reversed_frames), tmp_path / "b")
+    assert set(first) == {"illicit.txt", "revenue.txt", "model.json"}
+    assert first == second
+
+
+def test_the_number_of_threads_in_the_environment_changes_nothing():
+    script = (
+        "from models.training.split import split_by_time\n"
+        "from models.training.train import train\n"
+        "from tests.support.datasets import *\n"
+        "s = split_by_time(dataset(), TRAINING, 7)\n"
+        "print(train(s.train, s.validation, FEATURES, TRAINING, TARGETING, final_frame=s.before_test).digest)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == trained().digest
+
+
+def test_another_seed_gives_another_model():
+    assert trained(training=TRAINING.model_copy(update={"seed": 8})).digest != trained().digest
+
+
+def test_labels_after_the_final_rows_change_nothing():
+    later = dataset().with_columns(
+        is_illicit=pl.when(pl.col("accepted_at").dt.date() >= SPLIT.windows["test"][0])
+        .then(pl.col("is_illicit").not_())
+        .otherwise("is_illicit")
+    )
+    split = split_by_time(later, TRAINING, 7)
+    frames = {"train_frame": split.train, "validation_frame": split.validation, "final_frame": split.before_test}
+    assert trained(**frames).digest == trained().digest
+
+
+def test_expected_revenue_is_right_in_total():
+    rows = SPLIT.validation
+    expected = trained().predict(rows)["expected_revenue"].sum()
+    assert expected == pytest.approx(rows["recovered_revenue"].sum(), rel=0.35)
+
+
+def test_the_account_says_how_it_came_about():
+    account = trained().training
+    assert account["parts"]["validation"] == {
+        "first_day": str(SPLIT.windows["validation"][0]),
+        "last_day": str(SPLIT.windows["validation"][1]),
+        "rows": SPLIT.validation.height,
+        "hits": SPLIT.validation["is_illicit"].sum(),
+    }
+    assert 1 <= account["rounds"] <= TRAINING.max_rounds
+
+
+def test_the_value_of_a_hit_rises_with_the_precision_to_be_kept():
+    values = [
+        trained(selection=TARGETING.model_copy(update={"kept_precision": kept})).hit_value for kept in (0.0, 0.9, 1.0)
+    ]
+    assert values[0] == 0
+    assert values == sorted(values)
+    assert values[2] > values[0]
+
+
+def test_one_hit_in_twenty_brings_in_more_than_the_upper_bound():
+    hits = dataset(rows=4000, seed=5).filter("is_illicit")
+    predicted = trained().predict(hits)
+    assert (hits["recovered_revenue"] > predicted["revenue_high"]).mean() == pytest.approx(0.05, abs=0.03)
+    # A quarter of these goods is free of duty and recovers nothing, so no lower bound above nothing would hold.
+    assert (predicted["revenue_low"] == 0).all()
+
+
+def test_without_final_rows_training_and_validation_rows_are_final():
+    account = trained(final_frame=None).training["parts"]
+    assert account["final"]["rows"] == SPLIT.train.height + SPLIT.validation.height
+
+
+def test_progress_rises_to_the_end():
+    seen = []
+    trained(on_progress=lambda done, every: seen.append((done, every)))
+    done = [one for one, _ in seen]
+    assert done == sorted(done)
+    assert seen[-1] == (2 * TRAINING.max_rounds, 2 * TRAINING.max_rounds)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.with_columns(is_illicit=pl.lit(None, pl.Boolean)), "none of .* rows has a label"),
+        (lambda rows: rows.with_columns(is_illicit=pl.lit(False)), "training part: 0 of .* labelled rows are illicit"),
+        (lambda rows: rows.with_columns(is_illicit=pl.lit(True)), "training part: 0 of .* labelled rows are licit"),
+        (lambda rows: rows.head(99), "training part: 99 labelled rows; at least 100 are needed"),
+        (lambda rows: rows.with_columns(recovered_revenue=pl.lit(float("nan"))), "recovered_revenue is nan; allowed"),
+        (lambda rows: rows.drop("office"), "feature column 'office' is not in the frame"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        trained(train_frame=change(SPLIT.train))
