@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import polars as pl
-from features.graph.build import described
-from features.graph.look import Graph
-from models.picture.page import address
 from playwright.sync_api import Page
 
-from flows import server
+from features.network_map.build import described
+from features.network_map.queries import Graph
+from flows.host import prefect_api
+from models.network_page.page import address
 from tests.browser import started
 from tests.browser.started import Servers
 
@@ -56,8 +56,8 @@ def main() -> None:
 
 def _retrain(servers: Servers, account: tuple[str, str]) -> str:
     """Run retrain/adhoc to its end, as its form would; the run's id."""
-    with server.connect(servers.prefect_url, account) as client:
-        adhoc = next(found for found in server.deployments(client) if found.name == "retrain/adhoc")
+    with prefect_api.connect(servers.prefect_url, account) as client:
+        adhoc = next(found for found in prefect_api.deployments(client) if found.name == "retrain/adhoc")
         body = {"name": RUN, "parameters": {"parameters": PARAMETERS}}
         run = client.post(f"/deployments/{adhoc.id}/create_flow_run", json=body).raise_for_status().json()["id"]
         deadline = time.monotonic() + _RUN_S

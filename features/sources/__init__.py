@@ -1,4 +1,4 @@
-"""Where declarations come from: what a source must offer, and the sources there are.
+"""Where declarations come from: the sources there are, one module each; what a source must offer is in reading.
 
 A source brings an administration's own files to the contract's tables, batch by batch and chunk by chunk, and drops
 nothing: what it cannot read it hands on with the reason. Adding a source is adding one module to this package, with

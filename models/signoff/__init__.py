@@ -1,4 +1,5 @@
-"""Who may sign a model version, who has, and what follows: the rules, the ledger, and the guard of the MLflow server.
+"""Who may sign a model version, who has, and what follows: the rules, the ledger, its audit, and promotion.
 
-Not here: what is signed (models/evidence/manifest.py) and when things run (flows/promote.py).
+Not here: what is signed (evidence), the process that holds the key (signer), the guard of MLflow's server (server), and
+when things run (flows).
 """

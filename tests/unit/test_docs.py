@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs import make_contract
+from docs import make_contract, make_rooms
 from features import families
 from features.matrix.matrix import CATALOGUE
 from flows.commands import terminal
@@ -36,6 +36,26 @@ def anchors(page: Path) -> set[str]:
 
 def test_the_contract_page_is_current() -> None:
     assert make_contract.PAGE.read_text() == make_contract.page(), "run: python -m docs.make_contract"
+
+
+def test_the_page_of_rooms_is_current() -> None:
+    assert make_rooms.PAGE.read_text() == make_rooms.page(), "run: python -m docs.make_rooms"
+
+
+def test_every_term_of_the_glossary_is_where_it_says() -> None:
+    places = re.findall(r"\| `([\w/.]+)`(?:: `(\w+)`)? \|$", read("docs/glossary.md"), re.MULTILINE)
+    assert len(places) >= 30
+    for file, name in places:
+        assert (ROOT / file).exists(), file
+        assert not name or re.search(rf"\b{name}\b", read(file)), (file, name)
+
+
+def test_every_stop_of_a_walk_is_a_room_and_none_is_visited_twice() -> None:
+    for walk in read("docs/walks.md").split("\n## ")[1:]:
+        stops = re.findall(r"^\| `(\w+)\.(\w+)` \|", walk, re.MULTILINE)
+        assert len(stops) > 10
+        assert len(set(stops)) == len(stops)
+        assert all((ROOT / package / room / "__init__.py").exists() for package, room in stops)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
