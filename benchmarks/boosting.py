@@ -87,7 +87,7 @@ def _run(folder: Path, name: str, rows: int) -> dict[str, object]:
 
 
 def _prepare(folder: Path, rows: int) -> dict[str, object]:
-    from features.ingestion.ingest import Limits, ingest
+    from features.ingestion.ingest import ingest
     from features.matrix import cache
     from features.matrix.matrix import CATALOGUE
     from features.simulator import Parameters
@@ -98,7 +98,7 @@ def _prepare(folder: Path, rows: int) -> dict[str, object]:
     from models.training.split import split_by_time
 
     policy, store = load(), Store(folder / "data" / "simulator")
-    ingest(SimulatorSource(Parameters(rows=rows), folder / "simulated"), store, Limits(**policy.ingestion.model_dump()))
+    ingest(SimulatorSource(Parameters(rows=rows), folder / "simulated"), store, policy.ingestion)
     delay = policy.features.label_delay_days
     built = cache.build(store, delay, folder / "cache")
     split = split_by_time(

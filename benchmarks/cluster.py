@@ -53,13 +53,13 @@ def main() -> None:
 
 
 def _prepare(folder: Path, rows: int) -> None:
-    from features.ingestion.ingest import Limits, ingest
+    from features.ingestion.ingest import ingest
     from features.simulator import Parameters
     from features.sources.simulator import SimulatorSource
     from models.policy import load
 
     source = SimulatorSource(Parameters(rows=rows), folder / "simulated")
-    ingest(source, _store(folder), Limits(**load().ingestion.model_dump()))
+    ingest(source, _store(folder), load().ingestion)
 
 
 def _run(folder: Path, nodes: int) -> dict[str, float]:

@@ -122,12 +122,12 @@ def _measured(case: Callable[[Path], int], folder: Path, alone: bool) -> dict[st
 
 
 def _ingested(folder: Path, source) -> int:
-    from features.ingestion.ingest import Limits, ingest
+    from features.ingestion.ingest import ingest
     from features.store.store import Store
     from models.policy import load
 
     store = Store(Path(tempfile.mkdtemp(dir=folder)) / "data")  # it goes with `folder`, which nobody waits for
-    return ingest(source, store, Limits(**load().ingestion.model_dump())).rows_in
+    return ingest(source, store, load().ingestion).rows_in
 
 
 def _simulated(folder: Path):

@@ -249,10 +249,10 @@ def _week(folder: Path, months: int, number: int) -> tuple[date, date]:
 
 
 def _ingest(folder: Path, months: tuple[Path, ...]) -> int:
-    from features.ingestion.ingest import Limits, ingest
+    from features.ingestion.ingest import ingest
     from models.policy import load
 
-    return ingest(Files(months), _store(folder), Limits(**load().ingestion.model_dump())).rows_in
+    return ingest(Files(months), _store(folder), load().ingestion).rows_in
 
 
 def _declarations(folder: Path) -> int:

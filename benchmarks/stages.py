@@ -30,11 +30,10 @@ def simulate(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def ingest(folder: Path, rows: int) -> Callable[[], int]:
-    from features.ingestion.ingest import Limits
     from features.ingestion.ingest import ingest as run
     from models.policy import load
 
-    limits = Limits(**load().ingestion.model_dump())
+    limits = load().ingestion
     return lambda: run(_source(folder, rows), _store(folder), limits).rows_in
 
 

@@ -20,7 +20,7 @@ from features.contract import KEY
 from features.facts import facts
 from features.facts.asof import outcome_versions
 from features.history.history import History
-from features.ingestion.ingest import IngestReport, Limits, ingest
+from features.ingestion.ingest import IngestReport, ingest
 from features.matrix import matrix
 from features.network import ties
 from features.sources import open_source
@@ -57,7 +57,7 @@ def run(source: str, train: Sequence[str], test: Sequence[str], out: Path) -> di
     with tempfile.TemporaryDirectory(prefix=".backtest-", dir=out) as scratch:
         store = Store(Path(scratch))
         with stage("Read and validate training files") as advance:
-            report = ingest(open_source(source, train), store, _limits(policy), lambda file, lines: advance(lines, 0))
+            report = ingest(open_source(source, train), store, policy.ingestion, lambda file, lines: advance(lines, 0))
         with stage("Read test files"):
             scored = _read_test(source, test, amounts.stored(store))
         with stage("Compute features"):
@@ -67,10 +67,6 @@ def run(source: str, train: Sequence[str], test: Sequence[str], out: Path) -> di
     account["train"] |= _ingested(report)
     account["test"] |= {"failing_validation": scored.failing_lines, "unscored": scored.unscored}
     return account
-
-
-def _limits(policy: Policy) -> Limits:
-    return Limits(**policy.ingestion.model_dump())
 
 
 def _read_test(source: str, files: Sequence[str], currency: str | None) -> _Test:

@@ -19,7 +19,7 @@ from prefect.runtime import deployment
 
 from features.contract import KEY
 from features.ingestion import worlds
-from features.ingestion.ingest import IngestRejected, IngestReport, Limits, ingest
+from features.ingestion.ingest import IngestRejected, IngestReport, ingest
 from features.matrix import cache
 from features.matrix.cache import Built, Run, one_after_another
 from features.matrix.matrix import CATALOGUE
@@ -155,7 +155,7 @@ def ingest_declarations(
             return ingest(
                 source,
                 store,
-                Limits(**policy.ingestion.model_dump()),
+                policy.ingestion,
                 lambda file, lines: advance(lines, 0),
                 lambda batch: reports.write_page(batch, pages),
                 date.max if is_simulated else None,  # made-up days need not have come

@@ -8,11 +8,12 @@ new `version`, and a step in `_UPGRADES` makes an old file say the same in the n
 
 import tomllib
 from collections.abc import Callable, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from features.validation.limits import Limits
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")
 VERSION = 2
@@ -20,16 +21,6 @@ VERSION = 2
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Ingestion(_Section):
-    max_quarantined_share: float = Field(ge=0, le=1)
-    volume_factor: float = Field(gt=1)
-    volume_history_weeks: int = Field(ge=1)
-    volume_min_rows: int = Field(ge=1)
-    public_holidays: tuple[date, ...] = ()
-    first_day: date | None = None
-    max_empty_in_a_row: int = Field(3, ge=1)
 
 
 class Features(_Section):
@@ -151,7 +142,7 @@ class Signoff(_Section):
 
 class Policy(_Section):
     version: Literal[2]
-    ingestion: Ingestion
+    ingestion: Limits
     features: Features
     training: Training
     evaluation: Evaluation

@@ -30,8 +30,9 @@ from features.reading.source import Batch, Chunk, Source
 from features.store.store import STAGING, BatchRecord, Store, write_refused
 from features.validation import amounts, arrival
 from features.validation.arrival import Span
+from features.validation.limits import Limits
 from features.validation.rows import check_batch
-from features.validation.verdict import BATCH, BatchRejected, Limits, Verdict
+from features.validation.verdict import BATCH, BatchRejected, Verdict
 
 __all__ = ["BatchReport", "ConservationError", "IngestRejected", "IngestReport", "Limits", "ingest"]
 

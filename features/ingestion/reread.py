@@ -12,9 +12,10 @@ from datetime import date
 from pathlib import Path
 
 from features.disk.atomic import PARTIAL, flush
-from features.ingestion.ingest import BatchReport, IngestReport, Limits, ingest
+from features.ingestion.ingest import BatchReport, IngestReport, ingest
 from features.reading.source import Source
 from features.store.store import Store
+from features.validation.limits import Limits
 
 
 def reread(

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from statistics import median
 
-from features.validation.verdict import BatchCheck, BatchRejected, BatchVerdict, DayVolume, Limits
+from features.validation.limits import Limits
+from features.validation.verdict import BatchCheck, BatchRejected, BatchVerdict, DayVolume
 
 DAYS_OF_WEEK = 7
 MOST_DAYS_NAMED = 3

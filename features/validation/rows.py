@@ -19,6 +19,7 @@ import polars as pl
 from features import contract
 from features.reading import written
 from features.validation.batches import check_batch
+from features.validation.limits import Limits
 from features.validation.verdict import (
     BATCH,
     FAILURES,
@@ -27,7 +28,6 @@ from features.validation.verdict import (
     BatchVerdict,
     ExpectationResult,
     Finding,
-    Limits,
     Severity,
     Verdict,
     failures_of,

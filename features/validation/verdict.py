@@ -141,19 +141,6 @@ def merge_results(results: Iterable[ExpectationResult]) -> tuple[ExpectationResu
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Thresholds of the checks on a whole batch; policy.toml, [ingestion], says what each means."""
-
-    max_quarantined_share: float
-    volume_factor: float
-    volume_history_weeks: int
-    volume_min_rows: int
-    public_holidays: tuple[date, ...] = ()
-    first_day: date | None = None
-    max_empty_in_a_row: int = 3
-
-
-@dataclass(frozen=True)
 class BatchCheck:
     """One expectation on a whole batch: what was observed, what is allowed."""
 

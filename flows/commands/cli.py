@@ -310,8 +310,9 @@ def select(
         err.print(f"Nothing selected: {found.why_nothing}.", markup=False)
 
 
+@app.command("simulate", hidden=True)  # its name of before
 @app.command(epilog=f"{EXIT_CODES}.")
-def simulate(
+def rehearse(
     source: Annotated[SourceName, typer.Option(help="simulator, or kcs with --input.")] = SourceName.SIMULATOR,
     input: Annotated[
         list[str] | None, typer.Option("--input", metavar="GLOB", help="Files of kcs, quoted; may be repeated.")
@@ -337,11 +338,11 @@ def simulate(
     """
     begin()
     from flows.progress import on_terminal
-    from flows.simulate import SimulateParameters, as_markdown
-    from flows.simulate import simulate as run
+    from flows.rehearse import RehearseParameters, as_markdown
+    from flows.rehearse import rehearse as run
 
     parameters = checked(
-        lambda: SimulateParameters(
+        lambda: RehearseParameters(
             source=source,
             input=tuple(input or ()),
             rows=rows,
@@ -425,7 +426,6 @@ def data_reread(
             "anew in another TIDEWAITER_DATA_FOLDER"
         )
     settings = begin()
-    from features.ingestion.ingest import Limits
     from features.ingestion.reread import reread
     from features.sources import open_source
     from features.store import versioning
@@ -435,7 +435,7 @@ def data_reread(
     from models.policy import load as load_policy
 
     store = Store(settings.data_folder / source.value)
-    limits = Limits(**load_policy().ingestion.model_dump())
+    limits = load_policy().ingestion
     pages = reports.validation_folder(settings, store)
     with (
         on_terminal(err, is_flow=False),

@@ -12,6 +12,8 @@ from flows.host.prefect_api import JOBS, POOL, Deployment
 from flows.settings import Settings
 
 FILE = "prefect.yaml"
+# What a deployment was called before, whose pause and schedule it keeps.
+RENAMED = {"rehearse/rehearsal": "simulate/rehearsal"}
 JOB_TEMPLATE = Path("deploy", "kubernetes", "job-template.yaml")
 
 
@@ -39,7 +41,8 @@ def render(project: Path, settings: Settings, existing: Sequence[Deployment]) ->
     known = {deployment.name: deployment for deployment in existing}
     for deployment in content["deployments"]:
         flow = _flow_name(path, deployment)
-        before = known.get(f"{flow}/{deployment['name']}")
+        name = f"{flow}/{deployment['name']}"
+        before = known.get(name) or known.get(RENAMED.get(name, name))
         deployment["paused"] = before.is_paused if before else False
         deployment["work_pool"] = _work_pool(deployment["work_pool"], settings)
         for schedule in deployment.get("schedules", []):

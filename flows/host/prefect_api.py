@@ -135,6 +135,11 @@ def deployments(client: httpx.Client) -> list[Deployment]:
     return sorted(found, key=lambda deployment: deployment.name)
 
 
+def delete(client: httpx.Client, deployment: Deployment) -> None:
+    """Take a deployment away; its runs stay."""
+    client.delete(f"/deployments/{deployment.id}").raise_for_status()
+
+
 def runs(client: httpx.Client, deployment: Deployment, limit: int = PAGE) -> list[Run]:
     """A deployment's runs that were expected by now, the latest first.
 

@@ -73,7 +73,7 @@ def notifications(block_id: str, deployments: Sequence[Deployment], now: datetim
     """Messages through a block: a run failed, crashed or is late; a night was missed or never started;
     something is elsewhere than the sign-off ledger says."""
     failed = ["prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"]
-    rare = {"match": _RUNS, "match_related": _flows("retrain", "select", "monitor", "network", "simulate")}
+    rare = {"match": _RUNS, "match_related": _flows("retrain", "select", "monitor", "network", "rehearse")}
     # One that fails runs again in a minute: a message for each would bury the others.
     often = {"match": _RUNS, "match_related": _flows("promote"), "threshold": 10, "within": 1800, "for_each": []}
     told = [

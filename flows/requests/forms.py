@@ -15,9 +15,9 @@ from flows.requests.parameters import (
     Authored,
     MonitorParameters,
     NetworkParameters,
+    RehearseParameters,
     RetrainParameters,
     SelectParameters,
-    SimulateParameters,
 )
 from flows.requests.places import Places
 from flows.settings import Settings
@@ -27,7 +27,7 @@ FORMS: Mapping[str, type[BaseModel] | None] = {
     "select": SelectParameters,
     "monitor": MonitorParameters,
     "network": NetworkParameters,
-    "simulate": SimulateParameters,
+    "rehearse": RehearseParameters,
     "promote": None,
 }
 AUTHOR = "requested_by"

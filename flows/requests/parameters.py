@@ -157,7 +157,7 @@ class NetworkParameters(BaseModel):
     source: SourceName = Field(SourceName.SIMULATOR, description="Whose stored declarations and register it is of")
 
 
-class SimulateParameters(BaseModel):
+class RehearseParameters(BaseModel):
     """One rehearsal: its declarations, and how the weeks are replayed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 from scipy.stats import t as student
 
 from models.backtesting.replay import GREEN, Setting
+from models.document import Document
 from models.evaluation.schemes import NONE
 from models.metrics.bootstrap import Estimate, counts
 from models.metrics.ranking import Floats
@@ -38,11 +38,7 @@ FIGURES: dict[str, tuple[str, str | None]] = {
 _SUMS = ("declarations", "inspected", "illicit", "hits", "evaded_revenue", "revenue", "officer_hours", "delay_hours")
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Week(_Document):
+class Week(Document):
     """One replayed week; `revenue` is in currency, and the last two are sums from the first week to this one.
 
     `first_day` is that of the first seed; another's may be a day or two apart.
@@ -60,7 +56,7 @@ class Week(_Document):
     revenue_so_far: Estimate
 
 
-class Novelty(_Document):
+class Novelty(Document):
     """A scheme of which the warm-up found nothing: when a strategy found it, in one seed's world.
 
     Weeks are counted from the one of its first declaration, which is 1; null where it was not found. `found_for` is
@@ -76,7 +72,7 @@ class Novelty(_Document):
     found_for: str | None
 
 
-class Replayed(_Document):
+class Replayed(Document):
     """One strategy. `totals` are over all weeks, by the names of FIGURES; shares are of all there was to find."""
 
     name: str
@@ -85,7 +81,7 @@ class Replayed(_Document):
     novelties: tuple[Novelty, ...]
 
 
-class Load(_Document):
+class Load(Document):
     """An office's or a chapter's declarations a week, how many were inspected and hit; means over seeds.
 
     An office's places are a share of its declarations, or its own, so what changes there is mostly the hits.
@@ -100,7 +96,7 @@ class Load(_Document):
     hits_a_week_against: float
 
 
-class Difference(_Document):
+class Difference(Document):
     """Strategy `of` less `against`, on the same declarations with the same luck; loads by how much they change."""
 
     of: str
@@ -109,7 +105,7 @@ class Difference(_Document):
     loads: tuple[Load, ...]
 
 
-class Rehearsal(_Document):
+class Rehearsal(Document):
     """Everything a rehearsal showed."""
 
     setting: Setting

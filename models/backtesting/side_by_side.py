@@ -13,10 +13,10 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from features.contract import KEY
 from models.backtesting.replay import Chooser
+from models.document import Document
 from models.metrics.bootstrap import Estimate
 from models.metrics.off_policy import Expected, Log, SelectionEstimates, estimate
 from models.metrics.ranking import Floats
@@ -29,11 +29,7 @@ _NO_CHANGE = 1e-6  # inspections a week; smaller ones are rounding errors
 _UNRECORDED = "the chances of the inspections that were made are not on record"
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Side(_Document):
+class Side(Document):
     """What one of the two would have inspected: sums over the days, hours by the lanes of one draw.
 
     `found` by each estimator; null where the chances of the inspections made are not on record. `illicit_in_truth` and
@@ -49,7 +45,7 @@ class Side(_Document):
     evaded_in_truth: float | None = None
 
 
-class Load(_Document):
+class Load(Document):
     """An office's or a chapter's declarations a week, and how many of them would be inspected."""
 
     kind: Literal["office", "chapter"]
@@ -59,7 +55,7 @@ class Load(_Document):
     inspections_a_week_against: float
 
 
-class SideBySide(_Document):
+class SideBySide(Document):
     """Challenger and `against` on the same declarations. `in_common`: the share of inspections that both would make.
 
     `hits` and `revenue` are those of the challenger less those of the other, doubly robust: what only the challenger
@@ -91,7 +87,7 @@ class SideBySide(_Document):
         return {f"rehearsal.{name}": value for name, value in found.items() if value is not None}
 
 
-class NotRehearsed(_Document):
+class NotRehearsed(Document):
     """Why there is nothing to set side by side."""
 
     why: str

@@ -13,12 +13,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from features.matrix.matrix import CATALOGUE
 from features.store.store import BatchRecord
 from models import policy
 from models.backtesting.side_by_side import NotRehearsed, SideBySide
+from models.document import Document
 from models.dossier import card
 from models.evaluation import burden, gates
 from models.evaluation.burden import BurdenReport
@@ -38,11 +39,7 @@ _NAMED = (EVALUATION, DRIFT, VALIDATION, POLICY, f"{manifest.MODEL_FOLDER}/{MODE
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class About(_Document):
+class About(Document):
     """What the card tells besides figures: where the rows are from, the mean absolute contribution of each feature to
     the log-odds, how the making of the model differs from that of the champion, a few words each, and how many labelled
     rows were left out for their day (features/facts/stretches.py)."""
@@ -53,7 +50,7 @@ class About(_Document):
     stray: int = 0
 
 
-class Judged(_Document):
+class Judged(Document):
     """evaluation.json: figures, verdicts, whom inspections fall upon, and what it would have changed."""
 
     about: About
@@ -63,7 +60,7 @@ class Judged(_Document):
     rehearsal: SideBySide | NotRehearsed
 
 
-class Validation(_Document):
+class Validation(Document):
     """validation.json: what each batch of the data brought, in order of arrival."""
 
     batches: tuple[BatchRecord, ...]

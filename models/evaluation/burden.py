@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 from scipy import sparse
 
 from features.contract import KEY
+from models.document import Document
 from models.evaluation.evaluation import sample_of
 from models.evaluation.gates import Gate
 from models.evaluation.gates import _gate as gate
@@ -35,11 +35,7 @@ _RATES = ("detects", "officer_hours", "delay_hours")  # of a lane, in this order
 _NAMED_GROUPS = 3  # the card lists them all
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Group(_Document):
+class Group(Document):
     """A selection on the rows whose `dimension` has this `value`.
 
     - selection_rate: share of the group's rows that is inspected; selection_ratio: that over everyone's.
@@ -62,7 +58,7 @@ class Group(_Document):
     wasted_ratio: Estimate
 
 
-class Effort(_Document):
+class Effort(Document):
     """What inspections find and take. Money is in the report's currency, and the return is revenue over cost."""
 
     inspected: Estimate
@@ -78,7 +74,7 @@ class Effort(_Document):
     return_on_inspection: Estimate
 
 
-class Selection(_Document):
+class Selection(Document):
     """One selection's effort, and that of each lane where the rows say which they take."""
 
     name: str
@@ -86,7 +82,7 @@ class Selection(_Document):
     lanes: dict[str, Effort]
 
 
-class Inspection(_Document):
+class Inspection(Document):
     """The mean inspection: lanes by their share of all, the share of illicit goods it finds, hours and cost."""
 
     lane_shares: dict[str, float]
@@ -96,7 +92,7 @@ class Inspection(_Document):
     cost: Estimate
 
 
-class BurdenReport(_Document):
+class BurdenReport(Document):
     """The model's selection by group; and the effort of every selection, the model's first, chance last.
 
     `currency` is null where the rows have none, or several. Groups of fewer than `min_rows` are not judged.

@@ -8,9 +8,9 @@ from datetime import date
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from features.contract import KEY
+from models.document import Document
 from models.evaluation import slices
 from models.evaluation.schemes import SchemeRecall
 from models.evaluation.slices import Slice
@@ -31,11 +31,7 @@ TITLES = {
 ESTIMATORS = ("naive", "ipw", "snipw", "dr")
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class AtShare(_Document):
+class AtShare(Document):
     """Inspecting the best `share` of all rows `by` score or priority: 0.1 is 10 %. `revenue` is a share of all."""
 
     share: float
@@ -46,7 +42,7 @@ class AtShare(_Document):
     revenue: Estimate
 
 
-class Scorer(_Document):
+class Scorer(Document):
     """One scorer's figures on the test rows."""
 
     name: str
@@ -67,7 +63,7 @@ class Scorer(_Document):
         raise KeyError(f"{self.name} has no figures at {share} by {by}; there are {[s.share for s in self.at_shares]}")
 
 
-class Comparison(_Document):
+class Comparison(Document):
     """The model less the champion on the same rows, by figure: above 0, the model's is higher."""
 
     version: str
@@ -75,7 +71,7 @@ class Comparison(_Document):
     differences: dict[str, Estimate]
 
 
-class Evaluation(_Document):
+class Evaluation(Document):
     """All figures of a model on its test rows. `revenue` is in currency, `base_rate` is hits over rows.
 
     `selection` is what its selection would have found among all declarations of those days, inspected or not; null

@@ -7,8 +7,8 @@ where every label is known is ranking.py.
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from models.document import Document
 from models.metrics.bootstrap import Estimate, estimates
 from models.metrics.ranking import (
     Curve,
@@ -25,11 +25,7 @@ from models.metrics.ranking import (
 _CELLS = 400_000  # drawn labels held at a time
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ExpectedPerformance(_Document):
+class ExpectedPerformance(Document):
     """What calibrated scores promise of themselves, by figure; intervals hold what chance in the labels allows."""
 
     rows: int
@@ -38,7 +34,7 @@ class ExpectedPerformance(_Document):
     figures: dict[str, Estimate]
 
 
-class Miss(_Document):
+class Miss(Document):
     """A figure once labels are known: `error` is measured less expected; null where either is not defined."""
 
     expected: float | None

@@ -18,19 +18,15 @@ may lie beyond what is possible (a precision above 1) where few rows carry much 
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 from scipy.optimize import brentq
 from scipy.special import gammainc, gammaincinv
 
+from models.document import Document
 from models.metrics.bootstrap import Estimate
 from models.metrics.ranking import Flags, Floats, check_amounts
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Found(_Document):
+class Found(Document):
     """What a selection finds. `revenue` is in currency, `revenue_share` of all revenue there was to find."""
 
     precision: Estimate
@@ -39,7 +35,7 @@ class Found(_Document):
     revenue_share: Estimate
 
 
-class SelectionEstimates(_Document):
+class SelectionEstimates(Document):
     """A selection's figures by each estimator.
 
     `chosen`: rows it inspects, in expectation. `effective_chosen`, `effective_rows`: how many inspected rows of equal

@@ -3,19 +3,14 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from models.document import Document
 from models.evaluation.evaluation import Evaluation
 from models.metrics.cbpe import ExpectedPerformance, Miss
 
 QUALITY_SHARE = 0.10
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Window(_Document):
+class Window(Document):
     """Rows accepted from `since` to `until`, both included; `sampled` of the `rows` were compared."""
 
     since: date
@@ -24,7 +19,7 @@ class Window(_Document):
     sampled: int
 
 
-class ColumnDrift(_Document):
+class ColumnDrift(Document):
     """One column's gate. `distance` is null where a window has no value at all of it.
 
     `scale` "log" means that sign(x) log(1 + |x|) was compared. Missing shares are of rows; in categorical columns
@@ -41,7 +36,7 @@ class ColumnDrift(_Document):
     is_drifted: bool
 
 
-class Quality(_Document):
+class Quality(Document):
     """How well scores met the outcomes of labelled rows; a figure is null where the rows do not define it."""
 
     rows: int
@@ -67,7 +62,7 @@ class Quality(_Document):
         )
 
 
-class QualityCheck(_Document):
+class QualityCheck(Document):
     """Outcomes since training against those at training. `is_judged` is False while labels are too few."""
 
     current: Quality
@@ -77,7 +72,7 @@ class QualityCheck(_Document):
     sentence: str
 
 
-class Promise(_Document):
+class Promise(Document):
     """What the scores of the current window promise of themselves before labels arrive, and how far off they were.
 
     `misses` are over rows that have an outcome, by figure; empty while there is none.
@@ -87,7 +82,7 @@ class Promise(_Document):
     misses: dict[str, Miss]
 
 
-class DriftResult(_Document):
+class DriftResult(Document):
     """The verdict on a window: `is_judged` is False where it has too few rows to say anything of its columns."""
 
     reference: Window

@@ -25,10 +25,10 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from sqlalchemy.engine import make_url
 
 from models import database
-from models.names import RUN_KEY
+from models.names import MODEL, RUN_KEY
 from models.registry import artifact_places
 
-RETRAINING, MONITORING = "customs-risk", "customs-risk-monitoring"  # the experiments
+RETRAINING, MONITORING = MODEL, f"{MODEL}-monitoring"  # the experiments
 
 # MLflow's own limits, those of its servers included.
 _NAME = re.compile(r"^[\w.\- :/]{1,250}$", re.ASCII)

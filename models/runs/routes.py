@@ -144,6 +144,7 @@ _DECISIONS = f"""
 """
 _SETUP = """
 POST /api/deployments/
+DELETE /api/deployments/{id}
 GET /api/block_types/slug/{name}
 POST /api/block_schemas/filter
 GET /api/block_types/slug/{name}/block_documents/name/{name}

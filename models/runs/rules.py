@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from models.access.call import Refused
+from models.names import MODEL
 from models.runs import routes
 from models.runs.callers import Caller
 from models.runs.form_schemas import refuse_costly
@@ -18,7 +19,7 @@ from models.runs.routes import Kind, Route
 
 CATCH_UP = "catch-up"  # the tag of a run that `up` makes for a missed night
 CHANGED = "tidewaiter.signoff.changed"  # what MLflow's server tells
-RESOURCE = "tidewaiter.customs-risk"
+RESOURCE = f"tidewaiter.{MODEL}"
 
 Body = dict[str, Any]
 

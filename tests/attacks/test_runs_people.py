@@ -59,7 +59,7 @@ def test_files_elsewhere_are_refused_with_a_sentence(prefect, path):
     for name, parameters in (
         ("retrain/adhoc", {"source": "kcs", "input": [path]}),
         ("retrain/nightly", {"source": "kcs", "input": ["files/2024.csv", path]}),
-        ("simulate/rehearsal", {"source": "kcs", "input": [path]}),
+        ("rehearse/rehearsal", {"source": "kcs", "input": [path]}),
         ("retrain/adhoc", {"source": "files", "mapping": path}),
     ):
         answer = prefect.start("dan", name, parameters={"parameters": parameters})
@@ -133,7 +133,7 @@ def test_a_flow_takes_no_other_parameters(prefect, given):
 def test_a_rehearsal_writes_where_rehearsals_are(prefect):
     for out in ("flows", "/etc", "../x", ".tidewaiter/signoff"):
         given = {"parameters": {"out": out}}
-        assert prefect.start("dan", "simulate/rehearsal", parameters=given).status_code == 422
+        assert prefect.start("dan", "rehearse/rehearsal", parameters=given).status_code == 422
 
 
 FIELDS = [

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from features.contract import KEY
-from features.ingestion.ingest import Limits, ingest
+from features.ingestion.ingest import ingest
 from features.matrix import cache
 from features.matrix.code_digest import code_version
 from features.simulator import Parameters
@@ -59,7 +59,7 @@ def ingested(folder: Path) -> Store:
     """The small world as a store."""
     source = SimulatorSource(WORLD, folder / "simulated")
     store = Store(folder / "data" / "simulator")
-    limits = Limits(**policy.load().ingestion.model_dump())
+    limits = policy.load().ingestion
     ingest(source, store, limits, arrived_on=date.max, world=WORLD.model_dump(mode="json"))
     return store
 

@@ -33,7 +33,7 @@ PASSWORDS = {
     **{name: f"{name}-0123456789" for name in ("dan", "dora", "rea", "aud", "nob", "adam")},
 }
 ROLES = {"dan": "data-scientist", "dora": "data-scientist", "rea": "reviewer", "aud": "auditor"}
-DEPLOYED = ("retrain/adhoc", "retrain/nightly", "select/nightly", "simulate/rehearsal", "promote/reconcile")
+DEPLOYED = ("retrain/adhoc", "retrain/nightly", "select/nightly", "rehearse/rehearsal", "promote/reconcile")
 _READY_S = 240
 
 

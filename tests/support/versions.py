@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from features.ingestion.ingest import Limits, ingest
+from features.ingestion.ingest import ingest
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
 from features.store import versioning
@@ -54,7 +54,7 @@ def recorded() -> dict[str, Any]:
 def _stored(world: Parameters, folder: Path) -> Path:
     """What a data.dvc would say of a world that is ingested into `folder` as a retraining does it."""
     source = SimulatorSource(world, folder / "simulated")
-    limits = Limits(**policy.load().ingestion.model_dump())
+    limits = policy.load().ingestion
     store = Store(folder / "data" / "simulator")
     ingest(source, store, limits, arrived_on=date.max, world=world.model_dump(mode="json"))
     versioning.snapshot(folder / "data")

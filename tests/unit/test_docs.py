@@ -128,8 +128,8 @@ def test_parameters_of_a_retraining_and_options_of_a_rehearsal_are_told() -> Non
     told = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
     assert set(RetrainParameters.model_fields) <= told
     options = set(re.findall(r"`(--[\w-]+)`", read("docs/rehearsal.md")))
-    (simulate,) = (each for each in commands().values() if each.name == "simulate")
-    assert {each.opts[0] for each in simulate.params} - {"--help"} <= options
+    (rehearse,) = (each for each in commands().values() if each.name == "rehearse")
+    assert {each.opts[0] for each in rehearse.params} - {"--help"} <= options
 
 
 def test_what_a_model_gives_is_told() -> None:

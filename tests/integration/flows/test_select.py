@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features.contract import KEY
-from features.ingestion.ingest import Limits, ingest
+from features.ingestion.ingest import ingest
 from features.matrix import cache
 from features.matrix.matrix import CATALOGUE
 from features.simulator import Parameters
@@ -41,7 +41,7 @@ def stored(tmp_path_factory):
         source = SimulatorSource(Parameters(rows=9000, months=6, seed=2), folder / "simulated")
         write(source)
         store = Store(folder / "data" / "simulator")
-        ingest(source, store, Limits(**policy.load().ingestion.model_dump()))
+        ingest(source, store, policy.load().ingestion)
         built = cache.build(store, DELAY, Settings().features_folder("simulator", DELAY))
         dataset = cache.dataset(store, built, DELAY, cache.last_known_day(store, DELAY))
         model = train(*split_validation(dataset, TRAINING, DELAY), CATALOGUE, TRAINING, TARGETING)

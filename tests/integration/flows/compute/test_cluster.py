@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.metrics import roc_auc_score
 
-from features.ingestion.ingest import Limits, ingest
+from features.ingestion.ingest import ingest
 from features.matrix import cache
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
@@ -38,7 +38,7 @@ SPAN_ROWS = 1000  # so that years fall into months
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cluster")
     source = SimulatorSource(Parameters(rows=6_000, months=6), folder / "simulated")
-    ingest(source, Store(folder / "data" / "simulator"), Limits(**load().ingestion.model_dump()))
+    ingest(source, Store(folder / "data" / "simulator"), load().ingestion)
     return folder
 
 

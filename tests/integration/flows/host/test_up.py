@@ -72,7 +72,7 @@ class Project:
         self.state = folder / ".tidewaiter"
         self.prefect_port, self.mlflow_port = free_port(), free_port()
         (folder / "flows").mkdir()
-        for name in ("retrain", "monitor", "network", "promote", "select", "simulate"):
+        for name in ("retrain", "monitor", "network", "promote", "select", "rehearse"):
             (folder / "flows" / f"{name}.py").write_text(FLOW.format(name=name))
         shutil.copy(ROOT / "prefect.yaml", folder)
         # Nights that were due two hours ago, whenever the test runs.
@@ -212,7 +212,7 @@ def test_one_command_starts_everything(project):
         "retrain/nightly",
         "retrain/on-drift",
         "select/nightly",
-        "simulate/rehearsal",
+        "rehearse/rehearsal",
     ]
     assert "none was due yet" in checks["last night of retrain/nightly"]["detail"]
     assert status["nights"] == []

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from features.ingestion import staging
-from features.ingestion.ingest import IngestRejected, IngestReport, Limits, ingest
+from features.ingestion.ingest import IngestRejected, IngestReport, ingest
 from features.reading.files import ReadError
 from features.reading.source import Batch
 from features.sources import open_source
 from features.store.store import Store
+from features.validation.limits import Limits
 from tests.support.ingestion import stored, tree
 
 GOOD = {
@@ -237,7 +238,7 @@ def test_what_a_file_said_before_under_another_name_is_known_while_both_lie_ther
 def test_a_batch_with_too_many_bad_lines_is_rejected_whole(into: Ingested) -> None:
     into.add("a.csv", declared("D1"))
     before = tree(into.store.root)
-    strict = Limits(0.05, 6.0, 8, 20)
+    strict = Limits(max_quarantined_share=0.05, volume_factor=6.0, volume_history_weeks=8, volume_min_rows=20)
     with pytest.raises(IngestRejected, match=r"b.csv: quarantined_share: 1 of 2 lines \(50.00 %\)") as rejection:
         into.add("b.csv", declared("D2"), declared("D3", Net_Mass="-5"), limits=strict)
     assert any(result.unexpected for result in rejection.value.rejected.results)
@@ -356,7 +357,7 @@ def test_what_is_usual_counts_files_that_are_brought_in_together(tmp_path: Path)
     weeks = [date(2020, 1, 1) + timedelta(days=7 * week) for week in range(4)]
     files = {f"w{n}": [declared(f"D{n}-{k}", Date=str(day)) for k in range(5)] for n, day in enumerate(weeks)}
     files["w3"] += [declared(f"E{k}", Date=str(weeks[3])) for k in range(20)]
-    strict = Limits(0.9, 2.0, 3, 5)
+    strict = Limits(max_quarantined_share=0.9, volume_factor=2.0, volume_history_weeks=3, volume_min_rows=5)
     with pytest.raises(IngestRejected, match=r"w3\.csv: volume_not_above_usual: .* has 25 rows, usual are 5\)"):
         ingest(Folder(tmp_path, **files), Store(tmp_path / "data"), strict)
 

@@ -2,14 +2,15 @@
 
 import pytest
 
-from features.ingestion.ingest import IngestRejected, Limits, ingest
+from features.ingestion.ingest import IngestRejected, ingest
 from features.ingestion.reread import reread
 from features.store.store import Store
 from features.validation import amounts
+from features.validation.limits import Limits
 from tests.support.declarations import DECLARATION
 from tests.support.ingestion import LIMITS, Line, MemoryBatch, MemorySource, stored, tree
 
-STRICT = Limits(0.05, 6.0, 8, 20)
+STRICT = Limits(max_quarantined_share=0.05, volume_factor=6.0, volume_history_weeks=8, volume_min_rows=20)
 
 
 def batch(name, *values, **fields):

@@ -1,6 +1,5 @@
 """The company register: simulated, ingested like any table, refused where it is wrong, and what it ties together."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -19,7 +18,7 @@ from features.validation.rows import validate
 from tests.support.declarations import frame
 from tests.support.ingestion import LIMITS
 
-STRICT = replace(LIMITS, max_quarantined_share=0.05)
+STRICT = LIMITS.model_copy(update={"max_quarantined_share": 0.05})
 HEAD = "entry,received,role,company,kind,text,since,until"
 MAPPING = """
 [[files]]

@@ -9,7 +9,8 @@ from features.ingestion.ingest import ingest
 from features.store.store import Store
 from features.validation import arrival
 from features.validation.arrival import Span, judge
-from features.validation.verdict import Limits, failures_of
+from features.validation.limits import Limits
+from features.validation.verdict import failures_of
 from tests.support.declarations import DECLARATION, ENTRY, OUTCOME, frame
 from tests.support.ingestion import LIMITS, Line, MemoryBatch, MemorySource
 from tests.support.stores import put
@@ -72,7 +73,13 @@ def test_a_mistyped_year_is_quarantined_with_file_line_and_column(tmp_path):
 
 def test_without_a_day_of_arrival_it_is_today(tmp_path, monkeypatch):
     monkeypatch.setattr(arrival, "today", lambda: date(2023, 12, 31))
-    limits = Limits(1.0, 6.0, 8, 20, first_day=date(2020, 1, 1))
+    limits = Limits(
+        max_quarantined_share=1.0,
+        volume_factor=6.0,
+        volume_history_weeks=8,
+        volume_min_rows=20,
+        first_day=date(2020, 1, 1),
+    )
     report = ingest(batch(2023, 2024, 2019), Store(tmp_path / "store"), limits)
     assert (report.stored, report.quarantined) == (1, 2)
 

@@ -1,12 +1,12 @@
 """Checks on a whole batch: each passes, and each stops a batch with a sentence that says which, what and how much."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from features.validation.batches import check_batch
-from features.validation.verdict import BatchRejected, Limits
+from features.validation.limits import Limits
+from features.validation.verdict import BatchRejected
 
 LIMITS = Limits(max_quarantined_share=0.05, volume_factor=6.0, volume_history_weeks=8, volume_min_rows=20)
 FIRST = date(2024, 1, 1)  # a Monday
@@ -79,7 +79,7 @@ def test_a_single_day_far_below_its_weekday_is_rejected():
 
 
 def test_a_named_public_holiday_may_be_quiet_but_not_busy():
-    limits = replace(LIMITS, public_holidays=(NEXT,))
+    limits = LIMITS.model_copy(update={"public_holidays": (NEXT,)})
     check({NEXT: 1}, limits=limits)
     assert "volume_not_above_usual" in str(rejected({NEXT: 1201}, limits=limits))
 

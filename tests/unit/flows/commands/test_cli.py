@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.testing import CliRunner
 
-from features.ingestion.ingest import IngestReport, Limits, ingest
+from features.ingestion.ingest import IngestReport, ingest
 from features.sources import open_source
 from features.store import versioning
 from features.store.store import Store
@@ -260,7 +260,7 @@ def test_where_no_version_of_the_data_is_kept_the_list_says_so(run, monkeypatch)
 def test_files_are_read_again_and_both_versions_are_told(run, tmp_path, monkeypatch):
     lines = [",".join(KCS_LINE), ",".join(KCS_LINE.values())]
     (tmp_path / "d.csv").write_text("\n".join(lines) + "\n")
-    limits = Limits(**policy.load().ingestion.model_dump())
+    limits = policy.load().ingestion
     ingest(open_source("kcs", ["d.csv"]), Store(tmp_path / "data" / "kcs"), limits)
     before = versioning.snapshot(tmp_path / "data")
     monkeypatch.setattr(cli, "begin", Settings)

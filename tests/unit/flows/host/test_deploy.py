@@ -21,7 +21,7 @@ def rendered(settings, existing=()):
         "flows/network.py:network": "network",
         "flows/promote.py:promote": "promote",
         "flows/select.py:select": "select",
-        "flows/simulate.py:simulate": "simulate",
+        "flows/rehearse.py:rehearse": "rehearse",
     }
     return content, {f"{flows[each['entrypoint']]}/{each['name']}": each for each in content["deployments"]}
 
@@ -36,7 +36,7 @@ def test_every_deployment_is_there_and_one_at_a_time():
         "retrain/nightly",
         "retrain/on-drift",
         "select/nightly",
-        "simulate/rehearsal",
+        "rehearse/rehearsal",
     ]
     assert deploy.names(ROOT) == sorted(deployments)
     for deployment in deployments.values():
@@ -68,6 +68,14 @@ def test_what_was_paused_stays_paused():
     assert not deployments["retrain/adhoc"]["paused"]
     assert not deployments["retrain/nightly"]["schedules"][0]["active"]
     assert deployments["monitor/nightly"]["schedules"][0]["active"]
+
+
+def test_what_was_paused_under_an_earlier_name_stays_paused():
+    created = datetime(2024, 1, 1, tzinfo=UTC)
+    before = Deployment("1", "simulate/rehearsal", created, True, (), frozenset())
+    assert rendered(Settings(), [before])[1]["rehearse/rehearsal"]["paused"]
+    again = Deployment("2", "rehearse/rehearsal", created, False, (), frozenset())
+    assert not rendered(Settings(), [before, again])[1]["rehearse/rehearsal"]["paused"]
 
 
 def test_a_folder_without_a_project_is_refused(tmp_path):

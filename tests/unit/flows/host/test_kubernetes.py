@@ -179,7 +179,7 @@ def test_only_with_an_image_do_runs_become_jobs():
     assert all(pool["job_variables"].keys() == {"command"} for pool in here.values())
     there = work_pools(Settings(job_image=IMAGE))
     heavy = {key for key, pool in there.items() if pool["name"] == prefect_api.JOBS}
-    assert {entrypoint for entrypoint, _ in heavy} == {"flows/retrain.py:retrain", "flows/simulate.py:simulate"}
+    assert {entrypoint for entrypoint, _ in heavy} == {"flows/retrain.py:retrain", "flows/rehearse.py:rehearse"}
     assert {key: there[key] for key in there.keys() - heavy} == {key: here[key] for key in here.keys() - heavy}
 
 

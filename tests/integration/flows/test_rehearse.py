@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from flows.simulate import RESULT, SimulateParameters, as_markdown, simulate
+from flows.rehearse import RESULT, RehearseParameters, as_markdown, rehearse
 from models.backtesting.rehearsal_plots import FOUND, NOVELTIES, PRECISION
 from models.backtesting.result import Rehearsal
 from tests.support.prefect_server import prefect_server
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(600)
 def rehearsed(tmp_path_factory) -> tuple[Rehearsal, str]:
     """A small world: six weeks after ten months that stay as they were."""
     folder = tmp_path_factory.mktemp("rehearsal")
-    parameters = SimulateParameters(
+    parameters = RehearseParameters(
         rows=20_000,
         months=12,
         seed=1,
@@ -29,7 +29,7 @@ def rehearsed(tmp_path_factory) -> tuple[Rehearsal, str]:
     )
     with pytest.MonkeyPatch.context() as patch, prefect_server():
         patch.chdir(folder)
-        found = simulate(parameters)
+        found = rehearse(parameters)
     return found, folder / "out"
 
 
@@ -72,4 +72,4 @@ def test_all_inspect_as_much(rehearsed):
 )
 def test_what_cannot_be_rehearsed_is_refused(given, message):
     with pytest.raises(ValidationError, match=message):
-        SimulateParameters(**given)
+        RehearseParameters(**given)

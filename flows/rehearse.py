@@ -18,16 +18,16 @@ from features.contract import KEY
 from features.disk.atomic import write_atomically
 from features.facts import facts
 from features.facts.facts import Known
-from features.ingestion.ingest import Limits, ingest
+from features.ingestion.ingest import ingest
 from features.network import ties
 from features.sources import open_source
 from features.store.store import Store
 from flows.progress import stage
 from flows.requests import forms
-from flows.requests.parameters import SimulateParameters
+from flows.requests.parameters import RehearseParameters
 from flows.settings import Settings
-from models.backtesting import rehearsal_plots
-from models.backtesting.replay import Setting, Strategy, World, rehearse
+from models.backtesting import rehearsal_plots, replay
+from models.backtesting.replay import Setting, Strategy, World
 from models.backtesting.result import Rehearsal, summarise
 from models.backtesting.strategies import Bacuda, Product, Random, RiskProfile
 from models.evaluation.schemes import NONE
@@ -40,11 +40,11 @@ RESULT = "rehearsal.json"
 PAIRS = (("exploring", "bacuda"), ("product", "bacuda"), ("exploring", "product"))
 
 
-_DEFAULTS = SimulateParameters()
+_DEFAULTS = RehearseParameters()
 
 
-@flow(name="simulate")
-def simulate(parameters: SimulateParameters = _DEFAULTS) -> Rehearsal:
+@flow(name="rehearse")
+def rehearse(parameters: RehearseParameters = _DEFAULTS) -> Rehearsal:
     """Replay the weeks under each strategy, and write the document and its pictures."""
     settings, policy = Settings(), load_policy()
     if deployment.name:
@@ -67,7 +67,7 @@ def simulate(parameters: SimulateParameters = _DEFAULTS) -> Rehearsal:
 
 @task(name="replay", cache_policy=NO_CACHE)
 def replay_seed(
-    parameters: SimulateParameters, policy: Policy, seed: int
+    parameters: RehearseParameters, policy: Policy, seed: int
 ) -> tuple[dict[str, pl.DataFrame], frozenset[str]]:
     """The log of each strategy in one seed's world, and the schemes that its warm-up found."""
     setting, delay = setting_of(parameters), policy.features.label_delay_days
@@ -76,7 +76,7 @@ def replay_seed(
         world = World.of(past, truth, delay, setting, seed)
     with stage(f"Replay {len(world.weeks)} weeks, seed {seed}") as advance:
         strategies = _strategies(policy, setting, seed)
-        logs = rehearse(world, strategies, setting.retrain_weeks, policy.targeting.lanes, seed, advance)
+        logs = replay.rehearse(world, strategies, setting.retrain_weeks, policy.targeting.lanes, seed, advance)
     return logs, world.found_schemes
 
 
@@ -131,7 +131,7 @@ def _strategies(policy: Policy, setting: Setting, seed: int) -> dict[str, Strate
     }
 
 
-def _simulated(parameters: SimulateParameters, seed: int, delay: int) -> tuple[Known, pl.DataFrame]:
+def _simulated(parameters: RehearseParameters, seed: int, delay: int) -> tuple[Known, pl.DataFrame]:
     """Declarations as they were made, without what goes wrong with files: there is no quarantine to go through."""
     world = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=seed)
     tables = simulator.build(simulator.simulate(world), seed)
@@ -141,11 +141,11 @@ def _simulated(parameters: SimulateParameters, seed: int, delay: int) -> tuple[K
     return replace(past, told=ties.told(register, register.clear())), tables.truth.drop("arrives")
 
 
-def _korean(parameters: SimulateParameters, policy: Policy) -> tuple[Known, pl.DataFrame]:
+def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.DataFrame]:
     """Declarations that were all inspected, so that what was found is the truth; others are left out."""
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
         store = Store(Path(scratch))
-        ingest(open_source(parameters.source.value, parameters.input), store, Limits(**policy.ingestion.model_dump()))
+        ingest(open_source(parameters.source.value, parameters.input), store, policy.ingestion)
         tables = [store.scan(table).collect() for table in facts.SOURCES]
     is_known = pl.col("is_illicit").is_not_null()
     truth = (
@@ -166,7 +166,7 @@ def _korean(parameters: SimulateParameters, policy: Policy) -> tuple[Known, pl.D
     return facts.build(*declarations, *outcomes, policy.features.label_delay_days), truth
 
 
-def setting_of(parameters: SimulateParameters) -> Setting:
+def setting_of(parameters: RehearseParameters) -> Setting:
     """How the weeks are replayed, as the rehearsal takes it."""
     names = ("warm_up_weeks", "retrain_weeks", "new_scheme", "new_from_week")
     return Setting(**{name: getattr(parameters, name) for name in names})
