@@ -39,7 +39,7 @@ def lines() -> Iterator[Line]:
 
 
 def commands() -> dict[tuple[str, ...], TyperCommand]:
-    """Every command by its words."""
+    """Return every command that `--help` shows, by its words."""
     root = get_command(app)
     assert isinstance(root, TyperGroup)
     return dict(_commands(root, ()))
@@ -49,7 +49,7 @@ def _commands(group: TyperGroup, before: tuple[str, ...]) -> Iterator[tuple[tupl
     for name, each in group.commands.items():
         if isinstance(each, TyperGroup):
             yield from _commands(each, (*before, name))
-        else:
+        elif not each.hidden:
             assert isinstance(each, TyperCommand)
             yield (*before, name), each
 

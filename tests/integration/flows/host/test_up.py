@@ -208,11 +208,11 @@ def test_one_command_starts_everything(project):
         "monitor/nightly",
         "network/nightly",
         "promote/reconcile",
+        "rehearse/rehearsal",
         "retrain/adhoc",
         "retrain/nightly",
         "retrain/on-drift",
         "select/nightly",
-        "rehearse/rehearsal",
     ]
     assert "none was due yet" in checks["last night of retrain/nightly"]["detail"]
     assert status["nights"] == []

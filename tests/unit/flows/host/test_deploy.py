@@ -32,11 +32,11 @@ def test_every_deployment_is_there_and_one_at_a_time():
         "monitor/nightly",
         "network/nightly",
         "promote/reconcile",
+        "rehearse/rehearsal",
         "retrain/adhoc",
         "retrain/nightly",
         "retrain/on-drift",
         "select/nightly",
-        "rehearse/rehearsal",
     ]
     assert deploy.names(ROOT) == sorted(deployments)
     for deployment in deployments.values():
