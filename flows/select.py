@@ -10,11 +10,10 @@ that dies in between has selected, and the next one gives the name; one that die
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import polars as pl
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
@@ -37,11 +36,11 @@ from models.policy import LANES, Policy
 from models.risk import feature_code
 from models.risk.risk_model import RiskModel
 from models.targeting import lanes
-from models.targeting.selection_log import SelectionLog, exploring_share, pending, places_left
-from models.targeting.selector import Exploring, Selector
+from models.targeting.backlog import Backlog
+from models.targeting.selection_log import SelectionLog, pending
 from models.targeting.work_list import work_list
 from models.training.days import of_data
-from models.training.split import labelled, window
+from models.training.split import window
 
 _DEFAULTS = SelectParameters()
 
@@ -120,9 +119,8 @@ def choose(
             return Selected(store.root.name, champion.version, why_nothing=why)
         seed = secrets.randbits(128)
         days = declarations.partition_by("accepted_on", maintain_order=True)
-        chosen = pl.concat(
-            choose_day(champion.policy, store, built, champion.model, before, rows, seed) for rows in days
-        ).with_columns(
+        waiting = backlog(champion.policy, store, built, champion.model, before)
+        chosen = pl.concat(waiting.choose(rows, seed) for rows in days).with_columns(
             hit_value=pl.lit(champion.model.hit_value),
             model_version=pl.lit(champion.version),
             model_digest=pl.lit(champion.model.digest),
@@ -146,32 +144,14 @@ def choose(
     )
 
 
-def choose_day(
-    policy: Policy,
-    store: Store,
-    built: cache.Built,
-    model: RiskModel,
-    before: pl.DataFrame,
-    declarations: pl.DataFrame,
-    seed: int,
-) -> pl.DataFrame:
-    """What models/targeting/selector.py says of `declarations` (identity and features), all of one day, with their
-    office.
-
-    `before` is the log of earlier selections: what they gave away on that day is gone, and what exploring has brought
-    in decides on its share. Nothing known on that day or later plays a part.
-    """
-    day: date = declarations["accepted_on"][0]
+def backlog(policy: Policy, store: Store, built: cache.Built, model: RiskModel, log: pl.DataFrame) -> Backlog:
+    """Read once what every day that waits is chosen by; `log` has the selections before."""
     delay = policy.features.label_delay_days
-    outcomes = outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), delay)
-    share = exploring_share(before, outcomes, policy, day)
-    known = labelled(cache.dataset(store, built, delay, day - timedelta(days=1)))
-    known = _with_importers(store, known.lazy()).collect()
-    today = policy.model_copy(update={"targeting": places_left(policy.targeting, before, day)})
-    selector = Selector(today, model, Exploring.of(share, model, known))
-    return selector.choose(declarations, np.random.default_rng([seed, day.toordinal()])).with_columns(
-        declarations["accepted_on"], declarations["office"], exploring_share=pl.lit(share.value)
-    )
+    outcomes = outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), delay).collect()
+    labelled = outcomes.filter(pl.col("is_inspected") & pl.col("is_illicit").is_not_null()).select(KEY).unique()
+    inspected = _with_importers(store, built.scan().join(labelled.lazy(), on=KEY, how="semi"))
+    rows = inspected.collect(engine="streaming").sort("accepted_at", *KEY)
+    return Backlog(policy, model, log, outcomes, rows)
 
 
 def _unnamed(work_list: Path) -> Path:

@@ -110,9 +110,10 @@ def test_an_auditor_draws_the_same_lanes_again(stored):
     told = ("lane", "reason", "selection_probability", "exploring_share")
     days = kept.with_columns(pl.col("lane", "reason").cast(pl.String)).partition_by("accepted_on")
     assert len(days) > 1
+    waiting = flow.backlog(policy.load(), store, built, model, before)
     for rows in days:
         own = declarations.join(rows.select(KEY), on=KEY, how="semi")
-        again = flow.choose_day(policy.load(), store, built, model, before, own, int(rows["draw_seed"][0], 16))
+        again = waiting.choose(own, int(rows["draw_seed"][0], 16))
         assert_frame_equal(again.sort(KEY).select(*KEY, *told), rows.sort(KEY).select(*KEY, *told))
 
 
@@ -133,7 +134,7 @@ def test_those_that_arrive_late_get_what_is_left_of_their_office_and_day(stored)
     own = ours.targeting.model_copy(update={"offices": {office: policy.Places(red=1, yellow=2, blue=0)}})
     ours = ours.model_copy(update={"targeting": own})
     nothing = pl.DataFrame(schema=SCHEMA)
-    early = flow.choose_day(ours, store, built, model, nothing, rows.head(3), 1)
+    early = flow.backlog(ours, store, built, model, nothing).choose(rows.head(3), 1)
     assert (early["lane"] == "green").sum() == 0
     log = pl.concat(
         [
@@ -146,7 +147,7 @@ def test_those_that_arrive_late_get_what_is_left_of_their_office_and_day(stored)
             ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()),
         ]
     )
-    late = flow.choose_day(ours, store, built, model, log, rows.tail(-3), 2)
+    late = flow.backlog(ours, store, built, model, log).choose(rows.tail(-3), 2)
     assert (late["lane"] == "green").all()
     assert (late["selection_probability"] == 0).all()
 

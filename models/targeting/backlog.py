@@ -1,0 +1,52 @@
+"""The days that nobody has selected yet: each is chosen by itself, by what was known before it, whichever others wait.
+
+What all of them look at is read once: the versions of outcomes, and the features of whatever has ever had a label.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from features.contract import KEY
+from features.facts.asof import labels
+from models.policy import Policy
+from models.risk.risk_model import RiskModel
+from models.targeting.selection_log import exploring_share, places_left
+from models.targeting.selector import Exploring, Selector
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What choosing a day rests on.
+
+    `log`: the selections before. What they gave away is gone, and what exploring has brought in decides on its share.
+    `outcomes`: every version of outcomes (features.facts.asof.outcome_versions). `inspected`: features and
+    `importer_id` of all items that have ever had a label, ordered by acceptance and key.
+    """
+
+    policy: Policy
+    model: RiskModel
+    log: pl.DataFrame
+    outcomes: pl.DataFrame
+    inspected: pl.DataFrame
+
+    def choose(self, declarations: pl.DataFrame, seed: int) -> pl.DataFrame:
+        """Return what the selector says of `declarations` (identity and features), all of one day, with their office.
+
+        Nothing known on that day or later plays a part. Raises ValueError where nothing had a label before that day.
+        """
+        day: date = declarations["accepted_on"][0]
+        outcomes = self.outcomes.lazy()
+        known = labels(outcomes, day - timedelta(days=1)).select(KEY).collect()
+        inspected = self.inspected.join(known, on=KEY, how="semi", maintain_order="left")
+        if inspected.is_empty():
+            raise ValueError(f"no inspection was known before {day}; there is nothing to tell the unfamiliar from")
+        share = exploring_share(self.log, outcomes, self.policy, day)
+        left = places_left(self.policy.targeting, self.log, day)
+        today = self.policy.model_copy(update={"targeting": left})
+        selector = Selector(today, self.model, Exploring.of(share, self.model, inspected))
+        return selector.choose(declarations, np.random.default_rng([seed, day.toordinal()])).with_columns(
+            declarations["accepted_on"], declarations["office"], exploring_share=pl.lit(share.value)
+        )
