@@ -1,14 +1,14 @@
-"""The programs that `tidewaiter up` starts, watches and ends. Knows processes; knows nothing of MLflow or Prefect.
+"""The programs that `tidewaiter up` starts, watches and ends. It knows processes, and nothing of MLflow or Prefect.
 
-Every process started here, and whatever it starts in turn, carries a mark in its environment. The mark finds them
-all: process ids and groups do not, since Prefect gives each run a session of its own, and a run whose worker died
-belongs to nobody.
+Every process started here, and whatever it starts in turn, carries a mark in its environment. The mark finds them all.
+Process ids and groups do not: Prefect gives each run a session of its own, and a run whose worker died belongs to
+nobody.
 
 A program is its whole session: what it started lives on when it is killed, and a server's child would keep the port.
-Runs of a worker may be of its session, and are told by what their environment names: they outlive it.
+The runs of a worker may belong to its session, but outlive it; a variable of their environment tells them apart.
 
-A program may be of another user (run_as.py). Who may change user, and is not root, may still neither read the
-environments of that user nor end its processes: then a process of that user does it.
+A program may belong to another user (run_as.py). A process that may change user, and is not root, may still neither
+read the environments of that user's processes nor end them: a helper process of that user does it.
 """
 
 import os
@@ -31,10 +31,10 @@ GRACE_S = 10.0
 
 @dataclass(frozen=True)
 class Program:
-    """What to start: its name, command, extra environment, and how to tell that it is ready.
+    """A program to start: its name, command, extra environment, and how to tell that it is ready.
 
-    `user` is whose process it is, where it is not this one's. `is_trusted` is not what runs anybody's code: it inherits
-    what of the environment belongs to the servers.
+    `user` owns the process, if that is not the user of this one. A program that runs anybody's code has `is_trusted`
+    false and does not inherit what belongs to the servers in the environment.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Program:
     is_ready: Callable[[], bool]
     user: User | None = None
     is_trusted: bool = True
-    umask: int = -1  # as it is
-    spared: str | None = None  # the variable by which processes are known that go on when this one dies
+    umask: int = -1  # -1 leaves it as it is
+    spared: str | None = None  # processes with this variable in their environment go on when this one dies
 
 
 class ChildError(RuntimeError):
@@ -53,14 +53,14 @@ class ChildError(RuntimeError):
 
 @dataclass
 class Children:
-    """Running programs of one state folder. `stopping` interrupts every wait."""
+    """The running programs of one state folder. `stopping` interrupts every wait."""
 
     state_folder: Path
     logs: Path
     stopping: Event
     max_restarts: int = 3
     restart_window_s: float = 300.0
-    user: User | None = None  # of those programs that are not of this process's
+    user: User | None = None  # the user of those programs that do not belong to this process's user
     _processes: dict[str, tuple[Program, subprocess.Popen[bytes]]] = field(default_factory=dict)
     _restarts: dict[str, list[float]] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ class Children:
         return self.logs / f"{name}.log"
 
     def wait_ready(self, name: str, timeout_s: float) -> None:
-        """Wait until a program is ready, it ends, time is up (ChildError), or `stopping` is set (returns)."""
+        """Wait until a program is ready or `stopping` is set; ChildError if it ends or time is up before."""
         program, process = self._processes[name]
         deadline = time.monotonic() + timeout_s
         while not self.stopping.is_set():
@@ -100,7 +100,7 @@ class Children:
             self.stopping.wait(0.2)
 
     def run(self, program: Program, timeout_s: float) -> None:
-        """Run a program to its end; ChildError unless it succeeds. Returns early when `stopping` is set."""
+        """Run a program to its end; ChildError unless it succeeds. Return early when `stopping` is set."""
         self.start(program)
         _, process = self._processes.pop(program.name)
         deadline = time.monotonic() + timeout_s
@@ -112,9 +112,9 @@ class Children:
             raise ChildError(f"{program.name} ended with code {process.returncode}{self._tail(program.name)}")
 
     def revive(self, on_restart: Callable[[str, int], None]) -> None:
-        """Restart what has died, telling its name and exit code; ChildError when one keeps dying.
+        """Restart programs that have died, telling `on_restart` name and exit code; ChildError if one keeps dying.
 
-        What it left behind is ended first: a dead server's child would keep the port from the new one.
+        What a dead program left behind is ended first: a dead server's child would keep the port from the new one.
         """
         for name, (program, process) in list(self._processes.items()):
             if process.poll() is None:
@@ -132,7 +132,7 @@ class Children:
             self.start(program)
 
     def stop(self, name: str, grace_s: float = GRACE_S) -> None:
-        """End a program and what it started: SIGTERM, then SIGKILL after the grace. Nothing where it never started."""
+        """End a program and what it started: SIGTERM, then SIGKILL after the grace. Do nothing if it never started."""
         if name not in self._processes:
             return
         program, process = self._processes.pop(name)
@@ -140,11 +140,11 @@ class Children:
         process.wait()
 
     def end_run(self, variable: str, value: str) -> None:
-        """End the processes whose environment has a variable of this value."""
+        """End the marked processes whose environment has a variable of this value."""
         end(carrying(marked(self.state_folder, self.user), variable, value, self.user), user=self.user)
 
     def stop_strays(self, grace_s: float = GRACE_S) -> int:
-        """End marked processes that are not of a program: runs of a worker that has gone. Returns how many."""
+        """End marked processes that belong to no program: runs of a worker that has gone. Return how many."""
         own = {process.pid for _, process in self._processes.values()}
         own |= {child.pid for pid in own if psutil.pid_exists(pid) for child in psutil.Process(pid).children(True)}
         strays = [process for process in marked(self.state_folder, self.user) if process.pid not in own]
@@ -156,13 +156,13 @@ class Children:
 
 
 def environment(program: Program) -> dict[str, str]:
-    """Everything that a program is given."""
+    """Return the whole environment of a program."""
     inherited = dict(os.environ) if program.is_trusted else without_secrets(os.environ)
     return {**inherited, **(program.user.identity if program.user else {}), **program.environment}
 
 
 def marked(state_folder: Path, user: User | None = None) -> list[psutil.Process]:
-    """Living processes that an `up` of this state folder started, directly or not, those of `user` among them."""
+    """Return the living processes that an `up` of this state folder started, directly or not, also those of `user`."""
     mark, found = _mark(state_folder), []
     for process in psutil.process_iter():
         try:
@@ -176,7 +176,7 @@ def marked(state_folder: Path, user: User | None = None) -> list[psutil.Process]
 def carrying(
     processes: list[psutil.Process], variable: str, value: str, user: User | None = None
 ) -> list[psutil.Process]:
-    """Those whose environment has a variable of this value."""
+    """Return the processes whose environment has a variable of this value."""
     found = []
     for process in processes:
         try:
@@ -188,7 +188,7 @@ def carrying(
 
 
 def end(processes: list[psutil.Process], grace_s: float = GRACE_S, user: User | None = None) -> int:
-    """End processes: SIGTERM, then SIGKILL after the grace. Returns how many there were."""
+    """End processes: SIGTERM, then SIGKILL after the grace. Return how many there were."""
     for process in processes:
         _signal(process, signal.SIGTERM, user)
     _, alive = psutil.wait_procs(processes, timeout=grace_s)
@@ -199,7 +199,7 @@ def end(processes: list[psutil.Process], grace_s: float = GRACE_S, user: User | 
 
 
 def _session(leader: int) -> list[psutil.Process]:
-    """Living processes of the session that process `leader` began, whether or not it lives itself."""
+    """Return the living processes of the session that process `leader` began, whether or not it is alive itself."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -211,7 +211,7 @@ def _session(leader: int) -> list[psutil.Process]:
 
 
 def _left(session: list[psutil.Process], program: Program) -> list[psutil.Process]:
-    """What a dead program's session has that nobody needs any more."""
+    """Return the processes of a dead program's session that nobody needs any more."""
     if program.spared is None:
         return session
     found = []

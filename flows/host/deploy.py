@@ -1,4 +1,4 @@
-"""prefect.yaml to the server: every deployment, with the settings' nights and the project's absolute path."""
+"""Deploys prefect.yaml to the server: every deployment, with the settings' nights and the project's absolute path."""
 
 import shlex
 import sys
@@ -12,7 +12,7 @@ from flows.host.prefect_api import JOBS, POOL, Deployment
 from flows.settings import Settings
 
 FILE = "prefect.yaml"
-# What a deployment was called before, whose pause and schedule it keeps.
+# The earlier name of a deployment, whose pause and schedule it keeps.
 RENAMED = {"rehearse/rehearsal": "simulate/rehearsal"}
 JOB_TEMPLATE = Path("deploy", "kubernetes", "job-template.yaml")
 
@@ -22,7 +22,7 @@ class ProjectError(ValueError):
 
 
 def render(project: Path, settings: Settings, existing: Sequence[Deployment]) -> str:
-    """prefect.yaml as it is deployed from this folder; ProjectError where there is none.
+    """Return prefect.yaml as it is deployed from this folder; ProjectError if there is none.
 
     Prefect deploys a schedule as active whatever it was before, so what the server has paused (`existing`) is written
     into the file as paused.
@@ -53,17 +53,17 @@ def render(project: Path, settings: Settings, existing: Sequence[Deployment]) ->
 
 
 def _work_pool(declared: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """The pool that a deployment's runs wait in, and what they are started with."""
+    """Return the pool in which a deployment's runs wait, and the variables with which they are started."""
     if declared["name"] == JOBS and settings.job_image:
         own = {"image": settings.job_image, "command": "python -m prefect.engine"}
         return {**declared, "job_variables": {**declared["job_variables"], **own}}
-    # Without a command of its own, a run first starts another Python, only to look for the project.
+    # Without a command of its own, a run first starts another Python only to look for the project.
     command = shlex.join([sys.executable, "-m", "prefect.engine"])
     return {"name": POOL, "job_variables": {"command": command}}
 
 
 def job_template(project: Path) -> dict[str, Any]:
-    """The base job template of Kubernetes jobs; ProjectError where there is none."""
+    """Return the base job template of Kubernetes jobs; ProjectError if there is none."""
     path = project / JOB_TEMPLATE
     if not path.is_file():
         raise ProjectError(f"{path} does not exist, and job_image is set: run `tidewaiter up` in the project's folder")
@@ -71,7 +71,7 @@ def job_template(project: Path) -> dict[str, Any]:
 
 
 def names(project: Path) -> list[str]:
-    """The deployments that prefect.yaml declares, as flow/deployment, sorted; none where there is no file."""
+    """Return the deployments that prefect.yaml declares, as flow/deployment, sorted; empty if there is no file."""
     path = project / FILE
     if not path.is_file():
         return []

@@ -1,4 +1,4 @@
-"""How a command gets its Prefect and its MLflow: those of `tidewaiter up` where it runs, else of its own.
+"""How a command gets its Prefect and MLflow: it uses those of `tidewaiter up` if it runs, otherwise its own.
 
 Prefect and MLflow read their settings when they are imported. So `use` comes before the first import of either, and
 this module imports neither.
@@ -17,13 +17,13 @@ STARTUP_TIMEOUT_S = 180
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Prefect's settings, the same for a command's own server and for everything that `up` starts."""
+    """Return Prefect's settings, the same for a command's own server and for everything that `up` starts."""
     return {
         "PREFECT_HOME": str(settings.state_folder.absolute() / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_CLI_PROMPT": "false",
-        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # the door asks for more, and answers no such question
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # the guard asks for more, and has no answer to that question
         # SQLite has one writer. Waiting longer than Prefect's 10 s helps where a write waits for another; where a
         # transaction has read what another has written since, SQLite refuses at once ('database is locked'), the
         # server answers 503, and clients ask again: five times by default, too few on a busy machine.
@@ -33,19 +33,19 @@ def environment(settings: Settings) -> dict[str, str]:
         # In memory, leases end with the server while the slots they hold stay taken in the database: after one hard
         # stop every later night would be refused as a second run.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "features",  # a file of a cache that was spoilt is told in the run's log
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "features",  # so that the run's log tells of a cache file that was spoilt
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(settings.heartbeat_seconds),
     }
 
 
 def use(settings: Settings) -> Settings:
-    """Set this process's environment up for Prefect and MLflow; returns the settings with the tracking URI in use.
+    """Set this process's environment up for Prefect and MLflow; return the settings with the tracking URI in use.
 
-    Where `up` runs, a process that can read the service's password works by that account, as the runs of `up` do.
-    Another has the account of its environment, which may use MLflow and tell Prefect nothing: its Prefect is its own.
-    An API that the caller's environment names (PREFECT_API_URL) is respected: a run that a worker starts has one.
-    RuntimeError where Prefect is imported already, since it would not see any of this; ValueError where the state
-    folder cannot be written to, or where `up` runs and no account is known to sign in to its MLflow.
+    If `up` runs, a process that can read the service's password works by that account, as the runs of `up` do. Any
+    other process has the account of its environment, which may use MLflow and tell Prefect nothing, so it uses a
+    Prefect of its own. An API that the caller's environment names (PREFECT_API_URL) is respected: a run that a worker
+    starts has one. Raises RuntimeError if Prefect is imported already, since it would not see any of this; ValueError
+    if the state folder cannot be written to, or if `up` runs and no account is known to sign in to its MLflow.
     """
     if "prefect" in sys.modules:
         raise RuntimeError("prefect is imported already; call flows.host.embedded.use before anything imports it")
@@ -53,7 +53,7 @@ def use(settings: Settings) -> Settings:
     # Prefect prints a traceback for each task and flow that an error passes. It goes to the run's page; the terminal
     # is the command's own, which ends with one sentence.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    # What Prefect's own threads say, for example of a server that Ctrl-C has ended before them.
+    # This covers what Prefect's own threads say, for example of a server that Ctrl-C has ended before them.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_DEBUG_LEVEL", "CRITICAL")
     up = running.find(settings.state_folder)
     up = up if up and up.is_ready else None

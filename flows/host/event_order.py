@@ -1,8 +1,9 @@
-"""The order in which Prefect's automations see events: Prefect's own, but for runs that its scheduler has planned.
+"""The order in which Prefect's automations see events: it is Prefect's own, except for runs that its scheduler planned.
 
-The scheduler emits no event when it plans a run, and yet the run's first event says which it follows. Prefect's server
-holds that one back for a quarter of an hour, and with it all that follow: that a night failed is told so much later,
-and each run of promote/reconcile, whose end was not seen by then, is to be marked Crashed, with a warning in the log.
+The scheduler emits no event when it plans a run, and yet the run's first event names the planning as the event that it
+follows. Prefect's server holds that event back for a quarter of an hour, and with it all that follow. So the failure of
+a night would be told that much later, and each run of promote/reconcile, whose end was not seen by then, would be
+marked Crashed, with a warning in the log.
 """
 
 from prefect.server.events.ordering import memory
@@ -12,10 +13,10 @@ _PLANNED = "prefect.tag.auto-scheduled"
 
 
 class CausalOrdering(memory.CausalOrdering):
-    """What the setting PREFECT_SERVER_EVENTS_CAUSAL_ORDERING names by its module."""
+    """The ordering that the setting PREFECT_SERVER_EVENTS_CAUSAL_ORDERING names by its module."""
 
     async def wait_for_leader(self, event: ReceivedEvent) -> None:
-        """Wait for what an event follows, unless that is the planning, of which nobody tells."""
+        """Wait for the event that an event follows, unless that is the planning, for which no event is emitted."""
         if not _follows_planning(event):
             await super().wait_for_leader(event)
 

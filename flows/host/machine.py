@@ -1,6 +1,6 @@
-"""What a machine may refuse: room on a disk, memory, a file system that can be written to, a database of its own time.
+"""What a machine may refuse: room on a disk, memory, writing to a file system, and access to a database in time.
 
-Libraries wrap such refusals, each in errors of its own, so they are known by the kernel's and SQLite's words.
+Libraries wrap such refusals in errors of their own, so they are recognised by the words of the kernel and of SQLite.
 """
 
 import errno
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows.settings import Settings
 
-LEAST_FREE_BYTES = 500 * 2**20  # below it the next night will hardly end well
+LEAST_FREE_BYTES = 500 * 2**20  # with less, the next night will hardly end well
 _FULL_BYTES = 2**20
 
 _AGAIN = "What was done is kept: the same command goes on from there"
@@ -35,10 +35,10 @@ _REFUSALS = {
 
 
 def refusal(error: BaseException, settings: Settings) -> str | None:
-    """The sentence where an error, or one that led to it, is the machine's; None where it is not.
+    """Return the sentence to show if the machine caused an error, or one that led to it; None if it did not.
 
-    Where a server of a run's own meets a full disk, its client learns no more than that it failed: so a disk on which
-    nothing can be written now is told with whatever error there is.
+    If the temporary server of a run meets a full disk, its client learns only that it failed. So a disk on which
+    nothing can be written now is reported with whatever error there is.
     """
     for each in _chain(error):
         said = f"Out of memory {each}".strip() if isinstance(each, MemoryError) else str(each)
@@ -58,7 +58,7 @@ def room(settings: Settings) -> str:
 
 
 def unfit(settings: Settings, least_bytes: int) -> Iterator[str]:
-    """Why nights cannot write, or will not be able to for long."""
+    """Yield the reasons why nights cannot write, or will not be able to for long."""
     for folder in folders(settings):
         found = os.statvfs(folder)
         free = found.f_bavail * found.f_frsize
@@ -69,7 +69,7 @@ def unfit(settings: Settings, least_bytes: int) -> Iterator[str]:
 
 
 def folders(settings: Settings) -> list[Path]:
-    """List the folders that runs write to, as far as they are there."""
+    """Return the folders that runs write to and that exist."""
     named = (settings.state_folder, settings.data_folder, Path(tempfile.gettempdir()))
     return [folder.absolute() for folder in named if folder.exists()]
 

@@ -1,6 +1,6 @@
 """The MLflow server of `tidewaiter up`: its database, accounts, secrets, and the guard in front of it.
 
-What the guard lets through is models/signoff; here is only what the server is started with.
+What the guard lets through is in models/signoff; this module has only what the server is started with.
 """
 
 import json
@@ -25,7 +25,8 @@ from models.signoff.keys import Keys
 # is changed through the server (passwords, accounts) counts at once in spite of the cache.
 _PASSWORDS_CACHED_S = 300
 
-# Of both servers. Nobody stands between: what a request says of where it comes from would go into the ledger.
+# These are the options of both servers. No proxy is trusted: what a request says of its origin would go into the
+# ledger.
 UVICORN = ("--lifespan", "on", "--no-server-header", "--no-proxy-headers")
 
 USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
@@ -55,18 +56,18 @@ def prepare(settings: Settings) -> None:
 
 
 def refuse_moved(settings: Settings) -> None:
-    """ValueError where the database says that artifacts lie elsewhere."""
+    """Raise ValueError if the database says that artifacts lie elsewhere."""
     if settings.mlflow_database_uri is not None or (settings.state_folder / "mlflow.db").exists():
         artifact_places.refuse_moved(settings.database_uri, settings.artifact_root)
 
 
 def first_password(settings: Settings) -> str | None:
-    """A password for the administrator's account, where the server is about to make that account."""
+    """Return a password for the administrator's account if the server is about to make that account, otherwise None."""
     return None if has_administrator(settings.accounts_uri) else secrets.token_urlsafe(18)
 
 
 def database(settings: Settings) -> Program:
-    """Makes the SQLite file; ends when done."""
+    """Return the program that makes the SQLite file, and ends when it is done."""
     # The server would make its database itself, but cannot take up a migration that was killed half-way.
     make = "import sys, models.registry.tracking as t; t.connect(sys.argv[1], sys.argv[2])"
     arguments = (settings.database_uri, settings.artifact_root)
@@ -74,7 +75,7 @@ def database(settings: Settings) -> Program:
 
 
 def signer(settings: Settings) -> Program:
-    """The one process that has the ledger's key; the server asks it for each row."""
+    """Return the program that alone has the ledger's key; the server asks it for each row."""
     keys = Keys(settings.signoff_folder)
     environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": settings.database_uri}
     command = (sys.executable, "-m", "models.signer.signer")
@@ -82,7 +83,10 @@ def signer(settings: Settings) -> Program:
 
 
 def program(settings: Settings, password: str | None, teller_password: str) -> Program:
-    """The server; `password` is the administrator's, on the first start, `teller_password` its own with Prefect."""
+    """Return the server's program.
+
+    `password` is the administrator's, on the first start; `teller_password` is the one by which it signs in to Prefect.
+    """
     listen = ("--host", settings.host, "--port", str(settings.mlflow_port))
     first = {} if password is None else {"MLFLOW_AUTH_ADMIN_PASSWORD": password}
     return Program(
@@ -103,12 +107,12 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
             **first,
         },
         lambda: prefect_api.answers(f"{settings.mlflow_url}/health"),
-        umask=UMASK if settings.run_as else -1,  # it writes artifacts that runs read, beside those that it reads
+        umask=UMASK if settings.run_as else -1,  # it writes artifacts that runs read, and reads those that they write
     )
 
 
 def service_account(settings: Settings) -> dict[str, str]:
-    """What MLflow's client signs in with on behalf of the flows; ValueError where the secrets cannot be read."""
+    """Return the variables by which MLflow's client signs in for flows; ValueError if secrets cannot be read."""
     try:
         password = Keys(settings.signoff_folder).service_password
     except (OSError, ValueError) as error:
@@ -120,7 +124,7 @@ def service_account(settings: Settings) -> dict[str, str]:
 
 
 def service_account_if_readable(settings: Settings) -> dict[str, str] | None:
-    """As service_account; None for another user of the machine."""
+    """Return the same as service_account; None for another user of the machine."""
     try:
         return service_account(settings)
     except ValueError:
@@ -128,13 +132,13 @@ def service_account_if_readable(settings: Settings) -> dict[str, str] | None:
 
 
 def prefect_account(settings: Settings) -> dict[str, str]:
-    """What Prefect's client signs in with on behalf of worker and runs; ValueError as service_account."""
+    """Return the variable by which Prefect's client signs in for worker and runs; ValueError as in service_account."""
     account = service_account(settings)
     return {"PREFECT_API_AUTH_STRING": f"{account[USERNAME]}:{account[PASSWORD]}"}
 
 
 def account(settings: Settings) -> dict[str, str]:
-    """The account that the environment names, else that of the flows; ValueError where there is neither."""
+    """Return the account that the environment names, or that of the flows; ValueError if there is neither."""
     if USERNAME in os.environ:
         return {name: os.environ.get(name, "") for name in (USERNAME, PASSWORD)}
     return service_account(settings)

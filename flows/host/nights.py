@@ -1,9 +1,9 @@
 """Nights that were missed are caught up once, however many were missed.
 
-Left alone, Prefect 3.8 gets this wrong both ways. It schedules three runs ahead; a worker that comes back after a week
-takes all three at once, while the nights after those leave no trace, so that a machine that was off for one night too
-many learns of none. Here: what piled up is cancelled but the latest, and where nothing is left of a missed night, one
-run is made for it.
+Left alone, Prefect 3.8 gets this wrong both ways. It schedules three runs ahead, and a worker that comes back after a
+week takes all three at once, while the nights after those leave no trace: a machine that was off for more nights learns
+of none of them. This module cancels all waiting runs but the latest, and makes one run for a missed night that left
+none.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from models.runs.rules import CATCH_UP
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about one deployment: the waiting run that stays, those to cancel, whether to make a new one."""
+    """A decision about one deployment: the waiting run that stays, those to cancel, and whether to make a new one."""
 
     missed_at: datetime | None = None
     keep: Run | None = None
@@ -29,7 +29,7 @@ class Decision:
 
 
 def last_fire(schedule: Schedule, now: datetime) -> datetime:
-    """The schedule's latest instant not after now.
+    """Return the schedule's latest instant not after `now`.
 
     >>> last_fire(Schedule("30 1 * * *", "Asia/Seoul", True), datetime.fromisoformat("2024-03-05T00:00:00+00:00"))
     datetime.datetime(2024, 3, 5, 1, 30, tzinfo=zoneinfo.ZoneInfo(key='Asia/Seoul'))
@@ -38,14 +38,14 @@ def last_fire(schedule: Schedule, now: datetime) -> datetime:
 
 
 def next_fires(schedule: Schedule, now: datetime, count: int) -> list[datetime]:
-    """The schedule's next instants."""
+    """Return the schedule's next `count` instants after `now`."""
     return schedules.next_fires(schedule.cron, schedule.time_zone, now, count)
 
 
 def ran(run: Run, fire: datetime) -> bool:
     """Whether a run accounts for the night that was due at `fire`: it started since, or was due then and has ended.
 
-    A run that crashed before it started does not count, nor does one that still waits.
+    A run that crashed before it started does not count, and neither does one that still waits.
     """
     if run.started_at is not None:
         return run.started_at >= fire or run.expected_at >= fire
@@ -53,7 +53,7 @@ def ran(run: Run, fire: datetime) -> bool:
 
 
 def piled_up(runs: Sequence[Run], now: datetime) -> tuple[Run, ...]:
-    """Runs that the schedule made and that are overdue, in order; what a person asked for is not among them."""
+    """Return the overdue runs that the schedule made, in order; runs that a person asked for are not among them."""
     waiting = (
         run
         for run in runs
@@ -63,7 +63,7 @@ def piled_up(runs: Sequence[Run], now: datetime) -> tuple[Run, ...]:
 
 
 def decide(runs: Sequence[Run], fire: datetime, created_at: datetime, now: datetime) -> Decision:
-    """What to do, given a deployment's runs, its latest fire time and when it was first deployed."""
+    """Decide about a deployment, given its runs, its latest fire time and when it was first deployed."""
     waiting = piled_up(runs, now)
     if fire <= created_at or any(ran(run, fire) for run in runs):
         return Decision(cancel=waiting)
@@ -73,12 +73,12 @@ def decide(runs: Sequence[Run], fire: datetime, created_at: datetime, now: datet
 
 
 def catch_up(client: httpx.Client, deployments: Sequence[Deployment], now: datetime) -> dict[str, Decision]:
-    """Decide and act for every deployment that has a schedule; to be called while no worker runs.
+    """Decide and act for every deployment that has a schedule; this must be called while no worker runs.
 
-    Where that schedule is not of nights, what piled up is cancelled: the next run sees all that those would have seen.
+    If a deployment is not nightly, its waiting runs are cancelled: the next run sees all that they would have seen.
 
-    `deployments` as they stood before this start deployed them again: the schedules that were in force are the ones
-    that were missed.
+    `deployments` are those from before this start deployed them again: the schedules that were in force are the ones
+    that were missed. Returns the decisions on missed nights, by the deployment's name.
     """
     decisions = {}
     for deployment in deployments:
@@ -105,16 +105,16 @@ def _decide(client: httpx.Client, deployment: Deployment, now: datetime) -> Deci
 
 
 def stuck(runs: Sequence[Run], now: datetime, patience: timedelta) -> tuple[Run, ...]:
-    """Runs that a worker took so long ago that they will not begin any more.
+    """Return the runs that a worker took so long ago that they will not begin any more.
 
-    Seen where the worker met an error of the server between taking a run and starting its process. No heartbeat has
-    begun then, so that nothing else would end the wait.
+    This happens if the worker meets an error of the server between taking a run and starting its process. No heartbeat
+    has begun then, so nothing else would end the wait.
     """
     return tuple(run for run in runs if run.state == "PENDING" and now - run.state_at > patience)
 
 
 def bury(client: httpx.Client, message: str) -> int:
-    """Mark runs as crashed whose processes are known to be gone, which also frees their slots. Returns how many."""
+    """Mark runs whose processes are known to be gone as crashed, which also frees their slots. Return how many."""
     dead = prefect_api.unfinished(client)
     for run in dead:
         prefect_api.set_state(client, run, "CRASHED", message)

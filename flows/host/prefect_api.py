@@ -1,7 +1,7 @@
-"""What the Prefect server knows, read and changed over its REST API.
+"""What the Prefect server knows; it is read and changed over its REST API.
 
-Over HTTP rather than with Prefect's client, because importing Prefect takes seconds and 150 MB: `tidewaiter status`
-should answer at once, and `tidewaiter up` waits in memory all day.
+This module uses HTTP rather than Prefect's client, because importing Prefect takes seconds and 150 MB: `tidewaiter
+status` should answer at once, and `tidewaiter up` stays in memory all day.
 """
 
 import time
@@ -45,12 +45,12 @@ class Deployment:
 
     @property
     def is_nightly(self) -> bool:
-        """Whether it has nights, which are counted, caught up and missed; others are scheduled only to look often."""
+        """Whether it runs at night: its nights are counted and caught up, while others are scheduled to look often."""
         return NIGHTLY in self.tags and bool(self.schedules)
 
     @property
     def night(self) -> Schedule | None:
-        """The schedule by which it runs at night, None where it has none or is paused."""
+        """Return the schedule by which it runs at night; None if it has none or is paused."""
         if self.is_paused or not self.is_nightly:
             return None
         return next((schedule for schedule in self.schedules if schedule.is_active), None)
@@ -76,8 +76,11 @@ class Run:
 
 
 class Patient(httpx.BaseTransport):
-    """Asks again on 503. With that the server answers a write that met another one in SQLite ('database is locked'),
-    rolled back and safe to repeat; a longer lock timeout does not help, since SQLite refuses such a write at once."""
+    """A transport that asks again on 503.
+
+    The server answers so if a write met another one in SQLite ('database is locked'); the write was rolled back and is
+    safe to repeat. A longer lock timeout does not help, since SQLite refuses such a write at once.
+    """
 
     def __init__(self, transport: httpx.BaseTransport, delays_s: tuple[float, ...] = (0.1, 0.3, 1.0, 2.0, 4.0)) -> None:
         self._transport = transport
@@ -97,10 +100,10 @@ class Patient(httpx.BaseTransport):
 
 
 def connect(url: str, account: tuple[str, str] | None = None, timeout_s: float = 90.0) -> httpx.Client:
-    """A client of the API below a server's address, signed in by name and password. Proxies of the environment are not
-    for loopback.
+    """Return a client of the API below a server's address, signed in by name and password. It uses no proxy of the
+    environment, since the server is on loopback.
 
-    By default more patient than the server, which waits up to a minute for its SQLite (embedded.environment).
+    By default it is more patient than the server, which waits up to a minute for its SQLite (embedded.environment).
     """
     transport = Patient(httpx.HTTPTransport())
     return httpx.Client(base_url=f"{url}/api", auth=account, timeout=timeout_s, transport=transport, trust_env=False)
@@ -115,7 +118,7 @@ def answers(url: str) -> bool:
 
 
 def deployments(client: httpx.Client) -> list[Deployment]:
-    """Every deployment, by name."""
+    """Return every deployment, by name."""
     flows = {flow["id"]: flow["name"] for flow in _filter(client, "/flows/filter", {"limit": PAGE})}
     found = [
         Deployment(
@@ -141,9 +144,9 @@ def delete(client: httpx.Client, deployment: Deployment) -> None:
 
 
 def runs(client: httpx.Client, deployment: Deployment, limit: int = PAGE) -> list[Run]:
-    """A deployment's runs that were expected by now, the latest first.
+    """Return the runs of a deployment that were expected by now, the latest first.
 
-    Not those of the future: people may plan any number, behind which the nights that were would be out of sight.
+    Runs of the future are left out: people may plan any number, and past nights would be out of sight behind them.
     """
     body = {
         "deployments": {"id": {"any_": [deployment.id]}},
@@ -155,7 +158,7 @@ def runs(client: httpx.Client, deployment: Deployment, limit: int = PAGE) -> lis
 
 
 def unfinished(client: httpx.Client, pool: str = POOL) -> list[Run]:
-    """Runs that a worker of the pool has taken and not finished."""
+    """Return the runs that a worker of the pool has taken and not finished."""
     body = {
         "flow_runs": {"state": {"type": {"any_": list(UNFINISHED)}}},
         "work_pools": {"name": {"any_": [pool]}},
@@ -170,13 +173,13 @@ def set_state(client: httpx.Client, run: Run, state: str, message: str) -> None:
 
 
 def create_run(client: httpx.Client, deployment: Deployment, name: str, tags: Iterable[str]) -> str:
-    """Schedule one run of a deployment for now; returns its id."""
+    """Schedule one run of a deployment for now; return its id."""
     body = {"name": name, "tags": list(tags)}
     return _post(client, f"/deployments/{deployment.id}/create_flow_run", body).json()["id"]
 
 
 def has_worker(client: httpx.Client, since: datetime | None = None, pool: str = POOL) -> bool:
-    """Whether a worker of the pool has been heard of: since an instant, or lately by the server's own judgement."""
+    """Whether a worker of the pool has sent a heartbeat: since an instant, or lately by the server's own judgement."""
     try:
         workers = _filter(client, f"/work_pools/{pool}/workers/filter", {})
     except httpx.HTTPStatusError as error:
@@ -189,17 +192,18 @@ def has_worker(client: httpx.Client, since: datetime | None = None, pool: str = 
 
 
 def ensure_pool(client: httpx.Client) -> None:
-    """Create the pool of this machine where it is missing; its job template says a run's command and no more."""
+    """Create the pool of this machine if it is missing; its job template has a run's command and nothing else."""
     _ensure(client, {"name": POOL, "type": "process", "description": "Runs on this machine"}, _PROCESS)
 
 
 def ensure_jobs(client: httpx.Client, template: dict[str, Any]) -> None:
-    """Create the pool of Kubernetes jobs where it is missing, with `template` as its job template in any case."""
+    """Create the pool of Kubernetes jobs if it is missing; set its job template to `template` in any case."""
     _ensure(client, {"name": JOBS, "type": "kubernetes", "description": "Runs as jobs of Kubernetes"}, template)
 
 
 def _ensure(client: httpx.Client, pool: dict[str, Any], template: dict[str, Any]) -> None:
-    # Not left to the worker, which would fill in the template of an empty pool: it may not say what runs and where.
+    # This is not left to the worker, which would fill in the template of an empty pool: it may not say what runs and
+    # where.
     path, body = f"/work_pools/{pool['name']}", {"base_job_template": template}
     if client.get(path).status_code == 404:
         _post(client, "/work_pools/", pool | body)

@@ -1,10 +1,11 @@
-"""The user of the worker and its runs, where the setting `run_as` names one: they read and write what they need.
+"""The user of the worker and its runs, if the setting `run_as` names one: they read and write only what they need.
 
     user `up` and its servers     .tidewaiter/: databases, accounts, signoff/secret/, Prefect's own folder, logs
     user of the runs              data and what lies beside it, artifacts/, cache/, dvc-cache/, dvc-remote/, reports/,
                                   simulated/, versions/, runs/
 
-Here is who that is, what it is given, and whether the folders are as they must be. Not here: when what is started.
+This module says who that user is, what it is given, and whether the folders are as they must be. Not here: when what is
+started.
 """
 
 import ctypes
@@ -27,12 +28,12 @@ from flows.settings import FILE, Settings
 from models.signoff.keys import Keys
 
 ROOT = "are root's, and can read the ledger's key and all accounts: name a user of their own by run_as"
-UMASK = 0o007  # of whatever writes into folders that the service and the runs share
+UMASK = 0o007  # for all that write into folders that the service and the runs share
 _CAP_SETGID, _CAP_SETUID = 6, 7
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _PROBE_S = 120
 
-# What the servers are started with, and what libraries take a password of a database from.
+# Variables with which the servers are started, and those from which libraries take the password of a database.
 _OF_SERVERS = ("SIGNOFF_", "GUARD_", "MLFLOW_AUTH_", "MLFLOW_FLASK_", "MLFLOW_BACKEND_", "PREFECT_SERVER_", "PG")
 _OF_SERVERS_BY_NAME = frozenset(
     {
@@ -46,7 +47,8 @@ _OF_SERVERS_BY_NAME = frozenset(
     }
 )
 
-# As the runs' user: which of the folders it cannot write, which files it can read or write though it must not.
+# The runs' user executes this. It tells which folders it cannot write, and which files it can read or write though it
+# must not.
 _PROBE = """
 import json, os, sys
 asked = json.load(sys.stdin)
@@ -78,7 +80,7 @@ class User:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """Of subprocess, to start a program as this user and no other group."""
+        """Return the arguments of subprocess that start a program as this user, with this user's groups only."""
         return {"user": self.uid, "group": self.gid, "extra_groups": list(self.groups), "umask": UMASK}
 
     @property
@@ -87,7 +89,7 @@ class User:
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a worker may inherit: nothing that belongs to the servers.
+    """Return the variables that a worker may inherit: nothing that belongs to the servers.
 
     >>> without_secrets({"PATH": "/bin", "PGPASSWORD": "x", "TIDEWAITER_MLFLOW_DATABASE_URI": "x", "TZ": "UTC"})
     {'PATH': '/bin', 'TZ': 'UTC'}
@@ -100,7 +102,10 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def find(settings: Settings) -> User | None:
-    """Who `run_as` names; ValueError where that cannot be the user of runs, or this process cannot start them so."""
+    """Return the user that `run_as` names; None if it is not set.
+
+    Raises ValueError if that user cannot be the user of runs, or if this process cannot start them as that user.
+    """
     if settings.run_as is None:
         return None
     try:
@@ -126,20 +131,20 @@ def find(settings: Settings) -> User | None:
 
 
 def warning(settings: Settings) -> str | None:
-    """What to tell of runs that may do anything on this machine; None where they may not."""
+    """Return the warning that runs may do anything on this machine; None if they may not."""
     if settings.run_as is not None or os.geteuid() != 0:
         return None
     return f"runs {ROOT}"
 
 
 def drop_rights() -> None:
-    """Nothing that this process starts inherits its right to change user."""
-    if os.geteuid() != 0:  # root's are lost with the user
+    """Give up the right to change user in everything that this process starts."""
+    if os.geteuid() != 0:  # root loses its rights with the user
         ctypes.CDLL(None, use_errno=True).prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 
 
 def shared_folders(settings: Settings) -> tuple[Path, ...]:
-    """In the state folder, what runs write and the servers read."""
+    """Return the folders in the state folder that runs write and the servers read."""
     state = settings.state_folder.absolute()
     names = ["cache", "dvc-cache", "dvc-remote", "reports", "simulated", "versions", settings.runs_folder.name]
     if settings.artifacts_uri is None:
@@ -148,19 +153,21 @@ def shared_folders(settings: Settings) -> tuple[Path, ...]:
 
 
 def folders(settings: Settings) -> dict[str, str]:
-    """Where programs put what they may lose, which is else beside the code, or in the machine's own folder.
+    """Return folders for what programs may lose, by variable; they would otherwise use the code's or the machine's
+    folder.
 
-    In that one names are known, and whoever makes them first keeps others out. A server has its own: what Numba finds
-    there it executes.
+    In the machine's folder for temporary files the names are known, and whoever makes them first keeps others out. The
+    servers do not share these folders: what Numba finds there it executes.
     """
     names = {"TMPDIR": "tmp", "NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}
     return {variable: str(settings.runs_folder / name) for variable, name in names.items()}
 
 
 def prepare(settings: Settings, user: User | None) -> None:
-    """Make the folders that runs share with the servers, and close what they do not; nothing in there is changed.
+    """Make the folders that runs share with the servers, and close those that they do not; their contents stay
+    unchanged.
 
-    A state folder that a command made before, under a usual umask, is closed to other users of the machine.
+    A state folder that a command made earlier, under a usual umask, is closed to other users of the machine.
     """
     state = settings.state_folder.absolute()
     if user is None:
@@ -179,18 +186,18 @@ def prepare(settings: Settings, user: User | None) -> None:
         turn.chmod(0o660)
     lock.touch()
     os.chown(lock, -1, user.gid)
-    lock.chmod(0o640)  # who may open it may hold it
+    lock.chmod(0o640)  # a process that may open it may hold it
     for folder in (state / "prefect", state / "logs"):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)
     for file in _secrets(settings):
         if file.is_file():
             file.chmod(0o600)
-    state.chmod(0o711)  # they go through it to what is theirs, and cannot list it
+    state.chmod(0o711)  # the runs pass through it to what is theirs, and cannot list it
 
 
 def check(settings: Settings, project: Path, user: User, python: str = sys.executable) -> None:
-    """ValueError where the runs' user cannot do its work, or could do more; tried by a process of that user."""
+    """Raise ValueError if the runs' user cannot do its work, or could do more; a process of that user tries it."""
     if password := _written_password(settings, project):
         raise ValueError(f"{password} in {FILE} holds a password, and runs read that file: put it into the environment")
     data = settings.data_folder.absolute()
@@ -253,7 +260,7 @@ def _secrets(settings: Settings) -> tuple[Path, ...]:
 
 
 def _written_password(settings: Settings, project: Path) -> str | None:
-    """Which setting holds a password in the file of the settings."""
+    """Return the name of the setting that holds a password in the file of the settings; None if there is none."""
     file = project / FILE
     text = file.read_text() if file.exists() else ""
     for name in ("mlflow_database_uri", "prefect_database_uri"):

@@ -1,7 +1,7 @@
 """Whether `tidewaiter up` runs for a state folder, where its servers listen, and which run writes data now.
 
-The answer is a file lock, not a process id: the kernel lets go of it however `up` ends, kill -9 included, and a
-process id that another program has since been given cannot deceive anybody.
+A file lock gives the answer, and not a process id. The kernel releases it however `up` ends, kill -9 included, and a
+process id that another program has been given since cannot deceive anybody.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ PATIENCE_S = 1.0  # a reader holds the lock for an instant
 
 @dataclass(frozen=True)
 class Running:
-    """A running `up`. `is_ready` is false while its servers start and stop, `is_stopping` tells which."""
+    """A running `up`. `is_ready` is false while its servers start or stop; `is_stopping` tells which of the two."""
 
     pid: int
     mlflow_url: str
@@ -41,7 +41,7 @@ class AlreadyRunningError(RuntimeError):
 
 @dataclass(frozen=True)
 class Holder:
-    """Whose turn it is. `since`: UTC, as 2024-03-05 01:30:00."""
+    """The run whose turn it is to write data. `since` is in UTC, as 2024-03-05 01:30:00."""
 
     what: str
     pid: int
@@ -53,7 +53,7 @@ class Holder:
 
 
 class Claim:
-    """The state folder, held by this process."""
+    """A hold of this process on the state folder."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -65,7 +65,7 @@ class Claim:
 
 @contextmanager
 def claim(state_folder: Path) -> Generator[Claim]:
-    """Hold the state folder until the block ends; AlreadyRunningError where another process holds it."""
+    """Hold the state folder until the block ends; AlreadyRunningError if another process holds it."""
     with _opened(state_folder, LOCK) as file:
         deadline = time.monotonic() + PATIENCE_S
         while not _lock(file, fcntl.LOCK_EX):
@@ -81,16 +81,16 @@ def claim(state_folder: Path) -> Generator[Claim]:
 
 
 def find(state_folder: Path) -> Running | None:
-    """What runs for this state folder, or None. What a killed `up` left written is not believed."""
+    """Return the `up` that runs for this state folder, or None. What a killed `up` left written is not believed."""
     written = _held(state_folder / LOCK)
     return Running(**written) if written else None
 
 
 @contextmanager
 def turn(state_folder: Path, what: str, waiting: Callable[[str], AbstractContextManager[object]]) -> Generator[None]:
-    """One run that writes data at a time, whoever started it; a later one waits for the end of the one before.
+    """Let one run at a time write data, whoever started it; a later one waits until the one before has ended.
 
-    `what` is told to those who wait; `waiting` is given whom this one waits for, and open for as long.
+    `what` is told to those who wait. `waiting` gets a sentence on whom this run waits for, and is open for as long.
     """
     with _opened(state_folder, TURN) as file:
         if not _lock(file, fcntl.LOCK_EX):
@@ -105,13 +105,13 @@ def turn(state_folder: Path, what: str, waiting: Callable[[str], AbstractContext
 
 
 def holder(state_folder: Path) -> str | None:
-    """Say who has the turn; None where nobody has. What a killed run left written is not believed."""
+    """Return who has the turn; None if nobody has. What a killed run left written is not believed."""
     written = _held(state_folder / TURN)
     return None if written is None else _told(written)
 
 
 def unwritable(state_folder: Path, error: OSError) -> ValueError:
-    """The sentence on a state folder that cannot be written to."""
+    """Return the error on a state folder that cannot be written to."""
     return ValueError(
         f"state_folder: nothing can be written to '{state_folder}' ({error.strerror}); "
         "allowed: a folder that this user may write to"
@@ -119,7 +119,7 @@ def unwritable(state_folder: Path, error: OSError) -> ValueError:
 
 
 def _opened(state_folder: Path, name: str) -> TextIO:
-    """A lock file of the state folder, which is made where it is not there; ValueError where that cannot be."""
+    """Open a lock file of the state folder, which is made if it is missing; ValueError if that cannot be."""
     try:
         state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _open(state_folder / name)
@@ -132,7 +132,7 @@ def _open(path: Path) -> TextIO:
 
 
 def _write(file: TextIO, content: Mapping[str, object]) -> None:
-    # Over what is there, and only then cut: on a full disk there is room for no more, and for no less.
+    # The content is overwritten and only then cut: a full disk has no room for more, and still holds what was there.
     file.seek(0)
     file.write(json.dumps(content))
     file.flush()
@@ -140,7 +140,7 @@ def _write(file: TextIO, content: Mapping[str, object]) -> None:
 
 
 def _held(path: Path) -> dict[str, Any] | None:
-    """Read what the holder of a lock file wrote; None where nobody holds it."""
+    """Return what the holder of a lock file wrote; None if nobody holds it."""
     if not path.exists():
         return None
     with path.open() as file:
@@ -148,7 +148,7 @@ def _held(path: Path) -> dict[str, Any] | None:
 
 
 def _written(file: TextIO) -> dict[str, Any]:
-    """Read what the holder wrote; nothing in the instant before."""
+    """Return what the holder wrote; empty in the instant before it writes."""
     file.seek(0)
     try:
         return json.loads(file.read())

@@ -36,7 +36,7 @@ class _Frozen(BaseModel):
 
 
 class Check(_Frozen):
-    """One thing that is well or not; `detail` says what was seen and, where not well, what to do."""
+    """A thing that is well or not; `detail` says what was seen and, if it is not well, what to do."""
 
     name: str
     is_ok: bool
@@ -56,9 +56,10 @@ class Night(_Frozen):
 
 
 class Status(_Frozen):
-    """Everything `tidewaiter status` tells. `models` maps alias to version, for example {'champion': '3'}.
+    """Everything that `tidewaiter status` tells. `models` maps alias to version, for example {'champion': '3'}.
 
-    `is_running`: the servers are up. While they start or stop nothing is well or bad yet: the only check is a warning.
+    `is_running` says that the servers are up. While they start or stop, nothing is well or bad yet: the only check is a
+    warning.
     """
 
     is_running: bool
@@ -68,14 +69,14 @@ class Status(_Frozen):
 
     @property
     def exit_code(self) -> int:
-        """0 healthy, 1 unhealthy, 3 not running, or not yet or no more."""
+        """Return 0 if healthy, 1 if unhealthy, 3 if not running, still starting or stopping."""
         if not self.is_running:
             return NOT_RUNNING
         return HEALTHY if all(check.is_ok for check in self.checks) else UNHEALTHY
 
 
 def status(settings: Settings, project: Path, now: datetime) -> Status:
-    """Look at everything. Never raises because something is down: that is what it reports."""
+    """Look at everything and return the findings. What is down is reported and never raises an error."""
     up = running.find(settings.state_folder)
     if up is None:
         return Status(
@@ -121,7 +122,7 @@ def status(settings: Settings, project: Path, now: datetime) -> Status:
 
 
 def last_night(deployment: Deployment, runs: list[Run], now: datetime) -> Check:
-    """Whether the latest night that was due ran, and ended well."""
+    """Return the check whether the latest night that was due ran and ended well."""
     name = f"last night of {deployment.name}"
     if deployment.night is None:
         return Check(name=name, is_ok=False, detail="its schedule is paused: resume it in Prefect")
@@ -140,7 +141,7 @@ def last_night(deployment: Deployment, runs: list[Run], now: datetime) -> Check:
 
 
 def last_look(deployment: Deployment, runs: list[Run]) -> Check:
-    """Whether what runs every few moments, and not at night, ended well the last time."""
+    """Return the check whether a deployment that runs every few moments, and not at night, ended well the last time."""
     name = f"last look of {deployment.name}"
     if deployment.is_paused or not any(schedule.is_active for schedule in deployment.schedules):
         return Check(name=name, is_ok=False, detail="its schedule is paused: resume it in Prefect")
@@ -195,13 +196,13 @@ def _signer(settings: Settings) -> Check:
 
 
 def _disk(settings: Settings) -> Check:
-    """Whether runs and servers have where to write."""
+    """Return the check whether runs and servers have room to write."""
     found = list(machine.unfit(settings, machine.LEAST_FREE_BYTES))
     return Check(name="disk", is_ok=not found, detail="; ".join(found) or machine.room(settings))
 
 
 def _runs(settings: Settings, pid: int) -> Check:
-    """Whose they are: what they could read and do is up to that."""
+    """Return the check that tells which user the runs have, since that decides what they can read and do."""
     if settings.run_as:
         return Check(name="runs", is_ok=True, detail=f"are of user {settings.run_as}")
     if Path(f"/proc/{pid}").stat().st_uid == 0:
@@ -210,7 +211,7 @@ def _runs(settings: Settings, pid: int) -> Check:
 
 
 def _monitoring(settings: Settings) -> list[Check]:
-    """What monitoring could not judge: a warning at first, and not well once it has lasted."""
+    """Return checks on what monitoring could not judge: a warning at first, and bad once it has lasted."""
     try:
         noted = unjudged.read(settings.runs_folder)
     except ValueError as error:
@@ -232,7 +233,7 @@ def _answers(name: str, url: str, shown: str) -> Check:
 
 
 def _account(settings: Settings) -> tuple[str, str]:
-    """Who asks the servers: the account of the environment, else that of the flows; ValueError where there is none."""
+    """Return the account that asks the servers: the environment's, or the flows'; ValueError if there is none."""
     account = mlflow_server.account(settings)
     return account[mlflow_server.USERNAME], account[mlflow_server.PASSWORD]
 
@@ -244,7 +245,7 @@ def _told(error: Exception) -> str:
 
 
 def _models(mlflow_url: str, settings: Settings) -> dict[str, str]:
-    """What the aliases point at; ValueError where there is no account to ask by."""
+    """Return the version of each alias; ValueError if there is no account to ask by."""
     response = httpx.get(
         f"{mlflow_url}/api/2.0/mlflow/registered-models/get",
         params={"name": MODEL},

@@ -1,7 +1,7 @@
-"""What monitoring could not judge, and for how many nights by now: not judged is not fine.
+"""What monitoring could not judge, and for how many nights by now. A night that was not judged is not a good night.
 
-One file a source in the folder of the runs. `status` reads it, and the monitoring run tells after as many nights as are
-set. What could not be judged, models/monitoring/drift_result.py says.
+Each source has a file in the folder of the runs. `status` reads it, and the monitoring run reports it after as many
+nights as are set. models/monitoring/drift_result.py decides what could not be judged.
 """
 
 import json
@@ -17,9 +17,9 @@ _PREFIX = "monitoring-"
 
 @dataclass(frozen=True)
 class Unjudged:
-    """The last runs of a source's monitoring: what the latest could not judge, and the days since it could.
+    """The last runs of a source's monitoring: what the latest could not judge, and since when.
 
-    `nights` are days, from the first on which something could not be judged; empty where all was.
+    `nights` are the days on which something could not be judged, without a break; empty if the latest run judged all.
     """
 
     source: str
@@ -27,7 +27,7 @@ class Unjudged:
     nights: tuple[str, ...] = field(default=())
 
     def is_overdue(self, allowed: int) -> bool:
-        """Whether it lasts for more nights than a setting allows."""
+        """Whether it has lasted for more nights than a setting allows."""
         return len(self.nights) > allowed
 
     @property
@@ -37,7 +37,7 @@ class Unjudged:
 
 
 def note(folder: Path, source: str, what: Sequence[str], today: date) -> Unjudged:
-    """Keep what a run of today could not judge; two runs of a day are one night."""
+    """Write down what a run of today could not judge, and return it; two runs of a day are one night."""
     before = _read(_file(folder, source), source)
     nights = tuple(sorted({*before.nights, today.isoformat()})) if what else ()
     found = Unjudged(source, tuple(what), nights)
@@ -48,7 +48,7 @@ def note(folder: Path, source: str, what: Sequence[str], today: date) -> Unjudge
 
 
 def read(folder: Path) -> tuple[Unjudged, ...]:
-    """Of every source that was monitored, in order of name."""
+    """Return what is written down of every source that was monitored, in order of name."""
     files = sorted(folder.glob(f"{_PREFIX}*.json"))
     return tuple(_read(file, file.stem.removeprefix(_PREFIX)) for file in files)
 

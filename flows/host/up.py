@@ -1,7 +1,7 @@
-"""`tidewaiter up`: MLflow, Prefect, a worker and every deployment, on loopback, until Ctrl-C.
+"""`tidewaiter up`: it runs MLflow, Prefect, a worker and every deployment, on loopback, until Ctrl-C.
 
-It supervises: a program that dies is named and started again; one that keeps dying stops everything. It ends what it
-started, and what an `up` that was killed left behind is ended and accounted for by the next one.
+It supervises them: a program that dies is named and started again, and one that keeps dying stops everything. It ends
+what it started. If it is killed, the next `up` ends what it left behind and accounts for it.
 """
 
 import os
@@ -42,10 +42,10 @@ WORKER_TIMEOUT_S = 240.0
 SIGNER_TIMEOUT_S = 120.0  # it reads the whole ledger
 TICK_S = 1.0
 LEAST_TO_START_BYTES = 16 * 2**20  # with less, programs end while they start
-LOOK_TICKS = 20  # how often runs that never began are looked for
-JOB_SECRET = "tidewaiter-job"  # of Kubernetes; deploy/kubernetes/job-template.yaml takes the environment from it
-_SERVERS = {"mlflow": "mlflow_port", "prefect": "prefect_port"}  # the setting of each one's port
-RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # by which a run's process knows whose it is
+LOOK_TICKS = 20  # how often it looks for runs that never began
+JOB_SECRET = "tidewaiter-job"  # in Kubernetes; deploy/kubernetes/job-template.yaml takes the environment from it
+_SERVERS = {"mlflow": "mlflow_port", "prefect": "prefect_port"}  # the setting of each server's port
+RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # the variable by which a run's process knows its run
 
 Say = Callable[[str], None]
 
@@ -62,8 +62,9 @@ def _new_password() -> str:
 class Up:
     """One run of `tidewaiter up` for a project folder.
 
-    With Prefect it signs in by a name of its own, which alone says what runs and where. Its password is new at each
-    start, and given to Prefect's server and to the deploying alone: never to the worker, whose runs could use it.
+    It signs in to Prefect by a name of its own, and only this name may say what runs and where. Its password is new at
+    each start, and only Prefect's server and the program that deploys get it: never the worker, whose runs could use
+    it.
     """
 
     settings: Settings
@@ -75,8 +76,8 @@ class Up:
     def run(self) -> None:
         """Start everything, watch it, and end it on SIGINT, SIGTERM or SIGHUP.
 
-        AlreadyRunningError, PortInUseError, ProjectError, ChildError, or ValueError (of secrets or database) where that
-        cannot be.
+        Raises AlreadyRunningError, PortInUseError, ProjectError, ChildError, or ValueError (of secrets or database) if
+        that is not possible.
         """
         stopping = Event()
         with running.claim(self.settings.state_folder) as claim, _signals(stopping):
@@ -103,7 +104,7 @@ class Up:
                     self._greet()
                     self._watch(processes, stopping)
             finally:
-                with suppress(OSError):  # a full disk, which may be why it ends, leaves nothing running
+                with suppress(OSError):  # a full disk may be why it ends, and must not leave anything running
                     claim.announce(self._state(is_ready=False, is_stopping=True))
                 self._mention("Stopping ...")
                 self._stop(processes)
@@ -113,7 +114,7 @@ class Up:
         self.say("Starting MLflow and Prefect ...")
         password = mlflow_server.first_password(self.settings)
         if password:
-            # Not with the greeting: should the start fail before it, the account may be there already.
+            # The password is not part of the greeting: if the start fails before it, the account may exist already.
             self.say(
                 f"The account of MLflow's administrator is {ADMINISTRATOR_ACCOUNT}, its password {password}\n"
                 f"  It is shown this once and kept nowhere: write it down. `tidewaiter users add` asks for it."
@@ -176,7 +177,7 @@ class Up:
                 self._begin_again(processes)
 
     def _begin_again(self, processes: Children) -> None:
-        """Give runs that a worker took and never started back to it; what is left of them is ended first."""
+        """Reschedule runs that a worker took and never started; end what is left of them first."""
         patience = timedelta(seconds=self.settings.zombie_after_seconds)
         try:
             with self._client(timeout_s=10) as client:
@@ -188,7 +189,7 @@ class Up:
             self._mention(f"Could not look for runs that never began: {type(error).__name__}: {error}")
 
     def _mention(self, text: str) -> None:
-        """Say what is good to know: where nothing can be written, what runs goes on all the same."""
+        """Say something that is good to know; if nothing can be written, the programs go on all the same."""
         with suppress(OSError):
             self.say(text)
 
@@ -246,12 +247,12 @@ class Up:
             | {
                 "GUARD_UP_PASSWORD": self._password,
                 "GUARD_TELLER_PASSWORD": self._teller_password,
-                # By its own name and port, whatever tunnel leads to it.
+                # relative, so that it works by whatever name, port or tunnel the page is reached
                 "PREFECT_UI_API_URL": "/api",
                 "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": settings.prefect_url,
                 "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "120",
                 "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.host.event_order",
-                # Half a minute by default, which a promotion would wait that meets the one of the minute.
+                # The default is half a minute, which a promotion would wait that meets the scheduled one of the minute.
                 "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
             }
             | ({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {}),
@@ -259,25 +260,26 @@ class Up:
         )
 
     def _worker(self, name: str, pool: str, kind: str) -> Program:
-        # The server calls a worker online for a while after its last word, the killed one of an earlier start too.
+        # The server calls a worker online for a while after its last word, also one of an earlier start that was
+        # killed.
         began_at = datetime.now(UTC)
 
         def is_online() -> bool:
             try:
                 with self._client(timeout_s=10) as client:
                     return prefect_api.has_worker(client, since=began_at, pool=pool)
-            except httpx.TransportError:  # busy with what was waiting for it
+            except httpx.TransportError:  # the server is busy with what was waiting for it
                 return False
 
         command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", kind)
-        # Ten seconds by default, which a person waits for who has pressed Run, or has signed.
+        # The default is ten seconds, which a person waits who has pressed Run or has signed.
         environment = self._prefect_environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
         environment |= mlflow_server.prefect_account(self.settings)
         if self.settings.mlflow_tracking_uri is None:  # another MLflow has accounts of its own
             environment |= mlflow_server.service_account(self.settings)
         environment["PREFECT_HOME"] = str(self.settings.runs_folder / "prefect")  # the server's holds its database
         if kind == "kubernetes":
-            # So that jobs find the password in the secret, and not in what everybody reads who may look at jobs.
+            # With this, jobs find the password in the secret, and not in what everybody reads who may look at jobs.
             prefix = "PREFECT_INTEGRATIONS_KUBERNETES_WORKER_API_AUTH_STRING_SECRET_"
             environment |= {f"{prefix}NAME": JOB_SECRET, f"{prefix}KEY": "PREFECT_API_AUTH_STRING"}
         if user := run_as.find(self.settings):
@@ -314,16 +316,16 @@ class Up:
 
 
 def check_ports(settings: Settings) -> None:
-    """PortInUseError where a port that the servers need is taken."""
+    """Raise PortInUseError if a port that the servers need is taken."""
     for name in _SERVERS.values():
         check_port(settings, name)
 
 
 def check_port(settings: Settings, name: str) -> None:
-    """PortInUseError where the port that a setting names is taken."""
+    """Raise PortInUseError if the port that a setting names is taken."""
     port: int = getattr(settings, name)
     with socket.socket() as probe:
-        # As the servers do it, so that a connection of the last run still closing does not count.
+        # The servers set this option too: a connection of the last run that is still closing does not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, port))

@@ -1,6 +1,6 @@
 """What the Prefect server watches by itself: runs that fell silent, and nights that somebody must hear of.
 
-All of it is Prefect automations, kept up to date by name at every start of `tidewaiter up`.
+All of these are Prefect automations, which every start of `tidewaiter up` brings up to date by name.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ from flows.settings import Settings
 MISSED = "tidewaiter.night.missed"
 ALARM = "tidewaiter.signoff.alarm"
 UNJUDGED = "tidewaiter.drift.unjudged"
-NOT_JUDGED = "NotJudged"  # the state of a monitoring run that could not judge all: ended, and not well
+NOT_JUDGED = "NotJudged"  # the state of a monitoring run that could not judge everything: it ended, and not well
 NIGHT_MARGIN = timedelta(hours=2)
 TAG = "tidewaiter"
 
 Automation = dict[str, Any]
 
-# Of Prefect's blocks the one that takes any address that Apprise understands.
+# This is the block of Prefect that takes any address that Apprise understands.
 _BLOCK_TYPE, _BLOCK = "slack-webhook", "tidewaiter"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S{1,2000}")
 
-# By the name of the state, not by its type.
+# The events are named after the name of the state, not after its type.
 _ENDED = [
     f"prefect.flow-run.{state}" for state in ("Completed", NOT_JUDGED, "Failed", "Cancelled", "Crashed", "TimedOut")
 ]
@@ -44,7 +44,7 @@ _OF_A_RUN = (
 
 
 def crash_silent_runs(settings: Settings) -> Automation:
-    """Marks a run Crashed that has sent no heartbeat for a while: its process or machine is gone."""
+    """Return the automation that marks a run Crashed if it has sent no heartbeat for a while: its process is gone."""
     heartbeat = "prefect.flow-run.heartbeat"
     return {
         "name": "tidewaiter: mark silent runs as crashed",
@@ -70,11 +70,14 @@ def crash_silent_runs(settings: Settings) -> Automation:
 
 
 def notifications(block_id: str, deployments: Sequence[Deployment], now: datetime) -> list[Automation]:
-    """Messages through a block: a run failed, crashed or is late; a night was missed or never started;
-    something is elsewhere than the sign-off ledger says."""
+    """Return the automations that send messages through a block.
+
+    They tell that a run failed, crashed or is late, that a night was missed or never started, and that something is
+    elsewhere than the sign-off ledger says.
+    """
     failed = ["prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"]
     rare = {"match": _RUNS, "match_related": _flows("retrain", "select", "monitor", "network", "rehearse")}
-    # One that fails runs again in a minute: a message for each would bury the others.
+    # A promotion that fails runs again in a minute: a message for each would bury the others.
     often = {"match": _RUNS, "match_related": _flows("promote"), "threshold": 10, "within": 1800, "for_each": []}
     told = [
         _message("a run failed", _reactive(failed) | rare, block_id, _OF_A_RUN),
@@ -102,7 +105,7 @@ def notifications(block_id: str, deployments: Sequence[Deployment], now: datetim
     for deployment in deployments:
         if deployment.night is None:
             continue
-        # In UTC, since in one zone the difference is that of the clocks on the wall.
+        # The fires are in UTC, since within one zone the difference is that of the clocks on the wall.
         fires = [fire.astimezone(UTC) for fire in nights.next_fires(deployment.night, now, 10)]
         longest = max(later - earlier for earlier, later in pairwise(fires)) + NIGHT_MARGIN
         trigger = {
@@ -120,8 +123,10 @@ def notifications(block_id: str, deployments: Sequence[Deployment], now: datetim
 
 
 def apply(client: httpx.Client, automations: Sequence[Automation]) -> None:
-    """Make the server's automations of ours exactly these. One that has not changed is left alone: what it has
-    counted so far would be lost."""
+    """Make the server's automations of ours exactly these.
+
+    One that has not changed is left alone: what it has counted so far would be lost.
+    """
     filter_ours = {"automations": {"tags": {"all_": [TAG]}}, "limit": PAGE}
     existing = {each["name"]: each for each in _checked(client.post("/automations/filter", json=filter_ours)).json()}
     for automation in automations:
@@ -137,9 +142,9 @@ def apply(client: httpx.Client, automations: Sequence[Automation]) -> None:
 
 
 def read_address(settings: Settings) -> str | None:
-    """The address that is told of bad nights, from the file of the settings, where there is one.
+    """Return the address that is told of bad nights, from the file that the settings name; None if they name none.
 
-    ValueError where the file cannot be read, is open to others, or holds no address; it never repeats what it read.
+    Raises ValueError if the file cannot be read, is open to others, or holds no address; it never repeats what it read.
     """
     file = settings.notification_file
     if file is None:
@@ -162,7 +167,9 @@ def read_address(settings: Settings) -> str | None:
 
 
 def ensure_block(client: httpx.Client, address: str | None) -> str | None:
-    """Id of the block that sends to an address, made or brought up to date; without an address it is taken away."""
+    """Return the id of the block that sends to an address, made or brought up to date; without an address it is
+    deleted.
+    """
     response = client.get(f"/block_types/slug/{_BLOCK_TYPE}/block_documents/name/{_BLOCK}")
     found = None if response.status_code == 404 else _checked(response).json()["id"]
     if address is None:
