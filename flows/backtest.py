@@ -1,9 +1,11 @@
-"""A back-test from files: read, validate, compute features, then models.backtesting.backtest. No server, no store left
-behind.
+"""Run a back-test from files: read, validate, compute features, then call models.backtesting.backtest.
 
-Lines of the training files that validation refuses are left out, as they would be at night. Lines of the test files are
-scored whatever validation says of them: a declaration needs a decision however poor its data; what cannot be scored at
-all (no key, no day of acceptance) is listed. Nothing of the test files' outcomes reaches features or model.
+It needs no server and leaves no store behind.
+
+Lines of the training files that validation refuses are left out, as they are in a nightly retraining. Lines of the test
+files are scored even if validation refuses them: an officer has to decide about a declaration however poor its data is.
+Lines that cannot be scored at all (no key, no day of acceptance) are listed. The outcomes of the test files reach
+neither the features nor the model.
 """
 
 import tempfile
@@ -33,13 +35,13 @@ from models.policy import Policy
 from models.policy import load as load_policy
 
 _NEEDED = ("declaration_id", "accepted_at")
-# Ids of the two sides are kept apart: an id that returns years later is another declaration, not a correction.
+# The ids of the two sides are kept apart: an id that returns years later is another declaration, not a correction.
 _TRAINING = "training:"
 
 
 @dataclass(frozen=True)
 class _Test:
-    """Every line of the test files that can be scored, what was found of them, and what was odd."""
+    """The lines of the test files: those that can be scored, their outcomes, and those that cannot be scored."""
 
     declarations: pl.DataFrame
     outcomes: pl.DataFrame
@@ -48,9 +50,10 @@ class _Test:
 
 
 def run(source: str, train: Sequence[str], test: Sequence[str], out: Path) -> dict[str, Any]:
-    """Train on files, score others, write `out`/predictions.csv; the JSON-able account of it.
+    """Train on some files, score others, write `out`/predictions.csv, and return a JSON-able account of it.
 
-    Raises what reading and ingesting raise (ReadError, BatchRejected), and ValueError where there is nothing to learn.
+    Raises what reading and ingesting raise (ReadError, BatchRejected), and ValueError if there is nothing to learn
+    from.
     """
     policy = load_policy()
     out.mkdir(parents=True, exist_ok=True)
@@ -70,7 +73,7 @@ def run(source: str, train: Sequence[str], test: Sequence[str], out: Path) -> di
 
 
 def _read_test(source: str, files: Sequence[str], currency: str | None) -> _Test:
-    """`currency`: of the training files' amounts, with which those of another cannot be compared."""
+    """Read the test files; `currency` is that of the training files' amounts, and lines in another cannot be scored."""
     declarations, outcomes, unscored, failing = [], [], [], 0
     for batch in open_source(source, files).batches():
         for chunk in batch.chunks():
@@ -105,7 +108,7 @@ def _read_test(source: str, files: Sequence[str], currency: str | None) -> _Test
 
 
 def _datasets(store: Store, scored: _Test, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Labelled features of the training side, and features of every test row in the order of the files."""
+    """Return the labelled features of the training side, and those of every test row in the order of the files."""
     tables = [_apart(store.scan(table)) for table in facts.SOURCES]
     names = contract.schema("declarations").names()
     current = pl.concat([tables[0].select(names), scored.declarations.lazy().select(names)])

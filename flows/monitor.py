@@ -40,7 +40,8 @@ class NothingToWatchError(LookupError):
 def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
     """Compare, log the report, and emit an event on a breach, which starts a retraining where the server runs.
 
-    Where something could not be judged, the run's state says so, and after as many nights as are set an event tells it.
+    If something could not be judged, the state of the run says so. When that has lasted for more nights than are set,
+    an event says it too.
     """
     settings = Settings()
     store = Store(settings.data_folder / parameters.source.value)
@@ -65,14 +66,14 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
                 "source": store.root.name,
                 "version": watched.version,
                 "verdict": drift.verdict,
-                "requested_by": parameters.requested_by,  # of the retraining too, or it would be nobody's
+                "requested_by": parameters.requested_by,  # the retraining needs it too, or it would have no author
             },
         )
     return tell_unjudged(settings, store.root.name, drift)
 
 
 def tell_unjudged(settings: Settings, source: str, drift: DriftResult) -> State[DriftResult]:
-    """The state in which the run ends; the event that somebody has to look, where it has lasted."""
+    """Return the state in which the run ends, and emit an event if nights were not judged for longer than is set."""
     noted = unjudged.note(settings.runs_folder, source, drift.unjudged, datetime.now(UTC).date())
     if noted.is_overdue(settings.unjudged_nights):
         resource = {"prefect.resource.id": f"tidewaiter.source.{source}"}
@@ -84,12 +85,12 @@ def tell_unjudged(settings: Settings, source: str, drift: DriftResult) -> State[
 
 @task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_watched(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
-    """The champion, or before the first promotion the challenger. Retried: MLflow may be restarting."""
+    """Return the champion, or before the first promotion the challenger. Retried: MLflow may be restarting."""
     return incumbents.watched(settings, registry, scratch, get_run_logger().warning)
 
 
 def of_source(source: str, watched: Incumbent | None) -> Incumbent:
-    """The model to watch, if it is one of this source. Not in the task: another attempt would find the same."""
+    """Return the model to watch if it is one of this source. This is no task: another attempt would find the same."""
     if watched is None or watched.source != source:
         found = f"version {watched.version} is of source {watched.source!r}" if watched else "none is registered"
         raise NothingToWatchError(f"no model of source {source!r} to watch: {found}; retrain on it first")
@@ -98,8 +99,10 @@ def of_source(source: str, watched: Incumbent | None) -> Incumbent:
 
 @task(name="check drift", cache_policy=NO_CACHE)
 def check_drift(store: Store, built: cache.Built, watched: Incumbent, folder: Path) -> DriftResult:
-    """The latest window against what the watched model learned from, within the bounds of its own policy; Evidently's
-    page and the result in `folder`."""
+    """Compare the latest window with the data that the watched model learned from, and return the result.
+
+    The bounds are those of the model's own policy. Evidently's page and the result are written into `folder`.
+    """
     delay = watched.policy.features.label_delay_days
     with stage("Check drift"):
         dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
@@ -111,7 +114,7 @@ def check_drift(store: Store, built: cache.Built, watched: Incumbent, folder: Pa
 
 @task(name="record", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def record_drift(registry: Registry, watched: Incumbent, drift: DriftResult, folder: Path, settings: Settings) -> None:
-    """The report as an MLflow run and as Prefect artifacts. Retried: it finds what it began."""
+    """Record the report as an MLflow run and as Prefect artifacts. Retried: it finds what it began."""
     with stage("Record"):
         run = registry.record_drift(drift, folder, watched.version, manifest.code_state().commit)
     reports.publish_monitoring(drift, watched.version, reports.run_url(settings, registry, run))

@@ -1,4 +1,4 @@
-"""The network flow: brings the network of companies, which people look at, up to date with what is stored."""
+"""The network flow: it brings the network of companies, which people look at, up to date with the stored data."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,14 +34,14 @@ def network(parameters: NetworkParameters = _DEFAULTS) -> Description:
 
 @task(name="fetch the policy", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_policy(settings: Settings, store: Store) -> Policy:
-    """The policy that decides about the source. Retried: MLflow may be restarting."""
+    """Return the policy that decides about the source. Retried: MLflow may be restarting."""
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         return incumbents.policy_of(store.root.name, settings, Path(scratch))
 
 
 @task(name="build network", cache_policy=NO_CACHE)
 def build_network(settings: Settings, policy: Policy, store: Store) -> Description:
-    """The network's files, from what is settled for the features and what is new."""
+    """Build the network's files from what is settled for the features and what is new, and return their description."""
     delay, source = policy.features.label_delay_days, store.root.name
     amounts.of_store(store)  # refuses several currencies
     with stage("Build the network"):

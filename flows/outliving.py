@@ -1,6 +1,7 @@
-"""A run outlives its worker: what reads the run's output is gone then, and to write to it would end the run.
+"""Let a run outlive its worker.
 
-Prefect's worker reads what its runs print by pipes. Rich, by which Prefect logs, ends a process whose pipe is broken.
+The worker reads the run's output, and once it is gone, writing to that output would end the run: Prefect's worker reads
+what its runs print through pipes, and Rich, with which Prefect logs, ends a process whose pipe is broken.
 """
 
 import os
@@ -13,17 +14,20 @@ _RUN_ID = "PREFECT__FLOW_RUN_ID"  # in the environment of a run's process
 
 
 def outlive_worker() -> None:
-    """In a run's process: once nobody reads standard output or error, they lead nowhere. Prefect has the log itself."""
+    """Discard standard output and error of a run's process once nobody reads them. Prefect has the log itself."""
     if _RUN_ID in os.environ:
         watch((1, 2))
 
 
 def watch(descriptors: Iterable[int]) -> Thread | None:
-    """Lead those of the descriptors that are pipes nowhere, each when its reader is gone; None where none is a pipe."""
+    """Redirect each descriptor that is a pipe to /dev/null when its reader is gone.
+
+    Returns the thread that watches them, or None if none of the descriptors is a pipe.
+    """
     poll, watched = select.poll(), set()
     for each in descriptors:
         if stat.S_ISFIFO(os.fstat(each).st_mode):
-            poll.register(each, 0)  # errors are told without being asked for, and nothing else is of interest
+            poll.register(each, 0)  # poll reports errors without being asked for them, and nothing else is of interest
             watched.add(each)
     if not watched:
         return None

@@ -1,14 +1,14 @@
-"""Prefect's server behind the guard: what `tidewaiter up` starts as the program "prefect", in place of Prefect's own.
+"""Prefect's server behind the guard; `tidewaiter up` starts it as the program "prefect", in place of Prefect's own.
 
     uvicorn --factory flows.prefect_app:create_app
 
-Prefect's application does all that it does under `prefect server start`: it migrates its database and runs its
-services (scheduler, automations, late runs, recorders). Rules are in models/runs; here is how both become one server.
+Prefect's application does all that it does under `prefect server start`: it migrates its database and runs its services
+(scheduler, automations, late runs, recorders). The rules are in models/runs; this module joins the two into one server.
 
-Who signs in how: people with name and password of their account, in the browser, by `PREFECT_API_AUTH_STRING=name:...`
-on the command line. The worker and its runs have the service account in the same variable, which a Kubernetes job takes
-from a secret. `up` and MLflow's server have names of their own and passwords that are new at each start, which this
-process is given by `GUARD_UP_PASSWORD` and `GUARD_TELLER_PASSWORD`.
+People sign in with the name and password of their account: in the browser, or on the command line by
+`PREFECT_API_AUTH_STRING=name:...`. The worker and its runs have the service account in the same variable, which a
+Kubernetes job takes from a secret. `up` and MLflow's server have names of their own and passwords that are new at each
+start; this process gets them by `GUARD_UP_PASSWORD` and `GUARD_TELLER_PASSWORD`.
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ from models.runs.rules import Rules
 
 
 class Passwords(BaseSettings):
-    """GUARD_UP_PASSWORD and GUARD_TELLER_PASSWORD."""
+    """The passwords of `up` and of the teller, from GUARD_UP_PASSWORD and GUARD_TELLER_PASSWORD."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="GUARD_")
 
@@ -42,10 +42,10 @@ class Passwords(BaseSettings):
 
 
 class OneWriter(AioSqliteConfiguration):
-    """SQLite where a transaction takes its turn to write when it begins.
+    """A SQLite configuration in which a transaction takes its turn to write when it begins.
 
-    As Prefect has it, one begins by reading; where another has written since, SQLite refuses its first write at once,
-    and a person who presses Run reads 'database is locked'.
+    In Prefect's own configuration a transaction begins by reading. If another has written since, SQLite refuses its
+    first write at once, and a person who presses Run reads 'database is locked'.
     """
 
     def begin_transaction(self, session: AsyncSession, with_for_update: bool = False) -> Any:  # noqa: ANN401  Prefect's
@@ -53,7 +53,7 @@ class OneWriter(AioSqliteConfiguration):
 
 
 def create_app() -> ASGIApp:
-    """The application that uvicorn serves."""
+    """Return the application that uvicorn serves."""
     settings, passwords = Settings(), Passwords()
     address = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if address.startswith("sqlite"):

@@ -1,6 +1,6 @@
-"""How a run says what it is doing: bars on a terminal, lines in a log.
+"""How a run says what it is doing: it shows bars on a terminal and writes lines into a log.
 
-Stages report through whatever reporter is in force, so that a task is the same under the command line and a worker.
+Stages report through the reporter that is in force, so that a task is the same under the command line and a worker.
 """
 
 import logging
@@ -17,9 +17,9 @@ Advance = Callable[[int, int], None]
 
 
 class Reporter(Protocol):
-    """Opens a stage; what it yields takes (done, all), and need never be called.
+    """A callable that opens a stage. What the stage yields takes (done, all), and need not be called.
 
-    `is_wait`: nobody knows how long it lasts, so it is told when it begins.
+    `is_wait` says that nobody knows how long the stage lasts; it is then announced when it begins.
     """
 
     def __call__(self, name: str, is_wait: bool = False) -> AbstractContextManager[Advance]: ...
@@ -27,7 +27,7 @@ class Reporter(Protocol):
 
 @contextmanager
 def _to_log(name: str, is_wait: bool = False) -> Generator[Advance]:
-    # Not above: importing Prefect takes seconds and makes a folder at home, and a back-test has no use for either.
+    # Imported here, because importing Prefect takes seconds and makes a folder at home, and a back-test needs neither.
     from prefect.logging import get_run_logger
 
     started = perf_counter()
@@ -41,24 +41,24 @@ _reporter: ContextVar[Reporter] = ContextVar("reporter", default=_to_log)
 
 
 def run_name(flow: str) -> str:
-    """A run of a flow, as people know it: by its deployment and its name in Prefect, or by its command."""
+    """Return the name by which people know a run: its deployment and its name in Prefect, or its command."""
     from prefect.runtime import deployment, flow_run
 
     return f"{flow}/{deployment.name}, run {flow_run.name}" if deployment.name else f"tidewaiter {flow}"
 
 
 def stage(name: str) -> AbstractContextManager[Advance]:
-    """A stage of the run under way, shown by the reporter in force."""
+    """Open a stage of the run under way; the reporter in force shows it."""
     return _reporter.get()(name)
 
 
 def wait(name: str) -> AbstractContextManager[Advance]:
-    """A stage in which others are waited for."""
+    """Open a stage in which the run waits for others."""
     return _reporter.get()(name, is_wait=True)
 
 
 class _Warnings(logging.Handler):
-    """Shows on a console what is warned of."""
+    """A log handler that shows warnings on a console."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.WARNING)
@@ -70,9 +70,9 @@ class _Warnings(logging.Handler):
 
 @contextmanager
 def on_terminal(console: Console, is_flow: bool = True) -> Generator[None]:
-    """Show stages on `console`: live bars where a person looks on, else a line when each is done.
+    """Show stages on `console`: live bars where a person looks on, otherwise a line when each is done.
 
-    The stages of a flow are in the log of its run too, and so is what the features' code warns of.
+    The stages of a flow are also written to the log of its run, and so are the warnings of the features' code.
     """
     features, warnings = logging.getLogger("features"), _Warnings(console)
     columns = (

@@ -1,4 +1,4 @@
-"""The promotion flow: carries out what people have signed. What it does is in models/signoff/promotion.py."""
+"""The promotion flow: it carries out what people have signed. Its steps are in models/signoff/promotion.py."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ MEMORY = "promotion.json"
 
 @flow(name="promote")
 def promote() -> State[promotion.Outcome]:
-    """Compare MLflow with the ledger, promote what is approved, put right what differs, tell what nobody may do."""
+    """Compare MLflow with the ledger, promote what is approved, correct what differs, and report what nobody may do."""
     settings = Settings()
     keys = Keys(settings.signoff_folder)
     if not settings.tracking_uri.startswith(("http://", "https://")):
@@ -41,7 +41,7 @@ def promote() -> State[promotion.Outcome]:
 
 
 def tell(alarms: Sequence[str]) -> None:
-    """An artifact of the run and, for each, an event, which a notification can be made of."""
+    """Publish an artifact of the run, and emit for each alarm an event from which a notification can be made."""
     listed = "\n".join(f"- {alarm}" for alarm in alarms)
     create_markdown_artifact(
         f"# Sign-off: not as the ledger says\n\n{listed}\n\nWhat can be put right is; see `tidewaiter audit verify`.\n",

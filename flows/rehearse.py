@@ -1,6 +1,6 @@
-"""The rehearsal flow: what would each way of choosing have found in the weeks that have passed?
+"""The rehearsal flow: what would each strategy of choosing have found in the weeks that have passed?
 
-On declarations whose truth is known: simulated ones, or the public Korean ones, all of which were inspected.
+It needs declarations whose truth is known: simulated ones, or the public Korean ones, which were all inspected.
 """
 
 import tempfile
@@ -36,7 +36,7 @@ from models.policy import Policy
 from models.policy import load as load_policy
 
 RESULT = "rehearsal.json"
-# Each against the one that the research offers, and exploration against none.
+# Each strategy is compared with that of the literature (bacuda), and exploration with the product without it.
 PAIRS = (("exploring", "bacuda"), ("product", "bacuda"), ("exploring", "product"))
 
 
@@ -69,7 +69,7 @@ def rehearse(parameters: RehearseParameters = _DEFAULTS) -> Rehearsal:
 def replay_seed(
     parameters: RehearseParameters, policy: Policy, seed: int
 ) -> tuple[dict[str, pl.DataFrame], frozenset[str]]:
-    """The log of each strategy in one seed's world, and the schemes that its warm-up found."""
+    """Return the log of each strategy in the world of one seed, and the schemes that its warm-up found."""
     setting, delay = setting_of(parameters), policy.features.label_delay_days
     with stage(f"Prepare, seed {seed}"):
         past, truth = _simulated(parameters, seed, delay) if not parameters.input else _korean(parameters, policy)
@@ -82,7 +82,7 @@ def replay_seed(
 
 @task(name="publish", cache_policy=NO_CACHE)
 def publish(found: Rehearsal, folder: Path) -> None:
-    """Document and pictures into `folder`, and the table as a Prefect artifact."""
+    """Write the document and the pictures into `folder`, and publish the table as a Prefect artifact."""
     with stage("Publish"):
         rehearsal_plots.draw(found, folder)
         text = found.model_dump_json(indent=1) + "\n"
@@ -91,7 +91,7 @@ def publish(found: Rehearsal, folder: Path) -> None:
 
 
 def as_markdown(found: Rehearsal) -> str:
-    """Totals of each strategy, and when it found what was new, as tables."""
+    """Return the totals of each strategy, and when it first found each new scheme, as Markdown."""
     lines = ["| strategy | inspected | hits | precision | revenue | of all revenue |", "|---|---|---|---|---|---|"]
     shown = (
         ("inspected", ",.0f"),
@@ -119,7 +119,7 @@ def _cell(estimate: Estimate, how: str) -> str:
 
 
 def _strategies(policy: Policy, setting: Setting, seed: int) -> dict[str, Strategy]:
-    """Every way of choosing, with trainings as short as the setting says."""
+    """Return every strategy of choosing by its name; trainings are as short as the setting says."""
     shorter = {"max_rounds": setting.max_rounds, "early_stopping_rounds": setting.early_stopping_rounds}
     quick = policy.model_copy(update={"training": policy.training.model_copy(update=shorter)})
     return {
@@ -132,7 +132,7 @@ def _strategies(policy: Policy, setting: Setting, seed: int) -> dict[str, Strate
 
 
 def _simulated(parameters: RehearseParameters, seed: int, delay: int) -> tuple[Known, pl.DataFrame]:
-    """Declarations as they were made, without what goes wrong with files: there is no quarantine to go through."""
+    """Return simulated declarations and their truth, without the faults of files, since nothing is quarantined here."""
     world = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=seed)
     tables = simulator.build(simulator.simulate(world), seed)
     declarations, outcomes = tables.declarations.drop("arrives").lazy(), tables.outcomes.drop("arrives").lazy()
@@ -142,7 +142,7 @@ def _simulated(parameters: RehearseParameters, seed: int, delay: int) -> tuple[K
 
 
 def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.DataFrame]:
-    """Declarations that were all inspected, so that what was found is the truth; others are left out."""
+    """Return the declarations that were inspected, and their truth, which is what was found. Others are left out."""
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
         store = Store(Path(scratch))
         ingest(open_source(parameters.source.value, parameters.input), store, policy.ingestion)
@@ -167,6 +167,6 @@ def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.D
 
 
 def setting_of(parameters: RehearseParameters) -> Setting:
-    """How the weeks are replayed, as the rehearsal takes it."""
+    """Return how the weeks are replayed, in the form that the rehearsal takes."""
     names = ("warm_up_weeks", "retrain_weeks", "new_scheme", "new_from_week")
     return Setting(**{name: getattr(parameters, name) for name in names})

@@ -62,8 +62,11 @@ _DEFAULTS = RetrainParameters()
 
 @dataclass(frozen=True)
 class Trained:
-    """A model, the parts it learned from and is judged by, every declaration's features and labels (not yet read), and
-    its tuning."""
+    """A trained model and what it was made with.
+
+    `split` has the parts that it learned from and is judged by, `dataset` the features and labels of every declaration
+    (not yet read), and `found` its tuning.
+    """
 
     model: RiskModel
     split: Split
@@ -75,9 +78,9 @@ class Trained:
 def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary | Unchanged:
     """Ingest, validate, version, compute features, train, evaluate, judge, register a challenger.
 
-    Where a version was made from the same, and held against the same champion, it ends after it has versioned the data.
+    The flow ends after it has versioned the data if a version was made from the same before, against the same champion.
     """
-    made_by = author(parameters.requested_by, deployment.name, _is_by_hand())  # first: to lack it should cost nothing
+    made_by = author(parameters.requested_by, deployment.name, _is_by_hand())  # first: a run without one costs nothing
     settings = Settings()
     if deployment.name:
         forms.judge_run(parameters, settings, Path.cwd())
@@ -135,7 +138,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
 
 @task(name="ask to register", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def ask_to_register(settings: Settings, made_by: str) -> None:
-    """ValueError where the server would refuse what comes of this. Retried: MLflow may be restarting."""
+    """Raise ValueError if the server would refuse the version of this run. Retried: MLflow may be restarting."""
     reading.ask_to_register(settings.tracking_uri, made_by)
 
 
@@ -143,7 +146,7 @@ def ask_to_register(settings: Settings, made_by: str) -> None:
 def ingest_declarations(
     parameters: RetrainParameters, settings: Settings, policy: Policy, store: Store
 ) -> IngestReport:
-    """New batches into the store, refused lines into quarantine, a page on each batch into the reports folder."""
+    """Store new batches, quarantine refused lines, and write a page on each batch into the reports folder."""
     pages = reports.validation_folder(settings, store)
     with stage("Simulate" if parameters.source is SourceName.SIMULATOR else "Open the source") as advance:
         source = _source(parameters, settings, store, advance)
@@ -167,7 +170,7 @@ def ingest_declarations(
 
 
 def _source(parameters: RetrainParameters, settings: Settings, store: Store, advance: Advance) -> Source | None:
-    """The source, ready to be read; None where the run is to make do with what is stored."""
+    """Return the source, ready to be read; None if the run retrains on what is stored."""
     if parameters.source is SourceName.SIMULATOR:
         world = asked.world_of(parameters, store)
         source = simulator.SimulatorSource(world, settings.state_folder / "simulated", advance)
@@ -179,22 +182,22 @@ def _source(parameters: RetrainParameters, settings: Settings, store: Store, adv
 
 @task(name="version the data", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def version_data(settings: Settings) -> str:
-    """DVC's version of the data folder, pushed. Retried: the remote may be out of reach for a moment."""
+    """Push DVC's version of the data folder, and return it. Retried: the remote may be out of reach for a moment."""
     with stage("Version the data"):
         return versioning.snapshot(settings.data_folder, settings.state_folder)
 
 
 @task(name="look for the same", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def find_the_same(settings: Settings, made_from: str) -> Earlier | None:
-    """What an earlier retraining from the same came to, if it stands. Retried: MLflow may be restarting."""
+    """Return the result of an earlier retraining from the same, if it stands. Retried: MLflow may be restarting."""
     with stage("Look for the same"):
         return incumbents.of_the_same(settings, _registry(settings), made_from)
 
 
 @task(name="compute features", cache_policy=NO_CACHE)
 def compute_features(settings: Settings, policy: Policy, store: Store, run: Run = one_after_another) -> Built:
-    """The matrix, of which only days that are new or changed are computed."""
-    # Absolute: those who compute may stand in another folder.
+    """Compute the matrix for the days that are new or changed; the other days are cached."""
+    # The path is absolute, because the workers that compute may have another working folder.
     delay = policy.features.label_delay_days
     folder = settings.features_folder(store.root.name, delay)
     store = Store(store.root.absolute())
@@ -205,7 +208,7 @@ def compute_features(settings: Settings, policy: Policy, store: Store, run: Run 
 
 @task(name="fetch the last version", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_last(settings: Settings, scratch: Path) -> Incumbent | None:
-    """The version trained last, whose tuning is where this one begins. Retried: MLflow may be restarting."""
+    """Return the version trained last, from whose tuning this one starts. Retried: MLflow may be restarting."""
     return incumbents.last_registered(settings, _registry(settings), scratch, get_run_logger().warning)
 
 
@@ -219,7 +222,7 @@ def train_model(
     last: Incumbent | None,
     grow: Grow,
 ) -> Trained:
-    """A risk model from the labels known today, tuned a little further than the last one of this source."""
+    """Train a risk model on the labels known today, tuned a little further than the last one of this source."""
     delay, budget = policy.features.label_delay_days, policy.training.search
     with stage("Tune") as advance:
         dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
@@ -247,7 +250,7 @@ def train_model(
 
 @task(name="fetch the champion", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_champion(settings: Settings, scratch: Path) -> Incumbent | None:
-    """The model in force, if there is one. Retried: MLflow may be restarting."""
+    """Return the model in force, if there is one. Retried: MLflow may be restarting."""
     return incumbents.champion(settings, _registry(settings), scratch)
 
 
@@ -255,7 +258,7 @@ def fetch_champion(settings: Settings, scratch: Path) -> Incumbent | None:
 def evaluate_model(
     policy: Policy, store: Store, trained: Trained, champion: Incumbent | None, folder: Path
 ) -> Evaluation:
-    """Figures and plots on the test rows, beside baselines and champion."""
+    """Measure the model on the test rows beside baselines and champion; write figures and plots into `folder`."""
     with stage("Evaluate"):
         truth = accepted_between(store.scan("truth"), trained.split.windows["test"])
         return assessment.measure(
@@ -267,7 +270,10 @@ def evaluate_model(
 def check_drift(
     policy: Policy, store: Store, trained: Trained, evaluation: Evaluation, champion: Incumbent | None, folder: Path
 ) -> DriftResult:
-    """The latest window against what the champion learned from; without a champion of this source, the new model."""
+    """Compare the latest window with what the champion, or else the new model, learned from.
+
+    The new model is the reference if there is no champion of this source.
+    """
     page = folder / assessment.DRIFT_PAGE
     reference, at_training = trained.model, Quality.at_training(evaluation)
     if champion and champion.source == store.root.name:
@@ -280,7 +286,7 @@ def check_drift(
 def rehearse_model(
     policy: Policy, store: Store, trained: Trained, champion: Incumbent | None, folder: Path
 ) -> SideBySide | NotRehearsed:
-    """What the challenger and what is in force would have had inspected in the weeks of the test part."""
+    """Replay what challenger and champion would have had inspected in the weeks of the test part."""
     with stage("Rehearse"):
         truth = accepted_between(store.scan("truth"), trained.split.windows["test"])
         return assessment.rehearse(
@@ -300,7 +306,7 @@ def judge_model(
     origin: Origin,
     folder: Path,
 ) -> tuple[Candidate, tuple[Gate, ...]]:
-    """Gates, model card and evidence manifest."""
+    """Judge the gates, and write the model card and the evidence manifest."""
     with stage("Judge"):
         tested = trained.split.test.lazy().select(KEY)
         declared = store.scan("declarations").select(*KEY, "currency").join(tested, on=KEY, how="semi")
@@ -320,9 +326,10 @@ def judge_model(
 
 @task(name="register", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def register_model(settings: Settings, store: Store, candidate: Candidate, champion: Incumbent | None) -> Registration:
-    """The run in MLflow, and the version that awaits sign-off if every gate passed. Retried: it finds what it began.
+    """Register the run, and a version that awaits sign-off if every gate passed. Retried: it finds what it began.
 
-    The champion itself, made anew of unchanged data and code, is no candidate: it would only be held against itself.
+    The champion itself, made again from unchanged data and code, is no candidate: it would only be compared with
+    itself.
     """
     registry = _registry(settings)
     if champion and candidate.manifest.is_same_model(champion.manifest):
@@ -334,7 +341,7 @@ def register_model(settings: Settings, store: Store, candidate: Candidate, champ
 
 @task(name="publish", cache_policy=NO_CACHE)
 def publish(settings: Settings, summary: Summary, candidate: Candidate) -> None:
-    """Prefect artifacts: what happened, the model card, and where MLflow has the reports."""
+    """Publish Prefect artifacts: what happened, the model card, and a link to the reports in MLflow."""
     card = (candidate.folder / dossier.CARD).read_text()
     url = reports.run_url(settings, _registry(settings), summary.registration.run_id)
     reports.publish_retraining(summary, card, url)
@@ -342,7 +349,7 @@ def publish(settings: Settings, summary: Summary, candidate: Candidate) -> None:
 
 @task(name="publish", cache_policy=NO_CACHE)
 def publish_unchanged(settings: Settings, unchanged: Unchanged) -> None:
-    """Prefect artifacts: that there was nothing to do, and where MLflow has what was made before."""
+    """Publish Prefect artifacts: that there was nothing to do, and a link to the earlier run in MLflow."""
     url = reports.run_url(settings, _registry(settings), unchanged.earlier.run_id)
     reports.publish_unchanged(unchanged, url)
 

@@ -1,8 +1,8 @@
-"""When a schedule is due, by the calendar with which Prefect makes the runs: its copy of croniter, and its rule for
-the nights on which the clock changes.
+"""When a schedule is due, by the calendar with which Prefect makes the runs.
 
-Another calendar would agree on all nights but those: what is due at 02:30 on the night that has no 02:30 would be
-called missed, and made twice. What to do about a night is in nights.py.
+That is Prefect's copy of croniter and its rule for the nights on which the clock changes. Another calendar would agree
+on all nights but those: a run that is due at 02:30 on the night that has no 02:30 would be called missed, and made
+twice. What to do about a night is in nights.py.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ _FIELDS = 5
 
 
 def check(cron: str) -> None:
-    """ValueError where Prefect would not take the expression, or it names no day.
+    """Raise ValueError if Prefect would not take the expression, or if it names no day.
 
     >>> check("30 1 * * *")
     >>> check("0 0 30 2 *")
@@ -29,7 +29,7 @@ def check(cron: str) -> None:
     """
     allowed = "allowed: minute hour day month weekday, for example '30 1 * * *'"
     fields = cron.split()
-    if len(fields) != _FIELDS:  # a sixth, for seconds, is Prefect's as well, but no night needs it
+    if len(fields) != _FIELDS:  # Prefect takes a sixth, for seconds, but no night needs it
         raise ValueError(f"{cron!r} is not a cron expression (it has {len(fields)} fields); {allowed}")
     if any(field.casefold() in ("r", "h") for field in fields):
         raise ValueError(f"{cron!r} is not a cron expression (it is random or hashed); {allowed}")
@@ -41,7 +41,7 @@ def check(cron: str) -> None:
 
 
 def last_fire(cron: str, time_zone: str, now: datetime) -> datetime:
-    """The latest instant not after `now`, in `time_zone`.
+    """Return the latest instant not after `now`, in `time_zone`.
 
     >>> last_fire("30 2 * * *", "Europe/Berlin", datetime(2026, 3, 29, 12, tzinfo=UTC)).isoformat()
     '2026-03-29T01:30:00+01:00'
@@ -49,7 +49,7 @@ def last_fire(cron: str, time_zone: str, now: datetime) -> datetime:
     zone = ZoneInfo(time_zone)
     latest: datetime | None = None
     for local in _locals(cron, _wall(now, zone) + _CHANGE, "get_prev"):
-        # Around a change, what is earlier on the wall may be later in truth.
+        # Around a change of the clock, an instant that is earlier on the wall may be later in truth.
         if latest is not None and local < _wall(latest, zone) - _CHANGE:
             break
         fire = _instant(local, zone)
@@ -61,9 +61,9 @@ def last_fire(cron: str, time_zone: str, now: datetime) -> datetime:
 
 
 def next_fires(cron: str, time_zone: str, now: datetime, count: int) -> list[datetime]:
-    """The next instants after `now`, in `time_zone`."""
+    """Return the next instants after `now`, in `time_zone`."""
     zone = ZoneInfo(time_zone)
-    fires: set[datetime] = set()  # what falls into the hour that is left out may meet what is due after it
+    fires: set[datetime] = set()  # a set, since an instant of the hour that is left out may equal a later one
     for local in _locals(cron, _wall(now, zone) - _CHANGE, "get_next"):
         if len(fires) >= count and local > _wall(sorted(fires)[count - 1], zone) + _CHANGE:
             break
@@ -74,15 +74,18 @@ def next_fires(cron: str, time_zone: str, now: datetime, count: int) -> list[dat
 
 
 def _locals(cron: str, start: datetime, step: str) -> Iterator[datetime]:
-    """What the clock on the wall shows when the schedule is due, one after the other, from `start`."""
+    """Yield what the clock on the wall shows each time the schedule is due, beginning at `start`."""
     entries = _croniter().croniter(cron, start)
     while True:
         yield getattr(entries, step)(datetime)
 
 
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:
-    """Of an hour that comes twice, the first. What falls into an hour that is left out is an hour earlier, for Prefect
-    reads it as if the clock had gone forward already; from Python 3.13 on, as if it had not."""
+    """Return the instant of a time on the wall in a zone.
+
+    A time in an hour that comes twice is in the first of the two. A time in an hour that is left out is an hour
+    earlier, because Prefect reads it as if the clock had gone forward already; from Python 3.13 on, as if it had not.
+    """
     folds = (0, 1) if sys.version_info < (3, 13) else (0,)
     return min(local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in folds)
 
@@ -93,7 +96,7 @@ def _wall(instant: datetime, zone: ZoneInfo) -> datetime:
 
 @cache
 def _croniter() -> ModuleType:
-    """Prefect's own, by its file: to import it by name would import all of Prefect, which takes seconds."""
+    """Return Prefect's own copy, loaded by its file: importing it by name would import all of Prefect, slowly."""
     prefect = importlib.util.find_spec("prefect")
     if prefect is None or prefect.origin is None:
         raise ModuleNotFoundError("Prefect is not installed; its copy of croniter is needed to read schedules")

@@ -1,11 +1,11 @@
-"""The selection flow: what the model in force has inspected of the declarations that nobody has selected yet.
+"""The selection flow: the model in force selects what is inspected among the declarations not yet selected.
 
-The model in force selects by the policy that was signed with it; what models/policy.toml says by now plays no part.
-The draw is seeded by the system's entropy, so that no trader can foretell it, and the seed is kept with what was drawn,
-so that an auditor can draw it again. Each day is drawn by itself, by what was known before it, whichever others wait.
+The model selects by the policy that was signed with it; the present content of models/policy.toml plays no part. The
+draw is seeded by the system's entropy, so that no trader can foretell it. The seed is kept with what was drawn, so that
+an auditor can draw it again. Each day is drawn by itself, from what was known before it, whichever other days wait.
 
-A selection counts once it is in the log. Its work list is on the disk before that and gets its name after it: a run
-that dies in between has selected, and the next one gives the name; one that dies earlier has done nothing.
+A selection counts once it is in the log. Its work list is on the disk before that, and gets its name after it. A run
+that dies in between has selected, and the next run gives the name; a run that dies earlier has done nothing.
 """
 
 import secrets
@@ -49,9 +49,10 @@ _DEFAULTS = SelectParameters()
 class Selected:
     """What a run selected of source `source`.
 
-    `number` counts the selections kept so far, this one included, and `work_list` is its file. `unplaced`: goods likely
-    to be critical for which their office had no place left. Number and list are None where nothing was selected, and
-    `why_nothing` says why: before the first promotion no model selects, and a night of that is no failure.
+    `number` counts the selections kept so far, this one included, and `work_list` is its file. `unplaced` counts goods
+    that are likely to be critical and for which their office had no place left. `number` and `work_list` are None if
+    nothing was selected, and `why_nothing` says why: before the first promotion no model selects, and such a night is
+    no failure.
     """
 
     source: str
@@ -104,7 +105,7 @@ def choose(
     champion: Incumbent,
     parameters: SelectParameters,
 ) -> Selected:
-    """Lanes for every declaration that has none, kept in the log, and the work list of those to inspect."""
+    """Choose a lane for every declaration without one, log the choice, and write the work list of those to inspect."""
     log = SelectionLog(settings.selections_folder / store.root.name)
     lists = settings.state_folder / "reports" / "selections" / store.root.name
     lists.mkdir(parents=True, exist_ok=True)
@@ -159,7 +160,7 @@ def _unnamed(work_list: Path) -> Path:
 
 
 def _name_finished(lists: Path, log: SelectionLog) -> None:
-    """Give work lists their name whose selection is in the log."""
+    """Rename the work lists whose selection is in the log to their final name."""
     paths = [lists / f"{number:06}.csv" for number in range(1, log.next_number)]
     for path in paths:
         if _unnamed(path).exists():
@@ -168,14 +169,14 @@ def _name_finished(lists: Path, log: SelectionLog) -> None:
 
 
 def _with_importers(store: Store, rows: pl.LazyFrame) -> pl.LazyFrame:
-    """`rows` with their importers: ids are no features, and exploration asks whether one is new."""
-    # In order: sums of floats, and the lines of the log, are to be the same each time.
+    """Add their importers to `rows`: ids are no features, and exploration asks whether an importer is new."""
+    # The order is kept: sums of floats, and the lines of the log, are to be the same each time.
     importers = store.scan("declarations").select(*KEY, "importer_id")
     return rows.join(importers, on=KEY, how="left", maintain_order="left")
 
 
 def _publish(chosen: pl.DataFrame) -> None:
-    """Inspections by office and lane, as a Prefect artifact."""
+    """Publish the inspections by office and lane as a Prefect artifact."""
     by_office = chosen.group_by("office").agg(
         pl.len().alias("declarations"), *((pl.col("lane") == lane).sum().alias(lane) for lane in LANES)
     )

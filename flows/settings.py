@@ -1,4 +1,4 @@
-"""Where things are and when nights run: the settings a deployment of Tidewaiter may change.
+"""The settings that a deployment of Tidewaiter may change: where things are and when nights run.
 
 Not here: anything that decides about declarations or models. That is models/policy.toml, which people sign.
 
@@ -204,54 +204,60 @@ class Settings(BaseSettings):
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's tracking URI: the one set, or its database."""
+        """Return MLflow's tracking URI: the one that is set, or the URI of its database."""
         return self.mlflow_tracking_uri or self.database_uri
 
     @property
     def database_uri(self) -> str:
-        """Where MLflow keeps runs and the registry: the database set, or a SQLite file of the state folder."""
+        """Return where MLflow keeps runs and the registry: the database that is set, or a SQLite file in the state
+        folder.
+        """
         return self.mlflow_database_uri or f"sqlite:///{self.state_folder.absolute() / 'mlflow.db'}"
 
     @property
     def accounts_uri(self) -> str:
-        """Where MLflow keeps accounts and roles: the database set, or a SQLite file of the state folder."""
+        """Return where MLflow keeps accounts and roles: the database that is set, or a SQLite file in state_folder."""
         return self.mlflow_database_uri or f"sqlite:///{self.state_folder.absolute() / 'accounts.db'}"
 
     @property
     def signoff_folder(self) -> Path:
-        """The secrets of the sign-off server; see models/signoff/keys.py."""
+        """Return the folder with the secrets of the sign-off server; see models/signoff/keys.py."""
         return self.state_folder.absolute() / "signoff"
 
     @property
     def selections_folder(self) -> Path:
-        """What was selected, a folder for each source, versioned with the declarations; see
-        models/targeting/selection_log.py.
+        """Return the folder of the selections, one for each source; see models/targeting/selection_log.py.
+
+        They are versioned with the declarations.
         """
         return self.data_folder / "selections"
 
     @property
     def networks_folder(self) -> Path:
-        """The networks of companies that people look at, a folder for each source; see features/graph."""
+        """Return the folder of the networks of companies that people look at, with a folder for each source."""
         return self.state_folder.absolute() / "cache" / "networks"
 
     def features_folder(self, source: str, label_delay_days: int) -> Path:
-        """The matrix of a source, see features/matrix/cache.py. Policies that differ in the delay, as the one signed
-        and its successor may, have a folder each: one would clean away what the other has computed."""
+        """Return the folder of a source's matrix, see features/matrix/cache.py.
+
+        Policies that differ in the delay, as the one signed and its successor may, have a folder each: one would delete
+        what the other has computed.
+        """
         return self.state_folder.absolute() / "cache" / "features" / source / f"{label_delay_days}-days"
 
     @property
     def artifact_root(self) -> str:
-        """The URI where experiments keep artifacts, with or without a server."""
+        """Return the URI where experiments keep artifacts, with or without a server."""
         return self.artifacts_uri or (self.state_folder.resolve() / "artifacts").as_uri()
 
     @property
     def mlflow_url(self) -> str:
-        """Address of the MLflow server that `tidewaiter up` starts."""
+        """Return the address of the MLflow server that `tidewaiter up` starts."""
         return f"http://{self.host}:{self.mlflow_port}"
 
     @property
     def pages_url(self) -> str:
-        """Where people look at MLflow: the server that is used, else the one that `tidewaiter up` would start.
+        """Return where people look at MLflow: the server that is used, or the one that `tidewaiter up` would start.
 
         >>> Settings(mlflow_tracking_uri="http://127.0.0.1:5001").pages_url, Settings().pages_url
         ('http://127.0.0.1:5001', 'http://127.0.0.1:5000')
@@ -260,12 +266,12 @@ class Settings(BaseSettings):
 
     @property
     def prefect_url(self) -> str:
-        """Address of the Prefect server that `tidewaiter up` starts; its API is below /api."""
+        """Return the address of the Prefect server that `tidewaiter up` starts; its API is below /api."""
         return f"http://{self.host}:{self.prefect_port}"
 
     @property
     def runs_folder(self) -> Path:
-        """What runs keep for each other: the promotion's memory, and Prefect's files of theirs."""
+        """Return the folder of what runs keep for each other: the promotion's memory, and Prefect's files of runs."""
         return self.state_folder.absolute() / "runs"
 
     @property

@@ -1,4 +1,4 @@
-"""The `tidewaiter` command: its options, help and exit codes. What the commands do is elsewhere.
+"""The `tidewaiter` command: its options, help and exit codes. The work of the commands is elsewhere.
 
 Flows are imported inside the commands: importing Prefect costs seconds, which `--help` and `status` need not pay, and
 flows.host.embedded must have set the environment before.
@@ -510,7 +510,7 @@ def _show(found: Status) -> None:
 
 
 def _cautions(account: dict[str, Any]) -> Iterator[str]:
-    """What a reader of the figures should know before them."""
+    """Yield the sentences that a reader should know before the figures."""
     train, test = account["train"], account["test"]
     unscored = test["unscored"]
     if unscored:

@@ -1,4 +1,4 @@
-"""Why a stored declaration scores as it does, by the version in force, for an officer at a terminal."""
+"""Why the version in force scores a stored declaration as it does, for an officer at a terminal."""
 
 import logging
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Explained:
-    """A declaration's items: what the model says of each (`predictions`), and why (`reasons`, see models.reasons)."""
+    """The items of a declaration, the model's `predictions` for each, and the `reasons` for them (models.reasons)."""
 
     version: str
     alias: str
@@ -33,9 +33,9 @@ class Explained:
 
 
 def explain(settings: Settings, source: str, declaration_id: str, language: str) -> Explained:
-    """The champion's reasons, before the first promotion the challenger's.
+    """Return the champion's reasons for a declaration, or before the first promotion the challenger's.
 
-    LookupError where no version is registered, nothing of the source is stored, or the declaration is not.
+    Raises LookupError if no version is registered, nothing of the source is stored, or the declaration is not stored.
     """
     store = Store(settings.data_folder / source)
     if not store.days():

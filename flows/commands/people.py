@@ -1,4 +1,4 @@
-"""Accounts of the MLflow server and their roles, and what a person does there by their own account. Over HTTP."""
+"""Accounts of the MLflow server and their roles, and what a person does there by their own account, over HTTP."""
 
 import secrets
 from collections.abc import Generator, Sequence
@@ -15,12 +15,12 @@ _TIMEOUT_S = 60.0
 
 
 class RefusedError(RuntimeError):
-    """What the server said, or why it was not asked."""
+    """The server refused, in the words of its answer, or was not asked, for the reason given."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """An account."""
+    """An account of the MLflow server."""
 
     name: str
     roles: tuple[str, ...]
@@ -29,12 +29,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Desk:
-    """The server, asked by one account."""
+    """A connection to the server by which one account asks it."""
 
     client: httpx.Client
 
     def people(self) -> list[Person]:
-        """Every account, by name."""
+        """Return every account, by name."""
         found = self._ask("GET", "2.0/mlflow/users/list")["users"]
         people = (
             Person(
@@ -48,7 +48,7 @@ class Desk:
         return sorted(people, key=lambda person: person.name)
 
     def add(self, name: str, roles: Sequence[str]) -> str:
-        """Make an account with roles; returns its password, which is kept nowhere."""
+        """Make an account with roles; return its password, which is kept nowhere."""
         ids = self._role_ids()
         if unknown := [role for role in roles if role not in ids]:
             raise RefusedError(f"role {unknown[0]!r} does not exist; allowed: {', '.join(sorted(ids))}")
@@ -73,7 +73,7 @@ class Desk:
         self._ask("DELETE", "2.0/mlflow/users/delete", {"username": name})
 
     def roll_back(self, reason: str) -> str:
-        """Go back to the champion before; returns its version."""
+        """Go back to the champion before; return its version."""
         return self._ask("POST", "2.0/tidewaiter/rollback", {"reason": reason})["version"]
 
     def _role_ids(self) -> dict[str, int]:
@@ -95,7 +95,7 @@ class Desk:
 
 @contextmanager
 def desk(mlflow_url: str, name: str, password: str) -> Generator[Desk]:
-    """The server at an address, asked by an account; RefusedError where it does not answer."""
+    """Open a connection to the server by an account; RefusedError if the server does not answer."""
     try:
         with httpx.Client(base_url=mlflow_url, auth=(name, password), timeout=_TIMEOUT_S, trust_env=False) as client:
             yield Desk(client)

@@ -179,7 +179,7 @@ def rollback(
 
 @contextmanager
 def _signed_in() -> Generator[Desk]:
-    """The running server, asked by the account in the environment or the one that is typed."""
+    """Open a connection to the running server by the account in the environment or the one that is typed."""
     settings = checked(Settings)
     up = running.find(settings.state_folder)
     url = settings.mlflow_tracking_uri or (up.mlflow_url if up else "")

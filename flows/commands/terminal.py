@@ -1,4 +1,4 @@
-"""What the commands have in common on the terminal: where they print, how they fail, their exit codes."""
+"""What the commands have in common on the terminal: where they print, how they fail, and their exit codes."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 
 
 def checked(build: Callable[[], _T]) -> _T:
-    """What `build` makes; where its values are refused, each is told and the command ends."""
+    """Return what `build` makes; if it refuses values, print each refusal and end the command."""
     try:
         return build()
     except ValidationError as error:
@@ -51,7 +51,7 @@ def checked(build: Callable[[], _T]) -> _T:
 
 
 class Commands(TyperGroup):
-    """The commands, whose refused options and arguments are told as settings are."""
+    """The group of commands; it words the refusal of options and arguments as that of settings."""
 
     def invoke(self, ctx: Context) -> object:
         try:
@@ -63,7 +63,7 @@ class Commands(TyperGroup):
 
 
 def _refused(error: ErrorDetails, is_setting: bool) -> str:
-    """What was given where, and what is allowed, in one line."""
+    """Return one line that says which value was given where, and what is allowed."""
     if not error["loc"]:
         return _sentence(error)
     name = ".".join(str(part) for part in error["loc"])
@@ -74,28 +74,34 @@ def _refused(error: ErrorDetails, is_setting: bool) -> str:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    """The value and what is allowed. Our own sentences have the value; one that may hold a password is not repeated."""
+    """Return the value and what is allowed.
+
+    Our own sentences name the value; one that may hold a password is not repeated.
+    """
     said = error["msg"].removeprefix("Value error, ")
     is_told = error["type"] == "value_error" or "@" in str(error["input"])
     return said if is_told else f"{error['input']!r} is not allowed: {said}"
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
-    """End the command with a sentence."""
+    """Print a sentence and end the command with an exit code."""
     err.print(message, markup=False)
     raise typer.Exit(code)
 
 
 def begin() -> Settings:
-    """The settings, once this process's environment is set up for Prefect and MLflow: before either is imported."""
+    """Return the settings; set this process's environment up for Prefect and MLflow, before either is imported."""
     signal.signal(signal.SIGINT, _stop)
     with failures():
         return embedded.use(checked(Settings))
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
-    """End at once. Waiting for an orderly end would take a minute: Ctrl-C ends the temporary server too, and Prefect
-    would go on asking it. Every stage can be killed and taken up again."""
+    """End at once.
+
+    An orderly end would take a minute: Ctrl-C ends the temporary server too, and Prefect would go on asking it. Every
+    stage can be killed and taken up again.
+    """
     for child in psutil.Process().children(recursive=True):
         child.kill()
     err.print("Stopped. What was done is kept; the same command goes on from there.")
@@ -103,7 +109,7 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 
 def tell_whom_to_wait_for(settings: Settings) -> None:
-    """Say at once that another run has to end first: what starts a flow takes a while before it can say so itself."""
+    """Say at once that another run has to end first: starting a flow takes a while before it can say so itself."""
     if other := running.holder(settings.state_folder):
         err.print(f"This waits for {other}.", markup=False)
 
@@ -119,7 +125,7 @@ def show_table(table: Table) -> None:
 
 @contextmanager
 def failures() -> Generator[None]:
-    """What users can cause ends with its sentence; anything else is a fault of ours and keeps its traceback."""
+    """End the command with a sentence if a user caused the error; other errors are our faults and keep their traces."""
     from features.ingestion.ingest import IngestRejected
     from features.reading.files import ReadError
     from features.store.store import StoreError
@@ -145,7 +151,7 @@ def failures() -> Generator[None]:
 
 
 def _worst(results: Iterable[ExpectationResult]) -> Iterator[str]:
-    """The expectations that most lines of a rejected batch fail, a line each."""
+    """Yield a line for each of the expectations that most lines of a rejected batch fail."""
     failed = {(each.name, each.column): each for each in results if each.severity == "row" and each.unexpected}
     for each in sorted(failed.values(), key=lambda each: -each.unexpected)[:FAILURES_SHOWN]:
         first = next(iter(each.examples), None)

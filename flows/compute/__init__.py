@@ -1,4 +1,4 @@
-"""On what the work is done: the cores of this machine, or a Ray cluster.
+"""What the work is done on: the cores of this machine, or a Ray cluster.
 
 Not here: the work.
 """

@@ -1,9 +1,9 @@
-"""A Ray cluster at work; the only module that knows Ray.
+"""A Ray cluster at work. This is the only module that knows Ray.
 
-Pieces of features are tasks, which Ray gives to another worker when one is lost: they write files under names that tell
-what is in them, so it does not matter how often one is begun. Trees are grown by LightGBM's data-parallel learner, on a
-worker of each node with a share of the rows each; when one is lost, all begin anew. Every node has to see the working
-folder and run the same code, which is looked at first.
+Pieces of features are tasks, and Ray gives a task to another worker when one is lost. Tasks write files under names
+that tell what is in them, so it does not matter how often one is begun. Trees are grown by LightGBM's data-parallel
+learner, with a worker on each node that has a share of the rows; when one is lost, all begin anew. Every node has to
+see the working folder and run the same code, which is checked first.
 """
 
 import logging
@@ -33,7 +33,7 @@ class Cluster:
     """The cluster that this process is connected to."""
 
     def run(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterable[Any]:
-        """Results in the order in which they are ready; the first failure ends it."""
+        """Yield results in the order in which they are ready; the first failure ends it."""
         shared, task = ray.put(work), ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1)(_do)
         waiting: list[Any] = [task.remote(shared, piece) for piece in pieces]
         try:
@@ -49,7 +49,7 @@ class Cluster:
                 ray.cancel(rest, force=True)
 
     def grow(self, fit: Callable[..., Result], rows: Rows, on_round: Progress | None) -> Result:
-        """`fit` on a worker of each node. How far they are is not told."""
+        """Run `fit` on a worker of each node. Progress is not reported."""
         lost: RayError | None = None
         for _ in range(ATTEMPTS):
             try:
@@ -63,7 +63,7 @@ class Cluster:
 
 @contextmanager
 def connected(address: str, state: Path, data: Path) -> Generator[Cluster]:
-    """The cluster at `address`, of which this machine is a node; all of them share both folders."""
+    """Connect to the cluster at `address`, of which this machine is a node; all nodes share both folders."""
     host, _, port = address.rpartition(":")
     try:
         # Ray itself would try for minutes.
@@ -73,7 +73,7 @@ def connected(address: str, state: Path, data: Path) -> Generator[Cluster]:
         raise ClusterError(f"no Ray cluster at {address} that this machine is a node of: {error}") from error
     try:
         state.mkdir(parents=True, exist_ok=True)
-        # A file of its own: a folder of that name may be there, and be another.
+        # The marker has a name of its own: a folder of that name may exist on a node, and be another.
         with NamedTemporaryFile(dir=state, prefix=".shared-") as marker:
             _check(_nodes(), [Path(marker.name), data])
         yield Cluster()
@@ -82,7 +82,7 @@ def connected(address: str, state: Path, data: Path) -> Generator[Cluster]:
 
 
 def _nodes() -> list[str]:
-    """Ids of the nodes that work."""
+    """Return the ids of the nodes that work."""
     found = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
     if not found:
         raise ClusterError("no node of the cluster has a processor to work with")
@@ -115,10 +115,10 @@ def _on(node: str) -> dict[str, Any]:
 
 
 class _Worker:
-    """One of a network that grows trees together."""
+    """A worker of a network that grows trees together."""
 
     def place(self) -> tuple[str, int]:
-        """Where the others will find this one: a host, and a port that is free."""
+        """Return where the others will find this one: a host, and a port that is free."""
         with socket.socket() as free:
             free.bind(("", 0))
             return ray.util.get_node_ip_address(), free.getsockname()[1]

@@ -11,12 +11,12 @@ from models.risk.boosting import Grow, alone
 
 
 class ClusterError(RuntimeError):
-    """The cluster cannot be used, or was lost at work; says which node and why."""
+    """The cluster cannot be used, or was lost at work. The message says which node and why."""
 
 
 @dataclass(frozen=True)
 class Workforce:
-    """Who computes features, and who grows trees."""
+    """The functions that compute features and grow trees."""
 
     run: Run = one_after_another
     grow: Grow = alone
@@ -24,7 +24,10 @@ class Workforce:
 
 @contextmanager
 def workforce(engine: Engine, address: str | None, settings: Settings) -> Generator[Workforce]:
-    """That of `engine`; a cluster is found at `address`, and all of its nodes share this machine's working folders."""
+    """Open the workforce of `engine`.
+
+    A cluster is found at `address`, and all of its nodes share this machine's working folders.
+    """
     if engine is Engine.EMBEDDED:
         yield Workforce()
         return

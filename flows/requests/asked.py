@@ -1,4 +1,4 @@
-"""What can be said of a retraining before any work: whether it could only be refused, and which world it simulates."""
+"""What can be said of a retraining before any work: whether it must be refused, and which world it simulates."""
 
 from features.ingestion import worlds
 from features.simulator import Parameters
@@ -9,9 +9,10 @@ from flows.settings import Settings
 
 
 def settle(parameters: RetrainParameters, settings: Settings) -> RetrainParameters:
-    """The parameters, with the simulated world that they stand for.
+    """Return the parameters with those of the simulated world that they stand for.
 
-    ValueError or ReadError where another world is stored, an input cannot be opened, or there is nothing to train on.
+    Raises ValueError or ReadError if another world is stored, an input cannot be opened, or there is nothing to train
+    on.
     """
     store = Store(settings.data_folder / parameters.source.value)
     if parameters.source is SourceName.SIMULATOR:
@@ -29,6 +30,6 @@ def settle(parameters: RetrainParameters, settings: Settings) -> RetrainParamete
 
 
 def world_of(parameters: RetrainParameters, store: Store) -> Parameters:
-    """The simulated world that a run is of; ValueError where the store holds another."""
+    """Return the simulated world of a run; ValueError if the store holds another."""
     given = {name: getattr(parameters, name) for name in WORLD}
     return worlds.choose(store, {name: value for name, value in given.items() if value is not None})

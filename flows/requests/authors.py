@@ -1,7 +1,7 @@
-"""Who is the author of what a retraining on the command line makes.
+"""The author of what a retraining on the command line makes.
 
-Where `tidewaiter up` runs, there are accounts, and whoever triggers a run says which one is theirs by signing in. Where
-it does not, the user of this machine is written down, which proves no more than that.
+If `tidewaiter up` runs, there are accounts, and whoever starts a run says which account is theirs by signing in. If it
+does not run, the user of this machine is written down, which proves no more than that.
 """
 
 import os
@@ -18,7 +18,10 @@ _TIMEOUT_S = 60.0
 
 
 def of_command(settings: Settings, environment: Mapping[str, str] = os.environ) -> str:
-    """The author; ValueError, with what to do, where there are accounts and nobody has shown which is theirs."""
+    """Return the author.
+
+    Raises ValueError, which says what to do, if there are accounts and nobody has shown which is theirs.
+    """
     up = running.find(settings.state_folder)
     if up is None or not up.is_ready:
         return os_user()
@@ -34,7 +37,7 @@ def of_command(settings: Settings, environment: Mapping[str, str] = os.environ) 
 
 
 def os_user() -> str:
-    """The user of this process, by the kernel's word and not by the environment's."""
+    """Return the user of this process, by the word of the kernel and not of the environment."""
     number = os.getuid()
     try:
         return pwd.getpwuid(number).pw_name
@@ -58,10 +61,10 @@ def _signs_in(mlflow_url: str, name: str, password: str) -> bool:
 
 
 def _accounts(settings: Settings) -> frozenset[str]:
-    """Every account's name; none where this user may not see them."""
+    """Return every account's name; empty if this user may not see them."""
     if settings.mlflow_database_uri is None and not os.access(settings.state_folder / "accounts.db", os.R_OK):
         return frozenset()
-    # Here, because it takes half a second that the commands which need no account need not spend.
+    # Imported here, because it takes half a second, and the commands that need no account should not spend it.
     from models.access.directory import Directory
 
     directory = Directory(settings.accounts_uri)

@@ -1,6 +1,6 @@
 """What people may say about a run that they start in Prefect: the parameters of each flow, checked as the flow would.
 
-The command line has the same parameters and reads as its own user; this is for runs that read as the service.
+The command line has the same parameters and reads as its own user; this module is for runs that read as the service.
 """
 
 from collections.abc import Mapping
@@ -35,13 +35,13 @@ AUTHOR = "requested_by"
 
 @dataclass(frozen=True)
 class Forms:
-    """See models/runs/rules.py, which asks."""
+    """The forms of a project folder, which models/runs/rules.py asks."""
 
     places: Places
     ray_address: str | None = None
 
     def fill(self, entrypoint: str, given: Mapping[str, Any], actor: str) -> dict[str, Any]:
-        """Parameters as the run is to have them; ValueError where the flow does not take them from people.
+        """Return the parameters that the run is to have; ValueError if the flow does not take these from people.
 
         >>> forms = Forms(Places(Path("/srv"), Path("/srv/.tidewaiter")))
         >>> forms.fill("flows/retrain.py:retrain", {"parameters": {"requested_by": "bob"}}, "ann")["parameters"][AUTHOR]
@@ -61,23 +61,23 @@ class Forms:
         return {"parameters": filled.model_dump(mode="json")}
 
     def is_authored(self, entrypoint: str) -> bool:
-        """Whether the flow makes something that must not be signed by who asked for it."""
+        """Whether the flow makes something that the person who asked for it must not sign."""
         form = _form(entrypoint)
         return form is not None and issubclass(form, Authored)
 
 
 def of(settings: Settings, working: Path) -> Forms:
-    """For a project folder."""
+    """Return the forms of a project folder."""
     return Forms(places(settings, working), settings.ray_address)
 
 
 def places(settings: Settings, working: Path) -> Places:
-    """Where runs of a project folder may read from."""
+    """Return the places that runs of a project folder may read from."""
     return Places(working.absolute(), settings.state_folder.absolute(), settings.input_folders)
 
 
 def judge_run(parameters: BaseModel, settings: Settings, working: Path) -> None:
-    """As `judge`, in the run itself, where patterns have found their files: none may be a link to elsewhere."""
+    """Judge as `judge` does, in the run itself, where patterns have found their files: none may link elsewhere."""
     allowed = places(settings, working)
     judge(parameters, allowed, settings.ray_address)
     local = [pattern for pattern in parameters.model_dump().get("input") or () if "://" not in pattern]
@@ -85,7 +85,7 @@ def judge_run(parameters: BaseModel, settings: Settings, working: Path) -> None:
 
 
 def judge(parameters: BaseModel, places: Places, ray_address: str | None) -> None:
-    """ValueError where a run would read, write or reach what is not for whoever starts it to name."""
+    """Raise ValueError if a run would read, write or reach what is not for its starter to name."""
     said = parameters.model_dump()
     places.refuse("input", said.get("input") or ())
     if said.get("mapping"):
@@ -93,7 +93,7 @@ def judge(parameters: BaseModel, places: Places, ray_address: str | None) -> Non
     if said.get("out"):
         raise ValueError("out is for the command line; a run writes to reports/rehearsal of the state folder")
     if said.get("address") and said["address"] != ray_address:
-        # Whoever answers there has the run do as they say.
+        # The program that answers at an address decides what the run does.
         raise ValueError(
             f"address {said['address']!r} is not the cluster of the settings; allowed: {ray_address}, or none"
         )

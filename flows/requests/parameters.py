@@ -26,10 +26,10 @@ from flows.requests.authors import os_user
 from flows.settings import Engine
 from models.signoff.book import SERVICE
 
-# Where declarations come from: one for each module of features/sources.
+# Where declarations come from: one name for each module of features/sources.
 SourceName = StrEnum("SourceName", {name.upper(): name for name in sorted(names(), reverse=True)})
 
-LARGEST_SEED = 2**53 - 1  # beyond it a browser, where forms are filled in, sends another number than was typed
+LARGEST_SEED = 2**53 - 1  # above it a browser, where forms are filled in, sends another number than was typed
 
 
 class Language(StrEnum):
@@ -47,10 +47,10 @@ class Search(StrEnum):
     FULL = "full"
 
 
-WORLD = ("rows", "months", "seed")  # what tells one simulated world from another
-# Without bounds for the form: of a number or none, Prefect's page would say no more than that it fits neither.
+WORLD = ("rows", "months", "seed")  # these tell one simulated world from another
+# The form has no bounds: for a number or none, Prefect's page would only say that it fits neither.
 OfTheWorld = Annotated[int | None, WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "null"}]})]
-# Without the pattern: no form that has one is checked, see models/runs/form_schemas.py.
+# The form has no pattern: a form that has one is not checked, see models/runs/form_schemas.py.
 Scheme = Annotated[str | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
 
 
@@ -60,7 +60,7 @@ class Authored(BaseModel):
     # Prefect holds the parameters that the guard has set against the form's schema, which does not name this one.
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"additionalProperties": True})
 
-    requested_by: SkipJsonSchema[str] = Field("", exclude_if=operator.not_)  # nor what the form begins with
+    requested_by: SkipJsonSchema[str] = Field("", exclude_if=operator.not_)  # and the form does not begin with it
 
 
 class RetrainParameters(Authored):
@@ -91,7 +91,7 @@ class RetrainParameters(Authored):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """What the source reads: the mapping file, where there is one, then files and patterns."""
+        """Return what the source reads: the mapping file, if there is one, then files and patterns."""
         return (*((str(self.mapping),) if self.mapping else ()), *self.input)
 
     @model_validator(mode="after")
@@ -113,7 +113,8 @@ class RetrainParameters(Authored):
 
 
 def author(requested_by: str, deployment: str | None, is_by_hand: bool) -> str:
-    """Who made a model: who asked for it, as Prefect's guard and the command line have found out; else the service.
+    """Return who made a model: the person who asked for it, as the guard or the command line found out; else the
+    service.
 
     >>> author("", "nightly", is_by_hand=False), author("ann", "adhoc", is_by_hand=True)
     ('tidewaiter', 'ann')

@@ -1,8 +1,8 @@
 """Where a run that people start in Prefect may read from: the working folder, and what the operator's setting adds.
 
-A run reads as the user of the service, who may read more than whoever started it. So nothing hidden (`.tidewaiter` with
-its secrets, `.git`), nothing of the state folder, and nothing elsewhere, by `..`, a link, or a mapping file that names
-it. On the command line a run reads as its own user, and none of this applies.
+A run reads as the user of the service, who may read more than the person who started it. So it may read nothing hidden
+(`.tidewaiter` with its secrets, `.git`), nothing of the state folder, and nothing elsewhere, whether by `..`, by a
+link, or by a mapping file that names it. On the command line a run reads as its own user, and none of this applies.
 """
 
 import re
@@ -31,7 +31,7 @@ class Places:
     more: tuple[str, ...] = ()
 
     def refuse(self, name: str, patterns: Iterable[str]) -> None:
-        """PlaceError where a path or glob pattern, as it was typed into field `name`, reaches elsewhere.
+        """Raise PlaceError if a path or glob pattern, as it was typed into field `name`, reaches elsewhere.
 
         >>> Places(Path("/srv/customs"), Path("/srv/customs/.tidewaiter")).refuse("input", ["/etc/*"])
         Traceback (most recent call last):
@@ -47,19 +47,19 @@ class Places:
                 self._refuse_path(name, pattern)
 
     def refuse_links(self, name: str, files: Iterable[object]) -> None:
-        """PlaceError where a file that a pattern has found lies elsewhere; objects of a store have no links."""
+        """Raise PlaceError if a file that a pattern has found lies elsewhere; objects of a store have no links."""
         for file in files:
             if isinstance(file, Path) and not self._holds(file.resolve()):
                 raise self._error(name, str(file))
 
     def refuse_mapping(self, mapping: Path) -> None:
-        """PlaceError where a mapping file lies elsewhere, or names files that do."""
+        """Raise PlaceError if a mapping file lies elsewhere, or names files that do."""
         self.refuse("mapping", [str(mapping)])
         self.refuse_links("mapping", [mapping])
         try:
             said = tomllib.loads(mapping.read_text("utf-8"))
         except (OSError, ValueError):
-            return  # whoever reads it next says what is wrong with it
+            return  # the code that reads it next says what is wrong with it
         blocks = said.get("files")
         for block in blocks if isinstance(blocks, list) else []:
             pattern = block.get("pattern") if isinstance(block, dict) else None
@@ -68,7 +68,7 @@ class Places:
             if "://" in pattern:
                 self.refuse(f"pattern of {mapping.name}", [pattern])
             else:
-                # Not joined and then judged: a pattern with '..' could come back into the folder by another way.
+                # Both are judged, since a joined pattern with '..' could come back into the folder by another way.
                 self.refuse(f"pattern of {mapping.name}", [pattern, str(mapping.absolute().parent / pattern)])
                 self.refuse_links(f"pattern of {mapping.name}", mapping.parent.glob(pattern))
 
@@ -91,7 +91,7 @@ class Places:
             raise self._error(name, pattern)
 
     def _below(self, path: Path, relative: PurePosixPath) -> PurePosixPath:
-        """The part of a path that is not the folder's own name, which may have hidden parts."""
+        """Return the part of a path below its allowed folder, whose own name may have hidden parts."""
         if not path.is_absolute():
             return relative
         for folder in (self.working, *self._folders()):

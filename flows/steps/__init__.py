@@ -1,4 +1,4 @@
-"""Steps that several flows share: which models are there already, reports, and the summary of a run.
+"""Steps that several flows share: finding the models that exist already, reports, and the summary of a run.
 
 Not here: flows.
 """

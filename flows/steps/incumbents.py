@@ -1,4 +1,4 @@
-"""The registered versions that a run holds something against."""
+"""The registered versions with which a run compares something."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,35 +20,35 @@ from models.signoff.keys import Keys
 from models.signoff.lifecycle import State
 from models.signoff.reading import signed_book
 
-# States of a version that make it the outcome of a retraining from the same.
+# A version in one of these states is the outcome of a retraining from the same.
 _STANDS = (State.CANDIDATE, State.AWAITING, State.APPROVED, State.CHAMPION)
 Tell = Callable[[str], object]
-# What reading a version ends with that was not made here, or was made otherwise.
+# Reading a version that was not made here, or was made otherwise, ends with one of these.
 _UNREADABLE = (MlflowException, OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
 
 
 def champion(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
-    """The version in force, by what was signed; None before the first promotion."""
+    """Return the version in force, by what was signed; None before the first promotion."""
     folder = scratch / CHAMPION
     version = signed.fetch(registry, Keys(settings.signoff_folder), load_policy().signoff, folder)
     return _read(registry, version, CHAMPION, folder) if version else None
 
 
 def watched(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> Incumbent | None:
-    """The version to watch: the champion, or before the first promotion the challenger."""
+    """Return the version to watch: the champion, or before the first promotion the challenger."""
     return champion(settings, registry, scratch) or _challenger(registry, scratch / CHALLENGER, tell)
 
 
 def last_registered(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> Incumbent | None:
-    """The version that was trained last: the challenger, or where none waits the champion."""
+    """Return the version that was trained last: the challenger, or the champion if no challenger waits."""
     folder = scratch / "last"
     return _challenger(registry, folder, tell) or champion(settings, registry, folder)
 
 
 def of_the_same(settings: Settings, registry: Registry, made_from: str) -> Earlier | None:
-    """What an earlier retraining from the same came to, held against today's champion; None where training may add.
+    """Return the result of an earlier retraining from the same, compared with today's champion; None if there is none.
 
-    A version that people refused, whose signatures ran out, or that another has replaced counts as none.
+    A version that people refused, whose signatures ran out, or that another has replaced, does not count.
     """
     keys = Keys(settings.signoff_folder)
     if not keys.exist():  # no sign-off server was ever started, so nothing was ever signed
@@ -62,7 +62,9 @@ def of_the_same(settings: Settings, registry: Registry, made_from: str) -> Earli
 
 
 def _challenger(registry: Registry, folder: Path, tell: Tell) -> Incumbent | None:
-    """The version that awaits sign-off, if there is one that can be read: nothing rests on it, so nights go on."""
+    """Return the version that awaits sign-off, if there is one that can be read; nothing depends on it, so nights go
+    on.
+    """
     number = registry.challenger_number()
     if number is None:
         return None
@@ -71,13 +73,13 @@ def _challenger(registry: Registry, folder: Path, tell: Tell) -> Incumbent | Non
         registry.fetch_evidence(version, folder)
         return _read(registry, version, CHALLENGER, folder)
     except _UNREADABLE as error:
-        registry.challenger_number()  # raises where it is MLflow that does not answer
+        registry.challenger_number()  # raises if it is MLflow that does not answer
         tell(f"version {number}, the challenger, cannot be read, so this goes on without it: {error}")
         return None
 
 
 def policy_of(source: str, settings: Settings, scratch: Path) -> Policy:
-    """The policy that decides about a source: its champion's, as it was signed; before there is one, the disk's."""
+    """Return the policy that decides about a source: its champion's, as signed, or before there is one the disk's."""
     if not Keys(settings.signoff_folder).exist():  # nothing was ever signed, and perhaps there is no MLflow
         return load_policy()
     decides = champion(settings, Registry(settings.tracking_uri, settings.artifact_root), scratch)

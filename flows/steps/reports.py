@@ -1,4 +1,4 @@
-"""What people find of a run: validation pages on disk and in MLflow, artifacts in Prefect."""
+"""What people find of a run: validation pages on disk and in MLflow, and artifacts in Prefect."""
 
 import shutil
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ from models.registry.registry import Registry
 
 
 def validation_folder(settings: Settings, store: Store) -> Path:
-    """Where the validation pages of a store's batches are kept."""
+    """Return the folder of the validation pages of a store's batches."""
     return settings.state_folder / "reports" / "validation" / store.root.name
 
 
 def write_page(batch: BatchReport, folder: Path) -> None:
-    """The page of a batch that is ingested now."""
+    """Write the page of a batch that this run has ingested; do nothing for others."""
     if batch.batch_verdict:
         page = validation_page.render(batch.record, batch.verdict, batch.batch_verdict)
         _write_page(page, validation_page.name_of(batch.record), folder)
 
 
 def write_rejection(rejection: IngestRejected, folder: Path) -> Path:
-    """A page that shows why a batch was refused; its path is returned."""
+    """Write a page that shows why a batch was refused; return its path."""
     page = validation_page.render(None, rejection.rejected, rejection.verdict)
     return _write_page(page, validation_page.name(rejection.verdict.file, "rejected"), folder)
 
@@ -45,12 +45,12 @@ def _write_page(page: str, name: str, folder: Path) -> Path:
 
 
 def validation(store: Store) -> Mapping[str, Any]:
-    """How every batch in the store passed validation, in order of arrival: the same whenever it is asked."""
+    """Return how every batch in the store passed validation, in order of arrival: the same whenever it is asked."""
     return {"batches": [asdict(batch) for batch in store.batches]}
 
 
 def gather_validation(settings: Settings, store: Store, folder: Path) -> None:
-    """The index of all batches and the page of each, beside the other documents of a run."""
+    """Write the index of all batches and copy their pages beside the other documents of a run."""
     (folder / "validation.html").write_text(validation_page.render_index(store.root.name, store.batches))
     pages = validation_folder(settings, store)
     if pages.is_dir():
@@ -58,7 +58,7 @@ def gather_validation(settings: Settings, store: Store, folder: Path) -> None:
 
 
 def publish_rejection(rejection: IngestRejected, page: Path) -> None:
-    """Why a file was refused, as a Prefect artifact: such a run ends before there is one in MLflow to link to."""
+    """Publish why a file was refused as a Prefect artifact: such a run ends before MLflow has one to link to."""
     checks = [
         f"- {'met' if check.passed else '**not met**'}: {check.says} Observed {check.observed}; allowed {check.allowed}"
         for check in rejection.verdict.checks
@@ -68,25 +68,25 @@ def publish_rejection(rejection: IngestRejected, page: Path) -> None:
 
 
 def publish_retraining(summary: Summary, card: str, run_url: str) -> None:
-    """Summary and model card as Prefect artifacts, and a link to the run's reports in MLflow."""
+    """Publish summary and model card as Prefect artifacts, and a link to the run's reports in MLflow."""
     create_markdown_artifact(as_markdown(summary), key="retraining", description="What the retraining did")
     create_markdown_artifact(card, key="model-card", description="What a reviewer reads before signing")
     create_link_artifact(run_url, key="reports", link_text="Reports in MLflow", description="Validation, drift, plots")
 
 
 def publish_unchanged(unchanged: Unchanged, run_url: str) -> None:
-    """Why nothing was trained, as a Prefect artifact, and a link to what was made before."""
+    """Publish why nothing was trained as a Prefect artifact, and a link to what was made before."""
     create_markdown_artifact(as_markdown(unchanged), key="retraining", description="What the retraining did")
     create_link_artifact(run_url, key="reports", link_text="Reports in MLflow", description="Of what was made before")
 
 
 def run_url(settings: Settings, registry: Registry, run_id: str) -> str:
-    """The page of a run's artifacts in MLflow."""
+    """Return the address of the page of a run's artifacts in MLflow."""
     return f"{settings.pages_url}/{tracking.artifacts_page(registry.client.get_run(run_id))}"
 
 
 def publish_monitoring(drift: DriftResult, version: str, run_url: str) -> None:
-    """Verdict and columns as a Prefect artifact, and a link to Evidently's report in MLflow."""
+    """Publish verdict and columns as Prefect artifacts, and a link to Evidently's report in MLflow."""
     rows = [
         {
             "column": column.column,

@@ -1,4 +1,4 @@
-"""What a retraining did, for the person who waits for it: as tables on a terminal, as Markdown in Prefect."""
+"""What a retraining did, for the person who waits for it: as tables on a terminal, or as Markdown in Prefect."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Unchanged:
-    """A retraining that did not train, since an earlier one of the same tells what would come of it."""
+    """A retraining that did not train, since an earlier one from the same data and code tells what would come of it."""
 
     source: str
     ingested: IngestReport
@@ -62,7 +62,7 @@ class Unchanged:
 def show(summary: Summary | Unchanged, console: Console) -> None:
     """Print the summary."""
     for title, head, rows in _tables(summary):
-        # Narrow: five columns of figures with their intervals have to fit into 80 characters.
+        # The table is narrow: five columns of figures with their intervals have to fit into 80 characters.
         table = Table(*head, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, show_header=any(head))
         for column in table.columns:
             column.overflow = "fold"  # a name that is too long for its place goes on in the next line
@@ -76,7 +76,7 @@ def show(summary: Summary | Unchanged, console: Console) -> None:
 
 
 def as_markdown(summary: Summary | Unchanged) -> str:
-    """The same as Markdown."""
+    """Return the same as Markdown."""
     parts = []
     for title, head, rows in _tables(summary):
         cells = ([cell.replace("|", "/").replace("\n", " ") for cell in row] for row in (head, *rows))
