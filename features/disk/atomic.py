@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever happens to the process or the machine."""
+"""Files that exist whole or not at all, whatever happens to the process or the machine."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -6,16 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 _FLUSHED_AT_A_TIME = 16
-PARTIAL = ".partial"  # suffix of a file that is still being written; whoever finds one after a crash may remove it
+PARTIAL = ".partial"  # suffix of a file that is still being written; one that is found after a crash may be removed
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Create or replace `path` by what `write` puts into the file it is given."""
+    """Create or replace `path`; `write` writes the content into the file that it is given."""
     write_each_atomically({path: write})
 
 
 def write_each_atomically(writes: Mapping[Path, Callable[[Path], object]]) -> None:
-    """Create or replace every path, each by what its function puts into the file it is given; not all at once."""
+    """Create or replace every path; its function writes the content into the file that it is given.
+
+    Each file is replaced atomically, but not all of them together.
+    """
     partials = {path: path.with_name(path.name + PARTIAL) for path in writes}
     for path, write in writes.items():
         write(partials[path])
@@ -26,7 +29,7 @@ def write_each_atomically(writes: Mapping[Path, Callable[[Path], object]]) -> No
 
 
 def flush(paths: Iterable[Path]) -> None:
-    """Have files and folders on the disk before going on. In parallel: the disk gathers what waits at the same time."""
+    """Flush files and folders to the disk before going on; in parallel, so that the disk writes them together."""
     waiting = list(paths)
     with ThreadPoolExecutor(_FLUSHED_AT_A_TIME) as pool:
         for _ in pool.map(_flush, (waiting[first::_FLUSHED_AT_A_TIME] for first in range(_FLUSHED_AT_A_TIME))):

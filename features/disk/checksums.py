@@ -1,7 +1,8 @@
-"""Checksums of files that were computed once and are read again: one cut short, or with a bit flipped, is seen.
+"""Checksums of files that are computed once and read again: they show that a file was cut short or had a bit flipped.
 
 A day of the matrix has its checksum in its name, a JSON document has it in itself, and the other files of a folder are
-in the folder's list. CRC-32 is against accidents, not against people, and costs a third of a second of a core for a GB.
+in the folder's list. CRC-32 protects against accidents, not against people, and costs a third of a second of a core per
+GB.
 """
 
 import json
@@ -19,7 +20,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 class SpoiltError(ValueError):
-    """Files that are not as they were written."""
+    """Some files are not as they were written."""
 
     def __init__(self, files: list[Path]) -> None:
         names = ", ".join(str(file) for file in files)
@@ -27,7 +28,7 @@ class SpoiltError(ValueError):
 
 
 def of(content: bytes) -> str:
-    """The checksum of bytes, 8 hexadecimal digits.
+    """Return the checksum of bytes, 8 hexadecimal digits.
 
     >>> of(b"tide")
     'be56230c'
@@ -36,7 +37,7 @@ def of(content: bytes) -> str:
 
 
 def differing(stated: Mapping[Path, str]) -> list[Path]:
-    """Those files that have not the checksum that is stated of them, or are not there."""
+    """Return the files that do not have the checksum stated for them, or do not exist."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = pool.map(_of_file, stated)
         return [path for (path, checksum), is_now in zip(stated.items(), found, strict=True) if is_now != checksum]
@@ -54,12 +55,12 @@ def _of_file(path: Path) -> str | None:
 
 
 def seal(folder: Path) -> None:
-    """Write the list of a folder's files."""
+    """Write the list of a folder's files and their checksums."""
     write_json(folder / LIST, {file.name: _of_file(file) for file in sorted(folder.iterdir())})
 
 
 def check(folder: Path) -> None:
-    """SpoiltError where a file of a sealed folder, or its list, is not as it was when it was sealed."""
+    """Raise SpoiltError if a file of a sealed folder, or its list, is not as it was when the folder was sealed."""
     try:
         stated = read_json(folder / LIST)
     except FileNotFoundError:
@@ -75,7 +76,7 @@ def write_json(path: Path, document: Mapping[str, object]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The document that `write_json` has written; SpoiltError where the file holds anything else."""
+    """Return the document that `write_json` has written; SpoiltError if the file holds anything else."""
     content = path.read_bytes()
     document = content[len(_framed(b"")) - 2 : -2]
     if content != _framed(document):
