@@ -1,7 +1,7 @@
-"""From a source's columns to the contract's: names, types, codes, expressions. What cannot be read says why.
+"""From a source's columns to the contract's: names, types, codes, expressions, and reasons for unreadable values.
 
-A value is never guessed: a number with an unexpected sign, a date in another format or a code outside the map becomes
-null and a reason in `unreadable`, and a commodity code that lost its zeros is not padded.
+A value is never guessed. A number with an unexpected sign, a date in another format or a code outside the map becomes
+null and adds a reason to `unreadable`, and a commodity code that lost its zeros is not padded.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -28,18 +28,18 @@ ISO_FORMATS = (
     "%Y%m%dT%H%M%S%.f",
     "%Y%m%dT%H%M",
 )
-WORDS = frozenset({"goods_description", "value"})  # text for people; all other text tells things apart
+WORDS = frozenset({"goods_description", "value"})  # these are texts for people; all other texts tell things apart
 FLAGS = {"0": False, "1": True, "false": False, "true": True}
 _MOST_CODES_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """How the texts are written that a contract column is read from.
+    """How the texts are written from which a contract column is read.
 
-    `codes`: the source's code to the contract's; a code that is not in it is unreadable. `date_format`: for instants,
-    as in strftime; ISO 8601 without a zone if None. `decimal_comma`: numbers are written as 1234,5. `nulls`: words
-    that stand for nothing.
+    `codes` maps the source's codes to the contract's; a code that is not in it is unreadable. `date_format` is for
+    instants, as in strftime; None means ISO 8601 without a zone. `decimal_comma` says that numbers are written as
+    1234,5. `nulls` are words that mean that there is no value.
     """
 
     codes: Mapping[str, str] | None = None
@@ -50,7 +50,7 @@ class _Written:
 
 @dataclass(frozen=True)
 class From(_Written):
-    """A contract column taken from column `column` of the source."""
+    """A contract column that is taken from column `column` of the source."""
 
     column: str
 
@@ -61,9 +61,9 @@ class From(_Written):
 
 @dataclass(frozen=True)
 class Computed(_Written):
-    """A contract column computed from columns of the source, row by row.
+    """A contract column that is computed from columns of the source, row by row.
 
-    The expression sees texts without blanks around them, and null where they are empty or one of `nulls`.
+    The expression sees texts without blanks around them, and null where a text is empty or one of `nulls`.
     """
 
     expression: Expression
@@ -89,7 +89,7 @@ Mapped = Mapping[str, How]
 
 
 def check_mapped(table: str, mapped: Mapped) -> None:
-    """ValueError if `mapped` names a column that `table` has not, or leaves out one that may not be null.
+    """Raise ValueError if `mapped` names a column that `table` does not have, or leaves out one that may not be null.
 
     >>> check_mapped("declarations", {"hs": From("HS6 Code")})
     Traceback (most recent call last):
@@ -106,7 +106,9 @@ def check_mapped(table: str, mapped: Mapped) -> None:
 
 
 def conform(table: str, lines: pl.DataFrame, mapped: Mapped) -> pl.DataFrame:
-    """`lines` (with `source_line`) as rows of `table`, with `source_line` and `unreadable`; unmapped columns are null.
+    """Return `lines` (with `source_line`) as rows of `table`, with `source_line` and `unreadable`.
+
+    Columns that are not mapped are null.
 
     >>> lines = pl.DataFrame({"source_line": [2], "hs": ["90121"]})
     >>> conform("declarations", lines, {"hs_code": From("hs")})["unreadable"][0]
@@ -130,9 +132,10 @@ def conform(table: str, lines: pl.DataFrame, mapped: Mapped) -> pl.DataFrame:
 
 
 def computed(lines: pl.DataFrame, how: Computed) -> tuple[pl.Series, pl.Series]:
-    """The values of an expression, and why a line has none ("'abc' is not a number"; null where it has).
+    """Return the values of an expression, and the reason for each line without one; the reason is null for other lines.
 
-    ReadError where it cannot be computed on such columns at all.
+    A reason reads "'abc' is not a number in ...". Raises ReadError if the expression cannot be computed on such columns
+    at all.
     """
     expression = how.expression
     read = pl.DataFrame([cleaned(lines[name], how.nulls) for name in sorted(expression.columns)])
@@ -146,7 +149,7 @@ def computed(lines: pl.DataFrame, how: Computed) -> tuple[pl.Series, pl.Series]:
 
 
 def cleaned(given: pl.Series, nulls: Collection[str]) -> pl.Series:
-    """A column without blanks around its texts, and null where there is nothing or one of `nulls`."""
+    """Return a column without blanks around its texts; texts that are empty or one of `nulls` become null."""
     if given.dtype == pl.String:
         given = written.seen(given, has_words=False).str.strip_chars()
         given = given.set(given == "", None)
@@ -160,7 +163,7 @@ def _without(given: pl.Series, nulls: Collection[str]) -> pl.Series:
 
 
 def joined(reasons: Sequence[pl.Series], height: int) -> pl.Series:
-    """`unreadable`: each row's reasons, joined; null where there is none."""
+    """Return the column `unreadable`: the reasons of each row, joined; null if a row has none."""
     if not reasons:
         return pl.repeat(None, height, dtype=pl.String, eager=True).alias("unreadable")
     text = pl.DataFrame(reasons).select(pl.concat_str(pl.all(), separator="; ", ignore_nulls=True)).to_series()
@@ -168,13 +171,13 @@ def joined(reasons: Sequence[pl.Series], height: int) -> pl.Series:
 
 
 def _read(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Series, list[pl.Series]]:
-    """Values in the field's type, and reasons (null where there is none) if any cannot be read."""
+    """Return values in the field's type, and reasons (null for values that were read) if any cannot be read."""
     if given.dtype.is_nested() or given.dtype == pl.Binary:
         raise ReadError(f"column {given.name!r} holds {given.dtype}, which cannot become {field.name}")
     faults = []
     marks = None
     if given.dtype.is_float() and field.dtype == contract.TEXT:
-        given = given.fill_nan(None)  # what many a tool writes where a number is missing
+        given = given.fill_nan(None)  # many tools write NaN where a number is missing
     if given.dtype == pl.String:
         is_id = field.dtype == contract.TEXT and field.name not in WORDS
         marks = written.marks(given)
@@ -205,14 +208,14 @@ def _read(field: Field, given: pl.Series, how: From | Computed) -> tuple[pl.Seri
 
 
 def _unread(field: Field, given: pl.Series, read: pl.Series, why: str) -> list[pl.Series]:
-    """Reasons for the values of which nothing was read; mostly there is none, which the counts tell for nothing."""
+    """Return reasons for values that could not be read. Mostly there are none, as the null counts tell."""
     return _faults(field, given, read.is_null(), why) if read.null_count() > given.null_count() else []
 
 
 def _faults(
     field: Field, given: pl.Series, bad: pl.Series, why: str, which: pl.Series | None = None
 ) -> list[pl.Series]:
-    """Reasons for the `bad` values; `which` says more of each."""
+    """Return reasons for the `bad` values; `which` adds a detail to each."""
     bad = bad & given.is_not_null()
     if not bad.any():
         return []
@@ -230,8 +233,9 @@ def _faults(
 
 
 def _typed(field: Field, given: pl.Series, how: From | Computed, marks: bytes | None) -> tuple[pl.Series, str]:
-    """`given`, a text with such `marks` if any are given, in the field's type, null where it cannot be; and what it
-    could be.
+    """Return `given` in the field's type, null where that is impossible, and a text that says what is allowed.
+
+    `marks` are those of `given` if it is text, see `written.marks`; None if they are not known.
     """
     if field.dtype == contract.INSTANT:
         return _instants(given, how.date_format)
@@ -257,7 +261,7 @@ def _typed(field: Field, given: pl.Series, how: From | Computed, marks: bytes | 
 
 
 def _id(field: Field, given: pl.Series, marks: bytes | None) -> pl.Series:
-    """Ids and codes as the contract has them; what none of `marks` calls for is not looked for."""
+    """Return ids and codes in the contract's spelling; a change is tried only if `marks` has a sign that needs it."""
 
     def may_have(*signs: bytes) -> bool:
         return marks is None or any(sign in marks for sign in signs)
@@ -278,7 +282,7 @@ def _instants(given: pl.Series, date_format: str | None) -> tuple[pl.Series, str
     text = given.cast(pl.String)
     if date_format is not None:
         return _parsed(text, date_format), f"a date as {date_format}"
-    # No text is of two of the forms, so the one that the first value has goes first.
+    # A text fits at most one of the formats, so the format of the first value is tried first.
     sample = text.drop_nulls().head(1)
     first = next((form for form in ISO_FORMATS if not _parsed(sample, form).null_count()), ISO_FORMATS[0])
     values = _parsed(text, first)

@@ -1,8 +1,8 @@
-"""CSV text in blocks of whole records. Regular blocks are parsed at once, others line by line, with the same result.
+"""CSV text in blocks of whole records. Regular blocks are parsed at once, others line by line; the result is the same.
 
 A block is regular if it has no quote character, no over-long line and the header's number of fields in every line;
-almost all are. In an irregular block a line that cannot be read becomes `malformed` and the next line starts afresh, so
-that an unclosed quote costs its own line and not the rest of the file.
+almost all blocks are. In an irregular block a line that cannot be read becomes `malformed`, and reading starts again
+with the next line, so that an unclosed quote costs its own line and not the rest of the file.
 """
 
 import csv
@@ -17,15 +17,15 @@ from features.reading.csv_dialect import MALFORMED, Dialect, Lines, ReadError
 
 BLOCK_BYTES = 16 << 20
 MAX_LINE_BYTES = 8 << 20
-MAX_FIELD_CHARS = 131_072  # also the limit of the csv module
+MAX_FIELD_CHARS = 131_072  # the csv module has the same limit
 
 
 def blocks(name: str, file: BinaryIO, header: Sequence[str], dialect: Dialect, first_line: int = 2) -> Iterator[Lines]:
-    """Lines of `file` after its header, block by block. Blank lines at the end of the file are no lines."""
+    """Yield the lines of `file` after its header, block by block. Blank lines at the end of the file are ignored."""
     parser = _Parser(header, dialect)
     end = _end_of_content(file)
     line, rest = first_line, b""
-    begun = b""  # of a record whose end the last block did not have
+    begun = b""  # the start of a record whose end is not in the last block
     while True:
         read = file.read(max(0, min(BLOCK_BYTES, end - file.tell())))
         last = file.tell() >= end
@@ -47,7 +47,7 @@ def blocks(name: str, file: BinaryIO, header: Sequence[str], dialect: Dialect, f
 
 
 def _end_of_content(file: BinaryIO) -> int:
-    """Offset after the last byte that is no line end, or the present one; leaves `file` where it is."""
+    """Return the offset after the last byte that is no line end, or the present offset; leave `file` where it is."""
     start = file.tell()
     end = file.seek(0, 2)
     while end > start:
@@ -78,7 +78,7 @@ class _Parser:
 
     def _regular(self, block: bytes, line: int) -> Lines | None:
         delimiter = self.dialect.delimiter
-        # Polars has its own view of a lone carriage return and of a blank line.
+        # Polars treats a lone carriage return and a blank line in its own way.
         if b'"' in block or b"\r" in block or len(self.header) == 1:
             return None
         octets = np.frombuffer(block, np.uint8)
@@ -115,7 +115,7 @@ class _Parser:
                 numbers.append(first + at)
                 at += record.lines
             else:
-                # Only this line: what an unclosed quote swallowed is read again from the next one.
+                # Only this line is malformed: what an unclosed quote swallowed is read again from the next line.
                 text = lines[at].decode(self.dialect.encoding, "backslashreplace")
                 malformed.append((first + at, text, record.reason))
                 at += 1
@@ -128,7 +128,7 @@ class _Parser:
         return found, _Consumed(at, rest)
 
     def _plain_lines(self, block: bytes) -> Callable[[bytes], bool]:
-        """Says of a line of `block` whether it is a record without any peculiarity."""
+        """Return a function that says whether a line of `block` is a record without any peculiarity."""
         delimiter, delimiters = self.dialect.delimiter.encode(), len(self.header) - 1
         decodes = self._decodes(block)
 
@@ -151,7 +151,7 @@ class _Parser:
         return True
 
     def _plain(self, block: bytes) -> pl.DataFrame:
-        """Lines of which each is a record without quotes."""
+        """Return the records of a block in which every line is a record without quotes."""
         utf8 = block if self.dialect.encoding == "utf-8" else block.decode(self.dialect.encoding).encode()
         return pl.read_csv(
             utf8,
@@ -162,7 +162,7 @@ class _Parser:
         )
 
     def _record(self, lines: list[bytes], at: int) -> "_Record":
-        """The record that begins in line `at`."""
+        """Return the record that begins in line `at`."""
         line = lines[at].removesuffix(b"\r")
         try:
             text = line.decode(self.dialect.encoding)
@@ -209,7 +209,7 @@ class _Record:
 
 
 class _Following:
-    """Lines for the csv module, up to the length of a field: an unclosed quote must not swallow the file."""
+    """Lines for the csv module. They end after the length of a field: an unclosed quote must not swallow the file."""
 
     def __init__(self, lines: list[bytes], at: int, encoding: str) -> None:
         self._lines, self._at, self._encoding = lines, at, encoding

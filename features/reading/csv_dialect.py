@@ -1,4 +1,4 @@
-"""How a CSV file is written: delimiter, encoding, header; and what reading it gives."""
+"""How a CSV file is written (delimiter, encoding, header), and the lines that reading it gives."""
 
 import csv
 from collections.abc import Collection, Sequence
@@ -21,7 +21,7 @@ class ReadError(ValueError):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a CSV file is written. Quotes are '"', doubled inside.
+    """The delimiter and encoding of a CSV file. The quote character is '"', doubled inside a quoted field.
 
     >>> Dialect(delimiter="::")
     Traceback (most recent call last):
@@ -49,14 +49,14 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines read: `frame` has `source_line` (Int64) and the file's columns, `malformed` as in `sources.Chunk`."""
+    """Lines that were read: `frame` has `source_line` (Int64) and the file's columns, `malformed` is as in `Chunk`."""
 
     frame: pl.DataFrame
     malformed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MALFORMED))
 
 
 def header_names(where: str, given: Sequence[str], required: Collection[str]) -> list[str]:
-    """Names of all columns, each once: a blank or repeated one that nobody maps is told apart by a number.
+    """Return unique names of all columns; a blank or repeated name that is not required gets a number.
 
     >>> header_names("a.csv line 1", ["ID", "", "NOTE", "NOTE", ""], ["ID"])
     ['ID', 'column 2', 'NOTE', 'NOTE (2)', 'column 5']
@@ -83,7 +83,7 @@ def header_names(where: str, given: Sequence[str], required: Collection[str]) ->
 def read_header(
     name: str, file: BinaryIO, dialect: Dialect, required: Collection[str] = (), header_line: int = 1
 ) -> list[str]:
-    """Column names, which stand in line `header_line`; leaves `file` after it. ReadError if they are not usable."""
+    """Return the column names in line `header_line`, and leave `file` after it; ReadError if they are not usable."""
     where = f"{name} line {header_line}"
     for number in range(1, header_line):
         if not file.readline(MAX_HEADER_BYTES):

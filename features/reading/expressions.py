@@ -1,9 +1,10 @@
-"""Columns as expressions over a source's columns, in SQL, row by row: what a mapping may compute, and nothing else.
+"""SQL expressions over a source's columns, row by row: they are all that a mapping may compute.
 
-An expression is checked twice. Its words come first: what Polars does while it reads an expression, a table function
-among it, must not happen at all, so only listed words may stand before a bracket. Then the parsed expression is walked,
-and only listed operations pass: none that looks at other rows, at chance, at the clock, at files or at the network, and
-none that makes texts grow without bound. What is not on a list is refused; a new version of Polars adds nothing to it.
+An expression is checked twice. First its words are checked: whatever Polars does while it reads an expression, such as
+running a table function, must not happen at all, so only listed words may stand before a bracket. Then the parsed
+expression is walked, and only listed operations pass. None of them looks at other rows, at chance, at the clock, at
+files or at the network, and none makes texts grow without bound. What is not listed is refused, so a new version of
+Polars adds nothing.
 
 A strict CAST that fails makes its line unreadable, not the file; TRY_CAST gives null.
 """
@@ -17,11 +18,11 @@ from typing import Any
 
 import polars as pl
 
-Node = Any  # a part of a parsed expression, as JSON has it
+Node = Any  # a part of a parsed expression, in the form of its JSON
 
 LONGEST = 2_000
 MOST_NODES = 300
-MOST_GROWTH = 64  # times the texts that go in
+MOST_GROWTH = 64  # times the length of the texts that go in
 WIDEST_PAD = 100
 
 
@@ -55,16 +56,19 @@ _OPERATIONS: Mapping[str, frozenset[str]] = {
         "ConcatHorizontal Contains EndsWith Find LenChars Lowercase Normalize PadEnd PadStart Replace Reverse Slice "
         "Split StartsWith StripChars StripCharsEnd StripCharsStart Titlecase Uppercase"
     ),
-    "ListExpr": frozenset({"Get"}),  # of what Split gives: SPLIT_PART
+    "ListExpr": frozenset({"Get"}),  # of the list that Split gives, for SPLIT_PART
     "Sql": frozenset({"Binary", "Round", "IsIn", "ToFloat"}),
     "Clip": frozenset({"Clip"}),
 }
-_OF_LITERALS = frozenset({"Contains", "Find", "Replace"})  # whose pattern stands in the expression, not in a column
+_OF_LITERALS = frozenset({"Contains", "Find", "Replace"})  # the pattern must be in the expression, not in a column
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A checked expression: what it reads, its value, and (each null where it does not hold) why it has none."""
+    """A checked expression: the columns that it reads, its value, and the reason why there is none.
+
+    Value and reason are null where they do not apply.
+    """
 
     sql: str
     columns: frozenset[str]
@@ -73,7 +77,7 @@ class Expression:
 
 
 def parse(sql: str) -> Expression:
-    """The expression that `sql` writes; ValueError with what is not allowed in it.
+    """Return the expression that `sql` writes; ValueError says what is not allowed in it.
 
     >>> sorted(parse("SPLIT_PART(ITEM, ' of ', 1)").columns)
     ['ITEM']
@@ -133,14 +137,14 @@ def _parsed(sql: str) -> pl.Expr:
 
 
 class _Walk:
-    """Goes through a parsed expression, refuses what is not listed, and notes the columns."""
+    """A walk through a parsed expression that refuses operations that are not listed, and notes the columns."""
 
     def __init__(self) -> None:
         self.columns: set[str] = set()
         self._nodes = 0
 
     def check(self, node: Node) -> int:
-        """How many times as long as what goes in a text can become."""
+        """Check a node, and return how many times as long as the input a text can become."""
         self._nodes += 1
         if self._nodes > MOST_NODES:
             raise ValueError(f"it has more than {MOST_NODES} parts")
@@ -203,7 +207,7 @@ def _operation(function: Node) -> tuple[str, str]:
     if not isinstance(function, dict) or len(function) != 1:
         return "", _name(function)
     ((group, inside),) = function.items()
-    if group == "Clip":  # LEFT and SUBSTR with a negative place
+    if group == "Clip":  # LEFT and SUBSTR with a negative position
         return "Clip", "Clip"
     return group, inside if isinstance(inside, str) else next(iter(inside), "")
 
@@ -240,7 +244,7 @@ def _check_pattern(options: Mapping[str, Any], pattern: str) -> None:
 
 
 def _lenient(node: Node) -> Node:
-    """The same expression with null where a strict cast would end the work on the file."""
+    """Return the same expression with null where a strict cast would end the work on the file."""
     if isinstance(node, list):
         return [_lenient(each) for each in node]
     if not isinstance(node, dict):
@@ -261,7 +265,7 @@ def _expression_of_faults(tree: Node) -> pl.Expr:
 
 
 def _faults(node: Node) -> list[pl.Expr]:
-    """One column for each strict cast in a branch that counts: it says "'abc' is not Float64" where the cast fails."""
+    """Return a column for each strict cast in a branch that counts: "'abc' is not Float64" if the cast fails."""
     ((kind, inside),) = node.items()
     if kind == "BinaryExpr":
         return _faults(inside["left"]) + _faults(inside["right"])

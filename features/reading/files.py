@@ -1,9 +1,8 @@
-"""Reading files in chunks: exact source lines, memory bounded by the chunk, no line dropped.
+"""Reads files in chunks, with exact source lines: memory is bounded by the chunk, and no line is dropped.
 
-Values stay as the file has them (CSV: text, empty is null); bringing them to the contract is
-`features.reading.conform`. A fault of the file as a whole (delimiter, header, truncation) raises `ReadError`; a fault
-of one line makes that line
-`malformed`, with the reason, and costs no other line.
+Values stay as the file has them (in CSV as text, with empty fields null); `features.reading.conform` brings them to the
+contract. A fault of the file as a whole (delimiter, header, truncation) raises `ReadError`. A fault of one line makes
+that line `malformed`, with the reason, and costs no other line.
 """
 
 import hashlib
@@ -53,8 +52,10 @@ _WHAT: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Layout:
-    """Where in a file its table is: the line of the header, or the names of columns where a CSV file has none, and the
-    sheet of a workbook.
+    """Where in a file its table is.
+
+    `header_line` is the line of the header, `columns` the names of the columns if a CSV file has no header, and `sheet`
+    the sheet of a workbook.
     """
 
     header_line: int = 1
@@ -69,9 +70,9 @@ def read_csv(
     name: str | None = None,
     layout: Layout = Layout(),
 ) -> Iterator[Lines]:
-    """Lines of a CSV file below its header, in chunks; ReadError where the header lacks a `required` column.
+    """Yield the lines of a CSV file below its header, in chunks; ReadError if the header lacks a `required` column.
 
-    Errors call the file `name`; without it, as it is called in its folder.
+    Errors call the file `name`, or without it by its name in its folder.
     """
     name = name or path.name
     kind = kind_of(path, name)
@@ -97,7 +98,7 @@ def read_any(
     name: str,
     layout: Layout = Layout(),
 ) -> Iterator[Lines]:
-    """Lines of a file of whatever kind its first bytes say, packed or not: CSV, Parquet, JSON lines, a workbook."""
+    """Yield the lines of a file: CSV, Parquet, JSON lines or a workbook, packed or not, as its first bytes tell."""
     with unpacked(path, name) as (inner, kind):
         if kind == "parquet":
             yield from read_parquet(inner, required, name)
@@ -110,7 +111,7 @@ def read_any(
 
 
 def read_parquet(path: Path, required: Collection[str], name: str | None = None) -> Iterator[Lines]:
-    """Rows of a Parquet file, in chunks; `source_line` is the row's number, from 1. `name` is as in read_csv."""
+    """Yield the rows of a Parquet file, in chunks; `source_line` is the row's number, from 1. `name`: see read_csv."""
     name = name or path.name
     if path.stat().st_size == 0:
         raise ReadError(f"{name}: the file is empty (0 bytes)")
@@ -145,7 +146,7 @@ def _sliced(lines: Lines) -> Iterator[Lines]:
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file given as input: its path here, the address where it lies elsewhere, and the SHA-256 of its bytes."""
+    """An input file: its path here, its address if it lies elsewhere, and the SHA-256 of its bytes."""
 
     path: Path
     address: str | None = field(default=None, kw_only=True)
@@ -161,17 +162,17 @@ class InputFile:
 
 
 def here(file: Path | StoredObject) -> AbstractContextManager[Path]:
-    """Where to read the file: in its place or, of an object, in a copy that is there until the block ends."""
+    """Give the path to read the file from: its own, or that of an object's copy, which exists until the block ends."""
     return file.downloaded() if isinstance(file, StoredObject) else nullcontext(file)
 
 
 def address(file: Path | StoredObject) -> str | None:
-    """The address of an object; None of a file."""
+    """Return the address of an object; None for a file."""
     return file.address if isinstance(file, StoredObject) else None
 
 
 def expand(inputs: Sequence[str]) -> tuple[Path | StoredObject, ...]:
-    """Files and objects named by paths, s3:// addresses or globs, ordered by base name, then path.
+    """Return the files and objects named by paths, s3:// addresses or globs, ordered by base name, then path.
 
     >>> expand(["/nowhere/*.csv"])
     Traceback (most recent call last):
@@ -190,7 +191,7 @@ def expand(inputs: Sequence[str]) -> tuple[Path | StoredObject, ...]:
         path = Path(text)
         if path.is_dir():
             raise ValueError(f"{text!r} is a folder; name its files, as in '{path / '*.csv'}'")
-        # A name that is there is no pattern, whatever brackets it has.
+        # A name that exists is no pattern, whatever brackets it has.
         matching = [path] if path.exists() else Path(path.anchor).glob(str(path.relative_to(path.anchor)))
         files = {match for match in matching if match.is_file()}
         if not files:
@@ -201,7 +202,7 @@ def expand(inputs: Sequence[str]) -> tuple[Path | StoredObject, ...]:
 
 
 def check_readable(paths: Iterable[Path]) -> None:
-    """ReadError if one of `paths` may not be read by this user: before the first is ingested, not in the middle."""
+    """Raise ReadError if this user may not read one of `paths`: before the first is ingested, not in the middle."""
     for path in sorted(paths):
         if not os.access(path, os.R_OK):
             raise ReadError(f"{path}: this user may not read the file")

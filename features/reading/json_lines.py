@@ -1,7 +1,7 @@
-"""Reading JSON lines: one object a line, its values as the text that stands there.
+"""Reads JSON lines: each line has one object, and its values are read as the text that is written there.
 
-A key that a line does not have is null in it, as many an export leaves out what is null. What is within an object is
-reached by its path, `consignee.id`; a list stays the JSON it is.
+A key that a line does not have is null in it, since many exports leave out what is null. A value within an inner object
+is reached by its path, `consignee.id`; a list stays JSON text.
 """
 
 import json
@@ -19,7 +19,7 @@ DEEPEST = 8
 
 
 def read_json_lines(path: Path, required: Collection[str], name: str) -> Iterator[Lines]:
-    """Lines of a file, in chunks, with at least the `required` columns. Blank lines at the end are no lines."""
+    """Yield the lines of a file in chunks, with at least the `required` columns. Blank lines at the end are ignored."""
     rows: list[dict[str, str | None]] = []
     numbers: list[int] = []
     malformed: list[tuple[int, str, str]] = []
@@ -62,13 +62,13 @@ def _lines(
 
 
 def _values(line: bytes) -> dict[str, str | None]:
-    """Columns of a line; ValueError with the reason where it is no object.
+    """Return the columns of a line; ValueError with the reason if it is no object.
 
     >>> _values(b'{"id": 20523711980, "value": 1.50, "party": {"name": "A"}, "codes": [1], "paid": true, "note": null}')
     {'id': '20523711980', 'value': '1.50', 'party.name': 'A', 'codes': '["1"]', 'paid': 'true', 'note': None}
     """
     try:
-        # Numbers as they are written: an id keeps its digits.
+        # Numbers stay as they are written, so that an id keeps its digits.
         found = json.loads(line.decode(), parse_int=str, parse_float=str, parse_constant=str)
     except UnicodeDecodeError:
         raise ValueError("the line is not utf-8") from None

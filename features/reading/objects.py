@@ -1,6 +1,7 @@
-"""Input files on object storage: found by address or pattern, and on this machine only while they are read.
+"""Input files on object storage, found by address or pattern, and on this machine only while they are read.
 
-They are read by the code that reads any file, which goes back and forth in it; so each is downloaded in its turn.
+The code that reads any file reads them too. It moves back and forth in a file, so each object is downloaded when its
+turn comes.
 """
 
 from collections.abc import Generator
@@ -28,12 +29,12 @@ class StoredObject:
         return PurePosixPath(self.address).name
 
     def match(self, pattern: str) -> bool:
-        """As Path.match."""
+        """Match the address as Path.match does."""
         return PurePosixPath(self.address).match(pattern)
 
     @contextmanager
     def downloaded(self) -> Generator[Path]:
-        """A copy, until the block ends; ReadError where the object is another one than was found."""
+        """Give the path of a copy until the block ends; ReadError if the object is no longer the one that was found."""
         with TemporaryDirectory(prefix="tidewaiter-") as folder:
             path = Path(folder, self.name)
             with _reaching(self.address):
@@ -46,11 +47,11 @@ class StoredObject:
 
 
 def find(pattern: str) -> list[StoredObject]:
-    """The objects at an address or pattern, none if there are none; ReadError where the storage refuses."""
+    """Return the objects at an address or pattern, none if there are none; ReadError if the storage refuses."""
     with _reaching(pattern):
         storage = _storage()
         try:
-            # A name that is there is no pattern, whatever brackets it has.
+            # A name that exists is no pattern, whatever brackets it has.
             found = {pattern: storage.info(pattern)}
         except FileNotFoundError:
             found = storage.glob(pattern, detail=True)
@@ -64,13 +65,13 @@ def find(pattern: str) -> list[StoredObject]:
 
 
 def _storage() -> fsspec.AbstractFileSystem:
-    # Neither credentials nor listings of an earlier use: what is there now counts.
+    # No credentials and listings of an earlier use are kept: the present state counts.
     return fsspec.filesystem("s3", use_listings_cache=False, skip_instance_cache=True)
 
 
 @contextmanager
 def _reaching(address: str) -> Generator[None]:
-    """ReadError with the address; the storage's library raises errors of several others."""
+    """Raise ReadError with the address for any error; the storage's library raises those of several others."""
     try:
         yield
     except Exception as error:

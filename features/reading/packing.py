@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says, and taking it out of gzip or zip.
+"""What kind of file the first bytes tell, whatever its name says, and unpacking of gzip and zip.
 
 Not here: reading what comes out, which `features.reading.files`, `features.reading.json_lines` and
 `features.reading.workbook` do.
@@ -20,7 +20,7 @@ Kind = Literal["csv", "json", "parquet", "workbook", "gzip", "zip"]
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 JSON_SUFFIXES = (".jsonl", ".ndjson")
-MOST_BYTES_OUT = 64 << 20  # whatever the size; beyond it:
+MOST_BYTES_OUT = 64 << 20  # allowed for any size; beyond it:
 MOST_TIMES_LARGER = 200
 
 _PEEK = 4096
@@ -49,7 +49,7 @@ _ARRAY = re.compile(rb'(?:\xef\xbb\xbf)?\s*\[\s*\{\s*"')
 
 
 def kind_of(path: Path, name: str) -> Kind:
-    """What the file is; ReadError with what to do where it is nothing that can be read."""
+    """Return the kind of the file; ReadError, which says what to do, if it is a kind that cannot be read."""
     with path.open("rb") as file:
         start = file.read(_PEEK)
     for magic, kind in _KINDS:
@@ -70,7 +70,7 @@ def kind_of(path: Path, name: str) -> Kind:
 
 @contextmanager
 def unpacked(path: Path, name: str) -> Generator[tuple[Path, Kind]]:
-    """The file, or what is in it where it is gzip or a zip of one file, until the block ends; and what that is."""
+    """Give the file or, if it is gzip or a zip of one file, the file in it, and its kind, until the block ends."""
     kind = kind_of(path, name)
     if kind not in ("gzip", "zip"):
         yield path, kind
@@ -101,7 +101,7 @@ def _from_zip(path: Path, folder: Path, name: str) -> Path:
             raise ReadError(f"{name}: the zip file holds {len(files)} files ({names}); one is read, so unpack it")
         if files[0].flag_bits & 1:
             raise ReadError(f"{name}: the zip file is locked by a password; unpack it")
-        # Only the end of its name: the path that stands in an archive is not followed.
+        # Only the suffix of its name is used: the path that an archive states is not followed.
         inner = folder / f"inner{Path(files[0].filename).suffix}"
         with archive.open(files[0]) as packed:
             _copy(packed, inner, path, name)
@@ -127,7 +127,7 @@ def _is_workbook(path: Path) -> bool:
 
 
 def size_unpacked(path: Path) -> int:
-    """Bytes that the members of a zip file say they unpack to; of another file, its own."""
+    """Return the bytes to which the members of a zip file say that they unpack; for another file, its own size."""
     if not zipfile.is_zipfile(path):
         return path.stat().st_size
     with zipfile.ZipFile(path) as archive:

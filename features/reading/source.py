@@ -1,6 +1,7 @@
-"""What a source gives: batches in order, each read chunk by chunk, with nothing dropped.
+"""What a source gives: batches in order, each of which is read chunk by chunk, and nothing is dropped.
 
-A source drops nothing: what it cannot read it hands on with the reason. Which sources there are, features/sources says.
+A source drops nothing: it hands on what it cannot read, with the reason. The sources themselves are in
+features/sources.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,13 +17,13 @@ from features.reading.csv_dialect import MALFORMED
 class Chunk:
     """Some consecutive lines of a batch.
 
-    `raw`: `source_line` (Int64, 1-based line in the file; for Parquet the row's number), then the source's own columns
-    as it gave them; one row a well-formed line.
-    `tables`: contract table to frame, with the table's columns in the contract's types, `source_line`, and `unreadable`
-    (String: null, or why the line cannot be read, as "net_mass_kg: 'abc' is not a number"). A line gives one row of
-    each of one or more tables, all about the same declaration.
-    `malformed`: `source_line`, `text` (the line as it stands) and `reason`, for lines that have no columns at all.
-    `left_out`: how many lines more there are, which the source's user says to leave out.
+    `raw` has `source_line` (Int64, the 1-based line in the file; for Parquet the row's number), then the source's own
+    columns as it gave them; each well-formed line is one row.
+    `tables` maps a contract table to a frame with the table's columns in the contract's types, `source_line`, and
+    `unreadable` (String: null, or why the line cannot be read, as "net_mass_kg: 'abc' is not a number"). A line gives
+    one row of each of one or more tables, and all of them are about the same declaration.
+    `malformed` has `source_line`, `text` (the line as it stands) and `reason`, for lines that have no columns at all.
+    `left_out` counts further lines, which the source's user says to leave out.
     Every other line of the file is in `raw` or in `malformed` of one chunk.
     """
 
@@ -37,7 +38,7 @@ class Chunk:
 
 
 class Batch(Protocol):
-    """One input file. `sha256` identifies what it says; `chunks` reads it anew at every call, with the same result."""
+    """One input file. `sha256` identifies its content; `chunks` reads it anew at every call, with the same result."""
 
     @property
     def name(self) -> str: ...
@@ -49,7 +50,7 @@ class Batch(Protocol):
 
 
 class Source(Protocol):
-    """Batches in the order in which they are to be ingested: of two that say different things, the later counts."""
+    """Batches in the order in which they are to be ingested: if two say different things, the later counts."""
 
     @property
     def name(self) -> str: ...

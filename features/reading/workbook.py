@@ -1,4 +1,4 @@
-"""Reading a sheet of a workbook (Excel, OpenDocument): cells as text, days as ISO 8601, by the rows they stand in."""
+"""Reads a sheet of a workbook (Excel, OpenDocument): cells are text, days are ISO 8601, rows keep their numbers."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ MOST_BYTES = 2 << 30  # a workbook is read as a whole
 def read_workbook(
     path: Path, required: Collection[str], name: str, header_line: int = 1, sheet: str | None = None
 ) -> Iterator[Lines]:
-    """Rows below the header of `sheet`, or of the only sheet. Blank rows at the end are no rows."""
+    """Yield the rows below the header of `sheet`, or of the only sheet. Blank rows at the end are ignored."""
     cells = _cells(path, name, sheet)
     where = f"{name} line {header_line}"
     if cells.height < header_line:
@@ -36,7 +36,7 @@ def read_workbook(
 
 
 def _cells(path: Path, name: str, sheet: str | None) -> pl.DataFrame:
-    import fastexcel  # here, because only workbooks need it
+    import fastexcel  # imported here, because only workbooks need it
 
     try:
         size = size_unpacked(path)

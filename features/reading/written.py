@@ -1,25 +1,26 @@
-"""One spelling for values that mean the same: without characters nobody sees, ids without a float's point, bare codes.
+"""One spelling for values that mean the same: no invisible characters, no float's point in ids, no separators in codes.
 
-Only what cannot be meant otherwise is changed, so a value that is spelled as the contract has it comes back as it is.
-What a column of a source means is `features.reading.conform`'s matter.
+Only what can be meant in one way alone is changed, so a value that is spelled as the contract has it stays as it is.
+`features.reading.conform` decides what a column of a source means.
 """
 
 import polars as pl
 
-# Controls, soft hyphens, fillers, marks of direction, byte order marks, selectors and tags, wherever they stand.
+# Control characters, soft hyphens, fillers, marks of direction, byte order marks, selectors and tags, wherever they
+# are.
 _UNSEEN = (
     r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x{9f}\x{ad}\x{34f}\x{61c}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{180b}-\x{180f}"
     r"\x{200b}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}\x{3164}\x{feff}\x{ffa0}\x{fff9}-\x{fffb}"
     r"\x{1d173}-\x{1d17a}\x{e0000}-\x{e0fff}"
 )
-# In words of several scripts these join letters or choose their form; in an id they tell nothing apart.
+# In words of several scripts these join letters or choose their form; in an id they make no difference.
 _JOINERS = r"\x{200c}\x{200d}\x{fe00}-\x{fe0f}"
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _LETTERS_AND_DIGITS = bytes(octet for octet in range(0x80) if chr(octet).isalnum())
 
-_LARGEST_EXACT = 2**53  # whole numbers up to here are all floats
+_LARGEST_EXACT = 2**53  # a float holds every whole number up to here exactly
 _FLOAT_ID = r"^(\d{1,15})\.0+$"
-# Words that many a program writes where there is nothing.
+# Many programs write one of these words if there is no value.
 NOTHING = r"^(?i:null|none|nan|nil|n\.?/?a\.?|<null>|\\n|[-.?]+)$"
 IF_NOTHING = "; if that stands for nothing, nulls = [...] in the mapping says so"
 EXPONENT = r"^\d(?:[.,]\d+)?[eE]\+\d+$"
@@ -27,9 +28,9 @@ _SEPARATED_CODE = r"^\d{2}(?:\d{2})?(?:\d{2})?(?:[ .-]\d{2}(?:\d{2})?){1,5}$"
 
 
 def seen(text: pl.Series, *, has_words: bool) -> pl.Series:
-    """Text without characters nobody sees, and with one form for each letter; "" where nothing is left.
+    """Return text without invisible characters, and with one form for each letter; "" if nothing is left.
 
-    Of an id they fall away at the ends only: within it one cannot tell what should stand there, and `unseen` finds it.
+    In an id they are removed at the ends only: within it nobody can tell what should be there, and `unseen` finds them.
 
     >>> seen(pl.Series(["\\ufeffI7\\u200b", "I\\u20607"]), has_words=False).map_elements(ascii).to_list()
     ["'I7'", "'I\\\\u20607'"]
@@ -41,7 +42,7 @@ def seen(text: pl.Series, *, has_words: bool) -> pl.Series:
 
 
 def unseen(text: pl.Series) -> pl.Series:
-    """The first character nobody sees in each text, as U+2060; null where there is none."""
+    """Return the first invisible character of each text, as U+2060; null if it has none."""
     if are_plain(marks(text)):
         return pl.repeat(None, len(text), dtype=pl.String, eager=True)
     found = text.str.extract(f"([{_UNSEEN}{_JOINERS}])")
@@ -50,9 +51,9 @@ def unseen(text: pl.Series) -> pl.Series:
 
 
 def marks(text: pl.Series) -> bytes | None:
-    """All that stands in a column beside letters and digits, as often as it does; None where not all is ASCII.
+    """Return every character of a column that is no letter or digit, repeated as found; None if not all is ASCII.
 
-    One such look costs a third of a look at each value, and mostly tells that there is nothing to look for.
+    One such scan costs a third of looking at each value, and mostly tells that there is nothing to look for.
 
     >>> marks(pl.Series(["I-7", "I 8", None])), marks(pl.Series(["Ü7"]))
     (b'- ', None)
@@ -67,7 +68,9 @@ def are_plain(found: bytes | None) -> bool:
 
 
 def id_text(given: pl.Series) -> pl.Series:
-    """Ids and codes as text; a float that is whole is its whole number, null one that is not or that lost digits.
+    """Return ids and codes as text.
+
+    A whole float becomes its whole number; a float that is not whole or has lost digits becomes null.
 
     >>> id_text(pl.Series([1001.0, 20523711980.0, 1.5, None])).to_list()
     ['1001', '20523711980', None, None]
@@ -86,7 +89,7 @@ def id_text(given: pl.Series) -> pl.Series:
 
 
 def bare_code(code: pl.Series) -> pl.Series:
-    """Commodity codes without the points, blanks and hyphens between their pairs of digits.
+    """Return commodity codes without the points, blanks and hyphens between their pairs of digits.
 
     >>> bare_code(pl.Series(["6109.10.00", "0901 21", "6109.1", "901.21"])).to_list()
     ['61091000', '090121', '6109.1', '901.21']
