@@ -1,4 +1,4 @@
-"""What a user's mapping file says: which columns of whose files are which of the contract's, in which currency.
+"""What a user's mapping file says: which columns of which files become the contract's columns, in which currency.
 
 Not here: reading the files (reading).
 """

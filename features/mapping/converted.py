@@ -1,11 +1,11 @@
-"""A source whose amounts are brought to the currency that its mapping states, batch by batch as they are read.
+"""A source whose amounts are converted to the currency that its mapping states, batch by batch as they are read.
 
     [amounts]
     currency = "EUR"          # in which everything is computed, revenue recovered included
     rates = "rates.csv"       # day,currency,rate: what one unit is worth in EUR; from the mapping file's folder
     max_age_days = 7          # a day without a rate has the latest one before it, at most so old; default 7
 
-What a rate is and which counts, features/validation/amounts.py says.
+features/validation/amounts.py says what a rate is and which one counts.
 """
 
 import hashlib
@@ -49,7 +49,10 @@ class _Converted:
 
     @property
     def sha256(self) -> str:
-        """Of the batch and the currency. Not of the rates: a table grows every day, and old rows do not arrive anew."""
+        """Return the digest of the batch and the currency.
+
+        The rates are left out: their table grows every day, and old rows must not arrive anew.
+        """
         return hashlib.sha256(f"{self.batch.sha256} {self.rates.currency}".encode()).hexdigest()
 
     def chunks(self) -> Iterator[Chunk]:
@@ -74,7 +77,10 @@ class _ConvertedSource:
 
 
 def in_one_currency(source: Source, mapping: Path) -> Source:
-    """`source` by the section `[amounts]` of its mapping file, which is valid; as it is where there is none."""
+    """Return `source` with its amounts converted as the section `[amounts]` of its valid mapping file says.
+
+    Without the section, `source` is returned as it is.
+    """
     with mapping.open("rb") as file:
         stated = tomllib.load(file).get("amounts")
     if stated is None:

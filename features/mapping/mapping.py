@@ -1,7 +1,7 @@
 """The mapping file of the source `features.sources.files`: what it may say, checked before anything is read.
 
-How the values of a column are then read is `features.reading.conform`'s matter; the docstring of the source shows the
-whole.
+`features.reading.conform` decides how the values of a column are then read; the docstring of the source shows a whole
+mapping file.
 """
 
 import csv
@@ -38,7 +38,7 @@ from features.reading.csv_dialect import Dialect
 from features.reading.expressions import Expression, parse
 
 COUNTRIES = "countries"  # the name of a code map that comes with the product
-_LATER_OF_COLUMNS = ("sql", "nulls")  # keys that mappings did not always have
+_LATER_OF_COLUMNS = ("sql", "nulls")  # keys that mappings did not have from the start
 _LATER_OF_FILES = ("nulls", "header_line", "sheet", "leave_out", "columns")
 
 
@@ -86,7 +86,7 @@ class _Column(_Section):
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """The mapping in one form, which stays when keys are added to the language: it lets a batch be known again."""
+        """Return the mapping in a form that stays when keys are added, so that a batch is recognised later."""
         said: dict[str, Any] = serialize(self)
         return {key: value for key, value in said.items() if value is not None or key not in _LATER_OF_COLUMNS}
 
@@ -142,11 +142,11 @@ class FileKind(_Section):
         }
 
     def left_out(self) -> Computed | None:
-        """Which lines are left out: those of which the expression is true."""
+        """Return which lines are left out: those for which the expression is true; None if the block does not say."""
         return Computed(self.leave_out.expression, nulls=frozenset(self.nulls)) if self.leave_out else None
 
     def identity(self) -> str:
-        """What the block says of reading a file; a key that it does not use adds nothing."""
+        """Return what the block says about reading a file; a key that it does not use adds nothing."""
         unused = {"pattern"} | ({"entries"} if self.entries is None else set())
         unused |= {key for key in _LATER_OF_FILES if getattr(self, key) == type(self).model_fields[key].default}
         return self.model_dump_json(exclude=unused)
@@ -182,7 +182,7 @@ class MappingFile(_Section):
 
 
 def load(mapping: Path) -> tuple[FileKind, ...]:
-    """The blocks of a mapping file; ValueError with one sentence for the fault that explains the others."""
+    """Return the blocks of a mapping file; ValueError with one sentence for the fault that explains the others."""
     try:
         with mapping.open("rb") as file:
             return MappingFile.model_validate(_with_codes(tomllib.load(file), mapping.parent)).files
@@ -220,7 +220,7 @@ def _check_constant(table: str, name: str, constant: Constant) -> None:
 
 
 def _with_codes(given: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The mapping with every code map that it names instead of writing it."""
+    """Return the mapping with the content of every code map that it names."""
     for block in given["files"] if isinstance(given.get("files"), list) else ():
         for columns in block.values() if isinstance(block, dict) else ():
             for column in columns.values() if isinstance(columns, dict) else ():
@@ -231,7 +231,7 @@ def _with_codes(given: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _code_file(path: Path) -> dict[str, str]:
-    """A code map from a CSV file with a header and two columns: what is written, and the contract's code."""
+    """Return a code map from a CSV file with a header and two columns: what is written, and the contract's code."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))[1:]
     for line, row in enumerate(rows, 2):
@@ -242,8 +242,8 @@ def _code_file(path: Path) -> dict[str, str]:
 
 @cache
 def _countries() -> dict[str, str]:
-    """Names of countries in English, and their other codes, as ISO 3166-1 and common use have them."""
-    from country_converter import CountryConverter  # here, because it loads pandas and few mappings ask
+    """Return codes by the names of countries in English, and by their other codes, as in ISO 3166-1 and common use."""
+    from country_converter import CountryConverter  # imported here, because it loads pandas and few mappings ask for it
 
     table = CountryConverter().data
     names = dict(zip(table["name_short"], table["ISO2"], strict=True))
@@ -257,8 +257,8 @@ def _countries() -> dict[str, str]:
 
 
 def _sentence(errors: Sequence[ErrorDetails]) -> str:
-    """The fault of a mapping file that explains the others: where, what, and the value unless that is a section."""
-    told_first = ("value_error", "extra_forbidden")  # of a column, pydantic also says that it could have been text
+    """Return a sentence on the fault that explains the others: its place, its kind, and its value if not a section."""
+    told_first = ("value_error", "extra_forbidden")  # for a column, pydantic also says that it could have been text
     error = next((each for kind in told_first for each in errors if each["type"] == kind), errors[0])
     where = ".".join(str(part) for part in error["loc"] if part != "str" and _Column.__name__ not in str(part))
     if error["type"] == "extra_forbidden":
@@ -268,6 +268,6 @@ def _sentence(errors: Sequence[ErrorDetails]) -> str:
 
 
 def reads(tables: Mapping[str, Mapped], left_out: Computed | None) -> set[str]:
-    """Columns of the file that a block asks for."""
+    """Return the columns of the file that a block asks for."""
     found = {column for mapped in tables.values() for how in mapped.values() for column in how.reads}
     return found | (left_out.reads if left_out else frozenset())

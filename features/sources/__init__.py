@@ -1,9 +1,9 @@
-"""Where declarations come from: the sources there are, one module each; what a source must offer is in reading.
+"""Where declarations come from: one module for each source. What a source must offer is in reading.
 
 A source brings an administration's own files to the contract's tables, batch by batch and chunk by chunk, and drops
-nothing: what it cannot read it hands on with the reason. Adding a source is adding one module to this package, with
+nothing: it hands on what it cannot read, with the reason. To add a source, add one module to this package with
 `open_source(inputs) -> Source`; its module name is the source's name. Validation, storage and everything downstream are
-the same for all of them.
+the same for all sources.
 """
 
 import pkgutil
@@ -14,7 +14,7 @@ from features.reading.source import Source
 
 
 def names() -> tuple[str, ...]:
-    """The sources there are.
+    """Return the names of all sources.
 
     >>> "kcs" in names()
     True
@@ -23,7 +23,7 @@ def names() -> tuple[str, ...]:
 
 
 def open_source(name: str, inputs: Sequence[str]) -> Source:
-    """The source called `name`, reading `inputs` (paths or globs; what they mean is the source's to say).
+    """Return the source called `name`, which reads `inputs` (paths or globs; each source decides what they mean).
 
     >>> open_source("fax", [])
     Traceback (most recent call last):

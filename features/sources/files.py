@@ -1,4 +1,4 @@
-"""Tables in files: CSV, JSON lines, Parquet, workbooks, and a TOML file that says what they hold and how.
+"""Tables in files (CSV, JSON lines, Parquet, workbooks), and a TOML file that says what they hold and how.
 
 A mapping file, in full::
 
@@ -92,7 +92,7 @@ __all__ = ["FileKind", "FilesSource", "MappedBatch", "MappingFile", "open_source
 
 @dataclass(frozen=True)
 class MappedBatch(InputFile):
-    """One file and how it is mapped; both decide its `sha256`."""
+    """One file and its mapping; both decide its `sha256`."""
 
     kind: FileKind
 
@@ -113,7 +113,7 @@ class MappedBatch(InputFile):
 
 
 def _kept(lines: pl.DataFrame, left_out: Computed | None) -> tuple[pl.DataFrame, pl.Series | None]:
-    """Lines that are not left out, and why it cannot be said of some of them."""
+    """Return the lines that are not left out, and the faults of lines for which the expression cannot be computed."""
     if left_out is None:
         return lines, None
     value, fault = computed(lines, left_out)
@@ -130,7 +130,7 @@ def _with(frame: pl.DataFrame, faults: pl.Series | None) -> pl.DataFrame:
 
 
 def _any_given(lines: pl.DataFrame, outcomes: Mapped) -> pl.Series:
-    """Lines that hold anything of an outcome beside which item it is about."""
+    """Return whether each line holds anything of an outcome besides the columns that identify the item."""
     item = {*contract.KEY, "accepted_at"}
     asked = [
         (column, how.nulls)
@@ -159,7 +159,7 @@ class FilesSource:
 
 
 def open_source(inputs: Sequence[str]) -> Source:
-    """The files that the mapping file among `inputs` names or, where data files are given too, those alone.
+    """Return the files that the mapping file among `inputs` names, or only the data files if some are given too.
 
     >>> open_source(["declarations.csv"])
     Traceback (most recent call last):
@@ -187,7 +187,7 @@ def open_source(inputs: Sequence[str]) -> Source:
 
 
 def _named(mapping: Path, kinds: Sequence[FileKind]) -> Iterator[tuple[Path | StoredObject, FileKind]]:
-    """Files beside `mapping` and objects, in the order of its blocks, then of their names."""
+    """Yield the files beside `mapping`, and objects, in the order of its blocks, then of their names."""
     for kind in kinds:
         if kind.pattern.startswith(SCHEME):
             yield from ((file, kind) for file in expand([kind.pattern]))

@@ -1,8 +1,8 @@
-"""The public import declarations of the Korea Customs Service (synthetic, 2022): CSV, one declared good a line.
+"""The public import declarations of the Korea Customs Service (synthetic, 2022), as CSV with one declared good a line.
 
 Every good in them was inspected, so every line also gives an outcome, unless `Fraud` and `Critical Fraud` are both
-missing or empty: then nothing is known of it yet. One of the two is enough; each says what it can. The files have no
-instant of the result (`known_at` is null), no channel and no selection probability.
+missing or empty: then its outcome is not known yet. One of the two is enough, and gives as much of the outcome as it
+can. The files have no instant of the result (`known_at` is null), no channel and no selection probability.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from features.reading.files import InputFile, address, expand, here, read_csv
 from features.reading.objects import StoredObject
 from features.reading.source import Batch, Chunk, Source
 
-# Two digits, of which the first is that of UN/ECE Rec. 19.
+# The codes have two digits, and the first is the digit of UN/ECE Rec. 19.
 _TRANSPORT_MODES = {f"{digit}0": f"{digit}" for digit in range(10)}
 
 DECLARATION: Mapped = {
@@ -46,7 +46,7 @@ DECLARATION: Mapped = {
     "currency": Constant("KRW"),
 }
 FRAUD, CRITICAL = "Fraud", "Critical Fraud"
-# A column with gaps comes back from many a tool with its whole numbers written as 1.0.
+# Many tools write the whole numbers of a column with gaps as 1.0.
 _FRAUD_CODES = {"0": "0", "1": "1", "0.0": "0", "1.0": "1"}
 _CRITICAL_CODES = {"0": "0", "1": "0", "2": "1", "0.0": "0", "1.0": "0", "2.0": "1"}
 OUTCOME: Mapped = {
@@ -72,13 +72,13 @@ class KcsBatch(InputFile):
 
 
 def outcomes(lines: Lines, declarations: pl.DataFrame) -> pl.DataFrame:
-    """Outcome rows of the lines that have a result, in full or in part."""
+    """Return outcome rows for the lines that have a result, in full or in part."""
     given = lines.frame.with_columns(
         pl.lit(None, pl.String).alias(column) for column in (FRAUD, CRITICAL) if column not in lines.frame.columns
     ).with_columns(pl.col(column).str.strip_chars().replace("", None) for column in (FRAUD, CRITICAL))
     fraud, critical = pl.col(FRAUD), pl.col(CRITICAL)
     found = fraud.replace_strict(_FRAUD_CODES, default=None) == "1"
-    # Critical Fraud says as much: 0 none, 1 fraud, 2 critical.
+    # Critical Fraud tells it too: 0 is none, 1 is fraud, 2 is critical.
     graded = critical.replace_strict(dict.fromkeys(_CRITICAL_CODES, True) | {"0": False, "0.0": False}, default=None)
     why = pl.format("is_critical: Critical Fraud '{}' contradicts Fraud '{}'", critical, fraud)
     contradictions = given.select(pl.when(found != graded).then(why)).to_series()
@@ -98,7 +98,7 @@ def outcomes(lines: Lines, declarations: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class KcsSource:
-    """The Korean files `found`."""
+    """A source that reads the Korean files `found`."""
 
     found: tuple[Path | StoredObject, ...]
     name: str = "kcs"
@@ -110,7 +110,7 @@ class KcsSource:
 
 
 def open_source(inputs: Sequence[str]) -> Source:
-    """Korean files by paths or globs, in the order of their names.
+    """Return the source of the Korean files named by paths or globs, in the order of their names.
 
     >>> open_source(["/nowhere/declarations-*.csv"])
     Traceback (most recent call last):

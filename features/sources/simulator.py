@@ -1,8 +1,8 @@
 """Simulated declarations, as monthly Parquet files of the contract's tables: the default source.
 
 The files are written once, to `<folder>/<digest of the parameters and of the simulator's code>/`, whole or not at all,
-and read from there ever after. Each month brings its declarations first, then the results that became known in it, then
-what was planted; so whatever a file speaks of has come before.
+and are read from there ever after. Each month brings its declarations first, then the results that became known in it,
+then the planted schemes, so whatever a file speaks of has come before.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from features.simulator import Parameters, Progress, Tables, generate
 
 FOLDER = Path(".tidewaiter/simulated")
 
-_ROW_GROUP = 100_000  # fixed, so that a file's bytes depend on nothing but its rows
+_ROW_GROUP = 100_000  # fixed, so that the bytes of a file depend only on its rows
 _MAPPED: dict[str, Mapped] = {
     table: {name: From(name) for name in contract.schema(table).names()} for table in contract.TABLES
 }
@@ -33,7 +33,7 @@ _MAPPED: dict[str, Mapped] = {
 
 @dataclass(frozen=True)
 class SimulatedBatch(InputFile):
-    """One month of one table."""
+    """One month of one table, as a file."""
 
     table: str
 
@@ -45,7 +45,7 @@ class SimulatedBatch(InputFile):
 
 @dataclass(frozen=True)
 class SimulatorSource:
-    """What `parameters` simulate, kept under `folder`. `on_progress(done, all)` counts weeks while simulating."""
+    """The declarations that `parameters` simulate, kept under `folder`. `on_progress(done, all)` counts weeks."""
 
     parameters: Parameters
     folder: Path = FOLDER
@@ -54,7 +54,7 @@ class SimulatorSource:
 
     @property
     def files(self) -> Path:
-        """Folder of the files of these parameters, there or not."""
+        """Return the folder of the files of these parameters, whether or not it exists."""
         return self.folder / _digest(self.parameters)
 
     def batches(self) -> Iterator[Batch]:
@@ -65,7 +65,7 @@ class SimulatorSource:
 
 
 def write(source: SimulatorSource) -> Path:
-    """Simulate and write the files unless they are there; the folder they are in.
+    """Simulate and write the files unless they exist; return their folder.
 
     The folder appears by one rename when all files are on disk, so a folder that exists is complete.
     """
@@ -80,7 +80,7 @@ def write(source: SimulatorSource) -> Path:
         try:
             unfinished.rename(source.files)
         except OSError:
-            if not source.files.exists():  # else another process was first, with the same bytes
+            if not source.files.exists():  # otherwise another process was first, with the same bytes
                 raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -104,7 +104,7 @@ def _digest(parameters: Parameters) -> str:
 
 @cache
 def _code_digest() -> str:
-    """Of the simulator's own files: other code may mean other data."""
+    """Return a digest of the simulator's own files, since other code may mean other data."""
     whole = hashlib.sha256()
     package = Path(__file__).parents[1] / "simulator"
     for path in sorted([*package.glob("*.py"), *package.glob("*.csv"), Path(__file__), Path(contract.__file__)]):
@@ -113,7 +113,7 @@ def _code_digest() -> str:
 
 
 def open_source(inputs: Sequence[str]) -> Source:
-    """The simulator with parameters as `name=value`; `folder=` says where the files are kept.
+    """Return the simulator with parameters given as `name=value`; `folder=` says where the files are kept.
 
     >>> open_source(["rows=5000", "months=6"]).parameters.rows
     5000
