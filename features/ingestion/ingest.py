@@ -1,14 +1,14 @@
-"""Ingestion: a source's batches into a store, small ones together.
+"""Ingestion brings a source's batches into a store, and takes small ones together.
 
 A batch that was ingested before (same content, same mapping) is skipped, unless its file said something else since:
-whoever puts a file back as it was withdraws a correction, which is a correction too. Of any other, every line is
-stored, quarantined with its reasons, known already, or left out because its mapping says so; that these add up to the
-lines read is checked before the commit. A batch without lines is a delivery as any other: a night without declarations.
+putting a file back as it was withdraws a correction, which is a correction too. Every line of any other batch is
+stored, quarantined with its reasons, known already, or left out because its mapping says so. Before the commit these
+must add up to the lines read. A batch without lines is a delivery as any other: a night without declarations.
 
-Validation, merging and a commit have a price of their own, however few the lines, so small batches share it: as many as
-have CHUNK_LINES lines form a group. Each has its own verdict, record and quarantine, and the store ends as if they had
-come one after the other. A process that dies anywhere leaves the store as it was before the group, and the next run
-takes its batches up again.
+Validation, merging and a commit cost something however few the lines are, so small batches share the cost: batches with
+up to CHUNK_LINES lines in all form a group. Each has its own verdict, record and quarantine, and the store ends as if
+they had come one after the other. A process that dies anywhere leaves the store as it was before the group, and the
+next run takes its batches up again.
 """
 
 import shutil
@@ -37,7 +37,7 @@ from features.validation.verdict import BATCH, BatchRejected, Verdict
 __all__ = ["BatchReport", "ConservationError", "IngestRejected", "IngestReport", "Limits", "ingest"]
 
 Progress = Callable[[str, int], None]
-_NOTHING = Chunk(pl.DataFrame(schema={"source_line": pl.Int64()}), {})  # what a file without rows may read as
+_NOTHING = Chunk(pl.DataFrame(schema={"source_line": pl.Int64()}), {})  # a file without rows may read as this
 
 
 def ingest(
@@ -49,17 +49,18 @@ def ingest(
     arrived_on: date | None = None,
     world: Mapping[str, int | str] | None = None,
 ) -> IngestReport:
-    """Bring every batch of `source` into `store`; `on_progress(file, lines read so far)`.
+    """Bring every batch of `source` into `store`; `on_progress` is called with (file, lines read so far).
 
-    `on_batch(report)` is called for each batch before the commit that it is in: what it keeps of a batch is there
-    whenever the batch is, and after a crash in between it is called for that batch again.
+    `on_batch(report)` is called for each batch before the commit that it is in. So what it keeps of a batch exists
+    whenever the batch does, and after a crash in between it is called for that batch again.
 
-    `arrived_on`: the day on which the batches reached customs, today if None; nothing they tell happened after it.
-    `world`: what the batches are simulated by, which the store keeps; see features/ingestion/worlds.py.
+    `arrived_on` is the day on which the batches reached customs, today if None; nothing that they tell happened after
+    it. `world` has the parameters by which the batches are simulated, which the store keeps; see
+    features/ingestion/worlds.py.
 
     Raises ReadError (a file cannot be read), IngestRejected (a batch fails as a whole), StoreError (another process
-    writes here), ConservationError, and ValueError where the clock is behind what is stored; of the batch at hand
-    nothing is then stored, of those before it everything.
+    writes here), ConservationError, and ValueError if the clock is behind what is stored. Then nothing of the batch at
+    hand is stored, and everything of those before it.
     """
     span = Span(limits.first_day, arrived_on or arrival.today())
     with store.locked():
@@ -70,7 +71,7 @@ def ingest(
             for batch in source.batches():
                 ingestion.take(batch)
         except Exception:
-            ingestion.bring_in()  # what came before is sound
+            ingestion.bring_in()  # the batches before it are sound
             raise
         ingestion.bring_in()
         return ingestion.report
@@ -78,7 +79,7 @@ def ingest(
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A small batch that is read: its place in the source, and its only chunk."""
+    """A small batch that has been read: its place in the source, and its only chunk."""
 
     place: int
     batch: Batch
@@ -92,7 +93,7 @@ class _Waiting:
 
 @dataclass
 class _Ingestion:
-    """One run of `ingest`: what was said of batches so far, and the small ones that are read and wait for more."""
+    """One run of `ingest`: the reports on batches so far, and the small batches that are read and wait for more."""
 
     source: Source
     store: Store
@@ -116,11 +117,11 @@ class _Ingestion:
         return IngestReport(tuple(report for _, report in sorted(self._reports.items())))
 
     def take(self, batch: Batch) -> None:
-        """Read `batch` unless it is known, and bring it in as soon as it is worth it."""
+        """Read `batch` unless it is known, and bring it in as soon as that is worth it."""
         sha256, place = batch.sha256, next(self._places)
         if sha256 in self._waiting:
             self.bring_in()
-        # An empty delivery says what every other does: that it came is told apart by its name.
+        # All empty deliveries have the same content, so the name tells whether one has come before.
         known_at = max(self._known.get((sha256, name), -1) for name in (None, batch.name))
         is_put_back = known_at >= 0 and self._said_something_else_since(known_at)
         if known_at >= 0 and not is_put_back:
@@ -139,9 +140,9 @@ class _Ingestion:
         self._lines_waiting += chunk.lines
 
     def _said_something_else_since(self, known_at: int) -> bool:
-        """Whether a file said something after this record of it that does not lie there any more.
+        """Whether a file said something after this record of it that the source no longer has.
 
-        It says several things at once where several blocks of a mapping read it.
+        A file says several things at once if several blocks of a mapping read it.
         """
         record = self._records[known_at]
         since = {each.sha256 for each in self._records[known_at + 1 :] if each.file == record.file}
@@ -149,7 +150,7 @@ class _Ingestion:
 
     @cached_property
     def _there(self) -> set[str]:
-        """All that the source says; asked for seldom, since reading all takes its time."""
+        """Return the SHA-256 of every batch of the source; this is seldom needed, since reading all takes time."""
         return {batch.sha256 for batch in self.source.batches()}
 
     def _heard(self, batch: Batch) -> Iterator[Chunk]:
@@ -171,7 +172,7 @@ class _Ingestion:
             together = len(waiting) if self._currency else 1
 
     def _bring_in(self, waiting: Sequence[_Waiting]) -> bool:
-        """Store batches together, unless they have to come one after the other until the currency is known."""
+        """Store batches together; return False if they have to come one by one until the currency is known."""
         staged = [each.staged(number) for number, each in enumerate(waiting)]
         group = self._group(staged)
         group.add([(one, each.chunk) for one, each in zip(staged, waiting, strict=True)])
@@ -208,7 +209,7 @@ class _Ingestion:
         return IngestReport(tuple(report for at, report in sorted(self._reports.items()) if at < place))
 
     def _accepted(self, merged: Merged) -> tuple[list[BatchReport], BatchRejected | None]:
-        """Reports of batches in their order, up to the first that is rejected, and why that is."""
+        """Return the reports of batches in their order, up to the first that is rejected, and its rejection."""
         reports: list[BatchReport] = []
         grown = _grown(merged)
         rows = self.store.rows("declarations")
@@ -235,7 +236,7 @@ class _Ingestion:
     def _commit(self, merged: Merged, reports: Sequence[BatchReport]) -> None:
         batches = merged.group.batches[: len(reports)]
         for staged in batches:
-            if staged.raw is None:  # read to the end only now
+            if staged.raw is None:  # a large batch is read to the end only now
                 _check_unchanged(staged.batch, staged.sha256)
         changed = write_days(merged, self.store)
         records = [report.record for report in reports]
@@ -252,7 +253,7 @@ class _Ingestion:
 
 
 def _says_currency(merged: Merged) -> bool:
-    """Whether the first batch tells all others their currency, as if it came alone: declarations of it are stored."""
+    """Whether the first batch tells the others their currency, as if it came alone: declarations of it are stored."""
     if merged.group.currency_from is None:
         return True
     stored = merged.placed("declarations").filter(pl.col(BATCH) == 0).head(1).collect()
@@ -269,7 +270,7 @@ def _check_unchanged(batch: Batch, sha256: str) -> None:
 
 
 def _record(staged: Staged, share: Share) -> BatchRecord:
-    """ConservationError where its counts do not add up."""
+    """Return the record of a batch; ConservationError if its counts do not add up."""
     name = staged.batch.name
     if share.stored + share.known + staged.refused + staged.left_out != staged.lines:
         raise ConservationError(
@@ -291,12 +292,12 @@ def _record(staged: Staged, share: Share) -> BatchRecord:
 
 
 def _empty_at_the_end(records: Sequence[BatchRecord]) -> int:
-    """How many of the last deliveries in a row had no lines."""
+    """Return how many of the last deliveries in a row had no lines."""
     return sum(1 for _ in takewhile(lambda record: not record.rows_in, reversed(records)))
 
 
 def _grown(merged: Merged) -> dict[int, dict[date, int]]:
-    """Declarations by which each day of acceptance grows with each batch; a correction that stays on its day adds 0."""
+    """Return by how many declarations each day grows with each batch; a correction that stays on its day adds 0."""
     new = merged.placed("declarations").filter(pl.col("is_older").not_()).select(BATCH, "day", added=1)
     gone = merged.replaced("declarations").select(BATCH, "day", added=-1)
     added = pl.concat([new, gone]).group_by(BATCH, "day").agg(pl.col("added").sum()).sort(BATCH, "day")

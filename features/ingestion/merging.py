@@ -1,12 +1,12 @@
-"""The second pass of an ingestion: what of staged batches is new, and which version of a row counts.
+"""The second pass of an ingestion decides what of the staged batches is new, and which version of a row counts.
 
-A row's versions are ordered by the instant they carry (`version_at` of the contract's filing; none comes first), and at
-the same instant by arrival. So a correction replaces what it corrects even if the two arrive in the wrong order, and
-where rows carry no instant the later file counts. Versions of one row in one file that differ and have the same instant
-contradict each other: all are refused, and what their lines say for another table is not.
+A row's versions are ordered by the instant that they carry (`version_at` of the contract's filing; rows without one
+come first), and at the same instant by arrival. So a correction replaces what it corrects even if the two arrive in the
+wrong order, and if rows carry no instant the later file counts. Versions of one row in one file that differ and have
+the same instant contradict each other: all of them are refused, but the rows of their lines for another table are not.
 
-The work is cut by ranges of ids, the first column of the key, so that memory holds a part of a batch, however large it
-is. Small batches are merged together, with the result of one after the other.
+The work is cut by ranges of ids (the first column of the key), so that memory holds a part of a batch, however large it
+is. Small batches are merged together; the result is the same as one after the other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,8 @@ CONSISTENT = "versions_in_one_file_agree"
 
 _EARLIEST = pl.lit(datetime(1, 1, 1), INSTANT)
 _PLACED = pl.Schema({**PLACE, "day": pl.Date(), "is_older": pl.Boolean()})
-# What gives way: to which batch, on what day it is, and which line of the group it is, or null if the store has it.
+# These columns describe a version that is replaced: by which batch, its day, and which line of the group it is, or null
+# if the store has it.
 _REPLACED = pl.Schema({BATCH: pl.UInt32(), "day": pl.Date(), "held_batch": pl.UInt32(), "held_line": pl.Int64()})
 
 
@@ -39,7 +40,7 @@ class Range:
     end: str | None = None
 
     def of(self, table: str, frame: pl.LazyFrame) -> pl.LazyFrame:
-        """The rows of `frame`, which has the key of `table`, with such ids."""
+        """Return the rows of `frame`, which has the key of `table`, with such ids."""
         name = pl.col(FILING[table].key[0])
         if self.start is not None:
             frame = frame.filter(name >= self.start)
@@ -47,7 +48,7 @@ class Range:
 
 
 def ranges(boundaries: list[str]) -> list[Range]:
-    """Ranges that meet at `boundaries`.
+    """Return ranges that meet at `boundaries`.
 
     >>> ranges(["M", "C"])
     [Range(start=None, end='C'), Range(start='C', end='M'), Range(start='M', end=None)]
@@ -58,10 +59,10 @@ def ranges(boundaries: list[str]) -> list[Range]:
 
 @dataclass
 class Share:
-    """What becomes of one batch's lines: counts; `superseded` counts versions that a newer one replaced.
+    """Counts of what becomes of one batch's lines; `superseded` counts versions that a newer one replaced.
 
-    `overtaken` counts rows whose newest version here is older than one that is held and says another thing.
-    Lines of which a part was refused are neither stored nor known but quarantined.
+    `overtaken` counts rows whose newest version in the batch is older than a held version with other content. Lines of
+    which a part was refused are neither stored nor known but quarantined.
     """
 
     stored: int = 0
@@ -72,26 +73,27 @@ class Share:
 
 @dataclass(frozen=True)
 class Merged:
-    """Merge the batches of a group before number `until`, as if they had come one after the other."""
+    """The merged batches of a group before number `until`, as if they had come one after the other."""
 
     group: Group
     shares: tuple[Share, ...]
     until: int
 
     def placed(self, table: str) -> pl.LazyFrame:
-        """Lines to store: PLACE, `day`, and `is_older` where a newer version was in force when the batch came."""
+        """Return the lines to store: PLACE, `day`, and `is_older` where a newer version was in force before."""
         files = sorted(self.group.folder.glob(f"placed-{table}-*.parquet"))
         return scan_files(files, _PLACED).filter(pl.col(BATCH) < self.until)
 
     def replaced(self, table: str) -> pl.LazyFrame:
-        """Return what gives way to a line of the group: its key, and _REPLACED."""
+        """Return the versions that a line of the group replaces: their key, and _REPLACED."""
         files = sorted(self.group.folder.glob(f"replaced-{table}-*.parquet"))
         return scan_files(files, _replaced_schema(table)).filter(pl.col(BATCH) < self.until)
 
     def in_the_end(self, table: str) -> pl.LazyFrame:
-        """`placed`, with `is_older` as it is when the last batch has come, and `since`, which puts versions in order.
+        """Return `placed` with `is_older` as it is after the last batch, and `since`, which puts versions in order.
 
-        It is the number of the batch that made the version an older one, times two; plus one where it came as such.
+        `since` is twice the number of the batch that made the version an older one; plus one if it was older when it
+        came.
         """
         held = self.replaced(table).select(pl.col("held_batch").alias(BATCH), source_line="held_line", by=BATCH)
         placed = self.placed(table).join(held.drop_nulls(), on=[*PLACE], how="left")
@@ -100,7 +102,7 @@ class Merged:
         return placed.with_columns(is_older=is_older, since=since).drop("by")
 
     def replaced_in_store(self, table: str) -> pl.LazyFrame:
-        """Stored rows that give way: their key, day, and `since` as above."""
+        """Return the stored rows that are replaced: their key, day, and `since` as above."""
         of_store = self.replaced(table).filter(pl.col("held_batch").is_null())
         return of_store.select(*FILING[table].key, "day", since=pl.col(BATCH).cast(pl.Int64) * 2)
 
@@ -150,7 +152,7 @@ def _counted(rows: pl.DataFrame) -> Iterable[tuple[int, int]]:
 
 
 def _refuse(group: Group, contradictions: Sequence[pl.DataFrame], kept: Sequence[pl.DataFrame]) -> None:
-    """Have each batch refuse its lines that contradict each other, of which there may be `kept` parts."""
+    """Have each batch refuse its lines that contradict each other; parts of them may be `kept`."""
     found = pl.concat(contradictions) if contradictions else pl.DataFrame(schema={BATCH: PLACE[BATCH]})
     for (batch,), failures in found.group_by(BATCH, maintain_order=True):
         staged = group.batches[int(str(batch))]
@@ -159,7 +161,7 @@ def _refuse(group: Group, contradictions: Sequence[pl.DataFrame], kept: Sequence
 
 
 def _offered(group: Group, table: str, part: Range) -> pl.DataFrame:
-    """The staged rows' key, `at` (instant of the version), `day`, `content` and PLACE."""
+    """Return the staged rows' key, `at` (instant of the version), `day`, `content` and PLACE."""
     return part.of(table, group.scan(table)).select(*_version(table), "content", *PLACE).collect(engine="streaming")
 
 
@@ -174,7 +176,7 @@ def _day(table: str) -> pl.Expr:
 
 
 def _contradictions(table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """BATCH and FAILURES of lines that give one version of one row of `table` different content in one batch."""
+    """Return BATCH and FAILURES of lines that give one version of one row different content in one batch."""
     key = FILING[table].key
     several = rows.group_by(BATCH, *key, "at").agg(
         versions=pl.col("content").n_unique(), lines=pl.col("source_line").sort().cast(pl.String)
@@ -192,12 +194,13 @@ def _contradictions(table: str, rows: pl.DataFrame) -> pl.DataFrame:
 def _placed(
     store: Store, table: str, part: Range, offered: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Lines to store, rows that they replace, and BATCH of each row that is overtaken (see Share).
+    """Return lines to store, rows that they replace, and BATCH of each row that is overtaken (see Share).
 
-    A line that is in neither is a copy of what is known.
+    A line that is in neither of the first two is a copy of what is known.
 
-    One batch after the other would decide the same, at its price each. A row's fate depends on rows of its key alone,
-    so all keys take their turns together: first what the first batch that has the key says of it, then the second.
+    Taking one batch after the other would decide the same, but each would cost as much as all. What becomes of a row
+    depends only on rows of its key, so all keys take turns together: first what the first batch with the key says of
+    it, then what the second says, and so on.
     """
     key = FILING[table].key
     rows = offered.sort(*PLACE).unique([BATCH, *key, "at", "content"], keep="first", maintain_order=True)
@@ -226,9 +229,9 @@ def _placed(
 
 
 def _sorted_out(table: str, rows: pl.DataFrame, held: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Of `rows`, one batch a key: those that are in force from now on, and others; without copies of what is `held`.
+    """Split `rows`, one batch a key, into those in force from now on and others, without copies of what is `held`.
 
-    `is_newest` tells of each whether its batch has none newer of its key.
+    `is_newest` tells of each row whether its batch has no newer one of its key.
     """
     key = FILING[table].key
     before = held.select(*key, held_at="at", held_content="content")
@@ -240,7 +243,7 @@ def _sorted_out(table: str, rows: pl.DataFrame, held: pl.DataFrame) -> tuple[pl.
 
 
 def _stored(store: Store, table: str, part: Range, rows: pl.DataFrame) -> pl.DataFrame:
-    """Key, `at`, `day` and `content` of what the store's `table` holds under the keys of `rows`."""
+    """Return key, `at`, `day` and `content` of the rows that the store's `table` holds under the keys of `rows`."""
     base = table.removesuffix("_superseded")
     key = FILING[base].key
     keys = rows.lazy().select(key).unique()

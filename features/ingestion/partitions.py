@@ -1,7 +1,7 @@
-"""Writing what a merge decided: every day that changes is written anew, beside the old one, until the commit.
+"""Writes what a merge decided: every day that changes is written anew, beside the old one, until the commit.
 
-The work is cut by days, and large days by ranges of ids; rows are ordered by key, so the cuts do not
-show in the files. Nor do the threads, since each file is written by one.
+The work is cut by days, and large days by ranges of ids. Rows are ordered by key, so the cuts do not show in the files.
+The threads do not show either, since each file is written by one.
 """
 
 import os
@@ -22,30 +22,30 @@ from features.store.store import CURRENT, ROW_GROUP_ROWS, Part, Store, schema, w
 from features.validation.verdict import BATCH, PLACE
 
 GROUP_ROWS = 200_000
-_BEFORE = pl.lit(-1, pl.Int64)  # of versions that were older ones already
+_BEFORE = pl.lit(-1, pl.Int64)  # for versions that were older ones already
 
 
 class ConservationError(RuntimeError):
-    """Rows in and rows out do not add up: a fault of this program, not of the data. Nothing was committed."""
+    """Rows in and rows out do not add up. That is a fault of this program, not of the data; nothing was committed."""
 
 
 @dataclass(frozen=True)
 class _Change:
-    """What one day of a stored table gains and loses, in rows."""
+    """The rows that one day of a stored table gains and loses."""
 
     day: date
     gained: int
     lost: int
 
 
-_Day = tuple[_Change, Iterator[pa.Table]]  # with its rows as they will be
+_Day = tuple[_Change, Iterator[pa.Table]]  # a change, and the day's rows after it
 _Written = dict[tuple[str, date], Part | None]
 
 
 def write_days(merged: Merged, store: Store) -> dict[tuple[str, date], Part | None]:
-    """Write every changed day of every table; None for a day that has no row left.
+    """Write every changed day of every table; return its file, or None for a day that has no row left.
 
-    While days of one group are written, the next group is prepared: two of them are in memory.
+    While the days of one group are written, the next group is prepared, so two groups are in memory.
     """
     threads = os.cpu_count() or 1
     changed: _Written = {}
@@ -54,7 +54,7 @@ def write_days(merged: Merged, store: Store) -> dict[tuple[str, date], Part | No
         for target, days in _prepared(merged, store):
             for written in writing:
                 changed |= written.result()
-            # A share of the days each: to hand over one day takes as long as to write a small one.
+            # Each thread gets a share of the days: handing over one day takes as long as writing a small one.
             shares = [days[first::threads] for first in range(threads)]
             writing = [pool.submit(target.write, share) for share in shares if share]
         for written in writing:
@@ -63,7 +63,7 @@ def write_days(merged: Merged, store: Store) -> dict[tuple[str, date], Part | No
 
 
 def _prepared(merged: Merged, store: Store) -> "Iterator[tuple[_Target, list[_Day]]]":
-    """Changed days of every stored table, as many at a time as fit into memory."""
+    """Yield the changed days of every stored table, as many at a time as fit into memory."""
     for table in CURRENT:
         if merged.group.rows[table]:
             for name in (table, f"{table}_superseded"):
@@ -91,7 +91,7 @@ class _Target:
 
     @property
     def _placed_on(self) -> pl.Expr:
-        """The day on which a row is stored."""
+        """Return the day on which a row is stored."""
         return pl.col(self._filing.placed_by).dt.date()
 
     @cached_property
@@ -119,7 +119,7 @@ class _Target:
         return [_Change(day, gained.get(day, 0), replaced.get(day, 0)) for day in days]
 
     def groups(self) -> Iterator[list[_Change]]:
-        """Consecutive days that fit into memory together; a day that does not fit is alone."""
+        """Yield consecutive days that fit into memory together; a day that does not fit is alone."""
         group: list[_Change] = []
         rows = 0
         for change in self._changes():
@@ -133,21 +133,21 @@ class _Target:
             yield group
 
     def days(self, group: list[_Change]) -> Iterator[_Day]:
-        """Each day's rows, in order, in one table or, where the day is large, in several."""
+        """Yield each day's rows, in order, in one table or, if the day is large, in several."""
         first = group[0]
         if len(group) == 1 and self._before.get(first.day, 0) + first.gained > GROUP_ROWS:
             yield first, (self._rows([first.day], part).to_arrow() for part in self._ranges(first.day))
             return
         rows = self._rows([change.day for change in group], Range())
         heights = dict(rows.group_by(self._placed_on).len().iter_rows())
-        arrow, start = rows.to_arrow(), 0  # once: of a day by itself it costs as much as writing it
+        arrow, start = rows.to_arrow(), 0  # converted once: converting each day costs as much as writing it
         for change in group:
             height = heights.get(change.day, 0)
             yield change, iter([arrow.slice(start, height)])
             start += height
 
     def _ranges(self, day: date) -> list[Range]:
-        """Ranges of ids that cut a large day: by the sample of what comes, and the row groups of what is there."""
+        """Return ranges of ids that cut a large day, by the sample of new rows and the row groups of stored ones."""
         sampled = [sample.filter(table=self.table, day=day)["id"] for sample in self.merged.group.samples]
         boundaries = pl.concat(sampled).sort().gather_every(GROUP_ROWS // SAMPLE_EVERY).to_list()[1:]
         for file in self.store.files(self.name, day, day):
@@ -157,7 +157,7 @@ class _Target:
         return ranges(boundaries)
 
     def _rows(self, days: list[date], part: Range) -> pl.DataFrame:
-        """The rows of `days` as they will be, ordered."""
+        """Return the rows of `days` as they will be, ordered."""
         in_days = pl.col("day").is_between(days[0], days[-1])
         placed = self.merged.in_the_end(self.table).filter(in_days, pl.col("is_older") == self._is_older)
         filing = self._filing
@@ -172,7 +172,7 @@ class _Target:
         held = part.of(self.table, self.store.scan_days(self.table, days))
         columns = [*schema(self.name), "since"]
         if self._is_older:
-            # In order of arrival: of versions of one instant the last one was in force.
+            # The rows are in order of arrival: of versions of one instant the last one was in force.
             kept = part.of(self.table, self.store.scan_days(self.name, days)).with_columns(since=_BEFORE)
             pieces = [kept, held.join(replaced.drop("day"), on=filing.key), new]
             order = [*filing.key, filing.version_at or filing.key[0], "since"]

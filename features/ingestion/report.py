@@ -1,4 +1,4 @@
-"""What an ingestion did, batch by batch. Types only; `features.ingestion.ingest` does it."""
+"""What an ingestion did, batch by batch. This module has types only; `features.ingestion.ingest` does the work."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class BatchReport:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What happened to every batch, in order. The counts are of the batches that were not skipped, in lines."""
+    """What happened to every batch, in order. The counts are of lines, in the batches that were not skipped."""
 
     batches: tuple[BatchReport, ...]
 
@@ -45,7 +45,7 @@ class IngestReport:
 
     @property
     def in_part(self) -> int:
-        """How many of the quarantined lines have a part that was stored."""
+        """Return how many of the quarantined lines have a part that was stored."""
         return sum(record.in_part for record in self.ingested)
 
     @property
@@ -54,7 +54,7 @@ class IngestReport:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences on batches that are odd as a whole and were stored all the same."""
+        """Return sentences on batches that are odd as a whole and were stored all the same."""
         return tuple(
             f"{batch.record.file}: {check.sentence}"
             for batch in self.batches
@@ -69,7 +69,7 @@ class IngestReport:
 
     @property
     def quarantined_by_reason(self) -> dict[str, int]:
-        """Lines by reason, the most frequent first."""
+        """Return how many lines were quarantined for each reason, the most frequent first."""
         total: Counter[str] = Counter()
         for record in self.ingested:
             total.update(record.quarantined_by_reason)
@@ -77,7 +77,7 @@ class IngestReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Every expectation over all batches that were not skipped."""
+        """Return the results of every expectation over all batches that were not skipped."""
         merged = Verdict()
         for batch in self.batches:
             merged = merged.merge(batch.verdict)
@@ -85,7 +85,7 @@ class IngestReport:
 
 
 class IngestRejected(BatchRejected):
-    """A batch was rejected as a whole. Earlier batches are stored; `report` has them, `rejected` what was checked."""
+    """A batch was rejected as a whole. Earlier batches are stored (`report`); `rejected` has what was checked."""
 
     def __init__(self, cause: BatchRejected, report: IngestReport, rejected: Verdict) -> None:
         super().__init__(str(cause), cause.verdict)

@@ -1,9 +1,9 @@
-"""Read a source's files again into a store that takes the place of the one there.
+"""Reads a source's files again into a store that takes the place of the present one.
 
-Whoever changes how files are read, or brings amounts to one currency, changes what is stored of files that were read
-before, and a batch that is known is not read twice. So all is read anew, beside the store, and the two change places
-once it is whole: where a file is refused, or the process dies, the store is as it was. The version before is
-features/store/versioning.py's to keep.
+A change in how files are read, or in which currency amounts are, changes what is stored of files that were read before,
+and a batch that is known is not read twice. So all files are read anew, beside the store, and the new store takes its
+place once it is whole: if a file is refused or the process dies, the store is as it was. features/store/versioning.py
+keeps the version before.
 """
 
 import shutil
@@ -28,10 +28,10 @@ def reread(
 ) -> IngestReport:
     """Bring every batch of `source` into a new store in the place of `store`; see `ingest` for arguments and errors.
 
-    ValueError where `source` has fewer files than were read before: what only the store has would be lost.
+    Raises ValueError if `source` has fewer files than were read before: what only the store has would be lost.
     """
     anew, before = _beside(store, "anew"), _beside(store, "before")
-    if before.exists() and not store.root.exists():  # killed between the two steps below
+    if before.exists() and not store.root.exists():  # killed between the two renames below
         before.rename(store.root)
     for left in (anew, before):
         shutil.rmtree(left, ignore_errors=True)
@@ -42,7 +42,7 @@ def reread(
             f"{store.root} holds {len(lacking)} file(s) that are not among those to be read again, {lacking[0]} the "
             "first; allowed: all that were read before, or more"
         )
-    with store.locked():  # nobody else reads into it meanwhile
+    with store.locked():  # no other process ingests into it meanwhile
         report = ingest(source, Store(anew), limits, on_progress, on_batch, arrived_on)
         store.root.rename(before)
         anew.rename(store.root)
@@ -52,5 +52,5 @@ def reread(
 
 
 def _beside(store: Store, what: str) -> Path:
-    """A name that no version of the data takes in."""
+    """Return a path beside the store that no version of the data includes."""
     return store.root.with_name(f"{store.root.name}-{what}{PARTIAL}")

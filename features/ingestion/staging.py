@@ -1,7 +1,7 @@
-"""The first pass of an ingestion: lines of batches, validated and set aside on disk.
+"""The first pass of an ingestion: lines of batches are validated and set aside on disk.
 
-What can be stored waits in the working folder, by table; what cannot waits beside it as quarantine rows. Small batches
-are validated together; of a large one, memory holds one chunk at a time and a small sample of keys, by which the second
+What can be stored waits in the working folder, by table; the rest waits beside it as quarantine rows. Small batches are
+validated together. Of a large one, memory holds one chunk at a time and a small sample of keys, by which the second
 pass (`features.ingestion.merging`) cuts its work.
 """
 
@@ -35,12 +35,12 @@ WELL_FORMED = "line_is_well_formed"
 
 @dataclass
 class Staged:
-    """What the first pass says of one batch, the one of this `number` in its group.
+    """What the first pass says of one batch, which has this `number` in its group.
 
-    `lines` are all that were read, `left_out` of which the mapping leaves out. `refused` counts lines of which
-    anything was refused, `in_part` has those of which something is left. `refused_by_reason` counts lines by
-    expectation and column. `is_put_back`: whether its file said this before, and something else since. `raw` has the
-    lines as the source gave them, of a batch of one chunk.
+    `lines` counts all lines that were read, and `left_out` those that the mapping leaves out. `refused` counts lines of
+    which anything was refused, and `in_part` has those of which something is left. `refused_by_reason` counts lines by
+    expectation and column. `is_put_back` says that its file said this before, and something else since. `raw` has the
+    lines as the source gave them, if the batch has one chunk.
     """
 
     batch: Batch
@@ -59,7 +59,7 @@ class Staged:
     def refuse(self, raw: pl.DataFrame, failures: pl.DataFrame, left: Collection[int], folder: Path) -> None:
         """Set lines aside for quarantine; `raw` has `source_line` and `row` (JSON) of each line in `failures`.
 
-        `left`: lines of which something is left all the same.
+        `left` has the lines of which something is left all the same.
         """
         lines = set(failures["source_line"].to_list())
         self.refused += len(lines - self.in_part)  # a part of a line may be refused later than the other
@@ -75,11 +75,11 @@ class Staged:
         rows.write_parquet(self._refused[-1])
 
     def refused_rows(self) -> Iterator[pl.DataFrame]:
-        """Quarantine rows in the order of their discovery."""
+        """Yield quarantine rows in the order in which they were found."""
         return (pl.read_parquet(path) for path in self._refused)
 
     def lines_as_given(self, lines: pl.Series) -> pl.DataFrame:
-        """`source_line` and `row` (JSON) of some lines; of a batch of several chunks it is read once more."""
+        """Return `source_line` and `row` (JSON) of some lines; a batch of several chunks is read once more for that."""
         wanted = pl.col("source_line").is_in(lines.unique().sort().implode())
         raw = (chunk.raw for chunk in self.batch.chunks()) if self.raw is None else iter([self.raw])
         return pl.concat(_rows(each.filter(wanted)) for each in raw)
@@ -89,9 +89,9 @@ class Staged:
 class Group:
     """Batches that are brought in together, after their first pass, in folder `folder`.
 
-    What they tell is to have happened within `span`, and their amounts are to be in `currency`; where none is given,
-    in that of most declarations of the first chunk that has any, which is of batch `currency_from`. `rows` counts by
-    table; `samples` have every thousandth row's `table`, `day` and `id`, the first column of its key.
+    What they tell must have happened within `span`, and their amounts must be in `currency`. If none is given, it is
+    that of most declarations of the first chunk that has any, which belongs to batch `currency_from`. `rows` counts
+    rows by table; `samples` have `table`, `day` and `id` (the first column of the key) of every thousandth row.
     """
 
     folder: Path
@@ -104,11 +104,11 @@ class Group:
     _parts: int = 0
 
     def scan(self, table: str) -> pl.LazyFrame:
-        """Rows of `table` that passed: the contract's columns, PLACE of features.validation.verdict, and `content`."""
+        """Scan the rows of `table` that passed: the contract's columns, PLACE of validation.verdict, and `content`."""
         return scan_files(sorted(self.folder.glob(f"{table}-*.parquet")), staged_schema(table))
 
     def add(self, chunks: Sequence[tuple[Staged, Chunk]]) -> None:
-        """Validate chunks, one a batch, all at once, and set their lines aside."""
+        """Validate chunks, one for each batch, all at once, and set their lines aside."""
         failures = [_malformed(chunks)]
         passing: dict[str, pl.DataFrame] = {}
         for table in dict.fromkeys(table for _, chunk in chunks for table in chunk.tables):
@@ -119,7 +119,7 @@ class Group:
                 findings += [amounts.judge(rows, self.currency)] if self.currency else []
             _tell(table, chunks, findings)
             failures.append(failures_of(findings))
-            # What is refused of a line in one table is none of the other table's matter.
+            # A row that is refused in one table says nothing about the line's row in the other table.
             passing[table] = _passing(table, rows, failures[-1])
         # A line that gives rows of two tables may fail for one cause in both.
         failed = pl.concat(failures).unique(maintain_order=True)
@@ -146,7 +146,7 @@ class Group:
     def _set_aside(self, table: str, rows: pl.DataFrame) -> None:
         if rows.is_empty():
             return
-        # In order of day, so that the second pass can skip what it does not need.
+        # The rows are in order of day, so that the second pass can skip what it does not need.
         filing = contract.FILING[table]
         placed = rows.select(*contract.schema(table), *PLACE, content(table)).sort(filing.placed_by, *filing.key)
         placed.write_parquet(self.folder / f"{table}-{self._parts:06d}.parquet", row_group_size=50_000)
@@ -162,12 +162,12 @@ def staged_schema(table: str) -> pl.Schema:
 
 
 def content(table: str) -> pl.Expr:
-    """A hash of what a row says: rows of one key with the same hash are copies of each other."""
+    """Return a hash of a row's content: rows of one key with the same hash are copies of each other."""
     return pl.struct(contract.schema(table).names()).hash(1).alias("content")
 
 
 def _malformed(chunks: Sequence[tuple[Staged, Chunk]]) -> pl.DataFrame:
-    """BATCH and FAILURES of lines that have no columns at all."""
+    """Return BATCH and FAILURES of lines that have no columns at all."""
     return pl.concat(
         chunk.malformed.select(
             pl.lit(staged.number, pl.UInt32).alias(BATCH),
@@ -181,7 +181,7 @@ def _malformed(chunks: Sequence[tuple[Staged, Chunk]]) -> pl.DataFrame:
 
 
 def _together(table: str, chunks: Sequence[tuple[Staged, Chunk]]) -> pl.DataFrame:
-    """Rows of `table` of all chunks: the contract's columns, PLACE and `unreadable`."""
+    """Return the rows of `table` of all chunks: the contract's columns, PLACE and `unreadable`."""
     columns = [*contract.schema(table), "source_line", "unreadable"]
     return pl.concat(
         chunk.tables[table].select(pl.lit(staged.number, pl.UInt32).alias(BATCH), *columns)
@@ -191,7 +191,7 @@ def _together(table: str, chunks: Sequence[tuple[Staged, Chunk]]) -> pl.DataFram
 
 
 def _tell(table: str, chunks: Sequence[tuple[Staged, Chunk]], findings: Sequence[Finding]) -> None:
-    """Add to the verdict of each batch what was found of its rows of `table`, without the lines."""
+    """Add to the verdict of each batch the results on its rows of `table`, without the lines."""
     told = {staged.number: chunk.tables[table].height for staged, chunk in chunks if table in chunk.tables}
     found = results_of(findings, told)
     for staged, _ in chunks:
@@ -200,7 +200,7 @@ def _tell(table: str, chunks: Sequence[tuple[Staged, Chunk]], findings: Sequence
 
 
 def _passing(table: str, rows: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
-    """Those of `rows` that no failure refuses; of a row where only a value is refused, all but the value."""
+    """Return the `rows` that no failure refuses; if only a value of a row is refused, the row stays without it."""
     if failures.is_empty():
         return rows
     alone = {f"{field.name}_within_bounds": field.name for field in contract.TABLES[table] if field.is_refused_alone}
@@ -215,13 +215,13 @@ def _passing(table: str, rows: pl.DataFrame, failures: pl.DataFrame) -> pl.DataF
 
 
 def _counts(failures: pl.DataFrame) -> Iterable[tuple[str, str | None, int]]:
-    """Lines by expectation and column."""
+    """Return how many lines failed, by expectation and column."""
     lines = pl.col("source_line").n_unique()
     return failures.group_by("expectation", "column").agg(lines).sort("expectation", "column").iter_rows()
 
 
 def _rows(raw: pl.DataFrame) -> pl.DataFrame:
-    """`source_line` and `row`: the line's columns as text, in JSON."""
+    """Return `source_line` and `row`: the line's columns as text, in JSON."""
     columns = [
         pl.col(name) if dtype.is_nested() else pl.col(name).cast(pl.String)
         for name, dtype in raw.schema.items()

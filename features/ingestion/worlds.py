@@ -1,8 +1,8 @@
 """Which simulated world a store holds, so that a second one is never added to it.
 
-Two worlds in one store are declarations of a place that never was: the same companies' ids, other companies. What a
-world is made of is kept with the store (`Manifest.world`) from its first batch on. A store that is older does not say
-it; whether it holds a world is then seen by its files alone.
+Two worlds in one store would be declarations of a place that never was: the ids of companies are the same, but the
+companies are not. The store keeps the parameters of its world (`Manifest.world`) from its first batch on. An older
+store does not have them, and only its files show whether it holds a given world.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ _ANOTHER = "Two worlds in one store are neither: set TIDEWAITER_DATA_FOLDER to a
 
 
 def choose(store: Store, asked: Mapping[str, int]) -> Parameters:
-    """The world that the store holds or, where it holds none that is known, the one of `asked` and the defaults.
+    """Return the world that the store holds or, if it holds none that is known, that of `asked` and the defaults.
 
-    `asked`: any of rows, months and seed. ValueError where the store holds another.
+    `asked` has any of rows, months and seed. Raises ValueError if the store holds another world.
     """
     world = store.manifest().world
     if world is None:
@@ -35,7 +35,7 @@ def choose(store: Store, asked: Mapping[str, int]) -> Parameters:
 
 
 def refuse_other(store: Store, source: SimulatorSource) -> None:
-    """ValueError where the store has a file that is not of the source's world, as today's simulator makes it."""
+    """Raise ValueError if the store has a file that is not of the source's world, as today's simulator makes it."""
     if not store.batches:
         return
     own = {batch.sha256 for batch in source.batches()}
@@ -55,7 +55,7 @@ def refuse_other(store: Store, source: SimulatorSource) -> None:
 
 
 def told(world: Parameters) -> str:
-    """A world in words.
+    """Return a world in words.
 
     >>> told(Parameters())
     'rows 200000, months 18, seed 20240229'
