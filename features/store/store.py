@@ -7,9 +7,9 @@
     quarantine/<batch>.parquet                           lines that were refused, as the source gave them; <batch>-2
                                                          of a file that was put back as it was before
 
-Files are named by their content and never change, so replacing the manifest is the commit and a crash leaves the last
-good state; files it does not name are left-overs. Nothing in here depends on the clock or on the order of unrelated
-batches. How new rows come in is `features.ingestion.ingest`.
+Files are named by their content and never change, so replacing the manifest is the commit, and a crash leaves the last
+good state. Files that the manifest does not name are left-overs. Nothing in this module depends on the clock or on the
+order of unrelated batches. `features.ingestion.ingest` brings in new rows.
 """
 
 import fcntl
@@ -68,11 +68,11 @@ class Part:
 
 @dataclass(frozen=True)
 class BatchRecord:
-    """What one file brought, in source lines; `superseded` counts versions that a newer one replaced.
+    """What one file brought, counted in source lines; `superseded` counts versions that a newer one replaced.
 
     `quarantined_by_reason` counts lines; a line refused for two reasons counts in both. Of the quarantined lines,
-    `in_part` have something that was not refused and is in the store: the declaration beside a refused outcome. What
-    the mapping says to leave out is `left_out`.
+    `in_part` have something that was not refused and is in the store: the declaration beside a refused outcome.
+    `left_out` counts lines that the mapping says to leave out.
     """
 
     file: str
@@ -87,15 +87,15 @@ class BatchRecord:
     left_out: int = 0
 
     def to_dict(self) -> dict[str, object]:
-        """As the manifest has it: without counts that manifests did not always have, where they are 0."""
+        """Return the record as the manifest has it; counts that older manifests do not have are left out if 0."""
         return {name: value for name, value in asdict(self).items() if value or name not in ("in_part", "left_out")}
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Live files by table and day, and the batches that made them, in order of arrival.
+    """The live files by table and day, and the batches that made them, in order of arrival.
 
-    `world`: parameters of the simulated world that they are of; None where the data are real, or older than the record.
+    `world` has the parameters of the simulated world; it is None if the data are real, or older than this record.
     """
 
     parts: Mapping[str, Mapping[date, Part]] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class Manifest:
 
 @cache
 def schema(table: str) -> pl.Schema:
-    """Columns of a stored table: the contract's, then where the row came from.
+    """Return the columns of a stored table: the contract's, then those that tell where the row came from.
 
     >>> schema("outcomes_superseded").names()[-2:]
     ['source_file', 'source_line']
@@ -139,7 +139,7 @@ def schema(table: str) -> pl.Schema:
 
 @dataclass(frozen=True)
 class Store:
-    """One source's data in folder `root`."""
+    """The data of one source in folder `root`."""
 
     root: Path
 
@@ -152,7 +152,7 @@ class Store:
         return self.root / "manifest.json"
 
     def manifest(self) -> Manifest:
-        """What is live now; empty where nothing was ever stored."""
+        """Return what is live now; an empty manifest if nothing was ever stored."""
         if not self.exists:
             return Manifest()
         try:
@@ -165,15 +165,15 @@ class Store:
         return self.manifest().batches
 
     def days(self) -> list[date]:
-        """Days on which declarations were accepted, in order."""
+        """Return the days on which declarations were accepted, in order."""
         return sorted(self.manifest().parts.get("declarations", {}))
 
     def rows(self, table: str) -> dict[date, int]:
-        """Rows by day, in order."""
+        """Return the number of rows by day, in order."""
         return {day: part.rows for day, part in sorted(self.manifest().parts.get(table, {}).items())}
 
     def digest(self, table: str, day: date) -> str | None:
-        """Digest of a day's content; None where there is none."""
+        """Return the digest of a day's content; None if the day has none."""
         part = self.manifest().parts.get(table, {}).get(day)
         return part.digest if part else None
 
@@ -181,12 +181,12 @@ class Store:
         return self.folder(table, day) / f"{digest}.parquet"
 
     def folder(self, table: str, day: date) -> Path:
-        """Return the folder of a table's day, there or not."""
+        """Return the folder of a table's day, whether or not it exists."""
         placed_by = contract.FILING[table.removesuffix("_superseded")].placed_by
         return self.root / table / f"{placed_by.removesuffix('_at')}_on={day.isoformat()}"
 
     def files(self, table: str, since: date | None = None, until: date | None = None) -> list[Path]:
-        """Live files of the days from `since` to `until`, both inclusive, in order of day."""
+        """Return the live files of the days from `since` to `until`, both inclusive, in order of day."""
         return [
             self.path(table, day, part.digest)
             for day, part in sorted(self.manifest().parts.get(table, {}).items())
@@ -194,21 +194,21 @@ class Store:
         ]
 
     def scan(self, table: str, since: date | None = None, until: date | None = None) -> pl.LazyFrame:
-        """Rows placed on the days from `since` to `until`, both inclusive, ordered by day, then key."""
+        """Scan the rows placed on the days from `since` to `until`, both inclusive, ordered by day, then key."""
         return scan_files(self.files(table, since, until), schema(table))
 
     def scan_days(self, table: str, days: Collection[date]) -> pl.LazyFrame:
-        """Rows placed on `days`, ordered by day, then key."""
+        """Scan the rows placed on `days`, ordered by day, then key."""
         live = self.manifest().parts.get(table, {})
         files = [self.path(table, day, live[day].digest) for day in sorted(days) if day in live]
         return scan_files(files, schema(table))
 
     def quarantine(self) -> pl.LazyFrame:
-        """All refused lines: where they stood, which expectations they failed, why, and the row as given, in JSON."""
+        """Scan all refused lines: their place, the expectations they failed, why, and the row as given, in JSON."""
         return scan_files(self._quarantine_files(self.batches), QUARANTINE)
 
     def new_quarantine_files(self, records: Sequence[BatchRecord]) -> list[Path]:
-        """For the refused lines of those of `records` that have any.
+        """Return the paths of files for the refused lines of those of `records` that have any.
 
         Their batches are not committed yet, though they may have been ingested before.
         """
@@ -227,7 +227,7 @@ class Store:
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Hold the store for writing; it is cleaned of left-overs before and after. StoreError if another has it."""
+        """Hold the store for writing, cleaned of left-overs before and after. StoreError if another process has it."""
         self.root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.root, os.O_RDONLY)
         try:
@@ -249,7 +249,7 @@ class Store:
         records: Sequence[BatchRecord],
         world: Mapping[str, int | str] | None = None,
     ) -> None:
-        """Make the files of batches (already written) the truth; None removes a day. `world`: see Manifest."""
+        """Make the files of batches (already written) live; None removes a day. `world`: see Manifest."""
         manifest = self.manifest()
         parts = {table: dict(days) for table, days in manifest.parts.items()}
         for (table, day), part in changed.items():
@@ -270,14 +270,14 @@ class Store:
                 self.path(table, day, replaced.digest).unlink()
 
     def _clean(self) -> None:
-        """Remove what the manifest does not name: left-overs of a crash, and files that were replaced."""
+        """Remove files that the manifest does not name: left-overs of a crash, and files that were replaced."""
         shutil.rmtree(self.root / STAGING, ignore_errors=True)
         manifest = self.manifest()
         live = {self._manifest_file}
         live.update(self._quarantine_files(manifest.batches))
         for table, days in manifest.parts.items():
             live |= {self.path(table, day, part.digest) for day, part in days.items()}
-        named = {str(path) for path in live}  # a Path for each file that is there costs as much as the look at it
+        named = {str(path) for path in live}  # making a Path for each file costs as much as looking at it
         for folder, folders, files in os.walk(self.root, topdown=False):  # a folder's content before the folder
             left = [file for file in files if f"{folder}/{file}" not in named]
             for file in left:
@@ -288,14 +288,14 @@ class Store:
 
 
 def scan_files(files: list[Path], expected: pl.Schema) -> pl.LazyFrame:
-    """Parquet files one after the other; an empty frame with the same columns where there are none."""
+    """Scan Parquet files one after the other; an empty frame with the same columns if there are none."""
     if not files:
         return pl.LazyFrame(schema=expected)
     return pl.scan_parquet(files, schema=expected, hive_partitioning=False)
 
 
 def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pa.Schema) -> Part:
-    """Write `tables` one after the other; how they were cut does not show in the bytes. Not flushed to the disk."""
+    """Write `tables` one after the other; how they were cut does not show in the bytes. The file is not flushed."""
     rows = 0
     with (
         path.open("wb", buffering=0) as plain,
@@ -312,7 +312,7 @@ def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pa.Schema) -
 
 
 def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """`tables` as tables of ROW_GROUP_ROWS rows, the last one of fewer; none of no rows."""
+    """Yield `tables` as tables of ROW_GROUP_ROWS rows, of which the last may have fewer; no table is empty."""
     pending: pa.Table | None = None
     for table in tables:
         pending = table if pending is None else pa.concat_tables([pending, table])
@@ -328,7 +328,7 @@ def _in_one(table: pa.Table) -> pa.Table:
 
 
 class _Hashed(io.RawIOBase):
-    """What is written to `file` goes into `digest` as well, which saves a look at it afterwards."""
+    """A file whose content goes into `digest` as it is written, which saves reading it afterwards."""
 
     def __init__(self, file: io.FileIO) -> None:
         self.digest = hashlib.sha256()
@@ -341,12 +341,12 @@ class _Hashed(io.RawIOBase):
         self.digest.update(data)
         left = memoryview(data)
         while left:
-            left = left[self._file.write(left) :]  # fewer bytes where the disk is about to be full: the next call fails
+            left = left[self._file.write(left) :]  # fewer bytes if the disk is nearly full: the next call fails
         return memoryview(data).nbytes
 
 
 def write_refused(path: Path, rows: Iterable[pl.DataFrame]) -> None:
-    """Write a batch's refused lines, the columns of QUARANTINE. They count once they are committed."""
+    """Write a batch's refused lines, with the columns of QUARANTINE. They count once they are committed."""
     path.parent.mkdir(exist_ok=True)
     write_parquet(path, (part.to_arrow() for part in rows), _arrow_schema(QUARANTINE))
 
@@ -363,7 +363,8 @@ def _arrow_schema(columns: pl.Schema) -> pa.Schema:
 def write_day(store: Store, table: str, day: date, rows: Iterable[pa.Table]) -> Part:
     """Write a table's day under the name of its content. It counts once it is committed.
 
-    There may be thousands of days of few rows, of which what surrounds the writing costs as much: so there is little.
+    There may be thousands of days of few rows, where the work around the writing costs as much as the writing, so this
+    function does little else.
     """
     folder = store.folder(table, day)
     folder.mkdir(parents=True, exist_ok=True)

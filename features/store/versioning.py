@@ -1,12 +1,13 @@
 """Versions of the data folder, by DVC's Python API.
 
-A version is the md5 of the folder's content, as in `13bd...5612.dir`. Taking one copies what is new into the cache and
-into the configured remote, so any version can be brought back, and by another clone too where the remote is shared.
-Bringing one back looks at every byte: a spoilt file of the cache is taken from the remote again, or named.
+A version is the md5 of the folder's content, as in `13bd...5612.dir`. Taking a version copies what is new into the
+cache and into the configured remote, so any version can be brought back, also by another clone if the remote is shared.
+Bringing a version back checks every byte: a spoilt file of the cache is fetched from the remote again, or named in the
+error.
 
-All of it lies in the state folder, by default `.tidewaiter` beside the data: cache, default remote, and which version
-is current. `data.dvc` beside the data is git's: it names the version that a clone begins with, and no run rewrites it.
-The first use sets DVC up in `.dvc` beside the data, without telemetry.
+Cache, default remote, and the note on which version is current are in the state folder, by default `.tidewaiter` beside
+the data. `data.dvc` beside the data belongs to git: it names the version that a clone begins with, and no run rewrites
+it. The first use sets DVC up in `.dvc` beside the data, without telemetry.
 """
 
 import fcntl
@@ -40,11 +41,11 @@ _NAMED = re.compile(r"^\s*- md5: ([0-9a-f]{32}\.dir)$", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
 _PASSWORD = re.compile(r"//[^/@]*@")
 _LOCK_ATTEMPTS = 10
-_LOCK_WAIT_SECONDS = 1.0  # on top of the 6 s for which DVC itself waits
+_LOCK_WAIT_SECONDS = 1.0  # in addition to the 6 s for which DVC itself waits
 _MOST_NAMED = 3
 _CACHE, _REMOTE = "dvc-cache", "dvc-remote"
-_BEFORE = "before-"  # remotes that are folders of DVC where they were once
-_SET_UP = {  # the configuration last: where it is, the others are
+_BEFORE = "before-"  # remotes for folders in which DVC kept versions earlier
+_SET_UP = {  # the configuration comes last: if it exists, the others do
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
     ".dvcignore": "# Left by an ingestion that was interrupted; no part of the data.\n.staging/\n*.partial\n",
     ".dvc/config": """\
@@ -63,7 +64,7 @@ logging.getLogger("dvc").setLevel(logging.WARNING)  # its hints are for people a
 
 
 class VersionError(RuntimeError):
-    """A version cannot be taken or brought back; says which and why."""
+    """A version cannot be taken or brought back. The message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,18 @@ class _Place:
 
     @property
     def committed(self) -> Path:
-        """The file in which git names the version that a clone begins with."""
+        """Return the file in which git names the version that a clone begins with."""
         return self.data.with_name(f"{self.data.name}.dvc")
 
     @property
     def noted(self) -> Path:
-        """The file in which the state folder notes this data folder's version; it may serve several data folders."""
+        """Return the file in which the state folder notes the version of this data folder; it may serve several."""
         digest = hashlib.sha256(str(self.data).encode()).hexdigest()
         return self.state / "versions" / f"{self.data.name}-{digest[:12]}.dvc"
 
     @property
     def old(self) -> Path:
-        """The folder that kept versions before they went into the state folder."""
+        """Return the folder that kept versions before they went into the state folder."""
         return self.root / STATE
 
 
@@ -100,9 +101,9 @@ def _place(data: Path, state: Path | None) -> _Place:
 
 
 def current(data: Path, state: Path | None = None) -> str | None:
-    """The version noted in `state` or, where none is, the one that `data.dvc` names, or None.
+    """Return the version noted in `state` or, if there is none, the one that `data.dvc` names, or None.
 
-    Whether `data` still holds it is not looked at. VersionError where git left a conflict in `data.dvc`.
+    Whether `data` still holds it is not checked. Raises VersionError if git left a conflict in `data.dvc`.
     """
     place = _place(data, state)
     committed = _committed(place)
@@ -112,7 +113,7 @@ def current(data: Path, state: Path | None = None) -> str | None:
 def snapshot(data: Path, state: Path | None = None) -> str:
     """Version the folder `data` as it is, push it to the default remote, and return the version.
 
-    What has a version already costs a look at the files only.
+    For a folder that has a version already, this costs only a look at the files.
     """
     if not data.is_dir() or not any(data.iterdir()):
         raise VersionError(f"{data}: no data to take a version of; ingest some first")
@@ -125,7 +126,8 @@ def snapshot(data: Path, state: Path | None = None) -> str:
 def checkout(data: Path, version: str, state: Path | None = None) -> str | None:
     """Make `data` what it was at `version`, to the byte; '.dir' may be left out.
 
-    What is in `data` now becomes a version first, so nothing is lost: its name is returned, None if there was nothing.
+    The present content of `data` becomes a version first, so nothing is lost: its name is returned, None if there was
+    nothing.
     """
     wanted = version.removesuffix(".dir") + ".dir"
     if not VERSION.fullmatch(wanted):
@@ -144,12 +146,12 @@ def checkout(data: Path, version: str, state: Path | None = None) -> str | None:
 
 
 def kept(data: Path, state: Path | None = None) -> list[str]:
-    """The versions that the cache here can bring back."""
+    """Return the versions that the cache here can bring back."""
     return _kept(_place(data, state))
 
 
 def exists(data: Path, version: str, state: Path | None = None) -> bool:
-    """Whether the cache or a remote has a version, as it is written in full. Takes no lock, and changes nothing."""
+    """Whether the cache or a remote has a version, as it is written in full. This takes no lock and changes nothing."""
     place = _place(data, state)
     if not VERSION.fullmatch(version) or not (place.root / ".dvc" / "config").exists():
         return False
@@ -157,7 +159,7 @@ def exists(data: Path, version: str, state: Path | None = None) -> bool:
 
 
 def set_up(root: Path) -> None:
-    """Make `root` a DVC repository if it is none. What is there already is left alone."""
+    """Make `root` a DVC repository if it is none. Existing files are left alone."""
     if (root / ".dvc" / "config").exists():
         return
     for name, text in _SET_UP.items():
@@ -173,7 +175,7 @@ def _named(file: Path) -> str | None:
 
 
 def _committed(place: _Place) -> str | None:
-    """The version that `data.dvc` names; VersionError where it names two, since nobody merged them."""
+    """Return the version that `data.dvc` names; VersionError if it names two, since nobody merged them."""
     file = place.committed
     text = file.read_text() if file.exists() else ""
     if _CONFLICT.search(text):
@@ -202,12 +204,15 @@ def _snapshot(place: _Place) -> str:
 
 
 def _note(place: _Place, output: Output) -> str:
-    """Note the version that was added, before it is pushed: the cache has it, and what is missed is pushed later."""
+    """Note the version that was added, and return it.
+
+    This comes before the push: the cache has the version, and what a failed push misses is pushed later.
+    """
     assert output.hash_info  # it was added
     assert output.meta
     version, size, files = str(output.hash_info.value), output.meta.size, output.meta.nfiles
     if _named(place.noted) != version:
-        # As DVC writes it, so that a copy may be committed as data.dvc.
+        # This is how DVC writes it, so that a copy may be committed as data.dvc.
         named = f"- md5: {version}\n  size: {size}\n  nfiles: {files}\n  hash: md5\n  path: {place.data.name}\n"
         place.noted.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(place.noted, lambda partial: partial.write_text(f"outs:\n{named}"))
@@ -215,7 +220,7 @@ def _note(place: _Place, output: Output) -> str:
 
 
 def _output(repo: Repo, place: _Place, version: str | None = None) -> Output:
-    """The data folder as DVC sees it. Its own command would write `data.dvc`, which is git's."""
+    """Return the data folder as DVC sees it. DVC's own command would write `data.dvc`, which belongs to git."""
     stage = repo.stage.create(
         single_stage=True,
         validate=False,
@@ -231,7 +236,7 @@ def _output(repo: Repo, place: _Place, version: str | None = None) -> Output:
 
 @contextmanager
 def _alone(place: _Place) -> Generator[None]:
-    """Hold the DVC repository of `place`, set up. DVC's own lock gives up after 6 s; this one waits."""
+    """Hold the DVC repository of `place`, and set it up. DVC's own lock gives up after 6 s; this one waits."""
     set_up(place.root)
     descriptor = os.open(place.root / ".dvc", os.O_RDONLY)
     try:
@@ -242,7 +247,7 @@ def _alone(place: _Place) -> Generator[None]:
 
 
 def _run(place: _Place, step: Callable[[Repo], _Result], attempts: int = _LOCK_ATTEMPTS) -> _Result:
-    """One step in the DVC repository; tried again while a DVC command that someone runs by hand has it locked."""
+    """Run one step in the DVC repository; try again while a DVC command that someone runs by hand has it locked."""
     root = place.root
     try:
         with Repo(str(root), config=_configuration(place)) as repo:
@@ -263,7 +268,10 @@ def _run(place: _Place, step: Callable[[Repo], _Result], attempts: int = _LOCK_A
 
 
 def _configuration(place: _Place) -> dict[str, dict[str, object]]:
-    """What is said to DVC beyond its files, in which the cache and the remote of `_SET_UP` stand for the state's."""
+    """Return the configuration that DVC gets beyond its files.
+
+    If the files name the cache and the remote of `_SET_UP`, those of the state folder take their place.
+    """
     root = place.root
     core = {"site_cache_dir": str(root / ".dvc" / "tmp" / "site"), "no_scm": not (root / ".git").exists()}
     written = Config(str(root / ".dvc"))
@@ -279,7 +287,7 @@ def _configuration(place: _Place) -> dict[str, dict[str, object]]:
 
 
 def _is_at(written: object, folder: Path, root: Path) -> bool:
-    """Whether a path in DVC's configuration, which is as seen from `.dvc`, is `folder`."""
+    """Whether a path in DVC's configuration, which is relative to `.dvc`, is `folder`."""
     return isinstance(written, str) and (root / ".dvc" / written).resolve() == folder
 
 
@@ -289,7 +297,7 @@ def _has(place: _Place, name: str) -> bool:
 
 @contextmanager
 def _reaching_remote(repo: Repo, name: str | None = None) -> Generator[None]:
-    """VersionError that names the remote, whatever is raised: each kind of remote has errors of its own."""
+    """Raise VersionError that names the remote, whatever is raised: each kind of remote has errors of its own."""
     try:
         yield
     except (LockError, ObjectFormatError):
@@ -301,7 +309,7 @@ def _reaching_remote(repo: Repo, name: str | None = None) -> Generator[None]:
 
 
 def _remotes(repo: Repo) -> Iterator[str | None]:
-    """The default remote, then folders where versions were kept before."""
+    """Yield the default remote, then folders where versions were kept before."""
     yield None
     yield from sorted(name for name in repo.config["remote"] if name.startswith(_BEFORE))
 
@@ -314,7 +322,7 @@ def _has_object(repo: Repo, remote: str | None, oid: str) -> bool:
     with _reaching_remote(repo, remote):
         odb = repo.cloud.get_remote_odb(remote)
         try:
-            # Not odb.exists(): a remote that cannot be reached would be one that has nothing.
+            # odb.exists() is not used: it would take a remote that cannot be reached for one that has nothing.
             odb.fs.info(odb.oid_to_path(oid))
         except FileNotFoundError:
             return False
@@ -330,7 +338,7 @@ def _bring_back(repo: Repo, place: _Place, version: str) -> None:
         files = {Path(*key): str(oid.value) for key, _, oid in listed}
         _make_good(repo, version, {oid: str(file) for file, oid in files.items()})
         output.checkout(force=True)
-        # DVC leaves alone what it thinks it knows: a file whose bytes changed without a word.
+        # DVC does not touch files that it thinks it knows, even if their bytes have changed unnoticed.
         if changed := _other({place.data / file: oid for file, oid in files.items()}):
             for file in changed:
                 file.unlink(missing_ok=True)
@@ -340,9 +348,9 @@ def _bring_back(repo: Repo, place: _Place, version: str) -> None:
 
 
 def _make_good(repo: Repo, version: str, objects: Mapping[str, str]) -> None:
-    """Have every one of `objects` (what it is, by its md5) whole in the cache, from a remote where it is not.
+    """Make sure that each of `objects` (a description, by md5) is whole in the cache; fetch others from a remote.
 
-    VersionError names those of which there is no whole copy.
+    Raises VersionError that names those of which there is no whole copy.
     """
     cache = repo.cache.local
     paths = {Path(cache.oid_to_path(oid)): oid for oid in objects}
@@ -352,7 +360,7 @@ def _make_good(repo: Repo, version: str, objects: Mapping[str, str]) -> None:
         for path in there:
             path.unlink(missing_ok=True)
         if there:
-            with suppress(ObjectFormatError), _reaching_remote(repo, remote):  # its copy may be spoilt as well
+            with suppress(ObjectFormatError), _reaching_remote(repo, remote):  # the remote's copy may be spoilt as well
                 repo.cloud.pull([HashInfo("md5", oid) for oid in there.values()], remote=remote)
             bad = _other(bad)
     if bad:
@@ -366,7 +374,7 @@ def _make_good(repo: Repo, version: str, objects: Mapping[str, str]) -> None:
 
 
 def _other(expected: Mapping[Path, str]) -> dict[Path, str]:
-    """Those of the files that are not there or whose bytes have another md5 than expected."""
+    """Return the files that do not exist or whose bytes have another md5 than expected."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = pool.map(_md5, expected)
         return {path: oid for (path, oid), md5 in zip(expected.items(), found, strict=True) if md5 != oid[:32]}
