@@ -1,8 +1,8 @@
-"""One currency for all amounts of a source: others are brought to it by dated rates, or refused.
+"""One currency for all amounts of a source: others are converted by dated rates, or refused.
 
-The same goods at the same price would else score as many times the usual price as a dollar has won. The currency is the
-one that a mapping states or, where none does, the one that the source's declarations are in already; amounts recovered
-and evaded are in it too. A rate counts from its own day on: one that is told later changes nothing before it.
+Otherwise the same goods at the same price would seem a thousand times as dear in won as in dollars. The currency is the
+one that a mapping states or, if none does, the one that the source's declarations are in already; amounts recovered and
+evaded are in it too. A rate counts from its own day on: one that is told later changes nothing before it.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ _NAME = "currency_is_the_source_s"
 
 
 class SeveralCurrenciesError(ValueError):
-    """A store holds amounts of several currencies, which nothing can compare."""
+    """A store holds amounts of several currencies, which cannot be compared."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What one unit of a currency is worth in `currency`, by day; `table` has COLUMNS, ordered by day.
+    """The worth of one unit of each currency in `currency`, by day; `table` has COLUMNS, ordered by day.
 
-    A day without a rate has the latest one before it, if that is at most `max_age_days` old: weekends and holidays have
-    none.
+    A day without a rate takes the latest one before it, if that is at most `max_age_days` old: weekends and holidays
+    have none.
     """
 
     currency: str
@@ -66,9 +66,9 @@ class Rates:
         return cls(currency, table.sort("day", "currency"), max_age_days)
 
     def convert(self, declarations: pl.DataFrame) -> pl.DataFrame:
-        """`declarations` with `item_value` in `self.currency`, at the rate of the day of acceptance.
+        """Return `declarations` with `item_value` in `self.currency`, at the rate of the day of acceptance.
 
-        Where there is no rate, the row stays and `unreadable` says why. Rows in that currency stay as they are, to the
+        If there is no rate, the row stays and `unreadable` says why. Rows in that currency stay as they are, to the
         bit.
         """
         dated = declarations.with_row_index("_row").with_columns(_day=pl.col("accepted_at").dt.date()).sort("_day")
@@ -102,10 +102,11 @@ class Rates:
 
 
 def judge(declarations: pl.DataFrame, currency: str) -> Finding:
-    """Rows (the contract's columns, `unreadable`, and PLACE of features.validation.verdict) with amounts in another
-    currency.
+    """Find the rows with amounts in another currency.
 
-    What `unreadable` says of a currency is all that is said of it.
+    `declarations` have the contract's columns, `unreadable`, and PLACE of features.validation.verdict.
+
+    If `unreadable` says something about the currency of a row, this adds nothing to it.
 
     >>> rows = pl.DataFrame({"source_line": [2, 3], "currency": ["USD", "KRW"], "unreadable": ["", None]})
     >>> judge(rows.with_columns(pl.lit(0, pl.UInt32).alias("batch")), "USD").failing["reason"].to_list()
@@ -123,14 +124,14 @@ def judge(declarations: pl.DataFrame, currency: str) -> Finding:
 
 
 def usual(declarations: pl.DataFrame) -> str | None:
-    """The currency of most rows; of two that have as many, the first by name. None where no row has one."""
+    """Return the currency of most rows; of two that have as many, the first by name. None if no row has one."""
     known = declarations.filter(pl.col("currency").is_in(sorted(codes.currencies())))
     counts = known.group_by("currency").len().sort("len", "currency", descending=[True, False])
     return counts["currency"][0] if counts.height else None
 
 
 def stored(store: Store) -> str | None:
-    """The currency of the first declaration of a store, which is that of all; None where it is empty."""
+    """Return the currency of the first declaration of a store, which is that of all; None if the store is empty."""
     days = store.days()
     if not days:
         return None
@@ -138,7 +139,7 @@ def stored(store: Store) -> str | None:
 
 
 def of_store(store: Store) -> str | None:
-    """The one currency of a store; SeveralCurrenciesError where it is of before, and holds several."""
+    """Return the one currency of a store; SeveralCurrenciesError if it is an older store that holds several."""
     found = store.scan("declarations").select(pl.col("currency").unique().sort()).collect(engine="streaming")
     named = found["currency"].to_list()
     if len(named) > 1:

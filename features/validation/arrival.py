@@ -1,8 +1,8 @@
-"""What had happened when a batch arrived: no day in its records lies after that day, or before the span that is stated.
+"""What had happened when a batch arrived: no day in its records lies after that day, or before the stated span.
 
-A mistyped year is no unusual value but an impossible one, and a single such day would decide where every window of
-training and monitoring begins or ends. What else is expected of single rows is in features.validation.expectations,
-which knows no day of arrival.
+A mistyped year is not an unusual value but an impossible one, and a single such day would decide where every window of
+training and monitoring begins or ends. The other expectations on single rows are in features.validation.expectations,
+which does not know the day of arrival.
 """
 
 import logging
@@ -17,18 +17,18 @@ from features.store.store import Store
 from features.validation.verdict import PLACE, Finding
 
 _log = logging.getLogger(__name__)
-HAPPENED = ("accepted_at", "recorded_at", "known_at")  # a register also tells from when on something will hold
-_FURTHEST_EAST = timedelta(hours=14)  # legal time is without a zone, and nowhere is it later
+HAPPENED = ("accepted_at", "recorded_at", "known_at")  # a register may also tell what will hold from a later day on
+_FURTHEST_EAST = timedelta(hours=14)  # legal time has no zone, and nowhere is it later than there
 
 
 def today() -> date:
-    """The calendar day where it is latest on Earth."""
+    """Return the calendar day in the place on Earth where it is latest."""
     return (datetime.now(UTC) + _FURTHEST_EAST).date()
 
 
 @dataclass(frozen=True)
 class Span:
-    """Days on which what a batch tells can have happened, both included; `first` is None where nothing is stated."""
+    """The days on which what a batch tells can have happened, both included; `first` is None if none is stated."""
 
     first: date | None
     last: date
@@ -39,10 +39,10 @@ class Span:
 
 
 def refuse_clock_behind(arrived_on: date, store: Store) -> None:
-    """ValueError where the declarations stored go on after today: the clock was set back.
+    """Raise ValueError if the stored declarations go on after today: then the clock was set back.
 
-    By such a clock what is right would be quarantined, and its file not read again. A few rows of a day far ahead, from
-    before such were quarantined, are no sign of that: they are warned of, and stop no night.
+    With such a clock, correct rows would be quarantined, and their file not read again. A few rows of a day far ahead,
+    stored before such rows were quarantined, are no sign of that: they cause a warning, and stop no night.
     """
     rows = store.rows("declarations")
     ahead = [day for day in rows if day > arrived_on]
@@ -67,7 +67,7 @@ def refuse_clock_behind(arrived_on: date, store: Store) -> None:
 
 
 def judge(table: str, rows: pl.DataFrame, span: Span) -> list[Finding]:
-    """Rows (the contract's columns and PLACE of features.validation.verdict) with an instant outside `span`.
+    """Find the rows (the contract's columns and PLACE of features.validation.verdict) with an instant outside `span`.
 
     >>> rows = pl.DataFrame({"accepted_at": [datetime(2024, 3, 5), datetime(2062, 3, 5)]})
     >>> rows = rows.select(pl.lit(0, pl.UInt32).alias("batch"), "accepted_at", source_line=pl.lit(2, pl.Int64))

@@ -1,5 +1,6 @@
-"""Expectations on a whole batch: whether a file may be stored at all. Single rows are features.validation.expectations'
-matter.
+"""Expectations on a whole batch: they decide whether a file may be stored at all.
+
+The expectations on single rows are in features.validation.expectations.
 """
 
 from bisect import bisect_left
@@ -26,10 +27,10 @@ def check_batch(
 ) -> BatchVerdict:
     """Judge a batch of `rows` lines, `quarantined` of which failed an expectation.
 
-    `rows_by_day`: rows that the batch would add, by day of acceptance. `stored_by_day`: rows of the store before it.
-    `empty_before`: how many deliveries in a row before it had no lines. `overtaken`: of a file that was put back as it
-    was before, how many of its rows are not in force; None of any other. Raises BatchRejected with one sentence for
-    every check that fails and is more than a warning.
+    `rows_by_day` has the rows that the batch would add, by day of acceptance, and `stored_by_day` those of the store
+    before it. `empty_before` counts the deliveries in a row before it that had no lines. `overtaken` is for a file that
+    was put back as it was before: how many of its rows are not in force; None for any other. Raises BatchRejected with
+    one sentence for every check that fails and is more than a warning.
 
     >>> limits = Limits(max_quarantined_share=0.05, volume_factor=6, volume_history_weeks=8, volume_min_rows=20)
     >>> check_batch("monday.csv", 100, 2, {}, {}, limits).checks[1].observed
@@ -56,7 +57,7 @@ def check_batch(
 
 
 class _Usual:
-    """What is usual by weekday, as the store has it."""
+    """The usual number of rows by weekday, from the store."""
 
     def __init__(self, stored_by_day: Mapping[date, int], limits: Limits) -> None:
         self._stored = stored_by_day
@@ -66,7 +67,7 @@ class _Usual:
             self._days[day.weekday()].append(day)
 
     def judge(self, day: date, rows: int) -> DayVolume:
-        """The day with its bounds. Holidays may be quiet, and so may late arrivals on a day that is stored already."""
+        """Return the day with its bounds. Holidays may be quiet, and so may late arrivals for a day stored already."""
         stored = self._stored.get(day, 0)
         usual = self._median_before(day)
         if usual is None or usual < self._limits.volume_min_rows:
@@ -76,7 +77,7 @@ class _Usual:
         return DayVolume(day, rows, stored, usual, lowest, usual * self._limits.volume_factor)
 
     def _median_before(self, day: date) -> float | None:
-        """Median rows of the last days that fell on the same weekday; None if there are too few of them."""
+        """Return the median rows of the last days that fell on the same weekday; None if there are too few of them."""
         days = self._days[day.weekday()]
         latest = days[: bisect_left(days, day)][-self._limits.volume_history_weeks :]
         if len(latest) < self._limits.volume_history_weeks:
@@ -132,7 +133,7 @@ def _not_too_busy(days: Sequence[DayVolume], limits: Limits) -> BatchCheck:
 
 
 def _not_too_quiet(days: Sequence[DayVolume], limits: Limits) -> BatchCheck:
-    # Among many days one is a public holiday, or the last one cut short; a feed that broke is most of what it sent.
+    # Among many days one may be a public holiday, or the last one cut short; a feed that broke affects most days.
     judged = sum(day.lowest is not None for day in days)
     quiet = [day for day in days if day.is_quiet]
     return BatchCheck(

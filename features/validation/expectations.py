@@ -1,13 +1,13 @@
 """The expectations on every table, as Great Expectations suites. This is the file to read and to edit.
 
 Most follow from the contract: a value where one is needed, the code list, the pattern, the bounds. The others say what
-the contract cannot, one entry each: what to expect by a class of Great Expectations, `description` in plain words (it
-follows "expected:"), and a name, with the columns that its condition reads. Severity ROW sends a row that fails to
-quarantine. Severity WARNING only counts it: what is unusual but does occur, such as a mass of zero, in 1 % of real
+the contract cannot, in one entry each: a class of Great Expectations, a `description` in plain words (it follows
+"expected:"), and a name, with the columns that its condition reads. Severity ROW sends a row that fails to quarantine.
+Severity WARNING only counts it: it is for what is unusual but does occur, such as a mass of zero, in 1 % of real
 declarations.
 
-An expectation judges single rows by nothing but the columns it names, which lets features.validation.rows put every
-distinct combination of values to it only once. What concerns a whole batch is in features.validation.batches.
+An expectation judges single rows by the columns that it names and nothing else, so features.validation.rows can put
+every distinct combination of values to it only once. Expectations on a whole batch are in features.validation.batches.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ YES, NO = True, False
 
 
 def suite(table: str) -> gx.ExpectationSuite:
-    """The expectations on `table`.
+    """Return the expectations on `table`.
 
     >>> len(suite("declarations").expectations) > 60, len(suite("outcomes").expectations) > 20
     (True, True)
@@ -53,23 +53,23 @@ def suite(table: str) -> gx.ExpectationSuite:
 
 
 def year(instant: str) -> str:
-    """Name of the helper column with the calendar year of `instant`."""
+    """Return the name of the helper column with the calendar year of `instant`."""
     return f"{instant}_year"
 
 
 def latest(instant: str) -> str:
-    """Name of the helper column with the latest time that `instant` may mean: midnight stands for its whole day."""
+    """Return the name of the helper column with the latest time that `instant` may mean: midnight is its whole day."""
     return f"{instant}_latest"
 
 
 def helpers(table: str) -> dict[str, str]:
-    """Helper columns by name, with the instant that each is about."""
+    """Return the helper columns by name, with the instant that each is about."""
     instants = [field.name for field in contract.TABLES[table] if field.dtype == contract.INSTANT]
     return {helper(instant): instant for helper in (year, latest) for instant in instants}
 
 
 def with_helpers(table: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with what expectations read beyond the contract: of every instant two helpers, and `unreadable`."""
+    """Return `frame` with what expectations read beyond the contract: two helpers an instant, and `unreadable`."""
     if UNREADABLE not in frame.columns:
         frame = frame.with_columns(pl.lit(None, pl.String).alias(UNREADABLE))
     instants = [pl.col(field.name) for field in contract.TABLES[table] if field.dtype == contract.INSTANT]
@@ -82,7 +82,7 @@ def with_helpers(table: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _named(name: str, *also_reads: str) -> dict[str, object]:
-    """`also_reads`: the columns of the expectation's `row_condition`, which the class itself does not tell."""
+    """Return an expectation's `meta`; `also_reads` has the columns of its `row_condition`, which its class hides."""
     return {"name": name, "also_reads": list(also_reads)}
 
 
@@ -346,7 +346,7 @@ def _critical_is_illicit() -> Iterator[Expectation]:
         severity=ROW,
         meta=_named("is_illicit_where_critical", "is_critical"),
     )
-    # A set says nothing of nulls.
+    # The expectation of a set passes nulls.
     yield gxe.ExpectColumnValuesToNotBeNull(
         column="is_illicit",
         row_condition=Column("is_critical") == YES,

@@ -1,4 +1,4 @@
-"""How much may be wrong with a whole batch before it is refused: the section `[ingestion]` of the policy.
+"""The limits on what may be wrong with a whole batch before it is refused: the section `[ingestion]` of the policy.
 
 Not here: what is expected of single rows (expectations).
 """

@@ -1,6 +1,6 @@
 """The validation page of one batch, and the index of all: HTML that needs no network, for people to read and to keep.
 
-What they say comes from verdicts and records; how they look is templates/validation.html and validation_index.html.
+Their content comes from verdicts and records; templates/validation.html and validation_index.html lay it out.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from features.validation.volume_chart import HEIGHT, WIDTH, chart
 
 
 def render(record: BatchRecord | None, verdict: Verdict, batch: BatchVerdict) -> str:
-    """HTML page of a batch. Without `record` the batch was rejected as a whole, and nothing of it is stored."""
+    """Return the HTML page of a batch. Without `record` the batch was rejected, and nothing of it is stored."""
     refusing = [result for result in verdict.results if result.unexpected and result.severity == "row"]
     warning = [result for result in verdict.results if result.unexpected and result.severity == "warning"]
     return pages.template("features", "validation.html").render(
@@ -34,7 +34,7 @@ def render(record: BatchRecord | None, verdict: Verdict, batch: BatchVerdict) ->
 
 
 def name(file: str, ending: str) -> str:
-    """Name the page of a batch by its file and by what tells it from others of that name.
+    """Return the name of a batch's page, from its file and an ending that tells it from others of that name.
 
     >>> name("2024/monday.csv.gz", "ab12cd34")
     'monday.csv-ab12cd34.html'
@@ -43,12 +43,12 @@ def name(file: str, ending: str) -> str:
 
 
 def name_of(record: BatchRecord) -> str:
-    """Name the page of a batch that was ingested."""
+    """Return the name of the page of a batch that was ingested."""
     return name(record.file, record.sha256[:8])
 
 
 def render_index(source: str, records: Sequence[BatchRecord]) -> str:
-    """HTML page of all batches, those with the largest share of quarantined lines first."""
+    """Return the HTML page of all batches, those with the largest share of quarantined lines first."""
     ordered = sorted(records, key=lambda record: -record.quarantined / max(record.rows_in, 1))
     reasons: Counter[str] = Counter()
     for record in records:

@@ -1,12 +1,12 @@
-"""Validation of arriving rows: which expectation of features.validation.expectations fails, in which row, with what
-value.
+"""Validation of arriving rows: which expectation fails, in which row, and with what value.
 
-Great Expectations copies the frame it is given for every metric it computes, so it is never given the batch: the
-expectations are grouped by the columns they read, and each group is put to the distinct combinations of values in those
-columns, once. The answer is then brought back to the rows, and remembered where values repeat. It is asked for nothing
-but the metric of each expectation (which rows do not meet it): its suites, batches and results around that cost three
-times as much. What is left costs some milliseconds an expectation, however few the values, so small batches are put to
-it together. Whole batches are judged by `check_batch`.
+The expectations are those of features.validation.expectations. Great Expectations copies the frame that it gets for
+every metric that it computes, so it never gets the batch. Instead the expectations are grouped by the columns that they
+read, and each group is asked once about the distinct combinations of values in those columns. The answer is then
+brought back to the rows, and remembered if values repeat. Great Expectations is asked only for the metric of each
+expectation (which rows do not meet it): its suites, batches and results around that cost three times as much. The
+remaining cost is some milliseconds per expectation, however few the values, so small batches are judged together.
+`check_batch` judges whole batches.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,8 +50,8 @@ __all__ = [
 ]
 
 LONGEST_VALUE = 60
-MOST_REMEMBERED = 2000  # combinations of a group
-MOST_TOGETHER = 3000  # likewise; of more of them, a group is asked about by itself
+MOST_REMEMBERED = 2000  # the combinations of a group
+MOST_TOGETHER = 3000  # likewise; a group with more of them is asked about by itself
 _NUMBER = "__number"
 _HOW_MANY, _WHICH = "unexpected_count", "unexpected_index_list"
 _COMPLETE = {
@@ -63,7 +63,7 @@ _COMPLETE = {
 
 @dataclass(frozen=True, eq=False)
 class _Rule:
-    """An expectation, what it reads, the columns it is about (the first above all), and what results say of it."""
+    """An expectation, the columns it reads, those it is about (the first above all), and what results say of it."""
 
     position: int
     name: str
@@ -75,9 +75,9 @@ class _Rule:
 
 
 class _Group:
-    """Rules that read the same columns, and what has been said of combinations of their values.
+    """Rules that read the same columns, and the remembered answers on combinations of their values.
 
-    Codes repeat from batch to batch, so what was said of them is remembered; of columns with many values, nothing is.
+    Codes repeat from batch to batch, so the answers on them are remembered; for columns with many values none is.
     """
 
     def __init__(self, reads: tuple[str, ...]) -> None:
@@ -87,13 +87,13 @@ class _Group:
         self._failing: Mapping[_Rule, pl.DataFrame] = {}
 
     def unknown(self, combinations: pl.DataFrame) -> pl.DataFrame:
-        """Those of `combinations` of which nothing is remembered."""
+        """Return the `combinations` on which no answer is remembered."""
         if self._asked is None:
             return combinations
         return combinations.join(self._asked, on=self.reads, how="anti", nulls_equal=True)
 
     def failing(self, new: pl.DataFrame, found: Mapping[_Rule, pl.DataFrame]) -> Mapping[_Rule, pl.DataFrame]:
-        """Combinations that fail rules, the remembered ones too, now that those of the `new` ones are `found`."""
+        """Return the combinations that fail rules, `found` among the `new` ones or remembered, by rule."""
         known = {rule: [of[rule] for of in (self._failing, found) if rule in of] for rule in self.rules}
         failing = {rule: pl.concat(combinations).unique() for rule, combinations in known.items() if combinations}
         asked = new.select(self.reads)
@@ -104,7 +104,7 @@ class _Group:
 
 
 def validate(table: str, frame: pl.DataFrame) -> Verdict:
-    """What `judge` says of rows of one batch: the contract's columns, `source_line`, and `unreadable` if any is.
+    """Judge rows of one batch, which have the contract's columns, `source_line`, and `unreadable` if any is.
 
     >>> row = dict.fromkeys(contract.schema("truth")) | {"source_line": 2, "evaded_revenue": -3.0}
     >>> frame = pl.DataFrame([row], schema_overrides=contract.schema("truth"))
@@ -120,10 +120,10 @@ def validate(table: str, frame: pl.DataFrame) -> Verdict:
 
 
 def judge(table: str, rows: pl.DataFrame) -> list[Finding]:
-    """Put every expectation on `table` to `rows` of any number of batches, which have BATCH besides.
+    """Judge `rows` of any number of batches, told apart by BATCH, by every expectation on `table`.
 
-    What the source says of a column in `unreadable` is all that is said of it. Raises ValueError for an unknown table
-    and for a column that `rows` lack.
+    If the source says something about a column in `unreadable`, nothing is added to it. Raises ValueError for an
+    unknown table and for a column that `rows` lack.
     """
     missing = [name for name in (*contract.schema(table), "source_line") if name not in rows.columns]
     if missing:
@@ -138,9 +138,9 @@ def judge(table: str, rows: pl.DataFrame) -> list[Finding]:
 
 @cache
 def _groups(table: str) -> tuple[_Group, ...]:
-    """The rules of `table`, those that read the same columns together."""
+    """Return the rules of `table` in groups that read the same columns."""
     from features.validation import (
-        expectations,  # Great Expectations takes seconds to import; a night without new files needs none
+        expectations,  # Great Expectations takes seconds to import; a night without new files does without
     )
 
     severities: dict[str, Severity] = {expectations.ROW: "row", expectations.WARNING: "warning"}
@@ -171,7 +171,7 @@ def _prepared(table: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _judge(rows: pl.DataFrame, groups: Sequence[_Group]) -> Iterator[tuple[_Rule, pl.DataFrame]]:
-    """Each rule with the rows that fail it, in their order."""
+    """Yield each rule with the rows that fail it, in their order."""
     rows = rows.with_row_index(_NUMBER)
     occurring = [rows.lazy().select(_NUMBER, *group.reads).unique(group.reads, keep="first") for group in groups]
     new = {group: group.unknown(each) for group, each in zip(groups, pl.collect_all(occurring), strict=True)}
@@ -192,7 +192,7 @@ def _judge(rows: pl.DataFrame, groups: Sequence[_Group]) -> Iterator[tuple[_Rule
 
 
 def _together(new: Mapping[_Group, pl.DataFrame]) -> Iterator[list[_Group]]:
-    """Groups to ask about at once, by their new combinations: those with few. One with many is slower in company."""
+    """Yield groups to ask about at once: those with few new combinations together, each of the others alone."""
     few = [group for group, combinations in new.items() if 0 < combinations.height <= MOST_TOGETHER]
     if few:
         yield few
@@ -200,12 +200,12 @@ def _together(new: Mapping[_Group, pl.DataFrame]) -> Iterator[list[_Group]]:
 
 
 def _ask(rows: pl.DataFrame, rules: Sequence[_Rule]) -> dict[_Rule, list[int]]:
-    """`_NUMBER` of those of `rows` that fail a rule, by rule, as Great Expectations says."""
+    """Return `_NUMBER` of the `rows` that fail a rule, by rule, as Great Expectations says."""
     from great_expectations.exceptions import MetricResolutionError
     from great_expectations.execution_engine import PandasExecutionEngine
     from great_expectations.validator.metrics_calculator import MetricsCalculator
 
-    # Of whole numbers, Great Expectations compares only those of 64 bits all at once.
+    # Great Expectations compares all whole numbers of a column at once only if they have 64 bits.
     widened = rows.with_columns(pl.col(pl.Int8, pl.Int32).cast(pl.Int64))
     calculator = MetricsCalculator(PandasExecutionEngine(batch_data_dict={"rows": widened.to_pandas()}))
 
@@ -219,7 +219,7 @@ def _ask(rows: pl.DataFrame, rules: Sequence[_Rule]) -> dict[_Rule, list[int]]:
             raise RuntimeError(f"expectation {' or '.join(names)} could not be evaluated: {error}") from error
         return {rule: found[metric.id] for rule, metric in metrics.items()}
 
-    # How many rows fail is known in half the time of which, and mostly none does.
+    # Counting the rows that fail takes half the time of listing them, and mostly none fails.
     failed = [rule for rule, count in computed(_HOW_MANY, rules).items() if count]
     indices = computed(_WHICH, failed) if failed else {}
     return {rule: [int(row) for index in found for row in index[_NUMBER]] for rule, found in indices.items()}
@@ -227,7 +227,7 @@ def _ask(rows: pl.DataFrame, rules: Sequence[_Rule]) -> dict[_Rule, list[int]]:
 
 @cache
 def _metric(rule: _Rule, what: str) -> "MetricConfiguration":
-    """The metric by which Great Expectations evaluates an expectation: of which rows it is not met."""
+    """Return the metric by which Great Expectations evaluates an expectation: how many or which rows do not meet it."""
     from great_expectations.expectations.registry import get_metric_kwargs
     from great_expectations.validator.metric_configuration import MetricConfiguration
 
@@ -237,7 +237,7 @@ def _metric(rule: _Rule, what: str) -> "MetricConfiguration":
 
 
 def _explained(rule: _Rule, rows: pl.DataFrame) -> pl.DataFrame:
-    """Why `rows` fail, as `Finding.failing` has it."""
+    """Return why `rows` fail, in the columns of `Finding.failing`."""
     from features.validation.expectations import UNREADABLE
 
     if rows.is_empty():
@@ -262,7 +262,7 @@ def _explained(rule: _Rule, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shown(rows: pl.DataFrame, column: str) -> pl.Expr:
-    """The value as text, cut to LONGEST_VALUE characters; text in quotes."""
+    """Return the value as text, cut to LONGEST_VALUE characters; text is in quotes."""
     text = pl.col(column).cast(pl.String)
     cut = pl.when(text.str.len_chars() > LONGEST_VALUE).then(text.str.slice(0, LONGEST_VALUE) + "...").otherwise(text)
     if rows.schema[column] == pl.String:

@@ -1,7 +1,7 @@
-"""What a validation says: of each expectation, of the rows that fail one, and of the batch as a whole.
+"""What a validation says of each expectation, of the rows that fail one, and of the batch as a whole.
 
-Rows of many batches are judged together, because asking has a price of its own; what is found is then said of each
-batch by itself.
+Rows of many batches are judged together, because each question costs something; the results are then divided among the
+batches.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ import polars as pl
 Severity = Literal["row", "warning"]
 
 EXAMPLES_KEPT = 5
-BATCH = "batch"  # in frames of several batches: the number of the batch, from 0
+BATCH = "batch"  # the number of the batch, from 0, in frames of several batches
 PLACE = pl.Schema({BATCH: pl.UInt32(), "source_line": pl.Int64()})
 FAILURES = pl.Schema(
     {"source_line": pl.Int64(), "expectation": pl.String(), "column": pl.String(), "reason": pl.String()}
@@ -44,14 +44,15 @@ class ExpectationResult:
 
     @property
     def share(self) -> float:
-        """Unexpected rows over all rows; 0 where there are none."""
+        """Return the share of unexpected rows in all rows; 0 if there are none."""
         return self.unexpected / self.rows if self.rows else 0.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One expectation put to rows of one table: `failing` has of each row that fails it PLACE, `column`, `reason` and
-    `value`, ordered by PLACE.
+    """The rows of one table that fail one expectation.
+
+    `failing` has PLACE, `column`, `reason` and `value` of each row that fails, ordered by PLACE.
     """
 
     table: str
@@ -64,13 +65,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`failures`: one row a line and expectation of severity `row`, ordered by line. `results`: every expectation."""
+    """The verdict on rows of a batch.
+
+    `failures` has one row for each line and expectation of severity `row` that it fails, ordered by line. `results` has
+    every expectation.
+    """
 
     failures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FAILURES))
     results: tuple[ExpectationResult, ...] = ()
 
     def merge(self, other: "Verdict") -> "Verdict":
-        """This verdict and that of another chunk, or of another table of the same one; counts add up.
+        """Merge this verdict with that of another chunk, or of another table of the same chunk; counts add up.
 
         >>> one = ExpectationResult("declarations", "net_mass_kg_bounds", "net_mass_kg", "0 or more", "row", 10, 1)
         >>> merged = Verdict(results=(one,)).merge(Verdict(results=(one,)))
@@ -81,12 +86,12 @@ class Verdict:
         return Verdict(failures, merge_results([*self.results, *other.results]))
 
     def summary(self) -> "Verdict":
-        """Without `failures`: what to keep of each chunk of a file that does not fit into memory."""
+        """Return the verdict without `failures`: this is kept of each chunk of a file that does not fit into memory."""
         return Verdict(results=self.results)
 
 
 def failures_of(findings: Sequence[Finding]) -> pl.DataFrame:
-    """BATCH and FAILURES of all rows that fail a finding of severity `row`, by batch, line and order of findings."""
+    """Return BATCH and FAILURES of all rows that fail a finding of severity `row`, by batch, line and finding."""
     columns = [BATCH, *FAILURES]
     found = [
         finding.failing.select(*PLACE, "column", "reason", expectation=pl.lit(finding.name)).select(columns)
@@ -98,7 +103,7 @@ def failures_of(findings: Sequence[Finding]) -> pl.DataFrame:
 
 
 def results_of(findings: Sequence[Finding], rows: Mapping[int, int]) -> dict[int, tuple[ExpectationResult, ...]]:
-    """Tell apart what `findings` say of each batch; `rows` says how many rows each has, by its number."""
+    """Return the results of `findings` for each batch; `rows` has the number of rows of each batch, by its number."""
     found = [(finding, _by_batch(finding.failing)) for finding in findings]
     return {
         batch: tuple(_result(finding, failing.get(batch), height) for finding, failing in found)
@@ -122,7 +127,7 @@ def _result(finding: Finding, failing: pl.DataFrame | None, rows: int) -> Expect
 
 
 def merge_results(results: Iterable[ExpectationResult]) -> tuple[ExpectationResult, ...]:
-    """One result an expectation, in order of first appearance, with the examples of the lowest lines."""
+    """Return one result for each expectation, in order of first appearance, with the examples of the lowest lines."""
     merged: dict[tuple[str, str], ExpectationResult] = {}
     for result in results:
         key = (result.table, result.name)
@@ -142,14 +147,14 @@ def merge_results(results: Iterable[ExpectationResult]) -> tuple[ExpectationResu
 
 @dataclass(frozen=True)
 class BatchCheck:
-    """One expectation on a whole batch: what was observed, what is allowed."""
+    """An expectation on a whole batch: what was observed, and what is allowed."""
 
     name: str
     says: str
     observed: str
     allowed: str
     passed: bool
-    is_warning: bool = False  # where it fails, the batch is stored all the same
+    is_warning: bool = False  # if it fails, the batch is stored all the same
 
     @property
     def sentence(self) -> str:
@@ -158,9 +163,9 @@ class BatchCheck:
 
 @dataclass(frozen=True)
 class DayVolume:
-    """Rows of one day of a batch, and what was `stored` of it before.
+    """The rows of one day of a batch, and what was `stored` of that day before.
 
-    `usual` is its weekday's median, None with too little history; a bound is None where it does not apply.
+    `usual` is the median of its weekday, None if there is too little history; a bound is None if it does not apply.
     """
 
     day: date
@@ -189,7 +194,7 @@ class BatchVerdict:
 
 
 class BatchRejected(ValueError):
-    """A batch that must not be stored. `verdict` is what a validation page shows of it."""
+    """A batch must not be stored. `verdict` is what a validation page shows of it."""
 
     def __init__(self, sentence: str, verdict: BatchVerdict) -> None:
         super().__init__(sentence)

@@ -1,4 +1,4 @@
-"""Rows by day as bars: the geometry of the validation page's chart. How it is drawn is the template's matter."""
+"""Rows by day as bars: the geometry of the validation page's chart. The template draws it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST_DATES = 10
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar, of a day or, in long batches, of several: new rows on top of those stored before, and the usual."""
+    """One bar, of a day or, in long batches, of several days: new rows on top of those stored before, and the usual."""
 
     x: float
     width: float
@@ -39,7 +39,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars and axes in a box of WIDTH by HEIGHT, y downwards; `states` and the flags are what a legend explains."""
+    """Bars and axes in a box of WIDTH by HEIGHT, y downwards; a legend explains `states` and the flags."""
 
     bars: tuple[Bar, ...]
     dates: tuple[Tick, ...]
@@ -51,7 +51,7 @@ class Chart:
 
 
 def chart(days: Sequence[DayVolume]) -> Chart:
-    """The chart of at least one day; `days` ascend. Days without rows leave a gap."""
+    """Return the chart of at least one day; `days` ascend. Days without rows leave a gap."""
     first, last = days[0].day, days[-1].day
     span = (last - first).days + 1
     days_a_bar = ceil(span / MOST_BARS)
@@ -84,7 +84,7 @@ def _top(group: Sequence[DayVolume]) -> float:
 
 
 def _round_up(step: float) -> int:
-    """The next of 1, 2, 5, 10, 20, 50, ..."""
+    """Return the least of 1, 2, 5, 10, 20, 50, ... that is not below `step`."""
     power = 1
     while True:
         for factor in (1, 2, 5):
