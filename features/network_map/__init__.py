@@ -1,1 +1,1 @@
-"""The network of companies for people to look at: written to files, asked what is at a node and what is around it."""
+"""The network of companies for people to look at: it is written to files, and tells what is at a node and around it."""

@@ -1,13 +1,13 @@
-"""Builds the network for people from a store, beside the one that is there, and puts it in that one's place.
+"""Builds the network for people from a store, beside the present one, and puts it in that one's place.
 
     <folder>/network.json   which of the folders counts, and what it is of
     <folder>/clusters.csv   companies that are probably one, for people to review
     <folder>/<digest>/      see files.py
 
-Each build looks at the checksums of what is there: where a file is spoilt, it is named in the log and all are built
-again. What is opened is looked at too: see queries.py.
+Each build checks the checksums of the present files: if a file is spoilt, the log names it and all are built again. The
+checksums are also checked when a network is opened: see queries.py.
 
-What is settled (features/history/preaggregated.py) is not summed up again: a new day costs its own declarations, and
+Settled sums (features/history/preaggregated.py) are not computed again: a new day costs its own declarations, and
 putting all sums in order.
 """
 
@@ -39,7 +39,7 @@ CLUSTERS, _DESCRIPTION = "clusters.csv", "network.json"
 
 @dataclass(frozen=True)
 class Description:
-    """What a network is of: its files' folder, declared companies, first and last Monday, the version of the data."""
+    """What a network is of: its files' folder, declared companies, first and last Monday, and the data's version."""
 
     digest: str
     companies: int
@@ -49,7 +49,7 @@ class Description:
 
 
 def described(folder: Path) -> Description | None:
-    """The network that counts in `folder`; None where none was built. SpoiltError where that cannot be told."""
+    """Return the network that counts in `folder`; None if none was built. SpoiltError if that cannot be told."""
     path = folder / _DESCRIPTION
     if not path.exists():
         return None
@@ -59,10 +59,10 @@ def described(folder: Path) -> Description | None:
 
 
 def build(store: Store, label_delay_days: int, features_folder: Path, folder: Path, version: str) -> Description:
-    """Bring the network of `store` in `folder` up to date with the store, whose data have `version`.
+    """Bring the network in `folder` up to date with `store`, whose data have `version`; return what it is of.
 
-    `features_folder` is where its features are kept, see cache.py: what is settled is shared with them. ValueError
-    where the store holds no declarations.
+    `features_folder` is where the source's features are kept, see cache.py: the settled sums are shared with them.
+    Raises ValueError if the store holds no declarations.
     """
     digest = _digest(store, label_delay_days)
     if before := _standing(folder, digest):
@@ -74,7 +74,7 @@ def build(store: Store, label_delay_days: int, features_folder: Path, folder: Pa
     told = entries.read(store.scan("register"), store.scan("register_superseded"))
     matches = matching.matches(told)
     partial = folder / f"{digest}{PARTIAL}"
-    for left in (partial, folder / digest):  # by one that was killed
+    for left in (partial, folder / digest):  # left by a build that was killed
         shutil.rmtree(left, ignore_errors=True)
     partial.mkdir(parents=True)
     files.write(partial, parties, pairs, told, matches)
@@ -93,7 +93,7 @@ def build(store: Store, label_delay_days: int, features_folder: Path, folder: Pa
 
 
 def _standing(folder: Path, digest: str) -> Description | None:
-    """The network of `digest`, where it counts in `folder` and is whole; what is spoilt is told."""
+    """Return the network of `digest` if it counts in `folder` and is whole; log a file that is spoilt."""
     try:
         before = described(folder)
         if before is None or before.digest != digest:
@@ -106,7 +106,7 @@ def _standing(folder: Path, digest: str) -> Description | None:
 
 
 def _clusters(told: pl.DataFrame, matches: pl.DataFrame, on: date) -> pl.DataFrame:
-    """Companies that are probably one on a day, see matching.py, with the names that registers told last."""
+    """Return companies that are probably one on a day, see matching.py, with the names that registers told last."""
     company = ("party_role", "party_id")
     named = told.filter(attribute="name").sort("enter", "entry_id").select(*company, name="value")
     names = named.unique(company, keep="last", maintain_order=True)

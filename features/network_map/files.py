@@ -1,4 +1,4 @@
-"""Writes the network for people to look at: files of one folder, which queries.py reads.
+"""Writes the network for people to look at, as files of one folder, which queries.py reads.
 
     nodes.arrow     companies, and what they share: kind, identity, name; in the order of nodes
     links.arrow     who was declared with whom and what, see links.py; in the order of importers
@@ -42,7 +42,7 @@ PARTNERS = ("partner", "week", "row", *SUMS, "importers", *DAYS)
 
 
 def write(folder: Path, parties: pl.DataFrame, pairs: pl.DataFrame, told: pl.DataFrame, matches: pl.DataFrame) -> None:
-    """Files of a network, into `folder`. Parties and pairs: see links.py; entries: entries.py; matches: matching.py."""
+    """Write a network's files into `folder`; see links.py on parties and pairs, entries.py on told, and matching.py."""
     pairs = pairs.with_columns(pl.col(name).fill_null(empty) for name, empty in DAYS.items())
     tables = (_nodes(parties, told), pairs, _by_partner(pairs), _by_week(pairs), _ties(told, matches))
     for name, table in zip(FILES, tables, strict=True):
@@ -102,7 +102,7 @@ def _ties(told: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
 
 
 def _nodes(parties: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    """A value is called as it was written first: what is told later changes nothing."""
+    """Return nodes with names. A value is named as it was written first: what is told later changes nothing."""
     no_place = pl.lit(None, pl.UInt32).alias("place")
     found = [parties.select("node", pl.col("role").alias("kind"), "identity", no_place)]
     names = [pl.DataFrame(schema={"node": pl.UInt64(), "name": pl.String()})]
@@ -129,5 +129,5 @@ def _named(nodes: pl.Series, kind: str, identity: pl.Series, place: pl.Series) -
 
 
 def plain(text: pl.Expr) -> pl.Expr:
-    """Text as it is searched for: without case and accents."""
+    """Return text in the form in which it is searched: without case and accents."""
     return text.str.normalize("NFKD").str.to_lowercase().str.replace_all(r"\p{M}", "")

@@ -1,4 +1,4 @@
-"""What people see of the network: who is around a company, and the shortest ways from it to known offenders."""
+"""What people see of the network: the nodes around a company, and the shortest ways from it to known offenders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,17 +12,18 @@ from features.history.history import PRIOR_WEIGHT
 from features.network.measures import LARGEST_HUB
 from features.network_map.queries import EDGES, Graph
 
-_NEAR_SHARE = 2 / 3  # of all that is shown; the rest is one step further
+_NEAR_SHARE = 2 / 3  # the share of near nodes in all that is shown; the rest is one step further
 _CONSIGNMENTS = ("container", "transport_document")
 _STEPS, _MOST_OF_A_STEP = 4, 1_000
 
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """Who is around a node on a Monday.
+    """The nodes around a node on a Monday.
 
-    `nodes`: files.NODES with `distance` in steps, look.RECORD, and `risk`: hits over inspections, smoothed towards
-    everyone's, `usual`; null for what is not declared. `edges`: look.EDGES. `not_shown` counts neighbours left out.
+    `nodes` has files.NODES with `distance` in steps, queries.RECORD, and `risk`: hits over inspections, smoothed
+    towards everyone's share, which is `usual`; null for nodes that are not declared. `edges` has queries.EDGES.
+    `not_shown` counts neighbours that are left out.
     """
 
     nodes: pl.DataFrame
@@ -32,11 +33,11 @@ class Neighbourhood:
 
 
 def around(graph: Graph, node: int, since: int, until: int, most: int) -> Neighbourhood:
-    """At most `most` nodes: neighbours first, then who is behind them.
+    """Return at most `most` nodes: the neighbours first, then the nodes behind them.
 
-    Those through whom something was found come first, then what is not only declared, then by value. A container or
-    document counts where two importers shared it, and behind a party that deals with very many only those that were
-    caught there are looked for.
+    Nodes through which something was found come first, then those that are not only declared, then by value. A
+    container or document counts if two importers shared it. Behind a party that deals with very many, only those are
+    looked for on whose declarations something was found.
     """
     asked = np.array([node], np.uint64)
     near = _ranked(_shared(graph, _others(graph.edges(asked, since, until), asked), until))
@@ -55,7 +56,7 @@ def around(graph: Graph, node: int, since: int, until: int, most: int) -> Neighb
 
 
 def details(graph: Graph, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
-    """files.NODES of `nodes`, look.RECORD and `risk`, see `Neighbourhood`; in their order."""
+    """Return files.NODES of `nodes`, queries.RECORD and `risk`, see `Neighbourhood`; in the order of `nodes`."""
     risk = (pl.col("hits") + PRIOR_WEIGHT * graph.usual(since, until)) / (pl.col("inspected") + PRIOR_WEIGHT)
     records = graph.records(nodes, since, until)
     return graph.named(nodes).join(records, on="node", how="left", maintain_order="left").with_columns(risk=risk)
@@ -63,17 +64,17 @@ def details(graph: Graph, nodes: Hashes, since: int, until: int) -> pl.DataFrame
 
 @dataclass(frozen=True)
 class Way:
-    """From a node to an importer that was caught: the nodes on the way, both ends included, and the edges between."""
+    """A way from a node to an importer that was caught: the nodes on it, with both ends, and the edges between them."""
 
     nodes: tuple[int, ...]
     edges: tuple[Mapping[str, Any], ...]
 
 
 def ways_to_offenders(graph: Graph, node: int, since: int, until: int, most: int) -> list[Way]:
-    """Shortest ways from `node` to importers that were caught, by what was known on Monday `until`.
+    """Return the shortest ways from `node` to importers that were caught, by what was known on Monday `until`.
 
-    Of ways with as many steps those come first that lead over whoever deals with fewest, since they say most. Nothing
-    is looked for behind a party with more than `LARGEST_HUB` others, but those with whom the node itself deals.
+    Among ways of equal length, those come first that lead over parties with the fewest partners, since they say most.
+    Nothing is looked for behind a party with more than `LARGEST_HUB` others, unless the node itself deals with it.
     """
     at = pl.DataFrame({"node": [node], "cost": [0.0]}, schema={"node": pl.UInt64, "cost": pl.Float64})
     seen, steps = at["node"], []
@@ -116,7 +117,7 @@ def _way_back(steps: list[pl.DataFrame], offender: int) -> Way:
 
 
 def _others(edges: pl.DataFrame, nodes: Hashes) -> pl.DataFrame:
-    """Edges as seen from those of `nodes` that are their ends: `node`, `other` and `EDGES`."""
+    """Return edges as seen from each of `nodes` that is an end: `node`, `other` and `EDGES`."""
     ends = pl.Series(nodes).implode()
     return pl.concat(
         edges.filter(pl.col(end).is_in(ends)).with_columns(node=end, other=other)
@@ -125,7 +126,7 @@ def _others(edges: pl.DataFrame, nodes: Hashes) -> pl.DataFrame:
 
 
 def _ranked(others: pl.DataFrame) -> pl.DataFrame:
-    """One row for each other, in the order in which they are shown."""
+    """Return one row for each other node, in the order in which they are shown."""
     return (
         others.group_by("other")
         .agg(
@@ -139,7 +140,7 @@ def _ranked(others: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shared(graph: Graph, others: pl.DataFrame, until: int) -> pl.DataFrame:
-    """Without containers and documents that only one importer had."""
+    """Return `others` without containers and documents that only one importer had."""
     is_consignment = pl.col("kind").is_in(_CONSIGNMENTS) & (pl.col("other") == pl.col("b"))
     consigned = others.filter(is_consignment)["other"].unique().to_numpy()
     record = graph.records(consigned, until, until)

@@ -1,7 +1,7 @@
 """The network for people, on any Monday: what is at a node, and what it adds up to.
 
-It holds what the model's network holds (week.py), and names, values, containers and transport documents beside it. As
-of: see links.py and ties.py. Its files, see files.py, are mapped into memory.
+It holds what the model's network holds (week.py), and names, values, containers and transport documents besides.
+links.py and ties.py say what is known on a day. Its files, see files.py, are mapped into memory.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from features.network import links
 from features.network.measures import DECLARANT, LARGEST_HUB, NEVER
 from features.network_map.files import DAYS, FILES, PARTNERS, SUMS, plain
 
-# Of a party with more rows those of the latest weeks are looked at.
+# For a party with more rows, only those of the latest weeks are looked at.
 MOST_ROWS = 200_000
 MOST_FOUND = 1_000
 
@@ -40,7 +40,8 @@ EDGES = pl.Schema(
         "last": pl.Int64(),
     }
 )
-# What is known of a node: null where it was not declared. `degree` counts whom it was ever declared with, and its ties.
+# What is known of a node; null if it was not declared. `degree` counts the nodes that it was ever declared with, and
+# its ties.
 RECORD = pl.Schema(
     {
         "node": pl.UInt64(),
@@ -58,7 +59,7 @@ RECORD = pl.Schema(
 
 @dataclass(frozen=True)
 class Graph:
-    """The tables of files.py; nodes are hashes, as links.node makes them, and Mondays days since 1970-01-01."""
+    """The tables of files.py; nodes are hashes, as links.node makes them, and Mondays are days since 1970-01-01."""
 
     nodes: pl.DataFrame
     links: pl.DataFrame
@@ -68,23 +69,23 @@ class Graph:
 
     @classmethod
     def open(cls, folder: Path) -> "Graph":
-        """The network in `folder`, which may be removed while it is looked at; SpoiltError where a file is spoilt."""
+        """Open the network in `folder`, which may be removed while it is in use; SpoiltError if a file is spoilt."""
         checksums.check(folder)
         return cls(*(arrow_files.read(folder / f"{name}.arrow") for name in FILES))
 
     def usual(self, since: int, until: int) -> float:
-        """Everyone's hits over inspections, as far as they became known after Monday `since` and by Monday `until`."""
+        """Return everyone's hits over inspections that became known after Monday `since` and by Monday `until`."""
         known = self.weeks.filter(pl.col("week") > since, pl.col("week") <= until).sum()
         return known["hits"].item() / max(known["inspected"].item(), 1)
 
     def named(self, nodes: Hashes) -> pl.DataFrame:
-        """`NODES` of those of `nodes` that are there, in their order."""
+        """Return `NODES` of those of `nodes` that exist, in their order."""
         every = self._columns["nodes"]["node"]
         place = np.minimum(np.searchsorted(every, nodes), len(every) - 1)
         return self.nodes[place[every[place] == nodes]] if len(every) else self.nodes
 
     def find(self, text: str, most: int) -> pl.DataFrame:
-        """Nodes whose identity or name holds `text`: first those that it names, then those that begin with it."""
+        """Return nodes whose identity or name holds `text`: exact ones first, then those that begin with it."""
         wanted = pl.select(plain(pl.lit(text.strip()))).item()
         rank = (
             pl.when(pl.col("identity").pipe(plain) == wanted)
@@ -97,15 +98,15 @@ class Graph:
         return holding.sort(rank, pl.col("text").str.len_chars(), "text", "kind").head(most)
 
     def edges(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
-        """`EDGES` at any of `nodes`, as known on Monday `until`, of what became known after Monday `since`."""
+        """Return `EDGES` at any of `nodes`, as known on Monday `until`, of what became known after Monday `since`."""
         start, end = self._span(nodes, until)
         at_partners = self._rows(np.maximum(start, end - MOST_ROWS), end)
         return self._at(nodes, at_partners, since, until)
 
     def near_edges(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
-        """As `edges`, but at a party that deals with very many only those on whose declarations something was found.
+        """Return what `edges` does, but at a hub only edges of importers with a find on a declaration with it.
 
-        Of these the latest `MOST_FOUND`.
+        A hub is a party that deals with more than `LARGEST_HUB`. Only its latest `MOST_FOUND` finds count.
         """
         start, end = self._span(nodes, until)
         is_hub = self._until(start, end, "importers") > LARGEST_HUB
@@ -118,13 +119,13 @@ class Graph:
         return self._at(nodes, np.concatenate([self._rows(start[~is_hub], end[~is_hub]), at_hubs]), since, until)
 
     def edges_among(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
-        """`EDGES` both of whose ends are `nodes`."""
+        """Return `EDGES` both of whose ends are among `nodes`."""
         found = self._at(nodes, np.zeros(0, np.int64), since, until)
         ends = pl.Series(nodes).implode()
         return found.filter(pl.col("a").is_in(ends) & pl.col("b").is_in(ends))
 
     def records(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
-        """`RECORD` of each of `nodes`, by Monday `until`; sums of what became known after Monday `since`."""
+        """Return `RECORD` of each of `nodes`, by Monday `until`; sums are of what became known after Monday `since`."""
         importers, partners = (of(nodes, since, until) for of in (self._of_importers, self._of_partners))
         declared = pl.concat([importers, partners])
         ties = self._in_force(nodes, until).group_by("node").agg(ties=pl.len().cast(pl.Int64))
@@ -175,7 +176,7 @@ class Graph:
         )
 
     def _in_force(self, nodes: Hashes, until: int) -> pl.DataFrame:
-        """Ties at `nodes`; one between two of them from either end."""
+        """Return ties at `nodes`; a tie between two of them appears from both ends."""
         rows = _ranges(*_equal(self._columns["ties"]["node"], nodes))
         return self.ties[rows].filter(pl.col("enter") <= until, pl.col("leave").is_null() | (pl.col("leave") > until))
 
@@ -207,7 +208,7 @@ class Graph:
 
     @cached_property
     def _columns(self) -> dict[str, dict[str, np.ndarray]]:
-        """Columns as arrays that lie in the files."""
+        """Return the columns as arrays that are not copied out of the files."""
         wanted = {"nodes": ["node"], "ties": ["node"], "links": list(links.SCHEMA), "partners": list(PARTNERS)}
         return {
             table: {name: getattr(self, table)[name].to_numpy(allow_copy=False) for name in names}
@@ -216,12 +217,12 @@ class Graph:
 
     @cached_property
     def _relations(self) -> list[int]:
-        """Where each relation's rows of links begin, and their end."""
+        """Return where each relation's rows of links begin, and the end of the last."""
         relation = self._columns["links"]["relation"]
         return np.searchsorted(relation, np.arange(len(links.RELATIONS) + 1, dtype=relation.dtype)).tolist()
 
     def _rows_of_importers(self, nodes: Hashes) -> Ints:
-        """Rows of links."""
+        """Return the rows of links that have `nodes` as importers."""
         importers, found = self._columns["links"]["importer"], []
         for start, end in itertools.pairwise(self._relations):
             low, high = _equal(importers[start:end], nodes)
@@ -229,29 +230,29 @@ class Graph:
         return np.concatenate(found)
 
     def _span(self, nodes: Hashes, until: int) -> tuple[Ints, Ints]:
-        """Of each node the first of its rows of partners, and the one behind its last until a Monday."""
+        """Return, for each node, its first row of partners and the row after its last one until a Monday."""
         columns = self._columns["partners"]
         start, end = _equal(columns["partner"], nodes)
         return start, _first_after(columns["week"], start, end, until)
 
     def _rows(self, start: Ints, end: Ints) -> Ints:
-        """Rows of links that rows of partners are."""
+        """Return the row in links of every row of partners in the spans."""
         return self._columns["partners"]["row"][_ranges(start, end)].astype(np.int64)
 
     def _until(self, start: Ints, end: Ints, name: str) -> Ints:
-        """Of each span of rows of a partner, which begins with its first, what they add up to."""
+        """Return, for each span of rows of a partner that begins with its first row, the running total at its end."""
         column = self._columns["partners"][name]
         return np.where(end > start, column[np.maximum(end, 1) - 1], 0) if len(column) else np.zeros(len(end), np.int64)
 
 
 def _equal(ordered: Hashes, wanted: Hashes) -> tuple[Ints, Ints]:
-    """Of each that is wanted its first row, and the one behind its last."""
+    """Return, for each wanted value, its first row and the row after its last."""
     start, end = (np.asarray(np.searchsorted(ordered, wanted, side), np.int64) for side in ("left", "right"))
     return start, end
 
 
 def _ranges(start: Ints, end: Ints) -> Ints:
-    """All rows of spans, one after the other.
+    """Return all rows of spans, one after the other.
 
     >>> _ranges(np.array([3, 7]), np.array([5, 8])).tolist()
     [3, 4, 7]
@@ -262,7 +263,7 @@ def _ranges(start: Ints, end: Ints) -> Ints:
 
 @numba.njit(cache=True, nogil=True)
 def _first_after(week: Ints, start: Ints, end: Ints, monday: int) -> Ints:
-    """Of each span, whose weeks are in order, the first row after a Monday."""
+    """Return, for each span, whose weeks are in order, the first row after a Monday."""
     found = np.empty(len(start), np.int64)
     for k in range(len(start)):
         low, high = start[k], end[k]
