@@ -1,4 +1,4 @@
-"""What people open outside the product: HTML pages that need no network, CSV files for spreadsheets.
+"""Files that people open outside the product: HTML pages that need no network, and CSV files for spreadsheets.
 
 Not here: what they tell; each room renders its own.
 """

@@ -1,6 +1,6 @@
-"""Our own HTML pages: single files that need no network, light or dark as the reader has it, on any screen.
+"""Our own HTML pages: single files that need no network, light or dark as the reader prefers, on any screen.
 
-What all of them look like is templates/page.html, which the others extend. What people or files have said is escaped.
+templates/page.html has what all pages look like, and the others extend it. What people or files have said is escaped.
 """
 
 from functools import cache
@@ -8,9 +8,9 @@ from functools import cache
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 
-@cache  # with what it has compiled
+@cache  # keeps what it has compiled too
 def template(package: str, name: str) -> Template:
-    """A template of a package's folder `templates`."""
+    """Return a template of a package's folder `templates`."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(each) for each in dict.fromkeys((package, "features"))]),
         autoescape=True,
@@ -23,7 +23,7 @@ def template(package: str, name: str) -> Template:
 
 
 def share(part: int, whole: int) -> str:
-    """`part` of `whole` as people read it: never 0 % where there is something.
+    """Return `part` of `whole` in the form people read: never 0 % if there is something.
 
     >>> share(1, 200_000), share(3, 100), share(0, 0)
     ('under 0.01 %', '3.00 %', '0 %')

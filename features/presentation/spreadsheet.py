@@ -1,11 +1,11 @@
-r"""CSV files that people open in a spreadsheet, which would take a text for a formula.
+r"""CSV files that people open in a spreadsheet, which could take a text for a formula.
 
-What is declared comes from outside, and a spreadsheet computes a cell that begins with `=`, `+`, `-` or `@`: a link
-that sends the row away, or a command. So an apostrophe goes before such a text; the rest of the file is as it is. Where
-lists are separated by semicolons a spreadsheet cuts texts there, so what follows a `;` inside a text counts as a
-beginning too. Numbers and dates are left alone: `-5` that is a number stays one.
+Declared texts come from outside, and a spreadsheet computes a cell that begins with `=`, `+`, `-` or `@`: it may hold a
+link that sends the row away, or a command. So an apostrophe goes before such a text; the rest of the file is as it is.
+In countries where semicolons separate lists, a spreadsheet cuts texts there, so what follows a `;` inside a text counts
+as a beginning too. Numbers and dates are left alone: a number `-5` stays a number.
 
-They begin with a byte order mark, without which many a spreadsheet takes UTF-8 for the alphabet of its country.
+The files begin with a byte order mark: without it many spreadsheets take UTF-8 for the alphabet of their country.
 
 Not here: tables for programs, which are Parquet or JSON. models/network_page/static/cell.js does the same in the
 browser.
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import polars as pl
 
-# Written so that Python, Rust (Polars) and JavaScript read them alike.
-BREAKS = r";\t\r\n"  # where a spreadsheet may begin a new cell
-# What it may drop before it looks at a cell: blanks, quotes, what cannot be seen.
+# These are written so that Python, Rust (Polars) and JavaScript read them alike.
+BREAKS = r";\t\r\n"  # a spreadsheet may begin a new cell here
+# A spreadsheet may drop these before it looks at a cell: blanks, quotes, invisible characters.
 LEADS = r" \"'\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff"
-# By which a formula begins; what Unicode calls compatible with one of them, full width for example, counts as it.
+# A formula begins with one of these; characters that Unicode calls compatible with one, such as full width, count too.
 STARTS = r"=+\-@\t\r\n\u207a\u207c\u208a\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 
 _BEGINS = rf"(?:^|[{BREAKS}])[{LEADS}]*[{STARTS}]"
@@ -31,22 +31,22 @@ _AGAIN = re.compile(rf"(?:^|(?<=[{BREAKS}]))'(?=[{LEADS}]*[{STARTS}])")
 
 
 def write(path: Path, frame: pl.DataFrame, is_marked: bool = True) -> None:
-    """Write `frame` as CSV with every text such that no spreadsheet computes it; `read` gives the texts back.
+    """Write `frame` as CSV so that no spreadsheet computes any of its texts; `read` gives the texts back.
 
-    `is_marked`: with the byte order mark, which a program may take for a part of the first column's name.
+    `is_marked` adds the byte order mark, which a program may take for a part of the first column's name.
     """
     texts = frame.select(pl.col(pl.String), pl.col(pl.Categorical, pl.Enum).cast(pl.String))
     frame.with_columns(_changed(text, _BEGINS, defused) for text in texts).write_csv(path, include_bom=is_marked)
 
 
 def read(path: Path) -> pl.DataFrame:
-    """The cells of a file that `write` wrote, all as text and as they were; null where there was nothing."""
+    """Return the cells of a file that `write` wrote, all as text and as they were; null if there was nothing."""
     cells = pl.read_csv(path, infer_schema=False)
     return cells.with_columns(_changed(cell, _WAS_DEFUSED, restored) for cell in cells)
 
 
 def defused(text: str) -> str:
-    """The text with an apostrophe before whatever a spreadsheet could take for a formula.
+    """Return the text with an apostrophe before whatever a spreadsheet could take for a formula.
 
     >>> defused("=HYPERLINK(A1)"), defused("Smith; =A1"), defused("'=A1"), defused("O'Neill - Sons")
     ("'=HYPERLINK(A1)", "Smith;' =A1", "''=A1", "O'Neill - Sons")
@@ -55,7 +55,7 @@ def defused(text: str) -> str:
 
 
 def restored(text: str) -> str:
-    """The text as it was before `defused`.
+    """Return the text as it was before `defused`.
 
     >>> restored("'=HYPERLINK(A1)"), restored("'quoted'")
     ('=HYPERLINK(A1)', "'quoted'")
