@@ -1,7 +1,7 @@
-"""Simulated customs declarations: seeded, the same to the byte everywhere, with planted fraud and what was found of it.
+"""Simulated customs declarations: seeded, the same to the byte everywhere, with planted fraud and its inspections.
 
-Others use `generate` (the contract's tables) and `Parameters`; `simulate` and `companies` are for looking behind it.
-What is realistic and what is not is told in docs/simulator.md.
+Other rooms use `generate` (the contract's tables) and `Parameters`; `simulate` and `companies` show what is behind
+them. docs/simulator.md tells what is realistic and what is not.
 """
 
 from features.simulator.deliveries import deliver
@@ -12,6 +12,6 @@ __all__ = ["Parameters", "Progress", "Tables", "World", "build", "companies", "d
 
 
 def generate(parameters: Parameters, on_progress: Progress | None = None) -> Tables:
-    """Everything that `parameters` simulate; column `arrives` is the number of the month whose file brings the row."""
+    """Return all that `parameters` simulate; column `arrives` is the number of the month whose file brings the row."""
     world = simulate(parameters, on_progress)
     return deliver(build(world, parameters.seed), world, parameters)

@@ -13,11 +13,11 @@ _MONTHS = (0.93, 0.84, 1.02, 0.99, 1.0, 0.98, 1.0, 1.01, 1.05, 1.08, 1.12, 1.04)
 _HOLIDAYS = frozenset({(1, 1), (1, 2), (5, 1), (9, 2), (10, 10), (12, 25)})
 _HOLIDAY_VOLUME = 0.45
 _YEARLY_GROWTH = 0.04
-_SPREAD = 0.07  # of a day's volume, log
+_SPREAD = 0.07  # the standard deviation of the log of a day's volume
 
 
 def month_starts(start: date, months: int) -> list[date]:
-    """First day of each month and of the one after the last.
+    """Return the first day of each month and of the one after the last.
 
     >>> month_starts(date(2023, 12, 1), 2)
     [datetime.date(2023, 12, 1), datetime.date(2024, 1, 1), datetime.date(2024, 2, 1)]
@@ -27,7 +27,7 @@ def month_starts(start: date, months: int) -> list[date]:
 
 
 def volumes(seed: int, start: date, days: int) -> Floats:
-    """Relative volume of each day."""
+    """Return the relative volume of each day."""
     noise = stream(seed, 4).standard_normal(days) * _SPREAD
     usual = np.empty(days)
     for number in range(days):
@@ -39,7 +39,7 @@ def volumes(seed: int, start: date, days: int) -> Floats:
 
 
 def instants(seed: int, start: date, days: int, declarations: int) -> Ints:
-    """Seconds since the start of the first day, in order, one a declaration; most fall in office hours."""
+    """Return seconds since the start of the first day, in order, one per declaration; most are in office hours."""
     rng = stream(seed, 5)
     day = pick(rng, volumes(seed, start, days), declarations)
     hour = np.clip(12.8 + 3.1 * rng.standard_normal(declarations), 0, 23.99)

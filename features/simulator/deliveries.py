@@ -1,7 +1,8 @@
-"""What goes wrong between declaration and file: blemishes, late arrivals, corrections, duplicates, broken lines.
+"""Faults between declaration and file: blemishes, late arrivals, corrections, duplicates, broken lines.
 
-At rates that a well-run administration would know, so that quarantine and correction are exercised in every run. What
-must be quarantined is chosen among items that nobody inspected, and has no truth: nobody can say what it was about.
+The rates are those that a well-run administration would know, so that quarantine and correction are exercised in every
+run. Items to be quarantined are chosen among those that nobody inspected, and have no truth: nobody can say what they
+were about.
 """
 
 import numpy as np
@@ -13,16 +14,16 @@ from features.simulator.frames import Tables
 from features.simulator.generate import Parameters, World
 
 _ZERO_MASS, _ZERO_VALUE, _NO_IMPORT_USE, _NO_PAYMENT_TYPE = 0.004, 0.0005, 0.01, 0.005
-_LATE, _LATE_DAYS = 0.02, 10  # share of what is accepted in a month's last days that comes a file later
+_LATE, _LATE_DAYS = 0.02, 10  # the share of items accepted in a month's last days that come a file later
 _CORRECTED = 0.004
-_REPEATED, _REPEATED_LATER = 0.00012, 0.00006  # exact copies: in the same file, in the next one
+_REPEATED, _REPEATED_LATER = 0.00012, 0.00006  # exact copies: in the same file, and in the next one
 
-# Share of items with each fault that no reader can mend.
+# The share of items with each fault that no reader can mend.
 _BROKEN = {"country": 0.00012, "mass": 0.00012, "zeros": 0.00012, "rate": 0.00006, "office": 0.00006}
 
 
 def deliver(tables: Tables, world: World, parameters: Parameters) -> Tables:
-    """The tables with everything that goes wrong; `arrives` is then each row's file."""
+    """Return the tables with all faults of delivery; `arrives` is then each row's file."""
     rng = stream(parameters.seed, 30)
     last = len(world.month_starts) - 2
     n = tables.declarations.height
@@ -37,7 +38,7 @@ def deliver(tables: Tables, world: World, parameters: Parameters) -> Tables:
     fate = _fates(lot, _BROKEN)
     leads_with_zero = tables.declarations["hs_code"].str.starts_with("0").to_numpy()
     fate = np.where(inspected | late, -1, fate)
-    # Few codes begin with a zero, so the lot of losing it is widened to bring the rate to where it should be.
+    # Few codes begin with a zero, so the range of draws that lose it is widened to reach the intended rate.
     loses = leads_with_zero & ~inspected & ~late & (lot > 1 - _BROKEN["zeros"] * 8)
     fate = np.where(loses, list(_BROKEN).index("zeros"), np.where(fate == list(_BROKEN).index("zeros"), -1, fate))
     broken = _broken(declarations, fate)
@@ -67,7 +68,7 @@ def deliver(tables: Tables, world: World, parameters: Parameters) -> Tables:
 
 
 def _blemished(rng: np.random.Generator, declarations: pl.DataFrame) -> pl.DataFrame:
-    """Values that are odd but allowed."""
+    """Return the declarations with some values that are odd but allowed."""
     n = declarations.height
     has_mass = pl.Series(rng.random(n) >= _ZERO_MASS)
     return declarations.with_columns(
@@ -82,7 +83,7 @@ def _blemished(rng: np.random.Generator, declarations: pl.DataFrame) -> pl.DataF
 def _late(
     rng: np.random.Generator, declarations: pl.DataFrame, world: World, last: int
 ) -> tuple[pl.DataFrame, np.ndarray]:
-    """Some declarations of a month's last days reach the records in the next month; which items, as flags."""
+    """Move some declarations of a month's last days to the next month's file; return them, and flags of which."""
     day = (declarations["accepted_at"].dt.date() - world.start).dt.total_days().to_numpy()
     month = declarations["arrives"].to_numpy()
     next_month = world.month_starts[month + 1]
@@ -100,7 +101,7 @@ def _late(
 
 
 def _broken(declarations: pl.DataFrame, fate: Ints) -> pl.DataFrame:
-    """Lines with a fault each: an unknown country, a negative mass, lost zeros, an impossible rate, no office."""
+    """Give some lines a fault: an unknown country, a negative mass, lost zeros, an impossible rate, no office."""
     has = {name: pl.Series(fate == number) for number, name in enumerate(_BROKEN)}
     return declarations.with_columns(
         origin_country=pl.when(has["country"]).then(pl.lit("XX")).otherwise("origin_country"),
@@ -112,7 +113,7 @@ def _broken(declarations: pl.DataFrame, fate: Ints) -> pl.DataFrame:
 
 
 def _corrections(rng: np.random.Generator, chosen: pl.DataFrame, world: World) -> pl.DataFrame:
-    """New versions, recorded in the month after: the final invoice, and for some the weighed mass."""
+    """Return new versions, recorded in the month after: the final invoice, and for some the weighed mass."""
     n = chosen.height
     invoice, weighed = 0.85 + 0.45 * rng.random(n), 0.85 + 0.15 * rng.random(n)
     mass = (
@@ -131,14 +132,14 @@ def _corrections(rng: np.random.Generator, chosen: pl.DataFrame, world: World) -
 
 
 def _after(world: World, day: Ints, minutes: Ints) -> pl.Series:
-    """Instants some minutes after the start of a day."""
+    """Return instants that are some minutes after the start of a day."""
     frame = pl.DataFrame({"minutes": day * 1440 + minutes})
     start = pl.lit(world.start).cast(pl.Datetime("us"))
     return frame.select((start + pl.duration(minutes="minutes")).cast(pl.Datetime("us"))).to_series()
 
 
 def _fates(lot: Floats, shares: dict[str, float]) -> Ints:
-    """Which of the shares each lot falls into, -1 for none."""
+    """Return the index of the share into which each draw falls, -1 for none."""
     bounds = np.cumsum([0.0, *shares.values()])
     fate = np.searchsorted(bounds, lot, side="right") - 1
     return np.where(fate < len(shares), fate, -1).astype(np.int64)

@@ -1,8 +1,8 @@
 """Random draws that come out the same on every machine.
 
 NumPy's `exp` and `log` may differ in the last bit between processors, and a rounded value may then differ in a digit.
-So whatever ends in a file goes through `exp_on_grid`, whose only operations are rounding, table look-up and one
-multiplication. Plain `log` and powers serve only where a last bit cannot be seen: in comparisons with a random number.
+So all values that end in a file go through `exp_on_grid`, whose only operations are rounding, table look-up and one
+multiplication. Plain `log` and powers are used only if a last bit cannot be seen: in comparisons with a random number.
 """
 
 from decimal import Decimal
@@ -18,12 +18,12 @@ Flags = NDArray[np.bool_]
 _GRID = 4096  # steps per unit of the exponent: 0.024 %
 _LIMIT = 40
 
-# Any prime above the number of parties of a kind, and a factor that scatters neighbours.
+# The modulus is any prime above the number of parties of a kind, and the factor scatters neighbours.
 _ID_MODULUS, _ID_FACTOR, _ID_SHIFT = 99_999_989, 61_803_399, 27_182_818
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
-    """The generator for one purpose: the same seed and key give the same draws, whatever else was drawn before."""
+    """Return the generator for one purpose: the same seed and key give the same draws, whatever else was drawn."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *key])))
 
 
@@ -35,7 +35,7 @@ def _tables() -> tuple[Floats, Floats]:
 
 
 def exp_on_grid(exponent: Floats) -> Floats:
-    """e to the exponent rounded to 1/4096; exponents beyond 40 either way count as 40.
+    """Return e to the exponent rounded to 1/4096; exponents beyond 40 either way count as 40.
 
     >>> exp_on_grid(np.array([0.0, 1.0, 0.0001])).tolist()
     [1.0, 2.718281828459045, 1.0]
@@ -46,7 +46,7 @@ def exp_on_grid(exponent: Floats) -> Floats:
 
 
 def pick(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
-    """`size` indices, each with a probability in proportion to its weight.
+    """Draw `size` indices, each with a probability in proportion to its weight.
 
     >>> pick(stream(1), np.array([0.0, 2.0, 0.0]), 3).tolist()
     [1, 1, 1]
@@ -56,7 +56,7 @@ def pick(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
 
 
 def pick_by_row(rng: np.random.Generator, weights: Floats) -> Ints:
-    """For each row of a matrix of weights (rows x choices) one choice.
+    """Draw one choice for each row of a matrix of weights (rows x choices).
 
     >>> pick_by_row(stream(1), np.array([[0.0, 3.0], [5.0, 0.0]])).tolist()
     [1, 0]
@@ -67,7 +67,7 @@ def pick_by_row(rng: np.random.Generator, weights: Floats) -> Ints:
 
 
 def opaque(numbers: Ints) -> Ints:
-    """Numbers under 99,999,989 scattered one to one, so that a name tells nothing of age or kind.
+    """Scatter numbers under 99,999,989 one to one, so that a name tells nothing of age or kind.
 
     >>> opaque(np.arange(3)).tolist()
     [27182818, 88986217, 50789627]

@@ -1,8 +1,8 @@
-"""Who trades: importers, and the lanes by which each of them trades.
+"""The traders: importers, and the lanes by which each of them trades.
 
 A lane is a standing relation: importer, seller, origin, goods, declarant, courier, transport, office. Declarations are
-drawn from lanes, so relations repeat as they do in life. Days count from the start of the simulation; whoever was
-there before has a negative birth.
+drawn from lanes, so relations repeat as they do in life. Days count from the start of the simulation; an importer or
+lane that existed before has a negative birth.
 """
 
 from dataclasses import dataclass, fields
@@ -14,20 +14,20 @@ from features.simulator.draws import Flags, Floats, Ints, exp_on_grid, pick, pic
 from features.simulator.geography import AIR, MAIL, RAIL, ROAD, SEA
 from features.simulator.goods import SECTORS, goods
 
-# Kinds of importer by how often they cheat when it pays.
+# Kinds of importers, by how often they cheat when it pays.
 HONEST, OCCASIONAL, HABITUAL, SMUGGLER, PHOENIX = range(5)
 _KIND_SHARES = (0.827, 0.105, 0.065, 0.003)
 _OFFENDER_WEIGHT = 60.0  # the largest traders do not cheat by habit; they have too much to lose
 
 _IMPORTERS_PER_ITEM, _DECLARANTS_PER_ITEM, _COURIERS = 0.055, 0.0014, 40
 _CROOKED_DECLARANTS = 0.06  # share of declarants whom offenders seek
-_FOUNDED_BEFORE = 0.55  # share of importers there at the start
+_FOUNDED_BEFORE = 0.55  # share of importers that exist at the start
 NOBODY = -1
 
 
 @dataclass(frozen=True)
 class Importers:
-    """Arrays, one element an importer."""
+    """The importers, as arrays with one element each."""
 
     birth: Ints
     death: Ints
@@ -38,7 +38,7 @@ class Importers:
 
 @dataclass(frozen=True)
 class Lanes:
-    """Arrays, one element a lane; countries, goods and offices by index, parties by number, `NOBODY` for none."""
+    """The lanes, as arrays with one element each; countries, goods, offices by index, parties by number or `NOBODY`."""
 
     importer: Ints
     birth: Ints
@@ -53,7 +53,7 @@ class Lanes:
     mode: Ints
     office: Ints
     log_value: Floats
-    claims: Flags  # whether the origin's preference is claimed where there is one
+    claims: Flags  # whether the origin's preference is claimed if there is one
     import_type: Ints
     import_use: Ints
     payment_type: Ints
@@ -66,27 +66,27 @@ class Lanes:
 
 
 def declarants_of(rows: int) -> int:
-    """How many declarants serve a trade of `rows` items."""
+    """Return how many declarants serve a trade of `rows` items."""
     return max(12, int(rows * _DECLARANTS_PER_ITEM))
 
 
 def found_importers(rng: np.random.Generator, rows: int, days: int, schemes: int) -> Importers:
-    """Importers for a trade of `rows` items over `days`; `schemes` is how many an offender may favour."""
+    """Draw importers for a trade of `rows` items over `days`; `schemes` is the number an offender may favour."""
     n = max(80, int(rows * _IMPORTERS_PER_ITEM))
     founded = np.where(rng.random(n) < _FOUNDED_BEFORE, -rng.integers(1, 2000, n), rng.integers(0, days, n))
     weight = np.minimum((1 - rng.random(n)) ** (-1 / 1.15), 500.0)
-    # Large traders last; of the small ones many come once.
+    # Large traders last long; many of the small ones come once.
     life = exp_on_grid(6.4 + 0.9 * rng.standard_normal(n) + 0.25 * np.log(weight))
     life = np.where((rng.random(n) < 0.3) & (weight < 5), rng.integers(5, 60, n), life)
     kind = pick(rng, np.array(_KIND_SHARES), n)
     kind = np.where((kind != HONEST) & (weight > _OFFENDER_WEIGHT), HONEST, kind)
-    # Who was there at the start is still there: the dead of earlier years are not simulated.
+    # Importers from before the start are alive at the start: the dead of earlier years are not simulated.
     death = np.maximum(founded, 0) + life.astype(np.int64) + 7
     return Importers(founded, death, weight, kind, rng.integers(0, schemes, n))
 
 
 def lay_lanes(rng: np.random.Generator, importers: Importers, rows: int, days: int) -> Lanes:
-    """The lanes of `importers`."""
+    """Draw the lanes of `importers`."""
     table, n_importers = goods(), len(importers.weight)
     per_importer = np.minimum(1 + (rng.random(n_importers) * 2.2 * importers.weight**0.6).astype(np.int64), 40)
     importer = np.repeat(np.arange(n_importers, dtype=np.int64), per_importer)
@@ -139,7 +139,7 @@ def lay_lanes(rng: np.random.Generator, importers: Importers, rows: int, days: i
 
 
 def _goods_of(rng: np.random.Generator, sector: Ints) -> Ints:
-    """For each lane goods of its sector, by their weight."""
+    """Draw goods of its sector for each lane, by their weight."""
     table = goods()
     chosen = np.empty(len(sector), np.int64)
     for number in range(len(SECTORS)):
@@ -149,12 +149,12 @@ def _goods_of(rng: np.random.Generator, sector: Ints) -> Ints:
 
 
 def siblings(rng: np.random.Generator, goods_index: Ints) -> Ints:
-    """For each item other (or the same) goods of its sector: what else a consignment holds."""
+    """Draw other (or the same) goods of its sector for each item: what else a consignment holds."""
     return _goods_of(rng, goods().sector[goods_index])
 
 
 def _transport(rng: np.random.Generator, kinds: Ints, origin: Ints, sector: Ints, age: Floats) -> tuple[Ints, Ints]:
-    """Mode, and courier for express parcels."""
+    """Draw the mode of each lane, and the courier of express parcels."""
     table, n = goods(), len(kinds)
     price, unit = table.usd_per_kg[kinds], np.nan_to_num(table.kg_per_unit[kinds], nan=1.0)
     is_near = geography.REGION_OF[origin] == 0
@@ -175,7 +175,7 @@ def _transport(rng: np.random.Generator, kinds: Ints, origin: Ints, sector: Ints
 
 
 def _departures(rng: np.random.Generator, origin: Ints, mode: Ints) -> Ints:
-    """Country of departure: the origin, or a hub for some of what comes by sea or air."""
+    """Draw the country of departure: the origin, or a hub for some of what comes by sea or air."""
     hubs = np.array([geography.country(code) for code in geography.HUBS], np.int64)
     through = hubs[pick(rng, np.array([4.0, 4.0, 1.0, 1.0, 0.5]), len(origin))]
     is_through = (rng.random(len(origin)) < 0.09) & np.isin(mode, (SEA, AIR))
@@ -183,7 +183,7 @@ def _departures(rng: np.random.Generator, origin: Ints, mode: Ints) -> Ints:
 
 
 def _sellers(rng: np.random.Generator, origin: Ints, sector: Ints, age: Floats) -> Ints:
-    """Sellers belong to an origin and a sector; a few serve many lanes, and later lanes meet newer sellers."""
+    """Draw sellers. They belong to an origin and a sector; a few serve many lanes, and later lanes meet newer ones."""
     _, index, lanes = np.unique(origin * len(SECTORS) + sector, return_inverse=True, return_counts=True)
     several = np.maximum(1, (lanes * 0.55).astype(np.int64))
     first = np.cumsum(several) - several
@@ -193,7 +193,7 @@ def _sellers(rng: np.random.Generator, origin: Ints, sector: Ints, age: Floats) 
 
 
 def _declarants(rng: np.random.Generator, importers: Importers, importer: Ints, count: int, age: Floats) -> Ints:
-    """An importer's declarant, for some lanes a second one; offenders often find the crooked few."""
+    """Draw each importer's declarant, for some lanes a second one; offenders often find the crooked few."""
     n = len(importers.weight)
     main = (count * (0.9 * rng.random(n) ** 2.6 + 0.1 * np.clip(importers.birth / 2000, 0, 1))).astype(np.int64)
     crooked = np.flatnonzero(rng.random(count) < _CROOKED_DECLARANTS)
@@ -205,7 +205,7 @@ def _declarants(rng: np.random.Generator, importers: Importers, importer: Ints, 
 
 
 def tempted(rate_pct: Floats) -> Floats:
-    """Temptation by the honest rate in %.
+    """Return the temptation by the honest rate in %.
 
     >>> tempted(np.array([0.0, 8.0, 40.0])).tolist()
     [0.0, 0.9, 1.8]

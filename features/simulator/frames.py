@@ -16,14 +16,14 @@ from features.simulator.inspection import CHANNELS
 from features.simulator.schemes import NONE, PROHIBITED, SCHEMES
 from features.simulator.tariff import TAX_TYPES
 
-_OWN_MARKING = 0.75  # share of items marked as is usual for their sector
+_OWN_MARKING = 0.75  # share of items with the marking that is usual for their sector
 _NAMED, _GROSS_GIVEN, _DOCUMENT_GIVEN, _CONTAINER_GIVEN = 0.94, 0.8, 0.92, 0.9
 _SHORT, _CAPITALS = 0.12, 0.3  # share of descriptions cut to two words, and of those in capitals
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Contract tables with `arrives` (Int64): one row an item, of the register one an entry."""
+    """The contract's tables with `arrives` (Int64): one row per item; in the register one row per entry."""
 
     declarations: pl.DataFrame
     outcomes: pl.DataFrame
@@ -32,7 +32,7 @@ class Tables:
 
 
 def build(world: World, seed: int) -> Tables:
-    """Tables as they would be if everybody wrote everything down correctly and in time."""
+    """Return the tables as they would be if everybody wrote everything down correctly and in time."""
     key = _key(world)
     arrives = _month_of(world, world.traffic.second)
     declarations = _declarations(world, key, seed).with_columns(arrives=pl.Series(arrives))
@@ -47,7 +47,10 @@ def build(world: World, seed: int) -> Tables:
 
 
 def companies(world: World) -> pl.DataFrame:
-    """Companies that rose again: `importer_id`, `predecessor_id`, `caught_at` (its last hit was known), `opened_at`."""
+    """Return companies that rose again: `importer_id`, `predecessor_id`, `caught_at`, `opened_at`.
+
+    `caught_at` is when the predecessor's last hit was known.
+    """
     risen = world.register
     return pl.DataFrame(
         {
@@ -124,7 +127,7 @@ def _declarations(world: World, key: pl.DataFrame, seed: int) -> pl.DataFrame:
 
 
 def _outcomes(world: World, key: pl.DataFrame) -> pl.DataFrame:
-    """What was found; what is not known by the end is not there yet."""
+    """Return what was found; results that are not known by the end are left out."""
     results = world.results
     count = len(results.position)
     frame = key[pl.Series(results.position)].with_columns(
@@ -143,7 +146,7 @@ def _outcomes(world: World, key: pl.DataFrame) -> pl.DataFrame:
 
 
 def _descriptions(rng: np.random.Generator, described: Ints) -> pl.Series:
-    """The goods in words: as the heading has them, cut short, or in capitals; some are not given."""
+    """Describe the goods as their heading does, cut short, or in capitals; some have no description."""
     text = pl.DataFrame({"whole": goods().description}).with_columns(
         short=pl.col("whole").str.split(" ").list.head(2).list.join(" "), capitals=pl.col("whole").str.to_uppercase()
     )
@@ -155,7 +158,7 @@ def _descriptions(rng: np.random.Generator, described: Ints) -> pl.Series:
 
 
 def _by_declaration(rng: np.random.Generator, declaration: Ints, below: int) -> Ints:
-    """A whole number under `below` for each item, the same for all items of a declaration."""
+    """Draw a whole number under `below` for each item, the same for all items of a declaration."""
     return rng.integers(0, below, int(declaration[-1]) + 1)[declaration]
 
 

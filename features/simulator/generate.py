@@ -1,7 +1,7 @@
-"""The simulation: week by week, traffic is drawn, declared, chosen for inspection, and what is found changes the next.
+"""The simulation: week by week, traffic is drawn, declared and inspected, and what is found changes the next week.
 
-Weeks matter because people react: customs to the hits it knows of, caught companies to being caught. Within a week all
-is drawn at once.
+Weeks matter because people react: customs reacts to the hits that it knows of, and companies to being caught. Within a
+week everything is drawn at once.
 """
 
 from collections.abc import Callable
@@ -24,11 +24,11 @@ Progress = Callable[[int, int], None]
 
 _WEEK = 7
 _ITEMS = (0.76, 0.12, 0.055, 0.03, 0.015, 0.01, 0.005, 0.005)  # share of declarations with 1, 2, ... items
-_LATER_SHARE = 0.5  # of the time span, until the later trade defence begins
+_LATER_SHARE = 0.5  # the share of the time span before the later trade defence begins
 
 
 class Parameters(BaseModel):
-    """What decides the simulated data, to the byte. `start` counts from the first of its month."""
+    """The parameters that decide the simulated data, to the byte. `start` counts from the first of its month."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,20 +38,20 @@ class Parameters(BaseModel):
     seed: int = Field(20240229, ge=0, description="Same seed, same data")
 
     def first_days(self) -> list[date]:
-        """First day of each month and of the one after the last."""
+        """Return the first day of each month and of the one after the last."""
         return days.month_starts(self.start, self.months)
 
     def month_names(self) -> list[str]:
-        """The months in order, as '2023-01'."""
+        """Return the months in order, as '2023-01'."""
         return [first.strftime("%Y-%m") for first in self.first_days()[:-1]]
 
 
 @dataclass(frozen=True)
 class World:
-    """All that happened: items as they are and as declared, results (by item position), importers, who rose again."""
+    """All that happened: items as they are and as declared, results (by item position), importers, risen companies."""
 
     start: date
-    month_starts: Ints  # day of each month's first, and of the end
+    month_starts: Ints  # the day of each month's first, and of the end
     traffic: Traffic
     declared: Declared
     results: Results
@@ -61,7 +61,7 @@ class World:
 
 @dataclass
 class _State:
-    """What changes from week to week."""
+    """The state that changes from week to week."""
 
     importers: Importers
     lanes: Lanes
@@ -70,7 +70,7 @@ class _State:
 
 
 def simulate(parameters: Parameters, on_progress: Progress | None = None) -> World:
-    """The whole simulation; `on_progress(done, all)` counts weeks."""
+    """Run the whole simulation; `on_progress(done, all)` counts weeks."""
     seed, rows = parameters.seed, parameters.rows
     firsts = parameters.first_days()
     starts = np.array([(first - firsts[0]).days for first in firsts], np.int64)
@@ -126,7 +126,7 @@ def simulate(parameters: Parameters, on_progress: Progress | None = None) -> Wor
 
 
 def _items(seed: int, rows: int) -> Ints:
-    """Items of each declaration; they add up to `rows`."""
+    """Draw the number of items of each declaration; they add up to `rows`."""
     items = 1 + pick(stream(seed, 1), np.array(_ITEMS), rows)
     total = np.cumsum(items)
     last = int(np.searchsorted(total, rows))
@@ -140,14 +140,14 @@ def _begin(importers: Importers, lanes: Lanes) -> _State:
     return _State(
         importers=importers,
         lanes=lanes,
-        # Customs knows who was there before.
+        # Customs knows the importers from before the start.
         known=replace(inspection.unknown(n), first_seen=np.where(importers.birth < 0, importers.birth, NEVER)),
         caught=np.zeros(n, np.int64),
     )
 
 
 def _learn(rng: np.random.Generator, state: _State, results: Ints, today: int, rows: int) -> Register:
-    """Take in the results that became known before `today`; companies that were caught may close and rise again."""
+    """Take in the results known before `today`, and return companies that closed after a hit and rose again."""
     np.add.at(state.known.concluded, results[:, 0], 1)
     importer, second = results[results[:, 2] == 1, :2].T
     np.add.at(state.known.hits, importer, 1)

@@ -1,7 +1,7 @@
-"""Where goods come from and where they enter: countries, trade agreements, offices.
+"""The places that goods come from and enter by: countries, trade agreements, offices.
 
-The importing country is invented: a coast on the South China Sea, land borders with Thailand and Viet Nam. Countries of
-origin are real, so that codes and regions mean what they say.
+The importing country is invented: it has a coast on the South China Sea, and land borders with Thailand and Viet Nam.
+Countries of origin are real, so that codes and regions mean what they say.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from features.simulator.draws import Floats, Ints
 from features.simulator.goods import SECTORS
 
-# Region of departure: what decides transport and seaport.
+# The region of departure decides transport and seaport.
 REGIONS = {
     "neighbour": "TH VN",
     "asia": "CN HK JP KR TW MY SG ID PH KH MM LA BN",
@@ -24,7 +24,7 @@ REGIONS = {
 COUNTRIES: tuple[str, ...] = tuple(code for codes in REGIONS.values() for code in codes.split())
 REGION_OF: Ints = np.array([i for i, codes in enumerate(REGIONS.values()) for _ in codes.split()], np.int64)
 
-# Log price against the world's median for the same subheading: quality and labour, roughly.
+# The log price against the world's median for the same subheading: roughly quality and labour.
 _PRICE_LEVELS = {
     "CH": 0.45, "IT": 0.3, "FR": 0.35, "DE": 0.3, "GB": 0.3, "JP": 0.3, "US": 0.25, "SE": 0.25, "AT": 0.25, "DK": 0.2,
     "IE": 0.25, "NL": 0.15, "BE": 0.15, "KR": 0.1, "CA": 0.1, "TW": 0.0, "SG": 0.1, "ES": 0.1, "CN": -0.2, "VN": -0.2,
@@ -63,7 +63,7 @@ AGREEMENTS = (
 
 @dataclass(frozen=True)
 class Office:
-    """An office: the one transport mode it clears (UN/ECE Rec. 19), its weight there, and its pull by region."""
+    """An office: the one transport mode that it clears (UN/ECE Rec. 19), its weight there, and its pull by region."""
 
     code: str
     mode: str
@@ -71,7 +71,7 @@ class Office:
     regions: tuple[float, ...]
 
 
-# Pull by region in the order of REGIONS; codes keep a leading zero.
+# The pull is by region in the order of REGIONS; codes keep a leading zero.
 OFFICES = (
     Office("010", "1", 5.0, (1, 3, 1, 2, 1, 1)),
     Office("011", "1", 3.0, (1, 1, 3, 1, 3, 3)),
@@ -89,25 +89,25 @@ OFFICES = (
 MODES = ("1", "2", "3", "4", "5")
 SEA, RAIL, ROAD, AIR, MAIL = range(5)
 
-# Ports where goods of other origins change ship or plane.
+# In these places goods of other origins change ship or plane.
 HUBS = ("HK", "SG", "AE", "NL", "VN")
 
 
 @cache
 def price_levels() -> Floats:
-    """Log price level of each of `COUNTRIES`."""
+    """Return the log price level of each of `COUNTRIES`."""
     return np.array([_PRICE_LEVELS.get(country, 0.0) for country in COUNTRIES])
 
 
 @cache
 def origin_weights() -> Floats:
-    """Sectors x countries."""
+    """Return the weights of origins, sectors x countries."""
     return np.array([[sector.origins.get(c, 0.0) for c in COUNTRIES] for sector in SECTORS.values()])
 
 
 @cache
 def agreement_of() -> Ints:
-    """Index into `AGREEMENTS` for each of `COUNTRIES`, -1 for none."""
+    """Return the index into `AGREEMENTS` for each of `COUNTRIES`, -1 for none."""
     return np.array(
         [next((i for i, a in enumerate(AGREEMENTS) if country in a.members), -1) for country in COUNTRIES], np.int64
     )
@@ -115,7 +115,7 @@ def agreement_of() -> Ints:
 
 @cache
 def office_weights() -> Floats:
-    """Modes x regions x offices."""
+    """Return the weights of offices, modes x regions x offices."""
     return np.array(
         [
             [[o.weight * o.regions[r] if o.mode == mode else 0.0 for o in OFFICES] for r in range(len(REGIONS))]
@@ -125,7 +125,7 @@ def office_weights() -> Floats:
 
 
 def country(code: str) -> int:
-    """Index of a country.
+    """Return the index of a country.
 
     >>> COUNTRIES[country("VN")]
     'VN'

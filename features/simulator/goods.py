@@ -1,6 +1,6 @@
-"""What is traded: a few hundred HS 2022 subheadings over nearly all chapters, with their usual price, spread and duty.
+"""The goods: a few hundred HS 2022 subheadings over nearly all chapters, with their usual price, spread and duty.
 
-`goods.csv` holds one line a subheading: median price in USD per kg, spread (standard deviation of the log price),
+`goods.csv` has one line for each subheading: median price in USD per kg, spread (standard deviation of the log price),
 general duty in %, weight in the volume of items, unit of quantity with its usual mass, sector, description. Prices and
 duties are of the right order of magnitude, no more.
 """
@@ -28,7 +28,7 @@ class Sector:
 
 
 def _mix(text: str) -> dict[str, float]:
-    """'CN 50 VN 9' as weights."""
+    """Return weights from a text such as 'CN 50 VN 9'."""
     words = text.split()
     return {country: float(weight) for country, weight in zip(words[::2], words[1::2], strict=True)}
 
@@ -88,7 +88,7 @@ SECTORS = {
 
 @dataclass(frozen=True)
 class Goods:
-    """The columns of `goods.csv` as arrays, and for each sector (in the order of `SECTORS`) which goods are its."""
+    """The columns of `goods.csv` as arrays; `sector` is an index in the order of `SECTORS`."""
 
     hs6: pl.Series
     description: pl.Series
@@ -97,7 +97,7 @@ class Goods:
     spread: Floats
     duty_pct: Floats
     weight: Floats
-    kg_per_unit: Floats  # NaN where the unit is the kilogram
+    kg_per_unit: Floats  # NaN if the unit is the kilogram
     chapter: Ints
     heading: Ints
     sector: Ints
@@ -109,7 +109,7 @@ class Goods:
 
 @cache
 def goods() -> Goods:
-    """The table, read once."""
+    """Return the table, which is read once."""
     table = pl.read_csv(FILE, schema_overrides={"hs6": pl.String})
     names = list(SECTORS)
     return Goods(

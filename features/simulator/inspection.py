@@ -1,8 +1,8 @@
-"""The old way of choosing what to inspect, and what inspections find.
+"""The old way of choosing what to inspect, and the results of inspections.
 
-A small random stratum is drawn first, from everything; the rest goes through the rules, each with the probability at
-which it sends an item to inspection (the highest one that applies counts). Rules see declarations and results known
-by then, never the truth. Inspectors miss things, more with some schemes than with others, and find nothing that is not
+A small random stratum is drawn first, from everything. The rest goes through the rules, each of which sends an item to
+inspection with its probability (the highest one that applies counts). Rules see declarations and the results known by
+then, never the truth. Inspectors miss things, more with some schemes than with others, and find nothing that is not
 there.
 """
 
@@ -24,9 +24,9 @@ _WATCHED_ORIGINS = ("CN", "VN", "BD", "IN", "TR", "HK", "PK", "AE")
 _WATCHED_HEADINGS = (703, 4011, 4202, 6109, 6110, 6402, 6404, 6907, 7318, 8712, 9405, 2402, 7113, 6203, 6204)
 _CONTROLLED_CHAPTERS = (2, 24, 36, 93)
 _DOUBTED_PREFERENCES = ("FAS1", "GSP")
-_OFFENDER_DAYS, _OFFENDER_SHARE = 270, 0.15  # a hit that recent, and hits in so many of the inspections concluded
+_OFFENDER_DAYS, _OFFENDER_SHARE = 270, 0.15  # a hit so recent, and hits in this share of the concluded inspections
 _NEWCOMER_DAYS = 60
-_CHEAP_RATIO = 0.4  # of the reference price, which knows the heading but not the origin
+_CHEAP_RATIO = 0.4  # the share of the reference price, which knows the heading but not the origin
 
 NEVER = 1_000_000  # days
 
@@ -53,8 +53,11 @@ _FINDS = np.array(
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What customs knows of each importer: inspections concluded, hits, and the days of the last hit and of the first
-    declaration; what never happened lies far in the past or the future."""
+    """What customs knows of each importer.
+
+    These are the inspections concluded, the hits, and the days of the last hit and of the first declaration; what never
+    happened lies far in the past or the future.
+    """
 
     concluded: Ints
     hits: Ints
@@ -63,7 +66,7 @@ class Knowledge:
 
 
 def unknown(importers: int) -> Knowledge:
-    """What is known of importers of whom nothing is known."""
+    """Return what is known of importers of whom nothing is known yet."""
     none = np.zeros(importers, np.int64)
     return Knowledge(none, none.copy(), none - NEVER, none + NEVER)
 
@@ -74,7 +77,7 @@ def joined(known: Knowledge, more: Knowledge) -> Knowledge:
 
 @dataclass(frozen=True)
 class Results:
-    """Arrays, one element an inspected item: its position in the traffic it was chosen from, and the result."""
+    """The results of inspections, as arrays with one element each; `position` is that of the item in its traffic."""
 
     position: Ints
     probability: Floats
@@ -86,7 +89,7 @@ class Results:
 
 
 def inspect(rng: np.random.Generator, traffic: Traffic, declared: Declared, known: Knowledge, today: int) -> Results:
-    """Choose among `traffic` and inspect what was chosen."""
+    """Choose items among `traffic`, inspect them, and return the results."""
     rule = rules(traffic, declared, known, today)
     is_random = rng.random(traffic.count) < RANDOM_PROBABILITY
     chosen = np.flatnonzero(is_random | (rng.random(traffic.count) < rule))
@@ -98,7 +101,7 @@ def inspect(rng: np.random.Generator, traffic: Traffic, declared: Declared, know
     is_small = (evaded < 25) & (scheme != PROHIBITED)
     is_illicit = (scheme != NONE) & (rng.random(n) < np.where(is_small, finds * 0.6, finds))
     share = np.clip(0.5 + 0.65 * rng.random(n), 0, 1)
-    share = np.where(rng.random(n) < 0.1, 0.0, share)  # nothing left to recover from
+    share = np.where(rng.random(n) < 0.1, 0.0, share)  # there is nothing left to recover from
     delay = np.minimum(exp_on_grid(_LOG_DAYS[channel] + _SPREAD_DAYS * rng.standard_normal(n)), _MOST_DAYS)
     minutes = np.ceil(delay * 24 * 60).astype(np.int64)
     return Results(
@@ -113,7 +116,7 @@ def inspect(rng: np.random.Generator, traffic: Traffic, declared: Declared, know
 
 
 def chance(rule: Floats) -> Floats:
-    """Chance to be inspected at all, by lot or by a rule of probability `rule`.
+    """Return the chance to be inspected at all, by lot or by a rule of probability `rule`.
 
     >>> chance(np.array([0.0, 0.5])).round(4).tolist()
     [0.02, 0.51]
@@ -122,7 +125,7 @@ def chance(rule: Floats) -> Floats:
 
 
 def rules(traffic: Traffic, declared: Declared, known: Knowledge, today: int) -> Floats:
-    """Each item's probability of being chosen by the rules, from the declaration and what is known on day `today`."""
+    """Return each item's probability of being chosen by the rules, which see what is known on day `today`."""
     table = goods()
     origin = np.isin(declared.origin, [geography.country(code) for code in _WATCHED_ORIGINS])
     heading = np.isin(table.heading[declared.goods], _WATCHED_HEADINGS)
@@ -139,7 +142,7 @@ def rules(traffic: Traffic, declared: Declared, known: Knowledge, today: int) ->
         OFFENDER: is_offender[traffic.importer],
     }
     probability = np.full(traffic.count, EVERYONE)
-    for value, flags in applies.items():  # in rising order
+    for value, flags in applies.items():  # in rising order, so that the highest counts
         probability = np.where(flags, value, probability)
     return probability
 

@@ -20,12 +20,12 @@ _AIRLINES = ("176", "618", "217", "738", "160", "020")
 
 
 def chosen(options: Sequence[str] | pl.Series, index: Ints) -> pl.Series:
-    """The options at `index`."""
+    """Return the options at `index`."""
     return pl.Series(options, dtype=pl.String).gather(pl.Series(index, dtype=pl.Int64))
 
 
 def party(prefix: str, numbers: Ints) -> pl.Series:
-    """Opaque names of parties; null for nobody.
+    """Return opaque names of parties; null for nobody.
 
     >>> party("I", np.array([0, NOBODY])).to_list()
     ['I27182818', None]
@@ -36,7 +36,7 @@ def party(prefix: str, numbers: Ints) -> pl.Series:
 
 
 def containers(owner: Ints, serial: Ints, has: Flags) -> pl.Series:
-    """Container numbers by ISO 6346 with their check digit; null where `has` is false. Serials have 6 digits.
+    """Return container numbers by ISO 6346 with their check digit; null if `has` is false. Serials have 6 digits.
 
     >>> containers(np.array([0]), np.array([305438]), np.array([True])).to_list()
     ['CSQU3054383']
@@ -53,7 +53,7 @@ def containers(owner: Ints, serial: Ints, has: Flags) -> pl.Series:
 
 
 def transport_documents(mode: Ints, serial: Ints, has: Flags) -> pl.Series:
-    """Air waybills (with their check digit), bills of lading, road and rail consignment notes; null where not given."""
+    """Return air waybills (with check digit), bills of lading, road and rail consignment notes; null if not given."""
     frame = pl.DataFrame(
         {"mode": mode, "serial": serial, "check": serial % 7, "has": has, "line": chosen(_AIRLINES, serial % 6)}
     )

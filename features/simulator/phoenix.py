@@ -7,13 +7,13 @@ import numpy as np
 from features.simulator.draws import Ints, pick
 from features.simulator.entities import HABITUAL, NOBODY, PHOENIX, Importers, Lanes, declarants_of
 
-_HITS = 2  # known ones, before a company sees that it is marked
+_HITS = 2  # the known hits after which a company sees that it is marked
 _CLOSES = 0.5
 
 
 @dataclass(frozen=True)
 class Register:
-    """Who replaced whom: importer, predecessor, second at which the latter's last hit was known, day founded."""
+    """Risen companies: importer, predecessor, second at which the latter's last hit was known, founding day."""
 
     importer: Ints
     predecessor: Ints
@@ -27,7 +27,7 @@ def nobody() -> Register:
 
 
 def marked(importers: Importers, hits: Ints, fresh: Ints) -> Ints:
-    """Of the importers with `fresh` hits, those that have reason to close: offenders with enough hits known."""
+    """Return the importers with `fresh` hits that have reason to close: offenders with enough known hits."""
     candidates = np.unique(fresh)
     offends = np.isin(importers.kind[candidates], (HABITUAL, PHOENIX))
     return candidates[offends & (hits[candidates] >= _HITS)]
@@ -36,9 +36,10 @@ def marked(importers: Importers, hits: Ints, fresh: Ints) -> Ints:
 def rise(
     rng: np.random.Generator, importers: Importers, lanes: Lanes, marks: Ints, caught: Ints, today: int, rows: int
 ) -> tuple[Importers, Lanes, Register]:
-    """Importers and lanes after some of `marks` close and come back; `caught` is when the last hit of each was known.
+    """Return importers and lanes after some of `marks` close and come back, and who replaced whom.
 
-    A company that closes does so within three weeks of `today` and its successor opens after that.
+    `caught` is when the last hit of each was known. A company that closes does so within three weeks of `today`, and
+    its successor opens after that.
     """
     closing = np.flatnonzero((rng.random(len(marks)) < _CLOSES) & (importers.death[marks] > today + 21))
     n = len(closing)
@@ -61,7 +62,8 @@ def rise(
     index = np.flatnonzero((successor[lanes.importer] >= 0) & (lanes.death > today))
     of = successor[lanes.importer[index]]
     copied = lanes.taken(index)
-    # Another declarant for some, but never where a lane names no seller: something must tie the two together.
+    # Some get another declarant, but none with a lane that names no seller: something must tie the two companies
+    # together.
     has_nameless = np.bincount(of, copied.seller == NOBODY, n) > 0
     changes = ((rng.random(n) < 0.3) & ~has_nameless)[of]
     other = pick(rng, np.ones(declarants_of(rows)), n)[of]

@@ -1,8 +1,9 @@
-"""What a company register tells of traders: names, addresses, people, telephones, accounts, and whom they followed.
+"""What a company register tells of traders: names, addresses, people, telephones, accounts, and predecessors.
 
-Behind some companies stands the owner of another one, and a company that rises again is its predecessor's owner's. Such
-companies share some of what they have, written as clerks write it: a changed legal form, capitals, two letters swapped.
-What ties honest companies is there too: nominee directors who serve hundreds, people of one name, moved addresses.
+Some companies belong to the owner of another one, and a company that rises again belongs to its predecessor's owner.
+Such companies share some of their data, written as clerks write it: with a changed legal form, in capitals, or with two
+letters swapped. Honest companies are tied too: by nominee directors who serve hundreds, people of one name, and moved
+addresses.
 """
 
 from collections.abc import Callable
@@ -17,12 +18,12 @@ from features.simulator.draws import Flags, Ints, stream
 from features.simulator.entities import HABITUAL, PHOENIX, declarants_of
 from features.simulator.generate import World
 
-_SECOND = 0.03  # share of importers that are a further company of somebody who has one of the same kind
+_SECOND = 0.03  # share of importers that are a further company of an owner with one of the same kind
 _SHARED = {"name": 0.45, "address": 0.4, "person": 0.45, "phone": 0.4, "bank_account": 0.3}
 _GIVEN = {"name": 1.0, "address": 1.0, "person": 0.97, "phone": 0.9, "bank_account": 0.8}
 _FOLLOWED = 0.08  # share of risen companies whose entry names the predecessor
 _NOMINEES_PER_COMPANY = 1 / 800
-_HAS_NOMINEE = {False: 0.04, True: 0.15}  # whether the importer cheats by habit
+_HAS_NOMINEE = {False: 0.04, True: 0.15}  # by whether the importer cheats by habit
 _MOVES, _LATE, _FILLER = 0.08, 0.03, 0.004
 _LATE_DAYS = 90
 
@@ -58,11 +59,11 @@ _GIVEN_NAMES = (
     *("Nadia", "Omar", "Petra", "Quentin", "Rosa", "Samir", "Tara", "Umar", "Vera", "Wei", "Yusuf", "Zoe", "Mei"),
 )
 
-_Text = Callable[[Ints, Flags], pl.Series]  # of what number n names, as it is or as another clerk writes it
+_Text = Callable[[Ints, Flags], pl.Series]  # the text of number n, as it is or as another clerk writes it
 
 
 def entries(world: World, seed: int) -> pl.DataFrame:
-    """Table `register` with `arrives`: everything recorded before the end of the simulation."""
+    """Return table `register` with `arrives`: everything recorded before the end of the simulation."""
     rng = stream(seed, 40)
     importers = _Companies.importers(world, owners(world, seed))
     declarants = _Companies.declarants(world, len(importers.owner))
@@ -92,7 +93,7 @@ def entries(world: World, seed: int) -> pl.DataFrame:
 
 
 def owners(world: World, seed: int) -> Ints:
-    """Of each importer the number of the first company of whoever stands behind it."""
+    """Return, for each importer, the number of the first company of its owner."""
     rng = stream(seed, 41)
     kind = world.importers.kind
     owner = np.arange(len(kind), dtype=np.int64)
@@ -109,7 +110,7 @@ def owners(world: World, seed: int) -> Ints:
 
 @dataclass(frozen=True)
 class _Companies:
-    """Arrays, one element a company: day of foundation, owner, whether it cheats by habit."""
+    """Companies, as arrays with one element each: day of foundation, owner, and whether it cheats by habit."""
 
     role: str
     party: pl.Series
@@ -125,7 +126,7 @@ class _Companies:
 
     @classmethod
     def declarants(cls, world: World, after: int) -> "_Companies":
-        """Owners of their own, numbered after the importers."""
+        """Return the declarants, which have owners of their own, numbered after the importers."""
         count = declarants_of(world.traffic.count)
         party = names.party("D", np.arange(count, dtype=np.int64))
         nobody = np.zeros(count, np.bool_)
@@ -135,7 +136,7 @@ class _Companies:
 
 
 def _told(world: World, rng: np.random.Generator, companies: _Companies) -> pl.DataFrame:
-    """Entries of all attributes but the predecessor; of those who move, the old address's end and the new address."""
+    """Return entries of all attributes but the predecessor; a move ends the old address and adds the new one."""
     count = len(companies.owner)
     own = np.arange(count, dtype=np.int64) + (companies.owner[0] if companies.role == "declarant" else 0)
     recorded = np.maximum(companies.founded, 0) + np.where(
@@ -186,7 +187,7 @@ def _moved(world: World, rng: np.random.Generator, addresses: pl.DataFrame) -> l
 
 
 def _predecessors(world: World, rng: np.random.Generator) -> pl.DataFrame:
-    """Of a few risen companies the register itself says whom they followed."""
+    """Return the entries in which the register itself tells whom a few risen companies followed."""
     risen = world.register
     told = np.flatnonzero(rng.random(len(risen.importer)) < _FOLLOWED)
     return pl.DataFrame(
@@ -222,7 +223,7 @@ def _address(number: Ints, varied: Flags) -> pl.Series:
 
 
 def _person(number: Ints, varied: Flags) -> pl.Series:
-    """A nominee's number is negative."""
+    """Return names of persons; a nominee's number is negative."""
     at = _scattered(number, 3)
     family = pl.concat_str(
         _of(_FIRST, at // 41), _of(_LAST, at // 1009), _of(("", "ov", "son", "i", "ez"), at // 30011)
@@ -240,7 +241,7 @@ def _phone(number: Ints, varied: Flags) -> pl.Series:
 
 
 def _account(number: Ints, varied: Flags) -> pl.Series:
-    """As an IBAN of the user-assigned country ZZ, with its check digits (ISO 7064, 97-10)."""
+    """Return accounts as IBANs of the user-assigned country ZZ, with check digits (ISO 7064, 97-10)."""
     account = _scattered(number, 5) % 10**14
     check = 98 - (account % 97 * (10**6 % 97) + 353500 % 97) % 97
     text = [f"ZZ{c:02d}{a:014d}" for c, a in zip(check.tolist(), account.tolist(), strict=True)]
@@ -258,7 +259,7 @@ _TEXTS: dict[str, _Text] = {
 
 
 def _scattered(number: Ints, salt: int) -> Ints:
-    """Whole numbers without sign that tell nothing of their neighbours (splitmix64, Steele et al., 2014)."""
+    """Return numbers that tell nothing of their neighbours (splitmix64, Steele et al., 2014), none negative."""
     with np.errstate(over="ignore"):
         z = (number.astype(np.uint64) + np.uint64(salt << 40)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -275,7 +276,7 @@ def _stem(index: Ints) -> pl.Expr:
 
 
 def _written(text: pl.Expr, at: Ints, varied: Flags) -> pl.Series:
-    """As another clerk writes it, where `varied`: in capitals, with two letters swapped, or only with other words."""
+    """Return texts, where `varied` as another clerk writes them: in capitals, with two letters swapped, or as is."""
     frame = pl.DataFrame({"varied": varied, "how": at // 3 % 3, "place": at // 13 % 6 + 1}).with_columns(text=text)
     letter = pl.col("text").str.slice(pl.col("place"), 1)
     after = pl.col("text").str.slice(pl.col("place") + 1, 1)

@@ -1,8 +1,8 @@
-"""What is planted: who cheats, how, and what the declaration then says.
+"""The planted fraud: who cheats, how, and what the declaration then says.
 
-Each scheme changes the declaration only as the trader could, and leaves the traces it would leave: an undervalued
+Each scheme changes the declaration only as the trader could, and leaves the traces that it would leave: an undervalued
 price is low for its goods and origin, an under-declared mass may disagree with the gross mass, a false origin with the
-country of departure. The truth stays beside it, for evaluation.
+country of departure. The truth is kept beside it, for evaluation.
 """
 
 from dataclasses import dataclass, fields
@@ -27,11 +27,11 @@ SCHEMES = (
 )
 DUTY_SCHEMES = (UNDERVALUATION, MISCLASSIFICATION, FALSE_ORIGIN, UNDERDECLARED_MASS)
 
-# Weight of each duty scheme at the start, midway and at the end.
+# The weight of each duty scheme at the start, midway and at the end.
 _MIX = np.array([[1.0, 0.55, 0.3, 0.6], [0.8, 0.75, 1.1, 0.5], [0.55, 1.0, 1.6, 0.4]])
 _FAVOURED = 5.0
 
-# How often an importer of each kind cheats at a temptation of one, and carries prohibited goods.
+# How often an importer of each kind cheats at a temptation of one, and how often it carries prohibited goods.
 _CHEATS = np.array([0.062, 0.33, 0.6, 0.1, 0.6])
 _SMUGGLES = np.array([0.0009, 0.002, 0.002, 0.2, 0.002])
 _MOST = 0.9
@@ -39,8 +39,10 @@ _MOST = 0.9
 
 @dataclass(frozen=True)
 class Declared:
-    """What the declaration says where a scheme may change it, and the truth beside it. `described` is the goods whose
-    words are used."""
+    """What a declaration says in the fields that a scheme may change, and the truth.
+
+    `described` has the goods whose words are used.
+    """
 
     goods: Ints
     described: Ints
@@ -57,7 +59,7 @@ class Declared:
 
 
 def plant(rng: np.random.Generator, traffic: Traffic, importers: Importers, progress: float) -> Declared:
-    """Declarations for `traffic`; `progress` (0 to 1) is how far the simulation has come, for the mix of schemes."""
+    """Return declarations for `traffic`; `progress` (0 to 1 through the simulation) decides the mix of schemes."""
     n = traffic.count
     swaps = tariff.cheaper_headings()[traffic.goods]
     swapped = swaps[np.arange(n), pick_by_row(rng, (swaps >= 0) + np.array([1e-9, 0, 0]))]
@@ -84,7 +86,7 @@ def plant(rng: np.random.Generator, traffic: Traffic, importers: Importers, prog
     gross = np.where(has[PROHIBITED], np.maximum(gross * hidden, mass), gross)
 
     claims = np.where(has[FALSE_ORIGIN], True, traffic.claims)
-    # A heading swapped for another may know no preference, and then the general rate is claimed.
+    # The heading that is declared may know no preference, and then the general rate is claimed.
     claims &= tariff.has_preference()[declared_goods, origin]
     rules = tariff.tariff()
     rate = rules.rates(declared_goods, origin, claims, traffic.is_later)
@@ -108,7 +110,7 @@ def plant(rng: np.random.Generator, traffic: Traffic, importers: Importers, prog
 
 
 def _choose(rng: np.random.Generator, traffic: Traffic, swapped: Ints, importers: Importers, progress: float) -> Ints:
-    """The scheme of each item; `swapped` are the goods it would be misdeclared as, -1 for none."""
+    """Draw the scheme of each item; `swapped` are the goods as which it would be misdeclared, -1 for none."""
     kind = importers.kind[traffic.importer]
     weights = _mix(progress)[None, :] * _suitable(traffic, swapped)
     weights *= np.where(np.arange(len(DUTY_SCHEMES)) == importers.favourite[traffic.importer][:, None], _FAVOURED, 1.0)
@@ -118,7 +120,7 @@ def _choose(rng: np.random.Generator, traffic: Traffic, swapped: Ints, importers
     cheats = is_possible & (rng.random(traffic.count) < np.minimum(_CHEATS[kind] * pays, _MOST))
     scheme = np.where(cheats, np.where(kind == PHOENIX, PHOENIX_COMPANY, chosen), NONE)
     is_bulk = np.array([sector.is_bulk for sector in SECTORS.values()])[goods().sector[traffic.goods]]
-    # Contraband travels more where it is lost in the crowd: express parcels, and hubs.
+    # Contraband travels more in a crowd where it is not seen: in express parcels, and through hubs.
     crowd = 1 + 2.0 * (traffic.courier != NOBODY) + 2.0 * (traffic.departure != traffic.origin)
     smuggles = ~is_bulk & (rng.random(traffic.count) < _SMUGGLES[kind] * crowd)
     return np.where(smuggles, PROHIBITED, scheme)
@@ -130,7 +132,7 @@ def _mix(progress: float) -> Floats:
 
 
 def _suitable(traffic: Traffic, swapped: Ints) -> Floats:
-    """Items x duty schemes: how well each scheme fits the goods; 0 where it would gain nothing."""
+    """Return how well each scheme fits the goods, items x duty schemes; 0 if it would gain nothing."""
     pays_duty = traffic.rate_pct > 0
     claims = traffic.claims & tariff.has_preference()[swapped, traffic.origin]
     swapped_pct = tariff.tariff().rates(swapped, traffic.origin, claims, traffic.is_later)
@@ -141,7 +143,7 @@ def _suitable(traffic: Traffic, swapped: Ints) -> Floats:
 
 
 def _saved_by_origin(traffic: Traffic) -> Floats:
-    """Items x pretended origins: points of duty saved."""
+    """Return points of duty saved, items x pretended origins."""
     at_start, later = tariff.pretended_origins()
     at = (traffic.goods, traffic.origin)
     saved = np.where(traffic.is_later[:, None], later[at], at_start[at])
@@ -149,7 +151,7 @@ def _saved_by_origin(traffic: Traffic) -> Floats:
 
 
 def _quantity(traffic: Traffic, declared_goods: Ints, mass: Floats) -> Floats:
-    """As counted, or reckoned from the mass where other goods are declared; NaN without a unit."""
+    """Return quantities as counted, or computed from the mass if other goods are declared; NaN without a unit."""
     unit = goods().kg_per_unit[declared_goods]
     has_unit = ~np.isnan(unit)
     reckoned = np.where(has_unit, np.maximum(np.rint(mass / np.where(has_unit, unit, 1.0)), 1.0), np.nan)

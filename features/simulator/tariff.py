@@ -1,6 +1,6 @@
-"""The importing country's tariff: general and preferential rates, trade-defence duties, and what each scheme can abuse.
+"""The importing country's tariff: general and preferential rates, trade-defence duties, and what schemes can abuse.
 
-The tariff is the country's, not the traders': it is the same for every seed.
+The tariff belongs to the country, not to the traders: it is the same for every seed.
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ _FIRST_PREFERENCE = 3
 
 _CONCESSION_CHAPTERS = (25, 28, 29, 38, 48, 49, 73, 84)
 
-# Trade defence: heading, origin, extra points. The later ones begin midway and make false origins pay.
+# Trade defence by heading, origin and extra points. The later duties begin midway and make false origins pay.
 _DEFENCE = ((6907, "CN", 22.0), (4011, "CN", 14.0), (7318, "CN", 18.0), (4412, "CN", 12.0), (7219, "ID", 11.0))
 _LATER_DEFENCE = ((8712, "CN", 24.0), (7610, "CN", 20.0), (7604, "CN", 20.0), (8541, "CN", 18.0), (4011, "TH", 9.0))
 
-# Origins a trader may pretend: members of generous agreements near the true origin.
+# Origins that a trader may pretend: members of generous agreements near the true origin.
 _PRETENDED = ("VN", "MY", "TH", "KH", "ID", "BD", "KR")
-_WORTH_POINTS = 3.0  # a lower rate tempts from here
+_WORTH_POINTS = 3.0  # a rate lower by so many points tempts
 _CHEAPER_HEADINGS = 3
 
 
@@ -37,31 +37,31 @@ class Tariff:
     later: Floats
     preferential: Floats
     later_preferential: Floats
-    general_type: Ints  # goods: index into TAX_TYPES
-    preference_type: Ints  # countries: index into TAX_TYPES, GENERAL where there is none
+    general_type: Ints  # by goods: index into TAX_TYPES
+    preference_type: Ints  # by country: index into TAX_TYPES, GENERAL if there is none
 
     def rates(self, goods_index: Ints, origin: Ints, claims: Flags, is_later: Flags) -> Floats:
-        """The rate for each item; `claims` says whether the origin's preference is claimed."""
+        """Return the rate for each item; `claims` says whether the origin's preference is claimed."""
         at = (goods_index, origin)
         plain = np.where(is_later, self.later[at], self.general[at])
         preferred = np.where(is_later, self.later_preferential[at], self.preferential[at])
         return np.where(claims, preferred, plain)
 
     def types(self, goods_index: Ints, origin: Ints, claims: Flags) -> Ints:
-        """The code declared for each item, as an index into `TAX_TYPES`."""
+        """Return the code declared for each item, as an index into `TAX_TYPES`."""
         return np.where(claims, self.preference_type[origin], self.general_type[goods_index])
 
 
 @cache
 def tariff() -> Tariff:
-    """The tariff in force."""
+    """Return the tariff in force."""
     rng = stream(1, 1)
     table, countries = goods(), len(geography.COUNTRIES)
     agreement = geography.agreement_of()
     duty = np.repeat(table.duty_pct[:, None], countries, axis=1)
     leaves = np.ones((table.count, countries))
     for i, terms in enumerate(geography.AGREEMENTS):
-        # Agreements bargain by chapter: all goods of a chapter leave the same share.
+        # Agreements are made by chapter: all goods of a chapter leave the same share.
         by_chapter = np.array(terms.leaves)[rng.integers(0, len(terms.leaves), 100)]
         leaves[:, agreement == i] = by_chapter[table.chapter][:, None]
     defence = _extra(_DEFENCE)
@@ -89,32 +89,35 @@ def _extra(rules: tuple[tuple[int, str, float], ...]) -> Floats:
 
 @cache
 def has_preference() -> Flags:
-    """Goods x countries: whether a preference lowers the duty."""
+    """Return whether a preference lowers the duty, goods x countries."""
     rates = tariff()
     return rates.preferential < rates.general
 
 
 @cache
 def pretended_origins() -> tuple[Floats, Floats]:
-    """Goods x true origin x `_PRETENDED`: points of duty saved, at the start and later; 0 where it is not worth it."""
+    """Return points of duty saved, goods x true origin x `_PRETENDED`, at the start and later; 0 if too few."""
     rates = tariff()
     members = [geography.country(code) for code in _PRETENDED]
     both = []
     for own, preferred in ((rates.general, rates.preferential), (rates.later, rates.later_preferential)):
-        paid = np.where(has_preference(), preferred, own)  # what an honest trader of the true origin pays
+        paid = np.where(has_preference(), preferred, own)  # an honest trader of the true origin pays this
         saved = paid[:, :, None] - preferred[:, None, members]
         both.append(np.where(saved >= _WORTH_POINTS, saved, 0.0))
     return both[0], both[1]
 
 
 def pretended(choice: Ints) -> Ints:
-    """Country index of each of the `_PRETENDED`, by number."""
+    """Return the country index of each of the `_PRETENDED`, by number."""
     return np.array([geography.country(code) for code in _PRETENDED], np.int64)[choice]
 
 
 @cache
 def cheaper_headings() -> Ints:
-    """Goods x 3: subheadings in another heading of the same sector that look alike and pay less; -1 for none."""
+    """Return subheadings that look alike and pay less, goods x 3; -1 for none.
+
+    They are in another heading of the same sector.
+    """
     table = goods()
     found = np.full((table.count, _CHEAPER_HEADINGS), -1, np.int64)
     for i in range(table.count):

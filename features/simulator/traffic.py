@@ -15,7 +15,7 @@ _HEAVIEST_KG, _HEAVIEST_AIR_KG, _HEAVIEST_PARCEL_KG = 3e8, 6e4, 60.0
 
 @dataclass(frozen=True)
 class Traffic:
-    """Arrays, one element an item, in the order of acceptance; `rate_pct` is what an honest declaration pays."""
+    """Items as arrays with one element each, in order of acceptance; `rate_pct` is what an honest declaration pays."""
 
     declaration: Ints
     item: Ints
@@ -49,8 +49,11 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Setting:
-    """What holds for the whole simulation: sellers' quality (by number), sectors x months of price drift, the day from
-    which the later trade defence holds, and the month of each day."""
+    """What holds for the whole simulation.
+
+    It has sellers' quality (by number), price drift (sectors x months), the day from which the later trade defence
+    holds, and the month of each day.
+    """
 
     seller_quality: Floats
     drift: Floats
@@ -61,7 +64,7 @@ class Setting:
 def draw(
     rng: np.random.Generator, lanes: Lanes, setting: Setting, first_declaration: int, seconds: Ints, items: Ints
 ) -> Traffic:
-    """Items of the declarations accepted at `seconds`, `items` of each, from lanes open on the first one's day."""
+    """Draw `items` items of each declaration accepted at `seconds`, from lanes open on the day of the first one."""
     today = seconds[0] // SECONDS
     is_open = (lanes.birth <= today) & (lanes.death > today)
     open_lanes = np.flatnonzero(is_open)
@@ -114,7 +117,7 @@ def draw(
 def _amounts(
     rng: np.random.Generator, kinds: Ints, log_mass: Floats, mode: Ints, courier: Ints
 ) -> tuple[Floats, Floats]:
-    """Mass in kg and quantity (NaN without a unit); what is counted comes in whole pieces of about their usual mass."""
+    """Return mass in kg and quantity (NaN without a unit); counted goods are whole pieces of about their usual mass."""
     most = np.where((courier != NOBODY) | (mode == geography.MAIL), _HEAVIEST_PARCEL_KG, _HEAVIEST_KG)
     most = np.where(mode == geography.AIR, np.minimum(most, _HEAVIEST_AIR_KG), most)
     mass = np.clip(exp_on_grid(log_mass), 0.005, most)
@@ -129,10 +132,10 @@ def concatenated(parts: list[Traffic]) -> Traffic:
 
 
 def seller_quality(rng: np.random.Generator, lanes: Lanes) -> Floats:
-    """A standard normal for each seller's number."""
+    """Draw a standard normal for each seller's number."""
     return rng.standard_normal(int(lanes.seller.max()) + 1)
 
 
 def months_of_days(starts: Ints) -> Ints:
-    """The month's number for each day, from the days on which months start (the last one is the end)."""
+    """Return the month's number for each day, from the days on which months start (the last one is the end)."""
     return np.repeat(np.arange(len(starts) - 1, dtype=np.int64), np.diff(starts))
