@@ -1,4 +1,4 @@
-"""The guard around MLflow's server: its routes, the rules of what writes, and the judging of evidence.
+"""The guard around MLflow's server: its routes, the rules for requests that write, and the judging of evidence.
 
 Not here: the rules of sign-off themselves (signoff).
 """

@@ -1,8 +1,8 @@
-"""Asking whether a version may be opened: what is asked, of which process, and how long it may take.
+"""Asks whether a version may be opened: what is asked, of which process, and how long it may take.
 
-Evidence is read apart from the server: what it holds is not trusted before it was judged, and LightGBM's reader of
-models is not made for that. The process is started when it is needed, since its imports take seconds, and ends when
-nobody has asked for a minute. What is judged is in judging.py.
+Evidence is read in another process than the server's: what it holds is not trusted before it was judged, and LightGBM's
+reader of models is not made for that. The process is started when it is needed, since its imports take seconds, and
+ends when nobody has asked for a minute. judging.py says what is judged.
 """
 
 import os
@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from models.evidence import manifest
 
-RUN, LOGGED = "run", "logged"  # the two folders of a version's files
+RUN, LOGGED = "run", "logged"  # the two folders with a version's files
 IDLE_S = 60.0
 _SECONDS = 180.0
-_HIDDEN = ("MLFLOW_", "_MLFLOW_", "SIGNOFF_", "PREFECT_", "TIDEWAITER_")  # secrets and settings of the server
+_HIDDEN = ("MLFLOW_", "_MLFLOW_", "SIGNOFF_", "PREFECT_", "TIDEWAITER_")  # the server's secrets and settings
 
 
 class Unjudged(RuntimeError):
@@ -41,7 +41,9 @@ class Shown(BaseModel):
 
 
 class Request(BaseModel):
-    """`files` holds the folders `run` and `logged`; `data` is the folder whose versions are kept in the folder `state`,
+    """A question to the process that judges.
+
+    `files` holds the folders `run` and `logged`; `data` is the folder whose versions are kept in the folder `state`,
     see features/store/versioning.py; `policy` is the file in force; `project` is where the source is.
     """
 
@@ -57,22 +59,22 @@ class Request(BaseModel):
 
 @dataclass
 class Judge:
-    """The process that judges, one question at a time."""
+    """The process that judges; it takes one question at a time."""
 
     _lock: Lock = field(default_factory=Lock)
     _process: subprocess.Popen[str] | None = None
 
     def __call__(self, request: Request) -> tuple[str, ...]:
-        """What is wrong with a version, a sentence each; none where it may be opened.
+        """Return what is wrong with a version, a sentence each; nothing if it may be opened.
 
-        Unjudged where that ends otherwise than with a judgement.
+        Raises Unjudged if that ends otherwise than with a judgement.
         """
         with self._lock:
             found: tuple[str, ...] | None = None
             try:
                 found = self._ask(request)
             finally:
-                if found != ():  # whatever it has read, it was nothing to go on with
+                if found != ():  # what it has read is not trusted, so the process does not go on
                     self._end()
             return found
 
@@ -83,7 +85,7 @@ class Judge:
         try:
             process.stdin.write(request.model_dump_json() + "\n")
             process.stdin.flush()
-        except BrokenPipeError:  # it ended this instant, as nobody had asked
+        except BrokenPipeError:  # it ended at this instant, since nobody had asked
             raise Unjudged("the process that judges had just ended; the next attempt starts another") from None
         if not select.select([process.stdout], [], [], _SECONDS)[0]:
             raise Unjudged(f"judging the evidence took longer than {_SECONDS:.0f} seconds")

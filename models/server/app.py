@@ -1,8 +1,9 @@
 """MLflow with its own accounts and UI, behind the guard: `uvicorn --factory models.server.app:create_app`.
 
-Not by `mlflow server`, whose own process would stand before this one: it takes as long to start, waits for nothing but
-the other's end, and leaves it with the port where it is killed. What it would hand on is in `for_mlflow`; MLflow reads
-it when it is imported, so nothing here imports MLflow before that. What the application consists of is in assembly.py.
+`mlflow server` does not start it, since that command's own process would stand before this one: it takes as long to
+start, waits for nothing but the other's end, and leaves it with the port if it is killed. `for_mlflow` has what it
+would hand on. MLflow reads that when it is imported, so nothing here imports MLflow before. assembly.py says what the
+application consists of.
 """
 
 import os
@@ -34,7 +35,7 @@ class AppSettings(BaseSettings):
 
 
 def create_app() -> ASGIApp:
-    """The application that uvicorn serves, with one worker: two would not see each other's waits for a password."""
+    """Return the application that uvicorn serves, with one worker: two would not share their waits for passwords."""
     settings = AppSettings()
     os.environ |= for_mlflow(settings)
     from models.server.assembly import assemble
@@ -43,25 +44,25 @@ def create_app() -> ASGIApp:
 
 
 def for_mlflow(settings: AppSettings) -> dict[str, str]:
-    """What MLflow's server reads from the environment, the same wherever it is started.
+    """Return what MLflow's server reads from the environment, the same wherever it is started.
 
-    Names that begin with an underscore are how `mlflow server` tells the application what it was started with.
+    By the names that begin with an underscore, `mlflow server` tells the application what it was started with.
     """
     return {
         "_MLFLOW_SGI_NAME": "uvicorn",
         "_MLFLOW_SERVER_FILE_STORE": settings.database_uri,
         "_MLFLOW_SERVER_REGISTRY_STORE": settings.database_uri,
         # Artifacts lie at one absolute place, so that a run logged without the server and one logged through it can be
-        # read either way; the destination is what the server's own proxy serves.
+        # read either way; the server's own proxy serves the destination.
         "_MLFLOW_SERVER_ARTIFACT_ROOT": settings.artifact_root,
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.artifact_root,
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "MLFLOW_FLASK_SERVER_SECRET_KEY": Keys(settings.folder).form_secret,
         "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
-        # The guard decides by which names requests may come, by stricter rules.
+        # The guard decides by stricter rules by which names requests may come.
         "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
         # The job runner costs 270 MB and nothing here uses it.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        # A progress bar that cannot be written, since the disk is full, keeps its lock for ever.
+        # A progress bar that cannot be written, because the disk is full, keeps its lock for ever.
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     }

@@ -1,6 +1,6 @@
-"""What the MLflow server consists of: MLflow's application, the guard around it, and all that the guard asks.
+"""The parts of the MLflow server: MLflow's application, the guard around it, and all that the guard asks.
 
-Imported by app.py alone, once it has told MLflow what to read when it is imported.
+Only app.py imports this module, once it has told MLflow what to read when it is imported.
 """
 
 import logging
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 def assemble(settings: AppSettings) -> Guard:
-    """MLflow's application with its accounts, and around it the guard with all that it asks."""
+    """Return the guard around MLflow's application with its accounts, and with all that the guard asks."""
     keys, signoff = Keys(settings.folder), policy.load().signoff
     local_files.refuse_links()
     handlers.initialize_backend_stores(settings.database_uri, settings.database_uri, settings.artifact_root)
@@ -61,7 +61,7 @@ def assemble(settings: AppSettings) -> Guard:
     rules.note_roles()
 
     def tell(name: str, address: str, count: int) -> None:
-        if name in directory.names():  # or whoever makes up names could fill the ledger
+        if name in directory.names():  # otherwise made-up names could fill the ledger
             rules.note_guesses(name, address, count)
 
     network = NetworkPage(Answers(settings.networks), Openings(settings.database_uri))
@@ -71,7 +71,7 @@ def assemble(settings: AppSettings) -> Guard:
 
 
 def _grant(name: str) -> str:
-    """Say by what rule of its own MLflow lets an account write the tags of a version; empty where it does not."""
+    """Return by which of its own rules MLflow lets an account write the tags of a version; empty if it does not."""
     model, version = ("registered_model", MODEL), "registered_model_version"
     asked = [
         Requirement(*model, "read"),
@@ -84,7 +84,7 @@ def _grant(name: str) -> str:
 
 
 def _tell(prefect_api: str, password: str) -> None:
-    """Post an event, in the background: a lost one costs the minute until the flow looks by itself."""
+    """Post an event in the background: if it is lost, it costs the minute until the flow looks by itself."""
     if not prefect_api:
         return
     event = {

@@ -1,8 +1,9 @@
-"""MLflow's page as people find it here: at the model, and without what is no part of this product.
+"""MLflow's page as people find it here: it opens at the model, and hides what is no part of this product.
 
-MLflow opens on language models, with an assistant, a notice of telemetry and a button that copies a version to another
-model. None of that can be set on its server: its pages keep it in the browser, so they are told before they start. What
-was typed into a tag is kept when it is refused, and on a telephone the menu leaves room for the page: see front.js.
+MLflow's page opens on language models, with an assistant, a notice of telemetry and a button that copies a version to
+another model. None of that can be set on its server: its pages keep it in the browser, so the preferences are set there
+before the pages start. Text typed into a tag is kept when it is refused, and on a telephone the menu leaves room for
+the page: see front.js.
 """
 
 import json
@@ -18,7 +19,7 @@ _HEAD = "</head>"
 _SCRIPT = Path(__file__).with_name("front.js").read_text()
 _MODEL_PAGE = f"#/models/{MODEL}"
 
-# What MLflow's pages find in the browser's storage, by the names that they look for.
+# MLflow's pages find these in the browser's storage, by the names that they look for.
 PREFERENCES = {
     "mlflow.workflowType_v1": "machine_learning",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
@@ -26,9 +27,9 @@ PREFERENCES = {
     "mlflow.telemetry.info.alert.dismissed_v1": True,
     "mlflow.settings.telemetry.enabled_v1": False,
 }
-# What leads to what the guard closes is hidden; the list of tags is shown whole, as people sign the last ones; tables
-# of a card have room between their columns, and its pictures stand side by side. On a telephone nothing is cut off:
-# what is beside something else comes below it, and a wide table is pushed aside by itself.
+# The style hides links to what the guard closes; shows the list of tags whole, as people sign the last ones; puts room
+# between the columns of a card's tables, and its pictures side by side. On a telephone nothing is cut off: what is
+# beside something else moves below it, and a wide table is pushed aside by itself.
 _STYLE = """
 aside [role="button"][tabindex="0"], [data-assistant-ui], [data-component-id$="assistant_button"],
 .promote-model-btn-wrapper { display: none !important; }
@@ -48,8 +49,9 @@ div:has(> [data-testid="descriptions-item"]) { grid-template-columns: 1fr !impor
 }
 """
 
-# No other page shows it in a frame, where a click could be led to a signature; nothing of it comes from elsewhere or
-# goes there, whatever people write into descriptions. MLflow's tables compile what they show; ours is a script inside.
+# No other page shows this one in a frame, where a click could be led to a signature; nothing of it comes from elsewhere
+# or goes there, whatever people write into descriptions. MLflow's tables compile what they show; our addition is an
+# inline script.
 HEADERS = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": (
@@ -65,21 +67,21 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Front:
-    """`index` is MLflow's own page; `is_registered` tells whether there is a model to open it at."""
+    """MLflow's page, which is `index`; `is_registered` tells whether there is a model to open it at."""
 
     index: str
     is_registered: Callable[[], bool]
 
     @classmethod
     def of(cls, build: Path, is_registered: Callable[[], bool]) -> "Front":
-        """Read MLflow's page from the folder with its built pages; ValueError where its page is not as it has been."""
+        """Read MLflow's page from the folder with its built pages; ValueError if the page is not as expected."""
         index = (build / "index.html").read_text()
         if index.count(_HEAD) != 1:
             raise ValueError(f"{build / 'index.html'} has not one {_HEAD}: MLflow's page is another than is known here")
         return cls(index, is_registered)
 
     def page(self) -> HTMLResponse:
-        """The page, never kept by the browser, since it begins elsewhere once there is a model."""
+        """Return the page. The browser never keeps it, since it begins elsewhere once there is a model."""
         told = {name: json.dumps(value) for name, value in PREFERENCES.items()}
         begin = f"if (!location.hash) location.replace({json.dumps(_MODEL_PAGE)});" if self.is_registered() else ""
         script = (

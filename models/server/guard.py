@@ -1,8 +1,8 @@
 """The guard: every request to the MLflow server passes here, in one place, before MLflow sees it.
 
-MLflow serves some routes by Flask and some natively, past any Flask hook, so this is ASGI around the whole application.
-It knows routes (routes.py), asks who is there (entrance.py), and lets the rules (rules.py) decide on what they are
-handed: the same bytes that go on to MLflow. Whatever it cannot tell for certain, it refuses.
+MLflow serves some routes by Flask and some natively, past any Flask hook, so this is an ASGI application around the
+whole. It knows routes (routes.py), asks who is there (entrance.py), and lets the rules (rules.py) decide on the same
+bytes that go on to MLflow. It refuses whatever it cannot tell for certain.
 """
 
 import json
@@ -31,22 +31,22 @@ from models.server.uploads import EvidenceLock
 from models.signoff.chain import LedgerError
 from models.signoff.ledger import NotSigned, Table
 
-LARGEST_BODY = 32 * 1024 * 1024  # of who writes runs: MLflow's own batches stay far below
-LARGEST_SENTENCE = 64 * 1024  # of everybody else: a decision, a password, a question
+LARGEST_BODY = 32 * 1024 * 1024  # for those who write runs: MLflow's own batches stay far below
+LARGEST_SENTENCE = 64 * 1024  # for everybody else: a decision, a password, a question
 ROWS_A_PAGE = 1000
-DECIDING_AT_ONCE = 16  # of the threads that all requests share: who waits for the ledger keeps nobody from reading
+DECIDING_AT_ONCE = 16  # some of the threads that all requests share: waiting for the ledger keeps nobody from reading
 DECIDING_S = 60.0  # how long a decision waits for those before it
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-# A call of the page of the network of companies, and its query, to what it is told; Refused where there is nothing.
+# A function that answers a call of the page of the network, given its query; Refused if there is no answer.
 Answer = Callable[[Call, Mapping[str, str]], Response]
 
 
 @dataclass(frozen=True)
 class Guard:
-    """`inner` is MLflow's application with its authentication."""
+    """The guard around `inner`, which is MLflow's application with its authentication."""
 
     inner: ASGIApp
     entrance: Entrance
@@ -63,7 +63,7 @@ class Guard:
         elif scope["type"] == "http":
             await self._guard(scope, receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1008})  # nothing here speaks it
+            await send({"type": "websocket.close", "code": 1008})  # nothing here speaks websocket
 
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"].upper()  # as Flask reads it
@@ -90,7 +90,7 @@ class Guard:
     async def _answer(
         self, scope: Scope, receive: Receive, send: Send, method: str, route: routes.Route
     ) -> Response | None:
-        """The guard's own answer; None where MLflow has answered."""
+        """Return the guard's own answer; None if MLflow has answered."""
         headers = Headers(scope=scope)
         address = scope["client"][0] if scope.get("client") else ""
         account = await self.entrance.signed_in(headers, address)
@@ -99,10 +99,10 @@ class Guard:
             return await anyio.to_thread.run_sync(self.front)
         if route.kind is Kind.NETWORK:
             if route.name == NETWORK_PAGE and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-                # What the address asks for would be written down as looked at by who was led here.
+                # The visitor was led here, and would be noted as having looked at what the address asks for.
                 return RedirectResponse(f"/{NETWORK_PAGE}", 303) if scope["query_string"] else self.network(call, {})
             if route.name.startswith("tidewaiter/") and headers.get("sec-fetch-dest", "empty") != "empty":
-                # A picture or a link, which anybody can put into a description that others look at.
+                # Anybody can put a picture or a link into a description that others look at.
                 raise Refused("a company is opened by the page of the network, and by nothing that leads to it")
             return await anyio.to_thread.run_sync(self.network, call, Request(scope).query_params)
         scope = _without_origin(scope)
@@ -135,7 +135,7 @@ class Guard:
         return None
 
     async def _pass(self, call: Call, body: bytes, scope: Scope, send: Send) -> None:
-        """Judge what was taken in, and have MLflow answer."""
+        """Judge the request that was taken in, and have MLflow answer it."""
         passed = await self._decided(call, self.rules.judge, call)
         if account_changes.ROUTES.fullmatch(call.name):
             send = _noting_answer(self.rules, call, send)
@@ -144,15 +144,15 @@ class Guard:
         await self.inner(*_with_body(scope, json.dumps(passed.body).encode() if body or passed.body else b""), send)
 
     async def _write_file(self, call: Call, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Before a file is taken in, and again when it is there: it may belong to a version by then."""
+        """Judge a file before it is taken in, and again when it is there: it may belong to a version by then."""
         await self._decided(call, self.rules.judge_artifact, call, path)
         async with uploads.taken_in(receive, Headers(scope=scope)) as file, self.lock.writing():
             await self._decided(call, self.rules.judge_artifact, call, path)
             await self.inner(scope, file, send)
 
     async def _decided(self, call: Call, decide: Callable[..., _T], *given: object) -> _T:
-        """What the rules decide, which may wait for the ledger; NotSigned where too many wait before it."""
-        if call.is_service:  # its runs are few, and none waits for a person
+        """Return what the rules decide, which may wait for the ledger; NotSigned if too many wait before it."""
+        if call.is_service:  # its runs are few, and no person waits for it
             return await anyio.to_thread.run_sync(decide, *given)
         try:
             with anyio.fail_after(DECIDING_S):
@@ -165,7 +165,7 @@ class Guard:
             self._places.release()
 
     def _refuse_unread(self, call: Call, route: routes.Route, headers: Headers, most: int) -> None:
-        """What can be refused before any of the body is taken in."""
+        """Refuse what can be refused before any of the body is taken in."""
         if route.kind is Kind.PASS:
             refuse_length(headers, most)
             return
@@ -201,12 +201,12 @@ def _writes_runs(call: Call) -> bool:
 
 
 def _without_origin(scope: Scope) -> Scope:
-    """The request as the application sees it, which would judge pages by rules of its own, and name them friends."""
+    """Return the request without Origin: the application would judge pages by its own rules and list of names."""
     return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"origin"]}
 
 
 def _json(body: bytes, headers: Headers) -> dict[str, object]:
-    """The one object that a body says; refused where MLflow could understand it in another way."""
+    """Return the object that a body holds; Refused if MLflow could understand it in another way."""
     if not headers.getlist("content-type"):
         raise Refused("Content-Type is missing; allowed: application/json", 400)
     found = strict_json.parse(body, headers)
@@ -219,7 +219,7 @@ def _json(body: bytes, headers: Headers) -> dict[str, object]:
 
 
 def _with_body(scope: Scope, body: bytes) -> tuple[Scope, Receive]:
-    """The request with this body instead, and what tells its length."""
+    """Return the request with this body instead, and with headers that state its length."""
     dropped = (b"content-length", b"transfer-encoding")
     headers = [(name, value) for name, value in scope["headers"] if name.lower() not in dropped]
     is_sent = False
@@ -235,7 +235,7 @@ def _with_body(scope: Scope, body: bytes) -> tuple[Scope, Receive]:
 
 
 def _telling(tag: Mapping[str, object], send: Send) -> Send:
-    """Sends what MLflow sends; in place of its empty answer to a signature, the tag as it stands now."""
+    """Return a `send` that answers a signature with the tag as it stands now, in place of MLflow's empty answer."""
     answer = JSONResponse({"tag": {"key": tag["key"], "value": tag["value"]}})
     is_stored = False
 
@@ -254,7 +254,7 @@ def _telling(tag: Mapping[str, object], send: Send) -> Send:
 
 
 def _noting_answer(rules: Rules, call: Call, send: Send) -> Send:
-    """Sends what MLflow sends once the ledger has its status."""
+    """Return a `send` that notes MLflow's status in the ledger before it sends the answer."""
 
     async def note(message: Message) -> None:
         if message["type"] == "http.response.start":

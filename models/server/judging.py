@@ -1,11 +1,11 @@
-"""What the server judges of a version before it is opened, once: everything that people would sign by looking at it.
+"""What the server judges of a version before it is opened, once: everything that people would sign after seeing it.
 
-The documents are read by their classes; the gates are judged again by the policy in force and must have passed; card
-and description are rendered again and must be what lies there, to the byte; code and data must exist; the seal must be
-over what is stored; what MLflow shows of version and run must be what the documents say.
+The documents are read by their classes. The gates are judged again by the policy in force and must have passed. Card
+and description are rendered again and must equal what lies there, to the byte. Code and data must exist, and the seal
+must be over what is stored. What MLflow shows of version and run must be what the documents say.
 
-A version that was opened is never judged again, since a later product renders otherwise; its digests alone are looked
-at (stored.py). The figures themselves are taken as they are: to compute them again would be to train again.
+A version that was opened is never judged again, since a later product renders otherwise; only its digests are checked
+(stored.py). The figures themselves are taken as they are: computing them again would be training again.
 """
 
 import json
@@ -30,13 +30,13 @@ from models.policy import Policy
 from models.server import served
 from models.server.admission import IDLE_S, LOGGED, RUN, Request
 
-_SHOWN = 5  # faults; whoever made the version mends them one by one anyway
+_SHOWN = 5  # faults shown; the version's maker mends them one by one anyway
 _TUNING = re.compile(r"tuning\.(began_with|trials|kept|ran_out_of_time|first_loss|kept_loss|fold_[1-9][0-9]?)")
 
 
 @dataclass(frozen=True)
 class _Case:
-    """All that lies there, read."""
+    """All documents of a version, read."""
 
     request: Request
     manifest: Manifest
@@ -52,7 +52,7 @@ class _Case:
 
 
 def faults(request: Request) -> tuple[str, ...]:
-    """What is wrong with a version, a sentence each; none where it may be opened."""
+    """Return what is wrong with a version, a sentence each; nothing if it may be opened."""
     files = request.files
     try:
         stated = seal.read(files / RUN)
@@ -67,13 +67,13 @@ def faults(request: Request) -> tuple[str, ...]:
         case = _Case(request, manifest, Dossier.read(_together(request)))
         judged = (*_policy(case), *_documents(case), *_origin(case), *_shown(case))
     except (OSError, ValueError, TypeError, LookupError, ArithmeticError, TemplateError) as error:
-        # Figures that contradict each other, of which no card can be made, are no reason to ask again.
+        # If figures contradict each other so that no card can be made, another attempt would not help.
         return (f"the evidence cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",)
     return judged[:_SHOWN]
 
 
 def _together(request: Request) -> Path:
-    """The evidence folder: the run's files, and beside them the risk model's."""
+    """Return the evidence folder: it has the run's files, and beside them the risk model's."""
     model = request.files / RUN / evidence.MODEL_FOLDER
     if not model.exists():
         model.symlink_to((request.files / LOGGED / seal.RISK_MODEL).resolve(), target_is_directory=True)
@@ -81,7 +81,7 @@ def _together(request: Request) -> Path:
 
 
 def _altered(request: Request, manifest: Manifest) -> Iterator[str]:
-    """Where the manifest is not over what lies there, or lies where the version does not say."""
+    """Yield faults of the manifest: it must be over the files that lie there, and they where the version says."""
     if (request.files / RUN / evidence.MODEL_FOLDER).exists():
         yield f"the run has a folder {evidence.MODEL_FOLDER}, which belongs to the logged model"
         return
@@ -92,7 +92,7 @@ def _altered(request: Request, manifest: Manifest) -> Iterator[str]:
 
 
 def _policy(case: _Case) -> Iterator[str]:
-    """By the policy in force, which is the version's own, every gate passed."""
+    """Yield faults by the policy: it must be the version's own, and every gate must have passed by it."""
     dossier, in_force = case.dossier, policy.parse(case.request.policy.encode())
     if dossier.policy != case.request.policy.encode():
         yield f"{POLICY} is not the policy in force: retrain, or start `tidewaiter up` anew if the policy was changed"
@@ -107,7 +107,7 @@ def _policy(case: _Case) -> Iterator[str]:
 
 
 def _bounds(dossier: Dossier, in_force: Policy) -> Iterator[str]:
-    """Figures that were asked for otherwise than the policy does."""
+    """Yield figures that were asked for in another way than the policy does."""
     judged, drift, asked = dossier.judged, dossier.drift, in_force.evaluation
     for name, document in (("evaluation", judged.evaluation), ("burden", judged.burden)):
         if (document.confidence, document.resamples) != (asked.confidence, asked.bootstrap_resamples):
@@ -123,7 +123,7 @@ def _bounds(dossier: Dossier, in_force: Policy) -> Iterator[str]:
 
 
 def _documents(case: _Case) -> Iterator[str]:
-    """Card, description and windows, made again from the documents."""
+    """Yield differences of card, description and windows from those made again from the documents."""
     dossier, manifest = case.dossier, case.manifest
     if manifest.window != dossier.windows():
         yield f"the windows of the manifest, {manifest.window}, are not those of the model, {dossier.windows()}"
@@ -142,7 +142,7 @@ def _documents(case: _Case) -> Iterator[str]:
 
 
 def _origin(case: _Case) -> Iterator[str]:
-    """Code and data that do not exist, and served code that is another."""
+    """Yield code and data that do not exist, and served code that is another."""
     manifest, project = case.manifest, case.request.project
     code, here = manifest.code, evidence.code_state(project)
     if not versioning.exists(case.request.data, manifest.data_version, case.request.state):
@@ -153,7 +153,7 @@ def _origin(case: _Case) -> Iterator[str]:
             return
         places = [project] if code.source_sha256 == here.source_sha256 else []
         if committed and not code.is_dirty:
-            # What claims to be a commit is held to it, even where the same lies here.
+            # Code that claims to be a commit is compared with it, even if the same code lies here.
             places = [committed] if evidence.source_digest(committed) == code.source_sha256 else []
         if not places or (code.is_dirty and not here.is_dirty and code.commit == here.commit):
             yield "the code that made it is neither committed nor here: commit it and retrain"
@@ -164,7 +164,7 @@ def _origin(case: _Case) -> Iterator[str]:
 
 
 def _shown(case: _Case) -> Iterator[str]:
-    """What MLflow shows of version and run, and the evidence does not say."""
+    """Yield what MLflow shows of version and run that the evidence does not say."""
     shown, manifest, dossier = case.request.shown, case.manifest, case.dossier
     yield from evidence.verify_description(case.run, shown.page, shown.description)
     params = {name: value for name, value in shown.params.items() if not _TUNING.fullmatch(name)}
@@ -195,10 +195,10 @@ def _odd(what: str, shown: dict[str, str | None] | dict[str, str] | dict[str, fl
 
 
 def _answer() -> None:
-    """Judge what is asked, a line each, until nobody asks any more."""
+    """Answer each line that asks for a judgement by a line, until nobody asks any more."""
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
-        # Line by line from the descriptor: a buffer would hide from `select` what it has read already.
+        # The lines are read straight from the descriptor: a buffer would hide from `select` what it has read already.
         with os.fdopen(sys.stdin.fileno(), "rb", buffering=0) as questions:
             while select.select([questions], [], [], IDLE_S)[0] and (line := questions.readline()):
                 print(json.dumps(faults(Request.model_validate_json(line))), file=answers, flush=True)

@@ -1,8 +1,8 @@
-"""Where the MLflow server reads and writes artifacts that are files: a folder of a run is never a link to elsewhere.
+"""The MLflow server's artifacts that are files: a run's folder is never a link to elsewhere.
 
-Runs write into the artifacts' folder as a user of their own (setting `run_as`), and the server reads there as the
-service's: by a link in place of a run's folder it would hand out whatever the service may read, the ledger's key too.
-MLflow itself looks at links below a run's folder, and not at the folder.
+Runs write into the artifacts' folder as a user of their own (setting `run_as`), and the server reads there as the user
+of the service. By a link in place of a run's folder it would hand out whatever the service may read, the ledger's key
+too. MLflow itself checks links below a run's folder, but not the folder itself.
 """
 
 import os
@@ -14,7 +14,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 
 class UnlinkedRepository(LocalArtifactRepository):
-    """A folder of artifacts that is where it says."""
+    """A folder of artifacts that is where its path says, and not behind a link."""
 
     @property
     def artifact_dir(self) -> str:

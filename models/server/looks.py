@@ -1,6 +1,6 @@
-"""What a server remembers of the versions that it has looked at, so that each minute's look stays cheap.
+"""What a server remembers of the versions that it has looked at, so that looking each minute stays cheap.
 
-Nothing here decides: what a version is follows from ledger and store. All of it is forgotten when the server ends.
+Nothing here decides: the state of a version follows from ledger and store. All of it is forgotten when the server ends.
 """
 
 import time
@@ -12,13 +12,13 @@ from models.access.call import Refused
 from models.server.admission import Unjudged
 from models.server.stored import Admission
 
-THOROUGH_EVERY_S = 3600.0  # of the looks that nobody asked for; whoever signs or promotes has all files looked at
-AGAIN_AFTER_S = 600.0  # a judgement that did not come to its end
+THOROUGH_EVERY_S = 3600.0  # for looks that nobody asked for; before a signature or promotion all files are looked at
+AGAIN_AFTER_S = 600.0  # for a judgement that did not come to its end
 
 
 @dataclass
 class Looks:
-    """By the number of the version."""
+    """What is remembered, by the number of the version."""
 
     clock: Callable[[], float] = time.monotonic
     _judged: dict[int, Admission] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Looks:
     _lock: Lock = field(default_factory=Lock)
 
     def admit(self, number: int, judge: Callable[[], Admission]) -> None:
-        """Have a version judged, once: it cannot be written any more. Refused where it may not be opened."""
+        """Have a version judged, once, since it cannot be written any more. Refused if it may not be opened."""
         with self._lock:
             if number not in self._judged:
                 self._judged[number] = self._judge(number, judge)
@@ -35,7 +35,7 @@ class Looks:
             raise Refused(f"version {number} is not opened: {'; '.join(faults)}")
 
     def admitted(self, number: int) -> Admission:
-        """What was judged of a version that may be opened."""
+        """Return the judgement of a version that may be opened."""
         return self._judged[number]
 
     def is_due(self, number: int) -> bool:
@@ -43,7 +43,7 @@ class Looks:
         return self.clock() - self._thorough.get(number, -THOROUGH_EVERY_S) >= THOROUGH_EVERY_S
 
     def was_thorough(self, number: int) -> None:
-        """All files were looked at just now."""
+        """Note that all files were looked at just now."""
         self._thorough[number] = self.clock()
 
     def _judge(self, number: int, judge: Callable[[], Admission]) -> Admission:

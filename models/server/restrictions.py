@@ -1,6 +1,6 @@
-"""What may be written past the sign-off: everything but what was signed, and what could be taken for it.
+"""What may be written without sign-off: everything but what was signed, and what could be taken for it.
 
-No ledger is asked here: these rules hold for everybody, administrators included. Each looks at one call and either
+No ledger is asked here: these rules hold for everybody, administrators included. Each rule looks at one call and either
 raises Refused, or returns the call to pass on.
 """
 
@@ -31,13 +31,13 @@ _PROMPT = "mlflow.prompt"
 
 
 def rule(method: str, name: str) -> Rule:
-    """The rule for a guarded route that the ledger has no part in."""
+    """Return the rule for a guarded route that the ledger has no part in."""
     own = _RULES.get((method, name.removeprefix("mlflow/")))
     return own or (_pass if name.startswith("mlflow/experiments/") else _leave_frozen)
 
 
 def judge_artifact(path: str) -> None:
-    """Refused where the file below the artifacts' root may not be written or deleted."""
+    """Raise Refused if the file below the artifacts' root may not be written or deleted."""
     match = _RUN_FILE.fullmatch(path) or _MODEL_FILE.fullmatch(path)
     if match is None:
         raise Refused(f"{path!r} is not a file of a run or of a logged model, and nothing else is written")
@@ -46,14 +46,14 @@ def judge_artifact(path: str) -> None:
 
 
 def is_ours(call: Call) -> bool:
-    """Whether a call names `customs-risk`. Refused where its name could be taken for that."""
+    """Whether a call names `customs-risk`. Refused if its name could be taken for that."""
     name = call.text("name")
     _refuse_likeness_of_name(name)
     return name == MODEL
 
 
 def judge_tag(call: Call) -> Call:
-    """A tag of a version of `customs-risk` that is not a signature."""
+    """Judge a tag of a version of `customs-risk` that is not a signature; return the call."""
     key = call.text("key")
     if key not in EVIDENCE_TAGS:
         _refuse_likeness(key)
@@ -70,7 +70,7 @@ def judge_tag(call: Call) -> Call:
 
 
 def is_reserved(alias: str) -> bool:
-    """Whether an alias of `customs-risk` is the service's. Refused where it could be taken for one that is."""
+    """Whether an alias of `customs-risk` is the service's. Refused if it could be taken for one that is."""
     plain = _plain(alias)
     if plain in (CHAMPION, PREVIOUS, CHALLENGER) and alias != plain:
         raise Refused(f"alias {alias!r} could be taken for {plain}; choose another name")
@@ -82,7 +82,7 @@ def _pass(call: Call) -> Call:
 
 
 def leave_ours(call: Call) -> Call:
-    """Refused where a call is about `customs-risk`."""
+    """Return a call that is not about `customs-risk`; Refused if it is."""
     if is_ours(call):
         raise Refused(f"{MODEL} and its versions stay as they were registered")
     return call
@@ -97,8 +97,8 @@ def _delete_version_tag(call: Call) -> Call:
 
 
 def _create_version(call: Call) -> Call:
-    """Of `customs-risk` by the service alone, which names whom it works for."""
-    if not call.text("source").startswith(("models:/", "runs:/")):  # elsewhere could be any file of the server
+    """Judge a new version: only the service registers one of `customs-risk`, and names whom it works for."""
+    if not call.text("source").startswith(("models:/", "runs:/")):  # another place could be any file of the server
         raise Refused("the source of a version is a logged model or a run: models:/... or runs:/...")
     tags = _tags_given(call)
     if not is_ours(call):
@@ -113,19 +113,19 @@ def _create_version(call: Call) -> Call:
 
 
 def judge_registration(call: Call, is_account: Callable[[str], bool]) -> None:
-    """Refused where the account may register nothing, or where it would name an author that there is not."""
+    """Raise Refused if the account may register nothing, or would name an author that does not exist."""
     _refuse_others(call)
     judge_author(call.text("author"), is_account)
 
 
 def judge_author_tag(call: Call, is_account: Callable[[str], bool]) -> None:
-    """Of a run, or of a version of `customs-risk`."""
+    """Judge the author's tag of a run, or of a version of `customs-risk`."""
     if call.name == "mlflow/runs/create" or is_ours(call):
         judge_author(_tags_given(call)[AUTHOR], is_account)
 
 
 def judge_author(author: str, is_account: Callable[[str], bool]) -> None:
-    """Refused where nobody of this name is known, by whom a version could be made."""
+    """Raise Refused if the author is no account and so nobody by whom a version could be made."""
     if author != SERVICE and not is_account(author):
         raise Refused(f"author {author!r} is not an account: a model is made for somebody who has one")
 
@@ -139,7 +139,7 @@ def _refuse_others(call: Call) -> None:
 
 
 def _create_run(call: Call) -> Call:
-    """With the account that makes it as its author; the service names whom it works for."""
+    """Pass on a new run with the account that makes it as its author; the service names whom it works for."""
     return _leave_frozen(call).with_body(tags=_as_list(_authored(call, _tags_given(call))))
 
 
@@ -172,14 +172,14 @@ def _tag_model(call: Call) -> Call:
 
 def _create_experiment(call: Call) -> Call:
     _refuse_readers(call)
-    # Elsewhere could be where the evidence of others lies, or the server's own keys.
+    # Another place could be where the evidence of others lies, or the server's own keys.
     if call.body.get("artifact_location") and not call.is_service:
         raise Refused("an experiment's artifacts go where the server keeps them: leave artifact_location out")
     return call
 
 
 def _refuse_readers(call: Call) -> None:
-    """MLflow lets any account make experiments and models, and gives it everything in them."""
+    """Raise Refused for readers: MLflow lets any account make experiments and models, and gives it all in them."""
     if not (call.is_service or call.is_administrator or DATA_SCIENTIST in call.roles):
         raise Refused(f"experiments and models are made by the role {DATA_SCIENTIST}, which {call.actor} has not")
 
@@ -192,7 +192,7 @@ def _leave_our_experiments(call: Call) -> Call:
 
 
 def _leave_frozen(call: Call) -> Call:
-    """Runs and logged models of versions are evidence: no write may name one, in whatever field."""
+    """Refuse a write that names, in any field, a run or logged model of a version, since these are evidence."""
     frozen = stored.frozen()
     for text in (*call.name.split("/"), *_texts(call.body)):
         if text in frozen:
@@ -206,7 +206,7 @@ def _leave_frozen(call: Call) -> Call:
 
 
 def _refuse_likeness(key: str) -> None:
-    """Tags that a reader could take for a signature, or for evidence."""
+    """Raise Refused for a tag that a reader could take for a signature, or for evidence."""
     _refuse_prompt(key)
     plain = _plain(key)
     if plain.startswith(SIGNOFF.rstrip(".")) or plain in EVIDENCE_TAGS:
@@ -224,7 +224,7 @@ def _refuse_prompt(key: str) -> None:
 
 
 def _plain(text: str) -> str:
-    """As a person would read it: without case and blanks. Refused where letters of other scripts could look alike."""
+    """Return text as a person would read it: without case and blanks. Refused if it has letters of other scripts."""
     if not (text.isascii() and text.isprintable()):
         raise Refused(f"{text!r} is not a name here; allowed: printable ASCII characters")
     return "".join(text.split()).casefold()

@@ -1,7 +1,7 @@
-"""Which requests the product uses. Any other is refused, whatever a later MLflow may add.
+"""The requests that the product uses. Any other is refused, whatever a later MLflow may add.
 
 A route is a method and a path without its prefix: /api/2.0/mlflow/runs/get and /ajax-api/2.0/mlflow/runs/get are one.
-What only reads goes to MLflow, which decides by its own accounts and roles; what writes meets rules.py first.
+Requests that only read go to MLflow, which decides by its own accounts and roles; those that write meet rules.py first.
 """
 
 import re
@@ -13,16 +13,16 @@ from models.names import NETWORK_PAGE
 _API = re.compile(r"/(?:ajax-)?api/[23]\.0/(mlflow|mlflow-artifacts|tidewaiter)/(.+)")
 _ARTIFACTS = re.compile(r"mlflow-artifacts/artifacts/(?P<path>.+)")
 
-# What nobody need sign in for: whether the server lives, and the files that its pages are made of.
+# For these nobody needs to sign in: whether the server lives, and the files that its pages are made of.
 _OPEN = re.compile(r"/health|/favicon\.ico|/static-files/.+")
-# Pages and files, which MLflow serves outside its API.
+# MLflow serves these pages and files outside its API.
 _PLAIN_READS = re.compile(r"/version|/get-artifact|/model-versions/get-artifact")
 _READS = re.compile(
     r"mlflow/(?:experiments|runs|metrics|artifacts|logged-models|model-versions|registered-models|traces|datasets|"
     r"users|roles|workspaces|server-info|ui-telemetry|issues)(?:/.+)?"
     r"|mlflow/get-trace-artifact|mlflow-artifacts/(?:artifacts|presigned)(?:/.+)?|tidewaiter/ledger"
 )
-# What asks by POST, because the question is long.
+# These ask by POST, because the question is long.
 _QUESTIONS = frozenset(
     f"mlflow/{name}"
     for name in (
@@ -106,18 +106,18 @@ class Kind(Enum):
     """What becomes of a request."""
 
     OPEN = auto()  # anybody
-    PASS = auto()  # who has an account; MLflow decides
-    GUARDED = auto()  # by the rules, by its JSON body
-    ARTIFACT = auto()  # a write whose body is a file: by the rules, by its path
-    OWN = auto()  # answered here
+    PASS = auto()  # for accounts; MLflow decides
+    GUARDED = auto()  # judged by the rules, by its JSON body
+    ARTIFACT = auto()  # a write whose body is a file: judged by the rules, by its path
+    OWN = auto()  # answered by the guard
     CLOSED = auto()
     NETWORK = auto()  # answered by the page of the network of companies (models/network_page)
-    FRONT = auto()  # MLflow's page, as front.py has it
+    FRONT = auto()  # MLflow's page, as front.py changes it
 
 
 @dataclass(frozen=True)
 class Route:
-    """`name` is the path without its prefix."""
+    """A request's kind, and its `name`, which is the path without its prefix."""
 
     kind: Kind
     name: str
@@ -129,7 +129,7 @@ class Route:
 
 
 def find(method: str, path: str) -> Route:
-    """The route of a request; `path` is decoded, as MLflow sees it.
+    """Return the route of a request; `path` is decoded, as MLflow sees it.
 
     >>> find("POST", "/ajax-api/2.0/mlflow/model-versions/set-tag")
     Route(kind=<Kind.GUARDED: 3>, name='mlflow/model-versions/set-tag')
@@ -138,7 +138,7 @@ def find(method: str, path: str) -> Route:
     """
     if _is_odd(path):
         return Route(Kind.CLOSED, path)
-    if path == "/graphql":  # MLflow's only reads
+    if path == "/graphql":  # MLflow's GraphQL only reads
         return Route(Kind.PASS if method in ("GET", "POST") else Kind.CLOSED, path)
     if method in ("GET", "HEAD") and _OPEN.fullmatch(path):
         return Route(Kind.OPEN, path)
@@ -155,7 +155,7 @@ def find(method: str, path: str) -> Route:
 
 
 def artifact_path(name: str) -> str:
-    """The path below the artifacts' root that a route of kind ARTIFACT writes to."""
+    """Return the path below the artifacts' root that a route of kind ARTIFACT writes to."""
     match = _ARTIFACTS.fullmatch(name)
     if match is None:
         raise ValueError(f"{name!r} writes no artifact")
@@ -181,7 +181,7 @@ def _kind(method: str, name: str) -> Kind:
 
 
 def _is_odd(path: str) -> bool:
-    """Whether a path could mean one thing here and another behind: dots, doubled slashes, what is encoded twice."""
+    """Whether a path could mean one thing here and another behind: it has dots, double slashes or double encoding."""
     parts = path.split("/")[1:]
     has_gaps = "" in parts[:-1] or (len(parts) > 1 and parts[-1] == "")
     return (

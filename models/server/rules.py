@@ -1,8 +1,8 @@
-"""What follows from the ledger, request by request: signatures, the aliases that they move, and accounts.
+"""The rules that follow from the ledger, request by request: signatures, the aliases that they move, and accounts.
 
-Each rule looks at one call and either raises Refused, or returns the call to pass on, at times with another body: what
-MLflow then stores is what these rules say. Decisions are Book's; they are added to the ledger here, inside one
-transaction with the look at it.
+Each rule looks at one call and either raises Refused, or returns the call to pass on, at times with another body:
+MLflow then stores what these rules say. Book decides; here its decisions are added to the ledger, in the same
+transaction that reads it.
 """
 
 import re
@@ -37,9 +37,9 @@ _ACTIONS: dict[str, Action] = {"approved": "approve", "rejected": "reject", "rev
 class Rules:
     """The rules over one ledger. `changed` is called when something happened that the promotion flow waits for.
 
-    `grant` says by what MLflow lets an account write the tags of a version, empty where it does not: it is asked before
-    anything is added to the ledger, since what is in there counts. `role_numbers` are MLflow's roles as they are now,
-    and `accounts` the names of its accounts. `admit` judges a version before it is opened.
+    `grant` says by which rule MLflow lets an account write the tags of a version, and is empty if it does not. It is
+    asked before anything is added to the ledger, since what is in there counts. `role_numbers` are MLflow's roles as
+    they are now, and `accounts` the names of its accounts. `admit` judges a version before it is opened.
     """
 
     ledger: Followed
@@ -51,7 +51,7 @@ class Rules:
     _looks: Looks = field(default_factory=Looks)
 
     def judge(self, call: Call) -> Call:
-        """The call as it is to be passed on. Refused, and noted in the ledger, where it is not allowed."""
+        """Return the call as it is to be passed on. If it is not allowed, it is Refused, and noted in the ledger."""
         with self.noting(call):
             passed = self._rule(call)(call)
             if call.name in ("mlflow/runs/create", "mlflow/model-versions/create"):
@@ -59,19 +59,19 @@ class Rules:
             return passed
 
     def judge_artifact(self, call: Call, path: str) -> None:
-        """Refused where the file below the artifacts' root may not be written or deleted."""
+        """Raise Refused if the file below the artifacts' root may not be written or deleted."""
         with self.noting(call):
             restrictions.judge_artifact(path)
 
     def judge_registration(self, call: Call) -> dict[str, object]:
-        """Whether the account may register a version by an author: asked before the training, which takes its time."""
+        """Judge whether an account may register a version by an author; asked before training, which takes its time."""
         with self.noting(call):
             restrictions.judge_registration(call, self._is_account)
         return {}
 
     def inspect(self, call: Call) -> dict[str, object]:
-        """Look at the evidence of a version: opens it, or voids it; returns where it stands and what its tags say."""
-        with self.noting(call):  # no more than this: a candidate that cannot be opened is asked about each minute
+        """Look at the evidence of a version, and open or void it; return where it stands and what its tags say."""
+        with self.noting(call):  # only this is noted: a candidate that cannot be opened is asked about each minute
             if not call.is_service:
                 raise Refused(f"only the promotion service asks for an inspection, not {call.actor}")
         number, at = call.number(), now()
@@ -101,7 +101,7 @@ class Rules:
         return {"version": str(target.version)}
 
     def _fallback(self, writer: Writer, at: datetime) -> Case | None:
-        """The last earlier champion whose evidence stands now; those whose evidence does not are voided."""
+        """Return the last earlier champion whose evidence stands now; void those whose evidence does not."""
         while target := self.ledger.book.fallback():
             try:
                 if self._look(writer, target.version, at) == target.digest:
@@ -114,7 +114,7 @@ class Rules:
                 ) from error
         return None
 
-    # What people sign, and what follows from it.
+    # The rules of what people sign, and of what follows from it.
 
     def _set_version_tag(self, call: Call) -> Call:
         if not restrictions.is_ours(call):
@@ -146,7 +146,7 @@ class Rules:
         return call.with_body(value=self.ledger.book.cases[number].tags(at)[key])
 
     def _repair(self, call: Call) -> Call:
-        """The service sets what the ledger says, and `pending` where it says nothing yet."""
+        """Let the service set a tag to what the ledger says, or to `pending` if it says nothing yet."""
         number, key = call.number(), call.text("key")
         case = self.ledger.refresh().cases.get(number)
         expected = case.tags(now()).get(key) if case else PENDING
@@ -188,7 +188,7 @@ class Rules:
         return call
 
     def _describe(self, call: Call) -> Call:
-        """The service sets the model's description to what the ledger says, and to nothing else."""
+        """Let the service set the model's description to what the ledger says, and to nothing else."""
         if not restrictions.is_ours(call) or not call.is_service:
             return restrictions.leave_ours(call)
         if call.text("description") != waiting.describe(self.ledger.refresh(), stored.numbers(), now()):
@@ -199,7 +199,7 @@ class Rules:
         return name in self.accounts()
 
     def _clear(self, call: Call) -> Call:
-        """Take away a version that was never opened, and so was never anybody's to sign."""
+        """Let a version be deleted that was never opened, and so was never anybody's to sign."""
         if not restrictions.is_ours(call):
             return call
         number = call.number()
@@ -212,12 +212,12 @@ class Rules:
         return call
 
     def _admit(self, number: int) -> None:
-        """Have a version judged before it is opened. Not inside the ledger's transaction: it takes seconds."""
+        """Have a version judged before it is opened; not inside the ledger's transaction, since it takes seconds."""
         if number not in self.ledger.refresh().cases:
             self._looks.admit(number, lambda: self.admit(_there(number)))
 
     def _look(self, writer: Writer, number: int, at: datetime, is_thorough: bool = True) -> str:
-        """The digest of a version's evidence as it lies in the store. Opens or voids the version as that demands."""
+        """Return the digest of a version's evidence in the store; open or void the version as the evidence demands."""
         found, book = _there(number), self.ledger.book
         case = book.cases.get(number)
         if case is None:
@@ -244,7 +244,7 @@ class Rules:
 
     @contextmanager
     def noting(self, call: Call) -> Generator[None]:
-        """Adds what the block refuses to the ledger."""
+        """Add what the block refuses to the ledger."""
         try:
             yield
         except Refused as refusal:
@@ -273,13 +273,13 @@ class Rules:
         return call
 
     def answered(self, call: Call, status: int) -> None:
-        """Note whether MLflow has made a change of an account, which was noted before it was asked to."""
-        told = account_changes.judge(call, self.role_numbers(), ())  # by now it is there
+        """Note whether MLflow has made a change of an account that was noted before MLflow was asked."""
+        told = account_changes.judge(call, self.role_numbers(), ())  # a new account exists by now
         with self.ledger.writing() as writer:
             writer.append(call.entry("account", now(), reason=canonical({**told, "answer": status}).decode()))
 
     def note_roles(self) -> None:
-        """Note which number each role has, where the ledger has them otherwise."""
+        """Note which number each role has, if the ledger has others."""
         found = dict(self.role_numbers())
         with self.ledger.writing() as writer:
             if self.ledger.book.role_numbers != found:
@@ -294,7 +294,7 @@ class Rules:
 
 
 def _found(version: ModelVersion, sealed: str | None, is_thorough: bool) -> stored.Finding:
-    """The evidence of a version. Refused, and nothing said of it, where it cannot be read now."""
+    """Return the evidence of a version. Refused, with nothing said about it, if it cannot be read now."""
     try:
         return stored.find_evidence(version, sealed, is_thorough)
     except Unjudged as error:

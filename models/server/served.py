@@ -1,4 +1,4 @@
-"""The files that MLflow stores with a model to serve it: they run on `mlflow.pyfunc.load_model`, so nothing foreign.
+"""The files that MLflow stores with a model to serve it. `mlflow.pyfunc.load_model` runs them, so none may be foreign.
 
 Not here: the risk model's own files, which are evidence.
 """
@@ -15,20 +15,20 @@ from models.evidence import seal
 from models.names import REQUIREMENTS, RISK_MODEL
 
 _SCRIPT = "serving.py"
-_SCRIPT_SOURCES = (f"models/registry/{_SCRIPT}", f"models/{_SCRIPT}")  # today's code, and that of before
+_SCRIPT_SOURCES = (f"models/registry/{_SCRIPT}", f"models/{_SCRIPT}")  # the place in today's code, and in earlier code
 _CODE = "code/"
 _OWN = frozenset(
     {"MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt", "input_example.json", "serving_input_example.json"}
 )
 _PINNED = re.compile(r"(?P<name>[A-Za-z0-9-]+)==[0-9][0-9A-Za-z.+]*")
 _PYTHON = re.compile(r"[0-9]+(\.[0-9]+)*")
-# What MLflow loads by: another module or another script would be code that nobody has looked at.
+# MLflow loads by these: another module or script would be code that nobody has looked at.
 _LOADED_BY = {"loader_module": "mlflow.pyfunc.loaders.code_model", "code": "code"}
 _BUILT_BY = re.compile(r"(pip|setuptools)([<=]=[0-9.]+)?|wheel([<=]=[0-9.]+)?")
 
 
 def faults(logged: Path, source: Mapping[str, str]) -> Iterator[str]:
-    """What in the folder of a logged model is not made of `source`, files by name with their SHA-256."""
+    """Yield what in a logged model's folder is not made of `source`, which has files by name with their SHA-256."""
     for name, digest in seal.listed(logged).items():
         if name.startswith(f"{seal.RISK_MODEL}/") or name in _OWN:
             continue

@@ -1,6 +1,6 @@
 """What the MLflow server has stored of `customs-risk`, seen from inside the server: versions, authors, evidence.
 
-Reads MLflow's stores directly, since a server cannot ask itself over HTTP while it answers.
+This module reads MLflow's stores directly, since a server cannot ask itself over HTTP while it answers.
 """
 
 import os
@@ -39,7 +39,7 @@ _OTHERWISE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 class Finding:
     """The evidence of a version as it lies in the store: its digest, and what is wrong with it, if anything is.
 
-    The digest of evidence that does not hold together is one over what was found, so it equals no other.
+    If the evidence does not hold together, its digest is one over what was found, so it equals no other.
     """
 
     digest: str
@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Admission:
-    """What was judged of a version: why it is not opened, or the digests of its evidence and of its seal."""
+    """The judgement of a version: why it is not opened, or the digests of its evidence and of its seal."""
 
     faults: Sequence[str]
     digest: str = ""
@@ -56,7 +56,7 @@ class Admission:
 
 
 def version(number: int) -> ModelVersion | None:
-    """The version of `customs-risk` with this number."""
+    """Return the version of `customs-risk` with this number; None if there is none."""
     try:
         return _registry().get_model_version(MODEL, str(number))
     except MlflowException as error:
@@ -66,7 +66,7 @@ def version(number: int) -> ModelVersion | None:
 
 
 def numbers() -> list[int]:
-    """List the numbers of all versions of `customs-risk` that MLflow has."""
+    """Return the numbers of all versions of `customs-risk` that MLflow has."""
     with _registry().engine.connect() as connection:
         is_there = SqlModelVersion.current_stage != STAGE_DELETED_INTERNAL
         asked = sa.select(SqlModelVersion.version).where(SqlModelVersion.name == MODEL, is_there)
@@ -81,7 +81,7 @@ def is_registered() -> bool:
 
 
 def authors(found: ModelVersion) -> tuple[str, ...]:
-    """Who registered a version, and who made its run."""
+    """Return who registered a version, and who made its run."""
     names = [found.tags.get(AUTHOR)]
     if found.run_id:
         names.append(_tracking().get_run(found.run_id).data.tags.get(AUTHOR))
@@ -89,7 +89,7 @@ def authors(found: ModelVersion) -> tuple[str, ...]:
 
 
 def frozen() -> frozenset[str]:
-    """Runs and logged models of all versions of `customs-risk`, which cannot be written any more."""
+    """Return the runs and logged models of all versions of `customs-risk`, which cannot be written any more."""
     with _registry().engine.connect() as connection:
         versions = sa.select(SqlModelVersion.run_id, SqlModelVersion.source).where(SqlModelVersion.name == MODEL)
         rows = connection.execute(versions).all()
@@ -97,8 +97,10 @@ def frozen() -> frozenset[str]:
 
 
 def kept_experiments() -> frozenset[str]:
-    """The experiments that their runs are in, and those that the nights write to: MLflow takes no run for one that was
-    deleted, and gives nobody its name."""
+    """Return the experiments that the frozen runs are in, and those that the nights write to.
+
+    MLflow takes no run for an experiment that was deleted, and gives nobody its name.
+    """
     with _tracking().engine.connect() as connection:
         of_runs = sa.select(SqlRun.experiment_id).where(SqlRun.run_uuid.in_(frozen())).distinct()
         of_nights = sa.select(SqlExperiment.experiment_id).where(SqlExperiment.name.in_((RETRAINING, MONITORING)))
@@ -109,9 +111,9 @@ def kept_experiments() -> frozenset[str]:
 def find_evidence(found: ModelVersion, sealed: str | None, is_thorough: bool) -> Finding:
     """Compute the evidence digest of a version anew from its stored artifacts.
 
-    `sealed` is the digest of its list of files, for versions that have one: the list must be there as it was, and where
-    the look is thorough, everything on it. Unjudged where nothing can be said of it now: what is found to be altered
-    is void for good, and a disk that is full or away for an hour has altered nothing.
+    `sealed` is the digest of its list of files, for versions that have one: the list must be there as it was and, if
+    the look is thorough, everything on it. Raises Unjudged if nothing can be said of it now: evidence that is found to
+    be altered is void for good, and a disk that is full or away for an hour has altered nothing.
     """
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         folder = Path(scratch)
@@ -139,13 +141,13 @@ def find_evidence(found: ModelVersion, sealed: str | None, is_thorough: bool) ->
         if (stated := found.tags.get(EVIDENCE_DIGEST)) != manifest.digest:
             differences.append(f"the version carries evidence digest {stated}, its manifest is {manifest.digest}")
         if differences:
-            _refuse_away(found, run, model)  # they may have gone while they were read
+            _refuse_away(found, run, model)  # the folders may have gone while they were read
             return Finding(evidence.json_digest([manifest.digest, *differences]), tuple(differences))
     return Finding(manifest.digest, ())
 
 
 def admit(found: ModelVersion, judge: Judge, data: Path, state: Path | None, policy: str) -> Admission:
-    """Judge a version that is to be opened; see admission.py. Unjudged where that did not come to its end."""
+    """Judge a version that is to be opened; see admission.py. Unjudged if that did not come to its end."""
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         folder = Path(scratch)
         try:
@@ -171,19 +173,19 @@ def admit(found: ModelVersion, judge: Judge, data: Path, state: Path | None, pol
             return Admission(faults)
         manifest = evidence.read((folder / admission.RUN / evidence.MANIFEST_FILE).read_bytes())
         sealed = seal.read(folder / admission.RUN)
-        assert sealed is not None  # or there would be a fault
+        assert sealed is not None  # otherwise there would be a fault
         return Admission((), manifest.digest, sealed.digest)
 
 
 def _is_about_evidence(error: Exception) -> bool:
-    """Whether a file is missing or no such file as it should be, rather than that this machine cannot read it now."""
+    """Whether a file is missing or is not what it should be, rather than that this machine cannot read it now."""
     if isinstance(error, MlflowException):
         return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
     return not isinstance(error, OSError) or isinstance(error, _OTHERWISE)
 
 
 def _refuse_away(found: ModelVersion, run: Run, model: LoggedModel) -> None:
-    """Unjudged where a folder is not there at all, as where artifacts were moved or a disk is not mounted."""
+    """Raise Unjudged if a folder is not there at all, since artifacts may be moved or a disk not mounted."""
     for place in map(_inside, (run.info.artifact_uri, model.artifact_location)):
         if place.startswith(("/", "file:")) and not Path(local_file_uri_to_path(place)).exists():
             raise _unreadable(found, f"{local_file_uri_to_path(place)} is not there; put the artifacts back")
@@ -194,7 +196,7 @@ def _unreadable(found: ModelVersion, why: object) -> admission.Unjudged:
 
 
 def _unsealed(run: Run, folder: Path, sealed: str) -> Iterator[str]:
-    """What is not as it was sealed, of all files of a version."""
+    """Yield what is not as it was sealed, of all files of a version."""
     yield from _resealed(folder / admission.RUN, sealed)
     stated = seal.read(folder / admission.RUN)
     if stated is not None:
@@ -203,7 +205,7 @@ def _unsealed(run: Run, folder: Path, sealed: str) -> Iterator[str]:
 
 
 def _resealed(folder: Path, sealed: str | None) -> Iterator[str]:
-    """Whether the list is another than the one that the version was opened under."""
+    """Yield a sentence if the list is another than the one under which the version was opened."""
     stated = seal.read(folder) if sealed else None
     digest = stated.digest if stated else None
     if digest != sealed:
@@ -223,7 +225,7 @@ def _logged_model(found: ModelVersion) -> LoggedModel:
 
 
 def _fetch_all(run: Run, model: LoggedModel, folder: Path) -> None:
-    """Every file of run and logged model, into two folders."""
+    """Download every file of run and logged model, into two folders."""
     for place, uri in ((admission.RUN, run.info.artifact_uri), (admission.LOGGED, model.artifact_location)):
         (folder / place).mkdir()
         _download(uri, "", folder / place)
@@ -236,7 +238,7 @@ def _download(uri: str | None, name: str, folder: Path) -> None:
 
 
 def _inside(uri: str | None) -> str:
-    """Where artifacts lie. The server's own proxy scheme stands, inside the server, for the artifacts' destination."""
+    """Return where artifacts lie. Inside the server, its own proxy scheme stands for the artifacts' destination."""
     if uri is None or not uri.startswith(_PROXIED):
         return uri or ""
     return f"{os.environ[ARTIFACTS_DESTINATION_ENV_VAR].rstrip('/')}/{uri.removeprefix(_PROXIED)}"

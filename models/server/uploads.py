@@ -1,10 +1,11 @@
-"""Nothing of a version is written after it was registered, however slowly the request came that would.
+"""Uploads: nothing of a version is written after it was registered, however slowly a request to write came in.
 
-A file is taken in whole before it is handed on, and judged again then: what was free when its first byte came may have
-become evidence since. From that judgement until MLflow has answered, a lock is held that the registration of a version
-takes for itself alone, so that none comes between. The lock is on a file, and holds over processes.
+A file is taken in whole before it is handed on, and is then judged again: what was free when its first byte came may
+have become evidence since. From that judgement until MLflow has answered, a lock is held, which the registration of a
+version takes for itself alone, so that no registration comes between. The lock is on a file, and works between
+processes.
 
-Which files are evidence is stored.py's to say.
+stored.py says which files are evidence.
 """
 
 import fcntl
@@ -35,20 +36,20 @@ _WRITERS = ("mlflow/runs/", "mlflow/logged-models", "mlflow/experiments/")
 
 
 class EvidenceLock:
-    """Held by whoever writes what may become evidence, together; and by who registers a version, alone."""
+    """A lock that all who write possible evidence hold together, and that the registration of a version holds alone."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / LOCK_FILE
         self._file.touch(0o600)
 
     def around(self, name: str) -> AbstractAsyncContextManager[None]:
-        """What a request of this route holds from its judgement until it is answered."""
+        """Return what a request of this route holds from its judgement until it is answered."""
         if name == _REGISTRATION:
             return self._held(fcntl.LOCK_EX)
         return self.writing() if name.startswith(_WRITERS) else nullcontext()
 
     def writing(self) -> AbstractAsyncContextManager[None]:
-        """Held by all who write files, runs and logged models; Refused where a registration does not end."""
+        """Return the lock as all hold it who write files, runs or logged models; Refused if a registration lasts."""
         return self._held(fcntl.LOCK_SH)
 
     @asynccontextmanager
@@ -62,12 +63,12 @@ class EvidenceLock:
                 await anyio.sleep(_LOOK_S)
             yield
         finally:
-            os.close(descriptor)  # and with it the lock
+            os.close(descriptor)  # this releases the lock
 
 
 @asynccontextmanager
 async def taken_in(receive: Receive, headers: Headers) -> AsyncGenerator[Receive]:
-    """A file of a request, whole, to be received again; Refused where it is too large, too slow or breaks off."""
+    """Take in a request's file whole, to be received again; Refused if it is too large, too slow or breaks off."""
     refuse_length(headers, LARGEST_FILE)
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, prefix="tidewaiter-") as file:
         try:
