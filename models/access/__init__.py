@@ -1,4 +1,4 @@
-"""Who asks: accounts, roles, passwords, and from which pages requests may come, for both servers.
+"""Who asks: accounts, roles and passwords, and the pages from which requests may come, for both servers.
 
 Not here: what may be asked (server, runs).
 """

@@ -1,7 +1,7 @@
 """Changes of accounts: what each may say, who may make it, and how the ledger names it.
 
-Roles and what they may do are not changed here at all: the server makes them from the policy at each start, and the
-right to sign hangs on them. So nobody makes, renames, empties or deletes one, and nobody is granted anything beside.
+Roles and their rights are not changed here at all: the server makes them from the policy at each start, and the right
+to sign depends on them. So nobody makes, renames, empties or deletes a role, and nobody is granted anything besides.
 """
 
 import re
@@ -28,7 +28,7 @@ _OPTIONAL = {"current_password"}
 
 
 def judge(call: Call, role_numbers: Mapping[str, int], accounts: Collection[str]) -> dict[str, object]:
-    """What the ledger is told of a change; Refused where it is not allowed. Roles and accounts are those there are."""
+    """Return what the ledger is told of a change, given the present roles and accounts; Refused if not allowed."""
     is_own_password = call.name == OWN_PASSWORD and call.body.get("username") == call.actor
     if not call.is_administrator and not is_own_password:
         raise Refused(f"accounts and roles are the administrator's to change, not {call.actor}'s")

@@ -1,10 +1,10 @@
-"""Roles, their grants, and the account that the flows use: made in MLflow's own store, by the server, at its start.
+"""Roles, their grants, and the account that the flows use: the server makes them in MLflow's own store at its start.
 
 Accounts of people and their roles are the administrator's business (flows/commands/signoff.py, or MLflow's own pages).
-What a role may do is not: a grant that was added, changed or taken away is put back at the next start.
+The rights of a role are not: a grant that was added, changed or taken away is put back at the next start.
 
 MLflow's grants keep people out of what they have no business with. They cannot say who signs what, or that `champion`
-is not to be moved: whoever may edit a model may move any of its aliases. That is the guard's work.
+must not be moved: an account that may edit a model may move any of its aliases. That is the guard's work.
 """
 
 import re
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 
 DATA_SCIENTIST, AUDITOR = "data-scientist", "auditor"
-SERVICE_ROLE = "service"  # of the account SERVICE alone
+SERVICE_ROLE = "service"  # only the account SERVICE has it
 ADMINISTRATOR_ACCOUNT = "admin"
 WORKSPACE = "default"
 # By these names `tidewaiter up` and MLflow's server sign in to Prefect; they are no accounts.
 UP, TELLER = "tidewaiter-up", "tidewaiter-mlflow"
 RESERVED = frozenset({SERVICE, SERVER, UP, TELLER})
 
-# What names a person in ledger and tags, and stands before the colon of an HTTP sign-in.
+# A name of this form names a person in ledger and tags, and precedes the colon of an HTTP sign-in.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 
-Grants = Mapping[str, str]  # resource type to permission, each on all resources of the type
+Grants = Mapping[str, str]  # permission by resource type, for all resources of the type
 
 _READING: Grants = {"experiment": "READ", "registered_model": "READ"}
-# Runs and logged models follow their experiment, versions their model, where nothing is said of them.
+# Runs and logged models follow their experiment, and versions their model, if no grant names them.
 _REVIEWING: Grants = {**_READING, "registered_model_version": "EDIT"}  # EDIT: to set the tags that they sign by
 # MANAGE, since MLflow asks for it to delete runs and experiments, and the alias `challenger`, which EDIT can only move.
 _ALL: Grants = {"experiment": "MANAGE", "registered_model": "MANAGE"}
-# Not an administrator: those pass MLflow's own checks by, manage accounts, and are nobody's to restrict.
+# The service is no administrator: administrators bypass MLflow's own checks, manage accounts, and cannot be restricted.
 _SERVING: Grants = {"experiment": "EDIT", "registered_model": "MANAGE"}  # MANAGE: to delete an alias
 
 
 def grants(signoff: Signoff) -> dict[str, Grants]:
-    """Every role and what it may do."""
+    """Return every role and its grants."""
     reviewers = {step.role: _REVIEWING for step in signoff.steps}
     return {**reviewers, DATA_SCIENTIST: _ALL, AUDITOR: _READING, SERVICE_ROLE: _SERVING}
 
 
 def prepare(store: "SqlAlchemyStore", signoff: Signoff, service_password: str) -> None:
-    """Make the roles, their grants and the service account as they should be; what is so already stays."""
+    """Make the roles, their grants and the service account as they should be; what is right already stays."""
     roles = {role.name: role.id for role in store.list_roles([WORKSPACE])}
     for name, wanted in grants(signoff).items():
         if name not in roles:
@@ -62,7 +62,7 @@ def prepare(store: "SqlAlchemyStore", signoff: Signoff, service_password: str) -
 
 
 def refuse_name(name: str, accounts: Collection[str]) -> None:
-    """ValueError where a new account may not have this name; `accounts` are those that there are.
+    """Raise ValueError if a new account may not have this name; `accounts` are the present ones.
 
     >>> refuse_name("Rea", {"rea"})
     Traceback (most recent call last):
@@ -82,11 +82,11 @@ def refuse_name(name: str, accounts: Collection[str]) -> None:
 
 
 def has_administrator(database_uri: str) -> bool:
-    """Whether the administrator's account is there; MLflow makes it at its start, for which it must have a password.
+    """Whether the administrator's account exists; MLflow makes it at its start, for which it must have a password.
 
-    ValueError where the database does not answer.
+    Raises ValueError if the database does not answer.
     """
-    # Here, because it takes half a second that the commands which only need names need not spend.
+    # Imported here, because it takes half a second, and the commands which only need names should not spend it.
     import sqlalchemy as sa
     from sqlalchemy.exc import OperationalError
 

@@ -17,7 +17,10 @@ _ROW = re.compile(r"[0-9]{1,18}")
 
 
 class Refused(Exception):
-    """The sentence that the person reads; `status` is HTTP's; `is_noted` where the ledger has it already."""
+    """A call was refused, with the sentence that the person reads.
+
+    `status` is HTTP's; `is_noted` says that the ledger has the refusal already.
+    """
 
     def __init__(self, sentence: str, status: int = 403, is_noted: bool = False) -> None:
         super().__init__(sentence)
@@ -27,9 +30,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One authenticated request: who asks for what. `name` is its route's; `body` its JSON.
+    """One authenticated request: who asks for what. `name` is that of its route; `body` is its JSON.
 
-    `role_numbers` are the actor's roles by what they are, which a change of their names does not change.
+    `role_numbers` has the numbers of the actor's roles, which stay when a role is renamed.
     """
 
     method: str
@@ -51,18 +54,18 @@ class Call:
 
     @property
     def version(self) -> int | None:
-        """The version that the call is about, where it says one as MLflow's clients do."""
+        """Return the version that the call is about, if it names one as MLflow's clients do."""
         text = self.body.get("version")
         return int(text) if isinstance(text, str) and _VERSION.fullmatch(text) else None
 
     def number(self) -> int:
-        """The version, which must be there."""
+        """Return the version, which must be there; Refused if it is not."""
         if self.version is None:
             raise Refused(f"version is {self.body.get('version')!r}; allowed: a number as text, such as '3'", 400)
         return self.version
 
     def text(self, field: str) -> str:
-        """A field that must be text, of a length and kind that the ledger can keep."""
+        """Return a field that must be text, of a length and kind that the ledger can keep; Refused if it is not."""
         value = self.body.get(field)
         if not isinstance(value, str):
             raise Refused(f"{field} is {value!r}; allowed: text", 400)
@@ -74,7 +77,7 @@ class Call:
         return replace(self, body={**self.body, **fields})
 
     def entry(self, action: Action, at: datetime, **parts: Any) -> Entry:  # noqa: ANN401  fields of Entry
-        """The ledger's entry for this call."""
+        """Return the ledger's entry for this call."""
         return Entry(
             at=at,
             actor=self.actor,
@@ -88,7 +91,7 @@ class Call:
 
 
 def row_number(text: str) -> int:
-    """The row after which a list is asked for; Refused where it is no number that a table could have."""
+    """Return the row after which a list is asked for; Refused if it is no number that a table could have."""
     if not _ROW.fullmatch(text):
         raise Refused(f"after is {text[:40]!r}; allowed: the number of a row", 400)
     return int(text)

@@ -1,7 +1,7 @@
-"""Who has an account, and with which roles: read from the tables where MLflow keeps them.
+"""The accounts and their roles, read from the tables where MLflow keeps them.
 
-Both servers ask here, so that there is one sign-in. Read without MLflow's own code, because the guard of Prefect runs
-in a process that has no MLflow in it. Making and changing accounts is MLflow's, behind the guard.
+Both servers ask here, so that there is one sign-in. The tables are read without MLflow's own code, because the guard of
+Prefect runs in a process that has no MLflow in it. MLflow makes and changes accounts, behind the guard.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from models.database import connect
 from models.signoff.book import ADMINISTRATOR
 
 _MOST_REMEMBERED = 10_000
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # which no database keeps
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # no database keeps these
 _LONGEST = 1_000  # characters of a name or password that are looked at
 _META = sa.MetaData()
 _users = sa.Table(
@@ -44,7 +44,7 @@ _granted = sa.Table(
 
 @dataclass(frozen=True)
 class Role:
-    """A role as it is now. `number` stays what it is when the name changes; grants are (type, pattern, permission)."""
+    """A role as it is now. `number` stays when the name changes; grants are (type, pattern, permission)."""
 
     number: int
     name: str
@@ -61,7 +61,7 @@ class Account:
 
     @property
     def role_names(self) -> tuple[str, ...]:
-        """Roles as the ledger has them: MLflow's, and its administrator's flag as one more.
+        """Return roles as the ledger has them: MLflow's, and its administrator's flag as one more.
 
         >>> Account("ann", (Role(2, "reviewer"), Role(1, "auditor")), is_administrator=True).role_names
         ('administrator', 'auditor', 'reviewer')
@@ -72,10 +72,10 @@ class Account:
 
 @dataclass
 class Directory:
-    """The accounts in a database, and principals of the service itself (`own`: name to password), which have no roles.
+    """The accounts in a database, and the service's own principals (`own`: name to password), which have no roles.
 
-    A password's hash takes tens of milliseconds, by design, and every request carries a password: one that was right
-    is remembered with the hash that it was right for, so that a changed password counts at once.
+    A password's hash takes tens of milliseconds, by design, and every request carries a password. So a right password
+    is remembered together with the hash that it matched, and a changed password counts at once.
     """
 
     database_uri: str
@@ -89,7 +89,7 @@ class Directory:
         self._nobodys = generate_password_hash(secrets.token_urlsafe(24))
 
     def account(self, name: str, password: str) -> Account | None:
-        """The account of a name and its password; None where they do not belong together, or there is no such name."""
+        """Return the account of a name and its password; None if they do not match, or there is no such name."""
         if not (0 < len(name) <= _LONGEST and 0 < len(password) <= _LONGEST) or _NO_TEXT.search(name + password):
             return None
         if name in self.own:
@@ -101,29 +101,29 @@ class Directory:
         return Account(name, _roles_of(rows), bool(rows[0].is_admin))
 
     def is_remembered(self, name: str, password: str) -> bool:
-        """Whether this password was right before, so that looking again costs no hash."""
+        """Whether this password was right before, so that checking it again costs no hash."""
         return name in self.own or self._key(name, password) in self._remembered
 
     def names(self) -> frozenset[str]:
-        """Every account of MLflow's."""
+        """Return the names of all accounts of MLflow."""
         with self._engine.connect() as connection:
             return frozenset(connection.execute(sa.select(_users.c.username)).scalars())
 
     def roles(self) -> dict[str, int]:
-        """Number of each role by its name, MLflow's own left out."""
+        """Return the number of each role by its name; MLflow's own roles are left out."""
         with self._engine.connect() as connection:
             found = connection.execute(sa.select(_roles.c.name, _roles.c.id))
             return {name: number for name, number in found if not name.startswith("__")}
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self._engine.dispose()
 
     def _is_right(self, name: str, password: str, stated: str | None) -> bool:
         key = self._key(name, password)
         if stated is not None and self._remembered.get(key) == stated:
             return True
-        # A name that nobody has takes as long as one that somebody has, so that time tells nobody which names exist.
+        # An unknown name takes as long as a known one, so that the time tells nobody which names exist.
         is_right = check_password_hash(stated or self._nobodys, password) and stated is not None
         if is_right and stated is not None:
             with self._lock:
@@ -136,7 +136,7 @@ class Directory:
         return name, hmac.digest(self._secret, password.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
     def _read(self, name: str) -> list[sa.Row]:
-        """A row for each grant of each role of the account; one at least where there is such an account."""
+        """Return a row for each grant of each role of the account; at least one if the account exists."""
         query = (
             sa.select(
                 _users.c.password_hash,
@@ -159,7 +159,7 @@ class Directory:
 
 
 def _roles_of(rows: Iterable[sa.Row]) -> tuple[Role, ...]:
-    """Not those that MLflow makes by itself, to keep what one account was granted."""
+    """Return the roles in rows, without those that MLflow makes by itself to keep what one account was granted."""
     named: dict[int, str] = {}
     grants: dict[int, set[tuple[str, str, str]]] = {}
     for row in rows:

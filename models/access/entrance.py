@@ -1,6 +1,6 @@
-"""The door of a server: from which pages requests come, whose they are, and how much of them is taken in.
+"""The entrance of a server: from which pages requests come, whose they are, and how much of them is taken in.
 
-The guards of MLflow and of Prefect stand behind it. What an account may do is theirs to say.
+The guards of MLflow and of Prefect stand behind it, and decide what an account may do.
 """
 
 import logging
@@ -23,10 +23,10 @@ from models.access.call import Refused
 from models.access.directory import Account, Directory
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
-WRONG_IN_A_ROW = 5  # passwords, after which a name waits
+WRONG_IN_A_ROW = 5  # so many wrong passwords, and a name has to wait
 LONGEST_WAIT_S = 60.0
 BODY_S = 30.0
-BODIES_AT_ONCE = 16  # of one account
+BODIES_AT_ONCE = 16  # unfinished bodies of one account
 _MOST_NAMES = 10_000
 _CHECKS_AT_ONCE = 2
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)(?::([0-9]{1,5}))?")
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Names:
-    """What a server is called: loopback at any port, so that a tunnel works, and the names of `public_urls`.
+    """The names of a server: loopback at any port, so that a tunnel works, and the names of `public_urls`.
 
     >>> names = Names(("https://customs.example",))
     >>> [names.is_own(f"{scheme}://customs.example", "customs.example") for scheme in ("https", "http")]
@@ -67,7 +67,7 @@ class Names:
         return (own[2] or usual) == (other[2] or usual)
 
     def _known(self, host: str) -> frozenset[str] | None:
-        """The schemes under which a name is served; None where it is not one of this server's."""
+        """Return the schemes under which a name is served; None if it is not one of this server's."""
         match = _HOST.fullmatch(host.lower())
         if match is None:
             return None
@@ -79,7 +79,7 @@ class Names:
 
 @dataclass
 class _Misses:
-    """Wrong passwords of one name in a row, and when the next one is looked at."""
+    """The wrong passwords of one name in a row, and when the next one is looked at."""
 
     count: int = 0
     next_at: float = 0.0
@@ -87,7 +87,7 @@ class _Misses:
 
 @dataclass
 class Entrance:
-    """Of one server. `tell` hears of a name with many wrong passwords in a row: (name, address, how many)."""
+    """The entrance of one server. `tell` gets (name, address, how many) after many wrong passwords in a row."""
 
     directory: Directory
     names: Names
@@ -101,10 +101,10 @@ class Entrance:
     _bodies: Counter[str] = field(default_factory=Counter, init=False, repr=False)
 
     def refuse_foreign(self, method: str, headers: Headers, is_changing: bool) -> None:
-        """Refused where another page than this server's own asks. `is_changing`: whether the request leaves a trace.
+        """Raise Refused if another page than this server's own asks; `is_changing` requests leave a trace.
 
-        A browser says where a request comes from by Origin, else by Sec-Fetch-Site, else by Referer. One that says
-        nothing is a program, which brings its own credentials and not those that a browser keeps.
+        A browser tells the origin of a request by Origin, or else by Sec-Fetch-Site, or else by Referer. A client that
+        tells nothing is a program, which brings its own credentials and not those that a browser keeps.
         """
         host, origin, site, mode, referer, agent = (
             _one(headers, name)
@@ -126,23 +126,24 @@ class Entrance:
             raise Refused(f"a page of {said!r} may change nothing here")
 
     async def signed_in(self, headers: Headers, address: str) -> Account:
-        """Who asks, by HTTP Basic. Refused with 401 where nobody can be told from it."""
+        """Return the account that asks, by HTTP Basic. Refused with 401 if the request does not tell it."""
         return await self.signed_in_as(*_given(headers), address)
 
     async def signed_in_as(self, name: str, password: str, address: str) -> Account:
-        """As `account_by`, without making the loop wait.
+        """Return what `account_by` does, without making the loop wait.
 
-        Who has not signed in before takes no place of those who have, or whoever makes up names could keep everybody
-        waiting while their passwords are looked at. Of guesses that come at once, most are looked at after the first
-        were found wrong, and so wait like those that come one by one.
+        Accounts that have not signed in before take no place of those that have; otherwise made-up names could keep
+        everybody waiting while their passwords are looked at. Of guesses that come at once, most are looked at after
+        the first were found wrong, and so wait like those that come one by one.
         """
         places = None if self.directory.is_remembered(name, password) else self._newcomers
         return await anyio.to_thread.run_sync(self.account_by, name, password, address, limiter=places)
 
     def account_by(self, name: str, password: str, address: str) -> Account:
-        """Who asks, by name and password. After WRONG_IN_A_ROW wrong ones a name waits, and is refused with 429.
+        """Return the account by name and password; after WRONG_IN_A_ROW wrong ones a name waits, refused with 429.
 
-        Who signed in before is let in meanwhile: otherwise whoever knows a name could keep its owner out.
+        An account that signed in before is let in meanwhile: otherwise anybody who knows a name could keep its owner
+        out.
         """
         if not self.directory.is_remembered(name, password):
             self._wait_for_turn(name)
@@ -156,7 +157,7 @@ class Entrance:
 
     @asynccontextmanager
     async def taking_in(self, account: Account) -> AsyncGenerator[None]:
-        """While a body is read: refused with 429 where the account has too many unfinished ones."""
+        """Count a body while it is read; Refused with 429 if the account has too many unfinished ones."""
         if self._bodies[account.name] >= BODIES_AT_ONCE:
             raise Refused(f"{account.name} has {BODIES_AT_ONCE} unfinished requests: finish one first", 429)
         self._bodies[account.name] += 1
@@ -189,7 +190,7 @@ class Entrance:
 
 
 async def whole(receive: Receive, most: int, seconds: float = BODY_S) -> bytes:
-    """The body of a request; Refused with 413 where it is larger than `most` bytes, 408 where it takes too long."""
+    """Return the body of a request; Refused with 413 if it is larger than `most` bytes, 408 if it takes too long."""
     body = bytearray()
     try:
         with anyio.fail_after(seconds):
@@ -203,7 +204,7 @@ async def whole(receive: Receive, most: int, seconds: float = BODY_S) -> bytes:
 
 
 async def parts(receive: Receive) -> AsyncGenerator[bytes]:
-    """The body of a request as it comes; Refused where the peer breaks off."""
+    """Yield the body of a request as it comes; Refused if the peer breaks off."""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -214,14 +215,14 @@ async def parts(receive: Receive) -> AsyncGenerator[bytes]:
 
 
 def refuse_length(headers: Headers, most: int) -> None:
-    """Refused where a request says that it is larger than `most` bytes, before any of it is read."""
+    """Raise Refused if a request says that it is larger than `most` bytes, before any of it is read."""
     stated = headers.get("content-length", "0")
     if not (stated.isascii() and stated.isdigit() and len(stated) < 20) or int(stated) > most:
         raise Refused(f"the body is larger than {most} bytes", 413)
 
 
 def _given(headers: Headers) -> tuple[str, str]:
-    """Name and password of HTTP Basic; Refused with 401 where nobody can be told from it."""
+    """Return name and password of HTTP Basic; Refused with 401 if the request does not tell them."""
     given = headers.getlist("authorization")
     parsed = Authorization.from_header(given[0]) if len(given) == 1 else None
     if parsed is None or parsed.type != "basic" or not parsed.username or not parsed.password:
@@ -232,7 +233,7 @@ def _given(headers: Headers) -> tuple[str, str]:
 def _origin_of(referer: str) -> str:
     try:
         return "://".join(urlsplit(referer)[:2])
-    except ValueError:  # as http://[
+    except ValueError:  # for example http://[
         return "nowhere"
 
 

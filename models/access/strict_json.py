@@ -1,4 +1,4 @@
-"""JSON that has one meaning, for both guards: what they judge is what the server behind them will read."""
+"""JSON that has one meaning, for both guards: what they judge is what the server behind them reads."""
 
 import json
 import math
@@ -10,11 +10,11 @@ from starlette.datastructures import Headers
 from models.access.call import Refused
 
 LARGEST_NUMBER = 2**63 - 1
-_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")  # which could be written, and not be read again
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")  # it could be written, and not be read again
 
 
 def parse(body: bytes, headers: Headers) -> Any:  # noqa: ANN401  any JSON
-    """Read what a body says; Refused where two readers could understand it in two ways, or not show it again."""
+    """Return what a body says; Refused if two readers could understand it in two ways, or not show it again."""
     kinds = headers.getlist("content-type")
     if len(kinds) > 1 or (kinds and kinds[0].partition(";")[0].strip().lower() != "application/json"):
         raise Refused(f"Content-Type is {', '.join(kinds)}; allowed: application/json", 400)
@@ -45,7 +45,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _whole_number(text: str) -> int:
-    """As Prefect can show it again: one run with a larger number, and no list that it is in is answered any more."""
+    """Return a whole number that Prefect can show again: it answers no list that has a run with a larger one."""
     number = int(text)
     if not -LARGEST_NUMBER <= number <= LARGEST_NUMBER:
         raise ValueError(f"{text} is beyond {LARGEST_NUMBER}")
