@@ -3,12 +3,12 @@
 from starlette.types import Message, Receive, Scope
 
 _REPLACED = (b"content-length", b"transfer-encoding", b"content-type")
-# By these headers Prefect's own automations say that a run is theirs: none comes in from outside.
+# By these headers Prefect's own automations claim a run: none may come in from outside.
 _AUTOMATIONS = b"prefect-automation"
 
 
 def without_secrets(scope: Scope, dropped: tuple[bytes, ...] = ()) -> Scope:
-    """The request without the password, and without what only Prefect itself may say."""
+    """Return the request without the password, and without what only Prefect itself may say."""
     headers = [
         (name, value)
         for name, value in scope["headers"]
@@ -18,7 +18,7 @@ def without_secrets(scope: Scope, dropped: tuple[bytes, ...] = ()) -> Scope:
 
 
 def handed_on(scope: Scope, body: bytes, receive: Receive) -> tuple[Scope, Receive]:
-    """The request with this body as JSON."""
+    """Return the request with this body as JSON."""
     plain = without_secrets(scope, _REPLACED)
     length = (b"content-length", str(len(body)).encode())
     plain["headers"] += [length, (b"content-type", b"application/json")]
@@ -27,7 +27,7 @@ def handed_on(scope: Scope, body: bytes, receive: Receive) -> tuple[Scope, Recei
     async def replay() -> Message:
         nonlocal is_sent
         if is_sent:
-            return await receive()  # tells when the peer has gone, which ends what streams to it
+            return await receive()  # this tells when the peer has gone, which ends what streams to it
         is_sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 

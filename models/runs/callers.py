@@ -1,8 +1,9 @@
-"""Who asks Prefect for something, and which kinds of request they may make.
+"""The callers of Prefect, and which kinds of request each may make.
 
-The service has three principals here, so that each holds no more than it needs: `up`, which alone says what runs and
-where, by a password that is new at each start and that no worker and no run is given; the account of worker and runs;
-and MLflow's server, which tells one event. People have the accounts and roles that they have in MLflow.
+The service has three principals here, so that each holds no more than it needs. `up` alone says what runs and where, by
+a password that is new at each start and that no worker and no run is given. The account of worker and runs is the
+second. MLflow's server, which tells one event, is the third. People have the accounts and roles that they have in
+MLflow.
 """
 
 from enum import Enum, auto
@@ -13,12 +14,12 @@ from models.access.call import Refused
 from models.runs.routes import EVENTS, Kind, Route, Socket
 from models.signoff.book import SERVICE
 
-if TYPE_CHECKING:  # each run asks these rules for a name, and has no use for the database behind an account
+if TYPE_CHECKING:  # each run asks these rules for a name, and does not need the database behind an account
     from models.access.directory import Account
 
 
 class Caller(Enum):
-    """Kinds of caller."""
+    """The kinds of caller."""
 
     UP = auto()
     SERVICE = auto()
@@ -45,7 +46,7 @@ _SETS_STATES = "POST /api/flow_runs/{id}/set_state"
 
 
 def caller(account: "Account") -> Caller:
-    """What kind of caller an account is that has proved its password."""
+    """Return the kind of caller that an account is which has proved its password."""
     own = {UP: Caller.UP, SERVICE: Caller.SERVICE, TELLER: Caller.TELLER}
     if account.name in own:
         return own[account.name]
@@ -55,7 +56,7 @@ def caller(account: "Account") -> Caller:
 
 
 def refuse(who: Caller, name: str, route: Route) -> None:
-    """Refused where this caller may not make this kind of request."""
+    """Raise Refused if this caller may not make this kind of request."""
     if route.kind in _MAY[who]:
         return
     # A run sets its own state, which people also do, by other rules; MLflow's server tells its one event.
@@ -67,7 +68,7 @@ def refuse(who: Caller, name: str, route: Route) -> None:
 
 
 def may_connect(who: Caller, socket: Socket) -> bool:
-    """Whether this caller may open a websocket of this use."""
+    """Whether this caller may open a websocket for this use."""
     if socket is Socket.TELLING:
         return who in (Caller.UP, Caller.SERVICE)
     return socket is Socket.READING and Kind.READ in _MAY[who]

@@ -1,17 +1,17 @@
-"""How much work the schema of a run's form may be, which Prefect checks values by before a run is started.
+"""Limits on the work that the schema of a run's form may cause. Prefect checks values by it before a run starts.
 
-A page sends the schema along, so anybody could send any: Prefect walks it on the loop that also starts the nights. What
-it may cost is bounded here before it is passed on. Which values a run takes is not decided here, but by the flows.
+A page sends the schema along, so anybody could send any, and Prefect walks it on the loop that also starts the nights.
+So its cost is bounded here before it is passed on. The flows decide which values a run takes.
 """
 
 from typing import Any
 
 from models.access.call import Refused
 
-MOST_PARTS = 3_000  # of a schema with what its references stand for; the largest form has some 200
+MOST_PARTS = 3_000  # parts of a schema, its references resolved; the largest form has some 200
 MOST_VALUES = 500
 _DEEPEST = 60
-# Searched by patterns, named from elsewhere, or looked at again by each part that is outside.
+# These search by patterns, refer to other places, or are evaluated again by each part outside.
 _CLOSED = frozenset(
     {
         "pattern",
@@ -28,7 +28,7 @@ _CLOSED = frozenset(
 
 
 def refuse_costly(asked: dict[str, Any]) -> None:
-    """Refused where a schema and its values would keep the server busy, or have it ask another.
+    """Raise Refused if a schema and its values would keep the server busy, or have it ask another.
 
     >>> refuse_costly({"schema": {"properties": {"rows": {"type": "integer", "minimum": 1000}}}, "values": {"rows": 1}})
     """
@@ -42,7 +42,7 @@ def refuse_costly(asked: dict[str, Any]) -> None:
 
 
 class _Parts:
-    """Counts what a schema consists of, where each reference counts as what it refers to."""
+    """A count of the parts of a schema, in which each reference counts as what it refers to."""
 
     def __init__(self, whole: dict[str, Any]) -> None:
         self._whole = whole

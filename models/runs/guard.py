@@ -1,8 +1,8 @@
 """The guard of Prefect: every request to its API and pages passes here before Prefect sees it.
 
-ASGI around the whole application. It knows routes (routes.py), asks who is there (models/access/entrance.py), and lets
-callers.py and rules.py decide on what they are handed: what goes on to Prefect is written anew from what they read.
-Whatever it cannot tell for certain, it refuses.
+It is an ASGI application around the whole of Prefect. It knows routes (routes.py), asks who is there
+(models/access/entrance.py), and lets callers.py and rules.py decide on what they are handed: what goes on to Prefect is
+written anew from what they read. It refuses whatever it cannot tell for certain.
 """
 
 import json
@@ -26,12 +26,12 @@ from models.runs.sockets import Sockets
 
 LARGEST_OF_PEOPLE = 256 * 1024
 LARGEST_OF_RUNS = 16 * 1024 * 1024  # logs and artifacts
-# Prefect answers 503 where SQLite refused a write, which is then rolled back and safe to repeat.
+# Prefect answers 503 if SQLite refused a write, which is then rolled back and safe to repeat.
 REPEATS_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 _BUSY = 503
-# Nothing of a page comes from elsewhere or goes there, the makers' count of clicks included; none shows it in a frame.
-# The pages bring styles and one script in the page itself.
+# Nothing of a page comes from elsewhere or goes there, not even the makers' count of clicks, and no page shows it in a
+# frame. The pages have their styles and one script inline.
 SECURITY = {
     b"content-security-policy": (
         b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -46,10 +46,10 @@ SECURITY = {
 
 @dataclass
 class Guard:
-    """`inner` is Prefect's application, without authentication of its own.
+    """The guard around `inner`, which is Prefect's application without authentication of its own.
 
     Requests that change something take turns, in the order in which they came: SQLite has one writer, and lets those
-    that wait try again by chance, so that some wait for half a minute.
+    that wait try again by chance, so that some would wait for half a minute.
     """
 
     inner: ASGIApp
@@ -113,7 +113,7 @@ class Guard:
             return await whole(receive, LARGEST_OF_PEOPLE)
 
     async def _judged(self, who: Caller, account: Account, route: Route, body: bytes, headers: Headers) -> bytes:
-        """The body as it is to be passed on."""
+        """Return the body as it is to be passed on."""
         said = strict_json.parse(body, headers) if body else {}
         if who is Caller.TELLER:
             return json.dumps(judge_event(said)).encode()
@@ -125,8 +125,10 @@ class Guard:
         return json.dumps(passed).encode() if passed or body else b""
 
     async def _written(self, scope: Scope, receive: Receive, body: bytes) -> list[Message]:
-        """Prefect's answer; where it was too busy to write, that of another try. Whole, or a slow reader would be
-        waited for by all others."""
+        """Return Prefect's answer; if it was too busy to write, that of another try.
+
+        The answer is collected whole, since all others would wait for a slow reader.
+        """
         for delay_s in (*REPEATS_S, None):
             answer: list[Message] = []
 
@@ -141,13 +143,13 @@ class Guard:
         raise AssertionError("the last try is answered")
 
 
-# In place of Prefect's own settings, of which its pages need these: without them they count clicks for their makers.
+# These replace Prefect's own settings; its pages need them: without them they count clicks for their makers.
 _SHOWN_SETTINGS = {"server": {"analytics_enabled": False, "ui": {"show_promotional_content": False}}}
 _LISTS = frozenset({routes.EVENTS, "POST /api/logs/"})
 
 
 def look_into(inner: ASGIApp) -> Look:
-    """Asks Prefect behind the guard; see rules.Look."""
+    """Return a function that asks Prefect behind the guard; see rules.Look."""
 
     async def look(path: str) -> Body:
         status, parts = 0, bytearray()
@@ -200,6 +202,6 @@ def _secured(send: Send) -> Send:
 
 def _refusal(refusal: Refused) -> Response:
     headers = {"WWW-Authenticate": 'Basic realm="tidewaiter", charset="UTF-8"'} if refusal.status == 401 else None
-    # Prefect's pages read the one, its clients the other.
+    # Prefect's pages read the first, its clients the second.
     said = {"detail": str(refusal), "exception_message": str(refusal)}
     return JSONResponse(said, refusal.status, headers)

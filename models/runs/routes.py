@@ -1,7 +1,7 @@
-"""Which of Prefect's requests the product uses, and for what. Any other is refused, whatever a later Prefect may add.
+"""The requests of Prefect that the product uses, and for what. Any other is refused, whatever a later Prefect adds.
 
-A route is a method and a path as Prefect writes it; what stands in braces is an id or a name. Who may use which kind
-is callers.py's to say, and what of a person's request is passed on is rules.py's.
+A route is a method and a path as Prefect writes it; an id or a name stands in braces. callers.py says who may use which
+kind, and rules.py what of a person's request is passed on.
 """
 
 import re
@@ -11,20 +11,20 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """What a request is for."""
+    """The purpose of a request."""
 
     OPEN = auto()  # for probes: says that the server is there, and no more
     PAGE = auto()  # files of the pages for people, the same for everybody
-    READ = auto()  # shows
+    READ = auto()  # shows something
     WORK = auto()  # what the worker and runs tell of themselves
-    DECISION = auto()  # what people may decide: by rules.py
-    SETUP = auto()  # what runs and where: `tidewaiter up` alone
+    DECISION = auto()  # what people may decide, judged by rules.py
+    SETUP = auto()  # what runs and where: for `tidewaiter up` alone
     CLOSED = auto()
 
 
 @dataclass(frozen=True)
 class Route:
-    """`name` is method and path as in the table below; `ids` is what stands for its braces."""
+    """A kind of request. `name` is method and path as in the table below; `ids` are the values of its braces."""
 
     kind: Kind
     name: str
@@ -159,12 +159,12 @@ DELETE /api/automations/{id}
 DELETE /api/automations/owned-by/{name}
 """
 _IDS = {"{id}": "([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})", "{name}": "([^/]+)"}
-# The browser's side of Prefect's pages finds its own way, so that any path of theirs gives the same file.
+# Prefect's pages route inside the browser, so any of their paths gives the same file.
 _PAGES = re.compile(r"/(?!api(?:/|$)|docs(?:/|$)|redoc$|openapi\.json$|ui-settings$)[A-Za-z0-9._@/-]*", re.IGNORECASE)
 
 
 def find(method: str, path: str) -> Route:
-    """The route of a request; `path` is decoded, as Prefect sees it.
+    """Return the route of a request; `path` is decoded, as Prefect sees it.
 
     >>> find("POST", "/api/flow_runs/filter")
     Route(kind=<Kind.READ: 3>, name='POST /api/flow_runs/filter', ids=())
@@ -186,7 +186,7 @@ def find(method: str, path: str) -> Route:
 
 
 class Socket(Enum):
-    """What a websocket is for."""
+    """The use of a websocket."""
 
     TELLING = auto()  # events of the worker and of runs come in
     READING = auto()  # events and logs go out
@@ -194,18 +194,19 @@ class Socket(Enum):
 
 
 def find_socket(path: str) -> Socket:
-    """The use of a websocket.
+    """Return the use of a websocket by its path.
 
     >>> find_socket("/api/events/in"), find_socket("/api/work_pools/tidewaiter/workers/connect")
     (<Socket.TELLING: 1>, <Socket.CLOSED: 3>)
     """
-    # Not the worker's channel, by which a worker could make pools: it falls back to plain requests without it.
+    # The worker's channel is left out, since by it a worker could make pools: it falls back to plain requests without
+    # it.
     known = {"/api/events/in": Socket.TELLING, "/api/events/out": Socket.READING, "/api/logs/out": Socket.READING}
     return known.get(path, Socket.CLOSED)
 
 
 def _is_odd(path: str) -> bool:
-    """Whether a path could mean one thing here and another behind: dots, doubled slashes, what is encoded twice."""
+    """Whether a path could mean one thing here and another behind: it has dots, double slashes or double encoding."""
     parts = path.split("/")[1:]
     return (
         "" in parts[:-1]

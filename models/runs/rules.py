@@ -1,7 +1,7 @@
-"""What of a request is passed on to Prefect: fields that are known, and of people the values that are theirs to say.
+"""What of a request is passed on to Prefect: known fields only, and from people only values that are theirs to say.
 
-Pure but for the look at a deployment or a run that a request is about, and for `Forms`, by which the flows say which
-parameters they take.
+The rules are pure except that they look at the deployment or run that a request is about, and ask `Forms`, by which the
+flows say which parameters they take.
 """
 
 import re
@@ -18,7 +18,7 @@ from models.runs.form_schemas import refuse_costly
 from models.runs.routes import Kind, Route
 
 CATCH_UP = "catch-up"  # the tag of a run that `up` makes for a missed night
-CHANGED = "tidewaiter.signoff.changed"  # what MLflow's server tells
+CHANGED = "tidewaiter.signoff.changed"  # the event that MLflow's server tells
 RESOURCE = f"tidewaiter.{MODEL}"
 
 Body = dict[str, Any]
@@ -28,9 +28,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:-]{0,99}")
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,200}")
 _MOST_TAGS = 20
 _PAUSE = timedelta(hours=1)
-# Beyond the end of the calendar a run could be stored and not compared with another.
+# A run beyond the end of the calendar could be stored and not compared with another.
 _SOONEST_TO_LATEST = timedelta(days=366)
-# What a run that its own process begins may say of itself; not where it would run.
+# A run that its own process begins may say this of itself, but not where it would run.
 _NEW_RUN = frozenset(
     (
         "name",
@@ -46,15 +46,15 @@ _NEW_RUN = frozenset(
         "state",
     )
 )
-# Not parameters, tags or the variables of a job: with those, one run could have another do as it says.
+# Parameters, tags and the variables of a job are not here: with those, one run could make another do as it says.
 _CHANGED_RUN = frozenset(["name", "flow_version", "empirical_policy", "infrastructure_pid"])
 
 
 class Forms(Protocol):
-    """The parameters of what is deployed."""
+    """The parameters of the deployed flows."""
 
     def fill(self, entrypoint: str, given: Mapping[str, Any], actor: str) -> Body:
-        """Parameters as a run is to have them; ValueError where they are not what the flow takes."""
+        """Return the parameters that a run is to have; ValueError if they are not what the flow takes."""
         ...
 
     def is_authored(self, entrypoint: str) -> bool:
@@ -62,19 +62,19 @@ class Forms(Protocol):
         ...
 
 
-# Asks Prefect for what is at a path of its API; Refused with 404 where there is nothing.
+# A function that asks Prefect for what is at a path of its API; Refused with 404 if there is nothing.
 Look = Callable[[str], Awaitable[Body]]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules, with what they ask of others."""
+    """The rules, and what they ask others."""
 
     forms: Forms
     look: Look
 
     async def judge(self, who: Caller, actor: str, route: Route, body: Body) -> Body:
-        """The body to pass on in place of this one; Refused where it says what it may not."""
+        """Return the body to pass on in place of this one; Refused if it says what it may not."""
         if who is Caller.TELLER:
             raise Refused(f"{actor} tells one event, as a list", 400)
         if who is Caller.SERVICE:
@@ -99,7 +99,7 @@ class Rules:
         return {}
 
     async def _create(self, actor: str, deployment_id: str, body: Body) -> Body:
-        """A run of what is deployed, as whoever is signed in asks for it."""
+        """Judge a new run of a deployment, in the name of the account that is signed in."""
         deployment = await self.look(f"/api/deployments/{deployment_id}")
         if body.get("work_queue_name") == deployment["work_queue_name"]:  # the pages repeat it
             body = {field: value for field, value in body.items() if field != "work_queue_name"}
@@ -115,11 +115,11 @@ class Rules:
             passed["name"] = _text(body, "name", _NAME, "letters, digits, blanks and . _ : -, up to 100")
         if body.get("idempotency_key"):
             key = _text(body, "idempotency_key", _KEY, "letters, digits and . _ : -, up to 200")
-            passed["idempotency_key"] = f"{actor}:{key}"  # or one person's key would give another's run
+            passed["idempotency_key"] = f"{actor}:{key}"  # otherwise one person's key would give another's run
         return passed
 
     async def _set_state(self, actor: str, run_id: str, body: Body) -> Body:
-        """Cancel, pause, or begin again what has ended."""
+        """Judge a request to cancel or pause a run, or to begin one again that has ended."""
         _only(body, ("state", "force"))
         state = _object(body, "state")
         kind = state.get("type")
@@ -143,12 +143,12 @@ class Rules:
         deployment = await self.look(f"/api/deployments/{run['deployment_id']}")
         asked = _object(run["parameters"], "parameters").get("requested_by")
         if self.forms.is_authored(deployment["entrypoint"]) and asked != actor:
-            # Whoever begins it again triggers it, and may not sign what it makes.
+            # The account that begins it again triggers it, and may not sign what it makes.
             raise Refused(f"this run is of {asked or 'the nights'}: start one of your own with the same parameters")
 
 
 def judge_event(events: object) -> list[Body]:
-    """The one event that MLflow's server tells, with nothing added."""
+    """Return the one event that MLflow's server tells, with nothing added."""
     match events:
         case [{"id": str(number), "event": event, "occurred": str(at), "resource": resource, **more}]:
             if event == CHANGED and resource == {"prefect.resource.id": RESOURCE} and not more:
@@ -172,14 +172,14 @@ def _switch(body: Body, field: str) -> Body:
 
 
 def _only(body: Body, allowed: frozenset[str] | tuple[str, ...]) -> None:
-    """Refused where a field says something that is not for the caller to say."""
+    """Raise Refused if a field says something that is not for the caller to say."""
     for field, value in body.items():
         if field not in allowed and not _is_silent(value):
             raise Refused(f"field {field!r} is not yours to say; allowed: {', '.join(sorted(allowed)) or 'none'}")
 
 
 def _is_silent(value: object) -> bool:
-    """Whether nothing is said by it, as Prefect's pages and clients send it along."""
+    """Whether a value says nothing; Prefect's pages and clients send such values along."""
     if isinstance(value, dict):
         return all(_is_silent(each) for each in value.values())
     return not value
@@ -195,7 +195,7 @@ def _object(body: Mapping[str, Any], field: str) -> Body:
 
 
 def _scheduled(state: Body) -> Body:
-    """When the run is to begin, which is all of a new run's state that people say."""
+    """Return when the run is to begin, which is all that people say of a new run's state."""
     if state.get("type", "SCHEDULED") != "SCHEDULED":
         raise Refused(f"a new run is SCHEDULED, not {state['type']!r}")
     at = _object(state, "state_details").get("scheduled_time")
@@ -230,12 +230,12 @@ def _text(body: Body, field: str, pattern: re.Pattern[str], allowed: str) -> str
 
 
 def _plain(error: ValueError) -> str:
-    """The sentence of an error; of pydantic's, the first fault, where it is, and the value."""
+    """Return the sentence of an error; for one of pydantic, the first fault, its place, and the value."""
     faults = getattr(error, "errors", None)
     if faults is None:
         return str(error)
     first = faults()[0]
     where = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")  # of ours, which have the value in them
+    said = first["msg"].removeprefix("Value error, ")  # our sentences have the value in them
     told = said if first["type"] == "value_error" else f"{first['input']!r} is not allowed: {said}"
     return f"{where}: {told}".removeprefix(": ")

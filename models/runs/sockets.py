@@ -1,7 +1,7 @@
-"""Websockets of Prefect: who is there is known before anything passes, and asked again while they stay open.
+"""Websockets of Prefect: the account is known before anything passes, and checked again while they stay open.
 
-A browser signs in by its handshake, and so do Prefect's newer clients; others say name and password in their first
-message, as Prefect's protocol has it: {"type": "auth", "token": "name:password"}.
+A browser signs in by its handshake, and so do Prefect's newer clients; others send name and password in their first
+message, as in Prefect's protocol: {"type": "auth", "token": "name:password"}.
 """
 
 import json
@@ -23,7 +23,7 @@ from models.runs.routes import Socket, find_socket
 
 FIRST_MESSAGE_S = 10.0
 ASK_AGAIN_S = 60.0
-MOST_WAITING = 32  # that have not said yet who they are
+MOST_WAITING = 32  # websockets that have not said yet who they are
 SUBPROTOCOL = "prefect"
 _LONGEST_FIRST = 4_096
 _POLICY = 1008
@@ -56,13 +56,13 @@ class Sockets:
             passing = _Passing(socket, sign_in, receive, send, first)
             await passing.ask()
         except Refused as refusal:
-            # Before it is accepted, this answers the handshake with 403.
+            # Before the websocket is accepted, this answers the handshake with 403.
             await send({"type": "websocket.close", "code": _POLICY, "reason": str(refusal)[:100]})
             return
         await self.inner(without_secrets(scope), passing.receive, passing.send)
 
     async def _introduced(self, scope: Scope, receive: Receive, send: Send, address: str) -> tuple[SignIn, Message]:
-        """Accept, and take the first message, which says who is there."""
+        """Accept the websocket, and take the first message, which says who is there."""
         if SUBPROTOCOL not in scope.get("subprotocols", []):
             raise Refused("Sign in first.", 401)
         if self._waiting >= MOST_WAITING:
@@ -83,7 +83,7 @@ class Sockets:
 
 @dataclass
 class _Passing:
-    """One websocket between client and Prefect, as long as its account may have it."""
+    """One websocket between client and Prefect, for as long as its account may have it."""
 
     socket: Socket
     sign_in: SignIn
@@ -95,14 +95,14 @@ class _Passing:
     _is_closed: bool = field(default=False, init=False)
 
     async def ask(self) -> None:
-        """Refused where the account may not have this websocket, or not any more."""
+        """Raise Refused if the account may not have this websocket, or not any more."""
         account = await self.sign_in()
         if not may_connect(caller(account), self.socket):
             raise Refused(f"this websocket is not for {account.name}")
         self._asked_at = time.monotonic()
 
     async def receive(self) -> Message:
-        if self.first is not None:  # what the guard has taken already
+        if self.first is not None:  # the guard has taken these messages already
             if not self._is_begun:
                 self._is_begun = True
                 return {"type": "websocket.connect"}
@@ -132,7 +132,7 @@ class _Passing:
 
 
 def _said(first: Message) -> tuple[str, str]:
-    """Name and password of a first message; Refused where it has none."""
+    """Return name and password of a first message; Refused if it has none."""
     text = first.get("text") or ""
     try:
         said = json.loads(text) if len(text) <= _LONGEST_FIRST else None
