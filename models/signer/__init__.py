@@ -1,4 +1,4 @@
-"""The process that holds the private key: it appends to the ledger and signs, and the way to ask it.
+"""The process that holds the private key, appends to the ledger and signs; and the way to ask it.
 
 Not here: what an entry means (signoff).
 """

@@ -1,4 +1,4 @@
-"""The ledger as the MLflow server has it: rows from the table, proven by the public key; new ones from the signer.
+"""The ledger as the MLflow server has it: the public key proves rows from the table, and the signer makes new ones.
 
 Nothing here can sign. What the signer answers is verified like any other row.
 """
@@ -16,11 +16,11 @@ from models.signer.wire import LONGEST_WAIT_S, Answer, Line
 from models.signoff.chain import Entry, Head, LedgerError, Row
 from models.signoff.ledger import Followed, NotSigned, Table, Writer
 
-PROBE_S = 10.0  # the signer says within that what it waits for
+PROBE_S = 10.0  # within that time the signer says what it waits for
 
 
 class AskedLedger(Followed):
-    """`socket_file` is where the signer listens. NotSigned where it is away, or busy with others for too long."""
+    """A ledger whose signer listens at `socket_file`. NotSigned if it is away, or busy with others for too long."""
 
     def __init__(
         self, table: Table, public_key: Ed25519PublicKey, head_file: Path, policy: Signoff, socket_file: Path
@@ -30,14 +30,14 @@ class AskedLedger(Followed):
 
     @contextmanager
     def writing(self) -> Generator[Writer]:
-        """As of any ledger: the signer serves one section at a time."""
+        """Open a section, as for any ledger: the signer serves one section at a time."""
         with self._alone(), _line(self._socket_file) as line:
             self._catch_up_with(Head.model_validate(_ask(line, do="begin")["head"]))
             added: list[Entry] = []
 
             def add(do: str, entry: Entry) -> Entry:
                 stamped = Entry.model_validate(_ask(line, do=do, entry=entry.model_dump(mode="json"))["entry"])
-                added.append(stamped)  # first, so that the copy is dropped where the book does not take it
+                added.append(stamped)  # first, so that the copy is dropped if the book does not take it
                 self.book.apply(stamped)
                 return stamped
 
@@ -60,7 +60,7 @@ class AskedLedger(Followed):
             raise LedgerError(f"the signer is at row {head.number}, and the table ends otherwise, at row {ours.number}")
 
     def _take_over(self, rows: list[Row], added: list[Entry]) -> None:
-        """The rows of what the book has taken in already."""
+        """Take over the rows of entries that the book has taken in already."""
         if self._held().chain.extend(rows) != added:
             raise LedgerError("the signer has added something else than it said")
 
@@ -78,7 +78,7 @@ def answers(socket_file: Path) -> bool:
 
 
 def why_not(socket_file: Path) -> str | None:
-    """Why nothing can be signed now; None where it can. Answers within PROBE_S."""
+    """Return why nothing can be signed now; None if something can. This answers within PROBE_S."""
     try:
         with wire.connected(socket_file, PROBE_S) as line:
             _ask(line, do="probe")

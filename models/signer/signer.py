@@ -2,16 +2,16 @@
 
     python -m models.signer.signer
 
-It trusts whoever asks with what they say of people, and with nothing else: it judges each entry by the rules (book.py)
-over the ledger that it has read itself, says what time it is, under which policy a version is opened, and notes the
+It trusts those who ask in what they say of people, and in nothing else. It judges each entry by the rules (book.py)
+over the ledger that it has read itself, says what time it is and under which policy a version is opened, and notes the
 head. So a server process in wrong hands can put words into people's mouths from then on, each of them a row; it can
 neither change what was written, nor promote what is not approved, nor choose its time.
 
-`probe` is asked by `tidewaiter status`: whether an entry could be added now, without adding one.
+`tidewaiter status` asks `probe`: whether an entry could be added now, without adding one.
 
 A section is one connection: `begin` waits for its turn and locks the table, `append` and `attempt` judge an entry and
-tell how it will be written, `commit` writes all of them and gives the signed rows. A connection that ends before leaves
-nothing. No signature leaves before its row is in the table: two rows of one number would both verify.
+tell how it will be written, `commit` writes all of them and gives the signed rows. A connection that ends before that
+leaves nothing. No signature leaves before its row is in the table: two rows of one number would both verify.
 """
 
 import fcntl
@@ -50,7 +50,7 @@ _log = logging.getLogger("signer")
 
 
 class SignerSettings(BaseSettings):
-    """SIGNOFF_FOLDER and SIGNOFF_DATABASE_URI: from the environment, which others cannot read."""
+    """The settings SIGNOFF_FOLDER and SIGNOFF_DATABASE_URI, from the environment, which others cannot read."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="SIGNOFF_")
 
@@ -59,7 +59,7 @@ class SignerSettings(BaseSettings):
 
 
 class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Serves one ledger at a socket that only its own user may speak to."""
+    """A server of one ledger at a socket that only its own user may speak to."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -71,7 +71,7 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(address, _Connection)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ANN401  as socketserver has it
-        """Its own user alone, which is the MLflow server's; the kernel says who it is."""
+        """Whether the client is this process's own user, which is the MLflow server's; the kernel says who it is."""
         process, user = wire.peer(request)
         if user == os.geteuid():
             return True
@@ -79,7 +79,7 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         return False
 
     def serve(self, connection: socket) -> None:
-        """One connection, from its first line to its last."""
+        """Serve one connection, from its first line to its last."""
         if not self._places.acquire(blocking=False):
             _log.warning("Refused: %d connections are open", _MOST_CONNECTIONS)
             return
@@ -95,7 +95,7 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             self._places.release()
 
     def _probe(self) -> None:
-        """Reads what is new, looks at the clock, and writes the note of the head as it is, with the table locked."""
+        """Read what is new, check the clock, and write the note of the head as it is, with the table locked."""
         if not self._turn.acquire(timeout=PROBED_S):
             raise NotSigned(f"whoever signs has been waiting for {PROBED_S} s or more")
         try:
@@ -111,7 +111,7 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             raise NotSigned(f"others have been signing for {TURN_S} s: try again")
         try:
             with self.ledger.writing() as writer:
-                line = Line(connection, SECTION_S)  # from here on, since waiting was not its fault
+                line = Line(connection, SECTION_S)  # its time counts from here, since waiting was not its fault
                 before = self.ledger.head
                 line.send({"answer": Answer.DONE, "head": before.model_dump()})
                 self._take_entries(line, writer)
@@ -121,7 +121,7 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             self._turn.release()
 
     def _take_entries(self, line: Line, writer: Writer) -> None:
-        """Until who asks wants them written; wire.Gone where they went away before."""
+        """Take entries until the client wants them written; wire.Gone if it went away before."""
         while (request := _read(line, "append", "attempt", "commit")).do != "commit":
             if request.entry is None:
                 raise NotSigned(f"{request.do} is asked without an entry")
@@ -138,14 +138,14 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             line.send({"answer": Answer.DONE, "entry": entry.model_dump(mode="json")})
 
     def stamped(self, entry: Entry, at: datetime) -> Entry:
-        """The entry with the signer's time, never before that of a row that is there, and the policy in force."""
+        """Return the entry with the signer's time, never before that of an existing row, and the policy in force."""
         said: dict[str, Any] = {"at": max(at, self._refuse_clock_behind(at))}
         if entry.action == "open":
             said |= {"steps": self._signoff.steps, "valid_days": self._signoff.valid_days}
         return entry.model_copy(update=said)
 
     def _refuse_clock_behind(self, at: datetime) -> datetime:
-        """The latest moment of any row; NotSigned where it is too far after `at`."""
+        """Return the latest moment of any row; NotSigned if it is too far after `at`."""
         latest = self.ledger.latest_at or at
         if latest - at > CLOCK_MAY_BE_BEHIND:
             raise NotSigned(
@@ -161,7 +161,7 @@ class _Connection(socketserver.BaseRequestHandler):
         try:
             self.server.serve(self.request)
         except wire.Gone as error:
-            _log.debug("A connection ended: %s", error)  # as it does where nothing was to be added
+            _log.debug("A connection ended: %s", error)  # this is usual if nothing was to be added
 
 
 def _read(line: Line, *allowed: str) -> Request:
@@ -177,7 +177,7 @@ def _read(line: Line, *allowed: str) -> Request:
 
 @contextmanager
 def _answering(connection: socket) -> Generator[None]:
-    """Tell who asks why the block could not do it, however long it has tried."""
+    """Tell the client why the block could not do what it asked, however long it has tried."""
 
     def tell(answer: Answer, why: str) -> None:
         Line(connection, _ANSWER_S).send({"answer": answer, "why": why})
@@ -197,7 +197,7 @@ def _answering(connection: socket) -> Generator[None]:
 
 
 def main() -> None:
-    """Serve until the process is ended. Ends with a sentence where keys or ledger are not as they must be."""
+    """Serve until the process is ended. End with a sentence if keys or ledger are not as they must be."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     os.umask(0o077)
     settings, signoff = SignerSettings(), policy.load().signoff
@@ -216,7 +216,7 @@ def main() -> None:
 
 @contextmanager
 def _only_one(socket_file: Path) -> Generator[None]:
-    """Nobody else serves here until the block ends; what a killed one has left is taken away."""
+    """Let nobody else serve here until the block ends; remove what a killed signer has left."""
     with socket_file.with_suffix(".lock").open("w") as file:
         until = time.monotonic() + _TAKEOVER_S
         while True:

@@ -20,8 +20,8 @@ from models import database
 from models.signoff.chain import Entry
 
 TURN_S = 30  # how long a section waits for those before it
-SECTION_S = 60  # how long one may last, its wait for the database not counted
-LONGEST_WAIT_S = TURN_S + database.WAIT_S + SECTION_S + 5  # of who asks: the signer always answers before
+SECTION_S = 60  # how long a section may last, without its wait for the database
+LONGEST_WAIT_S = TURN_S + database.WAIT_S + SECTION_S + 5  # for the one who asks: the signer always answers before
 LARGEST_LINE = 1024 * 1024  # bytes; the longest entry stays far below
 
 
@@ -34,7 +34,7 @@ class Answer(StrEnum):
 
 
 class Request(BaseModel):
-    """A line of who asks. The entry's `at`, and an opening's policy, are the signer's to say, whatever is sent."""
+    """A line of the one who asks. The signer sets the entry's `at`, and an opening's policy, whatever is sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,7 +43,7 @@ class Request(BaseModel):
 
 
 class Gone(RuntimeError):
-    """The other side has closed, says nothing for too long, or says what is no line of JSON."""
+    """The other side has closed, says nothing for too long, or says something that is no line of JSON."""
 
 
 class Line:
@@ -106,7 +106,7 @@ class Line:
 
 @contextmanager
 def place(file: Path) -> Generator[str]:
-    """The address of a socket's file: the kernel takes 107 bytes, and folders may be longer than that."""
+    """Give a short address of a socket's file: the kernel takes 107 bytes, and folders may be longer than that."""
     folder = os.open(file.parent, os.O_PATH)
     try:
         yield f"/proc/self/fd/{folder}/{file.name}"
@@ -116,7 +116,7 @@ def place(file: Path) -> Generator[str]:
 
 @contextmanager
 def connected(file: Path, limit_s: float) -> Generator[Line]:
-    """A line to who listens there; Gone where nobody does."""
+    """Open a line to the process that listens there; Gone if none does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.settimeout(limit_s)
@@ -128,7 +128,7 @@ def connected(file: Path, limit_s: float) -> Generator[Line]:
 
 
 def peer(connection: socket.socket) -> tuple[int, int]:
-    """Process and user at the other end, by the kernel, who cannot be lied to."""
+    """Return process and user at the other end, by the word of the kernel, which cannot be deceived."""
     found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     process, user, _ = struct.unpack("3i", found)
     return process, user
