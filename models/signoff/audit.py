@@ -1,6 +1,6 @@
 """What an auditor asks: does the whole history hold, does MLflow show what it says, and who did what to a version?
 
-Faults are told, never put right: that is the work of flows/promote.py, and of people.
+Faults are reported and never corrected: that is the work of flows/promote.py, and of people.
 """
 
 import time
@@ -23,7 +23,7 @@ from models.signoff.ledger import now
 
 
 class Audit(BaseModel):
-    """What was found. `faults` are sentences; none where everything holds. `chain_s` is for ledger and rules alone."""
+    """What was found. `faults` are sentences, none if everything holds; `chain_s` covers ledger and rules alone."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,14 +35,14 @@ class Audit(BaseModel):
 
 
 def verify(registry: Registry, keys: Keys, policy: Signoff, head: Head | None = None) -> Audit:
-    """Prove the ledger, by the keys and by a `head` taken earlier, then hold MLflow and the stored evidence against it.
+    """Prove the ledger by the keys and by a `head` taken earlier, and compare MLflow and the stored evidence with it.
 
-    ValueError where the keys are not whole.
+    Raises ValueError if the keys are not whole.
     """
     began = time.perf_counter()
     rows: list[Row] = []
     try:
-        # Noted by the server after each row, so what is noted before the rows are read must be among them.
+        # The server notes the head after each row, so what is noted before the rows are read must be among them.
         noted = Head.model_validate_json(keys.head_file.read_bytes())
         rows = reading.rows(registry.tracking_uri)
         for each in (noted, head):
@@ -57,12 +57,12 @@ def verify(registry: Registry, keys: Keys, policy: Signoff, head: Head | None = 
 
 
 def entries(tracking_uri: str, keys: Keys) -> list[Entry]:
-    """Everything in the ledger; LedgerError where it is not whole."""
+    """Return everything in the ledger; LedgerError if it is not whole."""
     return Chain(keys.public_key).extend(reading.rows(tracking_uri))
 
 
 def head(tracking_uri: str, keys: Keys) -> Head:
-    """The last row's number and hash, to be kept elsewhere; LedgerError where the ledger is not whole."""
+    """Return the last row's number and hash, to be kept elsewhere; LedgerError if the ledger is not whole."""
     rows = reading.rows(tracking_uri)
     Chain(keys.public_key).extend(rows)
     return _head(rows)
@@ -73,11 +73,11 @@ def _head(rows: list[Row]) -> Head:
 
 
 def _registry_faults(registry: Registry, book: Book, at: datetime) -> Iterator[str]:
-    """Where aliases and tags, which MLflow's pages show, are not what the ledger says."""
+    """Yield aliases and tags, which MLflow's pages show, that are not what the ledger says."""
     found = registry.client.search_registered_models(f"name = '{MODEL}'")
     aliases = found[0].aliases if found else {}
     for alias, version in ((CHAMPION, book.champion), (PREVIOUS, book.previous)):
-        shown = int(aliases[alias]) if alias in aliases else None  # a text or a number, by the kind of store
+        shown = int(aliases[alias]) if alias in aliases else None  # a text or a number, depending on the kind of store
         if shown != version:
             yield f"alias {alias} is {_version(shown)}, by the ledger it is {_version(version)}"
     versions = registry.client.search_model_versions(f"name = '{MODEL}'")
@@ -92,7 +92,7 @@ def _registry_faults(registry: Registry, book: Book, at: datetime) -> Iterator[s
 
 
 def _tallies(case: Case | None, key: str, at: datetime) -> list[str]:
-    """What a tag may say: where it stands, and where it stood before signatures ran out, until that is shown."""
+    """Return what a tag may say: the present state, and that before signatures ran out, until the tag shows it."""
     if case is None or key not in case.tags(at):
         return [PENDING]
     last = max((signature.at for signature in case.approvals), default=at)
@@ -100,7 +100,7 @@ def _tallies(case: Case | None, key: str, at: datetime) -> list[str]:
 
 
 def _evidence_faults(registry: Registry, book: Book, at: datetime) -> Iterator[str]:
-    """Where the stored artifacts of what decides, or may come to decide, are not what people signed."""
+    """Yield faults of the stored artifacts of versions that decide, or may come to: they must be what was signed."""
     numbers = {book.champion, book.previous, *(case.version for case in book.approved(at))} - {None}
     for case in (book.cases[number] for number in sorted(filter(None, numbers))):
         with TemporaryDirectory(prefix="tidewaiter-") as folder:

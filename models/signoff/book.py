@@ -1,7 +1,7 @@
-"""What the ledger amounts to: where every version stands, who signed it, which one is champion.
+"""What the ledger amounts to: the state of every version, who signed it, and which one is champion.
 
-`Book.refusal` is the one place that says what is allowed. The server asks it before it accepts an attempt, and who
-audits a ledger asks it again of every entry that was accepted, so that the history itself is proof.
+Only `Book.refusal` says what is allowed. The server asks it before it accepts an attempt, and an auditor of a ledger
+asks it again about every entry that was accepted, so that the history itself is proof.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,15 +14,15 @@ from models.signoff.chain import Entry, LedgerError
 from models.signoff.lifecycle import State
 
 SERVICE = "tidewaiter"  # the account that the flows use; it moves aliases and signs nothing
-ADMINISTRATOR = "administrator"  # not one of MLflow's roles but its flag, recorded as if it were
-SERVER = "mlflow-server"  # who acts where nobody asked: it opens what it finds, and voids what was altered
+ADMINISTRATOR = "administrator"  # not one of MLflow's roles but its flag, recorded as if it were a role
+SERVER = "mlflow-server"  # the actor where nobody asked: it opens what it finds, and voids what was altered
 
 _LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True)
 class Signature:
-    """An approval."""
+    """An approval or a rejection of a step by a user."""
 
     step: str
     user: str
@@ -32,9 +32,9 @@ class Signature:
 
 @dataclass
 class Case:
-    """One version under judgement: its evidence digest, who made it, the policy it was opened under, its signatures.
+    """One version under judgement: its evidence digest, its authors, the policy it was opened under, its signatures.
 
-    `seal` is the digest of the list of its files; None for versions of the first layout, which had none.
+    `seal` is the digest of the list of its files; it is None for versions of the first layout, which had none.
     """
 
     version: int
@@ -49,20 +49,20 @@ class Case:
     is_void: bool = False
 
     def in_force(self, at: datetime) -> list[Signature]:
-        """The approvals that have not run out; those that made a champion stand as they stood then."""
+        """Return the approvals that have not run out; those that made a champion stand as they stood then."""
         until = self.promoted_at or at
         return [signature for signature in self.approvals if until - signature.at <= self.valid_for]
 
     def missing(self, step: SignoffStep, at: datetime) -> int:
-        """How many signatures a step still needs."""
+        """Return how many signatures a step still needs."""
         return step.signatures - sum(signature.step == step.name for signature in self.in_force(at))
 
     def awaited(self, at: datetime) -> SignoffStep | None:
-        """The first step that is not complete; None where all are."""
+        """Return the first step that is not complete; None if all are."""
         return next((step for step in self.steps if self.missing(step, at) > 0), None)
 
     def tally(self, step: SignoffStep, at: datetime) -> str:
-        """A step as its tag tells it: who has signed, and what is missing.
+        """Return the text of a step's tag: who has signed, and what is missing.
 
         People's own words come last, so that nobody can write there what reads like another's signature.
         """
@@ -81,7 +81,7 @@ class Case:
         return ". ".join([facts, *(f"{signature.user}: {signature.reason}" for signature in signed)])
 
     def tags(self, at: datetime) -> dict[str, str]:
-        """What the sign-off tags of the version say, cut to what MLflow keeps."""
+        """Return what the sign-off tags of the version say, cut to what MLflow keeps."""
         tallies = {f"{SIGNOFF}{step.name}": self.tally(step, at) for step in self.steps}
         return {
             key: text if len(text) <= LONGEST_TAG else f"{text[: LONGEST_TAG - 1]}…" for key, text in tallies.items()
@@ -89,28 +89,28 @@ class Case:
 
 
 class Book:
-    """A ledger read from its start. `policy` holds for the versions that are opened from now on."""
+    """A ledger that was read from its start. `policy` holds for the versions that are opened from now on."""
 
     def __init__(self, policy: Signoff) -> None:
         self._policy = policy
         self.cases: dict[int, Case] = {}
-        self.role_numbers: dict[str, int] = {}  # as the server noted them last; none before it did so
-        self.cleared: set[int] = set()  # never opened, taken away by an administrator
-        self.reigns: list[int] = []  # champions, each above the one it replaced; a rollback takes the upper ones off
+        self.role_numbers: dict[str, int] = {}  # as the server noted them last; empty before it did so
+        self.cleared: set[int] = set()  # versions never opened, taken away by an administrator
+        self.reigns: list[int] = []  # champions, each above the one it replaced; a rollback removes the upper ones
 
     @property
     def champion(self) -> int | None:
-        """The version that decides, by what was signed."""
+        """Return the version that decides, by what was signed."""
         return self.reigns[-1] if self.reigns else None
 
     @property
     def previous(self) -> int | None:
-        """The version that decides if there is a rollback."""
+        """Return the version that decides after a rollback."""
         case = self.fallback()
         return case.version if case else None
 
     def state(self, version: int, at: datetime) -> State:
-        """Where a version stood at a moment, by the entries that were applied."""
+        """Return the state of a version at a moment, by the entries that were applied."""
         case = self.cases.get(version)
         if case is None:
             return State.CANDIDATE
@@ -125,20 +125,20 @@ class Book:
         return State.AWAITING if len(case.in_force(at)) == len(case.approvals) else State.EXPIRED
 
     def approved(self, at: datetime) -> Iterator[Case]:
-        """Versions that all have signed and that were not promoted yet, in the order of their last signature."""
+        """Yield versions that all have signed and that were not promoted yet, in the order of their last signature."""
         cases = list(self.cases.values())  # another thread may open one meanwhile
         done = [case for case in cases if self.state(case.version, at) is State.APPROVED]
         yield from sorted(done, key=lambda case: max(signature.at for signature in case.approvals))
 
     def fallback(self) -> Case | None:
-        """What a rollback goes to: the last champion before the present one whose evidence still stands."""
+        """Return what a rollback goes to: the last champion before the present one whose evidence still stands."""
         earlier = (self.cases[version] for version in reversed(self.reigns[:-1]))
         return next((case for case in earlier if not case.is_void), None)
 
     def opening(
         self, version: int, digest: str, authors: Sequence[str], at: datetime, seal: str | None = None
     ) -> Entry:
-        """The entry that opens a version under the present policy."""
+        """Return the entry that opens a version under the present policy."""
         return Entry(
             at=at,
             actor=SERVER,
@@ -152,12 +152,12 @@ class Book:
         )
 
     def check(self, entry: Entry) -> None:
-        """LedgerError where an entry is accepted against the rules."""
+        """Raise LedgerError if an entry is accepted against the rules."""
         if entry.is_accepted and (refusal := self.refusal(entry)):
             raise LedgerError(f"{entry.action} of version {entry.version} by {entry.actor} at {entry.at}: {refusal}")
 
     def apply(self, entry: Entry) -> None:
-        """Take an entry in. LedgerError where it was accepted against the rules."""
+        """Take an entry in. LedgerError if it was accepted against the rules."""
         if not entry.is_accepted:
             return
         self.check(entry)
@@ -188,7 +188,7 @@ class Book:
                 pass
 
     def refusal(self, entry: Entry) -> str | None:
-        """Why an attempt is not allowed, in one sentence for the person who made it; None where it is."""
+        """Return why an attempt is not allowed, in one sentence for the person who made it; None if it is allowed."""
         if entry.action in ("align", "account", "write"):
             return None
         if entry.action == "clear":
@@ -253,7 +253,7 @@ class Book:
             return impostor
         if self.role_numbers and not entry.grant:
             return f"MLflow does not let {entry.actor} write the tags of a version"
-        # Typed by hand where a run was started in Prefect; accounts never differ by capitals only
+        # The author is typed by hand if a run was started in Prefect; accounts never differ by capitals only
         # (flows/commands/people.py).
         if entry.actor.casefold() in (author.strip().casefold() for author in case.authors):
             return f"{entry.actor} made version {case.version}, and so may not sign it"
@@ -276,7 +276,7 @@ class Book:
         return self._refuse_out_of_turn(case, step, entry.at)
 
     def _refuse_impostor(self, entry: Entry, role: str) -> str | None:
-        """A role that was given another's name is not that other."""
+        """Return why a role with this name but another number does not count; None if the number is right."""
         if not self.role_numbers or entry.role_numbers.get(role) == self.role_numbers.get(role):
             return None
         return (
@@ -291,12 +291,12 @@ class Book:
         return None
 
     def words(self, version: int, at: datetime) -> str:
-        """The state as a person reads it: awaiting names its step."""
+        """Return the state as a person reads it: an awaiting version names its step."""
         state = self.state(version, at)
         if state not in (State.AWAITING, State.EXPIRED):
             return state.value
         awaited = self.cases[version].awaited(at)
-        assert awaited is not None  # or it would be approved
+        assert awaited is not None  # otherwise it would be approved
         return f"awaiting {awaited.name}" if state is State.AWAITING else f"expired, awaiting {awaited.name}"
 
 

@@ -1,9 +1,9 @@
-"""The ledger's rows: entries in canonical JSON, chained by hash, the chain signed.
+"""The ledger's rows: entries in canonical JSON, chained by hash, with a signed chain.
 
 Row n holds an entry, a hash over (number, hash and signature of row n-1, that entry), and the server's Ed25519
 signature of the hash. So the last signature vouches for every row before it, and an edited, deleted, inserted or
-reordered row breaks the chain where it was done. Rows cut off at the end leave a whole chain: against that there is
-the head, number and hash of the last row, of which a copy is kept elsewhere.
+reordered row breaks the chain at that place. If rows are cut off at the end, the chain stays whole: the head protects
+against that. It is number and hash of the last row, and a copy of it is kept elsewhere.
 """
 
 import hashlib
@@ -29,12 +29,12 @@ Action = Literal[
     "open", "approve", "reject", "revoke", "promote", "roll back", "void", "align", "account", "write", "clear"
 ]
 
-# Fields that came later: left out of the text where they say nothing.
+# Fields that came later; they are left out of the text if they say nothing.
 _LATER = frozenset({"role_numbers", "grant", "seal"})
 
 
-# How far behind a row before it a row's time may be. The signer adds none that is behind at all; rows from before there
-# was one were stamped before they waited for their turn, a minute at most.
+# How far the time of a row may be behind that of a row before it. The signer adds no row that is behind at all; older
+# rows were stamped before they waited for their turn, which took a minute at most.
 BACKWARDS = timedelta(minutes=2)
 
 
@@ -77,7 +77,7 @@ class Entry(_Record):
 
     @model_serializer(mode="wrap")
     def _as_it_was_written_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Entries that say nothing in a later field are written as they were when there was no such field."""
+        """Return an entry that says nothing in a later field as it was written when there was no such field."""
         return {name: value for name, value in dump(self).items() if name not in _LATER or value}
 
     @property
@@ -86,7 +86,7 @@ class Entry(_Record):
 
 
 class Row(_Record):
-    """An entry as it is stored: its canonical JSON; hash and signature in hexadecimal."""
+    """An entry as it is stored: its canonical JSON, with hash and signature in hexadecimal."""
 
     number: int
     entry: str
@@ -102,7 +102,7 @@ class Head(_Record):
 
 
 class Chain:
-    """Rows that were found whole. More can be added at the end, and are refused with LedgerError where they break.
+    """Rows that were found whole. More can be added at the end; LedgerError refuses those that break the chain.
 
     >>> key = Ed25519PrivateKey.generate()
     >>> chain, copy = Chain(key.public_key()), Chain(key.public_key())
@@ -123,7 +123,7 @@ class Chain:
 
     @property
     def latest_at(self) -> datetime | None:
-        """The latest moment of any row; None where there is none."""
+        """Return the latest moment of any row; None if there is none."""
         return self._latest_at
 
     @property
@@ -131,7 +131,7 @@ class Chain:
         return Head(number=self._last.number, hash=self._last.hash)
 
     def extend(self, rows: Sequence[Row]) -> list[Entry]:
-        """The entries of `rows`, which must follow on what is here; nothing is added where one of them does not."""
+        """Return the entries of `rows`, which must follow on the present ones; if one does not, nothing is added."""
         last, latest_at, entries = self._last, self._latest_at, []
         for row in rows:
             if row.number != last.number + 1:
@@ -154,7 +154,7 @@ class Chain:
         return entries
 
     def follow(self, entry: Entry, key: Ed25519PrivateKey) -> Row:
-        """The row that `entry` makes at the end; it is added by `extend`."""
+        """Return the row that `entry` makes at the end; `extend` adds it."""
         text = canonical(entry.model_dump(mode="json")).decode()
         digest = _hash(self._last, text)
         return Row(
@@ -171,7 +171,7 @@ class Chain:
 
 
 def check_head(rows: Iterable[Row], head: Head | None) -> None:
-    """LedgerError where `rows`, a whole ledger, does not reach or does not contain a head taken earlier."""
+    """Raise LedgerError if `rows`, a whole ledger, does not reach or does not contain a head taken earlier."""
     if head is None or head.number == 0:
         return
     found = next((row for row in rows if row.number == head.number), None)

@@ -1,6 +1,6 @@
 """The one way to a champion: by the ledger and the digest that was signed, never by the alias alone.
 
-Everything is verified before anything is read as a model; what is read then is the risk model's own text files, not
+Everything is verified before anything is read as a model. Then only the risk model's own text files are read, and not
 the code that is stored with them.
 """
 
@@ -17,9 +17,9 @@ from models.signoff.keys import Keys
 
 
 def fetch(registry: Registry, keys: Keys, policy: Signoff, folder: Path) -> ModelVersion | None:
-    """The champion of the ledger, its verified evidence folder copied into `folder`; None before the first one.
+    """Return the ledger's champion, with its verified evidence folder copied into `folder`; None before the first.
 
-    Raises LedgerError where the ledger is not whole, ValueError where the evidence is not what was signed.
+    Raises LedgerError if the ledger is not whole, ValueError if the evidence is not what was signed.
     """
     if not keys.exist():  # no sign-off server was ever started, so nothing was ever signed
         return None
@@ -28,7 +28,7 @@ def fetch(registry: Registry, keys: Keys, policy: Signoff, folder: Path) -> Mode
 
 
 def fetch_signed(registry: Registry, case: Case, folder: Path) -> ModelVersion:
-    """The version of a case, its evidence folder copied into `folder`; ValueError where it is not what was signed."""
+    """Return a case's version, and copy its evidence into `folder`; ValueError if it is not what was signed."""
     if case.is_void:
         raise ValueError(f"the evidence of version {case.version} was altered after it was signed, so nobody loads it")
     version = registry.version(str(case.version))
@@ -37,7 +37,7 @@ def fetch_signed(registry: Registry, case: Case, folder: Path) -> ModelVersion:
         raise ValueError(
             f"version {case.version} was signed over evidence {case.digest}, and what is stored is {manifest.digest}"
         )
-    sealed = seal.read(folder)  # found to be over what is stored, if it is there
+    sealed = seal.read(folder)  # if it exists, it was found to match what is stored
     if case.seal and (sealed is None or sealed.digest != case.seal):
         found = sealed.digest if sealed else "none"
         raise ValueError(f"version {case.version} was opened under seal {case.seal}, and what is stored is {found}")

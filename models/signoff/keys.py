@@ -3,10 +3,10 @@
     signoff/          what anybody may read who is to check the ledger: its public key, and how far it had come
     signoff/secret/   for the service's user alone: the ledger's key, the other secrets, the signer's socket
 
-Runs read the first, and where they have a user of their own (setting `run_as`) cannot read the second. A folder from
-before there was the second has all of it in the first, closed to others, and is put in order by `make`.
+Runs read the first folder, and if they have a user of their own (setting `run_as`) they cannot read the second. An
+older folder, from before there was the second, has all files in the first, closed to others; `make` puts it in order.
 
-The administrator's password is not among them: it is shown when it is made, and kept nowhere.
+The administrator's password is not among the files: it is shown when it is made, and kept nowhere.
 """
 
 import secrets
@@ -37,7 +37,7 @@ _NO_ROWS = Head(number=0, hash="0" * 64)
 
 @dataclass(frozen=True)
 class Keys:
-    """The files of one folder. ValueError where one of them is missing or not what it should be."""
+    """The files of one folder. ValueError if one of them is missing or not what it should be."""
 
     folder: Path
 
@@ -47,12 +47,12 @@ class Keys:
 
     @property
     def socket_file(self) -> Path:
-        """Where the signer listens."""
+        """Return the socket at which the signer listens."""
         return self.secret_folder / _SOCKET
 
     @property
     def head_file(self) -> Path:
-        """Where the ledger's last row is noted, outside the database."""
+        """Return the file that notes the ledger's last row, outside the database."""
         return self.folder / _HEAD
 
     @property
@@ -76,12 +76,12 @@ class Keys:
 
     @property
     def form_secret(self) -> str:
-        """What MLflow signs its forms with."""
+        """Return the secret with which MLflow signs its forms."""
         return self._read(_FORM_SECRET).decode()
 
     @property
     def service_password(self) -> str:
-        """Of the account that the flows use."""
+        """Return the password of the account that the flows use."""
         return self._read(_SERVICE_PASSWORD).decode()
 
     def exist(self) -> bool:
@@ -89,9 +89,9 @@ class Keys:
         return self.folder.is_dir() and any(self.folder.iterdir())
 
     def make(self) -> None:
-        """Make the folder, whole or not at all; one that has anything in it stays as it is, and reading judges it.
+        """Make the folder, whole or not at all. One that has anything in it stays as it is, and reading judges it.
 
-        So that a lost key is never replaced by another: the rows that it signed could not be verified any more.
+        Thus a lost key is never replaced by another: the rows that it signed could not be verified any more.
         """
         if self.exist():
             self._put_in_order()
@@ -118,7 +118,7 @@ class Keys:
         flush([self.folder.parent])
 
     def check(self) -> None:
-        """ValueError where a secret can be read by others, or anything written, or where something is missing."""
+        """Raise ValueError if others can read a secret or write anything, or if something is missing."""
         for name in _SECRETS:
             self._read(name)
         for path in (self.folder, self.public_key_file, self.head_file):
@@ -128,11 +128,11 @@ class Keys:
                 raise ValueError(f"{path} can be written by others (mode {mode:o}); allowed: {mode & ~0o022:o}")
 
     def _put_in_order(self) -> None:
-        """Move what a folder from before has in one place; whatever is killed in between is found, and goes on."""
+        """Move the secrets of an older folder to their place; a move that was killed half-way is found, and goes on."""
         self.secret_folder.mkdir(mode=0o700, exist_ok=True)
         for name in _SECRETS:
             if (self.folder / name).exists():
-                self._read(name)  # what was open to others is told, not put in order
+                self._read(name)  # a secret that was open to others is reported and not moved
                 (self.folder / name).replace(self.secret_folder / name)
         flush([self.secret_folder, self.folder])
         if self.folder.stat().st_mode & 0o777 == 0o700:
@@ -145,7 +145,7 @@ class Keys:
         folder.chmod(0o755)
 
     def _read(self, name: str) -> bytes:
-        """A secret, from where it lies now or lay before."""
+        """Return a secret, from its present or its earlier place."""
         file = self.secret_folder / name
         if not file.exists() and (self.folder / name).exists():
             file = self.folder / name
@@ -160,7 +160,7 @@ class Keys:
 
 
 def read_public_key(file: Path) -> Ed25519PublicKey:
-    """An Ed25519 public key from a PEM file; ValueError where it is none."""
+    """Return an Ed25519 public key from a PEM file; ValueError if it is none."""
     try:
         key = load_pem_public_key(file.read_bytes())
     except (OSError, ValueError, UnsupportedAlgorithm) as error:

@@ -1,7 +1,7 @@
-"""The ledger where it is kept: a table in MLflow's own database, SQLite or PostgreSQL, and the head in a file.
+"""The stored ledger: a table in MLflow's own database, SQLite or PostgreSQL, and the head in a file.
 
 Rows are only ever added, and only by the signer (signer.py), which alone has the private key. Reading needs the public
-key; how the MLflow server has a row added is in asking.py.
+key. asking.py is how the MLflow server has a row added.
 """
 
 import fcntl
@@ -36,11 +36,11 @@ _rows = sa.Table(
 
 
 class NotSigned(RuntimeError):
-    """Nothing can be added to the ledger now, which says nothing of what is in it. The message is for who tried."""
+    """Nothing can be added to the ledger now, which says nothing about its content. The message is for the asker."""
 
 
 class Table:
-    """The ledger's table, made where it is not there."""
+    """The ledger's table, which is made if it does not exist."""
 
     def __init__(self, database_uri: str) -> None:
         self._uri, self._engine = database_uri, database.connect(database_uri)
@@ -48,19 +48,19 @@ class Table:
             connection.execute(CreateTable(_rows, if_not_exists=True))
 
     def rows(self, after: int = 0, limit: int | None = None) -> list[Row]:
-        """The rows with a number above `after`, in order; with 0, every row that there is."""
+        """Return the rows with a number above `after`, in order; with 0, every row."""
         with self._engine.connect() as connection:
             return _select(connection, after, limit)
 
     @contextmanager
     def alone(self) -> Generator[sa.Connection]:
-        """A transaction that nobody else writes beside; whoever opens it commits it."""
+        """Open a transaction while nobody else writes; the caller commits it."""
         with self._engine.connect() as connection:
             _lock(connection)
             yield connection
 
     def probe(self, wait_s: float) -> None:
-        """Lock the table for a moment; SQLAlchemyError where that cannot be within `wait_s`."""
+        """Lock the table for a moment; SQLAlchemyError if that is not possible within `wait_s`."""
         engine = database.connect(self._uri, wait_s)
         try:
             with engine.connect() as connection:
@@ -69,36 +69,36 @@ class Table:
             engine.dispose()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self._engine.dispose()
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Adds to the ledger inside one transaction; what was added shows in the book at once."""
+    """A writer that adds to the ledger inside one transaction; what was added shows in the book at once."""
 
     _add: Callable[[Entry], None]
     _attempt: Callable[[Entry], str | None]
 
     def append(self, entry: Entry) -> None:
-        """Add an entry; LedgerError where it is accepted against the rules."""
+        """Add an entry; LedgerError if it is accepted against the rules."""
         self._add(entry)
 
     def attempt(self, entry: Entry) -> str | None:
-        """Add an entry as the rules judge it, accepted or refused; returns why it was refused."""
+        """Add an entry as the rules judge it, accepted or refused; return why it was refused."""
         return self._attempt(entry)
 
 
 class Followed(ABC):
     """A ledger as far as it was read, found whole by the public key. `book` is what it amounts to.
 
-    Raises LedgerError, here and later, where the rows are not as the signer wrote them or do not reach the head.
+    Raises LedgerError, here and later, if the rows are not as the signer wrote them or do not reach the head.
     """
 
     def __init__(self, table: Table, public_key: Ed25519PublicKey, head_file: Path, policy: Signoff) -> None:
         self._table, self._public_key, self._head_file, self._policy = table, public_key, head_file, policy
         self._lock = RLock()
-        self._copy: _Copy | None = None  # dropped where it may not agree with the table
+        self._copy: _Copy | None = None  # dropped when it may not agree with the table
         self._held()
 
     @property
@@ -107,22 +107,22 @@ class Followed(ABC):
 
     @property
     def head(self) -> Head:
-        """The last row that was read or added."""
+        """Return the head of the last row that was read or added."""
         return self._held().chain.head
 
     def refresh(self) -> Book:
-        """The book with what other processes have added."""
+        """Return the book with what other processes have added."""
         with self._alone():
             self._catch_up(self._table.rows)
             return self.book
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[Writer]:
-        """Decide by `book` and add entries, with nobody else between; where the block raises, none is added."""
+        """Open a section to decide by `book` and add entries, with nobody else between; none is added if it raises."""
 
     @contextmanager
     def _alone(self) -> Generator[None]:
-        """One thread at a time, and none waits for ever."""
+        """Let one thread at a time in, and let none wait for ever."""
         if not self._lock.acquire(timeout=database.WAIT_S):
             raise NotSigned(f"nothing could be written to the ledger for {database.WAIT_S} s: try again")
         try:
@@ -131,10 +131,11 @@ class Followed(ABC):
             self._lock.release()
 
     def _held(self) -> "_Copy":
-        """The copy in memory; where there is none, the whole table is read and checked."""
+        """Return the copy in memory; if there is none, read and check the whole table."""
         with self._alone():
             if self._copy is None:
-                # Before the rows: the head is noted after a row is added, so what is noted now must be among them.
+                # The head is read before the rows: it is noted after a row is added, so what is noted now must be among
+                # them.
                 head, rows = _read_head(self._head_file), self._table.rows()
                 copy = _Copy(Chain(self._public_key), Book(self._policy))
                 copy.take_in(rows)
@@ -143,7 +144,7 @@ class Followed(ABC):
             return self._copy
 
     def _catch_up(self, read: Callable[[int], list[Row]]) -> Head:
-        """Take in what `read` gives after what is known; the last row that is known must still be there."""
+        """Take in what `read` gives after the known rows, the last of which must still be there; return the head."""
         known = self._held().chain.head
         rows = read(max(known.number - 1, 0))
         check_head(rows, known)
@@ -153,7 +154,7 @@ class Followed(ABC):
 
     @contextmanager
     def _dropping(self) -> Generator[None]:
-        """Drop the copy where the block, which changes it, fails half-way."""
+        """Drop the copy if the block, which changes it, fails half-way."""
         try:
             yield
         except BaseException:
@@ -171,7 +172,7 @@ class Ledger(Followed):
 
     @contextmanager
     def writing(self) -> Generator[Writer]:
-        """As of any ledger: the table is locked from the look to the last entry."""
+        """Open a section, as for any ledger: the table is locked from the first look to the last entry."""
         with self._alone(), self._table.alone() as connection:
             before = self._catch_up(lambda after: _select(connection, after))
 
@@ -192,7 +193,7 @@ class Ledger(Followed):
 
     @property
     def latest_at(self) -> datetime | None:
-        """The latest moment that a row names."""
+        """Return the latest moment that a row names."""
         return self._held().chain.latest_at
 
     def _add(self, connection: sa.Connection, entry: Entry) -> None:
@@ -202,13 +203,13 @@ class Ledger(Followed):
             connection.execute(_rows.insert().values(row.model_dump()))
 
     def note_again(self) -> None:
-        """Write the note of the head as it is, which shows whether anything can be written; OSError where not."""
+        """Write the note of the head as it is, which shows whether anything can be written; OSError if not."""
         with _note_held(self._head_file):
             head = _read_head(self._head_file)
             write_atomically(self._head_file, lambda file: _write_head(file, head))
 
     def _note(self, head: Head) -> None:
-        """Keep the head outside the database. Another process may have noted a later one."""
+        """Keep the head outside the database. Another process may have noted a later one, which stays."""
         with _note_held(self._head_file):
             if _read_head(self._head_file).number < head.number:
                 write_atomically(self._head_file, lambda file: _write_head(file, head))
@@ -216,7 +217,7 @@ class Ledger(Followed):
 
 @dataclass(frozen=True)
 class _Copy:
-    """The table as far as it was read: found whole, and what it amounts to."""
+    """The table as far as it was read: its rows were found whole, and `book` is what they amount to."""
 
     chain: Chain
     book: Book
@@ -227,7 +228,7 @@ class _Copy:
 
 
 def now() -> datetime:
-    """The moment of an entry."""
+    """Return the present moment, for an entry."""
     return datetime.now(UTC)
 
 
@@ -240,7 +241,7 @@ def _lock(connection: sa.Connection) -> None:
 
 def _select(connection: sa.Connection, after: int, limit: int | None = None) -> list[Row]:
     query = sa.select(_rows).order_by(_rows.c.number).limit(limit)
-    if after:  # without it a row that somebody put before the first one shows too
+    if after:  # without this a row that somebody put before the first one shows too
         query = query.where(_rows.c.number > after)
     return [_row(found) for found in connection.execute(query)]
 
@@ -254,7 +255,7 @@ def _row(found: sa.Row) -> Row:
 
 @contextmanager
 def _note_held(file: Path) -> Generator[None]:
-    """Nobody else writes the note of the head meanwhile."""
+    """Let nobody else write the note of the head meanwhile."""
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -272,5 +273,5 @@ def _read_head(file: Path) -> Head:
 
 def _write_head(file: Path, head: Head) -> None:
     file.touch(0o644)
-    file.chmod(0o644)  # whoever is to check the ledger reads it, whatever the umask
+    file.chmod(0o644)  # whoever is to check the ledger can read it, whatever the umask
     file.write_text(head.model_dump_json())

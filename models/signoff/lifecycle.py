@@ -1,6 +1,6 @@
 """The life of a model version, written down once: its states and what leads from one to another.
 
-docs/reviewer.md draws the diagram that `diagram` makes; which event happens when is decided in book.py.
+docs/reviewer.md shows the diagram that `diagram` makes; book.py decides which event happens when.
 
 >>> State.CHAMPION in TRANSITIONS[State.APPROVED, Event.PROMOTE]
 True
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a version stands. `awaiting` is completed by the name of the step that it waits for."""
+    """The state of a version. `awaiting` is followed by the name of the step that it waits for."""
 
     CANDIDATE = "candidate"
     AWAITING = "awaiting"
@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What moves a version from one state to another."""
+    """An event that moves a version from one state to another."""
 
     OPEN = "evidence verified"
     APPROVE = "approve"
@@ -59,7 +59,7 @@ TRANSITIONS: Mapping[tuple[State, Event], frozenset[State]] = {
 
 
 def diagram() -> str:
-    """The state machine as Mermaid text."""
+    """Return the state machine as Mermaid text."""
     lines = ["stateDiagram-v2", f"    [*] --> {_S.CANDIDATE}: registered"]
     for (state, event), targets in TRANSITIONS.items():
         lines += [f"    {state} --> {target}: {event}" for target in sorted(targets)]

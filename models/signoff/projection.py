@@ -1,4 +1,4 @@
-"""What MLflow should show of the ledger, and how what it shows differs: decided here, carried out in promotion.py."""
+"""What MLflow should show of the ledger, and how it differs: this module decides, and promotion.py carries it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Memory(BaseModel):
 
     @classmethod
     def read(cls, file: Path) -> "Memory":
-        """Of a file; empty where there is none, or none that can be read: then more is told than need be."""
+        """Read a file; empty if there is none, or none that can be read: then more is told than need be."""
         try:
             return cls.model_validate_json(file.read_bytes())
         except (FileNotFoundError, ValidationError):
@@ -48,10 +48,12 @@ class Memory(BaseModel):
 
 @dataclass(frozen=True)
 class Plan:
-    """What differs from the ledger: tags and aliases to set (None: to take away), the description of the model to set
-    (None: it is right), and what somebody must hear of.
+    """What differs from the ledger.
 
-    `moved` is about tags and aliases that the plan puts right; what `lasting` is about, no plan can.
+    These are tags and aliases to set (None: to take away), the description of the model to set (None: it is right), and
+    what somebody must hear of.
+
+    `moved` is about tags and aliases that the plan corrects; no plan can correct what `lasting` is about.
     """
 
     tags: tuple[tuple[int, str, str], ...] = ()
@@ -62,8 +64,11 @@ class Plan:
 
 
 def to_inspect(book: Book, stored: Stored, at: datetime) -> list[int]:
-    """Versions whose evidence is to be looked at: those not opened yet, the newest, and those with signatures that
-    count or may come to count again. The others wait unsigned, and whoever signs one has it looked at first."""
+    """Return the versions whose evidence is to be looked at.
+
+    They are those not opened yet, the newest, and those with signatures that count or may come to count again. The
+    others wait unsigned, and signing one has it looked at first.
+    """
     newest = max(stored.versions, default=None)
     return [
         number
@@ -80,7 +85,7 @@ def _counts(book: Book, number: int, at: datetime, is_newest: bool) -> bool:
 
 
 def compare(book: Book, stored: Stored, memory: Memory, at: datetime) -> Plan:
-    """What is to be put right, and what of it nobody can have done by the ledger."""
+    """Return what is to be corrected, and what of it nobody can have done by the ledger."""
     tags: list[tuple[int, str, str]] = []
     aliases: list[tuple[str, int | None]] = []
     moved: list[str] = []
@@ -131,11 +136,11 @@ def compare(book: Book, stored: Stored, memory: Memory, at: datetime) -> Plan:
 
 
 def aliases_of(book: Book) -> dict[str, int]:
-    """The aliases by the ledger."""
+    """Return the aliases by the ledger."""
     found = {CHAMPION: book.champion, PREVIOUS: book.previous}
     return {alias: version for alias, version in found.items() if version is not None}
 
 
 def named(version: int | None) -> str:
-    """As sentences have it."""
+    """Return a version in the words of a sentence."""
     return "no version" if version is None else f"version {version}"

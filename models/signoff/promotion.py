@@ -1,10 +1,10 @@
 """Makes MLflow's aliases and tags what the ledger says, and promotes what all have signed.
 
-It looks at what is, not at what happened, so it can be killed anywhere and run again. Its own memory (aliases and tags
-as it last left them) decides nothing: it only tells a change of the ledger, which is to be carried out, from one that
-somebody made past the ledger, which is also to be told.
+It looks at the present state, not at what happened, so it can be killed anywhere and run again. Its own memory (aliases
+and tags as it last left them) decides nothing: it only tells a change of the ledger, which is to be carried out, from a
+change that somebody made past the ledger, which is also to be reported.
 
-Plain HTTP and no MLflow, since this runs each minute and mostly finds nothing to do.
+It uses plain HTTP and no MLflow, since it runs each minute and mostly finds nothing to do.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from models.signoff.keys import Keys
 from models.signoff.lifecycle import State
 from models.signoff.projection import Memory, Plan, Stored, Tags, aliases_of, compare, named, to_inspect
 
-_SECOND_LOOK_S = 2.0  # what the server was just about to write, it has written by then
+_SECOND_LOOK_S = 2.0  # by then the server has written what it was just about to write
 _PAGE = 1000
 
 Tell = Callable[[Sequence[str]], None]
@@ -36,7 +36,7 @@ Tell = Callable[[Sequence[str]], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one pass did. `alarms` are all that it found, those that an earlier one told included."""
+    """What one pass did. `alarms` are all that it found, including those that an earlier pass told."""
 
     promoted: tuple[int, ...] = ()
     repaired: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Server:
         self._client = client
 
     def stored(self) -> Stored:
-        """Aliases and versions of the model; nothing before the first version."""
+        """Return aliases and versions of the model; nothing before the first version."""
         response = self._client.get("/api/2.0/mlflow/registered-models/get", params={"name": MODEL})
         if response.status_code == httpx.codes.NOT_FOUND:
             return Stored({}, {})
@@ -64,11 +64,11 @@ class Server:
         return Stored(aliases, dict(self._versions()), model.get("description", ""))
 
     def inspect(self, version: int) -> str | None:
-        """Have the evidence of a version looked at; returns why the server cannot open the version, if so."""
+        """Have the evidence of a version looked at; return why the server cannot open the version, or None."""
         return _refusal(self._client.post("/api/2.0/tidewaiter/inspect", json={"version": str(version)}))
 
     def promote(self, version: int) -> str | None:
-        """Make a version champion, which the server writes into the ledger; returns why it does not, if so."""
+        """Make a version champion, which the server writes into the ledger; return why it does not, or None."""
         body = {"name": MODEL, "alias": CHAMPION, "version": str(version)}
         return _refusal(self._client.post("/api/2.0/mlflow/registered-models/alias", json=body))
 
@@ -87,17 +87,17 @@ class Server:
     def describe(self, text: str) -> None:
         """Say on the page of the model which version decides and which wait.
 
-        Where somebody has signed meanwhile, the server refuses what is no longer so, and the next pass says it.
+        If somebody has signed meanwhile, the server refuses what is no longer so, and the next pass says it.
         """
         _refusal(
             self._client.patch("/api/2.0/mlflow/registered-models/update", json={"name": MODEL, "description": text})
         )
 
     def verify(self, case: Case) -> None:
-        """ValueError where the stored evidence of a case is not what was signed, file by file.
+        """Raise ValueError if the stored evidence of a case is not what was signed, file by file.
 
-        Only what the manifest is over: a request for each of the hundreds of other files that are sealed takes longer
-        than all else. At those, and whether nothing was added, the server looks before it moves the alias.
+        Only the manifest's files are compared: a request for each of the hundreds of other sealed files takes longer
+        than everything else. The server checks those, and whether anything was added, before it moves the alias.
         """
         asked = {"name": MODEL, "version": str(case.version)}
         version = _checked(self._client.get("/api/2.0/mlflow/model-versions/get", params=asked))["model_version"]
@@ -138,7 +138,7 @@ class Server:
 
 @dataclass
 class Promoter:
-    """One installation's promotion. `tell` is called with alarms not told before, before anything is put right."""
+    """The promotion of one installation. `tell` gets alarms that were not told before, before anything is corrected."""
 
     server: Server
     read_book: Callable[[], Book]
@@ -149,10 +149,10 @@ class Promoter:
     _memory: Memory = field(init=False)
 
     def run(self) -> Outcome:
-        """One pass. A broken ledger stops it at the alarm: what it says then is not to be carried out.
+        """Make one pass. A broken ledger stops it at the alarm: what it says then is not to be carried out.
 
-        Who has given the last signature does not wait for what takes its time: what is approved goes first, and again
-        after each candidate, whose judging takes seconds.
+        The person who gave the last signature need not wait for slow work: approved versions go first, and again after
+        each candidate, whose judging takes seconds.
         """
         self._memory = Memory.read(self.memory_file)
         try:
@@ -174,11 +174,11 @@ class Promoter:
         return self._ended([*steps, self._step(others, closed)])
 
     def _inspected(self, versions: Sequence[int]) -> list[str]:
-        """Have evidence looked at; returns why versions cannot be opened."""
+        """Have evidence looked at; return why versions cannot be opened."""
         return [answer for version in versions if (answer := self.server.inspect(version))]
 
     def _step(self, versions: Sequence[int], closed: Sequence[str] = ()) -> Outcome:
-        """Have the evidence of `versions` looked at, put right what differs by now, and promote what is approved."""
+        """Have the evidence of `versions` looked at, correct what differs by now, and promote what is approved."""
         closed = [*closed, *self._inspected(versions)]
         book, plan = self._survey()
         sound, unsound = self._verified(book)
@@ -199,7 +199,7 @@ class Promoter:
         return Outcome(tuple(promoted), repaired, alarms)
 
     def _ended(self, steps: Sequence[Outcome]) -> Outcome:
-        """All steps of a pass together; an alarm that none of them had is forgotten, and told when it comes again."""
+        """Return all steps of a pass as one; an alarm that no step had is forgotten, and told when it comes again."""
         alarms = tuple(dict.fromkeys(alarm for step in steps for alarm in step.alarms))
         self._memory.told = [alarm for alarm in self._memory.told if alarm in alarms]
         self._memory.write(self.memory_file)
@@ -208,7 +208,7 @@ class Promoter:
         return Outcome(tuple(promoted), tuple(repaired), alarms)
 
     def _survey(self) -> tuple[Book, Plan]:
-        """The book, and how MLflow differs from it. What alarms must be seen twice: a signature may be on its way."""
+        """Return the book, and how MLflow differs from it. Alarms must be seen twice: a signature may be on its way."""
         book = self.read_book()
         plan = compare(book, self.server.stored(), self._memory, self.now())
         if plan.moved or plan.lasting:
@@ -218,7 +218,7 @@ class Promoter:
         return book, plan
 
     def _verified(self, book: Book) -> tuple[list[int], list[str]]:
-        """The approved versions whose evidence is what was signed, and why others are not promoted."""
+        """Return the approved versions whose evidence is what was signed, and why others are not promoted."""
         sound, unsound = [], []
         for case in book.approved(self.now()):
             try:
@@ -258,7 +258,7 @@ class Promoter:
 def promoter(
     tracking_uri: str, keys: Keys, policy: Signoff, client: httpx.Client, memory_file: Path, tell: Tell
 ) -> Promoter:
-    """A promoter for the server at `tracking_uri`, by the clock of this machine."""
+    """Return a promoter for the server at `tracking_uri`, by the clock of this machine."""
 
     def read_book() -> Book:
         return reading.signed_book(tracking_uri, keys, policy)
@@ -276,7 +276,7 @@ def _not_promoted(version: int, why: object) -> str:
 
 
 def _refusal(response: httpx.Response) -> str | None:
-    """Why the server refuses; RuntimeError where it does not, and fails."""
+    """Return why the server refuses, or None; RuntimeError if it fails."""
     if response.status_code == httpx.codes.FORBIDDEN:
         return str(response.json()["message"])
     _checked(response)
@@ -284,7 +284,7 @@ def _refusal(response: httpx.Response) -> str | None:
 
 
 def _checked(response: httpx.Response) -> dict[str, Any]:
-    """The answer; RuntimeError with the server's own sentence where it refuses."""
+    """Return the answer; RuntimeError with the server's own sentence if it refuses."""
     if response.is_error:
         content = response.json() if "json" in response.headers.get("content-type", "") else {}
         sentence = content.get("message", response.reason_phrase)

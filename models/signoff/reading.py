@@ -1,6 +1,6 @@
-"""The ledger, read from outside the server: out of its database, or over HTTP from the server that keeps it.
+"""The ledger, read from outside the server: from its database, or over HTTP from the server that keeps it.
 
-Whoever reads it so trusts neither: chain, signature and rules are checked here, by the public key alone.
+A reader need trust neither: chain, signature and rules are checked here, by the public key alone.
 """
 
 import os
@@ -20,20 +20,21 @@ _TIMEOUT_S = 200.0  # judging a version may take three minutes
 
 
 def signed_book(tracking_uri: str, keys: Keys, policy: Signoff) -> Book:
-    """The book by the keys of this installation, which also know how far the ledger had come.
+    """Return the book by the keys of this installation, which also know how far the ledger had come.
 
-    Raises LedgerError as `book` does, ValueError where the keys are not whole.
+    Raises LedgerError as `book` does, ValueError if the keys are not whole.
     """
-    # Before the rows: the server notes the head after it has added a row, so what is noted now must be among them.
+    # The head is read before the rows: the server notes it after it has added a row, so what is noted now must be among
+    # them.
     head = Head.model_validate_json(keys.head_file.read_bytes())
     return book(tracking_uri, keys.public_key, policy, head)
 
 
 def book(tracking_uri: str, public_key: Ed25519PublicKey, policy: Signoff, head: Head | None = None) -> Book:
-    """What the ledger amounts to; an absent ledger is an empty book.
+    """Return what the ledger amounts to; an absent ledger is an empty book.
 
-    Raises LedgerError where the chain is broken, where something was accepted against the rules, and where `head`,
-    taken earlier, is not on it.
+    Raises LedgerError if the chain is broken, if something was accepted against the rules, or if `head`, taken earlier,
+    is not on it.
     """
     found = rows(tracking_uri)
     check_head(found, head)
@@ -41,7 +42,7 @@ def book(tracking_uri: str, public_key: Ed25519PublicKey, policy: Signoff, head:
 
 
 def replay(found: Sequence[Row], public_key: Ed25519PublicKey, policy: Signoff) -> Book:
-    """The book that a whole ledger makes; LedgerError as above."""
+    """Return the book that a whole ledger makes; LedgerError as above."""
     made = Book(policy)
     for entry in Chain(public_key).extend(found):
         made.apply(entry)
@@ -49,11 +50,11 @@ def replay(found: Sequence[Row], public_key: Ed25519PublicKey, policy: Signoff) 
 
 
 def rows(tracking_uri: str) -> list[Row]:
-    """Every row, unverified; none where there is no ledger."""
+    """Return every row, unverified; none if there is no ledger."""
     if tracking_uri.startswith(("http://", "https://")):
         with connect(tracking_uri) as client:
             return list(served(client))
-    # Here, because it takes half a second that whoever reads over HTTP need not spend.
+    # Imported here, because it takes half a second, which readers over HTTP should not spend.
     from sqlalchemy.engine import make_url
 
     from models.signoff.ledger import Table
@@ -69,7 +70,7 @@ def rows(tracking_uri: str) -> list[Row]:
 
 
 def connect(server_url: str) -> httpx.Client:
-    """A client of the server with the account that MLflow's own client would use."""
+    """Return a client of the server with the account that MLflow's own client would use."""
     names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
     user, password = (os.environ.get(name, "") for name in names)
     account = httpx.BasicAuth(user, password) if user else None
@@ -77,7 +78,7 @@ def connect(server_url: str) -> httpx.Client:
 
 
 def served(client: httpx.Client) -> Iterator[Row]:
-    """Every row that the server gives; none from a server without a ledger."""
+    """Yield every row that the server gives; none from a server without a ledger."""
     after = 0
     while True:
         response = client.get("/api/2.0/tidewaiter/ledger", params={"after": after})
@@ -95,7 +96,7 @@ def served(client: httpx.Client) -> Iterator[Row]:
 def ask_to_register(tracking_uri: str, author: str) -> None:
     """Ask the server whether this account may register a version by `author`; ValueError with its sentence if not.
 
-    A store without a server, or a server without a ledger, has nobody who says no.
+    A store without a server, or a server without a ledger, refuses nobody.
     """
     if not tracking_uri.startswith(("http://", "https://")):
         return

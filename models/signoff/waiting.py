@@ -1,6 +1,6 @@
-"""What the page of the registered model says: which version decides, which wait, and for whom.
+"""The text on the page of the registered model: which version decides, which wait, and for whom.
 
-It is rewritten as that changes, and nothing that anybody signs: a version's own card says only what stays true.
+It is rewritten when that changes, and nobody signs it: a version's own card says only what stays true.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ _MOST = 10  # versions; MLflow keeps 5,000 characters, and nobody reads more
 
 
 def describe(book: Book, versions: Iterable[int], at: datetime) -> str:
-    """Markdown; `versions` are those that MLflow has."""
+    """Return Markdown; `versions` are those that MLflow has."""
     listed = sorted(versions, reverse=True)
     waiting = [number for number in listed if book.state(number, at) in (State.AWAITING, State.EXPIRED)]
     unopened = [number for number in listed if book.state(number, at) is State.CANDIDATE]
