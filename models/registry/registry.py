@@ -1,7 +1,7 @@
 """The model registry: from an evidence folder to a version of `customs-risk` that awaits sign-off.
 
 Everything here can be killed between any two calls and run again: the run, the logged model and the version are found
-by the evidence digest, what is there is kept, what is missing is added. Nothing here sets the alias `champion`.
+by the evidence digest, what exists is kept, and what is missing is added. Nothing here sets the alias `champion`.
 """
 
 import shutil
@@ -47,10 +47,10 @@ from models.registry.tracking import RunContent
 class Candidate:
     """A trained and judged model. `folder` is its evidence folder (see manifest.py), plots and reports included.
 
-    `failures` are the reasons of the gates that failed; any of them keeps the model out of the registry.
-    `steps` are the names of the policy's sign-off steps. `author` is who asked for the model, and so may not sign it.
-    `made_from`: see models/evidence/made_from.py; None where the outcome is not a function of it. `held_against`: the
-    evidence digest of the champion.
+    `failures` are the reasons of the gates that failed; any of them keeps the model out of the registry. `steps` are
+    the names of the policy's sign-off steps. `author` asked for the model, and so may not sign it. `made_from`: see
+    models/evidence/made_from.py; it is None if the outcome is not a function of it. `held_against` is the evidence
+    digest of the champion with which it was compared.
     """
 
     folder: Path
@@ -68,7 +68,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Registration:
-    """What became of a candidate; `version` is None where a gate failed, `is_new` False where it was there before."""
+    """What became of a candidate. `version` is None if a gate failed; `is_new` is False if it existed before."""
 
     digest: str
     run_id: str
@@ -86,7 +86,7 @@ class Registry:
     def register(self, candidate: Candidate) -> Registration:
         """Log the candidate's run and, if it passed its gates, make it the challenger, all sign-off steps pending.
 
-        Raises ValueError where the folder is not what the manifest says.
+        Raises ValueError if the folder is not what the manifest says.
         """
         digest = candidate.manifest.digest
         if differences := evidence.verify(candidate.manifest, candidate.folder):
@@ -103,11 +103,11 @@ class Registry:
         return Registration(digest, run.info.run_id, version.version, is_new=True)
 
     def registration(self, version: ModelVersion) -> Registration:
-        """What became of the candidate that this version was."""
+        """Return what became of the candidate that this version was."""
         return Registration(version.tags[EVIDENCE_DIGEST], self.run(version).info.run_id, version.version, is_new=False)
 
     def version_of(self, digest: str) -> ModelVersion | None:
-        """The version with this evidence digest that was made here; others may carry it too."""
+        """Return the version with this evidence digest that was made here; others may carry the digest too."""
         found = self.client.search_model_versions(f"name = '{MODEL}' and tags.{EVIDENCE_DIGEST} = '{digest}'")
         oldest_first = sorted(found, key=lambda version: int(version.version))
         return next((_with_text_number(version) for version in oldest_first if self._is_of(version, digest)), None)
@@ -122,10 +122,10 @@ class Registry:
             return False
 
     def made_from(self, digest: str, champion: tuple[int, str] | None) -> Earlier | None:
-        """What an earlier retraining from the same came to, held against the same `champion` (version, evidence).
+        """Return the result of an earlier retraining from the same, against the same `champion` (version, evidence).
 
-        The champion itself was: made anew, it would only be held against itself. A run whose version was not registered
-        whole, or was taken away, is none.
+        The champion itself counts: made anew, it would only be compared with itself. A run whose version was not
+        registered whole, or was taken away, does not count.
         """
         number, against = champion or (None, NO_CHAMPION)
         experiment = tracking.experiment_id(self.client, tracking.RETRAINING)
@@ -144,42 +144,42 @@ class Registry:
         return None
 
     def version(self, number: str) -> ModelVersion:
-        """The version with this number. Which one is champion, models/signoff/champion.py knows, not an alias."""
+        """Return the version with this number. models/signoff/champion.py knows which one is champion, not an alias."""
         return _with_text_number(self.client.get_model_version(MODEL, number))
 
     def challenger(self) -> ModelVersion | None:
-        """The version that awaits sign-off, if there is one."""
+        """Return the version that awaits sign-off, if there is one."""
         number = self.challenger_number()
         return None if number is None else self.version(number)
 
     def challenger_number(self) -> str | None:
-        """Its number, whether or not there is such a version any more."""
+        """Return the challenger's number, whether or not that version still exists."""
         registered = self._registered_model()
         return str(registered.aliases[CHALLENGER]) if registered and CHALLENGER in registered.aliases else None
 
     def by_data_version(self) -> dict[str, list[str]]:
-        """Numbers of the versions that were trained on each version of the data."""
+        """Return the numbers of the versions that were trained on each version of the data."""
         trained: dict[str, list[str]] = {}
         for version in reversed(self.client.search_model_versions(f"name = '{MODEL}'")):
             trained.setdefault(version.tags.get("data_version", ""), []).append(str(version.version))
         return trained
 
     def run(self, version: ModelVersion) -> Run:
-        """The run that a version came from, with its parameters and metrics."""
+        """Return the run that a version came from, with its parameters and metrics."""
         if version.run_id is None:
             raise ValueError(f"version {version.version} of {MODEL} has no run, so no evidence; it was not made here")
         return self.client.get_run(version.run_id)
 
     def fetch_model(self, version: ModelVersion, folder: Path) -> Path:
-        """Copy the version's risk model into `folder`; returns the folder to load it from."""
+        """Copy the version's risk model into `folder`; return the folder to load it from."""
         model = self.client.get_logged_model((version.source or "").removeprefix("models:/"))
         return self._download(f"{model.artifact_location}/artifacts/{evidence.MODEL_FOLDER}", folder)
 
     def fetch_evidence(self, version: ModelVersion, folder: Path) -> evidence.Manifest:
-        """Copy the version's evidence folder, model files included, into `folder`; returns its manifest.
+        """Copy the version's evidence folder, model files included, into `folder`; return its manifest.
 
-        Raises ValueError where the manifest is not the one whose digest the version carries, a file or the description
-        not what the manifest says, or anything of a sealed version not as it was sealed.
+        Raises ValueError if the manifest is not the one whose digest the version carries, if a file or the description
+        is not what the manifest says, or if anything of a sealed version is not as it was sealed.
         """
         run = self.run(version)
         model = self.client.get_logged_model((version.source or "").removeprefix("models:/"))
@@ -207,7 +207,7 @@ class Registry:
         return manifest
 
     def record_drift(self, result: DriftResult, folder: Path, version: str, commit: str) -> str:
-        """Log a drift report (`folder`: its page and JSON) for a version; returns the run's id. Once per result."""
+        """Log a drift report (`folder`: its page and JSON) for a version, once per result; return the run's id."""
         key = evidence.json_digest({"version": version, "result": result.model_dump(mode="json")})
         content = RunContent(
             key=key,
@@ -229,14 +229,14 @@ class Registry:
         return run.info.run_id
 
     def _fetch_all(self, run: Run, model: LoggedModel, folder: Path, scratch: Path) -> Path:
-        """Every file of a run into `folder`, of its logged model into a folder of `scratch`, which is returned."""
+        """Download a run's files into `folder`, and its logged model's into a folder of `scratch`; return that one."""
         folder.mkdir(parents=True, exist_ok=True)
         for entry in self.client.list_artifacts(run.info.run_id):
             self._download(f"{run.info.artifact_uri}/{entry.path}", folder)
         return self._download(model.artifact_location, scratch)
 
     def _seal(self, run: Run, model: LoggedModel) -> None:
-        """Write the list of all that lies in the store, once: of a finished run nothing is written after it."""
+        """Write the list of all stored files, once: nothing of a finished run is written after it."""
         if any(entry.path == seal.SEAL_FILE for entry in self.client.list_artifacts(run.info.run_id)):
             return
         with TemporaryDirectory(prefix="tidewaiter-") as scratch:
@@ -247,7 +247,7 @@ class Registry:
             self.client.log_artifact(run.info.run_id, str(sealed.write(Path(scratch))))
 
     def _log(self, candidate: Candidate) -> tuple[Run, LoggedModel, bool]:
-        """The candidate's finished run and its logged model, and whether this call finished them."""
+        """Return the candidate's finished run and its logged model, and whether this call finished them."""
         content = _run_content(candidate)
         run = tracking.start_run(self.client, tracking.experiment_id(self.client, tracking.RETRAINING), content)
         if tracking.is_finished(run) and (models := self._logged_models(run)):
@@ -285,7 +285,7 @@ class Registry:
     def _create_version(self, candidate: Candidate, run: Run, model: LoggedModel) -> ModelVersion:
         if self._registered_model() is None:
             self.client.create_registered_model(MODEL, description="Which import declarations to inspect.")
-        # One transaction: a version is never there without its digest, so it is found again.
+        # This is one transaction: a version never exists without its digest, so it is found again.
         created = self.client.create_model_version(
             MODEL,
             source=f"models:/{model.model_id}",
@@ -303,7 +303,8 @@ class Registry:
         current = self.challenger_number()
         if current is None or int(current) < int(version.version) or not self._is_there(current):
             self.client.set_registered_model_alias(MODEL, CHALLENGER, version.version)
-        # Last. Once it is there the version belongs to its reviewers: an alias taken away is not put back.
+        # This comes last. Once the tag is there, the version belongs to its reviewers: an alias taken away is not set
+        # again.
         self.client.set_model_version_tag(MODEL, version.version, REGISTRATION, COMPLETE)
 
     def _is_there(self, number: str) -> bool:
@@ -329,7 +330,7 @@ class Registry:
 
 
 def _with_text_number(version: ModelVersion) -> ModelVersion:
-    """The version as a server gives it: MLflow's SQL store has its number as int, everything else as text."""
+    """Return the version as a server gives it: MLflow's SQL store has its number as int, everything else as text."""
     return ModelVersion.from_proto(version.to_proto())
 
 
@@ -341,7 +342,7 @@ def _run_content(candidate: Candidate) -> RunContent:
         name=f"candidate {manifest.digest[:8]}",
         note=f"Not registered, as gates failed:\n\n{reasons}" if failures else "All gates passed.",
         commit=manifest.code.commit,
-        # The risk model's files go in with the logged model, which is what is served.
+        # The risk model's files are logged with the logged model, which is served.
         files=sorted(path for path in candidate.folder.iterdir() if path.name != evidence.MODEL_FOLDER),
         params=candidate.params,
         metrics=candidate.metrics,

@@ -1,6 +1,6 @@
 """The risk model as MLflow serves it: the script that MLflow runs (models from code, nothing pickled), and its schema.
 
-Imported, it gives the signature and the input example to save the model with; saving itself is in registry.py.
+Imported, it gives the signature and the input example to save the model with; registry.py saves it.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ EXAMPLE_ROWS = 5
 
 
 class RiskModelService(PythonModel):
-    """Key and features in, `OUTPUTS` out, row for row."""
+    """The served model: it takes key and features and gives `OUTPUTS`, row for row."""
 
     def load_context(self, context: PythonModelContext) -> None:
         self._model = RiskModel.load(Path(context.artifacts[RISK_MODEL]))
@@ -30,28 +30,31 @@ class RiskModelService(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """ValueError names a feature that is missing or of the wrong type; NaN and None mean unknown."""
+        """Return `OUTPUTS` for each row; ValueError names a feature that is missing or of the wrong type.
+
+        NaN and None mean unknown.
+        """
         predictions = self._model.predict(pl.from_pandas(model_input, nan_to_null=True))
         return pd.DataFrame({name: predictions[name].to_numpy() for name in OUTPUTS})
 
 
 def signature(encoder: Encoder) -> ModelSignature:
-    """Types of what goes in (key and features) and comes out."""
+    """Return the types of the input (key and features) and of the output."""
     inputs = [ColSpec(DataType.string, KEY[0]), ColSpec(DataType.long, KEY[1])]
     for name in encoder.names:
         kind = DataType.string if name in encoder.categories else DataType.double
-        # Not required: MLflow's word for 'may be null'. The service itself refuses a column that is not there.
+        # `required=False` is MLflow's word for 'may be null'. The service itself refuses a column that is missing.
         inputs.append(ColSpec(kind, name, required=False))
     return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double, name) for name in OUTPUTS]))
 
 
 def input_example(frame: pl.DataFrame, encoder: Encoder) -> pd.DataFrame:
-    """The first rows of a dataset, as the served model takes them."""
+    """Return the first rows of a dataset, in the form that the served model takes."""
     return as_input(frame.head(EXAMPLE_ROWS), encoder)
 
 
 def as_input(frame: pl.DataFrame, encoder: Encoder) -> pd.DataFrame:
-    """Rows of a dataset as the served model takes them: text with None, numbers as float64 with NaN, for unknown."""
+    """Return rows as the served model takes them: text with None, numbers as float64 with NaN, for unknown."""
     encoder.check(frame)
     columns: dict[str, Any] = {KEY[0]: frame[KEY[0]].to_list(), KEY[1]: frame[KEY[1]].cast(pl.Int64).to_numpy()}
     for name in encoder.names:

@@ -1,8 +1,8 @@
 """The MLflow store: opening it, and writing one run so that writing it again changes nothing.
 
-Knows experiments and runs; what a model version is belongs to registry.py. A run is found by the tag `run_key`, which
-is set in the transaction that creates it, and it is FINISHED only when all of it is there. So a process killed at any
-point leaves either nothing or an unfinished run, which the next attempt completes.
+This module knows experiments and runs; registry.py knows what a model version is. A run is found by the tag `run_key`,
+which is set in the transaction that creates it, and it is FINISHED only when all of it is there. So a process killed at
+any point leaves either nothing or an unfinished run, which the next attempt completes.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ from models.registry import artifact_places
 
 RETRAINING, MONITORING = MODEL, f"{MODEL}-monitoring"  # the experiments
 
-# MLflow's own limits, those of its servers included.
+# These are MLflow's own limits, those of its servers included.
 _NAME = re.compile(r"^[\w.\- :/]{1,250}$", re.ASCII)
 _MAX_PARAM, MAX_TAG = 6000, 8000
 _PARAMS_A_REQUEST, _METRICS_A_REQUEST = 100, 1000
@@ -40,7 +40,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class RunContent:
-    """All that one run holds. `key` tells it from every other run of its experiment; `files` may be folders.
+    """The content of one run. `key` tells it from every other run of its experiment; `files` may be folders.
 
     `first_tags` are set in the transaction that makes the run; the sign-off server takes some of them only then.
     """
@@ -73,14 +73,15 @@ class RunContent:
 
 
 def connect(tracking_uri: str, artifact_root: str | None = None) -> MlflowClient:
-    """A client of the store at `tracking_uri`; a SQLite file that is not there is made, which takes some seconds.
+    """Return a client of the store at `tracking_uri`; a missing SQLite file is made, which takes some seconds.
 
     `artifact_root`, a URI, is needed with SQLite: without it, artifacts would land in whatever folder the process runs
     in. A server has its own. The experiments are made at once, with files or objects as their place: those that a
-    server makes can be written through that server only, and this store is used both with and without one. Also the
-    process's own tracking URI becomes this one, since MLflow's SQL store asks for it when it makes a model version.
+    server makes can be written through that server only, and this store is used both with and without one. The
+    process's own tracking URI also becomes this one, since MLflow's SQL store asks for it when it makes a model
+    version.
     """
-    # Of their news, a reader of this pipeline's output needs only what went wrong.
+    # A reader of this pipeline's output needs only what went wrong of these libraries' messages.
     for library in ("mlflow", "alembic"):
         logging.getLogger(library).setLevel(logging.WARNING)
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
@@ -99,7 +100,7 @@ def connect(tracking_uri: str, artifact_root: str | None = None) -> MlflowClient
 
 
 def experiment_id(client: MlflowClient, name: str, artifact_root: str | None = None) -> str:
-    """Id of the experiment, made if it is not there; its artifacts go where the store says, or into `artifact_root`."""
+    """Return the experiment's id; a missing one is made, with artifacts where the store or `artifact_root` says."""
     found = client.get_experiment_by_name(name)
     if found is not None:
         return found.experiment_id
@@ -117,7 +118,7 @@ def _place(name: str, artifact_root: str) -> str:
 
 
 def _check_place(client: MlflowClient, name: str, artifact_root: str) -> None:
-    """MLflow keeps absolute places, so a database that was moved would still write to where it was made."""
+    """Raise ValueError if artifacts lie elsewhere: places are absolute, so a moved database writes to the old one."""
     experiment = client.get_experiment_by_name(name)
     expected = _place(name, artifact_root)
     if experiment is not None and experiment.artifact_location != expected:
@@ -125,13 +126,13 @@ def _check_place(client: MlflowClient, name: str, artifact_root: str) -> None:
 
 
 def find_run(client: MlflowClient, experiment: str, key: str) -> Run | None:
-    """The run with this key, finished or not; the oldest, should there be several."""
+    """Return the run with this key, finished or not; the oldest, should there be several."""
     found = client.search_runs([experiment], f"tags.{RUN_KEY} = '{key}'", max_results=1, order_by=["start_time ASC"])
     return found[0] if found else None
 
 
 def start_run(client: MlflowClient, experiment: str, content: RunContent) -> Run:
-    """The run to write to: a new one, or the one that an earlier attempt began."""
+    """Return the run to write to: a new one, or the one that an earlier attempt began."""
     content.check()
     run = find_run(client, experiment, content.key)
     if run is None:
@@ -148,12 +149,12 @@ def is_finished(run: Run) -> bool:
 def fill_run(client: MlflowClient, run: Run, content: RunContent, model: LoggedModel | None = None) -> None:
     """Write what the run holds and finish it. Writing the same again leaves it as it is.
 
-    Metrics belong to `model` where it is given, so that MLflow shows them with it.
+    Metrics belong to `model` if it is given, so that MLflow shows them with it.
     """
     run_id = run.info.run_id
-    # MLflow takes a metric of a logged model once: those of an attempt that was killed are there.
+    # MLflow takes a metric of a logged model once: those of an attempt that was killed are there already.
     there = {metric.key for metric in client.get_logged_model(model.model_id).metrics or ()} if model else set()
-    # The run's start, not now: MLflow keeps one point of a metric per (time, step, value).
+    # The time is the run's start, not now: MLflow keeps one point of a metric per (time, step, value).
     metrics = [
         Metric(name, float(value), run.info.start_time, 0, model_id=model.model_id if model else None)
         for name, value in sorted(content.metrics.items())
@@ -172,7 +173,7 @@ def fill_run(client: MlflowClient, run: Run, content: RunContent, model: LoggedM
 
 
 def artifacts_page(run: Run) -> str:
-    """Where MLflow's pages show the artifacts of a run, as a link from any of them; an artifact's path may follow."""
+    """Return where MLflow's pages show a run's artifacts, as a link from any of them; an artifact's path may follow."""
     return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts"
 
 
@@ -186,7 +187,7 @@ def failing(client: MlflowClient, run: Run) -> Generator[None]:
 
 
 def cut(text: str, limit: int) -> str:
-    """The text, or as much of it as fits into `limit` characters, ending in an ellipsis.
+    """Return the text, or as much of it as fits into `limit` characters, ending in an ellipsis.
 
     >>> cut("declaration", 6)
     'decla…'
