@@ -1,4 +1,4 @@
-"""What people sign: the manifest of a version, the seal over everything stored with it, and from what it was made.
+"""What people sign: the manifest of a version, the seal over everything stored with it, and what it was made from.
 
 Not here: where it is stored (registry) and who signed (signoff).
 """

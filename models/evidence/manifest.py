@@ -10,7 +10,7 @@ The manifest names the code, the data, the window, the lock file, and the digest
     card.md           the model card
     description.md    the card in short, which a reviewer reads on the version's page
 
-What differs between two runs with nothing changed (plots, HTML reports, run ids, clock times) does not belong in it.
+What differs between two runs of the same (plots, HTML reports, run ids, clock times) does not belong in it.
 """
 
 import hashlib
@@ -31,10 +31,11 @@ MANIFEST_FILE = "evidence.json"
 MODEL_FOLDER = "model"
 DESCRIPTION = "description.md"
 FILES = ("evaluation.json", "validation.json", "drift.json", "policy.toml", "card.md", DESCRIPTION)
-# They stand in the description for the page of the run's artifacts and for the address of one of them, which are there
-# only once the run is; as long as the longest of those, so that the text with them still fits where this text did.
+# These stand in the description for the page of the run's artifacts and for the address of one of them, which exist
+# only once the run does. They are as long as the longest of those, so that the final text still fits where this text
+# did.
 RUN_PAGE, RUN_FILE = "#run".ljust(80, "-"), "#file".ljust(60, "-")
-_AGAINST_CHAMPION = {"evaluation.json", "drift.json", "card.md", DESCRIPTION}  # another champion, another comparison
+_AGAINST_CHAMPION = {"evaluation.json", "drift.json", "card.md", DESCRIPTION}  # another champion, so another comparison
 PACKAGES = ("features", "models", "flows")
 LOCK_FILE = "requirements.lock"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,7 @@ class Code(_Part):
 
 
 class Manifest(_Part):
-    """What a signature stands for. Strings, whole numbers and flags only: nothing that could be written in two ways."""
+    """What a signature stands for: only strings, whole numbers and flags, nothing that can be written in two ways."""
 
     layout: Literal[1] = 1
     code: Code
@@ -79,11 +80,11 @@ class Manifest(_Part):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the canonical form, in hexadecimal."""
+        """Return the SHA-256 over the canonical form, in hexadecimal."""
         return json_digest(self.model_dump())
 
     def is_same_model(self, other: "Manifest") -> bool:
-        """Whether both are one model, made of the same; the champion they were held against may differ."""
+        """Whether both are one model, made of the same; the champion that they were compared with may differ."""
         mine, theirs = (
             each.model_dump() | {"files": {n: f for n, f in each.files.items() if n not in _AGAINST_CHAMPION}}
             for each in (self, other)
@@ -96,7 +97,7 @@ class Manifest(_Part):
 
 
 def canonical(value: object) -> bytes:
-    """The one way to write a JSON value, in the manner of RFC 8785: sorted keys, no blanks, UTF-8.
+    """Return a JSON value in the one way to write it, in the manner of RFC 8785: sorted keys, no blanks, UTF-8.
 
     Floats are written as Python's repr does: the shortest text that reads back as the same number.
 
@@ -117,12 +118,12 @@ def canonical(value: object) -> bytes:
 
 
 def json_digest(value: object) -> str:
-    """SHA-256 over the canonical form of a JSON value, in hexadecimal."""
+    """Return the SHA-256 over the canonical form of a JSON value, in hexadecimal."""
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def read(text: str | bytes) -> Manifest:
-    """A manifest from its JSON, however it is laid out.
+    """Return a manifest from its JSON, however it is laid out.
 
     Raises ValueError for text that is not JSON, for a key given twice, and (pydantic) for what is not a manifest.
     """
@@ -130,30 +131,30 @@ def read(text: str | bytes) -> Manifest:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def code_state(project: Path = PROJECT) -> Code:
-    """The commit, whether what was committed has been changed since, and the digest of the source."""
+    """Return the commit, whether what was committed has been changed since, and the digest of the source."""
     commit = "none"
     is_dirty = False
-    # Installed elsewhere, the packages may lie inside the checkout of another project, whose commit says nothing.
+    # If installed elsewhere, the packages may lie inside the checkout of another project, whose commit says nothing.
     if _git(project, "ls-files", "--error-unmatch", "/".join(Path(__file__).parts[-3:])) is not None:
         commit = _git(project, "rev-parse", "HEAD") or commit
-        # Not the whole tree: data.dvc says nothing of the code.
+        # The whole tree is not compared: data.dvc says nothing of the code.
         is_dirty = _git(project, "status", "--porcelain", "--", *PACKAGES, LOCK_FILE, "pyproject.toml") != ""
     return Code(commit=commit, is_dirty=is_dirty, source_sha256=source_digest(project))
 
 
 def source_digest(project: Path = PROJECT) -> str:
-    """SHA-256 over the packages' files by name; see `source`."""
+    """Return the SHA-256 over the packages' files by name; see `source`."""
     return json_digest(source(project))
 
 
 def source(project: Path = PROJECT) -> dict[str, str]:
-    """The packages' files by name, with their SHA-256: source, policy and templates; no caches, nothing hidden."""
+    """Return the packages' files by name, with their SHA-256: source, policy, templates; no caches, nothing hidden."""
     found = (path for package in PACKAGES for path in (project / package).rglob("*") if path.is_file())
     kept = (path.relative_to(project) for path in found)
     names = sorted(name.as_posix() for name in kept if not any(p[0] == "." or p == "__pycache__" for p in name.parts))
@@ -164,7 +165,7 @@ def source(project: Path = PROJECT) -> dict[str, str]:
 
 @contextmanager
 def committed(commit: str, project: Path = PROJECT) -> Generator[Path | None]:
-    """A folder with the packages and the lock file as they were committed; None where git knows no such commit."""
+    """Give a folder with the packages and the lock file as they were committed; None if git knows no such commit."""
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         if not _COMMIT.fullmatch(commit) or _git(project, "cat-file", "-e", f"{commit}^{{commit}}") is None:
             yield None
@@ -180,10 +181,10 @@ def committed(commit: str, project: Path = PROJECT) -> Generator[Path | None]:
 def assemble(
     folder: Path, data_version: str, window: Mapping[str, str], code: Code | None = None, project: Path = PROJECT
 ) -> Manifest:
-    """The manifest of an evidence folder; every file named in the module's docstring must be there.
+    """Return the manifest of an evidence folder; every file named in the module's docstring must be there.
 
     `data_version` is DVC's md5 of the data, `window` the parts of the time span ("train": "2024-01-01/2024-06-30").
-    `code` is the state when training began, where that may differ from now.
+    `code` is the state when training began, if that may differ from now.
     """
     names = [*FILES, *_model_files(folder)]
     absent = [name for name in FILES if not (folder / name).is_file()]
@@ -199,7 +200,7 @@ def assemble(
 
 
 def verify(manifest: Manifest, folder: Path, project: Path | None = None) -> tuple[str, ...]:
-    """What differs between the manifest and an evidence folder, a sentence each; empty when nothing does.
+    """Return what differs between the manifest and an evidence folder, a sentence each; empty if nothing does.
 
     With `project`, its source and lock file are compared too.
     """
@@ -212,7 +213,7 @@ def verify(manifest: Manifest, folder: Path, project: Path | None = None) -> tup
 
 
 def description(folder: Path, page: str) -> str:
-    """The version's description by its evidence folder; `page` is where MLflow shows the run's artifacts.
+    """Return the version's description from its evidence folder; `page` is where MLflow shows the run's artifacts.
 
     >>> page = "#/experiments/1/runs/0af3/artifacts"
     >>> with TemporaryDirectory() as folder:
@@ -226,7 +227,7 @@ def description(folder: Path, page: str) -> str:
 
 
 def verify_description(folder: Path, page: str, shown: str | None) -> tuple[str, ...]:
-    """What differs between the description that MLflow shows and the evidence, a sentence; empty when nothing does."""
+    """Return what differs between the description that MLflow shows and the evidence, a sentence, or nothing."""
     if (folder / DESCRIPTION).is_file() and (shown or "") != description(folder, page):
         return ("the version's description is not the card that is in the evidence",)
     return ()
@@ -255,12 +256,12 @@ def _digest_if_there(path: Path) -> str | None:
 
 
 def lock_digest(project: Path = PROJECT) -> str | None:
-    """SHA-256 of the lock file; None where there is none."""
+    """Return the SHA-256 of the lock file; None if there is none."""
     return _digest_if_there(project / LOCK_FILE)
 
 
 def _git(project: Path, *arguments: str) -> str | None:
-    """Output of a git command, or None where git refuses or is not there."""
+    """Return the output of a git command, or None if git refuses or is not there."""
     try:
         done = subprocess.run(["git", "-C", str(project), *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError:

@@ -1,9 +1,10 @@
 """The second layout of the evidence: a sealed list of every file of a version's run and of its logged model.
 
-The manifest (manifest.py) is what a model is: two identical runs have the same. The seal is what one run stored, served
-code, MLmodel, reports, plots and pages included, with the parameters and figures that MLflow shows of it, so no two
-runs have the same. It is written last, as the run's `sealed.json`; its digest goes into the ledger when the version is
-opened. Versions that were opened before there were seals have none, and are held to their manifest alone.
+The manifest (manifest.py) is what a model is: two identical runs have the same one. The seal is what one run stored:
+served code, MLmodel, reports, plots and pages included, with the parameters and figures that MLflow shows of it, so no
+two runs have the same one. It is written last, as the run's `sealed.json`; its digest goes into the ledger when the
+version is opened. Versions that were opened before there were seals have none, and are compared with their manifest
+alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ RISK_MODEL = f"artifacts/{manifest.MODEL_FOLDER}"  # the risk model's folder amo
 
 
 class Seal(BaseModel):
-    """`run` and `model` are files by their path below the run's and the logged model's artifacts."""
+    """A sealed list. `run` and `model` are files by their path below the run's and the logged model's artifacts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,29 +33,29 @@ class Seal(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the canonical form, in hexadecimal."""
+        """Return the SHA-256 over the canonical form, in hexadecimal."""
         return manifest.json_digest(self.model_dump())
 
     def write(self, folder: Path) -> Path:
-        """Put the seal into a folder, in its canonical form; returns its path."""
+        """Put the seal into a folder, in its canonical form; return its path."""
         path = folder / SEAL_FILE
         path.write_bytes(manifest.canonical(self.model_dump()))
         return path
 
 
 def of(run: Path, model: Path, params: Mapping[str, str], metrics: Mapping[str, float]) -> Seal:
-    """The seal over two folders as they are, and over what MLflow shows of the run."""
+    """Return the seal over two folders as they are, and over what MLflow shows of the run."""
     return Seal(run=listed(run), model=listed(model), params=dict(params), metrics=dict(metrics))
 
 
 def read(folder: Path) -> Seal | None:
-    """The seal in a folder; None where there is none. ValueError where it is not one in its canonical form."""
+    """Return the seal in a folder; None if there is none. ValueError if it is not one in its canonical form."""
     path = folder / SEAL_FILE
     return parse(path.read_bytes()) if path.is_file() else None
 
 
 def parse(content: bytes) -> Seal:
-    """The seal in a file's bytes; ValueError where they are not one in its canonical form."""
+    """Return the seal in a file's bytes; ValueError if they are not one in its canonical form."""
     found = Seal.model_validate_json(content)
     if manifest.canonical(found.model_dump()) != content:
         raise ValueError(f"{SEAL_FILE} is not in its canonical form")
@@ -62,14 +63,14 @@ def parse(content: bytes) -> Seal:
 
 
 def listed(folder: Path) -> dict[str, str]:
-    """Every file below a folder by its path, but the seal itself, and its SHA-256."""
+    """Return every file below a folder, except the seal itself, by its path, with its SHA-256."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     names = ((path.relative_to(folder).as_posix(), path) for path in paths)
     return {name: manifest.file_digest(path) for name, path in names if name != SEAL_FILE}
 
 
 def differences(stated: Seal, found: Seal) -> tuple[str, ...]:
-    """What of `found` is not as it was sealed, a sentence each."""
+    """Return what of `found` is not as it was sealed, a sentence each."""
     pairs: tuple[tuple[str, Mapping[str, object], Mapping[str, object]], ...] = (
         ("file", stated.run, found.run),
         ("file of the logged model", stated.model, found.model),
