@@ -1,4 +1,4 @@
-"""The documents of a version, typed, how their figures come about, and the card that is rendered from them.
+"""The documents of a version as types, the computation of their figures, and the card that is rendered from them.
 
 Not here: digests of them (evidence).
 """

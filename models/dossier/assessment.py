@@ -1,6 +1,6 @@
 """From a trained model to the evidence that people sign: figures, plots, drift, gates, card, manifest, in one folder.
 
-Each step takes what the one before it made; the evidence folder's layout is in manifest.py.
+Each step takes what the one before it made; manifest.py has the layout of the evidence folder.
 """
 
 import hashlib
@@ -47,12 +47,12 @@ from models.training.tuning import Found
 
 PLOTS, DRIFT_PAGE = "plots", "drift.html"
 _SHAP_ROWS = 2000  # a picture of more would only be slower
-_REASONS_ROWS, _REASONS_SHOWN = 500, 3  # compared between two models; as many as a work list shows
+_REASONS_ROWS, _REASONS_SHOWN = 500, 3  # rows compared between two models; as many reasons as a work list shows
 
 
 @dataclass(frozen=True)
 class Incumbent:
-    """A registered version: in force, held against a new model, or watched. `policy` is the one in its evidence."""
+    """A registered version: in force, compared with a new model, or watched. `policy` is the one in its evidence."""
 
     version: str
     alias: str
@@ -64,7 +64,7 @@ class Incumbent:
 
     @classmethod
     def read(cls, version: str, alias: str, source: str, folder: Path) -> "Incumbent":
-        """From the version's evidence folder; ValueError where its policy is none that this code can read."""
+        """Read it from the version's evidence folder; ValueError if this code cannot read its policy."""
         document = json.loads((folder / EVALUATION).read_text())
         evaluation = Evaluation.model_validate(document["evaluation"])
         manifest = evidence.read((folder / evidence.MANIFEST_FILE).read_bytes())
@@ -74,11 +74,11 @@ class Incumbent:
 
     @property
     def policy_digest(self) -> str:
-        """SHA-256 of the policy file that was signed with this version."""
+        """Return the SHA-256 of the policy file that was signed with this version."""
         return self.manifest.files[POLICY]
 
     def scores(self, test: pl.DataFrame) -> Scores:
-        """What this version says of the rows of `test`; ValueError where they lack a feature that it needs."""
+        """Return what this version says of the rows of `test`; ValueError if they lack a feature that it needs."""
         try:
             return scores_of(test, self.model.predict(test))
         except ValueError as error:
@@ -90,9 +90,12 @@ class Incumbent:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a model came from: the source of its rows, DVC's version of the data, how the data passed validation, the
-    code, who asked for it, how its tuning was found, the policy file that all of it was made by, and the digest of what
-    it was made from (models/evidence/made_from.py)."""
+    """The origin of a model.
+
+    It has the source of its rows, DVC's version of the data, how the data passed validation, the code, the account that
+    asked for it, how its tuning was found, the policy file by which all of it was made, and the digest of what it was
+    made from (models/evidence/made_from.py).
+    """
 
     source: str
     data_version: str
@@ -114,10 +117,10 @@ def measure(
     truth: pl.DataFrame,
     folder: Path,
 ) -> Evaluation:
-    """Figures on the test rows, beside the baselines and the champion, and the plots of them in `folder`.
+    """Return figures on the test rows, beside the baselines and the champion, and draw their plots in `folder`.
 
-    `dataset` holds every declaration, inspected or not; `truth` what a simulator planted in the
-    test window, without rows elsewhere.
+    `dataset` holds every declaration, inspected or not; `truth` has what a simulator planted in the test window, and no
+    rows for other sources.
     """
     test = split.test
     predicted, log = _in_window(model, accepted_between(dataset, split.windows["test"]))
@@ -149,13 +152,15 @@ def rehearse(
     policy: Policy,
     folder: Path,
 ) -> SideBySide | NotRehearsed:
-    """The model beside the champion on all declarations of the test window that neither has learned from.
+    """Rehearse the model beside the champion on all declarations of the test window from which neither has learned.
 
-    Without a champion of the same source it stands beside the risk profile, the rule of today. Writes the picture.
+    Without a champion of the same source it stands beside the risk profile, the rule of today. The picture is written
+    too.
     """
     incumbent = champion.model if champion and champion.source == source else None
     if champion and incumbent:
-        # By the policy that was signed with it, as it does choose: what an edited policy changes is to be seen.
+        # It chooses by the policy that was signed with it, as it does in force, so that the effect of an edited policy
+        # shows.
         in_force = Selector(champion.policy, incumbent)
         against: tuple[str, Chooser] = (f"champion version {champion.version}", in_force)
         learned_until = max(_learned_until(model), _learned_until(incumbent))
@@ -177,7 +182,7 @@ def rehearse(
 
 
 def _kept_reasons(before: RiskModel, after: RiskModel, rows: pl.DataFrame, policy: Policy) -> Stability:
-    """How far the reasons of the one are those of the other, on rows evenly spread over the window."""
+    """Return how far the reasons of the two models agree, on rows evenly spread over the window."""
     sample = rows.gather_every(-(-rows.height // _REASONS_ROWS))
     contributions = [group_contributions(model, sample) for model in (before, after)]
     evaluation = policy.evaluation
@@ -191,7 +196,7 @@ def _learned_until(model: RiskModel) -> date:
 
 
 def watch(dataset: Dataset, reference: RiskModel, at_training: Quality, policy: Policy, page: Path) -> DriftResult:
-    """The latest window against the rows that `reference` learned from, features and scores; writes the report."""
+    """Compare the latest window with the rows that `reference` learned from, features and scores; write the report."""
     learned = reference.training["parts"]["final"]
     first, last = (date.fromisoformat(learned[name]) for name in ("first_day", "last_day"))
     _, latest = days.of_data(dataset)
@@ -219,9 +224,9 @@ def assemble(
     currencies: pl.DataFrame,
     folder: Path,
 ) -> tuple[Candidate, tuple[Gate, ...]]:
-    """Judge the model and complete its evidence folder: the candidate to register, and every gate's verdict.
+    """Judge the model and complete its evidence folder; return the candidate to register, and every gate's verdict.
 
-    `currencies` has the key and the `currency` of each test row: features do without, costs do not.
+    `currencies` has the key and the `currency` of each test row: features do not need it, costs do.
     """
     load = _burden(model, split.test, champion, policy, currencies, folder / PLOTS)
     gates = verdicts(evaluation, load, policy)
@@ -260,7 +265,7 @@ def _burden(
     currencies: pl.DataFrame,
     plots_folder: Path,
 ) -> BurdenReport:
-    """Whom the model's selection among the test rows falls upon and what it costs, beside the champion's and chance."""
+    """Return whom the model's selection of test rows affects and what it costs, beside the champion's and chance."""
     scorers = {MODEL: scores_of(test, model.predict(test))} | ({CHAMPION: champion.scores(test)} if champion else {})
     selections = {
         name: inclusion(scores.score if scores.priority is None else scores.priority, policy.targeting.at_share)
@@ -274,7 +279,7 @@ def _burden(
 
 
 def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin) -> tuple[str, ...]:
-    """How this model's making differs from the champion's, a few words each."""
+    """Return how this model's making differs from the champion's, in a few words each."""
     before = champion.manifest
     window, window_before = _windows(split)["train"], before.window["train"]
     old, new = champion.model.encoder.names, model.encoder.names
@@ -289,7 +294,7 @@ def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin
         "feature code": tuple(each.training.get(FEATURE_CODE, "not known")[:9] for each in (champion.model, model)),
     }
     if pairs["code"][0] != pairs["code"][1]:
-        del pairs["uncommitted source"]  # another commit, another source
+        del pairs["uncommitted source"]  # another commit has another source
     found = [f"{name} {was} -> {now}" for name, (was, now) in pairs.items() if was != now]
     added, removed = len(set(new) - set(old)), len(set(old) - set(new))
     return (*found, f"features: {added} added, {removed} removed" if added or removed else "same features")
@@ -300,7 +305,7 @@ def _windows(split: Split) -> dict[str, str]:
 
 
 def _in_window(model: RiskModel, rows: pl.DataFrame) -> tuple[pl.DataFrame, Log | None]:
-    """What the model says of all declarations of a window, and the inspections made among them."""
+    """Return what the model says of all declarations of a window, and the inspections made among them."""
     return model.predict(rows), side_by_side.log_of(rows)
 
 
@@ -309,7 +314,7 @@ def _schemes(predicted: pl.DataFrame, truth: pl.DataFrame) -> tuple[SchemeRecall
 
 
 def _selection(predicted: pl.DataFrame, log: Log | None, policy: Policy) -> SelectionEstimates | None:
-    """What choosing by priority would have found among all declarations of the window, by recorded probabilities."""
+    """Estimate what choosing by priority would have found in the window, by the recorded probabilities."""
     if log is None:
         return None
     expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
@@ -332,11 +337,11 @@ def _draw(model: RiskModel, test: pl.DataFrame, scorers: Mapping[str, Scores], f
 
 
 def _importance(model: RiskModel, test: pl.DataFrame) -> dict[str, float]:
-    """Mean absolute contribution of each feature to the log-odds."""
+    """Return the mean absolute contribution of each feature to the log-odds."""
     contributions = model.contributions(_sampled(test)).drop(*KEY, "baseline")
     return contributions.select(pl.all().abs().mean()).row(0, named=True)
 
 
 def _sampled(test: pl.DataFrame) -> pl.DataFrame:
-    """Rows evenly spread over the test window."""
+    """Return rows evenly spread over the test window."""
     return test.gather_every(-(-test.height // _SHAP_ROWS)) if test.height > _SHAP_ROWS else test

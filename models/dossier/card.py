@@ -1,7 +1,7 @@
 """The model card: what a reviewer reads before signing, in Markdown.
 
-The whole card is an artifact of the run; `describe` is the same card short enough to be a version's description.
-The text is in templates/card.md.j2, figures are only written out here.
+The whole card is an artifact of the run; `describe` makes it short enough to be a version's description. The text is in
+templates/card.md.j2; this module only writes out figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from models.evaluation.slices import IDENTICAL_EARLIER_ROW, Slice
 from models.metrics.bootstrap import Estimate
 from models.policy import SignoffStep
 
-# Characters: MLflow's column is VARCHAR(5000). SQLite lets more pass, PostgreSQL and MySQL do not.
+# The limit is in characters: MLflow's column is VARCHAR(5000). SQLite lets more pass, PostgreSQL and MySQL do not.
 DESCRIPTION_LIMIT = 5000
 
 _SHORT_SLICES = 12
@@ -31,7 +31,7 @@ _CUT = "\n\nCut short here: the whole card is the run's artifact `card.md`.\n"
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the data by time: days included, labelled rows and hits among them."""
+    """A part of the data by time: its days, both included, and the labelled rows and hits in it."""
 
     first_day: date
     last_day: date
@@ -43,10 +43,10 @@ class Part:
 class Subject:
     """What the card is about, besides its figures.
 
-    The model learned on `train`, was tuned on `validation` and then fitted on `final`, which holds both.
-    `importance` is the mean absolute SHAP value of features, in log-odds; `drift` a sentence with the verdict;
-    `changes` are what is different from the champion, a few words each; `documents` the files that the card is of, with
-    their SHA-256; `stray` labelled rows are in no part.
+    The model learned on `train`, was tuned on `validation` and then fitted on `final`, which holds both. `importance`
+    is the mean absolute SHAP value of features, in log-odds; `drift` is a sentence with the verdict; `changes` tell in
+    a few words each what is different from the champion; `documents` are the files that the card is about, with their
+    SHA-256; `stray` labelled rows are in no part.
     """
 
     model: str
@@ -65,12 +65,12 @@ class Subject:
     is_simulated: bool
     documents: Mapping[str, str]
     stray: int = 0
-    currency: str | None = None  # of all amounts
+    currency: str | None = None  # the currency of all amounts
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the run's artifacts are: `page` shows them, and `file`, with the path of one after it, is its content."""
+    """Where the run's artifacts are: `page` shows them, and `file`, followed by the path of one, is its content."""
 
     page: str
     file: str
@@ -83,7 +83,7 @@ def render(
     burden: BurdenReport,
     rehearsed: SideBySide | NotRehearsed,
 ) -> str:
-    """The whole card: every inspection share of every scorer, every slice, whom inspections fall upon."""
+    """Return the whole card: every inspection share of every scorer, every slice, and whom inspections affect."""
     return _fill(subject, evaluation, gates, rehearsed, evaluation.slices, _TOP_FEATURES, places=None, burden=burden)
 
 
@@ -94,9 +94,9 @@ def describe(
     rehearsed: SideBySide | NotRehearsed,
     places: Places,
 ) -> str:
-    """The card within `DESCRIPTION_LIMIT`: the features and slices that matter most, as many slices as there is room.
+    """Return the card within `DESCRIPTION_LIMIT`: the features that matter most, and as many slices as there is room.
 
-    What does not fit even so is cut off at the end of a line, with a pointer to the whole card.
+    If the text does not fit even so, it is cut off at the end of a line, with a pointer to the whole card.
     """
     text = ""
     for kept in range(_SHORT_SLICES, -1, -1):
@@ -117,7 +117,7 @@ def _fill(
     places: Places | None,
     burden: BurdenReport | None,
 ) -> str:
-    """The template's text; with places to link to it is the short card."""
+    """Return the template's text; with places to link to it is the short card."""
     champion = evaluation.champion
     scorers = (evaluation.model, *((champion.champion,) if champion else ()), *evaluation.baselines)
     return (
@@ -145,11 +145,11 @@ def _fill(
     )
 
 
-@cache  # with what it has compiled
+@cache  # keeps what it has compiled too
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("models"),
-        autoescape=False,  # Markdown, not HTML; what is filled in are codes and figures of the contract
+        autoescape=False,  # Markdown, not HTML; codes and figures of the contract are filled in
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -160,7 +160,7 @@ def _environment() -> Environment:
 
 
 def _telling(slices: Sequence[Slice], kept: int) -> list[Slice]:
-    """Repeats and new importers always come first; then the weakest by ROC-AUC of the larger half."""
+    """Return the telling slices: repeats and new importers, then the weakest by ROC-AUC of the larger half."""
     first = [part for part in slices if part.dimension in (IDENTICAL_EARLIER_ROW, "importer")]
     rest = sorted(
         (part for part in slices if part not in first and part.roc_auc.value is not None), key=lambda part: -part.rows
@@ -195,7 +195,7 @@ def _number(estimate: Estimate, form: str = ".3f") -> str:
 
 
 def _point(estimate: Estimate) -> str:
-    """The value alone, where there is no room for its interval."""
+    """Return the value alone, for places without room for its interval."""
     return "none" if estimate.value is None else f"{estimate.value:.3f}"
 
 

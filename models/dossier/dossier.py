@@ -1,9 +1,9 @@
 """What a version may hold, in one place: the documents of an evidence folder, typed, and what is rendered from them.
 
-Who registers writes these documents and renders card and description from them; the server (signoff/admission.py)
+Registration writes these documents and renders card and description from them; the server (models/server/judging.py)
 reads them and renders again. So nothing may be said of a version that its documents do not say.
 
-How the figures come about is assessment.py's.
+assessment.py computes the figures.
 """
 
 import json
@@ -33,16 +33,19 @@ from models.risk.risk_model import MODEL_FILE, RiskModel
 
 CARD = "card.md"
 EVALUATION, DRIFT, VALIDATION, POLICY = "evaluation.json", "drift.json", "validation.json", "policy.toml"
-# What the card names by digest, so that it is the card of these documents to the last figure.
+# The card names these documents by digest, so that it belongs to them to the last figure.
 _NAMED = (EVALUATION, DRIFT, VALIDATION, POLICY, f"{manifest.MODEL_FOLDER}/{MODEL_FILE}")
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class About(Document):
-    """What the card tells besides figures: where the rows are from, the mean absolute contribution of each feature to
-    the log-odds, how the making of the model differs from that of the champion, a few words each, and how many labelled
-    rows were left out for their day (features/facts/stretches.py)."""
+    """What the card tells besides figures.
+
+    That is where the rows are from, the mean absolute contribution of each feature to the log-odds, how the making of
+    the model differs from that of the champion, in a few words each, and how many labelled rows were left out for their
+    day (features/facts/stretches.py).
+    """
 
     source: str
     importance: dict[str, float]
@@ -51,7 +54,7 @@ class About(Document):
 
 
 class Judged(Document):
-    """evaluation.json: figures, verdicts, whom inspections fall upon, and what it would have changed."""
+    """The content of evaluation.json: figures, verdicts, whom inspections affect, and what it would have changed."""
 
     about: About
     evaluation: Evaluation
@@ -61,7 +64,7 @@ class Judged(Document):
 
 
 class Validation(Document):
-    """validation.json: what each batch of the data brought, in order of arrival."""
+    """The content of validation.json: what each batch of the data brought, in order of arrival."""
 
     batches: tuple[BatchRecord, ...]
 
@@ -78,7 +81,7 @@ class Dossier:
 
     @classmethod
     def read(cls, folder: Path) -> "Dossier":
-        """From an evidence folder. ValueError names the document that its class does not take, or writes otherwise."""
+        """Read an evidence folder; ValueError names the document that its class does not take, or writes otherwise."""
         try:
             found = cls(
                 _parsed(Judged, folder / EVALUATION),
@@ -98,7 +101,7 @@ class Dossier:
         return found
 
     def write(self, folder: Path, data_version: str, code_commit: str) -> None:
-        """Into an evidence folder, card and description with them."""
+        """Write the documents into an evidence folder, with card and description."""
         self.model.save(folder / manifest.MODEL_FOLDER)
         for name, content in self._documents().items():
             (folder / name).write_bytes(content)
@@ -106,7 +109,7 @@ class Dossier:
             (folder / name).write_text(text, encoding="utf-8")
 
     def texts(self, folder: Path, data_version: str, code_commit: str) -> dict[str, str]:
-        """Card and description, rendered from the documents, which lie in `folder`."""
+        """Return card and description, rendered from the documents, which lie in `folder`."""
         judged, signed = self.judged, self.in_force()
         subject = card.Subject(
             model=MODEL,
@@ -133,21 +136,21 @@ class Dossier:
         return {CARD: whole, manifest.DESCRIPTION: short}
 
     def in_force(self) -> Policy:
-        """The policy that the version was made by."""
+        """Return the policy that the version was made by."""
         return policy.parse(self.policy)
 
     def verdicts(self, bounds: Policy) -> tuple[Gate, ...]:
-        """Every gate's verdict, by a policy."""
+        """Return every gate's verdict, by a policy."""
         return verdicts(self.judged.evaluation, self.judged.burden, bounds)
 
     def metrics(self) -> dict[str, float]:
-        """The figures that MLflow shows of the run."""
+        """Return the figures that MLflow shows of the run."""
         judged = self.judged
         found = (judged.evaluation.figures(), self.drift.metrics(), judged.burden.metrics(), judged.rehearsal.metrics())
         return {name: float(value) for each in found for name, value in each.items()}
 
     def params(self) -> dict[str, str | int | float | bool]:
-        """The parameters that MLflow shows of the run, but those of the tuning, which are no part of the model."""
+        """Return the parameters that MLflow shows of the run, without the tuning's, which are no part of the model."""
         model = self.model
         return {
             "source": self.judged.about.source,
@@ -165,7 +168,7 @@ class Dossier:
         }
 
     def windows(self) -> dict[str, str]:
-        """The parts of the time span, first and last day: "2024-01-01/2024-06-30"."""
+        """Return the parts of the time span, first and last day: "2024-01-01/2024-06-30"."""
         tested = self.judged.evaluation
         parts = {name: self._part(name) for name in ("train", "validation")}
         return {
@@ -184,17 +187,17 @@ class Dossier:
 
 
 def verdicts(evaluation: Evaluation, load: BurdenReport, bounds: Policy) -> tuple[Gate, ...]:
-    """Every gate's verdict, in the policy's order."""
+    """Return every gate's verdict, in the policy's order."""
     return (*gates.judge(evaluation, bounds.gates), *burden.judge(load, bounds.burden))
 
 
 def validation_of(document: Mapping[str, Any]) -> Validation:
-    """The document that a store tells of its batches."""
+    """Return the document that a store tells of its batches."""
     return Validation.model_validate(document)
 
 
 def _written(document: BaseModel) -> bytes:
-    # In the order of the class, and of the policy where it names lanes: that is how the card has it.
+    # The order is that of the class, and of the policy where it names lanes, since the card has it so.
     return (json.dumps(document.model_dump(mode="json"), indent=1) + "\n").encode()
 
 
