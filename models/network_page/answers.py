@@ -1,6 +1,6 @@
-"""What the page is told of a network, as JSON: sources, who is found, who is around a company, and ways to offenders.
+"""What the page is told of a network, as JSON: sources, found nodes, a company's neighbours, and ways to offenders.
 
-Nodes are 16 hexadecimal digits, since a browser's numbers end before theirs; days are ISO 8601.
+Nodes are 16 hexadecimal digits, since they are larger than a browser's numbers; days are ISO 8601.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _NODE = ("kind", "identity", "name", "declared", "value", "inspected", "hits", *
 
 @dataclass(frozen=True)
 class Asked:
-    """A question about a node: what it is, and of which Mondays."""
+    """A question about a node: what it is, and about which Mondays."""
 
     source: str
     graph: Graph
@@ -43,20 +43,20 @@ class Asked:
 
     @property
     def day(self) -> str:
-        """The Monday that is looked at."""
+        """Return the Monday that is looked at."""
         return (EPOCH + timedelta(days=self.until)).isoformat()
 
 
 @dataclass
 class Answers:
-    """Of the networks in `folder`, one for each source; each is opened once, and again when it was built anew."""
+    """The answers about the networks in `folder`, one for each source, opened once, and again when it is rebuilt."""
 
     folder: Path
-    _open: dict[str, tuple[tuple[str, int], Graph]] = field(default_factory=dict)  # by digest and when it was built
+    _open: dict[str, tuple[tuple[str, int], Graph]] = field(default_factory=dict)  # by source; the digest has its time
     _lock: Lock = field(default_factory=Lock)
 
     def sources(self) -> dict[str, Any]:
-        """The sources that have a network, its Mondays, and since when to look at it, as the model does."""
+        """Return the sources that have a network, its Mondays, and since when to look at it, as the model does."""
         found = {path.name: _described(path) for path in sorted(self.folder.glob("*")) if path.is_dir()}
         return {
             "sources": [
@@ -73,7 +73,7 @@ class Answers:
         }
 
     def search(self, query: Mapping[str, str]) -> dict[str, Any]:
-        """Companies, and what they share, by a part of identity or name."""
+        """Return companies, and what they share, by a part of identity or name."""
         text = query.get("text", "").strip()
         if not text:
             raise Refused("text is empty; allowed: a part of an identity or a name", 400)
@@ -83,7 +83,7 @@ class Answers:
         return {"found": [_named(row) for row in rows], "more": found.height > MOST_FOUND}
 
     def asked(self, query: Mapping[str, str]) -> Asked:
-        """A question about a node, from source, id, until, since and limit; Refused where it makes no sense."""
+        """Return a question about a node, from source, id, until, since and limit; Refused if it makes no sense."""
         network, graph = self._network(query)
         text = query.get("id", "")
         try:
@@ -105,7 +105,7 @@ class Answers:
         return Asked(query["source"], graph, node, kind, identity, number(since), monday, int(most))
 
     def company(self, asked: Asked) -> dict[str, Any]:
-        """Who is around a node."""
+        """Return the nodes around a node."""
         found = around(asked.graph, asked.node, asked.since, asked.until, asked.most)
         return {
             "id": _id(asked.node),
@@ -118,7 +118,7 @@ class Answers:
         }
 
     def ways(self, asked: Asked) -> dict[str, Any]:
-        """Shortest ways from a node to known offenders."""
+        """Return the shortest ways from a node to known offenders."""
         ways = ways_to_offenders(asked.graph, asked.node, asked.since, asked.until, MOST_WAYS)
         on_them = np.unique(np.array([node for way in ways for node in way.nodes], np.uint64))
         rows = details(asked.graph, on_them, asked.since, asked.until).iter_rows(named=True)
@@ -138,7 +138,7 @@ class Answers:
 
     def _network(self, query: Mapping[str, str]) -> tuple[Description, Graph]:
         source = query.get("source", "")
-        # Not by asking the disk for whatever name is given.
+        # The disk is not asked for whatever name is given.
         folder = next((path for path in self.folder.glob("*") if path.name == source), None)
         network = _described(folder) if folder else None
         if folder is None or network is None:
@@ -191,5 +191,5 @@ def _id(node: int) -> str:
 
 
 def _iso(day: int | None) -> str | None:
-    """A day since 1970-01-01; None for none."""
+    """Return a day, counted since 1970-01-01, in ISO 8601; None for none."""
     return None if day is None or abs(day) >= -NEVER else (EPOCH + timedelta(days=day)).isoformat()

@@ -28,9 +28,9 @@ _rows = sa.Table(
 
 
 class Opening(BaseModel):
-    """An account asked for the company, or for the path, of what `kind` and `identity` name in a source.
+    """An opening: an account asked for the company, or for the path, that `kind` and `identity` name in a source.
 
-    `at` is UTC, in ISO 8601; `until` the day of which the network was shown. `number` counts from 1.
+    `at` is in UTC and ISO 8601; `until` is the day for which the network was shown. `number` counts from 1.
     """
 
     number: int = 0
@@ -45,7 +45,7 @@ class Opening(BaseModel):
 
 
 class Openings:
-    """The table, made where it is not there."""
+    """The table, which is made if it does not exist."""
 
     def __init__(self, database_uri: str) -> None:
         self._engine = connect(database_uri)
@@ -58,18 +58,18 @@ class Openings:
             connection.execute(_rows.insert().values(row))
 
     def read(self, after: int = 0, most: int | None = None) -> list[Opening]:
-        """The rows with a number above `after`, in order."""
+        """Return the rows with a number above `after`, in order."""
         wanted = sa.select(_rows).where(_rows.c.number > after).order_by(_rows.c.number).limit(most)
         with self._engine.connect() as connection:
             return [Opening.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self._engine.dispose()
 
 
 def rows(tracking_uri: str) -> list[Opening]:
-    """Every row, out of the database or over HTTP from the server that keeps it."""
+    """Return every row, from the database or over HTTP from the server that keeps it."""
     if not tracking_uri.startswith(("http://", "https://")):
         table = Openings(tracking_uri)
         try:

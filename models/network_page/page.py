@@ -28,19 +28,19 @@ _HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Cache-Control": "private, max-age=600",  # so that a day's work does not fetch the same again and again
+    "Cache-Control": "private, max-age=600",  # so that the same is not fetched again and again in a day's work
 }
 
 
 @dataclass(frozen=True)
 class NetworkPage:
-    """Answers for those who have signed in and have a role."""
+    """The page's answers, for those who have signed in and have a role."""
 
     answers: Answers
     openings: Openings
 
     def answer(self, call: Call, query: Mapping[str, str]) -> Response:
-        """The answer to a GET of a route of this page; Refused where there is none."""
+        """Return the answer to a GET of a route of this page; Refused if there is none."""
         if not call.roles:
             raise Refused(f"{call.actor} has no role: the network is for those who have one")
         if not call.name.startswith(API):
@@ -79,7 +79,7 @@ class NetworkPage:
 
 
 def address(source: str, importer: str | None = None) -> str:
-    """Where the page is on its server, with a source and perhaps an importer to begin with.
+    """Return where the page is on its server, with a source and perhaps an importer to begin with.
 
     >>> address("files", "I 1")
     '/network?source=files&company=importer%3AI+1'
@@ -97,5 +97,5 @@ def _file(name: str) -> Response:
 
 @cache
 def _files() -> dict[str, bytes]:
-    """The page's files by their path, all of them: whatever else is asked for is not there."""
+    """Return all the page's files by their path: anything else that is asked for does not exist."""
     return {str(path.relative_to(_STATIC)): path.read_bytes() for path in _STATIC.rglob("*") if path.is_file()}
