@@ -58,18 +58,19 @@ A mapping file, in full::
     begins_at = "SINCE"
 
 Columns that may be null can be left out. A block with declarations and outcomes reads both from the same lines; a line
-whose outcome columns are all empty then has no outcome yet. Several blocks may read the same file: two facts of a line
-are two blocks. Blocks are read in their order, files in that of their names: where two files say different things, the
-later counts. Changing how a file is mapped makes its rows arrive anew, as corrections. Amounts of several currencies
-are brought to one by the section `[amounts]`, see features/mapping/converted.py.
+whose outcome columns are all empty then has no outcome yet. Several blocks may read the same file: two facts in a line
+take two blocks. Blocks are read in their order, and files in that of their names: if two files say different things,
+the later counts. Changing how a file is mapped makes its rows arrive anew, as corrections. The section `[amounts]`
+converts amounts of several currencies to one, see features/mapping/converted.py.
 
-What a file is, its first bytes say, not its name: CSV, JSON lines (one object a line), Parquet, a workbook (Excel,
-OpenDocument; `sheet = "..."` where there are several), each as it is or in gzip or in a zip of one file. `codes` may
-also name a CSV file beside the mapping, with a header and two columns: what is written, and the contract's code.
+The first bytes of a file, and not its name, tell what it is: CSV, JSON lines (one object a line), Parquet, or a
+workbook (Excel, OpenDocument; `sheet = "..."` if there are several sheets), each as it is or in gzip or in a zip of one
+file. `codes` may also name a CSV file beside the mapping, with a header and two columns: what is written, and the
+contract's code.
 
-`sql` is an expression of Polars' SQL over the columns of the file, texts in CSV (`CAST(X AS DOUBLE)`), with a name that
-has a blank in double quotes. It sees one line: aggregates, windows, chance, the clock, files and the network are
-refused.
+`sql` is an expression of Polars' SQL over the columns of the file, which are texts in CSV (`CAST(X AS DOUBLE)`); a name
+that has a blank stands in double quotes. It sees one line: aggregates, windows, chance, the clock, files and the
+network are refused.
 """
 
 import hashlib
