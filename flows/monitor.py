@@ -58,7 +58,7 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
         drift = check_drift(store, built, watched, folder)
         record_drift(registry, watched, drift, folder, settings)
     if drift.is_breach:
-        # Before the event, so that the run that it starts finds everything in place.
+        # This is recorded before the event, so that the run that it starts finds everything in place.
         emit_event(
             BREACH,
             resource={"prefect.resource.id": f"tidewaiter.source.{store.root.name}"},

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 from threading import Thread
 
-_RUN_ID = "PREFECT__FLOW_RUN_ID"  # in the environment of a run's process
+_RUN_ID = "PREFECT__FLOW_RUN_ID"  # this variable is in the environment of a run's process
 
 
 def outlive_worker() -> None:

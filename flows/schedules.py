@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from zoneinfo import ZoneInfo
 
-_CHANGE = timedelta(hours=3)  # more than a clock goes forward or back
+_CHANGE = timedelta(hours=3)  # more than any clock goes forward or back
 _FIELDS = 5
 
 

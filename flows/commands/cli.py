@@ -159,7 +159,7 @@ def monitor(
     from flows.progress import on_terminal
 
     with on_terminal(err), failures():
-        drift: Any = run(parameters)  # what the state holds, and not the state that its type names
+        drift: Any = run(parameters)  # the content of the state, and not the state that its type names
     out.print(drift.verdict, markup=False)
     for each in unjudged.read(settings.runs_folder):
         if each.source == source.value and each.is_overdue(settings.unjudged_nights):
@@ -310,7 +310,7 @@ def select(
         err.print(f"Nothing selected: {found.why_nothing}.", markup=False)
 
 
-@app.command("simulate", hidden=True)  # its name of before
+@app.command("simulate", hidden=True)  # its earlier name
 @app.command(epilog=f"{EXIT_CODES}.")
 def rehearse(
     source: Annotated[SourceName, typer.Option(help="simulator, or kcs with --input.")] = SourceName.SIMULATOR,

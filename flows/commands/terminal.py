@@ -25,7 +25,7 @@ from flows.settings import FILE, PREFIX, Settings
 OK, FAILED, USAGE, NOT_RUNNING, GATES_FAILED, NOT_JUDGED = range(6)
 INTERRUPTED = 128 + signal.SIGINT
 FAILURES_SHOWN = 3
-_WIDEST = 100_000  # characters of a table's line; more than any has
+_WIDEST = 100_000  # characters of a table's line; no table is wider
 EXIT_CODES = "Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong options or settings"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts, and nothing else on stdout.")]

@@ -24,7 +24,7 @@ from flows.compute.engine import ClusterError
 from models.risk.boosting import Network, Progress, Result, Rows
 
 ATTEMPTS = 3  # at a piece of work, and at growing trees
-_LISTENS_MINUTES = 2  # for the others of a network; who waits longer waits for one that is gone
+_LISTENS_MINUTES = 2  # to wait for the others of a network; after that one of them is gone
 _ANSWERS_SECONDS = 60.0
 
 

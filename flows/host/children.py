@@ -168,7 +168,7 @@ def marked(state_folder: Path, user: User | None = None) -> list[psutil.Process]
         try:
             if _environment(process, user).get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
-        except psutil.Error:  # ended meanwhile, or somebody else's
+        except psutil.Error:  # it has ended meanwhile, or belongs to somebody else
             continue
     return found
 

@@ -80,7 +80,7 @@ def names(project: Path) -> list[str]:
 
 
 def _flow_name(path: Path, deployment: dict[str, Any]) -> str:
-    # Prefect names a flow after its function, with dashes; reading it from the entrypoint spares importing the flow.
+    # Prefect names a flow after its function, with dashes; reading it from the entrypoint saves importing the flow.
     _, separator, function = deployment["entrypoint"].partition(":")
     if not separator:
         raise ProjectError(f"{path}: entrypoint {deployment['entrypoint']!r} is not of the form file.py:function")
