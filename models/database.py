@@ -1,4 +1,4 @@
-"""Connections to MLflow's databases, SQLite or PostgreSQL: one home for how they are opened and how long they wait."""
+"""Connections to MLflow's databases, SQLite or PostgreSQL: how they are opened and how long they wait."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ WAIT_S = 60
 
 
 def connect(database_uri: str, wait_s: float = WAIT_S) -> sa.Engine:
-    """An engine that waits for a lock up to `wait_s`, and notices a connection that the database has dropped."""
+    """Return an engine that waits for a lock up to `wait_s`, and notices a connection that the database has dropped."""
     if database_uri.startswith("sqlite"):
         arguments: dict[str, Any] = {"timeout": wait_s}
     else:
