@@ -15,6 +15,12 @@ def fitted(rows: pl.DataFrame, validation: pl.DataFrame) -> tuple[revenue.Revenu
     return revenue.fit(ENCODER, Hits.of(rows), Hits.of(validation), seed=1, max_rounds=60, patience=10)
 
 
+def found(amounts: list[float]) -> pl.DataFrame:
+    """Hits that brought in so much."""
+    hits = ROWS.filter("is_illicit").head(len(amounts))
+    return hits.with_columns(recovered_revenue=pl.Series(amounts))
+
+
 def test_the_total_over_the_hits_is_right_and_big_stakes_recover_more():
     model, rounds = fitted(ROWS, dataset(rows=1000, seed=2))
     hits = dataset(rows=1000, seed=3).filter("is_illicit")
@@ -43,6 +49,20 @@ def test_few_hits_give_a_line_through_the_duty_at_stake():
     assert model(hits, ENCODER.encode(hits)).sum() == pytest.approx(hits["recovered_revenue"].sum())
 
 
+def test_goods_without_duty_start_from_a_hundredth_of_the_mean_recovery():
+    rows = (
+        ROWS.filter("is_illicit")
+        .head(3)
+        .with_columns(
+            duty_at_stake=pl.Series([50.0, 150.0, 0.0], dtype=pl.Float32),
+            recovered_revenue=pl.Series([100.0, 400.0, 100.0]),
+        )
+    )
+    model, _ = fitted(rows, rows)
+    # 600 recovered of 200 at stake: 0.99 x 600 / 200 = 2.97 a unit, and 0.01 x 200 for every hit.
+    assert model(rows, ENCODER.encode(rows)) == pytest.approx([148.5 + 2, 445.5 + 2, 2])
+
+
 def test_no_duty_at_stake_gives_the_mean_recovery():
     rows = ROWS.head(100).with_columns(duty_at_stake=pl.lit(0.0, pl.Float32))
     model, _ = fitted(rows, rows)
@@ -64,6 +84,15 @@ def test_the_correction_brings_the_total_right_and_distrusts_few_hits():
     assert few.amount is not None
     assert revenue.correction(np.array([many.amount.sum() / 2]), many) == pytest.approx(2, rel=0.1)
     assert revenue.correction(np.array([few.amount.sum() / 2]), few) < 1.2
+
+
+def test_the_correction_starts_as_if_twenty_average_hits_had_been_met():
+    rows = (
+        ROWS.filter("is_illicit").head(5).with_columns(recovered_revenue=pl.Series([60.0, 140.0, 100.0, 20.0, 180.0]))
+    )
+    # 500 found where 250 were expected; twenty hits of 100 that were met exactly: 2500 / 2250.
+    assert revenue.correction(np.array([200.0, 50.0]), Hits.of(rows)) == pytest.approx(10 / 9)
+    assert revenue.correction(np.array([500.0]), Hits.of(rows)) == 1
 
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])

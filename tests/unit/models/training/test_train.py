@@ -3,12 +3,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from models.risk.risk_model import RiskModel
 from models.training.split import split_by_time
-from models.training.train import train
+from models.training.train import _hit_value, train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 SPLIT = split_by_time(dataset(), TRAINING, 7)
@@ -103,6 +104,22 @@ def test_the_value_of_a_hit_rises_with_the_precision_to_be_kept():
     assert values[0] == 0
     assert values == sorted(values)
     assert values[2] > values[0]
+
+
+def test_critical_goods_leave_their_places_out_of_what_the_worth_of_a_hit_is_settled_for():
+    # Three places in ten, of which critical goods take two: the one that is left is for the best of eight.
+    score = np.array([0.99, 0.9, 0.8, 0.1, 0.99, 0.1, 0.1, 0.1, 0.1, 0.1])
+    amount = np.array([1e6, 0.0, 10.0, 1000.0, 1e6, 0.0, 0.0, 0.0, 0.0, 0.0])
+    goes_by_value = score < 0.95
+    settled = TARGETING.model_copy(update={"at_share": 0.3, "kept_precision": 0.9})
+    # 0.9 is to be chosen instead of 0.1, or the precision is lost: 0.9 x worth >= 0.1 x (1000 + worth).
+    assert _hit_value(score, amount, goes_by_value, settled) == pytest.approx(125)
+    # With five critical ones no place is left, and with none but critical ones there is nothing to settle.
+    assert _hit_value(score, amount, np.arange(10) >= 5, settled) == 0
+    assert _hit_value(score, amount, np.zeros(10, bool), settled) == 0
+    # Where all have a place, nothing has to be given up.
+    everything = settled.model_copy(update={"at_share": 0.99})
+    assert _hit_value(score, amount, np.ones(10, bool), everything) == 0
 
 
 def test_one_hit_in_twenty_brings_in_more_than_the_upper_bound():
