@@ -1,6 +1,6 @@
 """A version in force scores today's rows, or says which feature it misses; the new one is rehearsed beside it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +118,17 @@ def test_what_is_watched_are_the_latest_days_that_hold_data(
         assessment.watch(dataset, model, UNUSED, policy.load(), tmp_path / "drift.html")
     assert seen[0].height > 400
     assert seen[1].equals(seen[0])
+
+
+def test_what_is_watched_are_as_many_days_as_the_policy_says(
+    model: RiskModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[pl.DataFrame] = []
+    monkeypatch.setattr(assessment.drift, "check", lambda _reference, current, *_rest: seen.append(current))
+    ours = policy.load()
+    for window_days in (1, 10):
+        bounds = ours.model_copy(update={"drift": ours.drift.model_copy(update={"window_days": window_days})})
+        assessment.watch(datasets.dataset(), model, UNUSED, bounds, tmp_path / "drift.html")
+    days = [current["accepted_at"].dt.date().unique().sort().to_list() for current in seen]
+    assert days[0] == [date(2024, 4, 9)]
+    assert days[1] == [date(2024, 3, 31), *(date(2024, 4, day) for day in range(1, 10))]
