@@ -5,7 +5,6 @@ critical is this product's alone; the others give every place to their highest s
 """
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import polars as pl
@@ -21,7 +20,6 @@ from models.policy import Policy
 from models.risk import boosting
 from models.risk.boosting import Parameters, Rows
 from models.risk.encoder import Encoder, Matrix
-from models.risk.risk_model import RiskModel
 from models.targeting import lanes
 from models.targeting.exploration import Share
 from models.targeting.selector import Exploring, Selector
@@ -188,28 +186,3 @@ class Product:
         if isinstance(before, Selector):
             share = before.next_share(known, recent)
         return Selector(self.policy, model, Exploring.of(share, model, known))
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """A trained model that stays as it is, with this product's targeting: champion or challenger.
-
-    What it finds in weeks that it has learned from shows nothing, so those are refused with ValueError.
-    """
-
-    policy: Policy
-    model: RiskModel
-    reads_outcomes: bool = True
-
-    def learn(self, known: pl.DataFrame, recent: pl.DataFrame, before: Chooser | None) -> Chooser:
-        return self
-
-    def choose(self, week: pl.DataFrame, rng: Rng) -> pl.DataFrame:
-        learned_until = date.fromisoformat(self.model.training["parts"]["final"]["last_day"])
-        seen = week.filter(pl.col("accepted_on") <= learned_until)
-        if seen.height:
-            raise ValueError(
-                f"a week begins on {seen['accepted_on'].min()}, and the model has learned from declarations until "
-                f"{learned_until}; allowed: weeks after that"
-            )
-        return Selector(self.policy, self.model).choose(week, rng)

@@ -1,4 +1,4 @@
-"""Which declarations would teach the model most, and how many places to give them: weights, a draw, an adaptive share.
+"""Which declarations would teach the model most, and how many places to give them: weights, chances, an adaptive share.
 
 What a place is worth to a selection, and which office has how many, is targeting's. Here every row has some chance,
 and the chance is known to the last digit, because honest estimates divide by it.
@@ -20,13 +20,12 @@ import numpy as np
 from scipy.stats import rankdata
 
 from models import policy
-from models.metrics.ranking import Flags, Floats, Ints, check_amounts
+from models.metrics.ranking import Floats, Ints, check_amounts
 
 # A new scheme may look like the dullest of declarations: surely harmless, in leaves inspected a thousand times. This
 # share of the weight asks for nothing, so no row's weight is below this share of the mean.
 BLIND_SHARE = 0.1
 STRATEGIES = ("badge", "bate", "gate")
-_INTEGER = 1e-9  # per row; a total this near to a whole number is one, and the rest is rounding
 
 
 def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Floats) -> Floats:
@@ -124,30 +123,6 @@ def inclusion(weights: Floats, places: float) -> Floats:
     found = np.empty(len(ordered))
     found[order] = chances
     return found
-
-
-def draw(probabilities: Floats, rng: np.random.Generator) -> Flags:
-    """Rows drawn with exactly these chances, as many as they add up to (rounded down or up, with the mean kept).
-
-    Systematic sampling over a random order (Madow 1949; Goodman and Kish 1950): the chances are laid end to end, and a
-    row is drawn where one of the ticks at u, u + 1, u + 2, ... falls on it.
-
-    >>> int(draw(np.full(40, 0.25), np.random.default_rng(1)).sum())
-    10
-    """
-    check_amounts("probabilities", probabilities, len(probabilities), highest=1)
-    drawn = probabilities == 1
-    open_rows = np.flatnonzero((probabilities > 0) & ~drawn)
-    order = rng.permutation(open_rows)
-    ends = np.cumsum(probabilities[order])
-    if not len(ends):
-        return drawn
-    total = float(ends[-1])
-    if abs(total - round(total)) <= _INTEGER * len(ends) and round(total):
-        ends *= round(total) / total
-    ticks = np.floor(ends + rng.random())
-    drawn[order] = np.diff(ticks, prepend=0) > 0
-    return drawn
 
 
 @dataclass(frozen=True)

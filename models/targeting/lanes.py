@@ -18,7 +18,6 @@ them, and computed: nothing here is simulated.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -31,9 +30,6 @@ from models.metrics.ranking import Flags, Floats, Ints, check_amounts
 from models.policy import LANES
 from models.targeting import exploration
 from models.targeting.allocation import Contest, Plan, best, halve
-
-Lane = Literal["red", "yellow", "blue", "green"]
-Reason = Literal["critical", "random", "exploration", "value", "none"]
 
 # Columns of numbers, and what they are at most.
 _AMOUNTS = {"score": 1.0, "critical": 1.0, "revenue_if_illicit": np.inf, "hit_value": np.inf}

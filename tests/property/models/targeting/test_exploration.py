@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from models.policy import Exploration
-from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Share, draw, inclusion, rarity, weights
+from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Share, inclusion, rarity, weights
 
 untimed = settings(deadline=None)
 shares = st.floats(0, 1)
@@ -66,23 +66,6 @@ def test_inclusion_is_proportional_below_one_and_fills_the_places(heavy, places)
     if below.any() and not below.all():
         heaviest = np.argmax(np.where(below, heavy, -1))
         assert heavy[~below].min() * chances[heaviest] >= heavy[heaviest] * (1 - 1e-9)
-
-
-@given(floats(st.integers(0, 40), 0, 1), st.integers(0, 2**32 - 1))
-@untimed
-def test_a_draw_has_a_fixed_size_and_keeps_what_is_certain(probabilities, seed):
-    drawn = draw(probabilities, np.random.default_rng(seed))
-    total = probabilities.sum()
-    assert np.floor(total - 1e-6) <= drawn.sum() <= np.ceil(total + 1e-6)
-    assert drawn[probabilities == 1].all()
-    assert not drawn[probabilities == 0].any()
-
-
-@given(floats(st.integers(2, 40), 0, 1e6), st.integers(0, 20), st.integers(0, 2**32 - 1))
-@untimed
-def test_whole_places_are_filled_to_the_last(heavy, places, seed):
-    drawn = draw(inclusion(heavy, places), np.random.default_rng(seed))
-    assert drawn.sum() == min(places, (heavy > 0).sum())
 
 
 @given(shares, gains, gains, shares, st.floats(1e-3, 1e3))

@@ -17,9 +17,8 @@ from features.matrix.matrix import CATALOGUE
 from models import policy
 from models.backtesting.replay import RESTS_ON_OUTCOMES, Chooser, Setting, World, rehearse, replay
 from models.backtesting.result import FIGURES, SEVERAL_FOUND, summarise
-from models.backtesting.strategies import PROFILES, Bacuda, Fixed, Product, Random, RiskProfile, _risky, best_first
+from models.backtesting.strategies import PROFILES, Bacuda, Product, Random, RiskProfile, _risky, best_first
 from models.targeting import lanes
-from models.training.train import train
 
 POLICY = policy.load()
 TARGETING = POLICY.targeting
@@ -192,16 +191,6 @@ def test_families_that_are_shared_do_not_rest_on_outcomes(small):
     for family in FAMILIES:
         is_same = family.compute(History(without)).equals(family.compute(History(small.history)))
         assert is_same != (family in RESTS_ON_OUTCOMES)
-
-
-def test_a_trained_model_is_replayed_on_later_weeks_only(small):
-    known = small.inspected
-    learned = train(known[:900], known[900:], FEW, QUICK.training, TARGETING)
-    log = replay(small, Fixed(QUICK, learned), SETTING.retrain_weeks, LANES, seed=5)
-    assert log.filter(pl.col("lane") != "green").height > 0
-    too_late = {"parts": {"final": {"last_day": str(log["accepted_on"][0])}}}
-    with pytest.raises(ValueError, match="the model has learned from declarations until 2023-04-03; allowed: weeks af"):
-        replay(small, Fixed(QUICK, replace(learned, training=too_late)), SETTING.retrain_weeks, LANES, seed=5)
 
 
 def test_a_new_scheme_has_no_declaration_before_its_week():

@@ -5,7 +5,6 @@ import pytest
 from sklearn.metrics import precision_score, recall_score
 
 from models.metrics.off_policy import Expected, Log, SelectionEstimates, estimate
-from models.targeting.exploration import draw
 
 METHODS = ("naive", "ipw", "snipw", "dr")
 FIGURES = ("precision", "recall", "revenue", "revenue_share")
@@ -37,6 +36,15 @@ def truth():
     }
 
 
+def of_a_fixed_size(propensity, generator):
+    """Rows drawn with these chances, always as many (but for one) as they add up to: systematically, in any order."""
+    order = generator.permutation(ROWS)
+    ticks = np.floor(propensity[order].cumsum() + generator.random())
+    is_drawn = np.zeros(ROWS, bool)
+    is_drawn[order] = np.diff(ticks, prepend=0) > 0
+    return is_drawn
+
+
 @cache
 def drawn(model="good", sampling="independent"):
     """Value, low and high of each figure in 1,000 draws of inspections: {(method, figure): draws x 3}."""
@@ -45,7 +53,9 @@ def drawn(model="good", sampling="independent"):
     expected, generator = Expected(hit, 240 * hit), np.random.default_rng(3)
     found = []
     for _ in range(DRAWS):
-        is_inspected = draw(propensity, generator) if sampling == "fixed" else generator.random(ROWS) < propensity
+        is_inspected = (
+            of_a_fixed_size(propensity, generator) if sampling == "fixed" else generator.random(ROWS) < propensity
+        )
         found.append(estimate(Log(is_inspected, propensity, is_hit, revenue), chosen, expected, 0.95))
     every = {(method, figure): [getattr(getattr(one, method), figure) for one in found]
              for method in METHODS for figure in FIGURES}  # fmt: skip

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from models.policy import load
-from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Share, draw, inclusion, rarity, weights
+from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Share, inclusion, rarity, weights
 
 EXPLORATION = load().exploration
 FIVE = np.linspace(0.1, 0.9, 5)
@@ -144,52 +144,6 @@ def test_places_may_be_a_fraction_none_or_more_than_there_are_rows():
     assert inclusion(np.zeros(0), 3).shape == (0,)
     with pytest.raises(ValueError, match="places is -1; allowed: a finite number from 0"):
         inclusion(some, -1)
-
-
-@pytest.mark.parametrize("probabilities", [[1.0, 0.9, 0.5, 0.3, 0.25, 0.05, 0.0], [0.7, 0.6, 0.33]])
-def test_each_row_is_drawn_as_often_as_its_probability_says(probabilities):
-    probabilities = np.array(probabilities)
-    rng = np.random.default_rng(11)
-    drawn = np.array([draw(probabilities, rng) for _ in range(20_000)])
-    error = np.sqrt(probabilities * (1 - probabilities) / 20_000)
-    assert (np.abs(drawn.mean(axis=0) - probabilities) <= 4 * error).all()
-    total = probabilities.sum()
-    assert set(drawn.sum(axis=1)) == {int(np.floor(total + 1e-9)), int(np.ceil(total - 1e-9))}
-
-
-class AtStart:
-    """A generator that keeps the order and starts the ticks where it is told."""
-
-    def __init__(self, start):
-        self.start = start
-
-    def permutation(self, rows):
-        return rows
-
-    def random(self):
-        return self.start
-
-
-def test_over_all_starts_the_marginals_are_exact():
-    # Chances in 64ths: the ticks' start matters only by its 64th, so the middles of all 64 are every case there is.
-    probabilities = np.array([3, 64, 17, 0, 40, 1, 63, 20]) / 64
-    cases = [draw(probabilities, AtStart((start + 0.5) / 64)) for start in range(64)]
-    assert (np.mean(cases, axis=0) == probabilities).all()
-
-
-def test_pairs_are_drawn_together_now_and_then():
-    rng = np.random.default_rng(5)
-    drawn = np.array([draw(np.full(6, 0.5), rng) for _ in range(2000)]).astype(float)
-    together = drawn.T @ drawn / 2000
-    assert together.min() > 0.1  # without a random order, neighbours never would be
-
-
-def test_the_same_generator_draws_the_same_rows():
-    probabilities = np.full(50, 0.2)
-    first, again = (draw(probabilities, np.random.default_rng(3)) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    with pytest.raises(ValueError, match=r"probabilities is 1\.5 at row 0; allowed: 0 to 1"):
-        draw(np.array([1.5]), np.random.default_rng(3))
 
 
 def test_without_drift_the_share_follows_the_gains():

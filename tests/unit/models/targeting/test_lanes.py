@@ -64,6 +64,14 @@ def test_more_at_stake_goes_to_the_lane_that_detects_more():
     assert assigned["reason"].to_list() == ["value", "value", "value", "none"]
 
 
+def test_a_hit_is_worth_something_only_as_far_as_it_is_one():
+    # 0.5 x (100 + 100) = 100 against 0.8 x (40 + 100) = 112, though 0.5 x 100 is more than 0.8 x 40.
+    rows = frame([0.5, 0.8], revenue=[100.0, 40.0])
+    settled = targeting(own=(1, 0, 0), random_share=NO_CHANCE, kept_precision=0.0)
+    assert run(rows, settled)["lane"].to_list() == ["green", "red"]
+    assert run(rows.with_columns(hit_value=0.0), settled)["lane"].to_list() == ["red", "green"]
+
+
 def test_the_floor_decides_between_money_and_precision():
     rows = frame([0.9, 0.8, 0.2, 0.1], revenue=[0.0, 0.0, 9000.0, 90000.0])
     chosen = {

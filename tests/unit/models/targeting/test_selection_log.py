@@ -7,7 +7,14 @@ import pytest
 
 from features.facts.asof import NEVER
 from models import policy
-from models.targeting.selection_log import SCHEMA, SelectionLog, exploring_share, pending, with_probabilities
+from models.targeting.selection_log import (
+    SCHEMA,
+    SelectionLog,
+    exploring_share,
+    pending,
+    places_left,
+    with_probabilities,
+)
 
 POLICY = policy.load()
 FIRST = date(2024, 3, 1)
@@ -76,6 +83,34 @@ def test_at_first_the_latest_day_waits_and_later_all_that_has_come_since():
     assert pending(declarations, pl.DataFrame(schema=SCHEMA), days[2])["declaration_id"].to_list() == ["c"]
     log = selected({"declaration_id": "b", "accepted_on": days[1]})
     assert pending(declarations, log, days[2])["declaration_id"].to_list() == ["c", "d"]  # d arrived late
+
+
+def left(own: dict[str, policy.Places], log: pl.DataFrame) -> dict[str, tuple[int, int, int]]:
+    """Red, yellow and blue places of each office on the first day."""
+    after = places_left(POLICY.targeting.model_copy(update={"offices": own}), log, FIRST)
+    return {office: (places.red, places.yellow, places.blue) for office, places in after.offices.items()}
+
+
+def test_those_that_arrive_late_have_the_places_that_are_left_of_their_office_and_day():
+    own = {"10": policy.Places(red=2, yellow=2, blue=1), "20": policy.Places(red=1, yellow=0, blue=3)}
+    log = selected(
+        {"declaration_id": "a", "lane": "red"},
+        {"declaration_id": "b", "lane": "yellow"},
+        {"declaration_id": "c", "lane": "yellow"},
+        {"declaration_id": "d", "lane": "green"},
+        {"declaration_id": "e", "lane": "blue", "office": "20"},
+        {"declaration_id": "f", "lane": "red", "accepted_on": FIRST + timedelta(days=1)},
+        {"declaration_id": "g", "lane": "red", "office": "30"},
+    )
+    assert left(own, log) == {"10": (1, 0, 1), "20": (1, 0, 2)}
+    assert left(own, log.clear()) == {"10": (2, 2, 1), "20": (1, 0, 3)}
+
+
+def test_an_office_that_gave_away_more_places_than_it_has_by_now_owes_none():
+    log = selected(
+        *({"declaration_id": name, "lane": "red"} for name in "abc"), {"declaration_id": "d", "lane": "blue"}
+    )
+    assert left({"10": policy.Places(red=1, yellow=4, blue=0)}, log) == {"10": (0, 4, 0)}
 
 
 def test_the_share_follows_what_a_period_brought_in():

@@ -2,7 +2,6 @@
 
 import re
 from datetime import date
-from typing import get_args
 
 import polars as pl
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from models.policy import LANES
 from models.reasons import LANGUAGES, reasons
 from models.reasons.language import read
-from models.targeting.lanes import Reason
+from models.targeting.selection_log import SCHEMA
 from models.targeting.work_list import work_list
 from models.training.train import train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
@@ -34,6 +33,16 @@ def test_only_what_is_inspected_is_listed_red_first(model):
     assert listed["lane"].to_list() == ["red", "yellow", "blue"]
     assert listed["declaration_id"].to_list() == rows["declaration_id"].gather([2, 3, 0]).to_list()
     assert listed["why_1"].null_count() == 0
+
+
+def test_an_office_finds_its_days_in_order_and_of_a_lane_the_weightiest_first(model):
+    rows = dataset(9, seed=3, days=1).with_columns(office=pl.Series([*["20"] * 2, *["10"] * 7]))
+    days = [date(2024, 5, day) for day in (2, 2, 3, 2, 2, 2, 2, 2, 2)]
+    lanes = ["red", "red", "red", "blue", "yellow", "red", "red", "red", "yellow"]
+    priority = [5.0, 900.0, 1000.0, 800.0, 1.0, 20.0, 1e15, 3.0, 70.0]
+    picked = chosen(model, rows, lanes).with_columns(accepted_on=pl.Series(days), priority=pl.Series(priority))
+    listed = work_list(model, rows, picked, "en")
+    assert listed["declaration_id"].to_list() == rows["declaration_id"].gather([6, 5, 7, 8, 4, 3, 2, 1, 0]).to_list()
 
 
 def test_a_day_on_which_nothing_is_inspected_has_a_list_without_rows(model):
@@ -81,6 +90,6 @@ def test_every_word_is_of_the_language(model, language, columns, lane, reason, w
 def test_every_lane_and_reason_has_a_word_of_its_own(language):
     words = read(language).work_list
     assert set(words.lanes) == set(LANES)
-    assert set(words.reasons) == set(get_args(Reason)) - {"none"}
+    assert set(words.reasons) == set(SCHEMA["reason"].categories) - {"none"}
     assert len(set(words.lanes.values())) == len(LANES)
     assert len(set(words.reasons.values())) == len(words.reasons)
