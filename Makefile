@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCE ?= simulator
 INPUT ?=
+MODULES ?=
 
 # Commands and servers start in new processes: without compiled modules each compiles thousands of them again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -13,7 +14,7 @@ NAME ?= $(word 2,$(MAKECMDGOALS))
 $(eval $(word 2,$(MAKECMDGOALS)):;@:)
 endif
 
-.PHONY: run test test-cluster trial up bench bench-large screenshots setup lock clean
+.PHONY: run test test-cluster trial mutants up bench bench-large screenshots setup lock clean
 
 # The packages that most of a start's time goes into; what is not compiled here is compiled by whoever imports it first.
 COMPILED := alembic evidently fastapi great_expectations hypothesis lightgbm matplotlib mlflow numba numpy opentelemetry \
@@ -48,6 +49,10 @@ test-cluster: setup
 # `make trial` lists the long runs, `make trial kills` begins one or goes on with it; UNITS=10 for a part of it.
 trial: setup
 	$(BIN)/python -m tests.trials $(NAME) $(UNITS)
+
+# One change at a time to the code that decides, and whether a test notices; hours, or MODULES=models/signoff/chain.py.
+mutants: setup
+	$(BIN)/python -m benchmarks.mutants $(MODULES)
 
 up: setup
 	$(BIN)/tidewaiter up

@@ -1,0 +1,146 @@
+"""Do tests fail where the code is wrong? One change at a time to a copy of the modules of mutants.toml, by Cosmic Ray.
+
+    make mutants                                       every module; hours
+    make mutants MODULES=models/signoff/lifecycle.py   some; the others' results stay
+
+The share that survives goes to results/mutants.json, and the survivors with the reasons that mutants.toml gives. Ends
+with 1 where one has no reason.
+"""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks import measuring
+
+PROJECT = Path(__file__).parents[1]
+SETTINGS = Path(__file__).with_suffix(".toml")
+LIBRARIES = ("cosmic-ray", "hypothesis", "pytest")
+WORKERS = os.cpu_count() or 1
+# A start without plugins and what tests/conftest.py imports, which these tests do without, takes a third of the time.
+LEAN = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
+ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+PATIENCE = 5  # a change that makes the tests take as many times longer is noticed
+
+
+def main(names: list[str]) -> int:
+    told = tomllib.loads(SETTINGS.read_text())
+    modules: dict[str, list[str]] = {name: told["modules"][name] for name in names or told["modules"]}
+    path = measuring.RESULTS / "mutants.json"
+    known: dict[str, Any] = json.loads(path.read_text())["modules"] if path.exists() else {}
+    reasons = {(each["module"], each["was"], each["becomes"]): each["why"] for each in told.get("survivors", [])}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for module, found in zip(modules, pool.map(_apart, modules, modules.values()), strict=True):
+            for one in found["survivors"]:
+                one["why"] = reasons.get((module, one["was"], one["becomes"]))
+            known[module] = found
+            print(f"{module}: {found['survived']} of {found['mutants']} survive, {found['seconds']:.0f} s", flush=True)
+            in_order = {name: known[name] for name in told["modules"] if name in known}
+            measuring.save("mutants", LIBRARIES, **_total(in_order), modules=in_order)
+    unexplained = [(module, one) for module in modules for one in known[module]["survivors"] if not one["why"]]
+    for module, one in unexplained:
+        print(f"{module}, line {one['line']}\n    - {one['was']}\n    + {one['becomes']}")
+    return 1 if unexplained else 0
+
+
+def _total(modules: dict[str, Any]) -> dict[str, Any]:
+    mutants, survived = (sum(found[name] for found in modules.values()) for name in ("mutants", "survived"))
+    return {"mutants": mutants, "survived": survived, "share": round(survived / mutants, 4)}
+
+
+def _apart(module: str, tests: list[str]) -> dict[str, Any]:
+    """The figures of one module, found by a process in a copy of the project."""
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-mutants-") as folder:
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            if (PROJECT / name).is_file():
+                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(PROJECT / name, Path(folder) / name)
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment |= ENVIRONMENT
+        if "import numba" in (PROJECT / module).read_text():
+            environment["NUMBA_DISABLE_JIT"] = "1"  # or every change is compiled, and its indices are checked by nobody
+        command = [sys.executable, "-m", "benchmarks.mutants", "--within", module, *tests]
+        done = subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _within(module: str, tests: list[str]) -> dict[str, Any]:
+    """Change `module` of the project in the working folder, place by place, and run `tests` each time."""
+    from cosmic_ray.commands import execute, init
+    from cosmic_ray.config import ConfigDict
+    from cosmic_ray.tools.filters.operators_filter import OperatorsFilter
+    from cosmic_ray.work_db import use_db
+    from cosmic_ray.work_item import WorkerOutcome, WorkResult
+
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *LEAN]
+    if any("/property/" in test for test in tests):
+        command += ["-p", "_hypothesis_pytestplugin", "-p", "tests.support.examples", "--hypothesis-profile", "mutants"]
+    command += [module, *tests]
+    took = 0.0
+    for _ in range(2):  # the first one compiles
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        took = time.perf_counter() - began
+    config: Any = ConfigDict(tomllib.loads(SETTINGS.read_text())["cosmic-ray"])
+    config |= {"module-path": module, "test-command": " ".join(command), "timeout": max(20.0, PATIENCE * took)}
+    began = time.perf_counter()
+    with use_db("mutants.sqlite") as session:
+        init([Path(module)], session, {})
+        OperatorsFilter()._skip_filtered(session, config["filters"]["operators-filter"]["exclude-operators"])
+        for item in session.pending_work_items:
+            if any(first <= item.mutations[0].start_pos < last for first, last in _unused(Path(module).read_text())):
+                skipped = WorkResult(worker_outcome=WorkerOutcome.SKIPPED, output="annotation or decorator")
+                session.set_result(item.job_id, skipped)
+        execute(session, config)
+        done = [(item.mutations[0], result) for item, result in session.completed_work_items]
+    outcomes = Counter(result.worker_outcome for _, result in done)
+    judged = [(place, result) for place, result in done if result.worker_outcome is WorkerOutcome.NORMAL]
+    survivors = [
+        {"line": place.start_pos[0], **_changed(result.diff or "")} for place, result in judged if not result.is_killed
+    ]
+    if broken := outcomes[WorkerOutcome.EXCEPTION] + outcomes[WorkerOutcome.ABNORMAL]:
+        raise RuntimeError(f"{broken} changes of {module} could not be tried")
+    return {
+        "mutants": len(judged),
+        "killed": len(judged) - len(survivors),
+        "survived": len(survivors),
+        "share": round(len(survivors) / len(judged), 4),
+        "seconds": round(time.perf_counter() - began),
+        "survivors": sorted(survivors, key=lambda one: (one["line"], one["becomes"])),
+    }
+
+
+def _unused(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations and decorators begin and end: they compute nothing."""
+    for node in ast.walk(ast.parse(source)):
+        parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        for part in (*parts, *getattr(node, "decorator_list", ())):
+            if part is not None:
+                yield (part.lineno, part.col_offset), (part.end_lineno, part.end_col_offset)
+
+
+def _changed(diff: str) -> dict[str, str]:
+    """The line as it was and as it became."""
+    lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
+    was, becomes = (next((line[1:].strip() for line in lines if line.startswith(sign)), "") for sign in "-+")
+    return {"was": was, "becomes": becomes}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--within"]:
+        print(json.dumps(_within(sys.argv[2], sys.argv[3:])))
+    else:
+        sys.exit(main(sys.argv[1:]))
