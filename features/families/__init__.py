@@ -1,6 +1,41 @@
-"""Feature families: each a pure function from a history to columns, one row a query, with its as-of rule stated."""
+"""Feature families: each a pure function from a history to columns, one row a query, with its as-of rule stated.
 
-from features.families import calendar, declared, encodings, entities, price, relations
+A module of this folder that computes is a family. What beside them is shared: how a feature describes itself
+(feature.py, sentences.py), and what features speak of together (groups.py).
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Protocol, cast
+
+import polars as pl
+
+from features.families.feature import Feature
+from features.history.history import History
+
+
+class Family(Protocol):
+    """What a family's module holds. `TABLES`: kinds of facts and the columns that name whom they are about."""
+
+    NAME: str
+    FEATURES: tuple[Feature, ...]
+    TABLES: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def compute(self, history: History) -> pl.DataFrame:
+        """Columns of `FEATURES`, in their order, one row a query."""
+        ...
+
+
+# The matrix begins with their columns, as it always has; those of other families follow by the family's name.
+_FIRST = ("declared", "calendar", "price", "entities", "encodings", "relations")
+
+
+def _found() -> tuple[Family, ...]:
+    names = sorted(module.name for module in iter_modules(__path__))
+    ordered = (*_FIRST, *(name for name in names if name not in _FIRST))
+    modules = [import_module(f"{__name__}.{name}") for name in ordered]
+    return tuple(cast(Family, module) for module in modules if hasattr(module, "compute"))
+
 
 # The matrix's column order.
-FAMILIES = (declared, calendar, price, entities, encodings, relations)
+FAMILIES = _found()

@@ -4,11 +4,15 @@ As of: the version in force at acceptance; nothing else is read, but for the hea
 declarations that customs knew before the day of acceptance.
 """
 
+from typing import Literal
+
 import polars as pl
 
 from features.facts.asof import YEAR_DAYS
 from features.facts.facts import VALUE_PER_KG
 from features.families.feature import Feature
+from features.families.groups import group_of
+from features.families.sentences import Sentences, Words
 from features.history.history import History
 
 NAME = "declared"
@@ -48,11 +52,148 @@ _RATIOS: dict[str, tuple[pl.Expr, str]] = {
     "has_courier": (pl.col("courier_id").is_not_null(), "a courier is named"),
 }
 
+# Group, what is measured, and the column it is about.
+_TOLD = {
+    "item_value": ("value", "customs_value", "item_value"),
+    "net_mass_kg": ("mass", "net_mass", "net_mass_kg"),
+    "tax_rate_pct": ("tariff", "rate", "tax_rate_pct"),
+    "duty_at_stake": ("value", "duty", "item_value"),
+    "value_per_kg": ("unit_value", "value_per_kg", "net_mass_kg"),
+    "value_per_unit": ("unit_value", "value_per_unit", "quantity"),
+    "mass_per_unit_kg": ("unit_mass", "mass_per_unit", "quantity"),
+    "gross_to_net_mass": ("gross_mass", "gross_mass", "gross_mass_kg"),
+    "is_round_value": ("round_value", "round_value", "item_value"),
+    "is_via_third_country": ("third_country", "third_country", "departure_country"),
+    "has_seller": ("seller", "named", "seller_id"),
+    "has_courier": ("courier", "named", "courier_id"),
+}
+# Tariff codes are watched as chapters only: what is rare in both of two windows differs by chance.
+_UNWATCHED_CODES = ("hs4", "hs6")
+_DRIFT: dict[str, Literal["linear", "log"]] = {
+    "tax_rate_pct": "linear",
+    "item_value": "log",
+    "net_mass_kg": "log",
+    "duty_at_stake": "log",
+    "value_per_kg": "log",
+}
+
+_NO_QUANTITY = Words(
+    en="No quantity above zero is declared.",
+    fr="Aucune quantité supérieure à zéro n'est déclarée.",
+    zh="未申报大于零的数量。",
+)
+SENTENCES = {
+    "item_value": Sentences(
+        Words(
+            en="Customs value is {amount}.",
+            fr="La valeur en douane est de {amount}.",
+            zh="完税价格为{amount}。",
+        ),
+    ),
+    "duty_at_stake": Sentences(
+        Words(
+            en="Duties and taxes at stake come to {amount}.",
+            fr="Les droits et taxes en jeu s'élèvent à {amount}.",
+            zh="涉及税款为{amount}。",
+        ),
+    ),
+    "is_round_value": Sentences(
+        Words(
+            en="Customs value is a round figure, a multiple of 100.",
+            fr="La valeur en douane est un montant rond, multiple de 100.",
+            zh="完税价格为整百金额（100的倍数）。",
+        ),
+        zero=Words(
+            en="Customs value is not a round figure.",
+            fr="La valeur en douane n'est pas un montant rond.",
+            zh="完税价格不是整百金额。",
+        ),
+    ),
+    "net_mass_kg": Sentences(
+        Words(
+            en="Net mass is {number} kg.",
+            fr="La masse nette est de {number} kg.",
+            zh="净重为{number}千克。",
+        ),
+    ),
+    "value_per_unit": Sentences(
+        Words(
+            en="Declared value per unit of quantity is {amount}.",
+            fr="La valeur déclarée par unité de quantité est de {amount}.",
+            zh="每单位数量的申报价格为{amount}。",
+        ),
+        none=_NO_QUANTITY,
+    ),
+    "mass_per_unit_kg": Sentences(
+        Words(
+            en="Net mass per unit of quantity is {number} kg.",
+            fr="La masse nette par unité de quantité est de {number} kg.",
+            zh="每单位数量的净重为{number}千克。",
+        ),
+        none=_NO_QUANTITY,
+    ),
+    "tax_rate_pct": Sentences(
+        Words(
+            en="The tax rate applied is {duty_rate}.",
+            fr="Le taux de droits et taxes appliqué est de {duty_rate}.",
+            zh="适用税率为{duty_rate}。",
+        ),
+    ),
+}
+
+
+def _code(name: str, meaning: str) -> Feature:
+    return Feature(
+        name,
+        NAME,
+        "categorical",
+        meaning,
+        _OWN,
+        entity=(name,),
+        measure="code",
+        group=group_of([name]),
+        sentences="code",
+        drift=None if name in _UNWATCHED_CODES else "categories",
+    )
+
+
+def _number(name: str, meaning: str) -> Feature:
+    group, measure, column = _TOLD[name]
+    return Feature(
+        name,
+        NAME,
+        "numeric",
+        meaning,
+        _OWN,
+        entity=(column,),
+        measure=measure,
+        group=group,
+        sentences=SENTENCES.get(name, measure),
+        drift=_DRIFT.get(name),
+    )
+
+
+def _against_usual(name: str, measure: str, meaning: str, drift: Literal["linear"] | None) -> Feature:
+    return Feature(
+        name,
+        NAME,
+        "numeric",
+        meaning,
+        _USUAL,
+        entity=("hs6",),
+        measure=measure,
+        group="usual_rate",
+        sentences="usual_rate",
+        window_days=YEAR_DAYS,
+        drift=drift,
+    )
+
+
 FEATURES = (
-    *(Feature(name, NAME, "categorical", meaning, _OWN) for name, meaning in _CODES.items()),
-    *(Feature(name, NAME, "numeric", meaning, _OWN) for name, (_, meaning) in _RATIOS.items()),
-    Feature("rate_gap_hs6", NAME, "numeric", "rate less the subheading's usual (median) rate, points", _USUAL),
-    Feature("rate_quantile_hs6", NAME, "numeric", "share of the subheading's rates below this one", _USUAL),
+    *(_code(name, meaning) for name, meaning in _CODES.items()),
+    *(_number(name, meaning) for name, (_, meaning) in _RATIOS.items()),
+    _against_usual("rate_gap_hs6", "rate_gap", "rate less the subheading's usual (median) rate, points", "linear"),
+    _against_usual("rate_quantile_hs6", "rate_quantile", "share of the subheading's rates below this one", None),
 )
 
 TABLES = (("tax_rate_pct", ("hs6",)),)

@@ -9,13 +9,16 @@ just as those of tomorrow will be. The number of inspections stands beside each 
 it, and a combination that was never inspected from one that was always clean.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from features.facts.asof import LOOK_BACK_DAYS
 from features.families.feature import Feature
+from features.families.groups import group_of
 from features.history.history import PRIOR_WEIGHT, History
 
 NAME = "encodings"
@@ -68,20 +71,33 @@ def inspections_name(by: tuple[str, ...]) -> str:
     return f"inspections_{'_x_'.join(by)}"
 
 
-FEATURES = tuple(
-    feature
-    for by in COMBINATIONS
-    for feature in (
-        Feature(
-            rate_name(by),
-            NAME,
-            "numeric",
-            f"{' x '.join(by)}: hits over inspections, smoothed towards everyone's rate",
-            _AS_OF,
-        ),
-        Feature(inspections_name(by), NAME, "numeric", f"{' x '.join(by)}: inspections concluded", _AS_OF),
+def _describe(by: tuple[str, ...]) -> Iterator[Feature]:
+    of = " x ".join(by)
+    rate = Feature(
+        rate_name(by),
+        NAME,
+        "numeric",
+        f"{of}: hits over inspections, smoothed towards everyone's rate",
+        _AS_OF,
+        entity=by,
+        measure="hit_rate",
+        group=group_of(by),
+        sentences="encoded",
+        window_days=LOOK_BACK_DAYS,
+        rests_on_outcomes=True,
+        inspections=inspections_name(by),
     )
-)
+    yield rate
+    yield replace(
+        rate,
+        name=inspections_name(by),
+        meaning=f"{of}: inspections concluded",
+        measure="inspections",
+        inspections=None,
+    )
+
+
+FEATURES = tuple(feature for by in COMBINATIONS for feature in _describe(by))
 
 TABLES = (("concluded", ()), *(("concluded", by) for by in COMBINATIONS))
 

@@ -7,6 +7,7 @@ they were recorded.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ import polars as pl
 from features.facts.asof import YEAR_DAYS
 from features.facts.facts import DECLARATIONS, HITS
 from features.families.feature import Feature
+from features.families.groups import group_of
 from features.history.history import PRIOR_WEIGHT, History
 
 NAME = "entities"
@@ -40,27 +42,69 @@ WINDOWS_DAYS = (30, 90, 365)
 NOVEL = {"importer_hs6": "subheading", "importer_origin": "origin", "importer_seller": "seller"}
 
 
+# What is measured within each window, and whether that rests on outcomes.
+_MEASURES = {
+    "declarations": ("declarations", False),
+    "value": ("value declared, currency", False),
+    "inspection_rate": ("inspections concluded over declarations", True),
+    "hit_rate": ("hits over inspections concluded, smoothed towards everyone's rate", True),
+    "revenue": ("revenue recovered, currency", True),
+}
+# Records that are watched look back over the shortest window: longer ones move as records grow.
+_DRIFT: dict[tuple[str, str], Literal["linear", "log"]] = {
+    ("importer", "declarations"): "log",
+    ("seller", "declarations"): "log",
+    ("importer_hs6", "declarations"): "log",
+    ("importer", "hit_rate"): "linear",
+    ("hs6", "hit_rate"): "linear",
+}
+
+
 def _describe(entity: str) -> Iterator[Feature]:
-    of = " x ".join(ENTITIES[entity])
+    by = ENTITIES[entity]
+    of = " x ".join(by)
+
+    def feature(name: str, meaning: str, measure: str, window_days: int, rests_on_outcomes: bool) -> Feature:
+        return Feature(
+            f"{entity}_{name}",
+            NAME,
+            "numeric",
+            f"{of}: {meaning}",
+            _AS_OF,
+            entity=by,
+            measure=measure,
+            group=group_of(by),
+            sentences=measure,
+            window_days=window_days,
+            rests_on_outcomes=rests_on_outcomes,
+            drift=_DRIFT.get((entity, measure)) if window_days == min(WINDOWS_DAYS) else None,
+        )
+
     for window in WINDOWS_DAYS:
-        for name, meaning in {
-            "declarations": "declarations",
-            "value": "value declared, currency",
-            "inspection_rate": "inspections concluded over declarations",
-            "hit_rate": "hits over inspections concluded, smoothed towards everyone's rate",
-            "revenue": "revenue recovered, currency",
-        }.items():
-            yield Feature(f"{entity}_{name}_{window}d", NAME, "numeric", f"{of}: {meaning}, {window} days", _AS_OF)
-    yield Feature(f"{entity}_days_since_seen", NAME, "numeric", f"{of}: days since it was last declared", _AS_OF)
-    yield Feature(f"{entity}_days_since_hit", NAME, "numeric", f"{of}: days since a hit became known", _AS_OF)
+        for measure, (meaning, is_found) in _MEASURES.items():
+            yield feature(f"{measure}_{window}d", f"{meaning}, {window} days", measure, window, is_found)
+    yield feature("days_since_seen", "days since it was last declared", "days_since_seen", YEAR_DAYS, False)
+    yield feature("days_since_hit", "days since a hit became known", "days_since_hit", YEAR_DAYS, True)
+
+
+def _novelty(entity: str, what: str) -> Feature:
+    return Feature(
+        f"is_new_{entity}",
+        NAME,
+        "numeric",
+        f"the importer's first declaration with this {what}",
+        _AS_OF,
+        entity=ENTITIES[entity],
+        measure="is_new",
+        group=group_of(ENTITIES[entity]),
+        sentences="is_new",
+        window_days=YEAR_DAYS,
+    )
 
 
 FEATURES = (
     *(feature for entity in ENTITIES for feature in _describe(entity)),
-    *(
-        Feature(f"is_new_{entity}", NAME, "numeric", f"the importer's first declaration with this {what}", _AS_OF)
-        for entity, what in NOVEL.items()
-    ),
+    *(_novelty(entity, what) for entity, what in NOVEL.items()),
 )
 
 TABLES = (("found", ()), *((kind, by) for kind in ("declared", "found") for by in ENTITIES.values()))

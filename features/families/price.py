@@ -5,13 +5,16 @@ in force. The robust z uses the quartiles rather than the median absolute deviat
 of a sliding window are exact order statistics.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from features.facts.asof import YEAR_DAYS
 from features.families.feature import Feature
+from features.families.groups import group_of
 from features.history.history import History
 
 NAME = "price"
@@ -21,16 +24,32 @@ GROUPS = {"hs6_origin": ("hs6", "origin_country"), "hs6": ("hs6",), "importer_hs
 MIN_HISTORY = 5  # fewer prices say nothing of what is usual
 MIN_SPREAD = 0.02  # log10 units, about 5 %: below it a spread is rounding, and dividing by it would shout
 IQR_OF_NORMAL = 1.349  # interquartile range of a standard normal
+_DRIFT: dict[str, Literal["linear", "log"]] = {"price_z": "log", "price_quantile": "linear"}
 
-FEATURES = tuple(
-    feature
-    for group, by in GROUPS.items()
-    for feature in (
-        Feature(f"price_z_{group}", NAME, "numeric", f"robust z of log value per kg among {' x '.join(by)}", _AS_OF),
-        Feature(f"price_quantile_{group}", NAME, "numeric", f"share of prices below among {' x '.join(by)}", _AS_OF),
-        Feature(f"price_ratio_{group}", NAME, "numeric", f"value per kg over the median of {' x '.join(by)}", _AS_OF),
-    )
-)
+
+def _describe(group: str, by: tuple[str, ...]) -> Iterator[Feature]:
+    of = " x ".join(by)
+    for measure, meaning in {
+        "price_z": f"robust z of log value per kg among {of}",
+        "price_quantile": f"share of prices below among {of}",
+        "price_ratio": f"value per kg over the median of {of}",
+    }.items():
+        yield Feature(
+            f"{measure}_{group}",
+            NAME,
+            "numeric",
+            meaning,
+            _AS_OF,
+            entity=by,
+            measure=measure,
+            group=f"price_{group_of(by)}",
+            sentences="price",
+            window_days=YEAR_DAYS,
+            drift=_DRIFT.get(measure) if by == ("hs6",) else None,
+        )
+
+
+FEATURES = tuple(feature for group, by in GROUPS.items() for feature in _describe(group, by))
 
 TABLES = tuple(("log_value_per_kg", by) for by in GROUPS.values())
 

@@ -11,10 +11,11 @@ import polars as pl
 
 from features.facts.windows import Flags, Floats, Ints
 from features.families.feature import Feature
+from features.families.sentences import Sentences, Words
 from features.history.history import PRIOR_WEIGHT, History
 from features.network import links
 from features.network.measures import DECLARANT, NEVER, SELLER, TIE, Totals
-from features.network.week import DECLARED, FIRST, Week
+from features.network.week import DECLARED, FIRST, WINDOW_DAYS, Week
 
 NAME = "relations"
 _AS_OF = "the network of companies as known on the Monday of the week of acceptance, two years of it"
@@ -42,7 +43,165 @@ _MEANINGS = {
     "tied_neighbours_caught": "share of other companies with these that were caught",
     "phoenix_score": "of a new importer: offenders fallen silent that it shares partners or register entries with",
 }
-FEATURES = tuple(Feature(f"network_{name}", NAME, "numeric", meaning, _AS_OF) for name, meaning in _MEANINGS.items())
+
+_IMPORTER, _SELLER, _DECLARANT = ("importer_id",), ("seller_id",), ("declarant_id",)
+_WITH_SELLER, _WITH_DECLARANT = ("importer_id", "seller_id"), ("importer_id", "declarant_id")
+# Group, what is measured and said, and of whom; the last column is whom a sentence names.
+_TOLD: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "importer_sellers": ("partners", "partners", _WITH_SELLER),
+    "importer_declarants": ("partners", "partners", _WITH_DECLARANT),
+    "importer_new_partners_share": ("partners", "new_partners", _IMPORTER),
+    "importer_exposed_sellers_share": ("neighbours", "exposed", _WITH_SELLER),
+    "importer_seller_neighbours_caught": ("neighbours", "neighbours", _WITH_SELLER),
+    "importer_declarant_neighbours_caught": ("neighbours", "neighbours", _WITH_DECLARANT),
+    "importer_exposure": ("neighbours", "exposure", _IMPORTER),
+    "seller_exposure": ("seller_neighbours", "exposure", _SELLER),
+    "declarant_exposure": ("declarant_neighbours", "exposure", _DECLARANT),
+    "community_hit_rate": ("neighbours", "community", _IMPORTER),
+    "seller_others_caught": ("seller_neighbours", "others", _SELLER),
+    "declarant_others_caught": ("declarant_neighbours", "others", _DECLARANT),
+    "importer_seller_days": ("importer_x_seller", "since", _WITH_SELLER),
+    "importer_declarant_days": ("importer_x_declarant", "since", _WITH_DECLARANT),
+    "tied_values": ("company_register", "tied", _IMPORTER),
+    "tied_exposed_share": ("company_register", "tied_exposed", _IMPORTER),
+    "tied_neighbours_caught": ("company_register", "tied_neighbours", _IMPORTER),
+    "phoenix_score": ("phoenix", "phoenix", _IMPORTER),
+}
+# What the network is without outcomes, too.
+_OF_DECLARATIONS = ("partners", "new_partners", "since", "tied")
+
+_NOTHING = Words(
+    en="The network of companies says nothing of this: {noun}.",
+    fr="Le réseau des sociétés ne dit rien à ce sujet : {noun}.",
+    zh="公司关系网络对此没有记载：{noun}。",
+)
+SENTENCES = {
+    "partners": Sentences(
+        Words(
+            en="Number of the importer's partners in two years, by {noun}: {number}.",
+            fr="Nombre de partenaires de l'importateur en deux ans, par {noun} : {number}.",
+            zh="该进口商两年内按{noun}计的往来方数量：{number}。",
+        ),
+        none=_NOTHING,
+    ),
+    "new_partners": Sentences(
+        Words(
+            en="{share} of the importer's sellers, declarants and couriers are new in the past 91 days.",
+            fr="{share} des vendeurs, déclarants et transporteurs express de "
+            "l'importateur sont nouveaux depuis 91 jours.",
+            zh="该进口商的卖方、申报人和快递方中，{share}是近91天新出现的。",
+        ),
+        none=_NOTHING,
+    ),
+    "exposed": Sentences(
+        Words(
+            en="In {share} of the importer's relations by {noun}, another importer with the same {noun} was caught.",
+            fr="Dans {share} des relations de l'importateur, par {noun}, un "
+            "autre importateur a été pris en infraction.",
+            zh="该进口商按{noun}计的往来中，{share}涉及另有进口商被查获的{noun}。",
+        ),
+        none=_NOTHING,
+    ),
+    "neighbours": Sentences(
+        Words(
+            en="{share} of other importers with the importer's partners, by {noun}, were caught.",
+            fr="{share} des autres importateurs ayant les mêmes partenaires, par {noun}, ont été pris en infraction.",
+            zh="与该进口商有相同{noun}的其他进口商中，{share}曾被查获。",
+        ),
+        none=_NOTHING,
+    ),
+    "exposure": Sentences(
+        Words(
+            en="Relations lead from known offenders to the {noun} {log10_times} "
+            "times as often as to others on average.",
+            fr="Les relations mènent des contrevenants connus à cet élément ({noun}) "
+            "{log10_times} fois aussi souvent qu'en moyenne.",
+            zh="从已知违规者沿关系到达该{noun}的频率是平均水平的{log10_times}倍。",
+        ),
+        none=_NOTHING,
+    ),
+    "community": Sentences(
+        Words(
+            en="Other companies of the importer's community have an adjusted hit rate of {rate}.",
+            fr="Les autres sociétés de la communauté de l'importateur ont un taux d'infraction ajusté de {rate}.",
+            zh="该进口商所在群体的其他公司，调整后的查获率为{rate}。",
+        ),
+        none=_NOTHING,
+    ),
+    "others": Sentences(
+        Words(
+            en="{share} of other importers with this {noun} were caught.",
+            fr="{share} des autres importateurs liés à cet élément ({noun}) ont été pris en infraction.",
+            zh="使用该{noun}的其他进口商中，{share}曾被查获。",
+        ),
+        none=_NOTHING,
+    ),
+    "since": Sentences(
+        Words(
+            en="The importer was first declared with this {noun} {since} ago.",
+            fr="L'importateur a été déclaré pour la première fois avec cet élément ({noun}) il y a {since}.",
+            zh="该进口商首次与该{noun}一同申报是在{since}前。",
+        ),
+        none=_NOTHING,
+    ),
+    "tied": Sentences(
+        Words(
+            en="Addresses, people, owners, telephones and accounts that company registers give the importer: {number}.",
+            fr="Adresses, personnes, propriétaires, téléphones et comptes que les "
+            "registres donnent à l'importateur : {number}.",
+            zh="企业登记中该进口商的地址、人员、股东、电话和账户数量：{number}。",
+        ),
+        none=_NOTHING,
+    ),
+    "tied_exposed": Sentences(
+        Words(
+            en="{share} of the importer's register entries are shared with a company that was caught.",
+            fr="{share} des inscriptions de l'importateur au registre sont partagées "
+            "avec une société prise en infraction.",
+            zh="该进口商的登记信息中，{share}与被查获的公司相同。",
+        ),
+        none=_NOTHING,
+    ),
+    "tied_neighbours": Sentences(
+        Words(
+            en="{share} of other companies with the same register entries were caught.",
+            fr="{share} des autres sociétés ayant les mêmes inscriptions au registre ont été prises en infraction.",
+            zh="登记信息相同的其他公司中，{share}曾被查获。",
+        ),
+        none=_NOTHING,
+    ),
+    "phoenix": Sentences(
+        Words(
+            en="The importer is new, and shares partners or register entries with offenders that fell silent.",
+            fr="L'importateur est nouveau et partage des partenaires ou des inscriptions "
+            "avec des contrevenants devenus silencieux.",
+            zh="该进口商是新的，且与已停止活动的违规者有相同的往来方或登记信息。",
+        ),
+        zero=Words(
+            en="The importer is not new, or shares nothing with offenders that fell silent.",
+            fr="L'importateur n'est pas nouveau, ou ne partage rien avec des contrevenants devenus silencieux.",
+            zh="该进口商不是新的，或与已停止活动的违规者没有共同之处。",
+        ),
+        none=_NOTHING,
+    ),
+}
+
+FEATURES = tuple(
+    Feature(
+        f"network_{name}",
+        NAME,
+        "numeric",
+        meaning,
+        _AS_OF,
+        entity=_TOLD[name][2],
+        measure=_TOLD[name][1],
+        group=_TOLD[name][0],
+        sentences=SENTENCES[_TOLD[name][1]],
+        window_days=WINDOW_DAYS,
+        rests_on_outcomes=_TOLD[name][1] not in _OF_DECLARATIONS,
+    )
+    for name, meaning in _MEANINGS.items()
+)
 
 TABLES = ()
 

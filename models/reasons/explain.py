@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 
 from features.contract import KEY
+from features.families.feature import Feature
+from features.families.sentences import Sentences
 from features.matrix.matrix import CATALOGUE
-from models.reasons.grouping import Meaning, groups, meanings
+from models.reasons.grouping import features_of, groups
 from models.reasons.language import read
 from models.reasons.sentences import Row, phrase
 from models.risk.risk_model import RiskModel
@@ -45,7 +47,7 @@ def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) 
     weight = _summed(shares, members).to_numpy()
     best = np.argsort(-np.abs(weight), axis=1, kind="stable")[:, :top]
 
-    told = meanings(model.encoder.names)
+    told = features_of(model.encoder.names)
     known_codes = {name: frozenset(values) for name, values in model.encoder.categories.items()}
     catalogued = frame.select(feature.name for feature in CATALOGUE if feature.name in frame.columns)
     names = list(members)
@@ -59,7 +61,7 @@ def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) 
             sign = 1 if contribution > 0 else -1
             moved = dict(zip(members[group], sign * shapley[line, places[group]], strict=True))
             name = leading(moved, told)
-            sentence = words.render(phrase(name, told[name], row, known_codes.get(name, frozenset())))
+            sentence = words.render(phrase(told[name], row, known_codes.get(name, frozenset())))
             found.append((line, rank, group, contribution, "raises" if sign > 0 else "lowers", sentence))
     lines = pl.DataFrame(found, schema={"line": pl.UInt32(), **SCHEMA}, orient="row")
     return frame.select(KEY).with_row_index("line").join(lines, on="line", maintain_order="left_right").drop("line")
@@ -74,21 +76,22 @@ def group_contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def leading(moved: Mapping[str, float], told: Mapping[str, Meaning]) -> str:
+def leading(moved: Mapping[str, float], told: Mapping[str, Feature]) -> str:
     """The feature whose fact stands for its group: of the kind that moved most in all, the one that moved most.
 
-    `moved`: how far each feature of the group moved the score in the group's direction.
+    Features of one kind are stated by the same sentences of the same entity. `moved`: how far each feature of the group
+    moved the score in the group's direction.
 
-    >>> told = meanings(("importer_hit_rate_30d", "importer_hit_rate_90d", "importer_value_90d"))
+    >>> told = features_of(("importer_hit_rate_30d", "importer_hit_rate_90d", "importer_value_90d"))
     >>> leading({"importer_hit_rate_30d": 0.2, "importer_hit_rate_90d": 0.3, "importer_value_90d": 0.4}, told)
     'importer_hit_rate_90d'
     """
-    by_kind: dict[tuple[str, tuple[str, ...]], float] = {}
+    by_kind: dict[tuple[Sentences | str, tuple[str, ...]], float] = {}
     for name, value in moved.items():
-        kind = (told[name].kind, told[name].about)
+        kind = (told[name].sentences, told[name].entity)
         by_kind[kind] = by_kind.get(kind, 0.0) + value
     most = max(by_kind, key=by_kind.__getitem__)
-    return max((name for name in moved if (told[name].kind, told[name].about) == most), key=moved.__getitem__)
+    return max((name for name in moved if (told[name].sentences, told[name].entity) == most), key=moved.__getitem__)
 
 
 def _contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""One language: its words and sentences from `<language>.toml`, and how it writes numbers.
+"""One language: its words and sentences from `<language>.toml` and those of families, and how it writes numbers.
 
 A sentence has placeholders, and a placeholder's name decides how its value is written, in every language the same way:
 see `Language.render`.
@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from string import Formatter
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -64,8 +63,9 @@ class WorkListWords(_Section):
 
 
 class Language(_Section):
-    """Words of one language. `of`: 'of this importer', 'from this seller', by column; `counted`: singular, plural."""
+    """Words of the language `name`. `of`: 'of this importer', by column; `counted`: singular, plural."""
 
+    name: Name
     numbers: Numbers
     together: Together
     spans: Spans
@@ -84,7 +84,8 @@ class Language(_Section):
         'Past declarations of this importer have an adjusted hit rate of 34%, with 1 inspection in the past year.'
         """
         values = {name: self._write(name, value) for name, value in phrase.values.items()}
-        text = self.sentences[phrase.key].format(**values)
+        template = self.sentences[phrase.words] if isinstance(phrase.words, str) else getattr(phrase.words, self.name)
+        text = template.format(**values)
         return text[0].upper() + text[1:]
 
     def _write(self, placeholder: str, value: Any) -> str:  # noqa: ANN401, what a placeholder stands for
@@ -96,7 +97,7 @@ class Language(_Section):
                 return self.percent(value)
             case "duty_rate" | "usual_rate":
                 return self.numbers.percent.format(n=self.number(round(value, 2)))
-            case "times":
+            case "times" | "log10_times":
                 return self.number(float(f"{value:.2g}"))
             case "amount" | "number" | "day" | "hour" | "next_hour" | "least":
                 return self.number(value)
@@ -172,15 +173,6 @@ def _plain(value: float) -> str:
     return f"{value:.12f}".rstrip("0").rstrip(".")
 
 
-def placeholders(text: str) -> set[str]:
-    """Names in a template.
-
-    >>> sorted(placeholders("{rate} of {of}"))
-    ['of', 'rate']
-    """
-    return {name for _, name, _, _ in Formatter().parse(text) if name}
-
-
 @cache
 def read(name: str) -> Language:
     """A language by its name.
@@ -193,4 +185,4 @@ def read(name: str) -> Language:
     if name not in LANGUAGES:
         raise ValueError(f"language is {name!r}; allowed: {', '.join(LANGUAGES)}")
     with Path(__file__).with_name(f"{name}.toml").open("rb") as file:
-        return Language.model_validate(tomllib.load(file))
+        return Language.model_validate({"name": name, **tomllib.load(file)})

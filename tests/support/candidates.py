@@ -19,7 +19,6 @@ import numpy as np
 import polars as pl
 from mlflow import MlflowClient
 
-from features.families.feature import Feature
 from features.store import versioning
 from features.store.store import BatchRecord
 from models import policy
@@ -36,12 +35,9 @@ from models.registry.registry import Candidate, Registry
 from models.training import train
 from models.training.tuning import AS_THEY_STAND, Found
 from tests.support import scored
+from tests.support.described import catalogued
 
-FEATURES = (
-    Feature("office", "declared", "categorical", "office", "at once"),
-    Feature("item_value", "declared", "numeric", "value", "at once"),
-    Feature("duty_at_stake", "declared", "numeric", "value times rate", "at once"),
-)
+FEATURES = catalogued("office", "item_value", "duty_at_stake")
 CODE = evidence.code_state()
 STEPS = ("technical", "governance")
 

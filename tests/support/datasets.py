@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from features.families.feature import Feature
 from models.policy import Search, Training, load
+from tests.support.described import catalogued
 
 TRAINING = Training(
     seed=7,
@@ -21,10 +21,7 @@ TARGETING = load().targeting
 
 CATEGORICAL = ("office", "hs6", "hs2", "origin_country", "departure_country", "tax_type")
 NUMERIC = ("item_value", "net_mass_kg", "tax_rate_pct", "duty_at_stake", "importer_declarations_365d")
-FEATURES = (
-    *(Feature(name, "declared", "categorical", name, "the declaration") for name in CATEGORICAL),
-    *(Feature(name, "declared", "numeric", name, "the declaration") for name in NUMERIC),
-)
+FEATURES = catalogued(*CATEGORICAL, *NUMERIC)
 
 
 def dataset(rows: int = 1500, seed: int = 1, days: int = 100, first_day: date = date(2024, 1, 1)) -> pl.DataFrame:

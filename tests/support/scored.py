@@ -5,22 +5,15 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from features.families.feature import Feature
 from models import policy
 from models.dossier.card import Part, Subject
 from models.evaluation import baselines, evaluation, repeats
 from models.evaluation.evaluation import Evaluation
 from models.metrics.ranking import Scores
 from models.policy import Policy
+from tests.support.described import catalogued
 
-FEATURES = (
-    Feature("office", "declared", "categorical", "office of declaration", "the declaration"),
-    Feature("hs6", "declared", "categorical", "HS subheading", "the declaration"),
-    Feature("tax_type", "declared", "categorical", "tariff claimed", "the declaration"),
-    Feature("item_value", "declared", "numeric", "customs value", "the declaration"),
-    Feature("importer_hit_rate_365d", "entities", "numeric", "importer's hit rate", "known outcomes"),
-    Feature("hs6_hit_rate_365d", "entities", "numeric", "subheading's hit rate", "known outcomes"),
-)
+FEATURES = catalogued("office", "hs6", "tax_type", "item_value", "importer_hit_rate_365d", "hs6_hit_rate_365d")
 SMALL: Policy = policy.load().model_copy(
     update={"evaluation": policy.load().evaluation.model_copy(update={"bootstrap_resamples": 100})}
 )

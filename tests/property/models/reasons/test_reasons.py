@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 from features.contract import KEY
 from features.matrix.matrix import CATALOGUE
 from models.reasons import LANGUAGES, group_contributions, reasons
-from models.reasons.grouping import groups, meanings
+from models.reasons.grouping import groups
 from models.reasons.language import read
 from models.reasons.sentences import Row, phrase
 from models.reasons.stability import overlap, rank_correlation
@@ -166,7 +166,6 @@ def test_fewer_reasons_are_the_first_of_more(model, rows, top):
     assert_frame_equal(reasons(model, rows, "en", top), every.filter(pl.col("rank") <= top))
 
 
-TOLD = meanings(tuple(feature.name for feature in CATALOGUE))
 numbers = st.none() | st.floats(0, 2**40, width=32) | st.floats(0, 1, width=32) | st.sampled_from([0.0, 1.0])
 
 
@@ -176,7 +175,7 @@ def test_whatever_a_feature_holds_can_be_said(feature, value, others, is_alone):
     if feature.kind == "categorical":
         value = None if value is None else f"{value:.0f}"
     rest = {} if is_alone else {f.name: others for f in CATALOGUE if f.kind == "numeric"}
-    said = phrase(feature.name, TOLD[feature.name], Row(rest | {feature.name: value}))
+    said = phrase(feature, Row(rest | {feature.name: value}))
     texts = [read(language).render(said) for language in LANGUAGES]
     assert all(texts)
     assert not any(re.search(r"[{}]|\bnan\b|None|\de[+-]", text) for text in texts)

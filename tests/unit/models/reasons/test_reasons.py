@@ -13,16 +13,15 @@ from features import simulator
 from features.contract import KEY
 from features.facts import facts
 from features.facts.asof import outcome_versions
-from features.families import entities
-from features.families.feature import Feature
+from features.families.sentences import Sentences, Words, placeholders
 from features.history.history import History
 from features.matrix import matrix
 from features.matrix.matrix import CATALOGUE
 from models.policy import load
 from models.reasons import LANGUAGES, SCHEMA, group_contributions, reasons, stability
 from models.reasons.explain import leading
-from models.reasons.grouping import Meaning, groups, meaning, meanings
-from models.reasons.language import placeholders, read
+from models.reasons.grouping import check, features_of, groups
+from models.reasons.language import read
 from models.reasons.sentences import Row, phrase
 from models.reasons.stability import overlap, rank_correlation
 from models.risk import boosting
@@ -32,8 +31,7 @@ from models.training.train import train
 from tests.support.datasets import TARGETING, TRAINING
 
 NAMES = tuple(feature.name for feature in CATALOGUE)
-BY_NAME = {feature.name: feature for feature in CATALOGUE}
-TOLD = meanings(NAMES)
+TOLD = features_of(NAMES)
 EN, FR, ZH = (read(name) for name in LANGUAGES)
 
 
@@ -57,7 +55,7 @@ def model(rows):
 
 def said(name: str, language: str = "en", **values) -> str:
     """What feature `name` says in a row of `values`."""
-    return read(language).render(phrase(name, TOLD[name], Row(values), frozenset({"CN", "090121", "4"})))
+    return read(language).render(phrase(TOLD[name], Row(values), frozenset({"CN", "090121", "4"})))
 
 
 # What belongs together.
@@ -88,23 +86,18 @@ def test_what_says_the_same_thing_is_one_group():
     assert {"has_seller", "seller_revenue_365d"} <= set(together["seller"])
 
 
-def test_new_windows_and_entities_are_covered_by_rule(monkeypatch):
-    window = Feature("importer_hit_rate_180d", "entities", "numeric", "", "")
-    assert meaning(window) == Meaning("importer", "hit_rate", ("importer_id",), "importer", 180)
-    monkeypatch.setitem(entities.ENTITIES, "seller_office", ("seller_id", "office"))
-    entity = Feature("seller_office_days_since_hit", "entities", "numeric", "", "")
-    assert meaning(entity).group == "seller_x_office"
-    assert EN.render(phrase(entity.name, meaning(entity), Row({entity.name: 1.0}))) == (
-        "The last infringement found in declarations with the same seller and customs office became known 1 day ago."
+def test_a_window_of_another_entity_says_the_same_of_it():
+    (window,) = features_of(("importer_hit_rate_90d",)).values()
+    other = replace(window, name="by_seller_and_office", entity=("seller_id", "office"), window_days=180)
+    assert EN.render(phrase(other, Row({other.name: 0.25}))) == (
+        "Past declarations with the same seller and customs office have an adjusted hit rate of 25% over the past 180 "
+        "days."
     )
-    combination = Feature("hit_rate_importer_id_x_office", "encodings", "numeric", "", "")
-    assert meaning(combination).about == ("importer_id", "office")
 
 
-@pytest.mark.parametrize("family", ["declared", "calendar", "price", "entities", "encodings", "network"])
-def test_a_feature_without_a_rule_is_refused(family):
-    with pytest.raises(ValueError, match=f"feature 'novelty' of family '{family}' is covered by no rule"):
-        meaning(Feature("novelty", family, "numeric", "", ""))
+def test_sentences_of_no_name_are_refused():
+    with pytest.raises(ValueError, match="feature 'office' of family 'declared' is stated by 'omens'; allowed: "):
+        check(replace(TOLD["office"], sentences="omens"))
 
 
 def test_a_feature_that_is_not_catalogued_is_refused():
@@ -123,24 +116,28 @@ def phrases():
             for other in NAMES
             if TOLD[other].group == TOLD[name].group or other in ("tax_rate_pct", "origin_country", "departure_country")
         ]
-        alike = ["CN", "XX", None] if BY_NAME[name].kind == "categorical" else [None, -2.0, 0.0, 0.3, 1.0, 1.4, 7.0]
+        alike = ["CN", "XX", None] if TOLD[name].kind == "categorical" else [None, -2.0, 0.0, 0.3, 1.0, 1.4, 7.0]
         for value, other in itertools.product(alike, (None, 0.0, 1.0, 7.0)):
-            rest = {each: "CN" if BY_NAME[each].kind == "categorical" else other for each in members}
+            rest = {each: "CN" if TOLD[each].kind == "categorical" else other for each in members}
             for row in ({name: value}, rest | {name: value}, {name: value, "value_per_kg": other}):
-                yield phrase(name, TOLD[name], Row(row), frozenset({"CN"}))
+                yield phrase(TOLD[name], Row(row), frozenset({"CN"}))
 
 
 def test_every_sentence_is_there_in_every_language_and_none_is_for_nothing():
-    said_somewhere = {one.key: set(one.values) for one in phrases()}
+    every = list(phrases())
+    said_somewhere = {one.words: set(one.values) for one in every if isinstance(one.words, str)}
     for name in LANGUAGES:
         sentences = read(name).sentences
         assert set(sentences) == set(said_somewhere), name
         assert {key: placeholders(text) for key, text in sentences.items()} == said_somewhere, name
+    own = {feature.sentences for feature in CATALOGUE if isinstance(feature.sentences, Sentences)}
+    brought = {words for each in own for words in (each.stated, each.zero, each.none) if words}
+    assert {one.words for one in every if isinstance(one.words, Words)} == brought
 
 
 def test_every_word_is_there_in_every_language():
-    columns = {column for one in TOLD.values() for column in one.about}
-    in_records = {column for one in TOLD.values() if one.record for column in one.about}
+    columns = {column for one in CATALOGUE for column in one.entity}
+    in_records = {column for one in CATALOGUE if one.window_days for column in one.entity}
     for language in (EN, FR, ZH):
         assert set(language.nouns) == columns
         assert in_records <= set(language.of) <= columns
@@ -328,7 +325,7 @@ def test_the_sentence_is_that_of_the_leading_fact(model, rows):
         name = leading(moved, TOLD)
         known = frozenset(model.encoder.categories.get(name, ()))
         assert moved[name] > 0
-        assert reason["sentence"] == FR.render(phrase(name, TOLD[name], Row(some.row(line, named=True)), known))
+        assert reason["sentence"] == FR.render(phrase(TOLD[name], Row(some.row(line, named=True)), known))
 
 
 def test_what_adds_nothing_is_no_reason(model, rows):
@@ -357,7 +354,7 @@ def test_top_is_at_least_one(model, rows, top):
 
 
 def test_a_model_of_unknown_features_is_refused(model, rows):
-    features = [Feature("office", "declared", "categorical", "", ""), Feature("moon", "declared", "numeric", "", "")]
+    features = [TOLD["office"], replace(TOLD["item_value"], name="moon")]
     known = labelled(rows).with_columns(moon=pl.lit(1.0))
     encoder = Encoder.fit(known, features)
     other = replace(model, encoder=encoder, illicit=one_tree(encoder, known))

@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.families.entities import PRIOR_WEIGHT
-from features.families.feature import Feature
+from features.history.history import PRIOR_WEIGHT
 from models.risk.encoder import Encoder
 from tests.support.datasets import FEATURES, dataset
+from tests.support.described import catalogued
 
 
 def test_categories_are_sorted_and_without_null():
@@ -59,7 +59,7 @@ def test_json_round_trip():
 def test_smoothing_is_as_if_the_rates_had_been_counted_so(smoothing):
     hits, inspections, usual = np.array([0.0, 3.0, 40.0]), np.array([0.0, 4.0, 100.0]), 0.25
     names = ("hit_rate_office", "inspections_office", "hs6_hit_rate_365d")
-    features = tuple(Feature(name, "encodings", "numeric", name, "the day before") for name in names)
+    features = catalogued(*names)
 
     def counted(weight: float) -> np.ndarray:
         return (hits + weight * usual) / (inspections + weight)
