@@ -24,7 +24,7 @@ from features import contract
 from features.contract import KEY
 from features.facts.asof import NEVER
 from features.facts.facts import DERIVED, Known
-from features.families import FAMILIES, encodings, entities, relations
+from features.families import FAMILIES
 from features.history.history import History
 from models.evaluation.schemes import NONE
 from models.policy import LANES, Lanes
@@ -34,7 +34,9 @@ Progress = Callable[[int, int], None]
 WEEK_DAYS = 7
 GREEN = "green"
 # Families that differ with what was inspected; the others are computed once.
-RESTS_ON_OUTCOMES = (entities, encodings, relations)
+RESTS_ON_OUTCOMES = tuple(
+    family for family in FAMILIES if any(feature.rests_on_outcomes for feature in family.FEATURES)
+)
 _EPOCH = date(1970, 1, 1)
 _TRUTH = ("scheme", "is_illicit", "is_critical", "evaded_revenue")
 

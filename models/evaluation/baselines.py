@@ -14,10 +14,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from features.facts.asof import YEAR_DAYS
 from features.families.feature import Feature
+from features.matrix.matrix import feature_of
 from models.metrics.ranking import Flags, Floats, Scores
+from models.risk.revenue import STAKE
 
-RISK_PROFILE_RATES = ("importer_hit_rate_365d", "hs6_hit_rate_365d")
+RISK_PROFILE_RATES = tuple(feature_of((column,), "hit_rate", YEAR_DAYS).name for column in ("importer_id", "hs6"))
 MAX_LEVELS = 50  # a categorical with more codes is left to its numeric histories
 _MAX_ITERATIONS = 200
 _LOGISTIC_ROWS = 100_000  # a straight line through some hundred features needs no more
@@ -37,7 +40,7 @@ def score(train: pl.DataFrame, test: pl.DataFrame, features: Sequence[Feature]) 
         "risk_profile": risk_profile(test, base_rate),
         "logistic": _logistic(train, test, features, is_hit),
     }
-    stake = test["duty_at_stake"].fill_nan(None).fill_null(0).cast(pl.Float64).to_numpy()
+    stake = test[STAKE].fill_nan(None).fill_null(0).cast(pl.Float64).to_numpy()
     return {name: Scores(probability, probability * stake) for name, probability in probabilities.items()}
 
 

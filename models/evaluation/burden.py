@@ -18,6 +18,8 @@ import polars as pl
 from scipy import sparse
 
 from features.contract import KEY
+from features.facts.asof import YEAR_DAYS
+from features.matrix.matrix import feature_of
 from models.document import Document
 from models.evaluation.evaluation import sample_of
 from models.evaluation.gates import Gate
@@ -30,7 +32,8 @@ from models.policy import LANES, Burden, Cost, Lanes, Policy
 RANDOM = "random"
 OTHER, UNKNOWN = "other", "unknown"
 _ORDERED = {"importer size": ("new", "1-10", "11-100", ">100"), "importer": ("new", "known")}
-_COLUMNS = (*KEY, "office", "origin_country", "importer_declarations_365d", "is_illicit", "recovered_revenue")
+_IMPORTS = feature_of(("importer_id",), "declarations", YEAR_DAYS).name
+_COLUMNS = (*KEY, "office", "origin_country", _IMPORTS, "is_illicit", "recovered_revenue")
 _RATES = ("detects", "officer_hours", "delay_hours")  # of a lane, in this order
 _NAMED_GROUPS = 3  # the card lists them all
 
@@ -179,7 +182,7 @@ def label(rows: pl.DataFrame, min_rows: int) -> pl.DataFrame:
     ...     "importer_declarations_365d": [0.0, 11.0, None]}), min_rows=2).rows()
     [('CN', 'new', 'new', '010'), ('CN', '11-100', 'known', 'other'), ('other', 'unknown', 'unknown', '010')]
     """
-    before = pl.col("importer_declarations_365d").cast(pl.Float64).fill_nan(None)
+    before = pl.col(_IMPORTS).cast(pl.Float64).fill_nan(None)
     # Fixed bands, not terciles, which would mean something else for every version.
     is_new = pl.when(before == 0).then(pl.lit("new"))
     size = is_new.when(before <= 10).then(pl.lit("1-10")).when(before <= 100).then(pl.lit("11-100"))

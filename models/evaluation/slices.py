@@ -6,6 +6,8 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from features.codes import HS_SECTIONS, region_of_country, section_of_chapter
+from features.facts.asof import YEAR_DAYS
+from features.matrix.matrix import feature_of
 from models.metrics.bootstrap import Estimate, draw, estimates
 from models.metrics.ranking import Floats, Measures, Sample, Scores
 from models.policy import Evaluation
@@ -15,6 +17,7 @@ IDENTICAL_EARLIER_ROW = "has an identical earlier row"
 # Slices that are reported even where they hold no row: their absence would be read as 'no difference'.
 _ALWAYS = {"importer": ("new", "known"), IDENTICAL_EARLIER_ROW: ("yes", "no")}
 _UNKNOWN = "unknown"
+_IMPORTS = feature_of(("importer_id",), "declarations", YEAR_DAYS).name
 
 
 class Slice(BaseModel):
@@ -39,7 +42,7 @@ def label(test: pl.DataFrame, has_identical_earlier_row: pl.Series) -> pl.DataFr
         pl.col("office").fill_null(_UNKNOWN),
         pl.col("hs2").replace_strict(sections, default=_UNKNOWN).alias("HS section"),
         pl.col("origin_country").replace_strict(region_of_country(), default=_UNKNOWN).alias("origin region"),
-        _named(pl.col("importer_declarations_365d") == 0, "new", "known").alias("importer"),
+        _named(pl.col(_IMPORTS) == 0, "new", "known").alias("importer"),
         _named(pl.lit(has_identical_earlier_row), "yes", "no").alias(IDENTICAL_EARLIER_ROW),
     )
 

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from features.contract import KEY
+from features.matrix.matrix import CATALOGUE
 from models.metrics.cbpe import ExpectedPerformance, expected_performance, misses
 from models.metrics.ranking import Measures, Sample, Scores, at_share
 from models.monitoring import drift_page
@@ -36,37 +37,9 @@ from models.training.days import Dataset, of_data
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
 
-CATEGORICAL = (
-    "office",
-    "procedure",
-    "import_type",
-    "import_use",
-    "payment_type",
-    "transport_mode",
-    "tax_type",
-    "origin_marking",
-    "hs2",
-    "origin_country",
-    "departure_country",
-)
-LOG_SCALE = (
-    "item_value",
-    "net_mass_kg",
-    "duty_at_stake",
-    "value_per_kg",
-    "price_z_hs6",
-    "importer_declarations_30d",
-    "importer_hs6_declarations_30d",
-    "seller_declarations_30d",
-)
-LINEAR = (
-    "score",
-    "tax_rate_pct",
-    "rate_gap_hs6",
-    "price_quantile_hs6",
-    "importer_hit_rate_30d",
-    "hs6_hit_rate_30d",
-)
+CATEGORICAL = tuple(feature.name for feature in CATALOGUE if feature.drift == "categories")
+LOG_SCALE = tuple(feature.name for feature in CATALOGUE if feature.drift == "log")
+LINEAR = ("score", *(feature.name for feature in CATALOGUE if feature.drift == "linear"))
 NUMERIC = LINEAR + LOG_SCALE
 COLUMNS = CATEGORICAL + NUMERIC
 

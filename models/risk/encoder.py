@@ -9,9 +9,9 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.families.encodings import COMBINATIONS, inspections_name, rate_name
-from features.families.entities import PRIOR_WEIGHT
 from features.families.feature import Feature
+from features.history.history import PRIOR_WEIGHT
+from features.matrix.matrix import CATALOGUE
 
 Matrix = NDArray[np.float32]
 
@@ -22,9 +22,9 @@ class Encoder:
 
     A category is its place in that list; one that training has not seen is missing, as null is.
 
-    Target encodings come smoothed, as if `PRIOR_WEIGHT` more inspections had been made at everyone's rate of the day.
-    `smoothing` is how many such inspections the model sees: more of them are taken to have hit at `base_rate`, fewer
-    take some away again.
+    Rates that say which feature counts their inspections, target encodings, come smoothed, as if `PRIOR_WEIGHT` more
+    inspections had been made at everyone's rate of the day. `smoothing` is how many such inspections the model sees:
+    more of them are taken to have hit at `base_rate`, fewer take some away again.
     """
 
     names: tuple[str, ...]
@@ -95,7 +95,7 @@ class Encoder:
     def _smoothed_rates(self) -> list[pl.Expr]:
         """The rates of target encodings at this smoothing."""
         more = self.smoothing - PRIOR_WEIGHT
-        pairs = [(rate_name(by), inspections_name(by)) for by in COMBINATIONS] if more else []
+        pairs = [(each.name, each.inspections) for each in CATALOGUE if each.inspections] if more else []
         found = []
         for rate, inspections in pairs:
             if rate in self.names and inspections in self.names:

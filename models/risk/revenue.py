@@ -17,13 +17,14 @@ import lightgbm as lgb
 import numpy as np
 import polars as pl
 
+from features.matrix.matrix import feature_of
 from models.risk import boosting
 from models.risk.boosting import Floats, Parameters, Rows
 from models.risk.encoder import Encoder, Matrix
 
 Basis = Literal["boosted", "line", "stake"]
 
-STAKE = "duty_at_stake"
+STAKE = feature_of(("item_value",), "duty").name
 MIN_HITS_TO_BOOST = 200
 MIN_HITS_TO_JUDGE = 30  # on the validation part, to say when to stop
 PRIOR_HITS = 20  # the correction of the total starts at none, as if that many average hits had been met exactly

@@ -19,8 +19,8 @@ import numpy as np
 import optuna
 import polars as pl
 
-from features.families.entities import PRIOR_WEIGHT
 from features.families.feature import Feature
+from features.history.history import PRIOR_WEIGHT
 from models import policy
 from models.risk import boosting
 from models.risk.boosting import Parameters, Progress, Rows

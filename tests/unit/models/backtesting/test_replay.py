@@ -8,53 +8,20 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features import simulator
 from features.contract import KEY
 from features.facts import facts
 from features.families import FAMILIES
 from features.history.history import History
 from features.matrix.matrix import CATALOGUE
-from models import policy
-from models.backtesting.replay import RESTS_ON_OUTCOMES, Chooser, Setting, World, rehearse, replay
+from models.backtesting.replay import RESTS_ON_OUTCOMES, Chooser, World, rehearse, replay
 from models.backtesting.result import FIGURES, SEVERAL_FOUND, summarise
 from models.backtesting.strategies import PROFILES, Bacuda, Product, Random, RiskProfile, _risky, best_first
 from models.targeting import lanes
+from tests.support.replayed import LANES, QUICK, SETTING, TARGETING, world
 
-POLICY = policy.load()
-TARGETING = POLICY.targeting
-LANES = TARGETING.lanes
-SETTING = Setting(warm_up_weeks=13, retrain_weeks=4, max_rounds=20, early_stopping_rounds=5)
 FEW = tuple(
     feature for feature in CATALOGUE if feature.name in ("duty_at_stake", "price_z_hs6", "importer_hit_rate_365d")
 )
-QUICK = POLICY.model_copy(
-    update={"training": POLICY.training.model_copy(update={"max_rounds": 20, "early_stopping_rounds": 5})}
-)
-
-
-def world(setting: Setting = SETTING, rows: int = 3000, months: int = 6, seed: int = 3) -> World:
-    """A simulated world whose warm-up was inspected throughout, so that there is enough to learn from."""
-    parameters = simulator.Parameters(rows=rows, months=months, seed=seed)
-    tables = simulator.build(simulator.simulate(parameters), seed)
-    declarations, truth = tables.declarations.drop("arrives"), tables.truth.drop("arrives")
-    outcomes = (
-        declarations.select(*KEY, "accepted_at")
-        .join(truth.drop("accepted_at"), on=KEY, maintain_order="left")
-        .select(
-            *KEY,
-            "accepted_at",
-            "is_illicit",
-            "is_critical",
-            is_inspected=True,
-            recovered_revenue="evaded_revenue",
-            inspection_channel=pl.lit(None, pl.String),
-            selection_probability=pl.lit(None, pl.Float64),
-            known_at=pl.lit(None, pl.Datetime("us")),
-        )
-        .lazy()
-    )
-    past = facts.build(declarations.lazy(), declarations.clear().lazy(), outcomes, outcomes.clear(), 7)
-    return World.of(past, truth, 7, setting, seed)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.families.entities import PRIOR_WEIGHT
+from features.history.history import PRIOR_WEIGHT
 from models.risk import boosting
 from models.training.split import split_by_time, window
 from models.training.train import train
