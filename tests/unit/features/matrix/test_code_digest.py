@@ -70,6 +70,25 @@ def test_comments_layout_and_docstrings_change_nothing(copied):
     file.write_text(text)
 
 
+def test_another_sentence_changes_nothing(copied):
+    file = copied / "features" / "families" / "calendar.py"
+    before, text = digest(copied), file.read_text()
+    file.write_text(text.replace("The declaration was accepted on a {weekday}.", "Accepted on a {weekday}."))
+    assert file.read_text() != text
+    assert digest(copied) == before
+    file.write_text(text)
+
+
+def test_a_family_counts_where_it_stands(copied):
+    added = copied / "features" / "families" / "added.py"
+    before = digest(copied)
+    added.write_text("FACTOR = 1\n")
+    once = digest(copied)
+    added.write_text("FACTOR = 2\n")
+    assert len({before, once, digest(copied)}) == 3
+    added.unlink()
+
+
 @pytest.mark.parametrize("statement", ["import features.added\n", "def late():\n    from features import added\n"])
 def test_a_module_counts_once_it_is_imported(copied, statement):
     added, user = copied / "features" / "added.py", copied / "features" / "families" / "price.py"
