@@ -209,9 +209,7 @@ class Settings(BaseSettings):
 
     @property
     def database_uri(self) -> str:
-        """Return where MLflow keeps runs and the registry: the database that is set, or a SQLite file in the state
-        folder.
-        """
+        """Return where MLflow keeps runs and the registry: the database that is set, or a file in the state folder."""
         return self.mlflow_database_uri or f"sqlite:///{self.state_folder.absolute() / 'mlflow.db'}"
 
     @property

@@ -153,21 +153,20 @@ def shared_folders(settings: Settings) -> tuple[Path, ...]:
 
 
 def folders(settings: Settings) -> dict[str, str]:
-    """Return folders for what programs may lose, by variable; they would otherwise use the code's or the machine's
-    folder.
+    """Return, by variable, folders for files that programs may lose, which else lie beside the code or in /tmp.
 
-    In the machine's folder for temporary files the names are known, and whoever makes them first keeps others out. The
-    servers do not share these folders: what Numba finds there it executes.
+    In /tmp the names are known, and whoever makes them first keeps others out. The servers do not share these folders:
+    Numba executes what it finds there.
     """
     names = {"TMPDIR": "tmp", "NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}
     return {variable: str(settings.runs_folder / name) for variable, name in names.items()}
 
 
 def prepare(settings: Settings, user: User | None) -> None:
-    """Make the folders that runs share with the servers, and close those that they do not; their contents stay
-    unchanged.
+    """Make the folders that runs share with the servers, and close those that they do not share.
 
-    A state folder that a command made earlier, under a usual umask, is closed to other users of the machine.
+    The contents of the folders stay unchanged. A state folder that a command made earlier, under a usual umask, is
+    closed to other users of the machine.
     """
     state = settings.state_folder.absolute()
     if user is None:

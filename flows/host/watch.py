@@ -167,9 +167,7 @@ def read_address(settings: Settings) -> str | None:
 
 
 def ensure_block(client: httpx.Client, address: str | None) -> str | None:
-    """Return the id of the block that sends to an address, made or brought up to date; without an address it is
-    deleted.
-    """
+    """Return the id of the block that sends to an address, which is made or updated; delete it without an address."""
     response = client.get(f"/block_types/slug/{_BLOCK_TYPE}/block_documents/name/{_BLOCK}")
     found = None if response.status_code == 404 else _checked(response).json()["id"]
     if address is None:

@@ -113,8 +113,7 @@ class RetrainParameters(Authored):
 
 
 def author(requested_by: str, deployment: str | None, is_by_hand: bool) -> str:
-    """Return who made a model: the person who asked for it, as the guard or the command line found out; else the
-    service.
+    """Return who made a model: the person who asked for it, as the guard or the command line knows; or the service.
 
     >>> author("", "nightly", is_by_hand=False), author("ann", "adhoc", is_by_hand=True)
     ('tidewaiter', 'ann')

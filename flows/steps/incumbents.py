@@ -62,9 +62,7 @@ def of_the_same(settings: Settings, registry: Registry, made_from: str) -> Earli
 
 
 def _challenger(registry: Registry, folder: Path, tell: Tell) -> Incumbent | None:
-    """Return the version that awaits sign-off, if there is one that can be read; nothing depends on it, so nights go
-    on.
-    """
+    """Return the version that awaits sign-off, or None if none can be read: nothing depends on it, so nights go on."""
     number = registry.challenger_number()
     if number is None:
         return None
