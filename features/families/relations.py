@@ -67,7 +67,7 @@ _TOLD: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "tied_neighbours_caught": ("company_register", "tied_neighbours", _IMPORTER),
     "phoenix_score": ("phoenix", "phoenix", _IMPORTER),
 }
-# What the network is without outcomes, too.
+# What declarations and registers tell without any outcome.
 _OF_DECLARATIONS = ("partners", "new_partners", "since", "tied")
 
 _NOTHING = Words(
@@ -186,22 +186,25 @@ SENTENCES = {
     ),
 }
 
-FEATURES = tuple(
-    Feature(
+
+def _describe(name: str, meaning: str) -> Feature:
+    group, measure, entity = _TOLD[name]
+    return Feature(
         f"network_{name}",
         NAME,
         "numeric",
         meaning,
         _AS_OF,
-        entity=_TOLD[name][2],
-        measure=_TOLD[name][1],
-        group=_TOLD[name][0],
-        sentences=SENTENCES[_TOLD[name][1]],
+        entity=entity,
+        measure=measure,
+        group=group,
+        sentences=SENTENCES[measure],
         window_days=WINDOW_DAYS,
-        rests_on_outcomes=_TOLD[name][1] not in _OF_DECLARATIONS,
+        rests_on_outcomes=measure not in _OF_DECLARATIONS,
     )
-    for name, meaning in _MEANINGS.items()
-)
+
+
+FEATURES = tuple(_describe(name, meaning) for name, meaning in _MEANINGS.items())
 
 TABLES = ()
 

@@ -73,7 +73,7 @@ def _read(content: bytes) -> tuple[tuple[str, ...], str]:
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == WORDS:
-            node.keywords = []
+            node.args, node.keywords = [], []
     return tuple(imports), ast.dump(tree)
 
 

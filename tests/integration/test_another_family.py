@@ -74,13 +74,11 @@ def compute(history: History) -> pl.DataFrame:
 USED = """
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
 
 from features.families import FAMILIES
-from features.matrix.code_digest import code_version
 from features.matrix.code_digest import code_version
 from features.matrix.matrix import CATALOGUE, feature_of
 from models.backtesting.replay import RESTS_ON_OUTCOMES, rehearse
@@ -101,9 +99,7 @@ said = {
 }
 scored = known.with_columns(model.predict(known).select("score"))
 before, after = scored[:900], scored[900:].with_columns(pl.col(new.name) + 50)
-compared = drift.check(
-    drift.sample_by_day(before, 900, 1), after, QUICK.drift, 1, None, Path("drift.html")
-)
+compared = drift.check(drift.sample_by_day(before, 900, 1), after, QUICK.drift, 1, None, Path("drift.html"))
 log = rehearse(replayed, {"product": Product(QUICK, explores=False, features=few)}, SETTING.retrain_weeks, LANES, 5)
 print(
     json.dumps(
