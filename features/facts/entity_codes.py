@@ -24,10 +24,7 @@ def mixed(parts: Iterable[Hashes], rows: int) -> Hashes:
     """
     out = np.zeros(rows, np.uint64)
     for part in parts:
-        out = out * np.uint64(0x9E3779B97F4A7C15) + part
-        out = (out ^ (out >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        out = (out ^ (out >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        out ^= out >> np.uint64(31)
+        _mix(out, part)
     return out
 
 
@@ -58,6 +55,15 @@ class Numbering:
     def codes(self, hashes: Hashes, is_named: Flags) -> Ints:
         """The place of each row's entity; -1 for one that is not among these."""
         return _find(hashes, is_named, self.slots, self.hashes)
+
+
+@numba.njit(cache=True, nogil=True)
+def _mix(out: Hashes, part: Hashes) -> None:
+    for row in range(len(out)):
+        each = out[row] * np.uint64(0x9E3779B97F4A7C15) + part[row]
+        each = (each ^ (each >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        each = (each ^ (each >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        out[row] = each ^ (each >> np.uint64(31))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -122,6 +122,10 @@ class Known:
     def frame(self, name: str) -> pl.DataFrame:
         return {"rows": self.rows, "declared": self.declared, "found": self.found}[name]
 
+    def tells(self, kind: str) -> bool:
+        """Whether there may be facts of one of `KINDS`."""
+        return not self.frame(KINDS[kind].frame).is_empty()
+
     @cached_property
     def _counted(self) -> dict[str, Counted]:
         return {}
@@ -143,13 +147,21 @@ class Known:
 
     def entities(self, frame: str, by: Sequence[str]) -> tuple[Hashes, Flags]:
         """Of each row of a frame the entity that columns `by` name, as a hash, and whether it names one."""
-        rows = self.frame(frame)
-        for column in by:
-            if (frame, column) not in self._hashed:
-                self._hashed[frame, column] = rows[column].hash(1).to_numpy(), rows[column].is_not_null().to_numpy()
-        parts = [self._hashed[frame, column] for column in by]
-        named = np.logical_and.reduce([np.ones(rows.height, np.bool_), *(is_known for _, is_known in parts)])
-        return mixed((part for part, _ in parts), rows.height), named
+        height = self.frame(frame).height
+        parts = self.hashed(frame, by)
+        named = np.ones(height, np.bool_)
+        for _, is_known in parts:
+            named &= is_known
+        return mixed((part for part, _ in parts), height), named
+
+    def hashed(self, frame: str, columns: Sequence[str]) -> list[tuple[Hashes, Flags]]:
+        """Of each column of a frame the hashes of its values, and which are no null; all that are new at once."""
+        if new := [column for column in dict.fromkeys(columns) if (frame, column) not in self._hashed]:
+            hashes = [pl.col(column).hash(1).alias(f"{column} hash") for column in new]
+            found = self.frame(frame).select(*hashes, *(pl.col(column).is_not_null() for column in new))
+            for column in new:
+                self._hashed[frame, column] = found[f"{column} hash"].to_numpy(), found[column].to_numpy()
+        return [self._hashed[frame, column] for column in columns]
 
 
 def build(

@@ -10,16 +10,16 @@ it, and a combination that was never inspected from one that was always clean.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from features.facts.asof import LOOK_BACK_DAYS
-from features.families.feature import Feature
+from features.facts.windows import Floats
+from features.families.feature import Feature, frame
 from features.families.groups import group_of
-from features.history.history import PRIOR_WEIGHT, History
+from features.history.history import PRIOR_WEIGHT, History, Record
 
 NAME = "encodings"
 _AS_OF = f"outcomes known before the day of acceptance, of declarations accepted at most {LOOK_BACK_DAYS} days earlier"
@@ -104,15 +104,11 @@ TABLES = (("concluded", ()), *(("concluded", by) for by in COMBINATIONS))
 
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query; null where the declaration leaves a part of the combination open."""
-    usual = history.everyones_hit_rate("concluded", LOOK_BACK_DAYS)
+    return frame(FEATURES, history.described(_rates, COMBINATIONS, ("concluded", LOOK_BACK_DAYS)))
 
-    def rates(by: tuple[str, ...]) -> dict[str, np.ndarray]:
-        record = history.record(by)
-        inspected, hits = record.sums("concluded", LOOK_BACK_DAYS).T
-        rate = (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT)
-        columns = {rate_name(by): rate, inspections_name(by): inspected}
-        return {name: np.where(record.is_named, value, np.nan).astype(np.float32) for name, value in columns.items()}
 
-    with ThreadPoolExecutor() as pool:
-        columns = {name: value for found in pool.map(rates, COMBINATIONS) for name, value in found.items()}
-    return pl.DataFrame({name: pl.Series(value, nan_to_null=True) for name, value in columns.items()})
+def _rates(record: Record, usual: Floats) -> Floats:
+    """A combination's two features: features x queries."""
+    inspected, hits = record.sums("concluded", LOOK_BACK_DAYS).T
+    rate = (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT)
+    return np.where(record.is_named, [rate, inspected], np.nan).astype(np.float32)

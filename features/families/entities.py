@@ -6,7 +6,6 @@ they were recorded.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -14,9 +13,10 @@ import polars as pl
 
 from features.facts.asof import YEAR_DAYS
 from features.facts.facts import DECLARATIONS, HITS
-from features.families.feature import Feature
+from features.facts.windows import Floats, Ints
+from features.families.feature import Feature, frame
 from features.families.groups import group_of
-from features.history.history import PRIOR_WEIGHT, History
+from features.history.history import PRIOR_WEIGHT, History, Record
 
 NAME = "entities"
 _AS_OF = "declarations and outcomes known before the day of acceptance, within the window"
@@ -39,6 +39,7 @@ ENTITIES: dict[str, tuple[str, ...]] = {
     "repeat": ("hs6", "origin_country", "departure_country", "item_value", "net_mass_kg", "tax_rate_pct"),
 }
 WINDOWS_DAYS = (30, 90, 365)
+_YEARS_DECLARATIONS = 5 * WINDOWS_DAYS.index(YEAR_DAYS)  # the feature's place among those of an entity
 NOVEL = {"importer_hs6": "subheading", "importer_origin": "origin", "importer_seller": "seller"}
 
 
@@ -112,31 +113,27 @@ TABLES = (("found", ()), *((kind, by) for kind in ("declared", "found") for by i
 
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query; null where the declaration names no such entity."""
-    usual = history.everyones_hit_rate("found", YEAR_DAYS)
-    day = history.day.of
+    records = history.described(_record_of, tuple(ENTITIES.values()), ("found", YEAR_DAYS))
+    volumes = [records[list(ENTITIES).index(entity)][_YEARS_DECLARATIONS] for entity in NOVEL]
+    novel = np.where(np.isnan(volumes), np.nan, np.equal(volumes, 0)).astype(np.float32)
+    return frame(FEATURES, [*records, novel])
 
-    def record_of(entity: str) -> dict[str, np.ndarray]:
-        record = history.record(ENTITIES[entity])
-        columns: dict[str, np.ndarray] = {}
-        for window in WINDOWS_DAYS:
-            volume, value = record.sums("declared", window).T
-            inspected, hits, revenue = record.sums("found", window).T
-            columns |= {
-                f"{entity}_declarations_{window}d": volume,
-                f"{entity}_value_{window}d": value,
-                f"{entity}_inspection_rate_{window}d": np.where(volume > 0, inspected / np.maximum(volume, 1), np.nan),
-                f"{entity}_hit_rate_{window}d": (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT),
-                f"{entity}_revenue_{window}d": revenue,
-            }
-        if entity in NOVEL:
-            columns[f"is_new_{entity}"] = columns[f"{entity}_declarations_{YEAR_DAYS}d"] == 0
-        for what, last in {
-            "seen": record.last_day("declared", DECLARATIONS, YEAR_DAYS),
-            "hit": record.last_day("found", HITS, YEAR_DAYS),
-        }.items():
-            columns[f"{entity}_days_since_{what}"] = np.where(last >= 0, day - last, np.nan)
-        return {name: np.where(record.is_named, value, np.nan).astype(np.float32) for name, value in columns.items()}
 
-    with ThreadPoolExecutor() as pool:
-        columns = {name: value for record in pool.map(record_of, ENTITIES) for name, value in record.items()}
-    return pl.DataFrame({f.name: pl.Series(columns[f.name], nan_to_null=True) for f in FEATURES})
+def _record_of(record: Record, usual: Floats) -> Floats:
+    """An entity's features, in the order of their names: features x queries."""
+    columns: list[Floats] = []
+
+    def add(values: Ints | Floats) -> None:
+        columns.append(np.where(record.is_named, values, np.nan).astype(np.float32))
+
+    for window in WINDOWS_DAYS:
+        volume, value = record.sums("declared", window).T
+        inspected, hits, revenue = record.sums("found", window).T
+        inspection_rate = np.where(volume > 0, inspected / np.maximum(volume, 1), np.nan)
+        hit_rate = (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT)
+        for values in (volume, value, inspection_rate, hit_rate, revenue):
+            add(values)
+    for kind, measure in (("declared", DECLARATIONS), ("found", HITS)):
+        last = record.last_day(kind, measure, YEAR_DAYS)
+        add(np.where(last >= 0, record.history.day.of - last, np.nan))
+    return np.stack(columns)

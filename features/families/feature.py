@@ -1,9 +1,18 @@
-"""What a feature is, and how it describes itself to whoever trains on it, explains it, watches it or replays it."""
+"""What a feature is, how it describes itself to whoever trains on it, explains it, watches it or replays it.
 
+And how numbers become columns of features.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import polars as pl
+
 from features.families.sentences import Sentences
+
+_FEW = 16  # rows: a column each costs less than a column for each feature
 
 
 @dataclass(frozen=True)
@@ -41,3 +50,17 @@ class Feature:
     def __post_init__(self) -> None:
         if not self.entity:
             raise ValueError(f"feature {self.name!r} has no entity; allowed: at least one column of the contract")
+
+
+def frame(features: Sequence[Feature], parts: Iterable[np.ndarray]) -> pl.DataFrame:
+    """Columns of `features` from parts of several each, features x queries of 32 bits, in their order; NaN is null."""
+    parts, names = list(parts), [each.name for each in features]
+    rows = len(parts[0][0])
+    if 0 < rows < _FEW:
+        values = np.ascontiguousarray(np.concatenate(parts).T)
+        by_row = pl.DataFrame([pl.Series(str(row), each, nan_to_null=True) for row, each in enumerate(values)])
+        return by_row.transpose(column_names=names)
+    columns = (values for part in parts for values in part)
+    return pl.DataFrame(
+        {name: pl.Series(values, nan_to_null=True) for name, values in zip(names, columns, strict=True)}
+    )

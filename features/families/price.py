@@ -6,7 +6,6 @@ of a sliding window are exact order statistics.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -56,7 +55,7 @@ TABLES = tuple(("log_value_per_kg", by) for by in GROUPS.values())
 
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query; null where the group has fewer than `MIN_HISTORY` prices."""
-    price = history.rows["log_value_per_kg"].fill_null(np.nan).to_numpy()
+    price = history.rows["log_value_per_kg"].to_numpy()  # a null is NaN
 
     def usual(group: str) -> dict[str, np.ndarray]:
         statistics = history.record(GROUPS[group]).order_statistics("log_value_per_kg", YEAR_DAYS)
@@ -69,6 +68,5 @@ def compute(history: History) -> pl.DataFrame:
             f"price_ratio_{group}": np.where(enough, 10 ** (price - median), np.nan),
         }
 
-    with ThreadPoolExecutor() as pool:
-        columns = {name: value for found in pool.map(usual, GROUPS) for name, value in found.items()}
+    columns = {name: value for found in history.each(usual, GROUPS) for name, value in found.items()}
     return pl.DataFrame({name: pl.Series(value, nan_to_null=True).cast(pl.Float32) for name, value in columns.items()})

@@ -6,11 +6,14 @@ declaration is never in the network that it is judged by. Where others are asked
 out.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
 from features.facts.windows import Flags, Floats, Ints
-from features.families.feature import Feature
+from features.families.feature import Feature, frame
 from features.families.sentences import Sentences, Words
 from features.history.history import PRIOR_WEIGHT, History
 from features.network import links
@@ -211,38 +214,51 @@ TABLES = ()
 
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query; null where the network knows nothing of it."""
-    columns = {name: np.full(history.rows.height, np.nan, np.float32) for name in _MEANINGS}
+    columns = np.full((len(FEATURES), history.rows.height), np.nan, np.float32)
     monday = links.last_monday(history.day.of)
     asked = _Asked(history)
     for each in np.unique(monday):
         rows = np.flatnonzero(monday == each)
-        week = history.network.on(int(each))
-        if len(week.edges.a) == 0:
+        companies = history.in_week(int(each), _companies)
+        if companies is None:
             continue
-        for name, values in _features(week, asked, rows, history.day.of[rows]).items():
-            columns[name][rows] = values
-    return pl.DataFrame({f"network_{name}": pl.Series(values, nan_to_null=True) for name, values in columns.items()})
+        values = _features(companies, asked, rows, history.day.of[rows])
+        for column, name in zip(columns, _MEANINGS, strict=True):
+            column[rows] = values[name]
+    return frame(FEATURES, [columns])
 
 
 class _Asked:
     """Nodes and pairs that the rows name, by role; -1 for those that are nowhere in the network."""
 
     def __init__(self, history: History) -> None:
-        rows, network = history.rows, history.network
-        importer = links.node("importer", rows["importer_id"])
-        self.importer = network.nodes.codes(importer, np.ones(rows.height, np.bool_))
+        network = history.network
+        (identity, _), *others = history.known.hashed("rows", [f"{role}_id" for role in ("importer", *links.TRADERS)])
+        importer = links.hashed_node("importer", identity)
+        self.importer = network.nodes.codes(importer, np.ones(len(importer), np.bool_))
         self.partner: dict[str, Ints] = {}
         self.pair: dict[str, Ints] = {}
-        for role in links.TRADERS:
-            named = rows[f"{role}_id"].is_not_null().to_numpy()
-            partner = links.node(role, rows[f"{role}_id"])
+        for role, (identity, named) in zip(links.TRADERS, others, strict=True):
+            partner = links.hashed_node(role, identity)
             self.partner[role] = network.nodes.codes(partner, named)
             self.pair[role] = network.pair_places(importer, partner, named)
 
 
-def _features(week: Week, asked: _Asked, rows: Ints, day: Ints) -> dict[str, Floats | Ints]:
+@dataclass(frozen=True)
+class _Companies:
+    """What the network of a week says of each of its nodes: `of_importer` are features, `exposure` is a logarithm."""
+
+    week: Week
+    of_importer: Mapping[str, Floats | Ints]
+    exposure: Floats
+    tied_ghosts: Floats
+
+
+def _companies(week: Week) -> _Companies | None:
+    """None where nobody is in the network."""
+    if len(week.edges.a) == 0:
+        return None
     found = week.totals
-    importer = _present(found, asked.importer[rows])
     partners = found.partners.sum(axis=1)
     exposed_sellers, by_sellers, _ = week.across(SELLER)
     _, by_declarants, _ = week.across(DECLARANT)
@@ -260,10 +276,16 @@ def _features(week: Week, asked: _Asked, rows: Ints, day: Ints) -> dict[str, Flo
             "tied_exposed_share": tied_exposed,
             "tied_neighbours_caught": by_ties,
         }
-    columns: dict[str, Floats | Ints] = {name: _at(values, importer) for name, values in of_importer.items()}
-    exposure = np.log10(np.maximum(week.exposure, _LOWEST_EXPOSURE))
+    return _Companies(week, of_importer, np.log10(np.maximum(week.exposure, _LOWEST_EXPOSURE)), tied_ghosts)
+
+
+def _features(companies: _Companies, asked: _Asked, rows: Ints, day: Ints) -> dict[str, Floats | Ints]:
+    week, exposure = companies.week, companies.exposure
+    found = week.totals
+    importer = _present(found, asked.importer[rows])
+    columns: dict[str, Floats | Ints] = {name: _at(values, importer) for name, values in companies.of_importer.items()}
     is_young = (importer < 0) | (found.first[importer] >= week.monday - YOUNG_DAYS)
-    phoenix = np.nan_to_num(_at(tied_ghosts, importer))
+    phoenix = np.nan_to_num(_at(companies.tied_ghosts, importer))
     for role in links.TRADERS:
         partner = _present(found, asked.partner[role][rows])
         first, others, caught, ghosts = _without_own(week, found, importer, partner, asked.pair[role][rows])
@@ -281,16 +303,14 @@ def _without_own(week: Week, found: Totals, importer: Ints, partner: Ints, pair:
     own = importer * is_pair
     is_known = partner >= 0
 
-    def others(of_partner: Ints, of_importer: Ints | Flags) -> Ints:
-        return np.where(is_known, of_partner[partner] - is_pair * of_importer[own], 0)
+    def others(of_partner: Ints, of_importer: Flags) -> Ints:
+        return np.where(is_known, of_partner[partner] - (is_pair & of_importer), 0)
 
-    first = np.where(is_pair, week.sums[pair, FIRST], NEVER)
-    ones = np.ones(len(found.degree), np.int64)
     return (
-        first,
-        others(found.degree, ones),
-        others(found.caught, found.is_caught),
-        others(found.ghosts, found.is_ghost),
+        np.where(is_pair, week.sums[pair, FIRST], NEVER),
+        others(found.degree, is_pair),
+        others(found.caught, found.is_caught[own]),
+        others(found.ghosts, found.is_ghost[own]),
     )
 
 

@@ -4,9 +4,11 @@ What became known before the span of days at hand is settled and comes from tabl
 counted here. The two add up, so where the border lies changes no feature.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -27,8 +29,10 @@ from features.facts.windows import (
 )
 from features.history.preaggregated import Settled
 from features.network import links
-from features.network.week import WINDOW_DAYS, Network
+from features.network.week import WINDOW_DAYS, Network, Week
 
+T = TypeVar("T")
+R = TypeVar("R")
 PRIOR_WEIGHT = 10  # an entity's hit rate starts at everyone's, as if it had this many inspections behind it
 
 
@@ -67,6 +71,25 @@ class History:
         entities = Numbering.of(asked, named)
         return Record(self, tuple(by), entities, entities.codes(asked, named))
 
+    def each(self, work: Callable[[T], R], pieces: Iterable[T]) -> list[R]:
+        """What `work` makes of each piece, in their order, by as many threads as help."""
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(work, pieces))
+
+    def described(
+        self, describe: "Describe", groups: Sequence[tuple[str, ...]], usual: tuple[str, int]
+    ) -> list[Floats]:
+        """What `describe` says of the entities that each group of columns names: for each columns x queries.
+
+        `usual`: the kind and the days of everyone's hit rate that each is told beside its record.
+        """
+        rate = self.everyones_hit_rate(*usual)
+        return self.each(lambda by: describe(self.record(by), rate), groups)
+
+    def in_week(self, monday: int, describe: Callable[[Week], R]) -> R:
+        """What `describe` says of the network as it stood on a Monday."""
+        return describe(self.network.on(monday))
+
     def everyones_hit_rate(self, kind: str, window_days: int) -> Floats:
         """Hits over inspections of all outcomes of `kind` in the window, for each query; zero while there is none."""
         sums = self.record(()).sums(kind, window_days)
@@ -100,12 +123,13 @@ class Record:
 
     def sums(self, kind: str, window_days: int) -> Ints:
         """Measures of facts of `kind` on the `window_days` before each query's day: queries x measures."""
+        since = self.history.day.of - window_days
+        settled = self.history.settled.sums(kind, self.by, self.entities.hashes, self.code, since)
+        if not self.history.known.tells(kind):
+            return settled
         counted = self._counted(kind)
         facts = Facts(self._codes(kind), counted.enter, self.history.leave(kind, window_days))
-        since = self.history.day.of - window_days
-        return window_sums(facts, counted.measures, self._queries) + self.history.settled.sums(
-            kind, self.by, self.entities.hashes, self.code, since
-        )
+        return window_sums(facts, counted.measures, self._queries) + settled
 
     def last_day(self, kind: str, measure: int, window_days: int) -> Ints:
         """The latest of the `window_days` before each query's day on which a measure is above zero; -1 for none."""
@@ -115,7 +139,7 @@ class Record:
     def order_statistics(self, kind: str, window_days: int) -> Floats:
         """Where each query's own value stands among those of `kind` on the days before: see windows.py."""
         facts, _, value, measures = self._all_facts(kind, window_days)
-        at = self.history.rows[kind].fill_null(np.nan).to_numpy()
+        at = self.history.rows[kind].to_numpy()  # a null is NaN
         return order_statistics(facts, value, measures[:, 0], self._queries, at)
 
     @cached_property
@@ -132,15 +156,18 @@ class Record:
 
     def _all_facts(self, kind: str, window_days: int) -> tuple[Facts, Ints, Floats, Ints]:
         """Settled facts, visible from the beginning, and those within the span: with day, value and measures."""
-        counted = self._counted(kind)
         first = int(self.history.day.of.min(initial=MAX_DAY))
         code, day, value, measures = self.history.settled.facts(
             kind, self.by, self.entities.hashes, first - window_days
         )
-        day = np.concatenate([day, counted.day])
-        facts = Facts(
-            np.concatenate([code, self._codes(kind)]),
-            Days(np.concatenate([np.zeros(len(code), np.int64), counted.enter.of])),
-            Days(day + window_days + 1),
-        )
-        return facts, day, np.concatenate([value, counted.value]), np.concatenate([measures, counted.measures])
+        enter = np.zeros(len(code), np.int64)
+        if self.history.known.tells(kind):
+            counted = self._counted(kind)
+            code, day = np.concatenate([code, self._codes(kind)]), np.concatenate([day, counted.day])
+            value, measures = np.concatenate([value, counted.value]), np.concatenate([measures, counted.measures])
+            enter = np.concatenate([enter, counted.enter.of])
+        return Facts(code, Days(enter), Days(day + window_days + 1)), day, value, measures
+
+
+# Of a record and everyone's hit rate, for each query: columns x queries, of 32 bits; NaN where a row names nobody.
+Describe = Callable[[Record, Floats], Floats]

@@ -12,6 +12,7 @@ cost of a new day grows with the history, and no span waits for another.
     <folder>/2024-01-31-<key>-<crc32>.parquet      a day of the matrix
     <folder>/past/journal.json                     what each day of the store holds
     <folder>/past/2023-<digest>/                   what is settled
+    <folder>/mornings/2024-02-01-<digest>/         all that was known before a day: see morning.py
 """
 
 import fcntl
@@ -39,7 +40,7 @@ from features.facts.facts import Known
 from features.facts.windows import MAX_DAY
 from features.history.change_index import Journal, chunks, number
 from features.history.history import History
-from features.history.preaggregated import Block, Settled
+from features.history.preaggregated import Block, Held, Settled
 from features.matrix.code_digest import code_version
 from features.matrix.matrix import TABLES, compute, with_labels
 from features.store.store import Store
@@ -163,6 +164,34 @@ def past(store: Store, label_delay_days: int, folder: Path, span_rows: int = SPA
             for block in blocks:
                 _settle(journal, block)
     return Past(journal, last.settled, last.block.start)
+
+
+@dataclass(frozen=True)
+class Before:
+    """All that was known before a day: settled in one block, `none` of its facts beside it, and a digest of both."""
+
+    settled: Held
+    none: Known
+    digest: str
+
+
+def before(store: Store, label_delay_days: int, folder: Path, day: date) -> Before:
+    """What `store` says of the time before `day`, in `folder` beside the matrix.
+
+    That of another day, or of other facts, is removed: whoever holds it open keeps it.
+    """
+    end, mornings = number(day), folder / "mornings"
+    start = end - LOOK_BACK_DAYS - 1
+    mornings.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        journal, _ = _journal(store, label_delay_days, folder)
+        digest = _digest(journal, start, end, f"{day} {journal.told_digest(end)}")
+        block = Held(start, end, mornings / f"{day}-{digest}")
+        if not _is_settled(block):
+            _settle(journal, block)
+        for stale in set(mornings.iterdir()) - {block.folder}:
+            shutil.rmtree(stale)
+    return Before(block, journal.known(end, end), digest)
 
 
 def _journal(store: Store, label_delay_days: int, folder: Path) -> tuple[Journal, list[date]]:

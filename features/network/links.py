@@ -3,6 +3,8 @@
 A row counts from the Monday `week` on (its day since 1970-01-01): the first one on which customs knew it.
 """
 
+from functools import cache
+
 import numpy as np
 import polars as pl
 
@@ -69,8 +71,17 @@ def last_monday(day: np.ndarray) -> np.ndarray:
 
 def node(role: str, identity: pl.Series) -> Hashes:
     """Nodes of parties in a role; a null's means nothing."""
-    salt = pl.Series([role]).hash(2).to_numpy()
-    return mixed([np.repeat(salt, len(identity)), identity.hash(1).to_numpy()], len(identity))
+    return hashed_node(role, identity.hash(1).to_numpy())
+
+
+def hashed_node(role: str, identity: Hashes) -> Hashes:
+    """The same of identities that were hashed, with seed 1."""
+    return mixed([np.full(len(identity), _salt(role)), identity], len(identity))
+
+
+@cache
+def _salt(role: str) -> np.uint64:
+    return np.uint64(pl.Series([role]).hash(2)[0])
 
 
 def parties(known: Known) -> pl.DataFrame:

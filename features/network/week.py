@@ -39,13 +39,13 @@ class Network:
     @cached_property
     def _pair_places(self) -> tuple[Numbering, Ints]:
         keys = _pair_keys(self.pairs["importer"].to_numpy(), self.pairs["partner"].to_numpy())
-        return Numbering.of(keys, np.ones(len(keys), np.bool_)), np.argsort(keys)
+        return Numbering.of(keys, np.ones(len(keys), np.bool_)), np.append(np.argsort(keys), -1)
 
     def pair_places(self, importer: Hashes, partner: Hashes, named: Flags) -> Ints:
         """The place of each row's pair in `pairs`; -1 where there is none."""
         numbering, places = self._pair_places
         found = numbering.codes(_pair_keys(importer, partner), named)
-        return np.append(places, -1)[found]
+        return places[found]
 
     def on(self, monday: int) -> "Week":
         """What was known on the morning of `monday`, a day since 1970-01-01."""

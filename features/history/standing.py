@@ -1,0 +1,129 @@
+"""What was known before a day, said once of everyone in it, so that whoever asks on that day only looks it up.
+
+All who ask on one day see the same past. What families say of an entity, of the network's companies and of everyone is
+therefore computed for each of them once, by the same functions as at night, and kept in memory.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numba
+import numpy as np
+import polars as pl
+
+from features.facts.entity_codes import Hashes, Numbering
+from features.facts.facts import Known
+from features.facts.windows import Flags, Floats, Ints
+from features.history.history import Describe, History, R, Record, T
+from features.history.preaggregated import Settled, Tables
+from features.network.week import Network, Week
+
+
+@dataclass(frozen=True)
+class Entities:
+    """What is said of each of some entities: `hashes`, in order, and for each a row of `said`.
+
+    One of the entities is a stranger, of whom nothing is known; its place is `stranger`. The last row of `said` is of
+    nobody.
+    """
+
+    hashes: Hashes
+    said: Floats
+    stranger: int
+
+    def of(self, asked: Hashes, named: Flags) -> Floats:
+        """What is said of those who are asked about: columns x queries."""
+        return self.said[_places(self.hashes, asked, named, self.stranger)].T
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All facts known before `day`, days since 1970-01-01: `settled` in `tables`, and `none` beside them."""
+
+    day: int
+    settled: Settled
+    none: Known
+    tables: Tables
+
+    def asked_by(self, rows: pl.DataFrame) -> "Asked":
+        """The history that declarations of the day see: the contract's columns, those derived of them, and `day`."""
+        known = replace(self.none, rows=rows)
+        known.hashed("rows", self._columns)
+        return Asked(known, self.settled, standing=self)
+
+    @cached_property
+    def _columns(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(column for _, by in self.tables for column in by))
+
+    @cached_property
+    def network(self) -> Network:
+        return self._asked_times(1).network
+
+    @cached_property
+    def entities(self) -> dict[tuple[Describe, tuple[str, ...]], Entities]:
+        """What was asked of combinations of columns."""
+        return {}
+
+    @cached_property
+    def weeks(self) -> dict[tuple[Callable[[Week], Any], int], Any]:
+        """What was asked of weeks."""
+        return {}
+
+    def described(self, describe: Describe, by: tuple[str, ...], usual: tuple[str, int]) -> Entities:
+        """What `describe` says of all that the columns `by` ever named; see History.described."""
+        of_columns = [kind for kind, columns in self.tables if columns == by]
+        known = [table.entity for kind in of_columns for table in self.settled.opened(kind, by)]
+        hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *known]))
+        stranger = np.setdiff1d(np.arange(len(hashes) + 1, dtype=np.uint64), hashes)[:1]
+        hashes = np.sort(np.concatenate([hashes, stranger]))
+        history = self._asked_times(len(hashes))
+        everyone = Numbering.of(hashes, np.ones(len(hashes), np.bool_))
+        record = Record(history, by, everyone, np.arange(len(hashes)))
+        said = describe(record, self._asked_times(1).everyones_hit_rate(*usual)).T
+        nobody = np.full((1, said.shape[1]), np.nan, said.dtype)
+        return Entities(hashes, np.concatenate([said, nobody]), int(np.searchsorted(hashes, stranger[0])))
+
+    def _asked_times(self, queries: int) -> History:
+        rows = pl.DataFrame({"day": np.full(queries, self.day, np.int64)})
+        return History(replace(self.none, rows=rows), self.settled)
+
+
+@dataclass(frozen=True)
+class Asked(History):
+    """The history that some declarations of the day see: what was said before is looked up."""
+
+    standing: Standing = field(kw_only=True)
+
+    @property
+    def network(self) -> Network:
+        return self.standing.network
+
+    def each(self, work: Callable[[T], R], pieces: Iterable[T]) -> list[R]:
+        """In this thread: single rows are no work for several."""
+        return [work(piece) for piece in pieces]
+
+    def described(self, describe: Describe, groups: Sequence[tuple[str, ...]], usual: tuple[str, int]) -> list[Floats]:
+        said = self.standing.entities
+        for by in groups:
+            if (describe, by) not in said:
+                said[describe, by] = self.standing.described(describe, by, usual)
+        return [said[describe, by].of(*self.known.entities("rows", by)) for by in groups]
+
+    def in_week(self, monday: int, describe: Callable[[Week], R]) -> R:
+        said = self.standing.weeks
+        if (describe, monday) not in said:
+            said[describe, monday] = describe(self.network.on(monday))
+        return said[describe, monday]
+
+
+@numba.njit(cache=True, nogil=True)
+def _places(hashes: Hashes, asked: Hashes, named: Flags, stranger: int) -> Ints:
+    """The place of each row's entity; behind the last where it names nobody."""
+    out = np.empty(len(asked), np.int64)
+    for row in range(len(asked)):
+        place = np.searchsorted(hashes, asked[row])
+        is_known = place < len(hashes) and hashes[place] == asked[row]
+        out[row] = (place if is_known else stranger) if named[row] else len(hashes)
+    return out
