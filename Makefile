@@ -61,6 +61,7 @@ bench: setup
 	$(BIN)/python benchmarks/stages.py
 	$(BIN)/python benchmarks/ingestion.py
 	$(BIN)/python benchmarks/windows.py
+	$(BIN)/python benchmarks/morning.py
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/ledger.py
 	$(BIN)/python benchmarks/network_scale.py

@@ -122,10 +122,6 @@ class Known:
     def frame(self, name: str) -> pl.DataFrame:
         return {"rows": self.rows, "declared": self.declared, "found": self.found}[name]
 
-    def tells(self, kind: str) -> bool:
-        """Whether there may be facts of one of `KINDS`."""
-        return not self.frame(KINDS[kind].frame).is_empty()
-
     @cached_property
     def _counted(self) -> dict[str, Counted]:
         return {}

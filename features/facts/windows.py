@@ -131,13 +131,51 @@ def order_statistics(facts: Facts, value: Floats, count: Ints, queries: Queries,
     out[:, 0] = 0
     known = Facts(np.where(np.isnan(value), -1, facts.entity), facts.enter, facts.leave)
     visible = (known.entity >= 0) & (known.leave.of > known.enter.of)
-    by_value = _by_entity(known.entity, np.argsort(value), visible, int(known.entity.max(initial=0)) + 1)
-    rank = np.zeros(len(value), np.int64)
-    # Entities are contiguous in this order; equal values share a place, so that what takes one back meets it.
-    alike = (np.diff(known.entity[by_value], prepend=-1) == 0) & (np.diff(value[by_value], prepend=np.nan) == 0)
-    rank[by_value] = np.maximum.accumulate(np.where(alike, 0, np.arange(len(by_value))))
+    by_value, rank = _ranked(known.entity, value, visible)
     _rank_pass(*_spans(known), known.entity[by_value], value[by_value], rank, count, *queries.grouped, at, out)
     return out
+
+
+@dataclass(frozen=True)
+class Standings:
+    """Where values stand among those of facts that are visible on one day, to be asked about one by one.
+
+    Each entity's `values` are in order, from its `start` to before the next one's; beside them is a Fenwick tree of how
+    often each counts, which begins with an element of its own. `present` counts all of an entity's.
+    """
+
+    start: Ints
+    values: Floats
+    trees: Ints
+    present: Ints
+
+    @classmethod
+    def of(cls, entity: Ints, value: Floats, count: Ints, entities: int) -> "Standings":
+        """Of facts of so many entities, all of them visible; see `order_statistics`."""
+        by_value, rank = _ranked(entity, value, ~np.isnan(value))
+        start = np.append(0, np.cumsum(np.bincount(entity[by_value], minlength=entities)))
+        trees, present = np.zeros(len(by_value) + entities, np.int64), np.zeros(entities, np.int64)
+        _plant(entity, count, by_value, rank, start, trees, present)
+        return cls(start, value[by_value], trees, present)
+
+    def order_statistics(self, entity: Ints, at: Floats) -> Floats:
+        """What `order_statistics` says of queries on that day; negative `entity`: none."""
+        out = np.full((len(entity), 5), np.nan)
+        out[:, 0] = 0
+        _stand_each(entity, at, self.start, self.values, self.trees, self.present, out)
+        return out
+
+
+def _ranked(entity: Ints, value: Floats, visible: Flags) -> tuple[Ints, Ints]:
+    """Visible facts by entity and value, and each fact's place among them; equal values share the first of theirs.
+
+    So what takes a value back meets it.
+    """
+    by_value = _by_entity(entity, np.argsort(value), visible, int(entity.max(initial=0)) + 1)
+    rank = np.zeros(len(value), np.int64)
+    alike = (np.diff(entity[by_value], prepend=-1) == 0) & (np.diff(value[by_value], prepend=np.nan) == 0)
+    rank[by_value] = np.maximum.accumulate(np.where(alike, 0, np.arange(len(by_value))))
+    return by_value, rank
 
 
 @numba.njit(cache=True, nogil=True)
@@ -289,15 +327,40 @@ def _rank_pass(
             present -= count[left_row[j]]
             j += 1
         row = asked_row[q]
-        out[row, 0] = present
-        if present == 0:
-            continue
-        if not np.isnan(at[row]):
-            group = values[lo:hi]
-            less = _below(tree, np.searchsorted(group, at[row], side="left"))
-            upto = _below(tree, np.searchsorted(group, at[row], side="right"))
-            out[row, 1] = (less + 0.5 * (upto - less)) / present
-        out[row, 2] = values[lo + _kth(tree, size, (present - 1) // 4)]
-        middle = values[lo + _kth(tree, size, (present - 1) // 2)]
-        out[row, 3] = 0.5 * (middle + values[lo + _kth(tree, size, present // 2)])
-        out[row, 4] = values[lo + _kth(tree, size, (3 * (present - 1)) // 4)]
+        _stand(values[lo:hi], tree, present, at[row], out[row])
+
+
+@numba.njit(cache=True, nogil=True)
+def _stand(values: Floats, tree: Ints, present: int, at: float, out: Floats) -> None:
+    """One query's statistics; `tree` counts an entity's `values`, `present` of them in all."""
+    out[0] = present
+    if present == 0:
+        return
+    if not np.isnan(at):
+        less = _below(tree, int(np.searchsorted(values, at, side="left")))
+        upto = _below(tree, int(np.searchsorted(values, at, side="right")))
+        out[1] = (less + 0.5 * (upto - less)) / present
+    size = len(values)
+    out[2] = values[_kth(tree, size, (present - 1) // 4)]
+    middle = values[_kth(tree, size, (present - 1) // 2)]
+    out[3] = 0.5 * (middle + values[_kth(tree, size, present // 2)])
+    out[4] = values[_kth(tree, size, (3 * (present - 1)) // 4)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _plant(entity: Ints, count: Ints, rows: Ints, rank: Ints, start: Ints, trees: Ints, present: Ints) -> None:
+    """Grow each entity's tree of its `rows`."""
+    for row in rows:
+        e = entity[row]
+        size = start[e + 1] - start[e]
+        _shift(trees[start[e] + e : start[e + 1] + e + 1], size, rank[row] - start[e], count[row])
+        present[e] += count[row]
+
+
+@numba.njit(cache=True, nogil=True)
+def _stand_each(entity: Ints, at: Floats, start: Ints, values: Floats, trees: Ints, present: Ints, out: Floats) -> None:
+    for q in range(len(entity)):
+        e = entity[q]
+        if e >= 0:
+            low, high = start[e], start[e + 1]
+            _stand(values[low:high], trees[low + e : high + e + 1], present[e], at[q], out[q])

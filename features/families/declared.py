@@ -202,7 +202,7 @@ TABLES = (("tax_rate_pct", ("hs6",)),)
 def compute(history: History) -> pl.DataFrame:
     """Columns of `FEATURES`, one row a query."""
     rows = history.rows
-    usual = history.record(["hs6"]).order_statistics("tax_rate_pct", YEAR_DAYS)
+    usual = history.order_statistics("tax_rate_pct", ("hs6",), YEAR_DAYS)
     return rows.select(
         *_CODES,
         *(expression.alias(name).cast(pl.Float32) for name, (expression, _) in _RATIOS.items()),

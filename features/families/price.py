@@ -58,7 +58,7 @@ def compute(history: History) -> pl.DataFrame:
     price = history.rows["log_value_per_kg"].to_numpy()  # a null is NaN
 
     def usual(group: str) -> dict[str, np.ndarray]:
-        statistics = history.record(GROUPS[group]).order_statistics("log_value_per_kg", YEAR_DAYS)
+        statistics = history.order_statistics("log_value_per_kg", GROUPS[group], YEAR_DAYS)
         count, below, low, median, high = statistics.T
         enough = count >= MIN_HISTORY
         spread = np.maximum(high - low, MIN_SPREAD) / IQR_OF_NORMAL

@@ -86,6 +86,10 @@ class History:
         rate = self.everyones_hit_rate(*usual)
         return self.each(lambda by: describe(self.record(by), rate), groups)
 
+    def order_statistics(self, kind: str, by: tuple[str, ...], window_days: int) -> Floats:
+        """Where each query's own value stands among those of whom columns `by` name: queries x 5, see windows.py."""
+        return self.record(by).order_statistics(kind, window_days)
+
     def in_week(self, monday: int, describe: Callable[[Week], R]) -> R:
         """What `describe` says of the network as it stood on a Monday."""
         return describe(self.network.on(monday))
@@ -123,13 +127,12 @@ class Record:
 
     def sums(self, kind: str, window_days: int) -> Ints:
         """Measures of facts of `kind` on the `window_days` before each query's day: queries x measures."""
-        since = self.history.day.of - window_days
-        settled = self.history.settled.sums(kind, self.by, self.entities.hashes, self.code, since)
-        if not self.history.known.tells(kind):
-            return settled
         counted = self._counted(kind)
         facts = Facts(self._codes(kind), counted.enter, self.history.leave(kind, window_days))
-        return window_sums(facts, counted.measures, self._queries) + settled
+        since = self.history.day.of - window_days
+        return window_sums(facts, counted.measures, self._queries) + self.history.settled.sums(
+            kind, self.by, self.entities.hashes, self.code, since
+        )
 
     def last_day(self, kind: str, measure: int, window_days: int) -> Ints:
         """The latest of the `window_days` before each query's day on which a measure is above zero; -1 for none."""
@@ -156,17 +159,18 @@ class Record:
 
     def _all_facts(self, kind: str, window_days: int) -> tuple[Facts, Ints, Floats, Ints]:
         """Settled facts, visible from the beginning, and those within the span: with day, value and measures."""
+        counted = self._counted(kind)
         first = int(self.history.day.of.min(initial=MAX_DAY))
         code, day, value, measures = self.history.settled.facts(
             kind, self.by, self.entities.hashes, first - window_days
         )
-        enter = np.zeros(len(code), np.int64)
-        if self.history.known.tells(kind):
-            counted = self._counted(kind)
-            code, day = np.concatenate([code, self._codes(kind)]), np.concatenate([day, counted.day])
-            value, measures = np.concatenate([value, counted.value]), np.concatenate([measures, counted.measures])
-            enter = np.concatenate([enter, counted.enter.of])
-        return Facts(code, Days(enter), Days(day + window_days + 1)), day, value, measures
+        day = np.concatenate([day, counted.day])
+        facts = Facts(
+            np.concatenate([code, self._codes(kind)]),
+            Days(np.concatenate([np.zeros(len(code), np.int64), counted.enter.of])),
+            Days(day + window_days + 1),
+        )
+        return facts, day, np.concatenate([value, counted.value]), np.concatenate([measures, counted.measures])
 
 
 # Of a record and everyone's hit rate, for each query: columns x queries, of 32 bits; NaN where a row names nobody.

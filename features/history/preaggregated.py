@@ -15,7 +15,6 @@ difference between two cells, however many lie between.
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
@@ -117,21 +116,6 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Held(Block):
-    """A block whose tables stay open."""
-
-    @cached_property
-    def _open(self) -> dict[tuple[str, tuple[str, ...]], Table]:
-        return {}
-
-    def table(self, kind: str, by: Sequence[str]) -> Table:
-        key = kind, tuple(by)
-        if key not in self._open:
-            self._open[key] = super().table(kind, by)
-        return self._open[key]
-
-
-@dataclass(frozen=True)
 class Settled:
     """All blocks before a span of days, in order of time."""
 
@@ -162,9 +146,10 @@ class Settled:
             [pl.DataFrame(schema=links.SCHEMA), *(block.links().filter(wanted) for block in self.reaching(since))]
         )
 
-    def opened(self, kind: str, by: Sequence[str]) -> list[Table]:
-        """The tables of a kind by such columns, a block each."""
-        return [block.table(kind, by) for block in self.blocks]
+    def entities(self, kind: str, by: Sequence[str]) -> Hashes:
+        """All that the columns `by` named in facts of a kind, in order."""
+        named = [block.table(kind, by).entity for block in self.blocks]
+        return np.unique(np.concatenate([np.zeros(0, np.uint64), *named]))
 
     def reaching(self, day: int) -> list[Block]:
         """Those that say anything of `day` or a later one."""

@@ -15,7 +15,7 @@ import polars as pl
 
 from features.facts.entity_codes import Hashes, Numbering
 from features.facts.facts import Known
-from features.facts.windows import Flags, Floats, Ints
+from features.facts.windows import Flags, Floats, Ints, Standings
 from features.history.history import Describe, History, R, Record, T
 from features.history.preaggregated import Settled, Tables
 from features.network.week import Network, Week
@@ -35,7 +35,7 @@ class Entities:
 
     def of(self, asked: Hashes, named: Flags) -> Floats:
         """What is said of those who are asked about: columns x queries."""
-        return self.said[_places(self.hashes, asked, named, self.stranger)].T
+        return self.said[_places(self.hashes, asked, named, self.stranger, len(self.hashes))].T
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,19 @@ class Standing:
         return {}
 
     @cached_property
+    def orders(self) -> dict[tuple[str, tuple[str, ...], int], tuple[Hashes, Standings]]:
+        """What was asked of values that stand in an order."""
+        return {}
+
+    @cached_property
     def weeks(self) -> dict[tuple[Callable[[Week], Any], int], Any]:
         """What was asked of weeks."""
         return {}
 
     def described(self, describe: Describe, by: tuple[str, ...], usual: tuple[str, int]) -> Entities:
         """What `describe` says of all that the columns `by` ever named; see History.described."""
-        of_columns = [kind for kind, columns in self.tables if columns == by]
-        known = [table.entity for kind in of_columns for table in self.settled.opened(kind, by)]
-        hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *known]))
+        known = [self.settled.entities(kind, by) for kind, columns in self.tables if columns == by]
+        hashes = np.unique(np.concatenate(known))
         stranger = np.setdiff1d(np.arange(len(hashes) + 1, dtype=np.uint64), hashes)[:1]
         hashes = np.sort(np.concatenate([hashes, stranger]))
         history = self._asked_times(len(hashes))
@@ -84,6 +88,12 @@ class Standing:
         said = describe(record, self._asked_times(1).everyones_hit_rate(*usual)).T
         nobody = np.full((1, said.shape[1]), np.nan, said.dtype)
         return Entities(hashes, np.concatenate([said, nobody]), int(np.searchsorted(hashes, stranger[0])))
+
+    def ordered(self, kind: str, by: tuple[str, ...], window_days: int) -> tuple[Hashes, Standings]:
+        """All that the columns `by` ever named, in order, and where values of `kind` stand among those of each."""
+        hashes = self.settled.entities(kind, by)
+        entity, _, value, measures = self.settled.facts(kind, by, hashes, self.day - window_days)
+        return hashes, Standings.of(entity, value, measures[:, 0], len(hashes))
 
     def _asked_times(self, queries: int) -> History:
         rows = pl.DataFrame({"day": np.full(queries, self.day, np.int64)})
@@ -111,6 +121,14 @@ class Asked(History):
                 said[describe, by] = self.standing.described(describe, by, usual)
         return [said[describe, by].of(*self.known.entities("rows", by)) for by in groups]
 
+    def order_statistics(self, kind: str, by: tuple[str, ...], window_days: int) -> Floats:
+        orders, key = self.standing.orders, (kind, by, window_days)
+        if key not in orders:
+            orders[key] = self.standing.ordered(*key)
+        hashes, standings = orders[key]
+        entity = _places(hashes, *self.known.entities("rows", by), -1, -1)
+        return standings.order_statistics(entity, self.rows[kind].to_numpy())  # a null is NaN
+
     def in_week(self, monday: int, describe: Callable[[Week], R]) -> R:
         said = self.standing.weeks
         if (describe, monday) not in said:
@@ -119,11 +137,11 @@ class Asked(History):
 
 
 @numba.njit(cache=True, nogil=True)
-def _places(hashes: Hashes, asked: Hashes, named: Flags, stranger: int) -> Ints:
-    """The place of each row's entity; behind the last where it names nobody."""
+def _places(hashes: Hashes, asked: Hashes, named: Flags, stranger: int, nobody: int) -> Ints:
+    """The place of each row's entity in `hashes`; `stranger` where it is not there, `nobody` where none is named."""
     out = np.empty(len(asked), np.int64)
     for row in range(len(asked)):
         place = np.searchsorted(hashes, asked[row])
         is_known = place < len(hashes) and hashes[place] == asked[row]
-        out[row] = (place if is_known else stranger) if named[row] else len(hashes)
+        out[row] = (place if is_known else stranger) if named[row] else nobody
     return out

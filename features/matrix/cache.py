@@ -40,7 +40,7 @@ from features.facts.facts import Known
 from features.facts.windows import MAX_DAY
 from features.history.change_index import Journal, chunks, number
 from features.history.history import History
-from features.history.preaggregated import Block, Held, Settled
+from features.history.preaggregated import Block, Settled
 from features.matrix.code_digest import code_version
 from features.matrix.matrix import TABLES, compute, with_labels
 from features.store.store import Store
@@ -170,7 +170,7 @@ def past(store: Store, label_delay_days: int, folder: Path, span_rows: int = SPA
 class Before:
     """All that was known before a day: settled in one block, `none` of its facts beside it, and a digest of both."""
 
-    settled: Held
+    settled: Block
     none: Known
     digest: str
 
@@ -186,7 +186,7 @@ def before(store: Store, label_delay_days: int, folder: Path, day: date) -> Befo
     with _alone(folder):
         journal, _ = _journal(store, label_delay_days, folder)
         digest = _digest(journal, start, end, f"{day} {journal.told_digest(end)}")
-        block = Held(start, end, mornings / f"{day}-{digest}")
+        block = Block(start, end, mornings / f"{day}-{digest}")
         if not _is_settled(block):
             _settle(journal, block)
         for stale in set(mornings.iterdir()) - {block.folder}:

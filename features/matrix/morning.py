@@ -15,6 +15,7 @@ import polars as pl
 from features.contract import schema
 from features.facts.facts import DERIVED
 from features.history.change_index import number
+from features.history.history import History
 from features.history.preaggregated import Settled
 from features.history.standing import Standing
 from features.matrix import cache
@@ -48,6 +49,10 @@ class Morning:
 
         What counts of a declaration is the version given. ValueError for one of another day.
         """
+        return compute(self.history(declarations))
+
+    def history(self, declarations: pl.DataFrame) -> History:
+        """What such declarations see; see `features`."""
         rows = declarations.with_columns(**DERIVED, day=pl.lit(number(self.day), pl.Int64))
         others = rows.filter(pl.col("accepted_at").dt.date() != self.day)
         if not others.is_empty():
@@ -55,4 +60,4 @@ class Morning:
                 f"declaration {others['declaration_id'][0]} was accepted on {others['accepted_at'][0]:%Y-%m-%d}; this "
                 f"morning is that of {self.day} and knows nothing of other days"
             )
-        return compute(self.standing.asked_by(rows))
+        return self.standing.asked_by(rows)

@@ -14,7 +14,7 @@ from features import contract
 from features.contract import KEY
 from features.history.change_index import EPOCH
 from features.history.history import History
-from features.history.preaggregated import Held, Settled
+from features.history.preaggregated import Block, Settled
 from features.history.standing import Standing
 from features.matrix import cache, matrix
 from features.matrix.morning import Morning
@@ -39,7 +39,7 @@ def test_a_morning_says_what_the_night_says(world: World, pick: int) -> None:
     days = sorted(set(history.rows["day"]))
     day = days[pick % len(days)]
     with TemporaryDirectory() as folder:
-        block = Held(0, day, Path(folder, "block"))
+        block = Block(0, day, Path(folder, "block"))
         block.make(matrix.TABLES, history.known.between)
         standing = Standing(day, Settled((block,)), history.known.between(day, day), matrix.TABLES)
         morning = Morning(EPOCH + timedelta(days=day), "", standing)

@@ -1,0 +1,212 @@
+"""What one declaration costs of a morning, by family, beside its share of a night; what it costs to make a morning.
+
+Run by `make bench`. The store is simulated; the morning is that of its last full day, whose declarations are asked for
+one by one, as traders wait for them. Their features must be those of the night, bit for bit. Costs are CPU time of all
+threads together, which waiting for other programs does not change, though sharing a core with them does. Each stage
+runs in a process of its own, with kernels that are compiled already. Compare figures only within one run.
+"""
+
+import argparse
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import measuring
+import numpy as np
+import polars as pl
+from polars.testing import assert_frame_equal
+from rich.console import Console
+from rich.table import Table
+
+from features.contract import schema
+from features.families import FAMILIES
+from features.history.history import History
+from features.ingestion.ingest import Limits, ingest
+from features.matrix import cache
+from features.matrix.matrix import CATALOGUE
+from features.matrix.morning import Morning
+from features.simulator import Parameters
+from features.sources.simulator import SimulatorSource
+from features.store.store import Store
+from models.policy import load
+
+ROUNDS = 3  # of asking about every declaration of the day; the first is not counted
+
+
+def prepare(folder: Path, rows: int) -> dict[str, Any]:
+    """The store, the whole matrix, and compiled kernels."""
+    ingest(
+        SimulatorSource(Parameters(rows=rows), folder / "simulated"),
+        _store(folder),
+        Limits(**load().ingestion.model_dump()),
+    )
+    cache.build(_store(folder), _delay(), folder / "cache")
+    _morning(folder)
+    return {}
+
+
+def night(folder: Path, rows: int) -> dict[str, Any]:
+    """The last year's declarations at once, and the day's alone, as a night has them: CPU ms a declaration."""
+    past, facts = _cpu(lambda: cache.past(_store(folder), _delay(), folder / "cache"))
+    known, more = _cpu(past.latest)
+    history = History(known, past.settled)
+    ms = {"rows and facts": facts + more}
+    for family in FAMILIES:
+        _, ms[family.NAME] = _cpu(lambda family=family: family.compute(history))
+    year = {part: seconds * 1000 / history.rows.height for part, seconds in ms.items()}
+    (part,) = (folder / "cache").glob(f"{_day(folder)}-*.parquet")
+    part.unlink()
+    built, alone = _cpu(lambda: cache.build(_store(folder), _delay(), folder / "cache"))
+    return {
+        "ms": year,
+        "declarations": history.rows.height,
+        "one_day_ms": alone * 1000 / built.computed_rows,
+        "one_day_declarations": built.computed_rows,
+    }
+
+
+def made(folder: Path, rows: int) -> dict[str, Any]:
+    """The morning, of a store whose journal is up to date."""
+    shutil.rmtree(folder / "cache" / "mornings")
+    return _costs(folder)
+
+
+def found(folder: Path, rows: int) -> dict[str, Any]:
+    """The morning, where another process has made it."""
+    return _costs(folder)
+
+
+def asked(folder: Path, rows: int) -> dict[str, Any]:
+    """Each of the day's declarations by itself: CPU ms by family, and in total."""
+    store, day, morning = _store(folder), _day(folder), _morning(folder)
+    day_rows = store.scan_days("declarations", [day]).select(schema("declarations").names()).collect()
+    each = [day_rows[row] for row in range(day_rows.height)]
+    parts: dict[str, list[float]] = {"rows and facts": [], **{family.NAME: [] for family in FAMILIES}}
+    whole: list[float] = []
+    for turn in range(ROUNDS):
+        for declaration in each:
+            _, seconds = _cpu(lambda declaration=declaration: morning.features(declaration))
+            history, own = _cpu(lambda declaration=declaration: morning.history(declaration))
+            times = [own, *(_cpu(lambda f=family, h=history: f.compute(h))[1] for family in FAMILIES)]
+            if turn:
+                whole.append(seconds * 1000)
+                for part, of_part in zip(parts.values(), times, strict=True):
+                    part.append(of_part * 1000)
+    _check(folder, day, pl.concat([morning.features(declaration) for declaration in each]))
+    return {
+        "declarations": len(each),
+        "features": len(CATALOGUE),
+        "ms": {name: float(np.mean(times)) for name, times in parts.items()},
+        "total_ms": float(np.mean(whole)),
+        "total_ms_median": float(np.median(whole)),
+        "total_ms_95": float(np.quantile(whole, 0.95)),
+    }
+
+
+STAGES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+    "prepare": prepare,
+    "made": made,
+    "found": found,
+    "asked": asked,
+    "night": night,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.stage:
+        print(json.dumps(STAGES[given.stage](given.folder, given.rows)))
+        return
+    console, results = Console(), {}
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, console.status("") as status:
+        for stage in STAGES:
+            status.update(stage)
+            results[stage] = measuring.apart(__file__, "--stage", stage, "--folder", folder, "--rows", given.rows)
+    del results["prepare"]
+    _print(console, results, given.rows)
+    measuring.save("morning", ("polars", "numpy", "numba"), rows=given.rows, **results)
+
+
+def _print(console: Console, results: dict[str, Any], rows: int) -> None:
+    one, of_night = results["asked"], results["night"]
+    table = Table(
+        "CPU ms a declaration",
+        f"one by one, {one['declarations']} of a day",
+        f"at night, {of_night['declarations']:,} at once",
+        title=f"{one['features']} features, {rows:,} declarations in the store",
+    )
+    for part, ms in one["ms"].items():
+        table.add_row(part, f"{ms:.2f}", f"{of_night['ms'][part]:.3f}")
+    table.add_row("all", f"{one['total_ms']:.2f}", f"{sum(of_night['ms'].values()):.3f}")
+    console.print(table)
+    console.print(
+        f"of 95 % at most {one['total_ms_95']:.2f} ms, median {one['total_ms_median']:.2f} ms; "
+        f"a night of that day alone takes {of_night['one_day_ms']:.1f} ms a declaration"
+    )
+    table = Table("a morning", "CPU s", "seconds", "held MB", "peak MB", "on disk MB")
+    for how in ("made", "found"):
+        table.add_row(how, *(f"{value:,.1f}" for value in results[how].values()))
+    console.print(table)
+
+
+def _costs(folder: Path) -> dict[str, float]:
+    """CPU and seconds to have the morning, memory that it holds more than there was before, and its files."""
+    before, started = _resident_mb(), perf_counter()
+    morning, cpu = _cpu(lambda: _morning(folder))
+    seconds = perf_counter() - started
+    held = _resident_mb() - before
+    block = folder / "cache" / "mornings" / f"{morning.day}-{morning.digest}"
+    return {
+        "cpu_seconds": cpu,
+        "seconds": seconds,
+        "held_mb": held,
+        "peak_mb": measuring.peak_mb(),
+        "disk_mb": sum(file.stat().st_size for file in block.iterdir()) / 2**20,
+    }
+
+
+def _check(folder: Path, day: date, found: pl.DataFrame) -> None:
+    """What was asked one by one is what the night has kept."""
+    (part,) = (folder / "cache").glob(f"{day}-*.parquet")
+    assert_frame_equal(found, pl.read_parquet(part), check_exact=True, check_row_order=False)
+
+
+def _cpu(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What `work` gives, and its CPU seconds."""
+    started = process_time()
+    given = work()
+    return given, process_time() - started
+
+
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def _store(folder: Path) -> Store:
+    return Store(folder / "data")
+
+
+def _day(folder: Path) -> date:
+    """The last full one: a week later the archive ends."""
+    return _store(folder).days()[-1] - timedelta(days=7)
+
+
+def _morning(folder: Path) -> Morning:
+    return Morning.of(_store(folder), _delay(), folder / "cache", _day(folder))
+
+
+def _delay() -> int:
+    return load().features.label_delay_days
+
+
+if __name__ == "__main__":
+    main()
