@@ -25,48 +25,47 @@ from rich.table import Table
 
 from features.contract import schema
 from features.families import FAMILIES
+from features.history.change_index import number
 from features.history.history import History
 from features.ingestion.ingest import Limits, ingest
 from features.matrix import cache
-from features.matrix.matrix import CATALOGUE
+from features.matrix.matrix import CATALOGUE, compute
 from features.matrix.morning import Morning
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
 from features.store.store import Store
 from models.policy import load
 
+ASKED = "asked.parquet"  # what was asked one by one
 ROUNDS = 3  # of asking about every declaration of the day; the first is not counted
 
 
 def prepare(folder: Path, rows: int) -> dict[str, Any]:
-    """The store, the whole matrix, and compiled kernels."""
+    """The store, read and settled as the night before leaves it, and compiled kernels."""
     ingest(
         SimulatorSource(Parameters(rows=rows), folder / "simulated"),
         _store(folder),
         Limits(**load().ingestion.model_dump()),
     )
-    cache.build(_store(folder), _delay(), folder / "cache")
+    cache.past(_store(folder), _delay(), folder / "cache")
     _morning(folder)
     return {}
 
 
 def night(folder: Path, rows: int) -> dict[str, Any]:
-    """The last year's declarations at once, and the day's alone, as a night has them: CPU ms a declaration."""
+    """The last year's declarations at once, and the day's alone, as nights compute them: CPU ms a declaration."""
     past, facts = _cpu(lambda: cache.past(_store(folder), _delay(), folder / "cache"))
     known, more = _cpu(past.latest)
     history = History(known, past.settled)
     ms = {"rows and facts": facts + more}
     for family in FAMILIES:
         _, ms[family.NAME] = _cpu(lambda family=family: family.compute(history))
-    year = {part: seconds * 1000 / history.rows.height for part, seconds in ms.items()}
-    (part,) = (folder / "cache").glob(f"{_day(folder)}-*.parquet")
-    part.unlink()
-    built, alone = _cpu(lambda: cache.build(_store(folder), _delay(), folder / "cache"))
+    of_day, alone = _cpu(lambda: compute(history.asked_on([number(_day(folder))])))
+    assert_frame_equal(pl.read_parquet(folder / ASKED), of_day, check_exact=True, check_row_order=False)
     return {
-        "ms": year,
+        "ms": {part: seconds * 1000 / history.rows.height for part, seconds in ms.items()},
         "declarations": history.rows.height,
-        "one_day_ms": alone * 1000 / built.computed_rows,
-        "one_day_declarations": built.computed_rows,
+        "one_day_ms": (facts + more + alone) * 1000 / of_day.height,
     }
 
 
@@ -97,7 +96,7 @@ def asked(folder: Path, rows: int) -> dict[str, Any]:
                 whole.append(seconds * 1000)
                 for part, of_part in zip(parts.values(), times, strict=True):
                     part.append(of_part * 1000)
-    _check(folder, day, pl.concat([morning.features(declaration) for declaration in each]))
+    pl.concat([morning.features(declaration) for declaration in each]).write_parquet(folder / ASKED)
     return {
         "declarations": len(each),
         "features": len(CATALOGUE),
@@ -113,7 +112,7 @@ STAGES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "made": made,
     "found": found,
     "asked": asked,
-    "night": night,
+    "night": night,  # which looks whether what was asked is the same
 }
 
 
@@ -172,12 +171,6 @@ def _costs(folder: Path) -> dict[str, float]:
         "peak_mb": measuring.peak_mb(),
         "disk_mb": sum(file.stat().st_size for file in block.iterdir()) / 2**20,
     }
-
-
-def _check(folder: Path, day: date, found: pl.DataFrame) -> None:
-    """What was asked one by one is what the night has kept."""
-    (part,) = (folder / "cache").glob(f"{day}-*.parquet")
-    assert_frame_equal(found, pl.read_parquet(part), check_exact=True, check_row_order=False)
 
 
 def _cpu(work: Callable[[], Any]) -> tuple[Any, float]:

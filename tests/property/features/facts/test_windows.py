@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.facts.windows import MAX_DAY, Days, Facts, Queries, last_days, order_statistics, window_sums
+from features.facts.windows import MAX_DAY, Days, Facts, Queries, Standings, last_days, order_statistics, window_sums
 from tests.support.examples import examples
 
 codes = st.integers(-1, 3)
@@ -98,3 +98,15 @@ def test_what_takes_a_value_back_leaves_the_order_as_if_it_had_never_been(past: 
     replaced = Facts(facts.entity, facts.enter, Days(np.minimum(facts.leave.of, last + 1)))
     expected = order_statistics(replaced, value, np.ones(len(value), np.int64), queries, at)
     np.testing.assert_array_equal(got, expected)
+
+
+@given(past=pasts(), day=some_days, seed=st.integers(0, 9))
+@settings(max_examples=examples(60), deadline=None)
+def test_what_stands_on_one_day_is_what_an_order_of_all_days_says_of_it(past: tuple, day: int, seed: int) -> None:
+    facts, value, queries, at = past
+    count = np.random.default_rng(seed).integers(0, 3, len(value))
+    seen = (facts.entity >= 0) & (facts.enter.of <= day) & (day < facts.leave.of)
+    standings = Standings.of(facts.entity[seen], value[seen], count[seen], entities=4)
+    on_day = Queries(queries.entity, Days(np.full(len(queries.entity), day)))
+    got = standings.order_statistics(queries.entity, at)
+    np.testing.assert_array_equal(got, order_statistics(facts, value, count, on_day, at))
