@@ -30,28 +30,38 @@ LIBRARIES = ("cosmic-ray", "hypothesis", "pytest")
 WORKERS = os.cpu_count() or 1
 # A start without plugins and what tests/conftest.py imports, which these tests do without, takes a third of the time.
 LEAN = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
-ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS")
+ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **dict.fromkeys(THREADS, "1")}
 PATIENCE = 5  # a change that makes the tests take as many times longer is noticed
 
 
 def main(names: list[str]) -> int:
     told = tomllib.loads(SETTINGS.read_text())
     modules: dict[str, list[str]] = {name: told["modules"][name] for name in names or told["modules"]}
-    path = measuring.RESULTS / "mutants.json"
-    known: dict[str, Any] = json.loads(path.read_text())["modules"] if path.exists() else {}
-    reasons = {(each["module"], each["was"], each["becomes"]): each["why"] for each in told.get("survivors", [])}
+    reasons = {
+        (each["module"], each["was"], becomes): each["why"]
+        for each in told.get("survivors", [])
+        for becomes in each["becomes"]
+    }
     with ThreadPoolExecutor(WORKERS) as pool:
         for module, found in zip(modules, pool.map(_apart, modules, modules.values()), strict=True):
             for one in found["survivors"]:
                 one["why"] = reasons.get((module, one["was"], one["becomes"]))
-            known[module] = found
+            known = _known() | {module: found}
             print(f"{module}: {found['survived']} of {found['mutants']} survive, {found['seconds']:.0f} s", flush=True)
             in_order = {name: known[name] for name in told["modules"] if name in known}
             measuring.save("mutants", LIBRARIES, **_total(in_order), modules=in_order)
+    known = _known()
     unexplained = [(module, one) for module in modules for one in known[module]["survivors"] if not one["why"]]
     for module, one in unexplained:
         print(f"{module}, line {one['line']}\n    - {one['was']}\n    + {one['becomes']}")
     return 1 if unexplained else 0
+
+
+def _known() -> dict[str, Any]:
+    """What was found before, or is found meanwhile by another run of other modules."""
+    path = measuring.RESULTS / "mutants.json"
+    return json.loads(path.read_text())["modules"] if path.exists() else {}
 
 
 def _total(modules: dict[str, Any]) -> dict[str, Any]:

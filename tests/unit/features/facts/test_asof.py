@@ -77,6 +77,23 @@ def test_of_versions_of_one_day_the_one_that_arrived_last_is_the_only_one():
     assert versions.collect()["is_original"].to_list() == [True]
 
 
+def test_of_replaced_versions_of_one_day_the_last_holds_however_many_there_are():
+    names = [f"d{number:03}" for number in range(400)]
+    current = declared(
+        *({"declaration_id": name, "accepted_at": on(1), "recorded_at": on(9), "item_value": 9} for name in names)
+    )
+    before = declared(
+        *(
+            {"declaration_id": name, "accepted_at": on(1), "recorded_at": on(4), "item_value": value}
+            for value in (1, 2, 3, 4)
+            for name in reversed(names)
+        )
+    )
+    known = spans(declaration_versions(current, before), "item_value")
+    assert known[::2] == [(name, 4, date(2024, 3, 4), date(2024, 3, 9)) for name in names]
+    assert known[1::2] == [(name, 9, date(2024, 3, 9), NEVER) for name in names]
+
+
 def test_items_of_one_declaration_are_corrected_each_for_itself():
     current = declared(
         {"declaration_id": "a", "item_number": 1, "accepted_at": on(1), "recorded_at": on(5), "item_value": 2},
@@ -131,6 +148,13 @@ def test_a_label_is_what_was_known_that_evening():
     assert known[13]["known_on"].to_list() == [date(2024, 3, 12)]
 
 
+def test_labels_come_in_the_order_of_their_items():
+    names = [f"d{number:03}" for number in range(400)]
+    current = outcomes(*({"declaration_id": name, "known_at": on(3)} for name in reversed(names)))
+    versions = outcome_versions(current, current.clear(), 7)
+    assert labels(versions, date(2024, 3, 3)).collect()["declaration_id"].to_list() == names
+
+
 def test_what_was_not_inspected_or_not_judged_has_no_label():
     current = outcomes(
         {"declaration_id": "a", "known_at": on(3)},
@@ -143,3 +167,4 @@ def test_what_was_not_inspected_or_not_judged_has_no_label():
 
 def test_an_outcome_may_take_two_years_and_all_that_counts_lies_in_three():
     assert (YEAR_DAYS, LOOK_BACK_DAYS, LONGEST_WAIT_DAYS) == (365, 1095, 730)
+    assert date(9999, 1, 1) == NEVER
