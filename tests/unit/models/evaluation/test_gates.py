@@ -125,3 +125,129 @@ def test_what_could_not_be_measured_fails():
     )
     for name in ("roc_auc", "average_precision_lift", "beats_random", "beats_risk_profile", "champion"):
         assert (found[name].passed, found[name].observed) == (False, None)
+
+
+def in_place(evaluation, dimension, value, **changes):
+    """The evaluation with other figures in one slice."""
+    parts = [
+        part.model_copy(update=changes) if (part.dimension, part.value) == (dimension, value) else part
+        for part in evaluation.slices
+    ]
+    return evaluation.model_copy(update={"slices": tuple(parts)})
+
+
+def on_unseen(evaluation, **changes):
+    return in_place(evaluation, IDENTICAL_EARLIER_ROW, "no", **changes)
+
+
+def test_the_lift_is_precision_in_multiples_of_the_share_of_hits(good):
+    known = on_unseen(good, rows=200, hits=50, average_precision=Estimate(value=0.5, low=0.4, high=0.6))
+    gate = verdicts(known, min_average_precision_lift=2.0)["average_precision_lift"]
+    assert (gate.passed, gate.observed, gate.bound) == (True, 2.0, 2.0)
+    what = "Average precision over the base rate on goods never seen before"
+    assert gate.sentence == f"{what} 2.000 (1.600 to 2.400) reaches 2."
+    gate = verdicts(known, min_average_precision_lift=2.5)["average_precision_lift"]
+    assert (gate.passed, gate.sentence) == (False, f"{what} 2.000 (1.600 to 2.400) is below 2.5.")
+    certain = on_unseen(good, rows=200, hits=50, average_precision=Estimate(value=0.25, low=0.2))
+    assert verdicts(certain)["average_precision_lift"].sentence.startswith(f"{what} 1 ")
+    undefined = on_unseen(good, rows=200, hits=50, average_precision=Estimate(value=None, reason="too few"))
+    gate = verdicts(undefined)["average_precision_lift"]
+    assert (gate.passed, gate.sentence) == (False, f"{what} could not be measured: too few.")
+
+
+def test_the_error_of_calibration_may_reach_its_bound(good):
+    known = on_unseen(good, expected_calibration_error=Estimate(value=0.05, low=0.01, high=0.09))
+    what = "Expected calibration error on goods never seen before 0.050 (0.010 to 0.090)"
+    found = [
+        verdicts(known, max_expected_calibration_error=bound)["expected_calibration_error"] for bound in (0.05, 0.04)
+    ]
+    assert [(gate.passed, gate.observed, gate.bound) for gate in found] == [(True, 0.05, 0.05), (False, 0.05, 0.04)]
+    assert [gate.sentence for gate in found] == [f"{what} is within 0.05.", f"{what} exceeds 0.04."]
+    unknown = on_unseen(good, expected_calibration_error=Estimate(value=None, reason="no rows"))
+    gate = verdicts(unknown, max_expected_calibration_error=1.0)["expected_calibration_error"]
+    assert (gate.passed, gate.observed, gate.bound) == (False, None, 1.0)
+
+
+def with_precision(evaluation, ours, theirs):
+    """The evaluation with other average precisions: the model's, and that of random choice."""
+    model = evaluation.model.model_copy(update={"average_precision": ours})
+    baselines = tuple(
+        each.model_copy(update={"average_precision": theirs}) if each.name == "random" else each
+        for each in evaluation.baselines
+    )
+    return evaluation.model_copy(update={"model": model, "baselines": baselines})
+
+
+def test_a_baseline_is_beaten_by_more_than_nothing(good):
+    half, more = (Estimate(value=value, low=value - 0.1, high=value + 0.1) for value in (0.5, 0.625))
+    gates = [verdicts(with_precision(good, ours, half))["beats_random"] for ours in (half, more)]
+    assert [(gate.passed, gate.observed, gate.bound) for gate in gates] == [(False, 0.5, 0.5), (True, 0.625, 0.5)]
+    assert gates[1].sentence == "Average precision 0.625 (0.525 to 0.725) beats random's 0.500 (0.400 to 0.600)."
+    nothing = Estimate(value=None, reason="no hits")
+    for ours, theirs in ((nothing, half), (half, nothing)):
+        gate = verdicts(with_precision(good, ours, theirs))["beats_random"]
+        assert (gate.passed, gate.observed, gate.bound) == (False, None, theirs.value)
+
+
+def behind(evaluation, difference):
+    comparison = evaluation.champion.model_copy(update={"differences": {"average_precision": difference}})
+    return evaluation.model_copy(update={"champion": comparison})
+
+
+def test_what_falls_behind_the_champion_is_said_with_its_sign_and_the_margin(good, compared):
+    what = "Average precision less that of champion version 6 on the same rows,"
+    interval = Estimate(value=-0.02, low=-0.05, high=0.01)
+    gates = [verdicts(behind(compared, interval), champion_margin=margin)["champion"] for margin in (0.02, 0.01)]
+    assert [(gate.passed, gate.observed, gate.bound) for gate in gates] == [(True, -0.02, -0.02), (False, -0.02, -0.01)]
+    assert [gate.sentence for gate in gates] == [
+        f"{what} -0.020 (-0.050 to +0.010), is within the margin of -0.02.",
+        f"{what} -0.020 (-0.050 to +0.010), is worse than the margin of -0.01.",
+    ]
+    unknown = behind(compared, Estimate(value=None, reason="no hits"))
+    assert verdicts(unknown, champion_margin=0.02)["champion"].bound == -0.02
+    assert verdicts(good, champion_margin=0.02)["champion"].bound == -0.02
+
+
+def weak_slices(evaluation, *values):
+    """The evaluation with slices of 100 rows and such areas, each named by its place, beside that of unseen goods."""
+    unseen = next(part for part in evaluation.slices if (part.dimension, part.value) == (IDENTICAL_EARLIER_ROW, "no"))
+    parts = [
+        unseen.model_copy(
+            update={
+                "dimension": "office",
+                "value": str(place),
+                "rows": 100,
+                "roc_auc": Estimate(value=value, low=None if value is None else 0.4, high=0.9),
+            }
+        )
+        for place, value in enumerate(values)
+    ]
+    small = unseen.model_copy(update={"rows": 99, "roc_auc": Estimate(value=0.1)})
+    return evaluation.model_copy(update={"slices": (small, *parts)})
+
+
+def test_the_weakest_slices_are_named_three_of_them_lowest_first(good):
+    many = weak_slices(good, 0.58, None, 0.6, 0.55, 0.5, 0.57)
+    gate = verdicts(many, slice_min_rows=100, slice_min_roc_auc=0.6)["slices"]
+    assert (gate.passed, gate.observed, gate.bound) == (False, 0.5, 0.6)
+    assert gate.sentence == (
+        "ROC-AUC is below 0.6 in 4 of 5 slices judged, lowest first: office 4, 0.500 (0.400 to 0.900); "
+        "office 3, 0.550 (0.400 to 0.900); office 5, 0.570 (0.400 to 0.900)."
+    )
+    gate = verdicts(many, slice_min_rows=100, slice_min_roc_auc=0.5)["slices"]
+    assert (gate.passed, gate.observed) == (True, 0.5)
+    assert gate.sentence == (
+        "ROC-AUC reaches 0.5 in all 5 slices of 100 rows or more; weakest: office 4, 0.500 (0.400 to 0.900)."
+    )
+    gate = verdicts(weak_slices(good, None), slice_min_rows=100)["slices"]
+    assert (gate.passed, gate.observed) == (True, None)
+    assert gate.sentence == "No slice has 100 rows with hits and other rows; none is judged."
+
+
+def test_a_figure_without_an_interval_is_said_alone(good):
+    gates = [
+        verdicts(on_unseen(good, roc_auc=Estimate(value=value, low=low, high=high)), min_roc_auc=0.5)["roc_auc"]
+        for value, low, high in ((0.75, None, None), (0.75, 0.7, None), (0.75, None, 0.8), (1.0, None, None))
+    ]
+    what = "ROC-AUC on goods never seen before"
+    assert [gate.sentence for gate in gates] == [f"{what} {said} reaches 0.5." for said in (*["0.750"] * 3, "1")]
