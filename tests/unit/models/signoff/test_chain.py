@@ -1,5 +1,6 @@
 """Whatever is done to rows that were written is found, and the row is named."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -35,6 +36,32 @@ def test_what_was_written_is_read():
     assert [each for row in ROWS for each in chain.extend([row])] == ENTRIES
     assert chain.head == Head(number=5, hash=ROWS[-1].hash)
     assert chain.extend([]) == []
+
+
+def test_a_ledger_that_was_written_long_ago_is_hashed_as_it_was_then():
+    before, signature = "0" * 64, ""
+    assert Chain(KEY.public_key()).head == Head(number=0, hash=before)
+    for number, row in enumerate(ROWS, 1):
+        text = f"{number}\n{before}\n{signature}\n{row.entry}"
+        assert (row.number, row.hash) == (number, hashlib.sha256(text.encode()).hexdigest())
+        assert row.signature == KEY.sign(bytes.fromhex(row.hash)).hex()
+        before, signature = row.hash, row.signature
+
+
+def test_what_was_read_cannot_be_changed_in_memory():
+    for record, name in ((ROWS[0], "hash"), (read(ROWS)[0], "actor"), (Chain(KEY.public_key()).head, "hash")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(record, name, "another")
+
+
+def test_of_several_things_that_are_wrong_with_an_entry_the_first_is_named():
+    class Written(type(ENTRIES[0])):
+        def model_dump(self, **_):
+            return {"action": "crown", "actor": "ann"}
+
+    row = Chain(KEY.public_key()).follow(Written(**ENTRIES[0].model_dump()), KEY)
+    with pytest.raises(LedgerError, match="row 1 is not an entry: Field required"):
+        read([row])
 
 
 @pytest.mark.parametrize("number", range(1, 6))
