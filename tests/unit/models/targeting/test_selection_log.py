@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -132,6 +133,56 @@ def test_the_share_follows_what_a_period_brought_in():
         log, barren, POLICY, after
     )
     assert exploring_share(pl.DataFrame(schema=SCHEMA), barren, POLICY, after).value == start
+
+
+def odds(log: pl.DataFrame, known: pl.LazyFrame, day: date) -> float:
+    share = exploring_share(log, known, POLICY, day).value
+    return share / (1 - share)
+
+
+def test_a_period_ends_with_the_evening_before_the_next():
+    log = selected({"declaration_id": "a", "reason": "exploration"}, {"declaration_id": "b", "reason": "value"})
+    start = 1 / (1 / POLICY.exploration.initial_share - 1)
+    # Exploring brought in nothing: the odds shrink by exp(-rate), once, in the period in which both are known.
+    shrunk = start * np.exp(-POLICY.exploration.learning_rate)
+    second, third = (FIRST + timedelta(days=number * PERIOD) for number in (1, 2))
+    for known_on, expected in (
+        (FIRST, (shrunk, shrunk)),
+        (second - timedelta(days=1), (shrunk, shrunk)),
+        (second, (start, shrunk)),
+        (third - timedelta(days=1), (start, shrunk)),
+        (third, (start, start)),
+    ):
+        known = outcomes(
+            {"declaration_id": "a", "known_on": known_on},
+            {"declaration_id": "b", "known_on": known_on, "is_illicit": True, "recovered_revenue": 50.0},
+        )
+        assert (odds(log, known, second), odds(log, known, third)) == pytest.approx(expected)
+        assert odds(log, known, third - timedelta(days=1)) == pytest.approx(expected[0])
+
+
+def test_drift_is_that_of_the_scores_of_one_model_within_the_period():
+    after = FIRST + timedelta(days=PERIOD)
+
+    def share(*scores: tuple[str, int, float]) -> float:
+        """Of a period in which both kinds brought in alike; of each model and day forty rows with such a score."""
+        rows = [
+            {"declaration_id": f"{place:02}-{row}", "model_digest": digest, "accepted_on": day, "score": score}
+            for place, (digest, ahead, score) in enumerate(scores)
+            for row, day in enumerate([FIRST + timedelta(days=ahead)] * 40)
+        ]
+        alike = [{"declaration_id": name, "reason": name, "accepted_on": FIRST} for name in ("exploration", "value")]
+        known = outcomes(*({"declaration_id": name, "known_on": FIRST} for name in ("exploration", "value")))
+        return exploring_share(selected(*alike, *rows), known, POLICY, after).value
+
+    steady, moved = POLICY.exploration.initial_share, POLICY.exploration.max_share
+    assert share(("m", 1, 0.2), ("m", 2, 0.2)) == pytest.approx(steady, abs=0.02)
+    assert share(("m", 1, 0.1), ("m", 2, 0.9)) == pytest.approx(moved)
+    assert share(("n", 1, 0.1), ("n", 2, 0.1), ("m", 3, 0.9), ("m", 4, 0.9)) == pytest.approx(steady)
+    assert share(("m", 1, 0.1), ("m", 2, 0.1), ("m", PERIOD, 0.9), ("m", PERIOD + 1, 0.9)) == pytest.approx(
+        steady, abs=0.02
+    )
+    assert share(("m", 1, 0.1), ("m", PERIOD - 1, 0.9)) == pytest.approx(moved)
 
 
 def test_the_log_tells_the_chance_where_outcomes_do_not():
