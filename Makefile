@@ -4,6 +4,8 @@ BIN := .venv/bin
 SOURCE ?= simulator
 INPUT ?=
 MODULES ?=
+MOST ?=
+AGAIN ?=
 
 # Commands and servers start in new processes: without compiled modules each compiles thousands of them again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -50,9 +52,9 @@ test-cluster: setup
 trial: setup
 	$(BIN)/python -m tests.trials $(NAME) $(UNITS)
 
-# One change at a time to the code that decides, and whether a test notices; hours, or MODULES=models/signoff/chain.py.
+# One change at a time to the code that decides, and whether a test notices; hours, or MODULES=models/signoff/chain.py MOST=20.
 mutants: setup
-	$(BIN)/python -m benchmarks.mutants $(MODULES)
+	$(if $(MOST),MOST=$(MOST)) $(if $(AGAIN),AGAIN=1) $(BIN)/python -m benchmarks.mutants $(MODULES)
 
 up: setup
 	$(BIN)/tidewaiter up

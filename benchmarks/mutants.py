@@ -2,14 +2,19 @@
 
     make mutants                                       every module; hours
     make mutants MODULES=models/signoff/lifecycle.py   some; the others' results stay
+    make mutants MOST=50                               of each module so many places, drawn by lot
+    make mutants AGAIN=1                               only what survived, now that there are more tests
 
-The share that survives goes to results/mutants.json, and the survivors with the reasons that mutants.toml gives. Ends
-with 1 where one has no reason.
+Of a module `places` is how many changes there are, and `mutants` how many of them were tried. The share of these that
+survives goes to results/mutants.json, and the survivors with the reasons that mutants.toml gives. Ends with 1 where one
+has no reason.
 """
 
 import ast
+import difflib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -20,9 +25,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import measuring
+
+if TYPE_CHECKING:
+    from cosmic_ray.work_item import MutationSpec
 
 PROJECT = Path(__file__).parents[1]
 SETTINGS = Path(__file__).with_suffix(".toml")
@@ -32,6 +40,8 @@ WORKERS = os.cpu_count() or 1
 LEAN = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS")
 ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **dict.fromkeys(THREADS, "1")}
+MOST, AGAIN = "MOST", "AGAIN"  # in the environment
+SEED = 7
 PATIENCE = 5  # a change that makes the tests take as many times longer is noticed
 
 
@@ -47,6 +57,8 @@ def main(names: list[str]) -> int:
         for module, found in zip(modules, pool.map(_apart, modules, modules.values()), strict=True):
             for one in found["survivors"]:
                 one["why"] = reasons.get((module, one["was"], one["becomes"]))
+            if AGAIN in os.environ:
+                found = _joined(_known()[module], found)
             known = _known() | {module: found}
             print(f"{module}: {found['survived']} of {found['mutants']} survive, {found['seconds']:.0f} s", flush=True)
             in_order = {name: known[name] for name in told["modules"] if name in known}
@@ -62,6 +74,13 @@ def _known() -> dict[str, Any]:
     """What was found before, or is found meanwhile by another run of other modules."""
     path = measuring.RESULTS / "mutants.json"
     return json.loads(path.read_text())["modules"] if path.exists() else {}
+
+
+def _joined(before: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
+    """What was found, after some of it was tried again."""
+    survived, mutants = again["survived"], before["mutants"]
+    share, seconds = round(survived / mutants, 4), before["seconds"] + again["seconds"]
+    return before | again | {"mutants": mutants, "killed": mutants - survived, "share": share, "seconds": seconds}
 
 
 def _total(modules: dict[str, Any]) -> dict[str, Any]:
@@ -110,10 +129,21 @@ def _within(module: str, tests: list[str]) -> dict[str, Any]:
     with use_db("mutants.sqlite") as session:
         init([Path(module)], session, {})
         OperatorsFilter()._skip_filtered(session, config["filters"]["operators-filter"]["exclude-operators"])
-        for item in session.pending_work_items:
-            if any(first <= item.mutations[0].start_pos < last for first, last in _unused(Path(module).read_text())):
-                skipped = WorkResult(worker_outcome=WorkerOutcome.SKIPPED, output="annotation or decorator")
-                session.set_result(item.job_id, skipped)
+        unused = list(_unused(Path(module).read_text()))
+        places = {item.job_id: item.mutations[0] for item in session.pending_work_items}
+        used = [
+            job
+            for job, place in sorted(places.items(), key=lambda entry: _order(entry[1]))
+            if not any(first <= place.start_pos < last for first, last in unused)
+        ]
+        count = len(used)
+        if AGAIN in os.environ:
+            source = Path(module).read_text()
+            before = [(one["was"], one["becomes"]) for one in _known()[module]["survivors"]]
+            used = [job for job in used if _mutated(source, places[job]) in before]
+        drawn = set(random.Random(SEED).sample(used, min(len(used), int(os.environ.get(MOST) or len(used)))))
+        for job in places.keys() - drawn:
+            session.set_result(job, WorkResult(worker_outcome=WorkerOutcome.SKIPPED, output="not drawn, or no code"))
         execute(session, config)
         done = [(item.mutations[0], result) for item, result in session.completed_work_items]
     outcomes = Counter(result.worker_outcome for _, result in done)
@@ -124,10 +154,11 @@ def _within(module: str, tests: list[str]) -> dict[str, Any]:
     if broken := outcomes[WorkerOutcome.EXCEPTION] + outcomes[WorkerOutcome.ABNORMAL]:
         raise RuntimeError(f"{broken} changes of {module} could not be tried")
     return {
+        "places": count,
         "mutants": len(judged),
         "killed": len(judged) - len(survivors),
         "survived": len(survivors),
-        "share": round(len(survivors) / len(judged), 4),
+        "share": round(len(survivors) / max(len(judged), 1), 4),
         "seconds": round(time.perf_counter() - began),
         "survivors": sorted(survivors, key=lambda one: (one["line"], one["becomes"])),
     }
@@ -140,6 +171,20 @@ def _unused(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         for part in (*parts, *getattr(node, "decorator_list", ())):
             if part is not None:
                 yield (part.lineno, part.col_offset), (part.end_lineno, part.end_col_offset)
+
+
+def _order(place: "MutationSpec") -> tuple:
+    return place.start_pos, place.operator_name, place.occurrence
+
+
+def _mutated(source: str, place: "MutationSpec") -> tuple[str, str]:
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    operator = get_operator(place.operator_name)(**place.operator_args)
+    code = mutate_code(source, operator, place.occurrence)
+    changed = _changed("\n".join(difflib.unified_diff(source.split("\n"), code.split("\n"), lineterm="")))
+    return changed["was"], changed["becomes"]
 
 
 def _changed(diff: str) -> dict[str, str]:

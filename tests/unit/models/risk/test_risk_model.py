@@ -42,6 +42,7 @@ def test_priority_is_money_and_hits_and_critical_goods_go_first(model):
     urgent = predictions.filter(first)
     assert urgent["priority"].min() > by_value["priority"].max()
     assert urgent.sort("priority")["critical"].is_sorted()
+    assert (urgent["priority"] == 1e15 * (1 + urgent["critical"])).all()
 
 
 def test_what_was_saved_predicts_the_same(model, tmp_path):
@@ -50,10 +51,9 @@ def test_what_was_saved_predicts_the_same(model, tmp_path):
     assert again.predict(SPLIT.test).equals(model.predict(SPLIT.test))
     assert again.digest == model.digest
     assert again.training == model.training
-    again.save(tmp_path / "again")
-    assert all(
-        path.read_bytes() == (tmp_path / "again" / path.name).read_bytes() for path in (tmp_path / "model").iterdir()
-    )
+    folder = tmp_path / "of the year" / "again"
+    again.save(folder)
+    assert all(path.read_bytes() == (folder / path.name).read_bytes() for path in (tmp_path / "model").iterdir())
 
 
 def test_labels_play_no_part_in_predictions(model):
