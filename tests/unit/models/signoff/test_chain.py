@@ -1,13 +1,14 @@
 """Whatever is done to rows that were written is found, and the row is named."""
 
 import hashlib
+import json
 from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
-from models.signoff.chain import Chain, Head, LedgerError, check_head
+from models.signoff.chain import Chain, Entry, Head, LedgerError, check_head
 from tests.support.signing import chained, entry, promotion
 
 KEY = Ed25519PrivateKey.generate()
@@ -46,6 +47,18 @@ def test_a_ledger_that_was_written_long_ago_is_hashed_as_it_was_then():
         assert (row.number, row.hash) == (number, hashlib.sha256(text.encode()).hexdigest())
         assert row.signature == KEY.sign(bytes.fromhex(row.hash)).hex()
         before, signature = row.hash, row.signature
+
+
+def test_fields_that_came_later_are_written_only_where_they_say_something():
+    later = {"role_numbers", "grant", "seal"}
+    assert [set(json.loads(row.entry)) for row in ROWS] == [set(Entry.model_fields) - later] * len(ROWS)
+    given = entry("approve", "ann", role_numbers={"risk-analyst": 3}, grant="role", seal="s")
+    assert set(json.loads(chained([given], KEY)[0].entry)) == set(Entry.model_fields)
+
+
+def test_an_attempt_is_accepted_unless_it_says_why_it_was_refused():
+    assert entry("approve", "ann").is_accepted
+    assert not entry("approve", "ann", refusal="no").is_accepted
 
 
 def test_what_was_read_cannot_be_changed_in_memory():
