@@ -11,8 +11,8 @@ from flows.requests.parameters import (
     LARGEST_SEED,
     WORLD,
     MonitorParameters,
+    RehearseParameters,
     RetrainParameters,
-    SimulateParameters,
     SourceName,
     author,
 )
@@ -109,7 +109,7 @@ def test_who_makes_something_has_an_author():
 
 def test_a_scheme_is_plain_text():
     with pytest.raises(ValidationError, match="new_scheme"):
-        SimulateParameters(new_scheme="é")
+        RehearseParameters(new_scheme="é")
 
 
 @pytest.mark.parametrize("form", [each for each in FORMS.values() if each], ids=lambda form: form.__name__)

@@ -1,7 +1,7 @@
 import pytest
 
 from flows.requests import forms
-from flows.requests.parameters import RetrainParameters, SimulateParameters
+from flows.requests.parameters import RehearseParameters, RetrainParameters
 from flows.requests.places import PlaceError, Places
 from flows.settings import Settings
 
@@ -100,7 +100,7 @@ def test_what_a_mapping_says_besides_is_for_others_to_judge(project, text):
 
 def test_a_rehearsal_of_the_service_writes_nowhere_else(project):
     with pytest.raises(ValueError, match="out is for the command line"):
-        forms.judge(SimulateParameters(out=project.working / "files"), project, None)
+        forms.judge(RehearseParameters(out=project.working / "files"), project, None)
 
 
 def test_the_cluster_is_the_settings(project):
