@@ -58,6 +58,12 @@ def test_the_budget_in_minutes_ends_it_and_is_told():
     assert result.params()["tuning.ran_out_of_time"]
 
 
+def test_with_next_to_no_time_the_first_is_judged_all_the_same():
+    result = found(1000, minutes=1e-9)
+    assert (len(result.losses), result.tuning) == (1, AS_THEY_STAND)
+    assert result.params()["tuning.ran_out_of_time"]
+
+
 def test_each_fold_is_judged_on_days_after_all_that_it_learned_from():
     parts = folds(SPLIT.before_test, TRAINING, DELAY)
     assert len(parts) == TRAINING.search.folds
