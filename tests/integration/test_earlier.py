@@ -1,6 +1,7 @@
 """Today's code goes on with what earlier code left behind: it verifies, loads, scores and selects the same."""
 
 import os
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -86,7 +87,8 @@ def test_the_model_is_loaded_by_what_was_signed_and_scores_the_same(left, featur
 
 
 def test_mlflow_serves_it_with_the_code_that_was_stored_with_it(left, tmp_path):
-    (model,) = left.folder.glob(".tidewaiter/artifacts/*/models/*/artifacts")
+    (stored,) = left.folder.glob(".tidewaiter/artifacts/*/models/*/artifacts")
+    model = shutil.copytree(stored, tmp_path / "model")  # loading compiles what it loads, beside it
     command = [sys.executable, "-c", LOADED, str(model), str(kept(left, "parquet")), str(tmp_path / "served.csv")]
     subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
     assert_frame_equal(pl.read_csv(tmp_path / "served.csv"), pl.read_csv(kept(left, "csv")), check_exact=True)
@@ -95,5 +97,5 @@ def test_mlflow_serves_it_with_the_code_that_was_stored_with_it(left, tmp_path):
 def test_it_selects(left):
     found = flow.select()
     assert (found.version, found.why_nothing, found.number) == ("1", None, 1)
-    assert found.work_list.read_text(encoding="utf-8-sig").count("\n") > 1
-    assert found.inspections["red"] > 0
+    assert found.declarations > 0  # how many are inspected is drawn
+    assert found.work_list.exists()
