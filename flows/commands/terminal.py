@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tomllib import TOMLDecodeError
 from types import FrameType
 from typing import Annotated, NoReturn, TypeVar
@@ -29,6 +30,12 @@ _WIDEST = 100_000  # characters of a table's line; no table is wider
 EXIT_CODES = "Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong options or settings"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts, and nothing else on stdout.")]
+InputFiles = Annotated[
+    list[str] | None, typer.Option("--input", metavar="GLOB", help="Files, quoted ('data/*.csv'); may be repeated.")
+]
+MappingFile = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which, TOML; for --source files.")
+]
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)

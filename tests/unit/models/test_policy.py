@@ -138,7 +138,7 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "flows/retrain.py",  # makes what will be signed with it
         "flows/backtest.py",  # asks what would be; decides nothing
         "flows/rehearse.py",  # the same
-        "flows/commands/cli.py",  # [ingestion]: `data reread` takes in stored files again
+        "flows/commands/data.py",  # [ingestion]: `data reread` takes in stored files again
     }
 
 
