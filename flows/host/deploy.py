@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
+from flows.host import prefect_api
 from flows.host.prefect_api import JOBS, POOL, Deployment
 from flows.settings import Settings
 
@@ -60,6 +62,13 @@ def _work_pool(declared: dict[str, Any], settings: Settings) -> dict[str, Any]:
     # Without a command of its own, a run first starts another Python only to look for the project.
     command = shlex.join([sys.executable, "-m", "prefect.engine"])
     return {"name": POOL, "job_variables": {"command": command}}
+
+
+def remove_renamed(client: httpx.Client, existing: Sequence[Deployment]) -> None:
+    """Take away what is deployed under an earlier name; its runs stay."""
+    for deployment in existing:
+        if deployment.name in RENAMED.values():
+            prefect_api.delete(client, deployment)
 
 
 def job_template(project: Path) -> dict[str, Any]:

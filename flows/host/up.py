@@ -138,8 +138,7 @@ class Up:
                 prefect_api.ensure_jobs(client, deploy.job_template(self.project))
             self.say("Deploying prefect.yaml ...")
             processes.run(self._deployment(before), DEPLOY_TIMEOUT_S)
-            for renamed in (each for each in before if each.name in deploy.RENAMED.values()):
-                prefect_api.delete(client, renamed)
+            deploy.remove_renamed(client, before)
             if stopping.is_set():
                 return
             self._watch_over(client, address)

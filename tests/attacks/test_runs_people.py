@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flows.host import deploy, prefect_api
 from models.runs.callers import UP
 from models.signoff.book import SERVICE
+from tests.support.runs_server import PASSWORDS
 
 PATHS = [
     "/etc/shadow",
@@ -318,6 +320,20 @@ def test_a_forms_schema_costs_no_hours_and_asks_no_other_server(prefect, schema)
 def test_a_form_has_no_more_values_than_can_be_compared_with_each_other(prefect):
     body = {"schema": {"properties": {"x": {"uniqueItems": True}}}, "values": {"x": [{"n": n} for n in range(5_000)]}}
     assert prefect.ask("dan", "POST", "/api/ui/schemas/validate", body).status_code == 403
+
+
+@pytest.mark.attempts(0)
+def test_up_takes_away_what_is_deployed_under_an_earlier_name_and_nothing_else(prefect):
+    def names():
+        return {each.name for each in prefect_api.deployments(client)}
+
+    with prefect_api.connect(prefect.url, (UP, PASSWORDS[UP])) as client:
+        before = names()
+        flow = client.post("/flows/", json={"name": "simulate"}).raise_for_status().json()["id"]
+        client.post("/deployments/", json={"name": "rehearsal", "flow_id": flow}).raise_for_status()
+        assert names() == before | {"simulate/rehearsal"}
+        deploy.remove_renamed(client, prefect_api.deployments(client))
+        assert names() == before
 
 
 def test_the_form_of_every_deployment_is_checked(prefect):

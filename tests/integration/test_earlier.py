@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from features.contract import KEY
 from flows import select as flow
 from flows.settings import Settings
 from flows.steps.incumbents import champion
@@ -19,6 +20,7 @@ from models.risk import feature_code
 from models.risk.risk_model import OUTPUTS
 from models.signoff import audit
 from models.signoff.keys import Keys
+from models.targeting.selection_log import SelectionLog
 from tests.support import earlier
 from tests.support.prefect_server import prefect_server
 
@@ -94,8 +96,14 @@ def test_mlflow_serves_it_with_the_code_that_was_stored_with_it(left, tmp_path):
     assert_frame_equal(pl.read_csv(tmp_path / "served.csv"), pl.read_csv(kept(left, "csv")), check_exact=True)
 
 
-def test_it_selects(left):
+def test_it_selects_by_the_same_scores(left, features):
     found = flow.select()
     assert (found.version, found.why_nothing, found.number) == ("1", None, 1)
-    assert found.declarations > 0  # how many are inspected is drawn
-    assert found.work_list.exists()
+    log = SelectionLog(Settings().selections_folder / "simulator").read()
+    assert log.height == found.declarations == left.store.rows("declarations")[left.store.days()[-1]] > 10
+    scores = pl.concat([features.select(KEY), pl.read_csv(kept(left, "csv"))], how="horizontal")
+    expected = log.select(KEY).join(scores, on=KEY, how="left", maintain_order="left")
+    told = ("score", "critical", "expected_revenue")
+    assert_frame_equal(log.select(told), expected.select(told), check_exact=True)
+    listed = pl.read_csv(found.work_list, schema_overrides={"declaration_id": pl.String, "item_number": pl.Int32})
+    assert listed.select(KEY).sort(KEY).equals(log.filter(pl.col("lane") != "green").select(KEY).sort(KEY))

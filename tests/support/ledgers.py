@@ -45,7 +45,9 @@ def write_in_a_process(database_uri: str, folder: Path, number: int) -> None:
             writer.append(entry("account", "root", version, reason=f"by {number}"))
 
 
-class LedgerTests:
+class OnDatabases:
+    """The keys of a folder and a database, which whoever inherits names."""
+
     @pytest.fixture
     def database_uri(self) -> str:
         raise NotImplementedError
@@ -56,6 +58,8 @@ class LedgerTests:
         keys.make()
         return keys
 
+
+class LedgerTests(OnDatabases):
     @pytest.fixture
     def reopen(self, database_uri, keys):
         """A Ledger as another process, or the next one, has it."""

@@ -29,7 +29,7 @@ from models.signoff.chain import BACKWARDS, Chain, Head, LedgerError
 from models.signoff.keys import Keys
 from models.signoff.ledger import Ledger, NotSigned, Table, now
 from models.signoff.lifecycle import State
-from tests.support.ledgers import write, write_and_fail
+from tests.support.ledgers import OnDatabases, write, write_and_fail
 from tests.support.signing import POLICY, entry, opening, signing
 
 WRITERS, EACH = 3, 5
@@ -56,17 +56,7 @@ def begun(line: wire.Line):
     return line.receive()
 
 
-class SignerTests:
-    @pytest.fixture
-    def database_uri(self) -> str:
-        raise NotImplementedError
-
-    @pytest.fixture
-    def keys(self, tmp_path):
-        keys = Keys(tmp_path / "signoff")
-        keys.make()
-        return keys
-
+class SignerTests(OnDatabases):
     @pytest.fixture
     def served(self, keys, database_uri):
         with serving(keys, database_uri) as started:
