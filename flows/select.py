@@ -22,7 +22,6 @@ from prefect.logging import get_run_logger
 
 from features.contract import KEY
 from features.disk.atomic import PARTIAL, flush
-from features.facts.asof import outcome_versions
 from features.matrix import cache
 from features.presentation import spreadsheet
 from features.store.store import Store
@@ -148,7 +147,7 @@ def choose(
 def backlog(policy: Policy, store: Store, built: cache.Built, model: RiskModel, log: pl.DataFrame) -> Backlog:
     """Read once what every day that waits is chosen by; `log` has the selections before."""
     delay = policy.features.label_delay_days
-    outcomes = outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), delay).collect()
+    outcomes = cache.outcomes(store, delay).collect()
     labelled = outcomes.filter(pl.col("is_inspected") & pl.col("is_illicit").is_not_null()).select(KEY).unique()
     inspected = _with_importers(store, built.scan().join(labelled.lazy(), on=KEY, how="semi"))
     rows = inspected.collect(engine="streaming").sort("accepted_at", *KEY)

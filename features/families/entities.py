@@ -39,7 +39,6 @@ ENTITIES: dict[str, tuple[str, ...]] = {
     "repeat": ("hs6", "origin_country", "departure_country", "item_value", "net_mass_kg", "tax_rate_pct"),
 }
 WINDOWS_DAYS = (30, 90, 365)
-_YEARS_DECLARATIONS = 5 * WINDOWS_DAYS.index(YEAR_DAYS)  # the feature's place among those of an entity
 NOVEL = {"importer_hs6": "subheading", "importer_origin": "origin", "importer_seller": "seller"}
 
 
@@ -51,6 +50,8 @@ _MEASURES = {
     "hit_rate": ("hits over inspections concluded, smoothed towards everyone's rate", True),
     "revenue": ("revenue recovered, currency", True),
 }
+# The place of a year's declarations among the features of an entity.
+_YEARS_DECLARATIONS = len(_MEASURES) * WINDOWS_DAYS.index(YEAR_DAYS) + list(_MEASURES).index("declarations")
 # Records that are watched look back over the shortest window: longer ones move as records grow.
 _DRIFT: dict[tuple[str, str], Literal["linear", "log"]] = {
     ("importer", "declarations"): "log",

@@ -288,16 +288,17 @@ def dataset(store: Store, built: Built, label_delay_days: int, as_of: date) -> p
 
     Nothing is read yet. Few want all of it: it may be larger than memory.
     """
-    return with_labels(built.scan(), _outcomes(store, label_delay_days), as_of)
+    return with_labels(built.scan(), outcomes(store, label_delay_days), as_of)
 
 
 def last_known_day(store: Store, label_delay_days: int) -> date:
     """The latest day of which the store knows anything: an acceptance, or an outcome."""
-    found: date | None = _outcomes(store, label_delay_days).select(pl.col("known_on").max()).collect().item()
+    found: date | None = outcomes(store, label_delay_days).select(pl.col("known_on").max()).collect().item()
     return max(found or store.days()[-1], store.days()[-1])
 
 
-def _outcomes(store: Store, label_delay_days: int) -> pl.LazyFrame:
+def outcomes(store: Store, label_delay_days: int) -> pl.LazyFrame:
+    """Return every version of the stored outcomes, with `known_on` and `replaced_on` (see features.facts.asof)."""
     return outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), label_delay_days)
 
 
