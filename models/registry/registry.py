@@ -170,11 +170,6 @@ class Registry:
             raise ValueError(f"version {version.version} of {MODEL} has no run, so no evidence; it was not made here")
         return self.client.get_run(version.run_id)
 
-    def fetch_model(self, version: ModelVersion, folder: Path) -> Path:
-        """Copy the version's risk model into `folder`; return the folder to load it from."""
-        model = self.client.get_logged_model((version.source or "").removeprefix("models:/"))
-        return self._download(f"{model.artifact_location}/artifacts/{evidence.MODEL_FOLDER}", folder)
-
     def fetch_evidence(self, version: ModelVersion, folder: Path) -> evidence.Manifest:
         """Copy the version's evidence folder, model files included, into `folder`; return its manifest.
 

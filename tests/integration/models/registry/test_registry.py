@@ -166,7 +166,8 @@ def test_served_model_scores_like_the_risk_model(store: Registry, folder: Path, 
     champion = store.version("1")
     assert store.run(champion).data.metrics == candidate.metrics
     rows = candidates.labelled(5, 3)
-    expected = RiskModel.load(store.fetch_model(champion, tmp_path / "champion")).predict(rows)
+    store.fetch_evidence(champion, tmp_path / "champion")
+    expected = RiskModel.load(tmp_path / "champion" / manifest.MODEL_FOLDER).predict(rows)
     served = mlflow.pyfunc.load_model(f"models:/{registry.MODEL}@{CHAMPION}")
     example = candidate.input_example.assign(**{name: rows[name].to_list() for name in ("office", "item_value")})
     example["duty_at_stake"] = rows["duty_at_stake"].to_list()
