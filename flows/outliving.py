@@ -10,12 +10,12 @@ import stat
 from collections.abc import Iterable
 from threading import Thread
 
-_RUN_ID = "PREFECT__FLOW_RUN_ID"  # this variable is in the environment of a run's process
+RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # the variable by which a run's process knows its run
 
 
 def outlive_worker() -> None:
     """Discard standard output and error of a run's process once nobody reads them. Prefect has the log itself."""
-    if _RUN_ID in os.environ:
+    if RUN_VARIABLE in os.environ:
         watch((1, 2))
 
 

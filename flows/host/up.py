@@ -32,6 +32,7 @@ from flows.host import (
     watch,
 )
 from flows.host.children import Children, Program
+from flows.outliving import RUN_VARIABLE
 from flows.settings import PREFIX, Settings
 from models.access.accounts import ADMINISTRATOR_ACCOUNT
 from models.runs.callers import UP
@@ -45,7 +46,6 @@ LEAST_TO_START_BYTES = 16 * 2**20  # with less, programs end while they start
 LOOK_TICKS = 20  # how often it looks for runs that never began
 JOB_SECRET = "tidewaiter-job"  # in Kubernetes; deploy/kubernetes/job-template.yaml takes the environment from it
 _SERVERS = {"mlflow": "mlflow_port", "prefect": "prefect_port"}  # the setting of each server's port
-RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # the variable by which a run's process knows its run
 
 Say = Callable[[str], None]
 

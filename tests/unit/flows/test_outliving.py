@@ -38,7 +38,7 @@ def ended(tmp_path, more):
 
 
 def test_a_run_goes_on_where_its_worker_is_gone(tmp_path):
-    assert ended(tmp_path, {outliving._RUN_ID: "x"}) == (0, True)
+    assert ended(tmp_path, {outliving.RUN_VARIABLE: "x"}) == (0, True)
     assert ended(tmp_path, {})[1] is False  # a command, whose reader has closed what it reads
 
 
