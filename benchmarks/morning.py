@@ -27,7 +27,7 @@ from features.contract import schema
 from features.families import FAMILIES
 from features.history.change_index import number
 from features.history.history import History
-from features.ingestion.ingest import Limits, ingest
+from features.ingestion.ingest import ingest
 from features.matrix import cache
 from features.matrix.matrix import CATALOGUE, compute
 from features.matrix.morning import Morning
@@ -45,7 +45,7 @@ def prepare(folder: Path, rows: int) -> dict[str, Any]:
     ingest(
         SimulatorSource(Parameters(rows=rows), folder / "simulated"),
         _store(folder),
-        Limits(**load().ingestion.model_dump()),
+        load().ingestion,
     )
     cache.past(_store(folder), _delay(), folder / "cache")
     _morning(folder)
