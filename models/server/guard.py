@@ -1,8 +1,8 @@
 """The guard: every request to the MLflow server passes here, in one place, before MLflow sees it.
 
 MLflow serves some routes by Flask and some natively, past any Flask hook, so this is an ASGI application around the
-whole. It knows routes (routes.py), asks who is there (entrance.py), and lets the rules (rules.py) decide on the same
-bytes that go on to MLflow. It refuses whatever it cannot tell for certain.
+whole. It knows routes (routes.py), asks who is there (entrance.py), and lets the rules (rules.py) decide. A body that
+they decide on is read once, and goes on to MLflow as it was judged. It refuses whatever it cannot tell for certain.
 """
 
 import json
