@@ -19,6 +19,7 @@ from typing import Any
 import measuring
 import numpy as np
 import polars as pl
+import psutil
 from polars.testing import assert_frame_equal
 from rich.console import Console
 from rich.table import Table
@@ -181,7 +182,7 @@ def _cpu(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def _resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+    return psutil.Process().memory_info().rss / 2**20
 
 
 def _store(folder: Path) -> Store:
