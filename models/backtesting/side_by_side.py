@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from features.contract import KEY
-from models.backtesting.replay import Chooser
+from models.backtesting.replay import WEEK_DAYS, Chooser
 from models.document import Document
 from models.metrics.bootstrap import Estimate
 from models.metrics.off_policy import Expected, Log, SelectionEstimates, estimate
@@ -24,7 +24,6 @@ from models.policy import LANES, Policy
 from models.reasons import Stability
 
 LOADS = 10  # offices, and chapters, that are listed
-WEEK_DAYS = 7
 _NO_CHANGE = 1e-6  # inspections a week; smaller ones are rounding errors
 _UNRECORDED = "the chances of the inspections that were made are not on record"
 
