@@ -81,7 +81,7 @@ class Front:
         return cls(index, is_registered)
 
     def page(self) -> HTMLResponse:
-        """Return the page. The browser never keeps it, since it begins elsewhere once there is a model."""
+        """Return the page. The browser asks for it anew each time, since it begins elsewhere once there is a model."""
         told = {name: json.dumps(value) for name, value in PREFERENCES.items()}
         begin = f"if (!location.hash) location.replace({json.dumps(_MODEL_PAGE)});" if self.is_registered() else ""
         script = (
