@@ -16,6 +16,18 @@ from tests.support.examples import TRIAL
 # millions of objects, and going through them took a sixth of the suite's time. By default 700, 10, 10.
 GARBAGE_THRESHOLDS = (100_000, 20, 20)
 
+# In which order files begin: the longest first, so that none is left alone at the end, and those that start all servers
+# of `up` while the others are light; a start takes forty seconds of CPU, and minutes where four files do so at once.
+TURNS = (
+    "tests/integration/flows/test_retrain.py",
+    "tests/attacks/",
+    "tests/integration/",
+    "tests/browser/",
+    "tests/property/",
+    "tests/integration/flows/host/",
+    "",
+)
+
 # Folders whose files share one server: they go to one worker, which starts it once.
 SHARED = ("tests/attacks/",)
 
@@ -43,6 +55,13 @@ class _NothingSkipped:
         if report.skipped:
             report.outcome, report.longrepr = "failed", _told(collector.nodeid, report.longrepr)
         return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def turn(item: pytest.Item) -> int:
+        return TURNS.index(max(filter(item.nodeid.startswith, TURNS), key=len))
+
+    items.sort(key=turn)
 
 
 def pytest_configure(config: pytest.Config) -> None:
