@@ -1,4 +1,4 @@
-"""What is told about declarations, as of a moment: versions of outcomes, facts in order, windows over them.
+"""What is told about declarations as of a moment: versions of outcomes, facts in order, and windows over them.
 
 Not here: where facts are stored (store), and what families make of them (families).
 """

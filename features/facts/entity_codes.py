@@ -1,7 +1,7 @@
-"""Numbers for entities: of what some rows name, each gets its place in the order of hashes.
+"""Numbers for entities: every entity that some rows name gets a number, its place in the order of hashes.
 
-Hashes are 64 bits, mixed in order of columns. Of twenty million entities of one combination, two share a hash once in
-a hundred thousand times.
+Hashes have 64 bits and mix the columns in their order. Among twenty million entities of one combination, the chance
+that any two share a hash is about one in a hundred thousand.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,9 @@ Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
 
 def mixed(parts: Iterable[Hashes], rows: int) -> Hashes:
-    """One hash of several columns' hashes, by the finalizer of splitmix64; without columns all rows are alike.
+    """Return one hash for each row, mixed from the hashes of several columns by the finalizer of splitmix64.
+
+    Without columns all rows get the same hash.
 
     >>> one, other = np.array([1, 2], np.uint64), np.array([2, 1], np.uint64)
     >>> (mixed([one, other], 2) == mixed([other, one], 2)).tolist()
@@ -30,14 +32,14 @@ def mixed(parts: Iterable[Hashes], rows: int) -> Hashes:
 
 @dataclass(frozen=True)
 class Numbering:
-    """Distinct entities: their `hashes`, in order, and a table that finds the place of one."""
+    """Distinct entities: their `hashes`, in order, and a table that finds an entity's place."""
 
     hashes: Hashes
     slots: Ints
 
     @classmethod
     def of(cls, hashes: Hashes, is_named: Flags) -> "Numbering":
-        """The entities among the rows that name one.
+        """Return the numbering of the entities that the rows name; a row without `is_named` names none.
 
         >>> rows = np.array([7, 9, 7, 3], np.uint64)
         >>> entities = Numbering.of(rows, np.array([True, True, True, False]))
@@ -53,7 +55,7 @@ class Numbering:
         return cls(seen[order], place[slots])  # an empty slot's -1 is the last of `place`
 
     def codes(self, hashes: Hashes, is_named: Flags) -> Ints:
-        """The place of each row's entity; -1 for one that is not among these."""
+        """Return the place of each row's entity, or -1 where the entity is not among these."""
         return _find(hashes, is_named, self.slots, self.hashes)
 
 

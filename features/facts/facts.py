@@ -1,9 +1,9 @@
-"""Facts about the past that only ever come to be, and what of them is counted.
+"""Facts about the past, which are only ever added, and what is counted of them.
 
-A fact names entities, has a day that it is about and a day from which it is visible, and counts with a sign. What a
-correction replaces is taken back by a fact of its own: the same with the other sign, visible from the day after the
-correction was recorded. So whatever features ask of the past is a sum, and what became known in different spans of time
-adds up (features/history/preaggregated.py).
+A fact names entities, has a day that it is about and a day from which it is visible, and counts with a sign. When a
+correction replaces something, a fact of its own takes it back: the same fact with the other sign, visible from the day
+after the correction was recorded. So everything that features ask of the past is a sum, and sums over different spans
+of time can be added (features/history/preaggregated.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ SOURCES = ("declarations", "declarations_superseded", "outcomes", "outcomes_supe
 _PRICED = (pl.col("net_mass_kg") > 0) & (pl.col("item_value") > 0)
 VALUE_PER_KG = pl.when(_PRICED).then(pl.col("item_value") / pl.col("net_mass_kg"))
 
-# Columns that families key or measure their histories by, beside those of the contract.
+# Columns by which families look up or measure histories, in addition to those of the contract.
 DERIVED = {
     "hs2": pl.col("hs_code").str.slice(0, 2),
     "hs4": pl.col("hs_code").str.slice(0, 4),
@@ -35,9 +35,9 @@ DERIVED = {
 
 @dataclass(frozen=True)
 class Kind:
-    """What is counted, of which facts: `measures` are whole numbers.
+    """What is counted, and of which facts; `measures` are whole numbers.
 
-    Where it is `by_value`, the kind is named after a column whose values are kept apart.
+    A kind with `by_value` is named after a column, and facts with different values of that column are kept apart.
     """
 
     frame: str
@@ -48,9 +48,10 @@ class Kind:
 
 
 def whole(amount: str) -> pl.Expr:
-    """Money to the unit, so that sums are exact.
+    """Return an expression for an amount of money rounded to whole units, so that sums are exact.
 
-    An amount beyond the contract is cut to it: the lines of a back-test are scored whatever validation says of them.
+    An amount beyond the contract's limits is cut to them, because a back-test scores its lines whatever validation says
+    of them.
     """
     return pl.col(amount).cast(pl.Float64).fill_null(0).clip(-HIGHEST_DUTY, HIGHEST_DUTY).round().cast(pl.Int64)
 
@@ -78,7 +79,7 @@ KINDS = {
 }
 
 
-# What a register told: who is tied to what, see network/ties.py. `ends` is null for what has not ended.
+# What a register told: which company is tied to which value (see network/ties.py). `ends` is null for what goes on.
 TOLD = pl.Schema(
     {"company": pl.UInt64(), "value": pl.UInt64(), "ends": pl.Int64(), "enter": pl.Int64(), "sign": pl.Int64()}
 )
@@ -86,7 +87,7 @@ TOLD = pl.Schema(
 
 @dataclass(frozen=True)
 class Counted:
-    """The facts of one kind; `rows` says where in their frame they stand."""
+    """The facts of one kind; `rows` says in which rows of their frame they stand."""
 
     rows: Ints
     enter: Days
@@ -99,9 +100,9 @@ class Counted:
 class Known:
     """Facts in three frames, and the rows that ask about them.
 
-    `rows`: declarations as accepted, one a query, with `day`. `declared`: versions of declarations, with `day`, `enter`
-    and `sign`. `found`: outcomes with their declaration's columns, with `accepted_day`, `day` (when known), `enter` and
-    `sign`. `told`: see `TOLD`. All day columns are Int64 days since 1970-01-01.
+    `rows` are declarations as accepted, one a query, with `day`. `declared` are versions of declarations, with `day`,
+    `enter` and `sign`. `found` are outcomes with their declaration's columns, with `accepted_day`, `day` (when known),
+    `enter` and `sign`. For `told` see `TOLD`. All day columns are Int64 days since 1970-01-01.
     """
 
     rows: pl.DataFrame
@@ -110,11 +111,11 @@ class Known:
     told: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TOLD))
 
     def asked_on(self, days: Iterable[int]) -> "Known":
-        """The same facts, asked about only by declarations accepted on `days`."""
+        """Return the same facts, asked about only by declarations accepted on `days`."""
         return replace(self, rows=self.rows.filter(pl.col("day").is_in(list(days))))
 
     def between(self, after: int, until: int) -> "Known":
-        """The facts that entered after day `after` and not after `until`, and all that registers had told by then."""
+        """Return the facts that entered after day `after` and not after `until`; of registers, all told by then."""
         entered = pl.col("enter").is_between(after, until, closed="right")
         told = self.told.filter(pl.col("enter") <= until)
         return replace(self, declared=self.declared.filter(entered), found=self.found.filter(entered), told=told)
@@ -127,7 +128,7 @@ class Known:
         return {}
 
     def counted(self, kind: str) -> Counted:
-        """Facts of one of `KINDS`."""
+        """Return the facts of one of `KINDS`."""
         if kind not in self._counted:
             of = KINDS[kind]
             frame = self.frame(of.frame).with_row_index("row").filter(of.only)
@@ -142,7 +143,7 @@ class Known:
         return {}
 
     def entities(self, frame: str, by: Sequence[str]) -> tuple[Hashes, Flags]:
-        """Of each row of a frame the entity that columns `by` name, as a hash, and whether it names one."""
+        """Return a hash of the entity that columns `by` name in each row of a frame, and whether the row names one."""
         height = self.frame(frame).height
         parts = self.hashed(frame, by)
         named = np.ones(height, np.bool_)
@@ -151,7 +152,10 @@ class Known:
         return mixed((part for part, _ in parts), height), named
 
     def hashed(self, frame: str, columns: Sequence[str]) -> list[tuple[Hashes, Flags]]:
-        """Of each column of a frame the hashes of its values, and which are no null; all that are new at once."""
+        """Return, for each column of a frame, the hashes of its values and which of the values are not null.
+
+        Columns that were not asked for before are hashed together, in one pass.
+        """
         if new := [column for column in dict.fromkeys(columns) if (frame, column) not in self._hashed]:
             hashes = [pl.col(column).hash(1).alias(f"{column} hash") for column in new]
             found = self.frame(frame).select(*hashes, *(pl.col(column).is_not_null() for column in new))
@@ -167,7 +171,7 @@ def build(
     superseded_outcomes: pl.LazyFrame,
     label_delay_days: int,
 ) -> Known:
-    """All facts of these tables; every declaration, as accepted, asks."""
+    """Return all facts of these tables; every declaration, as accepted, asks about them."""
     versions = declaration_versions(declarations, superseded_declarations).with_columns(**DERIVED).collect()
     versions = versions.with_columns(day=days("accepted_on"), enter=days("known_on") + 1, replaced=days("replaced_on"))
     rows = versions.filter("is_original").sort("accepted_at", *KEY)
@@ -185,7 +189,7 @@ def build(
         )
         .join(as_accepted, on=KEY, how="inner", maintain_order="left")
         .rename({"day": "accepted_day"})
-        # A late declaration's outcome counts once customs had both.
+        # If the declaration came after its outcome, the outcome counts from the day on which customs had both.
         .with_columns(day=pl.max_horizontal("found_day", pl.col("enter") - 1))
         .with_columns(enter=pl.col("day") + 1)
     )
@@ -193,7 +197,7 @@ def build(
 
 
 def signed(versions: pl.DataFrame) -> pl.DataFrame:
-    """Facts from versions: one that comes in, and one that takes it back where it was replaced."""
+    """Return facts made from versions: one that brings a version in, and one that takes it back if it was replaced."""
     versions = versions.filter(pl.col("replaced") >= pl.col("enter")).with_columns(sign=pl.lit(1, pl.Int64))
     taken_back = versions.filter(pl.col("replaced") < days(pl.lit(NEVER))).with_columns(
         enter=pl.col("replaced") + 1, sign=pl.lit(-1, pl.Int64)
@@ -202,6 +206,6 @@ def signed(versions: pl.DataFrame) -> pl.DataFrame:
 
 
 def days(column: str | pl.Expr) -> pl.Expr:
-    """A day as days since 1970-01-01."""
+    """Return an expression for a day as the number of days since 1970-01-01."""
     column = pl.col(column) if isinstance(column, str) else column
     return column.cast(pl.Date).to_physical().cast(pl.Int64)

@@ -1,22 +1,23 @@
-"""Where the data of a series of days lie: stretches of days, of which those that hold next to nothing do not count.
+"""Which days have data: days form stretches, and a stretch that holds next to nothing does not count.
 
-The first and the last day of all would let one mistyped year decide.
+If the first and the last day of all were used instead, a single mistyped year would decide.
 """
 
 from collections.abc import Mapping
 from datetime import date, timedelta
 from itertools import pairwise
 
-APART = timedelta(days=14)  # without a row, and what is beyond is another stretch
-STRAY_WEEK_SHARE = 0.25  # of a usual week's rows; a stretch with fewer is stray
+APART = timedelta(days=14)  # after so long without a row, another stretch begins
+STRAY_WEEK_SHARE = 0.25  # a stretch with less than this share of a usual week's rows is stray
 _WEEK = 7
 
 
 def of_data(rows: Mapping[date, int]) -> tuple[date, date]:
-    """First and last day with rows, days left out that lie apart from the data and hold next to nothing.
+    """Return the first and last day with rows, leaving out days that lie apart from the data and hold next to nothing.
 
-    Apart: more than two weeks from any other row. Next to nothing: fewer rows than a quarter of a usual week's, where
-    data lie. So a feed that broke off counts again a few days after it has come back. ValueError where there is no row.
+    Days lie apart if they are more than two weeks from any other row. They hold next to nothing if they have fewer rows
+    than a quarter of a usual week of the data. So a feed that broke off counts again a few days after it has come back.
+    ValueError where there is no row.
 
     >>> of_data({date(2024, 1, day): 90 for day in range(1, 32)} | {date(2062, 1, 5): 1})
     (datetime.date(2024, 1, 1), datetime.date(2024, 1, 31))

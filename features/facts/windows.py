@@ -1,10 +1,10 @@
-"""Exact sums and order statistics over each entity's past, by one sort and one pass.
+"""Exact sums and order statistics over each entity's past, computed by one sort and one pass.
 
 A fact is visible to queries of its entity on the days `enter <= day < leave`. That single span expresses the window's
 length, when customs came to know the fact, and when a correction replaced it. Sums run over int64, whose arithmetic is
-exact and wraps, so a running sum never drifts and no later fact can move an earlier result by a last bit. Passes let go
-of the interpreter's lock, so that threads can take an entity each.
-Days are whole numbers since 1970-01-01. Arrays are 1-d and of equal length unless said otherwise.
+exact and wraps, so a running sum never drifts and no later fact can change the last bit of an earlier result. The
+passes release the interpreter's lock, so that several threads can each work on an entity. Days are whole numbers since
+1970-01-01. Arrays are 1-d and of equal length unless said otherwise.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ MAX_DAY = (1 << _DAY_BITS) - 1
 
 @dataclass(frozen=True, eq=False)
 class Days:
-    """A day for each row. Their order is found once, and serves every entity."""
+    """A day for each row. The rows are put in order once, and that order serves every entity."""
 
     of: Ints
 
     @cached_property
     def order(self) -> Ints:
-        """Rows by day; those of one day as they stand."""
+        """Return the rows in order of day; rows of the same day keep their order."""
         since_first = self.of - self.of.min(initial=MAX_DAY)
         every = np.ones(len(self.of), np.bool_)
         return _by_entity(since_first, np.arange(len(self.of)), every, int(since_first.max(initial=0)) + 1)
@@ -38,7 +38,7 @@ class Days:
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts of entities: `entity` codes (negative: no entity, ignored), `enter` and `leave` days."""
+    """Facts of entities: `entity` codes (a fact with a negative code is ignored), `enter` and `leave` days."""
 
     entity: Ints
     enter: Days
@@ -47,26 +47,29 @@ class Facts:
 
 @dataclass(frozen=True)
 class Queries:
-    """Whom and when is asked: `entity` codes (negative: no entity) and `day`."""
+    """Whom the queries ask about and on which day: `entity` codes (negative: no entity) and `day`."""
 
     entity: Ints
     day: Days
 
     @cached_property
     def grouped(self) -> tuple[Ints, Ints]:
-        """Composite keys of entity and day, sorted, and their row numbers."""
+        """Return composite keys of entity and day, sorted, and their row numbers."""
         return _grouped(self.entity, self.day, self.entity >= 0)
 
 
 def _grouped(entity: Ints, day: Days, keep: Flags) -> tuple[Ints, Ints]:
-    """Rows with `keep`, sorted by entity and day: their composite keys and their row numbers."""
+    """Return the rows with `keep`, sorted by entity and day: their composite keys and their row numbers."""
     rows = _by_entity(entity, day.order, keep, int(entity.max(initial=0)) + 1)
     return (entity[rows] << _DAY_BITS) | np.clip(day.of[rows], 0, MAX_DAY), rows
 
 
 @numba.njit(cache=True, nogil=True)
 def _by_entity(entity: Ints, order: Ints, keep: Flags, entities: int) -> Ints:
-    """The rows of `order` with `keep`, entity by entity: a counting sort, which leaves the order within one alone."""
+    """Return the rows of `order` with `keep`, entity by entity.
+
+    This is a counting sort: rows of the same entity keep the order that they have in `order`.
+    """
     place = np.zeros(entities + 1, np.int64)
     for row in range(len(entity)):
         if keep[row]:
@@ -87,7 +90,7 @@ def _spans(facts: Facts) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 def window_sums(facts: Facts, measures: Ints, queries: Queries) -> Ints:
-    """Sum of `measures` (facts x m) over the facts visible to each query: queries x m; zero where none is.
+    """Return the sums of `measures` (facts x m) over the facts visible to each query: queries x m; zero for none.
 
     >>> facts = Facts(np.array([7, 7]), Days(np.array([11, 21])), Days(np.array([41, 51])))
     >>> window_sums(facts, np.array([[1, 100], [1, 50]]), Queries(np.array([7, 7, 8]), Days(np.array([20, 41, 20]))))
@@ -101,9 +104,10 @@ def window_sums(facts: Facts, measures: Ints, queries: Queries) -> Ints:
 
 
 def last_days(facts: Facts, day: Ints, count: Ints, queries: Queries, window_days: int) -> Ints:
-    """The latest of the `window_days` before each query's day about which facts that entered count more than zero.
+    """Return, for each query, the latest of the `window_days` before its day about which entered facts count above 0.
 
-    `day` is what each fact is about, before it enters; `count` may be negative. -1 where there is no such day.
+    `day` is the day that each fact is about, which lies before the day it enters; `count` may be negative. The result
+    is -1 where there is no such day.
 
     >>> facts = Facts(np.array([7, 7, 7]), Days(np.array([11, 21, 31])), Days(np.array([99, 99, 99])))
     >>> queries = Queries(np.array([7, 7, 8]), Days(np.array([30, 31, 31])))
@@ -120,12 +124,12 @@ def last_days(facts: Facts, day: Ints, count: Ints, queries: Queries, window_day
 
 
 def order_statistics(facts: Facts, value: Floats, count: Ints, queries: Queries, at: Floats) -> Floats:
-    """Where `at` stands among the visible facts' values, each as often as it counts: queries x 5.
+    """Return where `at` stands among the visible facts' values, each value taken as often as it counts: queries x 5.
 
-    Facts may count less than zero where they take others back; no value's sum may. Columns: count, share below (ties
-    count half), first quartile, median, third quartile (lower and upper middle values averaged for the median, the
-    lower neighbour for the quartiles). NaN, but for the count, where no fact is visible; the share also where `at` is
-    NaN. Facts whose value is NaN are ignored.
+    A fact may count less than zero, where it takes another back, but the counts of one value may not sum to less than
+    zero. The columns are: count, share below (ties count half), first quartile, median, third quartile. The median
+    averages the lower and upper middle values; the quartiles take the lower neighbour. Everything but the count is NaN
+    where no fact is visible; the share is NaN also where `at` is NaN. Facts whose value is NaN are ignored.
     """
     out = np.full((len(queries.entity), 5), np.nan)
     out[:, 0] = 0
@@ -138,10 +142,11 @@ def order_statistics(facts: Facts, value: Floats, count: Ints, queries: Queries,
 
 @dataclass(frozen=True)
 class Standings:
-    """Where values stand among those of facts that are visible on one day, to be asked about one by one.
+    """Where values stand among those of the facts visible on one day, so that queries can be answered one by one.
 
-    Each entity's `values` are in order, from its `start` to before the next one's; beside them is a Fenwick tree of how
-    often each counts, which begins with an element of its own. `present` counts all of an entity's.
+    The `values` of an entity are in order, from its `start` up to the next entity's. Beside them is a Fenwick tree of
+    how often each value counts; it begins with an element of its own. `present` is the total count of an entity's
+    values.
     """
 
     start: Ints
@@ -151,7 +156,7 @@ class Standings:
 
     @classmethod
     def of(cls, entity: Ints, value: Floats, count: Ints, entities: int) -> "Standings":
-        """Of facts of so many entities, all of them visible; see `order_statistics`."""
+        """Return the standings of the facts of `entities` entities, all of them visible; see `order_statistics`."""
         by_value, rank = _ranked(entity, value, ~np.isnan(value))
         start = np.append(0, np.cumsum(np.bincount(entity[by_value], minlength=entities)))
         trees, present = np.zeros(len(by_value) + entities, np.int64), np.zeros(entities, np.int64)
@@ -159,7 +164,7 @@ class Standings:
         return cls(start, value[by_value], trees, present)
 
     def order_statistics(self, entity: Ints, at: Floats) -> Floats:
-        """What `order_statistics` says of queries on that day; negative `entity`: none."""
+        """Return what `order_statistics` returns for queries on that day; a negative `entity` means none."""
         out = np.full((len(entity), 5), np.nan)
         out[:, 0] = 0
         _stand_each(entity, at, self.start, self.values, self.trees, self.present, out)
@@ -167,9 +172,10 @@ class Standings:
 
 
 def _ranked(entity: Ints, value: Floats, visible: Flags) -> tuple[Ints, Ints]:
-    """Visible facts by entity and value, and each fact's place among them; equal values share the first of theirs.
+    """Return the visible facts by entity and value, and each fact's place among them.
 
-    So what takes a value back meets it.
+    Facts with equal values share the place of the first of them, so a fact that takes a value back meets the one it
+    takes back.
     """
     by_value = _by_entity(entity, np.argsort(value), visible, int(entity.max(initial=0)) + 1)
     rank = np.zeros(len(value), np.int64)
@@ -228,7 +234,7 @@ def _last_pass(
     present: Ints,
     out: Ints,
 ) -> None:
-    # `present` counts by day, from `first` on; all that the entity has touched lies from `low` to `high`.
+    # `present` holds a count for each day from `first` on; this entity has changed only those from `low` to `high`.
     i = 0
     low, high = 0, -1
     entity = -1
@@ -272,7 +278,7 @@ def _below(tree: Ints, place: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def _kth(tree: Ints, size: int, k: int) -> int:
-    """Place of the k-th (from 0) present member of a Fenwick tree."""
+    """Return the place of the k-th (from 0) present member of a Fenwick tree."""
     place = 0
     step = 1
     while step * 2 <= size:
@@ -300,7 +306,7 @@ def _rank_pass(
     at: Floats,
     out: Floats,
 ) -> None:
-    # One Fenwick tree over the entity's sorted values; `lo` and `size` are its slice of `values`.
+    # There is one Fenwick tree over the entity's sorted values, which begin at `lo` in `values` and number `size`.
     tree = np.zeros(len(values) + 2, np.int64)
     i = j = lo = hi = present = 0
     entity = -1
@@ -332,7 +338,7 @@ def _rank_pass(
 
 @numba.njit(cache=True, nogil=True)
 def _stand(values: Floats, tree: Ints, present: int, at: float, out: Floats) -> None:
-    """One query's statistics; `tree` counts an entity's `values`, `present` of them in all."""
+    """Write one query's statistics to `out`; `tree` counts an entity's `values`, of which `present` are there."""
     out[0] = present
     if present == 0:
         return
@@ -349,7 +355,7 @@ def _stand(values: Floats, tree: Ints, present: int, at: float, out: Floats) -> 
 
 @numba.njit(cache=True, nogil=True)
 def _plant(entity: Ints, count: Ints, rows: Ints, rank: Ints, start: Ints, trees: Ints, present: Ints) -> None:
-    """Grow each entity's tree of its `rows`."""
+    """Build each entity's tree from its `rows`."""
     for row in rows:
         e = entity[row]
         size = start[e + 1] - start[e]
