@@ -1,8 +1,8 @@
-"""When what is stored became known: for each day of the store, digests of its facts by the day they entered.
+"""When the content of the store became known: for each day of the store, digests of its facts by the day they entered.
 
-Nearly all versions and outcomes of a declaration lie on one day of the store, so facts are made day by day, and a day
-whose files are the same has the same facts. The others, strays, are read together: versions that a correction has moved
-to another day, outcomes without their declaration.
+Nearly all versions and outcomes of a declaration lie on one day of the store. So facts are made day by day, and a day
+whose files have not changed has the same facts. The exceptions, strays, are read together: versions that a correction
+has moved to another day, and outcomes without their declaration.
 """
 
 import logging
@@ -32,17 +32,21 @@ EPOCH = date(1970, 1, 1)
 _STRAY = pl.Schema({"declaration_id": pl.String(), "item_number": pl.Int32()})
 _FRAMES = ("rows", "declared", "found")
 
-Digests = Mapping[int, int]  # by day since 1970-01-01: sums of hashes, so that order plays no part
+Digests = Mapping[int, int]  # by day since 1970-01-01; each is a sum of hashes, so the order of facts does not matter
 
 
 def number(day: date) -> int:
-    """Days since 1970-01-01."""
+    """Return the number of days since 1970-01-01."""
     return (day - EPOCH).days
 
 
 @dataclass(frozen=True)
 class _Day:
-    """A day of the store: the files it was read from, its strays, a digest of those left out, and what remains."""
+    """A day of the store.
+
+    `files` are the digests of the files it was read from, `strays` its strays, `without` a digest of the strays that
+    were left out of it, and `digests` those of the facts that remain.
+    """
 
     files: str
     strays: list[tuple[str, int]]
@@ -50,13 +54,13 @@ class _Day:
     digests: Mapping[str, Digests]
 
     def entered(self, after: int, until: int) -> bool:
-        """Whether a fact entered after day `after` and not after `until`."""
+        """Tell whether a fact entered after day `after` and not after `until`."""
         return any(after < day <= until for frame in ("declared", "found") for day in self.digests[frame])
 
 
 @dataclass(frozen=True)
 class Journal:
-    """A store, read day by day. `strays` are keys."""
+    """A store, read day by day. `strays` holds the keys of strays."""
 
     store: Store
     label_delay_days: int
@@ -65,9 +69,9 @@ class Journal:
 
     @classmethod
     def read(cls, store: Store, label_delay_days: int, version: str, path: Path) -> "Journal":
-        """The journal kept at `path`, brought up to date: only days whose files have changed are read.
+        """Return the journal kept at `path`, brought up to date: only days whose files have changed are read.
 
-        `version` is that of the code; of another one nothing is believed.
+        `version` is the version of the code; a journal that another version wrote is ignored.
         """
         parts = store.manifest().parts
         every = sorted({day for table in SOURCES for day in parts.get(table, {})})
@@ -95,7 +99,7 @@ class Journal:
 
     @cached_property
     def digests(self) -> Mapping[str, Digests]:
-        """Digest of rows by their day, and of declared and found facts by the day on which they entered."""
+        """Return digests of rows by their day, and of declared and found facts by the day on which they entered."""
         total = {frame: Counter() for frame in _FRAMES}
         strays = facts.build(*self._stray_rows, label_delay_days=self.label_delay_days)
         entries = [(frame, day, digest) for frame, _, day, digest in _hashed(strays)]
@@ -106,9 +110,9 @@ class Journal:
         return total
 
     def known(self, after: int, until: int) -> Known:
-        """The facts that entered after day `after` and not after `until`; all declarations of those days ask."""
+        """Return the facts that entered after day `after` and not after `until`; all declarations of those days ask."""
         within = [day for day in self.days if after <= number(day) <= until]
-        # Of what was accepted before, only what came late matters.
+        # Among the declarations accepted before, only those with facts that came late matter.
         before = [day for day, held in self.days.items() if number(day) < after and held.entered(after, until)]
         tables = zip(self._tables(within), self._late(before), self._stray_rows, strict=True)
         parts = (pl.concat(rows) for rows in tables)
@@ -116,7 +120,7 @@ class Journal:
         return replace(known, told=self.told).between(after, until)
 
     def _tables(self, days: Sequence[date]) -> list[pl.LazyFrame]:
-        """The rows of days, table by table; without strays."""
+        """Return the rows of `days`, table by table, without strays."""
         tables = [self.store.scan_days(table, days) for table in SOURCES]
         if self.strays.is_empty():
             return tables
@@ -124,7 +128,7 @@ class Journal:
         return [rows.join(strays, on=KEY, how="anti", maintain_order="left") for rows in tables]
 
     def _late(self, days: Sequence[date]) -> list[pl.LazyFrame]:
-        """Of the rows of days, those that may have become known on a later day, and the declarations they belong to."""
+        """Return the rows of `days` that may have become known on a later day, and the declarations they belong to."""
         declared, *others = self._tables(days)
         keys = pl.concat([rows.select(KEY) for rows in others]).unique()
         came_later = declared.filter(pl.col("recorded_at").is_not_null()).select(KEY)
@@ -133,25 +137,28 @@ class Journal:
 
     @cached_property
     def told(self) -> pl.DataFrame:
-        """What registers told, whole: see network/ties.py. A register is small beside what is declared."""
+        """Return all that registers told: see network/ties.py. A register is small compared with declarations."""
         return ties.told(self.store.scan("register"), self.store.scan("register_superseded"))
 
     @cached_property
     def _told_digests(self) -> tuple[list[int], list[int]]:
-        """Days on which registers told something, and digests of all they had told by then."""
+        """Return the days on which registers told something, and for each a digest of all they had told by then."""
         hashed = self.told.select("enter", digest=pl.struct(facts.TOLD.names()).hash(1))
         by_day = hashed.group_by("enter").agg(pl.col("digest").sum()).sort("enter").rows()
         return [day for day, _ in by_day], list(accumulate(digest for _, digest in by_day))
 
     def told_digest(self, day: int) -> int:
-        """A digest of what registers had told by the morning of `day`."""
+        """Return a digest of what registers had told by the morning of `day`."""
         days, digests = self._told_digests
         place = bisect_right(days, day)
         return digests[place - 1] % _WRAP if place else 0
 
     @cached_property
     def _stray_rows(self) -> list[pl.LazyFrame]:
-        """All rows of strays, table by table. They may be anywhere: where there are any, every day's keys are read."""
+        """Return all rows of strays, table by table.
+
+        They may lie on any day, so every day's keys are read if there are strays at all.
+        """
         if self.strays.is_empty():
             return [self.store.scan_days(table, []) for table in SOURCES]
         tables = (self.store.scan(table) for table in SOURCES)
@@ -159,7 +166,7 @@ class Journal:
         return [rows.collect(engine="streaming").lazy() for rows in found]
 
     def _strays_by_day(self) -> dict[date, str]:
-        """A digest of the strays that lie on each day."""
+        """Return a digest of the strays that lie on each day."""
         held = pl.concat([rows.select(*KEY, "accepted_at") for rows in self._stray_rows]).collect()
         keys = held.select(pl.col("accepted_at").dt.date(), digest=pl.struct(KEY).hash(1)).unique()
         return {day: str(sum(of_day["digest"]) % _WRAP) for (day,), of_day in keys.group_by("accepted_at")}
@@ -174,7 +181,10 @@ class Journal:
 
 
 def _strays(store: Store, days: Sequence[date]) -> dict[date, list[tuple[str, int]]]:
-    """Keys whose versions are not all on one of `days`, as far as that day can tell; another day may tell the rest."""
+    """Return, for each of `days`, the keys whose versions are not all on it.
+
+    This is what each day can tell by itself; another day may tell of more.
+    """
     declared, replaced, *outcomes = (
         store.scan_days(table, days).select(*KEY, day=pl.col("accepted_at").dt.date()) for table in SOURCES
     )
@@ -188,14 +198,14 @@ def _strays(store: Store, days: Sequence[date]) -> dict[date, list[tuple[str, in
 
 
 def _hashed(known: Known) -> Iterator[tuple[str, int, int, int]]:
-    """Digests of facts by frame, day of the store, and day on which they begin to count."""
+    """Yield digests of facts with their frame, their day of the store, and the day on which they begin to count."""
     for frame, accepted, entered in (
         ("rows", "day", "day"),
         ("declared", "day", "enter"),
         ("found", "accepted_day", "enter"),
     ):
         rows = known.frame(frame)
-        # Whatever replaces a fact later is no part of it, nor is the line that it came from.
+        # The digest leaves out what replaces the fact later, and the line that the fact came from.
         values = rows.drop("replaced", "replaced_on", "source_file", "source_line", strict=False)
         hashed = rows.select(accepted=accepted, entered=entered).with_columns(values.hash_rows(seed=1).alias("digest"))
         for by in hashed.group_by("accepted", "entered").agg(pl.col("digest").sum()).iter_rows():
@@ -203,7 +213,7 @@ def _hashed(known: Known) -> Iterator[tuple[str, int, int, int]]:
 
 
 def chunks(days: Sequence[date], rows: Mapping[date, int]) -> Iterator[list[date]]:
-    """Consecutive days that fit into memory together."""
+    """Yield runs of consecutive days that fit into memory together."""
     chunk: list[date] = []
     for day in days:
         chunk.append(day)

@@ -1,7 +1,7 @@
-"""What features ask of the past: sums, last days and order statistics over what an entity's facts were before a day.
+"""What features ask of the past: sums, last days and order statistics over an entity's facts before a day.
 
-What became known before the span of days at hand is settled and comes from tables; what became known within it is
-counted here. The two add up, so where the border lies changes no feature.
+What became known before the span of days at hand is settled and comes from tables. What became known within it is
+counted here. The two are added, so the place of the border between them changes no feature.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -38,69 +38,72 @@ PRIOR_WEIGHT = 10  # an entity's hit rate starts at everyone's, as if it had thi
 
 @dataclass(frozen=True)
 class History:
-    """Facts known within a span of days, what was settled before it, and the rows that ask about both."""
+    """The facts that became known within a span of days, what was settled before, and the rows that ask about both."""
 
     known: Known
     settled: Settled = field(default_factory=Settled)
 
     def asked_on(self, days: Collection[int]) -> "History":
-        """The same past, asked only by declarations accepted on `days`."""
+        """Return the same past, asked about only by declarations accepted on `days`."""
         return replace(self, known=self.known.asked_on(days))
 
     @property
     def rows(self) -> pl.DataFrame:
-        """Declarations as accepted: one a query."""
+        """Return the declarations as accepted: one a query."""
         return self.known.rows
 
     @cached_property
     def day(self) -> Days:
-        """The day of each query."""
+        """Return the day of each query."""
         return Days(self.rows["day"].to_numpy())
 
     @cached_property
     def network(self) -> Network:
-        """The network of companies in the weeks of the queries."""
+        """Return the network of companies in the weeks of the queries."""
         first = int(self.day.of.min(initial=MAX_DAY))
         settled = self.settled.links(first - WINDOW_DAYS - 7)
         own = links.summed(self.known).filter(links.OF_TRADERS)
         return Network(pl.concat([settled, own]).sort(links.KEY), self.known.told)
 
     def record(self, by: Sequence[str]) -> "Record":
-        """The record of the entities that columns `by` name in the rows."""
+        """Return the record of the entities that the columns `by` name in the rows."""
         asked, named = self.known.entities("rows", by)
         entities = Numbering.of(asked, named)
         return Record(self, tuple(by), entities, entities.codes(asked, named))
 
     def each(self, work: Callable[[T], R], pieces: Iterable[T]) -> list[R]:
-        """What `work` makes of each piece, in their order, by as many threads as help."""
+        """Return what `work` makes of each piece, in the order of the pieces, computed by as many threads as help."""
         with ThreadPoolExecutor() as pool:
             return list(pool.map(work, pieces))
 
     def described(
         self, describe: "Describe", groups: Sequence[tuple[str, ...]], usual: tuple[str, int]
     ) -> list[Floats]:
-        """What `describe` says of the entities that each group of columns names: for each columns x queries.
+        """Return, for each group of columns, what `describe` says of the entities that it names: columns x queries.
 
-        `usual`: the kind and the days of everyone's hit rate that each is told beside its record.
+        `usual` gives the kind and the days of everyone's hit rate, which `describe` gets together with each record.
         """
         rate = self.everyones_hit_rate(*usual)
         return self.each(lambda by: describe(self.record(by), rate), groups)
 
     def order_statistics(self, kind: str, by: tuple[str, ...], window_days: int) -> Floats:
-        """Where each query's own value stands among those of whom columns `by` name: queries x 5, see windows.py."""
+        """Return where each query's own value stands among those of the entity that `by` names: queries x 5.
+
+        See windows.py for the columns.
+        """
         return self.record(by).order_statistics(kind, window_days)
 
     def in_week(self, monday: int, describe: Callable[[Week], R]) -> R:
-        """What `describe` says of the network as it stood on a Monday."""
+        """Return what `describe` says of the network as it stood on a Monday."""
         return describe(self.network.on(monday))
 
     def everyones_hit_rate(self, kind: str, window_days: int) -> Floats:
-        """Hits over inspections of all outcomes of `kind` in the window, for each query; zero while there is none."""
+        """Return hits over inspections of all outcomes of `kind` in the window, for each query; zero for none."""
         sums = self.record(()).sums(kind, window_days)
         return sums[:, HITS] / np.maximum(sums[:, INSPECTIONS], 1)
 
     def leave(self, kind: str, window_days: int) -> Days:
-        """From when on facts of a kind are too old; in order once for all entities."""
+        """Return the days from which facts of a kind are too old; they are put in order once for all entities."""
         key = (kind, window_days)
         if key not in self._leave:
             self._leave[key] = Days(self.known.counted(kind).day + window_days + 1)
@@ -113,7 +116,7 @@ class History:
 
 @dataclass(frozen=True)
 class Record:
-    """What facts say of entities; `code` is each query's place among them, or negative."""
+    """What the facts say of entities; `code` is the place of each query's entity among them, or negative."""
 
     history: History
     by: tuple[str, ...]
@@ -122,11 +125,14 @@ class Record:
 
     @property
     def is_named(self) -> Flags:
-        """Whether a row names such an entity at all."""
+        """Tell for each row whether it names such an entity at all."""
         return self.code >= 0
 
     def sums(self, kind: str, window_days: int) -> Ints:
-        """Measures of facts of `kind` on the `window_days` before each query's day: queries x measures."""
+        """Return the measures of facts of `kind`, summed over the `window_days` before each query's day.
+
+        The result has the shape queries x measures.
+        """
         counted = self._counted(kind)
         facts = Facts(self._codes(kind), counted.enter, self.history.leave(kind, window_days))
         since = self.history.day.of - window_days
@@ -135,12 +141,12 @@ class Record:
         )
 
     def last_day(self, kind: str, measure: int, window_days: int) -> Ints:
-        """The latest of the `window_days` before each query's day on which a measure is above zero; -1 for none."""
+        """Return the latest of the `window_days` before each query's day on which a measure is above 0; -1 for none."""
         facts, day, _, measures = self._all_facts(kind, window_days)
         return last_days(facts, day, measures[:, measure], self._queries, window_days)
 
     def order_statistics(self, kind: str, window_days: int) -> Floats:
-        """Where each query's own value stands among those of `kind` on the days before: see windows.py."""
+        """Return where each query's own value stands among those of `kind` on the days before: see windows.py."""
         facts, _, value, measures = self._all_facts(kind, window_days)
         at = self.history.rows[kind].to_numpy()  # a null is NaN
         return order_statistics(facts, value, measures[:, 0], self._queries, at)
@@ -158,7 +164,7 @@ class Record:
         return self.entities.codes(entity[rows], named[rows])
 
     def _all_facts(self, kind: str, window_days: int) -> tuple[Facts, Ints, Floats, Ints]:
-        """Settled facts, visible from the beginning, and those within the span: with day, value and measures."""
+        """Return the settled facts, visible from the beginning, and those in the span: with day, value and measures."""
         counted = self._counted(kind)
         first = int(self.history.day.of.min(initial=MAX_DAY))
         code, day, value, measures = self.history.settled.facts(
@@ -173,5 +179,6 @@ class Record:
         return facts, day, np.concatenate([value, counted.value]), np.concatenate([measures, counted.measures])
 
 
-# Of a record and everyone's hit rate, for each query: columns x queries, of 32 bits; NaN where a row names nobody.
+# A function that takes a record and everyone's hit rate for each query. It returns columns x queries, as 32-bit floats,
+# NaN where a row names nobody.
 Describe = Callable[[Record, Floats], Floats]

@@ -1,4 +1,4 @@
-"""What had become known before a span of days, summed up by entity and day and kept on disk.
+"""What had become known before a span of days, summed by entity and day and kept on disk.
 
     2023-<digest>/declared-importer_id.arrow              a year, the sum of its months
     2024-03-<digest>/concluded-hs6-origin_country.arrow   a month
@@ -6,10 +6,10 @@
     2024-03-<digest>/parties.arrow                        who they are
     2024-03-<digest>/checksums.json                       of the block's files: see features/disk/checksums.py
 
-A block is the sum of the facts that became known in its span. Its name carries a digest of those facts and of the code,
-so one whose facts have changed (a file that came late, a new rule) is not found, and is made anew. A table's rows, its
-cells, are ordered by entity and day, and measures are running totals down the table: a sum since some day is one
-difference between two cells, however many lie between.
+A block is the sum of the facts that became known in its span. Its name carries a digest of those facts and of the code.
+So if the facts have changed (a file came late, there is a new rule), the old block is not found, and a new one is made.
+The rows of a table are called cells. They are ordered by entity and day, and measures are running totals down the
+table: a sum since some day is one difference between two cells, however many lie between them.
 """
 
 import shutil
@@ -35,9 +35,10 @@ Tables = Sequence[tuple[str, tuple[str, ...]]]  # kinds, and the columns that na
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of one kind by one combination of columns: entity, day and, where kept apart, value of each.
+    """Cells of one kind for one combination of columns: each has an entity, a day and, for some kinds, a value.
 
-    `totals`: of each measure the sum over this cell and all before it, of whichever entity; wraps as int64 does.
+    `totals` holds, for each measure, the sum over this cell and all before it, of whichever entity; it wraps as int64
+    does.
     """
 
     entity: Hashes
@@ -47,13 +48,13 @@ class Table:
 
     @classmethod
     def open(cls, path: Path) -> "Table":
-        """The table at `path`."""
+        """Return the table at `path`."""
         columns = {column.name: column.to_numpy(allow_copy=False) for column in arrow_files.read(path)}
         value = columns.get("value", np.full(len(columns["day"]), np.nan))
         return cls(columns["entity"], columns["day"], value, tuple(columns[n] for n in columns if n.isdecimal()))
 
     def cells(self) -> pl.DataFrame:
-        """Every cell with its own measures."""
+        """Return every cell with its own measures."""
         own = {str(i): np.diff(total, prepend=0) for i, total in enumerate(self.totals)}
         return pl.DataFrame({"entity": self.entity, "day": self.day, "value": self.value, **own})
 
@@ -62,14 +63,14 @@ class Table:
         _add_sums(out, *_spans(self.entity, entities), self.day, self.totals, code, since)
 
     def facts(self, entities: Hashes, since: int) -> tuple[Ints, Ints, Floats, Ints]:
-        """Cells of `entities` about `since` or later: the entity's place, day, value, and measures of each."""
+        """Return cells of `entities` about `since` or later: the entity's place, day, value, and measures of each."""
         code, rows = _rows(*_spans(self.entity, entities), self.day, since)
         return code, self.day[rows], self.value[rows], _own(self.totals, rows)
 
 
 @dataclass(frozen=True)
 class Block:
-    """The facts that entered after day `start` and not after `end`, in `folder`: a year's are those of its months."""
+    """The facts that entered after day `start` and not after `end`, in `folder`; a year's are those of its months."""
 
     start: int
     end: int
@@ -80,21 +81,21 @@ class Block:
         return Table.open(self.folder / _name(kind, by))
 
     def links(self) -> pl.DataFrame:
-        """Pairs that were declared together, by week: see network/links.py."""
+        """Return the pairs that were declared together, by week: see network/links.py."""
         return arrow_files.read(self.folder / _LINKS)
 
     def parties(self) -> pl.DataFrame:
-        """Whom the pairs' nodes are: see network/links.py."""
+        """Return the parties that the nodes of pairs stand for: see network/links.py."""
         return arrow_files.read(self.folder / _PARTIES)
 
     def make(self, tables: Tables, known: Callable[[int, int], Known]) -> None:
-        """Sum up what is not summed up yet; `known(start, end)` gives the facts."""
+        """Sum what has not been summed yet; `known(start, end)` returns the facts."""
         if self.folder.exists():
             return
         for month in self.months:
             month.make(tables, known)
         own = () if self.months else (known(self.start, self.end),)
-        partial = self.folder.with_name(f"{self.folder.name}-{uuid4().hex}{PARTIAL}")  # another may make the same
+        partial = self.folder.with_name(f"{self.folder.name}-{uuid4().hex}{PARTIAL}")  # another process may make the same block
         partial.mkdir()
         for kind, by in tables:
             parts = [month.table(kind, by).cells() for month in self.months]
@@ -109,7 +110,7 @@ class Block:
         try:
             partial.rename(self.folder)
         except OSError:
-            if not self.folder.exists():  # else another was first, with the same
+            if not self.folder.exists():  # if it exists, another process made the same block first
                 raise
             shutil.rmtree(partial)
         flush([self.folder.parent])
@@ -122,9 +123,9 @@ class Settled:
     blocks: tuple[Block, ...] = ()
 
     def sums(self, kind: str, by: Sequence[str], entities: Hashes, code: Ints, since: Ints) -> Ints:
-        """Measures of each query's entity summed over the days from `since` on: queries x measures.
+        """Return the measures of each query's entity, summed over the days from `since` on: queries x measures.
 
-        `code` is the place of a query's entity in `entities`, which are in order; negative for none.
+        `code` is the place of a query's entity in `entities`, which are in order; it is negative for none.
         """
         out = np.zeros((len(code), len(KINDS[kind].measures)), np.int64)
         for block in self.reaching(int(since.min(initial=MAX_DAY))):
@@ -132,7 +133,7 @@ class Settled:
         return out
 
     def facts(self, kind: str, by: Sequence[str], entities: Hashes, since: int) -> tuple[Ints, Ints, Floats, Ints]:
-        """Cells of `entities` from day `since` on: the entity's place, day, value, and measures of each."""
+        """Return the cells of `entities` from day `since` on: the entity's place, day, value, and measures of each."""
         nothing = np.zeros(0, np.int64)
         found = [(nothing, nothing, np.zeros(0), np.zeros((0, len(KINDS[kind].measures)), np.int64))]
         found += (block.table(kind, by).facts(entities, since) for block in self.reaching(since))
@@ -140,20 +141,20 @@ class Settled:
         return code, day, value, measures
 
     def links(self, since: int) -> pl.DataFrame:
-        """Pairs of traders, of the weeks from day `since` on; a week that two blocks share has a row of each."""
+        """Return the pairs of traders in the weeks from day `since` on; a week in two blocks has a row from each."""
         wanted = (pl.col("week") >= since) & links.OF_TRADERS
         return pl.concat(
             [pl.DataFrame(schema=links.SCHEMA), *(block.links().filter(wanted) for block in self.reaching(since))]
         )
 
     def entities(self, kind: str, by: Sequence[str]) -> Hashes:
-        """All that the columns `by` named in facts of a kind, in order."""
+        """Return all entities that the columns `by` named in facts of a kind, in order."""
         named = [block.table(kind, by).entity for block in self.blocks]
         return np.unique(np.concatenate([np.zeros(0, np.uint64), *named]))
 
     def reaching(self, day: int) -> list[Block]:
-        """Those that say anything of `day` or a later one."""
-        return [block for block in self.blocks if block.end > day]  # facts are about days before they enter
+        """Return the blocks that say anything of `day` or a later one."""
+        return [block for block in self.blocks if block.end > day]  # a fact is about a day before the one it enters on
 
 
 def _cells(known: Known, kind: str, by: Sequence[str]) -> pl.DataFrame:
@@ -177,7 +178,10 @@ def _name(kind: str, by: Sequence[str]) -> str:
 
 @numba.njit(cache=True, nogil=True)
 def _spans(known: Hashes, entities: Hashes) -> tuple[Ints, Ints]:
-    """First cell of each entity, and the one behind its last. Both are in order: each search begins where one ended."""
+    """Return the first cell of each entity, and the one after its last.
+
+    Both `known` and `entities` are in order, so each search begins where the one before ended.
+    """
     first, end = np.empty(len(entities), np.int64), np.empty(len(entities), np.int64)
     low = 0
     for e in range(len(entities)):
@@ -200,7 +204,7 @@ def _spans(known: Hashes, entities: Hashes) -> tuple[Ints, Ints]:
 
 @numba.njit(cache=True, nogil=True)
 def _from(day: Ints, low: int, high: int, since: int) -> int:
-    """The first of an entity's cells, which are from `low` to before `high`, that is about `since` or later."""
+    """Return the first of an entity's cells, from `low` to before `high`, that is about `since` or later."""
     while low < high:
         middle = (low + high) // 2
         if day[middle] < since:
@@ -224,7 +228,7 @@ def _add_sums(out: Ints, first: Ints, end: Ints, day: Ints, totals: tuple[Ints, 
 
 @numba.njit(cache=True, nogil=True)
 def _rows(first: Ints, end: Ints, day: Ints, since: int) -> tuple[Ints, Ints]:
-    """The entity's place and the row of each cell about `since` or later, entity by entity."""
+    """Return the entity's place and the row of each cell about `since` or later, entity by entity."""
     begin = np.empty(len(first), np.int64)
     for e in range(len(first)):
         begin[e] = _from(day, first[e], end[e], since)
@@ -240,7 +244,7 @@ def _rows(first: Ints, end: Ints, day: Ints, since: int) -> tuple[Ints, Ints]:
 
 @numba.njit(cache=True, nogil=True)
 def _own(totals: tuple[Ints, ...], rows: Ints) -> Ints:
-    """Measures of single cells: cells x measures."""
+    """Return the measures of single cells: cells x measures."""
     out = np.empty((len(rows), len(totals)), np.int64)
     for k in range(len(rows)):
         for m in range(len(totals)):

@@ -1,7 +1,7 @@
-"""What was known before a day, said once of everyone in it, so that whoever asks on that day only looks it up.
+"""What was known before a day, computed once for everyone in it, so that queries of that day only look it up.
 
-All who ask on one day see the same past. What families say of an entity, of the network's companies and of everyone is
-therefore computed for each of them once, by the same functions as at night, and kept in memory.
+All who ask on one day see the same past. So whatever families say of an entity, of the network's companies and of
+everyone is computed once for each of them, by the same functions as at night, and kept in memory.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,10 +23,10 @@ from features.network.week import Network, Week
 
 @dataclass(frozen=True)
 class Entities:
-    """What is said of each of some entities: `hashes`, in order, and for each a row of `said`.
+    """What is said of some entities: their `hashes`, in order, and a row of `said` for each.
 
-    One of the entities is a stranger, of whom nothing is known; its place is `stranger`. The last row of `said` is of
-    nobody.
+    One of the entities is a stranger, of whom nothing is known; its place is `stranger`. The last row of `said` is for
+    rows that name nobody.
     """
 
     hashes: Hashes
@@ -34,13 +34,13 @@ class Entities:
     stranger: int
 
     def of(self, asked: Hashes, named: Flags) -> Floats:
-        """What is said of those who are asked about: columns x queries."""
+        """Return what is said of the entities that are asked about: columns x queries."""
         return self.said[_places(self.hashes, asked, named, self.stranger, len(self.hashes))].T
 
 
 @dataclass(frozen=True)
 class Standing:
-    """All facts known before `day`, days since 1970-01-01: `settled` in `tables`, and `none` beside them."""
+    """All facts known before `day` (days since 1970-01-01), settled in `tables`; `none` holds no facts."""
 
     day: int
     settled: Settled
@@ -48,7 +48,10 @@ class Standing:
     tables: Tables
 
     def asked_by(self, rows: pl.DataFrame) -> "Asked":
-        """The history that declarations of the day see: the contract's columns, those derived of them, and `day`."""
+        """Return the history that declarations of the day see.
+
+        `rows` have the contract's columns, those derived from them, and `day`.
+        """
         known = replace(self.none, rows=rows)
         known.hashed("rows", self._columns)
         return Asked(known, self.settled, standing=self)
@@ -63,21 +66,21 @@ class Standing:
 
     @cached_property
     def entities(self) -> dict[tuple[Describe, tuple[str, ...]], Entities]:
-        """What was asked of combinations of columns."""
+        """Keep what was computed for combinations of columns."""
         return {}
 
     @cached_property
     def orders(self) -> dict[tuple[str, tuple[str, ...], int], tuple[Hashes, Standings]]:
-        """What was asked of values that stand in an order."""
+        """Keep what was computed for values that stand in an order."""
         return {}
 
     @cached_property
     def weeks(self) -> dict[tuple[Callable[[Week], Any], int], Any]:
-        """What was asked of weeks."""
+        """Keep what was computed for weeks."""
         return {}
 
     def described(self, describe: Describe, by: tuple[str, ...], usual: tuple[str, int]) -> Entities:
-        """What `describe` says of all that the columns `by` ever named; see History.described."""
+        """Return what `describe` says of all entities that the columns `by` ever named; see History.described."""
         known = [self.settled.entities(kind, by) for kind, columns in self.tables if columns == by]
         hashes = np.unique(np.concatenate(known))
         stranger = np.setdiff1d(np.arange(len(hashes) + 1, dtype=np.uint64), hashes)[:1]
@@ -90,7 +93,7 @@ class Standing:
         return Entities(hashes, np.concatenate([said, nobody]), int(np.searchsorted(hashes, stranger[0])))
 
     def ordered(self, kind: str, by: tuple[str, ...], window_days: int) -> tuple[Hashes, Standings]:
-        """All that the columns `by` ever named, in order, and where values of `kind` stand among those of each."""
+        """Return all entities that `by` ever named, in order, and where values of `kind` stand among each one's."""
         hashes = self.settled.entities(kind, by)
         entity, _, value, measures = self.settled.facts(kind, by, hashes, self.day - window_days)
         return hashes, Standings.of(entity, value, measures[:, 0], len(hashes))
@@ -102,7 +105,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Asked(History):
-    """The history that some declarations of the day see: what was said before is looked up."""
+    """The history that some declarations of the day see; what was computed before is looked up."""
 
     standing: Standing = field(kw_only=True)
 
@@ -111,7 +114,7 @@ class Asked(History):
         return self.standing.network
 
     def each(self, work: Callable[[T], R], pieces: Iterable[T]) -> list[R]:
-        """In this thread: single rows are no work for several."""
+        """Work in this thread: for single rows, several threads are not worth it."""
         return [work(piece) for piece in pieces]
 
     def described(self, describe: Describe, groups: Sequence[tuple[str, ...]], usual: tuple[str, int]) -> list[Floats]:
@@ -138,7 +141,7 @@ class Asked(History):
 
 @numba.njit(cache=True, nogil=True)
 def _places(hashes: Hashes, asked: Hashes, named: Flags, stranger: int, nobody: int) -> Ints:
-    """The place of each row's entity in `hashes`; `stranger` where it is not there, `nobody` where none is named."""
+    """Return the place of each row's entity in `hashes`: `stranger` if it is not there, `nobody` if none is named."""
     out = np.empty(len(asked), np.int64)
     for row in range(len(asked)):
         place = np.searchsorted(hashes, asked[row])
