@@ -45,7 +45,7 @@ _TABLES = (
 
 
 def page() -> str:
-    """The whole page, as Markdown."""
+    """Return the whole page, as Markdown."""
     return "\n".join([_INTRO, *(_section(*table) for table in _TABLES)])
 
 

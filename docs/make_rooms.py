@@ -1,4 +1,4 @@
-"""Writes docs/rooms.md, the house floor by floor as the contracts of imports have it: `python -m docs.make_rooms`."""
+"""Writes docs/rooms.md, the house floor by floor as the import contracts define it: `python -m docs.make_rooms`."""
 
 import ast
 import tomllib
@@ -22,7 +22,7 @@ A room imports from the floors below it, and rooms of one floor know nothing of 
 
 
 def page() -> str:
-    """The whole page, as Markdown."""
+    """Return the whole page, as Markdown."""
     contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     houses = [each for each in contracts if each["type"] == "layers" and "containers" in each]
     drawing = "\n".join(_drawn(house["containers"][0], house["layers"]) for house in reversed(houses))
@@ -30,7 +30,7 @@ def page() -> str:
 
 
 def _drawn(package: str, floors: Sequence[str]) -> str:
-    """A box of floors under the package's name, the highest floor first."""
+    """Return a box of floors under the package's name, the highest floor first."""
     texts = [floor.replace(" | ", "   ") for floor in floors]
     width = max(len(text) for text in texts)
     rows = [f"  | {text.center(width)} |" for text in texts]
@@ -51,7 +51,7 @@ def _rows(package: str, floors: Sequence[str]) -> Iterator[str]:
 
 
 def _docstring(package: str, room: str) -> tuple[str, str]:
-    """The first paragraph of a room's docstring, and what its 'Not here' says; empty where it has none."""
+    """Return the first paragraph of a room's docstring, and what its 'Not here' says, or '' where it has none."""
     place = PROJECT / package / room
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
     text = ast.get_docstring(ast.parse(file.read_text())) or ""

@@ -37,7 +37,7 @@ _SETTLE_MS = 2500  # charts and graphs move into place
 
 
 def main() -> None:
-    """Retrain, then look at every page."""
+    """Retrain a model, then take a picture of every page."""
     if started.CHROMIUM is None:
         sys.exit(started.NO_CHROMIUM)
     with (
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _retrain(servers: Servers, account: tuple[str, str]) -> str:
-    """Run retrain/adhoc to its end, as its form would; the run's id."""
+    """Run retrain/adhoc to its end, as its form would, and return the run's id."""
     with prefect_api.connect(servers.prefect_url, account) as client:
         adhoc = next(found for found in prefect_api.deployments(client) if found.name == "retrain/adhoc")
         body = {"name": RUN, "parameters": {"parameters": PARAMETERS}}
@@ -118,7 +118,7 @@ def _validation(page: Page, state: Path) -> None:
 
 
 def _network(page: Page, servers: Servers, state: Path) -> None:
-    """A company that a register calls another one's successor, as graph and, in French, as list."""
+    """Take pictures of a company that a register calls another one's successor: as a graph, and as a list in French."""
     subprocess.run([started.TIDEWAITER, "network"], cwd=started.ROOT, env=servers.environment, check=True)
     folder = state / "cache" / "networks" / "simulator"
     found = described(folder)
@@ -138,7 +138,7 @@ def _network(page: Page, servers: Servers, state: Path) -> None:
 
 
 def _signoff(servers: Servers, passwords: dict[str, str]) -> None:
-    """The author is refused, the others sign, and champion moves; then what the ledger has of it."""
+    """Take pictures while the author is refused, others sign and champion moves; then of what the ledger says of it."""
     with started.browser_page("dan", passwords["dan"]) as page:
         _sign(page, servers, "technical", "approved: it is mine, and good")
         page.get_by_text("Failed to set tag").wait_for()
@@ -169,8 +169,8 @@ def _sign(page: Page, servers: Servers, step: str, words: str) -> None:
 
 
 def _open_tags(page: Page, servers: Servers) -> None:
-    """The page of the version without its card, so that aliases and tags are on one picture."""
-    page.goto("about:blank")  # else nothing is loaded anew: the address differs from the last one by nothing
+    """Open the version's page without its card, so that aliases and tags are in one picture."""
+    page.goto("about:blank")  # otherwise the address stays the same and nothing is loaded again
     started.open_version(page, servers, "1")
     page.get_by_role("button", name="Description").click()
     started.step_row(page, "technical").scroll_into_view_if_needed()

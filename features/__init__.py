@@ -1,6 +1,6 @@
-"""Declarations to features: the contract, the sources, validation, storage, and what customs knew when.
+"""From declarations to features: the contract, the sources, validation, storage, and what customs knew when.
 
-Works in a notebook with no server. Knows nothing of models or of orchestration.
+It works in a notebook with no server. It knows nothing of models or of orchestration.
 """
 
 import os

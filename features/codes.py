@@ -75,7 +75,7 @@ HS_SECTIONS = (
     ("national", 98, 99, "national use"),
 )
 
-# Withdrawn from ISO 3166-1 since 1990, in force when older declarations were made; and where they lay.
+# Countries withdrawn from ISO 3166-1 since 1990, and where they lay. Older declarations still name them.
 FORMER_COUNTRIES = {
     "AN": "Caribbean",
     "BU": "South-eastern Asia",
@@ -90,7 +90,7 @@ FORMER_COUNTRIES = {
     "ZR": "Middle Africa",
 }
 
-# What customs declare as a place and ISO 3166-1 does not list: Geonomenclature of the European Union.
+# Places that customs declare and ISO 3166-1 does not list, from the Geonomenclature of the European Union.
 CUSTOMS_PLACES = {
     "EU": "unknown",  # the Union, where no member is named
     "QP": "unknown",  # high seas
@@ -127,14 +127,14 @@ USER_ASSIGNED_COUNTRIES = frozenset({"ZZ", "XK", "XZ"})
 
 @cache
 def countries() -> frozenset[str]:
-    """ISO 3166-1 alpha-2 codes, now or formerly in force, with others that customs data use."""
+    """Return the ISO 3166-1 alpha-2 codes, now or formerly in force, and the other codes that customs data use."""
     now = frozenset(c.alpha_2 for c in pycountry.countries)
     return now | USER_ASSIGNED_COUNTRIES | FORMER_COUNTRIES.keys() | CUSTOMS_PLACES.keys()
 
 
 @cache
 def region_of_country() -> dict[str, str]:
-    """ISO 3166-1 alpha-2 code to its UN M49 sub-region; codes that stand for no country are `unknown`.
+    """Return the UN M49 sub-region of each ISO 3166-1 alpha-2 code; codes that stand for no country are `unknown`.
 
     >>> region_of_country()["KR"], region_of_country()["GB"], region_of_country()["ZZ"]
     ('Eastern Asia', 'Northern Europe', 'unknown')
@@ -151,13 +151,13 @@ def region_of_country() -> dict[str, str]:
 
 @cache
 def currencies() -> frozenset[str]:
-    """ISO 4217 alphabetic codes, now or formerly in force."""
+    """Return the ISO 4217 alphabetic codes, now or formerly in force."""
     return frozenset(c.alpha_3 for c in pycountry.currencies) | FORMER_CURRENCIES
 
 
 @cache
 def section_of_chapter() -> dict[str, str]:
-    """HS chapter ('01' to '99', as text) to section number; chapter 77 is reserved and has none."""
+    """Return the section number of each HS chapter ('01' to '99', as text); chapter 77 is reserved and has none."""
     return {
         f"{chapter:02d}": section
         for section, first, last, _ in HS_SECTIONS

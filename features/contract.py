@@ -1,8 +1,8 @@
-"""The contract: what a declaration item, an outcome, a planted scheme and a register entry are, by name, type and unit.
+"""The contract: by name, type and unit, what a declaration item, an outcome, a planted scheme and a register entry are.
 
-Every source is brought to these columns and nothing downstream knows any other name. Instants are in the
-administration's legal time, without a zone; `_on` columns are its calendar days. `wco_id` is the element's number
-in the WCO Data Model, given where a public source confirms it.
+Every source is brought to these columns, and nothing downstream knows any other name. Instants are in the
+administration's legal time, without a zone; `_on` columns are its calendar days. `wco_id` is the element's number in
+the WCO Data Model, given where a public source confirms it.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class Field:
     pattern: str | None = None
     minimum: float | None = None
     maximum: float | None = None
-    is_refused_alone: bool = False  # out of bounds it becomes null and the rest of its row stays
+    is_refused_alone: bool = False  # a value out of bounds becomes null, and the rest of its row stays
 
 
 TEXT, WHOLE, NUMBER, FLAG, INSTANT = pl.String(), pl.Int32(), pl.Float64(), pl.Boolean(), pl.Datetime("us")
@@ -38,11 +38,11 @@ TEXT, WHOLE, NUMBER, FLAG, INSTANT = pl.String(), pl.Int32(), pl.Float64(), pl.B
 # National code lists differ; what they share is being short, upper-case and without blanks.
 NATIONAL_CODE = r"^[0-9A-Z][0-9A-Z_.-]{0,11}$"
 PARTY = r"^\S{1,64}$"
-# What is written where nothing is known: allowed, but one name for many.
+# What people write where nothing is known. It is allowed, but it is one name for many.
 PLACEHOLDER = r"^(?:[0-]+|9{4,}|[xX]+|[nN]/?[aA]|(?i:nan|nil|none|null|test|unknown))$"
 _PER_CENT = r"(?:100(?:\.0+)?|\d{1,2}(?:\.\d+)?)"
 SHARE = rf"^{_PER_CENT}(?:-{_PER_CENT})?$"  # exactly, or within bounds
-HIGHEST_DUTY = 2e16  # the highest value at the highest rate; sums of amounts are whole numbers of 64 bits
+HIGHEST_DUTY = 2e16  # the highest value at the highest rate; sums of amounts have to fit into 64-bit whole numbers
 
 KEY = ("declaration_id", "item_number")
 
@@ -135,7 +135,7 @@ TRUTH = (
     Field("evaded_revenue", NUMBER, "duties and taxes evaded", unit="currency", minimum=0, maximum=HIGHEST_DUTY),
 )
 
-# What a company register tells, one fact about one company a row. Whoever shares a value is tied by it.
+# What a company register tells: one fact about one company a row. Companies that share a value are tied by it.
 REGISTER = (
     Field(
         "entry_id",
@@ -170,10 +170,10 @@ TABLES: dict[str, tuple[Field, ...]] = {
 
 @dataclass(frozen=True)
 class Filing:
-    """How rows of a table are told apart and put in order: columns.
+    """The columns by which rows of a table are told apart and put in order.
 
-    `key` names a row; `placed_by` is the instant on whose day it is stored; `version_at` is the instant of a version of
-    it, if versions carry one.
+    `key` names a row. The row is stored on the day of the instant `placed_by`. `version_at` is the instant of this
+    version of the row, if versions carry one.
     """
 
     key: tuple[str, ...]
@@ -185,14 +185,15 @@ FILING = {
     "declarations": Filing(KEY, "accepted_at", "recorded_at"),
     "outcomes": Filing(KEY, "accepted_at", "known_at"),
     "truth": Filing(KEY, "accepted_at"),
-    # An entry tells a company's name and its address, or of one person in several companies: none corrects another.
+    # One entry may tell both a company's name and its address, or name one person in several companies. Such rows do
+    # not correct one another.
     "register": Filing(("entry_id", "party_role", "party_id", "attribute"), "recorded_at", "recorded_at"),
 }
 
 
 @cache
 def schema(table: str) -> pl.Schema:
-    """Polars schema of one table of the contract.
+    """Return the Polars schema of one table of the contract.
 
     >>> schema("declarations")["net_mass_kg"]
     Float64
