@@ -95,7 +95,7 @@ class Block:
         for month in self.months:
             month.make(tables, known)
         own = () if self.months else (known(self.start, self.end),)
-        partial = self.folder.with_name(f"{self.folder.name}-{uuid4().hex}{PARTIAL}")  # another process may make the same block
+        partial = self.folder.with_name(f"{self.folder.name}-{uuid4().hex}{PARTIAL}")  # another may make the same
         partial.mkdir()
         for kind, by in tables:
             parts = [month.table(kind, by).cells() for month in self.months]

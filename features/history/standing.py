@@ -40,7 +40,7 @@ class Entities:
 
 @dataclass(frozen=True)
 class Standing:
-    """All facts known before `day` (days since 1970-01-01), settled in `tables`; `none` holds no facts."""
+    """All facts known before `day` (days since 1970-01-01), settled in `tables`; `none` has what registers told."""
 
     day: int
     settled: Settled
