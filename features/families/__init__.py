@@ -1,7 +1,7 @@
-"""Feature families: each a pure function from a history to columns, one row a query, with its as-of rule stated.
+"""Feature families: each is a pure function from a history to columns, one row a query, and states its as-of rule.
 
-A module of this folder that computes is a family. What beside them is shared: how a feature describes itself
-(feature.py, sentences.py), and what features speak of together (groups.py).
+A module of this folder that computes is a family. The other modules are shared: how a feature describes itself
+(feature.py, sentences.py), and how features that speak of the same thing are grouped (groups.py).
 """
 
 from importlib import import_module
@@ -15,18 +15,18 @@ from features.history.history import History
 
 
 class Family(Protocol):
-    """What a family's module holds. `TABLES`: kinds of facts and the columns that name whom they are about."""
+    """What a family's module holds. `TABLES` are kinds of facts, each with columns that name whom they are about."""
 
     NAME: str
     FEATURES: tuple[Feature, ...]
     TABLES: tuple[tuple[str, tuple[str, ...]], ...]
 
     def compute(self, history: History) -> pl.DataFrame:
-        """Columns of `FEATURES`, in their order, one row a query."""
+        """Return the columns of `FEATURES`, in their order, one row a query."""
         ...
 
 
-# The matrix begins with their columns, as it always has; those of other families follow by the family's name.
+# The matrix begins with the columns of these families, as it always has; the others follow in order of their names.
 _FIRST = ("declared", "calendar", "price", "entities", "encodings", "relations")
 
 

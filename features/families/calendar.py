@@ -75,5 +75,5 @@ TABLES = ()
 
 
 def compute(history: History) -> pl.DataFrame:
-    """Columns of `FEATURES`, one row a query."""
+    """Return the columns of `FEATURES`, one row a query."""
     return history.rows.select(part.cast(pl.Float32).alias(name) for name, (part, _) in _PARTS.items())

@@ -1,7 +1,7 @@
 """What the declaration says of itself.
 
-As of: the version in force at acceptance; nothing else is read, but for the heading's usual rate, which rests on
-declarations that customs knew before the day of acceptance.
+As of: the version in force at acceptance. Nothing else is read, except for the usual rate of the subheading, which
+rests on declarations that customs knew before the day of acceptance.
 """
 
 from typing import Literal
@@ -52,7 +52,7 @@ _RATIOS: dict[str, tuple[pl.Expr, str]] = {
     "has_courier": (pl.col("courier_id").is_not_null(), "a courier is named"),
 }
 
-# Group, what is measured, and the column it is about.
+# For each feature: its group, what it measures, and the column it is about.
 _TOLD = {
     "item_value": ("value", "customs_value", "item_value"),
     "net_mass_kg": ("mass", "net_mass", "net_mass_kg"),
@@ -67,7 +67,7 @@ _TOLD = {
     "has_seller": ("seller", "named", "seller_id"),
     "has_courier": ("courier", "named", "courier_id"),
 }
-# Tariff codes are watched as chapters only: what is rare in both of two windows differs by chance.
+# Tariff codes are watched as chapters only: codes that are rare in both windows would differ by chance.
 _UNWATCHED_CODES = ("hs4", "hs6")
 _DRIFT: dict[str, Literal["linear", "log"]] = {
     "tax_rate_pct": "linear",
@@ -200,7 +200,7 @@ TABLES = (("tax_rate_pct", ("hs6",)),)
 
 
 def compute(history: History) -> pl.DataFrame:
-    """Columns of `FEATURES`, one row a query."""
+    """Return the columns of `FEATURES`, one row a query."""
     rows = history.rows
     usual = history.order_statistics("tax_rate_pct", ("hs6",), YEAR_DAYS)
     return rows.select(

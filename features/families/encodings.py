@@ -1,12 +1,12 @@
-"""Target encodings: how often what was declared alike, in one respect or in several at once, was found illicit.
+"""Target encodings: how often declarations that were alike, in one respect or in several at once, were found illicit.
 
 As of: an outcome counts from the day after its result was known, for three years after the acceptance of its
 declaration; corrections count from the day they were recorded.
 
-Ordered target statistics after CatBoost (Prokhorenkova et al., 2018), with customs' own calendar in place of a random
-order: a row is encoded by outcomes known before its day, so it never meets its own label, and training rows are encoded
-just as those of tomorrow will be. The number of inspections stands beside each rate: it tells a model how far to trust
-it, and a combination that was never inspected from one that was always clean.
+These are ordered target statistics after CatBoost (Prokhorenkova et al., 2018), with customs' own calendar in place of
+a random order. A row is encoded by outcomes known before its day, so it never meets its own label, and training rows
+are encoded just as those of tomorrow will be. The number of inspections stands beside each rate. It tells a model how
+far to trust the rate, and it tells a combination that was never inspected from one that was always clean.
 """
 
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def rate_name(by: tuple[str, ...]) -> str:
-    """Name of a combination's rate; `inspections_name` is that of its count."""
+    """Return the name of a combination's rate; `inspections_name` returns that of its count."""
     return f"hit_rate_{'_x_'.join(by)}"
 
 
@@ -103,12 +103,12 @@ TABLES = (("concluded", ()), *(("concluded", by) for by in COMBINATIONS))
 
 
 def compute(history: History) -> pl.DataFrame:
-    """Columns of `FEATURES`, one row a query; null where the declaration leaves a part of the combination open."""
+    """Return the columns of `FEATURES`, one row a query; null where a part of the combination is not declared."""
     return frame(FEATURES, history.described(_rates, COMBINATIONS, ("concluded", LOOK_BACK_DAYS)))
 
 
 def _rates(record: Record, usual: Floats) -> Floats:
-    """A combination's two features: features x queries."""
+    """Return a combination's two features: features x queries."""
     inspected, hits = record.sums("concluded", LOOK_BACK_DAYS).T
     rate = (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT)
     return np.where(record.is_named, [rate, inspected], np.nan).astype(np.float32)

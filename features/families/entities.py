@@ -1,8 +1,8 @@
 """The record of everyone and everything a declaration names: volume, value, inspections, hits, revenue, novelty.
 
-As of: a declaration counts from the day after customs had it, an outcome from the day after its result was known; both
-only within the window. An outcome that took more than two years counts for no entity. Corrections count from the day
-they were recorded.
+As of: a declaration counts from the day after customs had it, and an outcome from the day after its result was known;
+both count only within the window. An outcome that took more than two years counts for no entity. Corrections count from
+the day they were recorded.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from features.history.history import PRIOR_WEIGHT, History, Record
 NAME = "entities"
 _AS_OF = "declarations and outcomes known before the day of acceptance, within the window"
 
-# The last one is the same goods at the same value and mass: what was declared and found once is often declared again.
+# The last entity is the same goods at the same value and mass: goods declared and found once are often declared again.
 ENTITIES: dict[str, tuple[str, ...]] = {
     "importer": ("importer_id",),
     "seller": ("seller_id",),
@@ -42,7 +42,7 @@ WINDOWS_DAYS = (30, 90, 365)
 NOVEL = {"importer_hs6": "subheading", "importer_origin": "origin", "importer_seller": "seller"}
 
 
-# What is measured within each window, and whether that rests on outcomes.
+# What is measured within each window, and whether the measure rests on outcomes.
 _MEASURES = {
     "declarations": ("declarations", False),
     "value": ("value declared, currency", False),
@@ -52,7 +52,7 @@ _MEASURES = {
 }
 # The place of a year's declarations among the features of an entity.
 _YEARS_DECLARATIONS = len(_MEASURES) * WINDOWS_DAYS.index(YEAR_DAYS) + list(_MEASURES).index("declarations")
-# Records that are watched look back over the shortest window: longer ones move as records grow.
+# Records are watched over the shortest window only, because longer ones move as records grow.
 _DRIFT: dict[tuple[str, str], Literal["linear", "log"]] = {
     ("importer", "declarations"): "log",
     ("seller", "declarations"): "log",
@@ -113,7 +113,7 @@ TABLES = (("found", ()), *((kind, by) for kind in ("declared", "found") for by i
 
 
 def compute(history: History) -> pl.DataFrame:
-    """Columns of `FEATURES`, one row a query; null where the declaration names no such entity."""
+    """Return the columns of `FEATURES`, one row a query; null where the declaration names no such entity."""
     records = history.described(_record_of, tuple(ENTITIES.values()), ("found", YEAR_DAYS))
     volumes = [records[list(ENTITIES).index(entity)][_YEARS_DECLARATIONS] for entity in NOVEL]
     novel = np.where(np.isnan(volumes), np.nan, np.equal(volumes, 0)).astype(np.float32)
@@ -121,7 +121,7 @@ def compute(history: History) -> pl.DataFrame:
 
 
 def _record_of(record: Record, usual: Floats) -> Floats:
-    """An entity's features, in the order of their names: features x queries."""
+    """Return an entity's features, in the order of their names: features x queries."""
     columns: list[Floats] = []
 
     def add(values: Ints | Floats) -> None:

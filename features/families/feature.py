@@ -1,6 +1,6 @@
-"""What a feature is, how it describes itself to whoever trains on it, explains it, watches it or replays it.
+"""What a feature is, and how it describes itself to whoever trains on it, explains it, watches it or replays it.
 
-And how numbers become columns of features.
+This module also turns numbers into columns of features.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ import polars as pl
 
 from features.families.sentences import Sentences
 
-_FEW = 16  # rows: a column each costs less than a column for each feature
+_FEW = 16  # with fewer rows, making a column for each row and transposing costs less than one for each feature
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,14 @@ class Feature:
     `kind`: numeric columns are Float32 with null for unknown, categorical ones String. `as_of` says in words what the
     value may rest on.
 
-    `entity`: the columns of the contract that name whom or what it speaks of. `measure` says what is measured, and
-    `window_days` over how many days before, 0 where there is no window; with the entity they tell a feature from every
-    other. `group`: features of one group say the same thing to an officer. `sentences`: those that state it, or the
-    name of those in models/reasons/sentences.py that state it beside others of the row.
-    `rests_on_outcomes`: whether another result of an inspection could change it. `drift`: on what scale it is compared
-    with what a model was trained on, or by its categories; None where nobody watches it. `inspections`: of a smoothed
-    rate whose smoothing a model may choose, the feature that counts the inspections behind it.
+    `entity` holds the columns of the contract that name whom or what the feature speaks of. `measure` says what is
+    measured, and `window_days` over how many days before, 0 where there is no window. These three together tell a
+    feature from every other. `group`: features of one group say the same thing to an officer. `sentences` are those
+    that state the feature, or the name of those in models/reasons/sentences.py that state it together with others of
+    the row. `rests_on_outcomes` says whether another result of an inspection could change it. `drift` is the scale on
+    which it is compared with the training data, or "categories" if it is compared by them; None where nobody watches
+    it. `inspections` names the feature that counts the inspections behind a smoothed rate, where a model may choose the
+    smoothing.
 
     ValueError where it has no entity.
     """
@@ -53,7 +54,10 @@ class Feature:
 
 
 def frame(features: Sequence[Feature], parts: Iterable[np.ndarray]) -> pl.DataFrame:
-    """Columns of `features` from parts of several each, features x queries of 32 bits, in their order; NaN is null."""
+    """Return the columns of `features`; NaN becomes null.
+
+    Each of `parts` holds several columns, features x queries of 32 bits; together they are in the order of `features`.
+    """
     parts, names = list(parts), [each.name for each in features]
     rows = len(parts[0][0])
     if 0 < rows < _FEW:

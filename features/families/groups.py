@@ -1,15 +1,15 @@
-"""The group of a feature by what it speaks of: an officer is given one reason where a fact is spread over many columns.
+"""The group of a feature, by what it speaks of: an officer gets one reason for a fact that is spread over many columns.
 
-Features that say the same thing share a group: every window and measure of an importer's record, say, or all that
-compares a price with what the same heading from the same origin usually costs.
+Features that say the same thing share a group: for example every window and measure of an importer's record, or all
+features that compare a price with what the same heading from the same origin usually costs.
 """
 
 from collections.abc import Sequence
 
 REPEAT = "repeat"
 
-# Columns that are of one kind. Chapter, heading and subheading nest, and a tariff decides its rate; an officer reads
-# each lot as one. Any other column is a kind of its own.
+# The kind of each column. Chapter, heading and subheading nest, and a tariff decides its rate, so an officer reads them
+# as one. Any other column is a kind of its own.
 _KINDS = {
     "importer_id": "importer",
     "seller_id": "seller",
@@ -23,11 +23,11 @@ _KINDS = {
     "tax_type": "tariff",
     "tax_rate_pct": "tariff",
 }
-_EXACT = {"item_value", "net_mass_kg"}  # who declares these anew declares the same goods anew
+_EXACT = {"item_value", "net_mass_kg"}  # whoever declares the same value or mass again declares the same goods again
 
 
 def group_of(columns: Sequence[str]) -> str:
-    """The group of whatever `columns` name.
+    """Return the group of features about what `columns` name.
 
     >>> group_of(["hs6", "importer_id"])
     'importer_x_goods'

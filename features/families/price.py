@@ -1,4 +1,4 @@
-"""The declared value per kg against what the same goods usually cost.
+"""The declared value per kg, compared with what the same goods usually cost.
 
 As of: declarations that customs knew before the day of acceptance, accepted at most a year earlier, in the version then
 in force. The robust z uses the quartiles rather than the median absolute deviation: both resist outliers, and quartiles
@@ -21,7 +21,7 @@ _AS_OF = f"declarations known before the day of acceptance, accepted at most {YE
 
 GROUPS = {"hs6_origin": ("hs6", "origin_country"), "hs6": ("hs6",), "importer_hs6": ("importer_id", "hs6")}
 MIN_HISTORY = 5  # fewer prices say nothing of what is usual
-MIN_SPREAD = 0.02  # log10 units, about 5 %: below it a spread is rounding, and dividing by it would shout
+MIN_SPREAD = 0.02  # log10 units, about 5 %: a smaller spread is only rounding, and dividing by it would exaggerate
 IQR_OF_NORMAL = 1.349  # interquartile range of a standard normal
 _DRIFT: dict[str, Literal["linear", "log"]] = {"price_z": "log", "price_quantile": "linear"}
 
@@ -54,7 +54,7 @@ TABLES = tuple(("log_value_per_kg", by) for by in GROUPS.values())
 
 
 def compute(history: History) -> pl.DataFrame:
-    """Columns of `FEATURES`, one row a query; null where the group has fewer than `MIN_HISTORY` prices."""
+    """Return the columns of `FEATURES`, one row a query; null where the group has fewer than `MIN_HISTORY` prices."""
     price = history.rows["log_value_per_kg"].to_numpy()  # a null is NaN
 
     def usual(group: str) -> dict[str, np.ndarray]:

@@ -1,9 +1,9 @@
 """Who stands behind whom: the importer, its seller and its declarant in the network of companies.
 
 As of: the network is that of the Monday of the week of acceptance. A declaration or an outcome counts in it from the
-first Monday on which customs knew it, for two years, a register's entry from the first Monday until it ends; so a
-declaration is never in the network that it is judged by. Where others are asked about, a company's own record is left
-out.
+first Monday on which customs knew it, for two years; a register's entry counts from the first Monday until it ends. So
+a declaration is never part of the network by which it is judged. Features about other companies leave out the company's
+own record.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ NAME = "relations"
 _AS_OF = "the network of companies as known on the Monday of the week of acceptance, two years of it"
 
 YOUNG_DAYS = 180
-_LOWEST_EXPOSURE = 0.01  # of the mean; below it, walks from offenders hardly arrive
+_LOWEST_EXPOSURE = 0.01  # of the mean; walks from offenders hardly ever reach a node below it
 
 _MEANINGS = {
     "importer_sellers": "sellers of the importer",
@@ -49,7 +49,7 @@ _MEANINGS = {
 
 _IMPORTER, _SELLER, _DECLARANT = ("importer_id",), ("seller_id",), ("declarant_id",)
 _WITH_SELLER, _WITH_DECLARANT = ("importer_id", "seller_id"), ("importer_id", "declarant_id")
-# Group, what is measured and said, and of whom; the last column is whom a sentence names.
+# For each feature: its group, what it measures and states, and of whom; a sentence names the last of these columns.
 _TOLD: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "importer_sellers": ("partners", "partners", _WITH_SELLER),
     "importer_declarants": ("partners", "partners", _WITH_DECLARANT),
@@ -213,7 +213,7 @@ TABLES = ()
 
 
 def compute(history: History) -> pl.DataFrame:
-    """Columns of `FEATURES`, one row a query; null where the network knows nothing of it."""
+    """Return the columns of `FEATURES`, one row a query; null where the network knows nothing of it."""
     columns = np.full((len(FEATURES), history.rows.height), np.nan, np.float32)
     monday = links.last_monday(history.day.of)
     asked = _Asked(history)
@@ -229,7 +229,7 @@ def compute(history: History) -> pl.DataFrame:
 
 
 class _Asked:
-    """Nodes and pairs that the rows name, by role; -1 for those that are nowhere in the network."""
+    """The nodes and pairs that the rows name, by role; -1 for those that are nowhere in the network."""
 
     def __init__(self, history: History) -> None:
         network = history.network
@@ -246,7 +246,7 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Companies:
-    """What the network of a week says of each of its nodes: `of_importer` are features, `exposure` is a logarithm."""
+    """What a week's network says of each of its nodes: `of_importer` holds features, `exposure` is a logarithm."""
 
     week: Week
     of_importer: Mapping[str, Floats | Ints]
@@ -255,7 +255,7 @@ class _Companies:
 
 
 def _companies(week: Week) -> _Companies | None:
-    """None where nobody is in the network."""
+    """Return what the network of a week says of its nodes, or None where nobody is in it."""
     if len(week.edges.a) == 0:
         return None
     found = week.totals
@@ -298,7 +298,10 @@ def _features(companies: _Companies, asked: _Asked, rows: Ints, day: Ints) -> di
 
 
 def _without_own(week: Week, found: Totals, importer: Ints, partner: Ints, pair: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-    """First day of the pair (`NEVER` for none), and of the partner's other importers how many, caught, and silent."""
+    """Return the pair's first day (`NEVER` for none), and how many other importers the partner has.
+
+    The last two arrays are how many of those other importers were caught, and how many fell silent.
+    """
     is_pair = week.sums[pair, DECLARED] > 0
     own = importer * is_pair
     is_known = partner >= 0
@@ -315,7 +318,7 @@ def _without_own(week: Week, found: Totals, importer: Ints, partner: Ints, pair:
 
 
 def _present(found: Totals, nodes: Ints) -> Ints:
-    """-1 for those that are in the network in another week only."""
+    """Return the nodes, with -1 in place of those that are in the network only in another week."""
     return np.where((nodes >= 0) & (found.degree[nodes] > 0), nodes, -1)
 
 

@@ -1,7 +1,9 @@
 """Sentences that a family brings for its features, in each language that officers read.
 
-A placeholder stands for the feature's value, and its name decides how that is written (models/reasons/language.py). Not
-here: sentences that several families share, or that tell of more than one feature (models/reasons).
+A placeholder stands for the feature's value, and its name decides how the value is written
+(models/reasons/language.py).
+
+Not here: sentences that several families share, or that tell of more than one feature (models/reasons).
 """
 
 from dataclasses import dataclass, fields
@@ -35,7 +37,7 @@ OF_FEATURE = frozenset({"noun", "of", "span"})
 
 @dataclass(frozen=True)
 class Words:
-    """One sentence in each language; ValueError where they have other placeholders, or one that is not allowed.
+    """One sentence in each language; ValueError where their placeholders differ, or where one is not allowed.
 
     >>> Words(en="It rained {mm} mm.", fr="Il est tombé {mm} mm de pluie.", zh="降雨{mm}毫米。")
     Traceback (most recent call last):
@@ -64,7 +66,7 @@ class Words:
 
     @property
     def placeholders(self) -> set[str]:
-        """The names of what its sentences leave open."""
+        """Return the names of the placeholders in the sentences."""
         return placeholders(self.en)
 
 
@@ -72,7 +74,7 @@ class Words:
 class Sentences:
     """What is said of a feature that has a value, of one whose value is zero, and of one that has none.
 
-    Without words for zero, it is stated as any other value; without words for none, an officer reads that the
+    Without words for zero, a zero is stated as any other value. Without words for none, an officer reads that the
     declaration does not give what the feature speaks of.
     """
 
@@ -81,14 +83,17 @@ class Sentences:
     none: Words | None = None
 
     def of(self, value: float | str | None) -> Words | None:
-        """The words for a value; None where only the declaration can be named that does not give it."""
+        """Return the words for a value.
+
+        The result is None where all that can be said is that the declaration does not give it.
+        """
         if value is None:
             return self.none
         return self.zero if value == 0 and self.zero else self.stated
 
 
 def placeholders(text: str) -> set[str]:
-    """Names in a template.
+    """Return the names of the placeholders in a template.
 
     >>> sorted(placeholders("{rate} of {of}"))
     ['of', 'rate']
