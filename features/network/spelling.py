@@ -1,11 +1,11 @@
-"""What a register writes, as it is compared: one spelling where clerks write several, and keys that forgive more."""
+"""How register values are compared: one spelling where clerks write several, and keys that forgive more."""
 
 import polars as pl
 
 from features.network.legal_forms import without_forms
 from features.network.words import without_umlauts, words
 
-# What names carry wherever, and other clerks write otherwise or leave out: words that say no more.
+# Words that names everywhere carry and that other clerks write differently or leave out. They say little.
 _SAY_LITTLE = (
     *("and", "the", "brothers", "bros", "sons", "group", "grp", "holding", "holdings", "international", "intl", "est"),
     *("company", "corp", "corporation", "inc", "incorporated", "limited", "llc", "llp", "ltd", "plc", "gmbh", "co"),
@@ -17,16 +17,16 @@ _SHORT = {
     **{"place": "pl", "road": "rd", "room": "rm", "south": "s", "square": "sq", "strasse": "str", "street": "st"},
     **{"suite": "ste", "unit": "un", "west": "w"},
 }
-_PHONE_DIGITS = 8  # without what leads there from abroad
+_PHONE_DIGITS = 8  # the last ones, without the codes dialled from abroad
 
 
 def digits(text: pl.Expr) -> pl.Expr:
-    """Its digits, as they stand."""
+    """Return an expression for the digits of a text, in their order."""
     return text.str.replace_all(r"\D", "")
 
 
 def name(text: pl.Expr) -> pl.Expr:
-    """A name without legal form and words that say little; all of it where it has nothing else.
+    """Return a name without its legal form and words that say little; a name that has nothing else stays whole.
 
     >>> pl.select(name(pl.lit(pl.Series(["Norvale Trading Co., Ltd.", "Trading Ltd"])))).to_series().to_list()
     ['norvale', 'trading']
@@ -41,7 +41,7 @@ def _address(text: pl.Expr) -> pl.Expr:
     return without_umlauts(short)
 
 
-# Of each attribute that is compared, its one spelling: words between blanks, or digits and letters in a row.
+# The one spelling of each attribute that is compared: words between blanks, or digits and letters without blanks.
 SPELLED = {
     "name": name,
     "address": _address,
@@ -52,7 +52,9 @@ SPELLED = {
 
 
 def letters(text: pl.Expr) -> pl.Expr:
-    """Its letters in order of the alphabet, digits as they stand: the same whatever words or letters changed places.
+    """Return the letters of a text in alphabetical order, after its digits as they stand.
+
+    The result is the same if words or letters have changed places.
 
     >>> pl.select(letters(pl.lit("12 norvale st"))).item(), pl.select(letters(pl.lit("st 12 nrovale"))).item()
     ('12aelnorstv', '12aelnorstv')
@@ -62,5 +64,5 @@ def letters(text: pl.Expr) -> pl.Expr:
 
 
 def initials(text: pl.Expr) -> pl.Expr:
-    """First letters of its words, in order of the alphabet."""
+    """Return the first letters of a text's words, in alphabetical order."""
     return text.str.extract_all(r"\b\w").list.sort().list.join("")

@@ -1,4 +1,4 @@
-"""What company registers tell, as facts that come in and are taken back, and whom it ties together on a day.
+"""What company registers tell, as facts that come in and are taken back, and who is tied to what on a day.
 
 As of: see entries.py and matching.py.
 """
@@ -11,7 +11,7 @@ from features.network import entries
 from features.network.links import node
 from features.network.matching import matches
 
-# What kind of node each attribute's value is; None for another company. A name alone ties nobody: many are alike.
+# The kind of node that each attribute's value is; None for another company. A name ties nobody: many names are alike.
 TYING = {
     **{attribute: attribute for attribute in ("address", "person", "phone", "bank_account")},
     "owner": "person",  # a director of one company and the owner of another are one person
@@ -21,14 +21,14 @@ TYING = {
 
 
 def told(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
-    """Facts from the store's register tables: what is shared, and who is probably one company."""
+    """Return facts made from the store's register tables: what is shared, and who is probably one company."""
     found = entries.read(current, superseded)
     facts = pl.concat([shared(found), matched(matches(found))])
     return facts.sort("company", "value", "enter", "ends", "sign")
 
 
 def matched(found: pl.DataFrame) -> pl.DataFrame:
-    """Facts from matches, see matching.py: each ties both companies to the pair that they are."""
+    """Return facts made from matches (see matching.py): each match ties both companies to a node for their pair."""
     parts = [pl.DataFrame(schema=TOLD)]
     for (role_a, role_b), rows in found.group_by("role_a", "role_b", maintain_order=True):
         ends = node(str(role_a), rows["party_a"]), node(str(role_b), rows["party_b"])
@@ -42,7 +42,7 @@ def matched(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def shared(found: pl.DataFrame) -> pl.DataFrame:
-    """Facts from entries: companies and the values that they have."""
+    """Return facts made from entries: companies and the values that they have."""
     parts = [pl.DataFrame(schema=TOLD)]
     versions = found.filter(pl.col("attribute").is_in(TYING.keys()))
     for (role, attribute), rows in versions.group_by("party_role", "attribute", maintain_order=True):
@@ -53,13 +53,13 @@ def shared(found: pl.DataFrame) -> pl.DataFrame:
             )
         ).select(TOLD.names())
         parts.append(tie)
-        if TYING[str(attribute)] is None:  # the other end of the tie is that company itself
+        if TYING[str(attribute)] is None:  # the value is another company, which is tied to it as well
             parts.append(tie.with_columns(company=pl.Series(node(str(role), signed(rows)["value"]))))
     return pl.concat(parts)
 
 
 def ties(facts: pl.DataFrame, day: int) -> pl.DataFrame:
-    """Who is tied to what on `day`: `company` and `value`, in order."""
+    """Return who is tied to what on `day`: `company` and `value`, in order."""
     return (
         facts.filter(pl.col("enter") <= day)
         .group_by("company", "value", "ends")

@@ -1,4 +1,4 @@
-"""The network on a Monday: what was known then, of the two years before, with what is computed of it."""
+"""The network on a Monday: what was known then of the two years before, and what is computed from it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,21 +19,21 @@ _NOTHING = (0, 0, 0, -NEVER, NEVER, NEVER)
 
 @dataclass(frozen=True)
 class Network:
-    """Links (see links.py), those of a pair side by side, and what registers told (see ties.py)."""
+    """Links (see links.py), those of a pair next to each other, and what registers told (see ties.py)."""
 
     links: pl.DataFrame
     told: pl.DataFrame
 
     @cached_property
     def nodes(self) -> Numbering:
-        """Importers, their partners, companies of registers and what ties them."""
+        """Return importers, their partners, companies of registers and what ties them."""
         columns = [self.links["importer"], self.links["partner"], self.told["company"], self.told["value"]]
         hashes = np.concatenate([column.to_numpy() for column in columns])
         return Numbering.of(hashes, np.ones(len(hashes), np.bool_))
 
     @cached_property
     def pairs(self) -> pl.DataFrame:
-        """Distinct pairs in the order of links, with `row`, the place of the first link of each."""
+        """Return the distinct pairs in the order of links, with `row`, the place of the first link of each."""
         return self.links.with_row_index("row").group_by(links.KEY, maintain_order=True).agg(pl.col("row").first())
 
     @cached_property
@@ -42,13 +42,13 @@ class Network:
         return Numbering.of(keys, np.ones(len(keys), np.bool_)), np.append(np.argsort(keys), -1)
 
     def pair_places(self, importer: Hashes, partner: Hashes, named: Flags) -> Ints:
-        """The place of each row's pair in `pairs`; -1 where there is none."""
+        """Return the place of each row's pair in `pairs`; -1 where there is none."""
         numbering, places = self._pair_places
         found = numbering.codes(_pair_keys(importer, partner), named)
         return places[found]
 
     def on(self, monday: int) -> "Week":
-        """What was known on the morning of `monday`, a day since 1970-01-01."""
+        """Return what was known on the morning of `monday`, a day since 1970-01-01."""
         start = np.append(self.pairs["row"].to_numpy(), self.links.height).astype(np.int64)
         columns = [
             self.links[name].fill_null(empty).to_numpy()
@@ -63,7 +63,11 @@ class Network:
 
 @dataclass(frozen=True)
 class Week:
-    """`sums`: of each of the network's pairs what the window holds, and at last of none; places are `DECLARED` etc."""
+    """The network as known on a Monday.
+
+    `sums` has a row for each of the network's pairs with what the window holds of it, and a last row for no pair; its
+    columns are `DECLARED` etc.
+    """
 
     network: Network
     monday: int
@@ -106,7 +110,10 @@ class Week:
         return measures.across(self.edges, self.totals, relation)
 
     def community_hit_rate(self, prior_weight: float) -> Floats:
-        """Hits over inspections of the others in each node's community, smoothed towards everyone's; NaN for none."""
+        """Return hits over inspections of the others in each node's community, smoothed towards everyone's rate.
+
+        The rate is NaN for a node without a community.
+        """
         label, found = measures.communities(self.edges, self.totals), self.totals
         is_importer = found.partners[:, measures.DECLARANT] > 0
         inspected, hits = (np.where(is_importer, each, 0) for each in (found.inspected, found.hits))

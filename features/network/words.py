@@ -1,7 +1,7 @@
-"""Any script as words in Latin letters, lower case, between single blanks.
+"""Any script written as words in Latin letters, in lower case, between single blanks.
 
-Letters are those of anyascii, one by one. Chinese, Japanese and Korean writing stays as it is, since very different
-names sound alike there; `latin` has its sound. Expressions over one text column each.
+Letters are those of anyascii, one by one. Chinese, Japanese and Korean writing stays as it is, because very different
+names sound alike there; `latin` returns its sound. Every function takes and returns an expression over one text column.
 """
 
 import re
@@ -14,7 +14,7 @@ _FOREIGN = rf"[^\x00-\x7F{EAST_ASIAN}]"
 
 
 def words(text: pl.Expr) -> pl.Expr:
-    """Its words.
+    """Return the words of a text.
 
     >>> names = pl.Series(["Đặng & Söhne A.G.", "«Калина»", "㈱青空 Trading", "D'Amico"])
     >>> pl.select(words(pl.lit(names))).to_series().to_list()
@@ -24,7 +24,7 @@ def words(text: pl.Expr) -> pl.Expr:
 
 
 def latin(found: pl.Expr) -> pl.Expr:
-    """Words, all of them in Latin letters and without the blanks between them.
+    """Return words, all of them in Latin letters and without the blanks between them.
 
     >>> pl.select(latin(pl.lit(pl.Series(["上海蓝天", "lan tian"])))).to_series().to_list()
     ['shanghailantian', 'lantian']
@@ -39,12 +39,12 @@ def _plain(text: pl.Expr) -> pl.Expr:
 
 
 def without_umlauts(found: pl.Expr) -> pl.Expr:
-    """Words with the vowel alone where an `e` after it may stand for an umlaut: `Mueller` as `Müller` and `Muller`."""
+    """Return words without an `e` that may stand for an umlaut: `Mueller` becomes the same as `Müller` and `Muller`."""
     return found.str.replace_all(r"([aou])e", "$1")
 
 
 def _romanised(which: str, texts: pl.Series) -> pl.Series:
-    """Write every letter that matches `which` in Latin ones."""
+    """Return the texts with every letter that matches `which` written in Latin letters."""
     from anyascii import anyascii  # here, because only registers need it
 
     others = texts.unique().drop_nulls()
