@@ -1,13 +1,14 @@
 """The feature matrix of a store, kept by day and computed once.
 
 A day's part depends on the declarations accepted that day, on what was known before it, and on the code. All of that
-goes into its key; a part whose key matches is read, any other is computed anew. So a second run computes nothing, a new
-day costs that day, and a correction recorded today leaves every earlier day alone. Each build looks at the checksums of
-what it reads (features/disk/checksums.py): a part or a block that is spoilt is named in the log and made anew as well.
+goes into its key; a part whose key matches is read, and any other is computed anew. So a second run computes nothing, a
+new day costs only that day, and a correction recorded today leaves every earlier day alone. Each build checks the
+checksums of what it reads (features/disk/checksums.py): a part or a block that is spoilt is named in the log and made
+anew as well.
 
-Days are computed span by span: a year, or where it has many declarations a month. What became known within the span is
-read as it is, what became known before it is settled (features/history/preaggregated.py). So neither memory nor the
-cost of a new day grows with the history, and no span waits for another.
+Days are computed span by span: a span is a year, or a month where the year has many declarations. What became known
+within the span is read as it is; what became known before it is settled (features/history/preaggregated.py). So neither
+memory nor the cost of a new day grows with the history, and no span waits for another.
 
     <folder>/2024-01-31-<key>-<crc32>.parquet      a day of the matrix
     <folder>/past/journal.json                     what each day of the store holds
@@ -46,8 +47,8 @@ from features.matrix.matrix import TABLES, compute, with_labels
 from features.store.store import Store
 
 Progress = Callable[[int, int], None]
-# Pieces of work that do not depend on each other and may be done anywhere, in any order, and again: each writes files
-# whose names tell what is in them.
+# Runs pieces of work that do not depend on each other. They may be done anywhere, in any order, and more than once,
+# because each writes files whose names tell what is in them.
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 SPAN_ROWS = 500_000
@@ -55,13 +56,13 @@ _log = logging.getLogger(__name__)
 
 
 def one_after_another(work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterable[Any]:
-    """In this process."""
+    """Run the pieces one after another, in this process."""
     return map(work, pieces)
 
 
 @dataclass(frozen=True)
 class Built:
-    """What one build did: days in the store, and how many of them had to be computed."""
+    """What one build did: how many days the store has, and how many of them had to be computed."""
 
     days: int
     computed_days: int
@@ -69,7 +70,7 @@ class Built:
     parts: tuple[Path, ...]
 
     def scan(self) -> pl.LazyFrame:
-        """Identity and all features of every declaration, ordered by acceptance."""
+        """Return a scan of the identity and all features of every declaration, ordered by acceptance."""
         return pl.scan_parquet(list(self.parts))
 
 
@@ -83,8 +84,9 @@ def build(
 ) -> Built:
     """Bring the matrix of `store`, cached in `folder`, up to date. `on_progress(done, all)` counts days.
 
-    A year with more than `span_rows` declarations is computed month by month. One build computes at a time; another
-    waits, and then finds it done. `run` does the work; wherever that is, `folder` and the store have to be there.
+    A year with more than `span_rows` declarations is computed month by month. Only one build computes at a time;
+    another waits, and then finds the work done. `run` does the work; wherever it does it, `folder` and the store have
+    to be there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
@@ -128,13 +130,13 @@ def _build(
 
 
 def _parts(folder: Path, names: Mapping[date, str]) -> dict[date, Path]:
-    """The files of days that are there, whatever their bytes."""
+    """Return the files of those days that are there, without looking at their bytes."""
     there = {path.stem.rpartition("-")[0]: path for path in folder.glob("*.parquet")}
     return {day: there[name] for day, name in names.items() if name in there}
 
 
 def _whole(parts: Mapping[date, Path]) -> dict[date, Path]:
-    """Those whose bytes have the checksum that their name says; the others are told."""
+    """Return the files whose bytes have the checksum that their name states; the others are named in the log."""
     spoilt = set(checksums.differing({part: part.stem.rpartition("-")[2] for part in parts.values()}))
     if spoilt:
         _log.warning("%s; computed again", SpoiltError(sorted(spoilt)))
@@ -150,12 +152,12 @@ class Past:
     since: int
 
     def latest(self) -> Known:
-        """The facts that are not settled yet."""
+        """Return the facts that are not settled yet."""
         return self.journal.known(self.since, MAX_DAY)
 
 
 def past(store: Store, label_delay_days: int, folder: Path, span_rows: int = SPAN_ROWS) -> Past:
-    """What `store` says of the past, settled in `folder` up to its last span; see `build`."""
+    """Return what `store` says of the past, settled in `folder` up to its last span; see `build`."""
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         journal, days = _journal(store, label_delay_days, folder)
@@ -168,7 +170,7 @@ def past(store: Store, label_delay_days: int, folder: Path, span_rows: int = SPA
 
 @dataclass(frozen=True)
 class Before:
-    """All that was known before a day: settled in one block, `none` of its facts beside it, and a digest of both."""
+    """All that was known before a day: facts settled in one block, what registers told (`none`), a digest of both."""
 
     settled: Block
     none: Known
@@ -176,9 +178,9 @@ class Before:
 
 
 def before(store: Store, label_delay_days: int, folder: Path, day: date) -> Before:
-    """What `store` says of the time before `day`, in `folder` beside the matrix.
+    """Return what `store` says of the time before `day`; it is kept in `folder`, beside the matrix.
 
-    That of another day, or of other facts, is removed: whoever holds it open keeps it.
+    What is there of another day, or made of other facts, is removed; a process that has it open keeps it.
     """
     end, mornings = number(day), folder / "mornings"
     start = end - LOOK_BACK_DAYS - 1
@@ -195,7 +197,7 @@ def before(store: Store, label_delay_days: int, folder: Path, day: date) -> Befo
 
 
 def _journal(store: Store, label_delay_days: int, folder: Path) -> tuple[Journal, list[date]]:
-    """The journal, and the days that ask; ValueError where there is none."""
+    """Return the journal, and the days whose declarations ask; ValueError where there is no declaration."""
     journal = Journal.read(store, label_delay_days, code_version(), folder / "past" / "journal.json")
     # A declaration stays on the day of its first version, even where a correction has moved it to another.
     days = sorted({*store.days(), *store.rows("declarations_superseded")})
@@ -206,7 +208,7 @@ def _journal(store: Store, label_delay_days: int, folder: Path) -> tuple[Journal
 
 @dataclass(frozen=True)
 class _Span:
-    """A year or a month, the days in it whose features are asked for, and all that was before it."""
+    """A year or a month, the days in it whose features are asked for, and everything before it."""
 
     block: Block
     asked: Sequence[date]
@@ -214,7 +216,7 @@ class _Span:
 
     @property
     def since(self) -> int:
-        """The first day that is looked back to."""
+        """Return the first day of the look-back."""
         return self.block.start - LOOK_BACK_DAYS
 
 
@@ -228,14 +230,17 @@ def _spans(years: Sequence[Block], missing: Sequence[date]) -> Iterator[_Span]:
 
 
 def _to_settle(needed: Iterable[Block]) -> tuple[Sequence[Block], Sequence[Block]]:
-    """What of the needed is not settled yet: months and years without any, then years that are their sum."""
+    """Return the needed blocks that are not settled yet, in two groups, of which the first comes first.
+
+    The first holds months, and years without months; the second holds the years that are sums of their months.
+    """
     absent = [block for block in dict.fromkeys(needed) if not _is_settled(block)]
     parts = dict.fromkeys(part for block in absent for part in block.months or (block,) if not _is_settled(part))
     return list(parts), [block for block in absent if block.months]
 
 
 def _is_settled(block: Block) -> bool:
-    """Whether a block is there as it was written; one that is spoilt is told, and removed."""
+    """Tell whether a block is there as it was written; a spoilt one is named in the log and removed."""
     if not block.folder.exists():
         return False
     try:
@@ -252,7 +257,7 @@ def _settle(journal: Journal, block: Block) -> None:
 
 
 def _compute(journal: Journal, folder: Path, names: Mapping[date, str], span: _Span) -> tuple[int, int]:
-    """Write the parts of a span's days; how many days and declarations they were."""
+    """Write the parts of a span's days, and return how many days and declarations they have."""
     history = History(journal.known(span.block.start, span.block.end), span.settled)
     rows = 0
     for chunk in chunks(span.asked, journal.store.rows("declarations")):
@@ -275,7 +280,7 @@ def _write(content: bytes, path: Path) -> None:
 
 
 def _clean(folder: Path, parts: set[Path], years: Sequence[Block]) -> None:
-    """Remove what no key names any more, and months that have become a year."""
+    """Remove files that no key names any more, and months that have become a year."""
     for stale in set(folder.glob("*.parquet*")) - parts:
         stale.unlink()
     settled = {block.folder for block in (*years, *years[-1].months)}
@@ -284,15 +289,15 @@ def _clean(folder: Path, parts: set[Path], years: Sequence[Block]) -> None:
 
 
 def dataset(store: Store, built: Built, label_delay_days: int, as_of: date) -> pl.LazyFrame:
-    """Features of every declaration with its label as known on `as_of`; label columns are null where none was.
+    """Return the features of every declaration with its label as known on `as_of`; null where there was no label.
 
-    Nothing is read yet. Few want all of it: it may be larger than memory.
+    Nothing is read yet. Few callers want all of it: it may be larger than memory.
     """
     return with_labels(built.scan(), outcomes(store, label_delay_days), as_of)
 
 
 def last_known_day(store: Store, label_delay_days: int) -> date:
-    """The latest day of which the store knows anything: an acceptance, or an outcome."""
+    """Return the latest day of which the store knows anything: an acceptance, or an outcome."""
     found: date | None = outcomes(store, label_delay_days).select(pl.col("known_on").max()).collect().item()
     return max(found or store.days()[-1], store.days()[-1])
 
@@ -303,7 +308,10 @@ def outcomes(store: Store, label_delay_days: int) -> pl.LazyFrame:
 
 
 def _keys(journal: Journal, days: Sequence[date]) -> dict[date, str]:
-    """One key a day: the code, the day's own rows, everything known in the look-back before it, and all registers."""
+    """Return one key for each day.
+
+    It covers the code, the day's own rows, everything known in the look-back before it, and all registers.
+    """
     own = journal.digests["rows"]
     return {
         day: _digest(
@@ -317,7 +325,7 @@ def _keys(journal: Journal, days: Sequence[date]) -> dict[date, str]:
 
 
 def _digest(journal: Journal, after: int, until: int, also: str = "") -> str:
-    """A digest of the code, of the facts that entered after day `after` and not after `until`, and of `also`."""
+    """Return a digest of the code, of the facts that entered after day `after` and not after `until`, and of `also`."""
     entered = [
         journal.digests[frame].get(day, 0) for frame in ("declared", "found") for day in range(after + 1, until + 1)
     ]
@@ -326,7 +334,7 @@ def _digest(journal: Journal, after: int, until: int, also: str = "") -> str:
 
 
 def _years(journal: Journal, folder: Path, days: Sequence[date], span_rows: int) -> list[Block]:
-    """A block for each calendar year of `days`; one with more than `span_rows` declarations has months."""
+    """Return a block for each calendar year of `days`; one with more than `span_rows` declarations has months."""
     rows = journal.store.rows("declarations")
     years = []
     for year in range(days[0].year, days[-1].year + 1):

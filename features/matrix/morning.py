@@ -1,9 +1,9 @@
-"""The features of single declarations while their day goes on, bit for bit those that the night will compute of them.
+"""The features of single declarations while their day goes on, bit for bit those that the night will compute for them.
 
-A declaration sees what customs knew before its day, and nothing of the day itself: neither another declaration, however
-much earlier it was accepted, nor a correction, nor an outcome. Of the network it sees that of the week's Monday. So all
-that declarations of one day see is the same, and is made once, in the morning; what the store holds of that day or of
-later ones plays no part in it, and two that are asked about together see nothing of each other.
+A declaration sees what customs knew before its day, and nothing of the day itself: no other declaration, however much
+earlier it was accepted, no correction and no outcome. Of the network it sees the state on the week's Monday. So all
+declarations of one day see the same, and it is made once, in the morning. What the store holds of that day or of later
+ones does not matter, and declarations that are asked about together see nothing of each other.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Morning:
 
     @classmethod
     def of(cls, store: Store, label_delay_days: int, folder: Path, day: date) -> "Morning":
-        """Make it from `store`, or find it in `folder`, which is that of the matrix (see cache.py).
+        """Make the morning from `store`, or find it in `folder`, which is that of the matrix (see cache.py).
 
         ValueError where nothing was ever declared.
         """
@@ -41,18 +41,20 @@ class Morning:
         standing = Standing(number(day), Settled((before.settled,)), before.none, TABLES)
         morning = cls(day, before.digest, standing)
         nobody = pl.DataFrame(schema=schema("declarations")).clear(1)
-        morning.features(nobody.with_columns(accepted_at=pl.lit(day, pl.Datetime("us"))))  # the first waits for nothing
+        # Everything is computed now, so that the first request need not wait for it.
+        morning.features(nobody.with_columns(accepted_at=pl.lit(day, pl.Datetime("us"))))
         return morning
 
     def features(self, declarations: pl.DataFrame) -> pl.DataFrame:
-        """Identity and all features of the catalogue, in their order, of contract rows accepted on the day, in theirs.
+        """Return the identity and all features of the catalogue for contract rows accepted on the day.
 
-        What counts of a declaration is the version given. ValueError for one of another day.
+        Features are in the order of the catalogue, and rows in that of `declarations`. The version given is the one
+        that counts. ValueError for a declaration of another day.
         """
         return compute(self.history(declarations))
 
     def history(self, declarations: pl.DataFrame) -> History:
-        """What such declarations see; see `features`."""
+        """Return what such declarations see; see `features`."""
         rows = declarations.with_columns(**DERIVED, day=pl.lit(number(self.day), pl.Int64))
         others = rows.filter(pl.col("accepted_at").dt.date() != self.day)
         if not others.is_empty():
