@@ -1,4 +1,4 @@
-"""Percentile bootstrap: how far every figure would move had chance brought other rows.
+"""Percentile bootstrap: how far each figure would move if chance had brought other rows.
 
 All scorers are measured on the same resamples, so the differences of their draws are a paired bootstrap. Resampling
 blurs calibration bins, so intervals of the expected calibration error lean upwards.
@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict
 
 from models.metrics.ranking import Floats, Measures
 
-_CELLS = 400_000  # counts held at a time; small enough for the processor's cache to help
+_CELLS = 400_000  # counts held at a time, few enough for the processor's cache to help
 
 
 class Estimate(BaseModel):
-    """A figure and its interval; all null with the reason where the rows do not define it."""
+    """A figure and its interval. Where the rows do not define the figure, all three are null and `reason` says why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,7 +26,7 @@ class Estimate(BaseModel):
 
 
 def counts(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each row is drawn, in blocks of resamples x rows; the same blocks for the same arguments.
+    """Yield how often each row is drawn, in blocks of resamples x rows; the same blocks for the same arguments.
 
     >>> [block.sum(axis=1).tolist() for block in counts(rows=4, resamples=3, seed=1)]
     [[4.0, 4.0, 4.0]]
@@ -41,7 +41,7 @@ def counts(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
 
 
 def draw(scorers: Mapping[str, Measures], rows: int, resamples: int, seed: int) -> dict[str, Floats]:
-    """Figures of each scorer in each resample: resamples x the scorer's `names`, all on the same resamples."""
+    """Return each scorer's figures in each resample: resamples x the scorer's `names`, all on the same resamples."""
     blocks: dict[str, list[Floats]] = {name: [] for name in scorers}
     for block in counts(rows, resamples, seed):
         for name, measures in scorers.items():
@@ -52,7 +52,7 @@ def draw(scorers: Mapping[str, Measures], rows: int, resamples: int, seed: int) 
 def estimates(
     names: Sequence[str], values: Floats, draws: Floats, confidence: float, why_undefined: Callable[[str], str]
 ) -> dict[str, Estimate]:
-    """Values with their percentile intervals, by name; `why_undefined(name)` is asked where a value is NaN.
+    """Return values with their percentile intervals, by name; `why_undefined(name)` gives the reason where one is NaN.
 
     Resamples in which a figure is not defined (all their hits were left out, say) do not count towards its interval.
     """

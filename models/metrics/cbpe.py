@@ -1,7 +1,7 @@
-"""Confidence-based performance estimation: what calibrated scores promise before any label is known, and how far off.
+"""Confidence-based performance estimation: what calibrated scores promise before labels are known, and how far off.
 
-What a selection found among rows whose chance of being inspected is known is off_policy.py; how well a ranking does
-where every label is known is ranking.py.
+What a selection found among rows whose chance of being inspected is known is in off_policy.py. How well a ranking does
+where every label is known is in ranking.py.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _CELLS = 400_000  # drawn labels held at a time
 
 
 class ExpectedPerformance(Document):
-    """What calibrated scores promise of themselves, by figure; intervals hold what chance in the labels allows."""
+    """What calibrated scores promise, by figure; intervals cover what chance in the labels allows."""
 
     rows: int
     shares: tuple[float, ...]
@@ -46,11 +46,12 @@ class Miss(Document):
 def expected_performance(
     score: Floats, shares: Sequence[float], resamples: int, confidence: float, seed: int
 ) -> ExpectedPerformance:
-    """Base rate, ROC-AUC, average precision, and precision and recall at `shares`, before any label is known.
+    """Return base rate, ROC-AUC, average precision, and precision and recall at `shares`, before any label is known.
 
-    Confidence-based performance estimation (as in NannyML): a score of p is a hit with chance p, and every figure is a
-    ratio of expectations over such labels. A row and itself are no pair of hit and miss, so they are left out. True as
-    far as the scores are calibrated; a drift that breaks the calibration does not show here.
+    This is confidence-based performance estimation (as in NannyML): a score of p is a hit with chance p, and every
+    figure is a ratio of expectations over such labels. A row makes no pair of hit and miss with itself, so such pairs
+    are left out. The result is true as far as the scores are calibrated; a drift that breaks the calibration does not
+    show here.
     """
     check_amounts("score", score, len(score), highest=1.0)
     order, last = _ranked(score)
@@ -71,9 +72,10 @@ def expected_performance(
 
 
 def misses(expected: ExpectedPerformance, score: Floats, is_hit: Flags) -> dict[str, Miss]:
-    """How far off `expected` was, on the same rows, now that each has a label.
+    """Return how far off `expected` was, on the same rows, now that each has a label.
 
-    Labels of rows that were inspected for their score come from some of the rows only: give those rows alone to both.
+    Labels of rows that were inspected for their score come from some of the rows only, so give only those rows to both
+    functions.
     """
     if len(score) != expected.rows:
         raise ValueError(f"score has {len(score)} rows; allowed: {expected.rows}, as many as were expected")
@@ -100,14 +102,14 @@ def _names(shares: Sequence[float]) -> tuple[str, ...]:
 
 
 def _ranked(score: Floats) -> tuple[Ints, Ints]:
-    """Rows by score, highest first, and the last place of each distinct score."""
+    """Return the rows by score, highest first, and the last place of each distinct score."""
     order = np.argsort(-score, kind="stable")
     ordered = score[order]
     return order, np.flatnonzero(np.append(ordered[1:] != ordered[:-1], len(ordered) > 0))
 
 
 def _curve(hits: Floats | Flags, last: Ints) -> Curve:
-    """The curve of each line of hits, expected or drawn, whose columns are rows by score."""
+    """Return the curve of each line of hits, expected or drawn; the columns of `hits` are rows by score."""
     running = np.cumsum(hits, axis=1, dtype=np.float64)[:, last]
     found = np.concatenate([np.zeros((len(hits), 1)), running], axis=1)
     rows = np.broadcast_to(np.concatenate([[0.0], last + 1.0]), found.shape)
@@ -115,11 +117,11 @@ def _curve(hits: Floats | Flags, last: Ints) -> Curve:
 
 
 def _figures(curve: Curve, shares: Sequence[float]) -> Floats:
-    """Values of `_names`, one line a line of the curve; NaN where not defined."""
+    """Return the values of `_names`, one line for each line of the curve; NaN where not defined."""
     rows, hits = curve.rows[:, -1], curve.hits[:, -1]
     if not rows.any():
         return np.full((len(rows), len(_names(shares))), np.nan)
-    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN, and meant
+    with np.errstate(invalid="ignore"):  # 0 / 0 is meant to be NaN
         columns = [hits / rows, roc_auc(curve), average_precision(curve)]
         for share in shares:
             budget, found, _ = curve.at(share)
@@ -128,7 +130,7 @@ def _figures(curve: Curve, shares: Sequence[float]) -> Floats:
 
 
 def _expected_overall(chance: Floats, curve: Curve, last: Ints) -> tuple[float, float]:
-    """ROC-AUC and average precision with each row's own label counted once: a hit ranks at its own place for sure."""
+    """Return ROC-AUC and average precision with each row's own label counted once: a hit ranks at its own place."""
     hits, doubt = chance.sum(), chance * (1 - chance)
     pairs = hits * (len(chance) - hits)
     with np.errstate(invalid="ignore", divide="ignore"):

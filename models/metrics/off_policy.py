@@ -1,17 +1,17 @@
-"""What a selection would have found, when labels exist only for what was inspected, and how well a model should do.
+"""What a selection would have found, where labels exist only for what was inspected, and how well a model should do.
 
 Inspections were drawn with known chances, so each inspected row stands for 1 / propensity rows. What to expect before
-any label is known is cbpe.py; how well a ranking does where every label is known is ranking.py.
+any label is known is in cbpe.py; how well a ranking does where every label is known is in ranking.py.
 
-`chosen` is the chance, 0 to 1, that the evaluated selection inspects a row. The rows are the population, and chance
+`chosen` is the chance, 0 to 1, that the evaluated selection inspects a row. The rows are the whole population; chance
 lies in which of them were inspected.
-- naive: the inspected rows as if they were everything. Biased; it is there to be seen beside the others.
-- ipw: each inspected row weighted by 1 / propensity (Horvitz and Thompson 1952). Totals are unbiased.
-- snipw: totals over the sum of the weights (Hájek 1971), seldom as far off. Recall and the share of revenue are ratios
-  of two such sums, and so those of ipw.
-- dr: the model's expectation for all rows, plus the weighted error on inspected ones (Dudík et al., ICML 2011):
-  unbiased whatever the model says, and the surer the better it is.
-Where everything was inspected all four are the plain figure, and the last three have no interval left. Unbiased totals
+- naive: takes the inspected rows as if they were everything. It is biased, and is shown for comparison.
+- ipw: weights each inspected row by 1 / propensity (Horvitz and Thompson 1952). Its totals are unbiased.
+- snipw: divides totals by the sum of the weights (Hájek 1971), and is seldom as far off as ipw. Recall and the share of
+  revenue are ratios of two such sums, and so they equal those of ipw.
+- dr: adds the weighted error on inspected rows to the model's expectation for all rows (Dudík et al., ICML 2011). It is
+  unbiased whatever the model says, and the more precise the better the model is.
+Where everything was inspected, all four are the plain figure, and the last three have no interval left. Unbiased totals
 may lie beyond what is possible (a precision above 1) where few rows carry much weight; intervals do not.
 """
 
@@ -27,7 +27,7 @@ from models.metrics.ranking import Flags, Floats, check_amounts
 
 
 class Found(Document):
-    """What a selection finds. `revenue` is in currency, `revenue_share` of all revenue there was to find."""
+    """What a selection finds. `revenue` is in currency, `revenue_share` is a share of all revenue there was to find."""
 
     precision: Estimate
     recall: Estimate
@@ -38,8 +38,8 @@ class Found(Document):
 class SelectionEstimates(Document):
     """A selection's figures by each estimator.
 
-    `chosen`: rows it inspects, in expectation. `effective_chosen`, `effective_rows`: how many inspected rows of equal
-    weight would say as much of its rows, and of all rows (Kish 1965).
+    `chosen` is how many rows it inspects, in expectation. `effective_chosen` and `effective_rows` are how many
+    inspected rows of equal weight would say as much about its rows, and about all rows (Kish 1965).
     """
 
     rows: int
@@ -57,7 +57,7 @@ class SelectionEstimates(Document):
 
 @dataclass(frozen=True)
 class Log:
-    """What was inspected, with which chance, and what came of it; one value a row.
+    """What was inspected, with which chance, and what was found; one value a row.
 
     `is_hit` and `revenue` (currency, 0 where no hit) count only where `is_inspected`. Rows that were not inspected need
     a propensity above 0 too: no weight makes up for rows that never had a chance.
@@ -84,7 +84,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the model expects of each row: `hit`, P(illicit), and `revenue`, P(illicit) times what a hit brings in."""
+    """What the model expects of each row: `hit` is P(illicit), `revenue` is that times what a hit brings in."""
 
     hit: Floats
     revenue: Floats
@@ -99,12 +99,12 @@ class _Total:
     high: float
 
     def estimate(self, of: float = 1.0, most: float = np.inf) -> Estimate:
-        """As a part `of` something known; bounds at most `most`."""
+        """Return the sum as a part of something known, `of`; the bounds are at most `most`."""
         return Estimate(value=self.value / of, low=min(self.low / of, most), high=min(self.high / of, most))
 
 
 def estimate(log: Log, chosen: Floats, expected: Expected, confidence: float) -> SelectionEstimates:
-    """What the selection `chosen` finds among the rows of `log`, by each estimator.
+    """Return what the selection `chosen` finds among the rows of `log`, by each estimator.
 
     Raises ValueError for a row whose values are missing or out of range.
     """
@@ -169,11 +169,11 @@ def estimate(log: Log, chosen: Floats, expected: Expected, confidence: float) ->
 
 
 def _weighted(log: Log, part: Floats, values: Floats, model: Floats, one: float, tail: float) -> _Total:
-    """The sum of `part * values` over all rows: `model` everywhere, and its weighted error where inspected.
+    """Return the sum of `part * values` over all rows: that of `model`, and its weighted error where inspected.
 
     What the model expects too little and what it expects too much are two sums of rare, skewed errors, each with its
     own bounds (joined as by Zou and Donner, Statistics in Medicine 2008). Their variance is that of independent
-    inspections, row by row. Draws of a fixed size vary less, so theirs are safe.
+    inspections, row by row. Draws of a fixed size vary less, so for them the bounds are on the safe side.
     """
     error = np.where(log.is_inspected, part * (values - model), 0.0)
     short = _missing(log, np.maximum(error, 0), part * np.maximum(one - model, 0), tail)
@@ -185,7 +185,7 @@ def _weighted(log: Log, part: Floats, values: Floats, model: Floats, one: float,
 
 
 def _missing(log: Log, errors: Floats, possible: Floats, tail: float) -> _Total:
-    """The sum of `errors`, 0 where not inspected, over all rows; `possible` is what one of a row might be."""
+    """Return the sum of `errors`, 0 where not inspected, over all rows; `possible` is what a row's might be."""
     unseen = np.sqrt(1 - log.propensity)
     weighted = errors / log.propensity
     step = float((possible * unseen / log.propensity).max(initial=0))
@@ -193,11 +193,11 @@ def _missing(log: Log, errors: Floats, possible: Floats, tail: float) -> _Total:
 
 
 def _bounded(value: float, variance: float, found: float, step: float, tail: float) -> _Total:
-    """Bounds of a sum that is rare and skewed: of the part not `found` yet, by gamma distributions of its moments.
+    """Return a rare and skewed sum with bounds on the part not `found` yet, by gamma distributions of its moments.
 
-    The mid-p gamma interval (Fay and Kim, Biometrical Journal 2017): half the weight on the moments as they are, half
-    as if one more row, the weightiest there is, had been a hit. So a stratum in which nothing was found by chance does
-    not count as one in which there is nothing.
+    This is the mid-p gamma interval (Fay and Kim, Biometrical Journal 2017): half the weight is on the moments as they
+    are, half on what they would be if one more row, the weightiest there is, had been a hit. So a stratum in which
+    nothing was found by chance does not count as one in which there is nothing.
     """
     rest = max(value - found, 0.0)
     as_is, one_more = (rest, variance), (rest + step, variance + step**2)
@@ -227,14 +227,15 @@ def _gamma_below(mean: float, variance: float, x: float) -> float:
 
 
 def _is_certain(mean: float, variance: float) -> bool:
-    """Whether the distribution is one point, as far as double precision tells."""
+    """Tell whether the distribution is a single point, as far as double precision can tell."""
     return mean**2 == 0 or variance <= 1e-15 * mean**2
 
 
 def _share(part: _Total, rest: _Total, why_undefined: str) -> Estimate:
-    """part / (part + rest), with bounds from those of the two (Donner and Zou, Stat Methods Med Res 2012).
+    """Return part / (part + rest), with bounds from those of the two (Donner and Zou, Stat Methods Med Res 2012).
 
-    Taken as independent, as they are unless `chosen` is a fraction; then the interval is wider than need be.
+    The two are taken as independent. They are, unless `chosen` is a fraction; then the interval is wider than
+    necessary.
     """
     whole = part.value + rest.value
     if whole <= 0:
@@ -247,7 +248,7 @@ def _lowest_share(part: _Total, rest: _Total) -> float:
     down, up = a - part.low, rest.high - b
     lowest, widest = max(a**2 - down**2, 0.0), b**2 - up**2
     below = a * b + np.sqrt(max(a**2 * b**2 - lowest * widest, 0.0))
-    # The odds are lowest / below; as a share, so that a rest of nothing divides by no zero.
+    # The odds are lowest / below. They are returned as a share, so that a rest of 0 does not divide by zero.
     return float(lowest / (lowest + below)) if lowest else 0.0
 
 
@@ -256,7 +257,7 @@ def _of_chosen(hits: _Total, total: float) -> Estimate:
 
 
 def _self_normalised(log: Log, chosen: Floats, money: Floats, one: float, tail: float) -> Estimate:
-    """Revenue captured, by the weighted mean times the rows; its variance linearised."""
+    """Return the revenue captured: the weighted mean times the number of rows, with a linearised variance."""
     weight = log.is_inspected / log.propensity
     if not weight.any():
         return Estimate(value=None, reason="no row was inspected")
@@ -269,7 +270,7 @@ def _self_normalised(log: Log, chosen: Floats, money: Floats, one: float, tail: 
 
 
 def _one_hit(log: Log, expected: Expected) -> float:
-    """What one more hit might bring in: the root mean square of those found, or the model's mean where none was."""
+    """Return what one more hit might bring in: the root mean square of those found, or the model's mean for none."""
     found = log.revenue[log.is_inspected & log.is_hit]
     if found.size:
         return float(np.sqrt((found**2).mean()))

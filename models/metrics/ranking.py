@@ -1,11 +1,11 @@
 """How well a ranking finds hits and money: metrics over many weightings of the same rows at once.
 
-Every function takes `counts` (resamples x rows): how often each row is in each resample. A bootstrap draws them, the
-figures of the sample itself are those of a single line of ones. Rows are sorted once, so a resample costs one pass.
+Every function takes `counts` (resamples x rows): how often each row is in each resample. A bootstrap draws them; a
+single line of ones gives the figures of the sample itself. Rows are sorted once, so a resample costs one pass.
 
-Ties: rows with equal scores are in random order, and every figure is its expectation over that order. So nothing
-depends on how the rows happen to lie, and a constant score is exactly random choice.
-A figure that is not defined (no hits, nothing recovered, no rows) is NaN.
+Rows with equal scores are taken to be in random order, and every figure is its expectation over that order. So nothing
+depends on the order in which the rows happen to come, and a constant score is exactly random choice. A figure that is
+not defined (no hits, nothing recovered, no rows) is NaN.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ AT_SHARE = ("precision", "recall", "lift", "revenue")
 
 @dataclass(frozen=True)
 class Sample:
-    """What was found: `is_hit` and `revenue` recovered (currency; nothing where no hit), one value a row."""
+    """What was found: `is_hit` and `revenue` recovered (currency; 0 where no hit), one value a row."""
 
     is_hit: Flags
     revenue: Floats
@@ -42,15 +42,15 @@ class Sample:
 
     @cached_property
     def ones(self) -> Floats:
-        """The sample as it is: every row once."""
+        """Return the counts of the sample as it is: every row once."""
         return np.ones((1, len(self.is_hit)))
 
     def where(self, kept: Flags) -> "Sample":
-        """The rows that `kept` marks."""
+        """Return the rows that `kept` marks."""
         return Sample(self.is_hit[kept], self.revenue[kept])
 
     def why_undefined(self, name: str) -> str:
-        """Why the figure called `name` has no value on these rows."""
+        """Say why the figure called `name` has no value on these rows."""
         rows, hits = len(self.is_hit), int(self.is_hit.sum())
         if not rows:
             return "no rows"
@@ -74,7 +74,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Curve:
-    """What lies at or above each distinct score, best first, from nothing (0) to everything.
+    """The rows, hits and revenue at or above each distinct score, best first, from nothing (0) to everything.
 
     `rows`, `hits` and `revenue` have a line a resample and a column a distinct score, plus the leading 0.
     """
@@ -84,7 +84,7 @@ class Curve:
     revenue: Floats
 
     def at(self, share: float) -> tuple[Floats, Floats, Floats]:
-        """Rows, hits and revenue in the best `share` of all rows, one value a resample; ties in expectation.
+        """Return rows, hits and revenue in the best `share` of all rows, one value a resample; ties in expectation.
 
         The number of rows is rounded half up and is at least one.
         """
@@ -108,13 +108,13 @@ class Ranking:
         self._values = tuple(values[self.order].astype(np.float64) for values in (sample.is_hit, sample.revenue))
 
     def curve(self, counts: Floats) -> Curve:
-        """The curve of each resample in `counts` (resamples x rows, in the sample's order)."""
+        """Return the curve of each resample in `counts` (resamples x rows, in the sample's order)."""
         return Curve(*_cumulate(counts, self.order, self._last, *self._values))
 
 
 @numba.njit(cache=True)
 def _cumulate(counts: Floats, order: Ints, last: Ints, is_hit: Floats, revenue: Floats) -> Floats:
-    """Running rows, hits and revenue at each group's `last` row: one pass, where array operations would take nine."""
+    """Return running rows, hits and revenue at each group's `last` row, in one pass; array operations take nine."""
     sums = np.zeros((3, len(counts), len(last) + 1))
     for line in range(len(counts)):
         rows = hits = money = 0.0
@@ -131,20 +131,20 @@ def _cumulate(counts: Floats, order: Ints, last: Ints, is_hit: Floats, revenue: 
 
 
 def roc_auc(curve: Curve) -> Floats:
-    """Chance that a hit outranks a row that is none, ties counting half; one value a resample."""
+    """Return the chance that a hit outranks another row, ties counting half; one value a resample."""
     misses = curve.rows - curve.hits
     area = (np.diff(misses, axis=1) * (curve.hits[:, 1:] + curve.hits[:, :-1])).sum(axis=1) / 2
     return _ratio(area, curve.hits[:, -1] * misses[:, -1])
 
 
 def average_precision(curve: Curve) -> Floats:
-    """Precision averaged over the hits, as scikit-learn defines it; one value a resample."""
+    """Return the precision averaged over the hits, as scikit-learn defines it; one value a resample."""
     precision = curve.hits[:, 1:] / np.maximum(curve.rows[:, 1:], 1)
     return _ratio((precision * np.diff(curve.hits, axis=1)).sum(axis=1), curve.hits[:, -1])
 
 
 def calibration_bins(score: Floats) -> Ints:
-    """Bin of each row: ten bins of equal size by score; equal scores share a bin, so there may be fewer.
+    """Return the bin of each row: ten bins of equal size by score; equal scores share a bin, so there may be fewer.
 
     >>> calibration_bins(np.array([0.1, 0.1, 0.9])).tolist()
     [0, 0, 1]
@@ -156,8 +156,8 @@ def calibration_bins(score: Floats) -> Ints:
 class Measures:
     """All figures of one scorer on one sample: `names`, and `__call__(counts)` for their values.
 
-    Where the scorer has a priority, the figures at each of `shares` are there twice: inspecting by score and
-    inspecting by priority.
+    Where the scorer has a priority, the figures at each of `shares` are there twice: inspecting by score and inspecting
+    by priority.
     """
 
     def __init__(self, sample: Sample, scores: Scores, shares: Sequence[float] = ()) -> None:
@@ -177,7 +177,7 @@ class Measures:
         )
 
     def __call__(self, counts: Floats) -> Floats:
-        """Values of `names`, one line a resample."""
+        """Return the values of `names`, one line a resample."""
         if not counts.shape[1]:
             return np.full((len(counts), len(self.names)), np.nan)
         curves = {by: ranking.curve(counts) for by, ranking in self._by.items()}
@@ -204,7 +204,7 @@ class Measures:
 
 
 def at_share(name: str, share: float, by: str) -> str:
-    """Name of a figure at an inspection share.
+    """Return the name of a figure at an inspection share.
 
     >>> at_share("recall", 0.05, "priority")
     'recall_at_5pct_by_priority'
@@ -213,7 +213,7 @@ def at_share(name: str, share: float, by: str) -> str:
 
 
 def inclusion(key: Floats, share: float) -> Floats:
-    """Chance of each row to be among the best `share` by `key`: 1, 0, or for ties on the edge something between.
+    """Return each row's chance to be among the best `share` by `key`: 1, 0, or something between for ties on the edge.
 
     >>> inclusion(np.array([3.0, 1.0, 1.0, 0.0]), 0.5).tolist()
     [1.0, 0.5, 0.5, 0.0]
