@@ -1,7 +1,7 @@
 """LightGBM, set up so that the same rows and parameters give the same trees to the last bit.
 
 Sums of gradients depend on how rows are shared among threads. So the number of threads is fixed here, whatever the
-machine has, and histograms are built row-wise, which LightGBM would otherwise decide by timing both ways.
+machine has. Histograms are built row-wise; LightGBM would otherwise choose by timing both ways.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,16 @@ from models.risk.forest import Forest
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 Parameters = dict[str, float | int]
-Network = dict[str, str | int]  # LightGBM's parameters of one worker among several; none for one that is alone
+Network = dict[str, str | int]  # LightGBM's parameters for one worker among several; empty for a single one
 Result = TypeVar("Result")
 
 THREADS = 2
-MANY_ROWS = 10_000  # of which a forest makes up for the time that it takes to read
+MANY_ROWS = 10_000  # from so many rows on, a forest saves more time than reading its trees takes
 _PREDICT_ROWS = 100_000
 
 # Settings around these were tried on two held-out quarters of public declarations. Average precision moved by less than
-# 0.004 and no setting was best in both, so these are among the fastest: small trees, on half of the features each;
-# most features are windows of the same histories and stand in for one another.
+# 0.004 and no setting was best in both, so these are among the fastest: small trees, each on half of the features. That
+# is enough, because most features are windows of the same histories and can replace one another.
 PARAMETERS: Parameters = {
     "learning_rate": 0.05,
     "num_leaves": 15,
@@ -58,9 +58,10 @@ REVENUE: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 1.5
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded features and the target of each row. What is only learned from may be an `Encoder.table`.
+    """Encoded features and the target of each row. Rows that are only learned from may be an `Encoder.table`.
 
-    `offset`: raw scores that the trees start from, where they do not start from the average. Predictions leave it out.
+    `offset` holds the raw scores that the trees start from, if they do not start from the average. Predictions leave it
+    out.
     """
 
     matrix: Matrix | pa.Table
@@ -68,20 +69,20 @@ class Rows:
     offset: Floats | None = None
 
     def share(self, number: int, of: int) -> "Rows":
-        """Every so many rows, from row `number` on."""
+        """Return every `of`-th row, from row `number` on."""
         place = np.arange(number, len(self.target), of)
         matrix = self.matrix.take(place) if isinstance(self.matrix, pa.Table) else self.matrix[place]
         return Rows(matrix, self.target[place], None if self.offset is None else self.offset[place])
 
 
 class Grow(Protocol):
-    """Who grows trees on `rows`: one of the functions below, called with shares of them that make up the whole."""
+    """Who grows the trees: it calls `fit` with the rows, or has several workers call it with shares of them."""
 
     def __call__(self, fit: Callable[..., Result], rows: Rows, on_round: Progress | None) -> Result: ...
 
 
 def alone(fit: Callable[..., Result], rows: Rows, on_round: Progress | None) -> Result:
-    """This process, on all of them."""
+    """Grow the trees in this process, on all of the rows."""
     return fit(rows=rows, on_round=on_round)
 
 
@@ -94,12 +95,12 @@ class Fit:
 
     @property
     def rounds(self) -> int:
-        """The best round, counted from 1."""
+        """Return the best round, counted from 1."""
         return self.booster.best_iteration
 
     @property
     def loss(self) -> float:
-        """The loss on the validation part at the best round."""
+        """Return the loss on the validation part at the best round."""
         return self.curve["validation"][self.rounds - 1]
 
 
@@ -115,7 +116,7 @@ def fit_until_best(
     on_round: Progress | None = None,
     network: Network | None = None,
 ) -> Fit:
-    """Boost until `patience` rounds brought no improvement on `validation`, which is the same for all of a network."""
+    """Boost until `patience` rounds brought no improvement on `validation`, which all workers of a network share."""
     train_set = _dataset(encoder, rows)
     history: dict[str, dict[str, list[float]]] = {}
     callbacks = [lgb.early_stopping(patience, verbose=False), lgb.record_evaluation(history), *_reporting(on_round)]
@@ -144,7 +145,7 @@ def fit_rounds(
     on_round: Progress | None = None,
     network: Network | None = None,
 ) -> lgb.Booster:
-    """A booster of exactly `rounds` rounds."""
+    """Return a booster of exactly `rounds` rounds."""
     return lgb.train(
         _all_parameters(objective, parameters, seed) | (network or {}),
         _dataset(encoder, rows),
@@ -154,25 +155,25 @@ def fit_rounds(
 
 
 def predict(booster: lgb.Booster, matrix: Matrix) -> Floats:
-    """One value a row, on the objective's own scale."""
+    """Return one value a row, on the objective's own scale."""
     forest = _forest(booster) if len(matrix) >= MANY_ROWS else None
     if forest is not None:
         return forest(matrix, THREADS)
     return _in_parts(matrix, lambda part: cast(Floats, booster.predict(part, num_threads=THREADS)))
 
 
-@lru_cache(maxsize=8)  # of the heads that are at work; a booster's trees do not change once it is trained
+@lru_cache(maxsize=8)  # one for each head in use; a booster's trees do not change once it is trained
 def _forest(booster: lgb.Booster) -> Forest | None:
     return Forest.of(booster)
 
 
 def contributions(booster: lgb.Booster, matrix: Matrix) -> Floats:
-    """Rows x (features + 1): what each feature adds to the raw score, and the average raw score last."""
+    """Return rows x (features + 1): what each feature adds to the raw score, and the average raw score last."""
     return _in_parts(matrix, lambda part: cast(Floats, booster.predict(part, pred_contrib=True, num_threads=THREADS)))
 
 
 def _in_parts(matrix: Matrix, compute: Callable[[Matrix], Floats]) -> Floats:
-    # LightGBM copies what it predicts; parts bound the copy.
+    # LightGBM copies the rows that it predicts; working in parts keeps the copy small.
     starts = range(0, max(len(matrix), 1), _PREDICT_ROWS)
     return np.concatenate([compute(matrix[start : start + _PREDICT_ROWS]) for start in starts])
 

@@ -1,8 +1,8 @@
-"""Raw scores to probabilities that mean what they say: none, Platt or isotonic, whichever holds up on unseen rows.
+"""From raw scores to probabilities that mean what they say: none, Platt or isotonic, whichever holds up on unseen rows.
 
-Which of the three is chosen by cross-fitting: the calibration rows are cut into consecutive blocks of time, each block
-is calibrated by a curve fitted on the others, and the curve with the lowest Brier score on rows it has not seen wins.
-Judged on its own rows isotonic would always win, since it can follow every one of them.
+Cross-fitting chooses among the three: the calibration rows are cut into consecutive blocks of time, each block is
+calibrated by a curve fitted on the others, and the curve with the lowest Brier score on rows it has not seen wins.
+Judged on its own rows, isotonic would always win, because it can follow every one of them.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from sklearn.isotonic import IsotonicRegression
 Floats = NDArray[np.float64]
 Kind = Literal["none", "platt", "isotonic"]
 
-KINDS: tuple[Kind, ...] = ("none", "platt", "isotonic")  # of two that are equally good, the plainer one
-MIN_PER_CLASS = 20  # hits, and other rows: with fewer a curve follows chance
+KINDS: tuple[Kind, ...] = ("none", "platt", "isotonic")  # plainest first: of two equally good ones, the plainer wins
+MIN_PER_CLASS = 20  # of hits and of other rows: with fewer, a curve follows chance
 BLOCKS = 5
 # Isotonic maps whole ranges of raw scores to one value, and a selection ranks within them. This share of the raw score
 # is blended in: it moves no probability by more than itself and keeps every order that double precision can hold.
@@ -42,7 +42,7 @@ class Calibration:
     judged: tuple[tuple[Kind, float, float], ...] = ()
 
     def __call__(self, raw: Floats) -> Floats:
-        """Calibrated probabilities, in [0, 1]."""
+        """Return calibrated probabilities, in [0, 1]."""
         if self.kind == "platt":
             slope, intercept = self.x
             return expit(slope * _logit(raw) + intercept)
@@ -51,19 +51,19 @@ class Calibration:
         return raw
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for model.json."""
+        """Return plain values for model.json."""
         judged = {kind: {"brier": brier, "log_loss": log_loss} for kind, brier, log_loss in self.judged}
         return {"kind": self.kind, "x": list(self.x), "y": list(self.y), "judged": judged}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Calibration":
-        """The inverse of `as_json`."""
+        """Return the calibration that `as_json` wrote."""
         judged = tuple((kind, one["brier"], one["log_loss"]) for kind, one in values["judged"].items())
         return cls(values["kind"], tuple(values["x"]), tuple(values["y"]), judged)
 
 
 def calibrate(raw: Floats, is_hit: NDArray[np.bool_]) -> Calibration:
-    """The curve that holds up best for raw probabilities `raw`, rows in order of time.
+    """Return the curve that holds up best for raw probabilities `raw`, rows in order of time.
 
     >>> calibrate(np.array([0.2, 1.5]), np.array([False, True]))
     Traceback (most recent call last):
@@ -82,7 +82,7 @@ def calibrate(raw: Floats, is_hit: NDArray[np.bool_]) -> Calibration:
 
 
 def fit(kind: Kind, raw: Floats, is_hit: NDArray[np.bool_]) -> Calibration:
-    """The curve of one kind through all the rows given."""
+    """Return the curve of one kind through all the rows given."""
     if kind == "platt":
         return Calibration("platt", _platt(raw, is_hit))
     if kind == "isotonic":
@@ -92,7 +92,7 @@ def fit(kind: Kind, raw: Floats, is_hit: NDArray[np.bool_]) -> Calibration:
 
 
 def _platt(raw: Floats, is_hit: NDArray[np.bool_]) -> tuple[float, float]:
-    # Platt's targets: a little short of 0 and 1, or perfectly separated rows would ask for an infinite slope.
+    # Platt's targets are a little short of 0 and 1; otherwise perfectly separated rows would need an infinite slope.
     hits, others = int(is_hit.sum()), int((~is_hit).sum())
     target = np.where(is_hit, (hits + 1) / (hits + 2), 1 / (others + 2))
     score = _logit(raw)
@@ -104,13 +104,13 @@ def _platt(raw: Floats, is_hit: NDArray[np.bool_]) -> tuple[float, float]:
             [(excess * score).mean(), excess.mean()]
         )
 
-    # The slope stays positive: a calibration never turns a ranking round.
+    # The slope stays positive, because a calibration must never reverse a ranking.
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=((1e-3, None), (None, None)))
     return float(found.x[0]), float(found.x[1])
 
 
 def _cross_fitted(kind: Kind, raw: Floats, is_hit: NDArray[np.bool_]) -> Floats:
-    """Each row calibrated by a curve that was fitted on the other blocks."""
+    """Return each row's score, calibrated by a curve that was fitted on the other blocks."""
     out = np.empty(len(raw))
     for block in np.array_split(np.arange(len(raw)), BLOCKS):
         others = np.ones(len(raw), np.bool_)
@@ -120,7 +120,7 @@ def _cross_fitted(kind: Kind, raw: Floats, is_hit: NDArray[np.bool_]) -> Floats:
 
 
 def _judge(score: Floats, is_hit: NDArray[np.bool_]) -> tuple[float, float]:
-    """Brier score and log loss."""
+    """Return Brier score and log loss."""
     safe = np.clip(score, 1e-6, 1 - 1e-6)
     log_loss = -np.where(is_hit, np.log(safe), np.log1p(-safe)).mean()
     return float(((score - is_hit) ** 2).mean()), float(log_loss)

@@ -1,4 +1,4 @@
-"""P(critical): goods that endanger safety, health or security. A third objective, which money must never outvote.
+"""P(critical): goods that endanger safety, health or security. A third objective that money must never outvote.
 
 Critical goods are few and mostly illicit in other ways too, so their probability is learned by trees of its own and
 bounded by P(illicit). Where too few have been found to learn from, the share of critical ones among all hits stands in.
@@ -19,8 +19,8 @@ from models.risk.encoder import Encoder, Matrix
 Basis = Literal["boosted", "share"]
 
 MIN_FOUND_TO_BOOST = 50
-MIN_FOUND_TO_JUDGE = 10  # on the validation part, to say when to stop
-# One in a hundred rows, or fewer: a leaf that needed 40 of them would never form.
+MIN_FOUND_TO_JUDGE = 10  # on the validation part, to tell when to stop
+# At most one row in a hundred is critical, and a leaf that needed 40 of them would never form.
 PARAMETERS: Parameters = {**boosting.PARAMETERS, "min_data_in_leaf": 10}
 
 
@@ -29,7 +29,7 @@ NOT_CALIBRATED = Calibration("none")
 
 @dataclass(frozen=True)
 class CriticalModel:
-    """P(critical) of a row: from trees, never above its P(illicit), or `share` times its P(illicit)."""
+    """P(critical) of a row: from trees but never above its P(illicit), or else `share` times its P(illicit)."""
 
     basis: Basis
     share: float
@@ -37,30 +37,30 @@ class CriticalModel:
     booster: lgb.Booster | None = None
 
     def __call__(self, score: Floats, matrix: Matrix) -> Floats:
-        """One probability a row; `score` is P(illicit), `matrix` the encoded rows."""
+        """Return one probability a row; `score` is P(illicit), `matrix` the encoded rows."""
         if self.booster is None:
             return self.share * score
         return np.minimum(score, self.calibration(boosting.predict(self.booster, matrix)))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for model.json; the trees are a file of their own."""
+        """Return plain values for model.json; the trees are in a file of their own."""
         return {"basis": self.basis, "share": self.share, "calibration": self.calibration.as_json()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any], booster: lgb.Booster | None) -> "CriticalModel":
-        """The inverse of `as_json`."""
+        """Return the model that `as_json` described, with its trees."""
         return cls(values["basis"], values["share"], Calibration.from_json(values["calibration"]), booster)
 
 
 def rows_of(frame: pl.DataFrame, matrix: Matrix) -> Rows:
-    """Labelled rows as the trees learn from them; a hit of which nothing more is known is no critical one."""
+    """Return labelled rows as the trees learn from them; a hit not known to be critical counts as not critical."""
     return Rows(matrix, _is_critical(frame).astype(np.float64))
 
 
 def fit(
     encoder: Encoder, rows: Rows, validation: Rows, is_hit: Floats, seed: int, max_rounds: int, patience: int
 ) -> tuple[CriticalModel, int]:
-    """The model of `rows` that does best on `validation`, and its rounds (0 where no trees were grown).
+    """Return the model of `rows` that does best on `validation`, and its rounds (0 where no trees were grown).
 
     `is_hit` marks the illicit ones of `rows`.
     """
@@ -76,7 +76,7 @@ def fit(
 def refit(
     encoder: Encoder, rows: Rows, is_hit: Floats, seed: int, rounds: int, calibration: Calibration
 ) -> CriticalModel:
-    """The same kind of model with `rounds` rounds on all `rows`."""
+    """Return the same kind of model with `rounds` rounds on all `rows`."""
     share = _share(rows.target, is_hit)
     if not rounds:
         return CriticalModel("share", share)

@@ -1,4 +1,4 @@
-"""Feature columns to the matrix of numbers that LightGBM reads, the same way in training and ever after."""
+"""From feature columns to the matrix of numbers that LightGBM reads, in the same way in training and ever after."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +20,13 @@ Matrix = NDArray[np.float32]
 class Encoder:
     """Names of the features in the matrix's order, and the categories of each categorical one, sorted.
 
-    A category is its place in that list; one that training has not seen is missing, as null is.
+    A category is encoded as its place in that list. A category that training has not seen counts as missing, as null
+    does.
 
-    Rates that say which feature counts their inspections, target encodings, come smoothed, as if `PRIOR_WEIGHT` more
-    inspections had been made at everyone's rate of the day. `smoothing` is how many such inspections the model sees:
-    more of them are taken to have hit at `base_rate`, fewer take some away again.
+    Target encodings are the rates that name the feature that counts their inspections. They come smoothed, as if
+    `PRIOR_WEIGHT` more inspections had been made at everyone's rate of the day. `smoothing` is how many such
+    inspections the model sees: if more, the additional ones are taken to have hit at `base_rate`; if fewer, some are
+    taken away again.
     """
 
     names: tuple[str, ...]
@@ -34,7 +36,7 @@ class Encoder:
 
     @classmethod
     def fit(cls, frame: pl.DataFrame, features: Sequence[Feature]) -> "Encoder":
-        """The encoding of `features` with the categories and the base rate of `frame`, labelled rows."""
+        """Return the encoding of `features` with the categories and the base rate of `frame`, labelled rows."""
         categorical = [f.name for f in features if f.kind == "categorical"]
         encoder = cls(tuple(f.name for f in features), dict.fromkeys(categorical, ()))
         encoder.check(frame)
@@ -42,12 +44,12 @@ class Encoder:
         return replace(encoder, categories=categories, base_rate=float(frame["is_illicit"].to_numpy().mean()))
 
     def smoothed(self, smoothing: float) -> "Encoder":
-        """The same with another smoothing of target encodings."""
+        """Return the same encoder with another smoothing of target encodings."""
         return replace(self, smoothing=smoothing)
 
     @property
     def categorical(self) -> list[int]:
-        """Places of the categorical features."""
+        """Return the places of the categorical features."""
         return [place for place, name in enumerate(self.names) if name in self.categories]
 
     def check(self, frame: pl.DataFrame) -> None:
@@ -65,7 +67,7 @@ class Encoder:
                 raise ValueError(f"feature column {name!r} is {dtype}; allowed: {allowed}")
 
     def encode(self, frame: pl.DataFrame) -> Matrix:
-        """Rows x features; NaN where unknown.
+        """Return rows x features; NaN where unknown.
 
         >>> encoder = Encoder(("office", "item_value"), {"office": ("A", "B")})
         >>> encoder.encode(pl.DataFrame({"item_value": [1.5, None, 2.0], "office": ["B", "A", "never seen"]})).tolist()
@@ -75,11 +77,14 @@ class Encoder:
         ...
         ValueError: feature column 'item_value' is not in the frame (1 of 2 missing)
         """
-        # As columns are what Polars has, and trees read.
+        # Column by column, because that is how Polars holds the values and how the trees read them.
         return self._encoded(frame).with_columns(pl.all().fill_null(np.nan)).to_numpy(order="fortran")
 
     def table(self, frame: pl.DataFrame) -> pa.Table:
-        """The same numbers to learn from, as far as can be the frame's own: many rows are not held twice."""
+        """Return the same numbers to learn from.
+
+        As far as possible they are the frame's own, so that many rows are not held twice.
+        """
         return self._encoded(frame).to_arrow()
 
     def _encoded(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -93,7 +98,7 @@ class Encoder:
         return frame.select(columns).with_columns(self._smoothed_rates())
 
     def _smoothed_rates(self) -> list[pl.Expr]:
-        """The rates of target encodings at this smoothing."""
+        """Return the rates of target encodings at this smoothing."""
         more = self.smoothing - PRIOR_WEIGHT
         pairs = [(each.name, each.inspections) for each in CATALOGUE if each.inspections] if more else []
         found = []
@@ -105,7 +110,7 @@ class Encoder:
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for model.json."""
+        """Return plain values for model.json."""
         return {
             "names": list(self.names),
             "categories": {name: list(values) for name, values in self.categories.items()},
@@ -115,6 +120,6 @@ class Encoder:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Encoder":
-        """The inverse of `as_json`."""
+        """Return the encoder that `as_json` described."""
         categories = {name: tuple(known) for name, known in values["categories"].items()}
         return cls(tuple(values["names"]), categories, values["smoothing"], values["base_rate"])

@@ -1,25 +1,25 @@
-"""Does a model read features of the code that it learned from? Another code's are other values under the same names.
+"""Whether a model reads features of the code that it learned from. Other code gives other values under the same names.
 
-What that code is, features/matrix/code_digest.py says; a model keeps its digest among what it tells of its training.
+features/matrix/code_digest.py says what that code is; a model keeps its digest in its account of its training.
 """
 
 from features.matrix.code_digest import code_version
 from models.risk.risk_model import RiskModel
 
 KEY = "feature_code"  # in RiskModel.training
-# Earlier code whose values today's code computes to the bit, as tests/integration/test_earlier.py holds.
+# Earlier code whose values today's code computes to the last bit; tests/integration/test_earlier.py checks this.
 SAME_VALUES = frozenset({"47b91782462652a1c1c11dd153865e449fc320343af6404f40b72e77aee39e46"})
 _SHOWN = 8
 
 
 class OtherFeaturesError(ValueError):
-    """A model would read features that were computed by other code than those from which it learned."""
+    """The error when a model would read features that were computed by other code than those from which it learned."""
 
 
 def check(model: RiskModel, named: str, source: str) -> str | None:
-    """A remark where the model is too old to tell; OtherFeaturesError where its code or its libraries are not today's.
+    """Return a remark if the model is too old to tell; OtherFeaturesError if its code or libraries are not today's.
 
-    `named`: as people call it, such as 'champion version 3'.
+    `named` is what people call the model, such as 'champion version 3'.
     """
     learned, today = model.training.get(KEY), code_version()
     if learned is None:

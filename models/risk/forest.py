@@ -1,8 +1,9 @@
-"""LightGBM's trees for many rows at once: what LightGBM says, to the last bit, and several times as fast.
+"""LightGBM's trees for many rows at once: the same values as LightGBM's, to the last bit, and several times as fast.
 
-Lucchese et al., "QuickScorer" (2015). The leaves of a tree are numbered from left to right. A split that sends a row to
-the right strikes out all leaves on its left, whether or not the row ever gets there; the first leaf that remains is the
-row's. So no step waits for another, and a split is put to a block of rows at a time.
+The method is that of Lucchese et al., "QuickScorer" (2015). The leaves of a tree are numbered from left to right. A
+split that sends a row to the right strikes out all leaves on its left, whether or not the row ever gets there; the
+first leaf that remains is the row's. So no step waits for another, and each split is applied to a block of rows at a
+time.
 """
 
 import math
@@ -25,18 +26,18 @@ Ints = NDArray[np.int64]
 Bits = NDArray[Any]  # unsigned whole numbers, a bit for each leaf of a tree
 Fields = dict[str, str]
 
-BLOCK = 256  # rows: few enough for their columns to stay in the cache
+BLOCK = 256  # rows; so few that their columns stay in the cache
 MOST_LEAVES = 64
 _WORDS = (np.uint16, np.uint32, np.uint64)
 
-# Bits of LightGBM's decision_type; a missing value is none of the two, and then NaN counts as 0.
+# Bits of LightGBM's decision_type. With neither of the last two, no value counts as missing, and NaN counts as 0.
 _CATEGORICAL, _DEFAULT_LEFT, _ZERO_MISSING, _NAN_MISSING = 1, 2, 4, 8
 _NAN_LEFT, _NAN_RIGHT, _BY_CATEGORY = 0, 1, 2
 
 
 @numba.vectorize(cache=True)
 def _exp(raw: float) -> float:
-    """The C library's, as LightGBM's; NumPy's own differs in the last bit."""
+    """Return the C library's exponential, which LightGBM uses; NumPy's own differs in the last bit."""
     return math.exp(raw)
 
 
@@ -47,9 +48,10 @@ _LINKS: dict[str, Callable[[Floats], Floats]] = {"binary sigmoid:1": expit, "twe
 class Forest:
     """The splits of all trees in one row: those of tree `t` are `first[t]` up to `first[t + 1]`.
 
-    A split leaves a row all leaves if the value in `columns[column]` is at most `threshold`, or else those in `kept`.
-    For a split by category `threshold` is the row of `categories`, which has what each category leaves and, last, what
-    any other does. `leaves` is the value of each leaf, trees x leaves. `kind` says where NaN goes.
+    A split leaves a row all leaves if the value in `columns[column]` is at most `threshold`, and otherwise those in
+    `kept`. For a split by category, `threshold` is a row of `categories`; that row has the leaves that each category
+    keeps and, at the end, those that any other category keeps. `leaves` is the value of each leaf, trees x leaves.
+    `kind` says where NaN goes.
     """
 
     objective: str
@@ -64,7 +66,7 @@ class Forest:
 
     @classmethod
     def of(cls, booster: lgb.Booster) -> "Forest | None":
-        """The trees of `booster`; None where they are of a sort that is not known here."""
+        """Return the trees of `booster`, or None where they are of a sort that is not known here."""
         header, *blocks = booster.model_to_string().split("\nTree=")
         settings, trees = _fields(header), [_fields(block.split("\n\n", 1)[0]) for block in blocks]
         if settings.get("objective") not in _LINKS or "\naverage_output" in header or not _are_known(trees):
@@ -74,11 +76,11 @@ class Forest:
         return cls(settings["objective"], **_packed(trees, np.iinfo(word)))
 
     def __call__(self, matrix: Matrix, threads: int) -> Floats:
-        """One value a row, on the objective's own scale."""
+        """Return one value a row, on the objective's own scale."""
         return _LINKS[self.objective](self.raw(matrix, threads))
 
     def raw(self, matrix: Matrix, threads: int) -> Floats:
-        """The sum of the trees for each row; `threads` share the rows."""
+        """Return the sum of the trees for each row; `threads` share the rows."""
         out = np.zeros(len(matrix))
         edges = np.linspace(0, len(matrix), threads + 1).astype(np.int64)
         with ThreadPoolExecutor(threads) as pool:
@@ -104,7 +106,7 @@ def _are_known(trees: Sequence[Fields]) -> bool:
 
 
 def _packed(trees: Sequence[Fields], word: np.iinfo) -> dict[str, Any]:
-    """The arrays of a forest whose leaves are bits of a `word`."""
+    """Return the arrays of a forest whose leaves are bits of a `word`."""
     every, leaves = int(word.max), np.zeros((len(trees), word.bits))
     columns, thresholds, kinds, kept, first = [], [], [], [], [0]
     of_category: list[tuple[int, NDArray[np.uint8]]] = []
@@ -150,13 +152,13 @@ def _numbers(tree: Fields, name: str) -> list[int]:
 
 
 def _at_most(threshold: float) -> np.float32:
-    """The largest float32 that is not above `threshold`: it parts float32 values as `threshold` does."""
+    """Return the largest float32 that is not above `threshold`: it divides float32 values as `threshold` does."""
     nearest = np.float32(threshold)
     return nearest if float(nearest) <= threshold else np.nextafter(nearest, np.float32(-np.inf))
 
 
 def _layout(left: Sequence[int], right: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Place of each leaf, counted from the left, and for each split the bits of the leaves on its left.
+    """Return the place of each leaf, counted from the left, and for each split the bits of the leaves on its left.
 
     A child is the number of a split, which comes after its parent's, or `~leaf`.
 
@@ -190,7 +192,8 @@ def _add_trees(
 ) -> None:
     """Add every tree's leaf, in the trees' order, to `out` from row `begin` up to `end`.
 
-    The loops over a whole block become SIMD instructions; past the last row they run over what an earlier block left.
+    The loops over a whole block become SIMD instructions; beyond the last row they run over values that an earlier
+    block left behind.
     """
     value = np.zeros((len(columns), BLOCK), np.float32)
     category = np.zeros((len(columns), BLOCK), np.int32)

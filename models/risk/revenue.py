@@ -1,12 +1,11 @@
 """What a hit brings in: expected recovered revenue given that the item is illicit.
 
-Learned from hits alone. The start is a line through the duty at stake, which every amount scales with, in whatever
-currency: `rate` times the duty, plus a floor for goods that declare no duty at all. Where enough hits have an amount,
-trees multiply that start up or down.
-How much was recorded decides the basis:
+It is learned from hits alone. The start is a line through the duty at stake, because every amount grows with it, in
+whatever currency: `rate` times the duty, plus a floor for goods that declare no duty at all. Where enough hits have an
+amount, trees multiply that start up or down. How much was recorded decides the basis:
 - "boosted": enough hits with an amount; trees with a Tweedie loss, whose totals stay right under a heavy tail.
 - "line": some hits with an amount; the start alone.
-- "stake": no amounts at all; the duty at stake itself, which is then the one figure there is.
+- "stake": no amounts at all; the duty at stake itself, which is then the only figure there is.
 """
 
 import math
@@ -26,12 +25,12 @@ Basis = Literal["boosted", "line", "stake"]
 
 STAKE = feature_of(("item_value",), "duty").name
 MIN_HITS_TO_BOOST = 200
-MIN_HITS_TO_JUDGE = 30  # on the validation part, to say when to stop
-PRIOR_HITS = 20  # the correction of the total starts at none, as if that many average hits had been met exactly
-COVERAGE = 0.9  # of hits within the bounds of their revenue
+MIN_HITS_TO_JUDGE = 30  # on the validation part, to tell when to stop
+PRIOR_HITS = 20  # the correction is drawn to 1 as if that many average hits had been predicted exactly
+COVERAGE = 0.9  # the share of hits that lie within the bounds of their revenue
 MOST = 1e15  # the largest ratio there can be: the contract allows no larger amount
-FLOOR_SHARE = 0.01  # of the mean recovery: what goods without any duty at stake start from
-# Hits are a fifth of the rows or fewer, so leaves hold fewer than those of the other head.
+FLOOR_SHARE = 0.01  # share of the mean recovery from which goods without any duty at stake start
+# At most a fifth of the rows are hits, so leaves may hold fewer rows than those of the illicit head.
 PARAMETERS: Parameters = {**boosting.PARAMETERS, "min_data_in_leaf": 20}
 
 
@@ -39,8 +38,8 @@ PARAMETERS: Parameters = {**boosting.PARAMETERS, "min_data_in_leaf": 20}
 class RevenueModel:
     """Expected revenue of a hit: `factor * (rate * duty_at_stake + floor)`, times what the trees say if there are any.
 
-    `floor` is in the currency of training; `rate` and `factor` are numbers. `low` and `high` are the bounds of what a
-    hit brought in over what was expected of it: nine in ten of the validation part's hits lay between.
+    `floor` is in the currency of training; `rate` and `factor` are numbers. `low` and `high` bound what a hit brought
+    in over what was expected of it: nine in ten of the validation part's hits lay between them.
     """
 
     basis: Basis
@@ -52,34 +51,34 @@ class RevenueModel:
     booster: lgb.Booster | None = None
 
     def __call__(self, frame: pl.DataFrame, matrix: Matrix) -> Floats:
-        """One amount a row, never negative; `matrix` is `frame`, encoded."""
+        """Return one amount a row, never negative; `matrix` is `frame`, encoded."""
         start = self.factor * self.start(frame)
         return start if self.booster is None else start * boosting.predict(self.booster, matrix)
 
     def bounds(self, expected: Floats) -> tuple[Floats, Floats]:
-        """Between what and what a hit lies of which `expected` is expected."""
+        """Return the lower and upper bounds of what hits bring in, given the amounts `expected` of them."""
         return self.low * expected, self.high * expected
 
     def start(self, frame: pl.DataFrame) -> Floats:
-        """The line through the duty at stake."""
+        """Return the line through the duty at stake."""
         return self.rate * stake(frame) + self.floor
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for model.json; the trees are a file of their own."""
+        """Return plain values for model.json; the trees are in a file of their own."""
         names = ("basis", "rate", "floor", "factor", "low", "high")
         return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
 class Hits:
-    """The hits of some labelled rows whose amount is known; all of them, and no amount, where none is above 0."""
+    """The hits among some labelled rows whose amount is known. Where no amount is above 0: all hits, and no amounts."""
 
     frame: pl.DataFrame
     amount: Floats | None
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> "Hits":
-        """Raises ValueError for an amount that is negative or not finite."""
+        """Return the hits among `rows`; ValueError for an amount that is negative or not finite."""
         hits = rows.filter("is_illicit")
         known = hits.filter(pl.col("recovered_revenue").is_not_null())
         amount = known["recovered_revenue"].cast(pl.Float64).to_numpy()
@@ -94,14 +93,14 @@ class Hits:
 
     @property
     def value(self) -> Floats:
-        """What each hit was worth: the amount recovered, or the duty at stake where no amount is known."""
+        """Return what each hit was worth: the amount recovered, or the duty at stake where no amount is known."""
         return stake(self.frame) if self.amount is None else self.amount
 
 
 def fit(
     encoder: Encoder, hits: Hits, validation: Hits, seed: int, max_rounds: int, patience: int
 ) -> tuple[RevenueModel, int]:
-    """The model of `hits` that does best on `validation`, and its rounds (0 where no trees were grown)."""
+    """Return the model of `hits` that does best on `validation`, and its rounds (0 where no trees were grown)."""
     line = _line(hits)
     rows, judge = _rows(encoder, line, hits), _rows(encoder, line, validation)
     if rows is None or judge is None or len(rows.target) < MIN_HITS_TO_BOOST or len(judge.target) < MIN_HITS_TO_JUDGE:
@@ -111,7 +110,7 @@ def fit(
 
 
 def refit(encoder: Encoder, hits: Hits, seed: int, rounds: int, judged: RevenueModel) -> RevenueModel:
-    """The same kind of model with `rounds` rounds on all `hits`; its correction and bounds are those of `judged`."""
+    """Return the same kind of model with `rounds` rounds on all `hits`; correction and bounds are those of `judged`."""
     line = replace(_line(hits), factor=judged.factor, low=judged.low, high=judged.high)
     rows = _rows(encoder, line, hits)
     if rows is None or not rounds:
@@ -121,9 +120,10 @@ def refit(encoder: Encoder, hits: Hits, seed: int, rounds: int, judged: RevenueM
 
 
 def correction(expected: Floats, validation: Hits) -> float:
-    """Factor that brings the total of `expected` (all validation rows) to what their hits brought in.
+    """Return the factor that brings the total of `expected` (all validation rows) to what their hits brought in.
 
-    Drawn towards 1 where the validation hits are few: one large recovery among five says little of the next quarter.
+    It is drawn towards 1 where the validation hits are few: one large recovery among five says little about the next
+    quarter.
     """
     if validation.amount is None:
         return 1.0
@@ -132,10 +132,10 @@ def correction(expected: Floats, validation: Hits) -> float:
 
 
 def bounded(model: RevenueModel, validation: Hits, matrix: Matrix) -> RevenueModel:
-    """`model` with bounds that `COVERAGE` of the validation hits keep; `matrix` is those hits, encoded.
+    """Return `model` with bounds that `COVERAGE` of the validation hits keep; `matrix` is those hits, encoded.
 
-    Lei et al., "Distribution-free predictive inference for regression" (2018), on the ratio, as the spread of amounts
-    grows with them. Too few hits for the coverage give bounds that bound nothing.
+    The method is that of Lei et al., "Distribution-free predictive inference for regression" (2018), applied to the
+    ratio, because the spread of amounts grows with them. With too few hits for the coverage, the bounds bound nothing.
     """
     if validation.amount is None:
         return model
@@ -147,14 +147,14 @@ def bounded(model: RevenueModel, validation: Hits, matrix: Matrix) -> RevenueMod
 
 
 def stake(frame: pl.DataFrame) -> Floats:
-    """Duty at stake of each row, 0 where unknown."""
+    """Return the duty at stake of each row, 0 where unknown."""
     if STAKE not in frame.columns:
         raise ValueError(f"column {STAKE!r} is not in the frame; the value of a hit is estimated from it")
     return frame[STAKE].cast(pl.Float64).fill_nan(None).fill_null(0).to_numpy()
 
 
 def _line(hits: Hits) -> RevenueModel:
-    """The line whose total over `hits` is what they brought in."""
+    """Return the line whose total over `hits` is what they brought in."""
     if hits.amount is None:
         return RevenueModel("stake", rate=1.0, floor=0.0)
     at_stake, mean = float(stake(hits.frame).sum()), float(hits.amount.mean())
@@ -164,7 +164,7 @@ def _line(hits: Hits) -> RevenueModel:
 
 
 def _rows(encoder: Encoder, line: RevenueModel, hits: Hits) -> Rows | None:
-    """Hits as the trees learn from them: amounts in units of their mean, and the logarithm of the start as offset."""
+    """Return hits as the trees learn from them: amounts in units of their mean, log of the start as offset."""
     if hits.amount is None:
         return None
     unit = hits.amount.mean()

@@ -1,4 +1,4 @@
-"""The model that is put to work: its three heads, and how they make one priority; saved as text and JSON.
+"""The model that is put to work: its three heads, and how they make one priority; it is saved as text and JSON.
 
 Nothing here learns; see models/training/train.py.
 """
@@ -23,20 +23,22 @@ from models.risk.revenue import RevenueModel
 ILLICIT_FILE, REVENUE_FILE, CRITICAL_FILE, MODEL_FILE = "illicit.txt", "revenue.txt", "critical.txt", "model.json"
 RANKING = ("score", "expected_revenue", "priority")
 OUTPUTS = (*RANKING, "critical", "revenue_if_illicit", "revenue_low", "revenue_high")
-CRITICAL_FIRST = 1e15  # above any amount that the contract allows; a double still tells units apart there
+CRITICAL_FIRST = 1e15  # above any amount that the contract allows, and a double can still tell units apart there
 FORMAT = 3
 _PART_ROWS = 100_000
 
 
 @dataclass(frozen=True)
 class RiskModel:
-    """`score` is calibrated P(illicit), `critical` P(critical). `revenue_if_illicit` is what the item would recover as
+    """The risk model: what it says of a declaration is described here by output.
+
+    `score` is calibrated P(illicit), `critical` is P(critical). `revenue_if_illicit` is what the item would recover as
     a hit, in the currency of training, with bounds `revenue_low` and `revenue_high`; `expected_revenue` is score times
     it.
 
     `priority` is what a selection ranks by: expected_revenue plus score times `hit_value`, which keeps precision from
-    being sold for money. Goods whose `critical` reaches `critical_probability` go before all others: from
-    `CRITICAL_FIRST` upwards, the likelier first. `training` tells how the model came about; plain JSON values.
+    being sold for money. Goods whose `critical` reaches `critical_probability` go before all others: their priorities
+    are `CRITICAL_FIRST` and above, the likelier first. `training` tells how the model came about, in plain JSON values.
     """
 
     encoder: Encoder
@@ -49,7 +51,7 @@ class RiskModel:
     training: dict[str, Any]
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The key and `OUTPUTS` for each row of `frame`, in its order.
+        """Return the key and `OUTPUTS` for each row of `frame`, in its order.
 
         `frame` has the key and the features; ValueError names a feature that is missing or of the wrong type.
         """
@@ -69,7 +71,7 @@ class RiskModel:
         return frame.select(KEY).with_columns(outputs)
 
     def contributions(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Key, and what each feature adds to the raw log-odds of a row, with their common start as `baseline`.
+        """Return the key, what each feature adds to a row's raw log-odds, and their common start as `baseline`.
 
         A row's features and baseline add up to the booster's raw margin (before calibration).
         """
@@ -79,7 +81,7 @@ class RiskModel:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of model.json, which holds those of the boosters: the model's identity."""
+        """Return the SHA-256 of model.json, which holds those of the boosters: it identifies the model."""
         return hashlib.sha256(self.files[MODEL_FILE]).hexdigest()
 
     def save(self, folder: Path) -> None:
@@ -108,7 +110,7 @@ class RiskModel:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """Content of each file by name, model.json last."""
+        """Return the content of each file by name, model.json last."""
         files = {ILLICIT_FILE: self.illicit.model_to_string().encode()}
         if self.revenue.booster is not None:
             files[REVENUE_FILE] = self.revenue.booster.model_to_string().encode()
