@@ -1,4 +1,4 @@
 """From labelled rows to a model: windows, split, tuning, fitting.
 
-Not here: what comes out of it (risk) and whether it is good enough (evaluation).
+Not here: the trained model (risk), and whether it is good enough (evaluation).
 """

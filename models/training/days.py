@@ -1,7 +1,7 @@
 """Which days hold the data: where windows of training, testing and monitoring may begin and end.
 
-Which rows are refused when they arrive is in features/validation/arrival.py; here is what to make of those that are
-stored.
+Which rows are refused when they arrive is in features/validation/arrival.py; this module decides what to make of those
+that are stored.
 """
 
 from datetime import date
@@ -11,11 +11,11 @@ import polars as pl
 from features.facts import stretches
 
 Window = tuple[date, date]
-Dataset = pl.DataFrame | pl.LazyFrame  # a lazy one may be larger than memory: only what is asked for is read
+Dataset = pl.DataFrame | pl.LazyFrame  # a lazy one may be larger than memory: only the needed part is read
 
 
 def of_data(dataset: Dataset) -> Window:
-    """First and last day of acceptance, without stray days: see features/facts/stretches.py.
+    """Return the first and last day of acceptance, without stray days: see features/facts/stretches.py.
 
     >>> days = pl.datetime_range(date(2024, 1, 1), date(2024, 3, 1), "12h", eager=True)
     >>> of_data(pl.DataFrame({"accepted_at": days.append(days[-1:].dt.offset_by("38y"))}))

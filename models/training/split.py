@@ -1,4 +1,4 @@
-"""Labelled rows to training, validation and test parts by time, so that each part is the others' future.
+"""From labelled rows to training, validation and test parts by time: each part lies after those before it.
 
 A model that is put to work on a day can have learned only from outcomes known before that day. So a part holds no row
 whose label was unknown on the day the next part starts, and parts lie at least the label delay apart: without that gap,
@@ -17,10 +17,10 @@ from models.training.days import Dataset, Window, of_data
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled rows of each part, ordered by acceptance, and the days (first, last; inclusive) it spans.
+    """The labelled rows of each part, ordered by acceptance, and the days (first, last; inclusive) it spans.
 
-    `before_test` holds every row whose label was known before the test part starts: training, validation and what
-    lies in the gap between them. The final model is fitted on it.
+    `before_test` holds every row whose label was known before the test part starts: training, validation and what lies
+    in the gap between them. The final model is fitted on it.
     """
 
     test: pl.DataFrame
@@ -28,11 +28,11 @@ class Split:
     windows: dict[str, Window]
     validation_days: int
     label_delay_days: int
-    stray: int  # labelled rows in no part, as they lie apart from all others
+    stray: int  # number of labelled rows that are in no part because they lie apart from all others
 
     @property
     def train(self) -> pl.DataFrame:
-        """A copy of rows of `before_test`, made when it is asked for, as `validation` is: they are large."""
+        """Return a copy of rows of `before_test`, made only when asked for because it is large; so is `validation`."""
         return self._before_test[0]
 
     @property
@@ -45,7 +45,7 @@ class Split:
 
 
 def split_by_time(dataset: Dataset, training: Training, label_delay_days: int) -> Split:
-    """The latest `test_share` of the labelled time span as test, `validation_share` of it before that, then training.
+    """Split off the latest `test_share` of the labelled time as test, then `validation_share`; the rest trains.
 
     Raises ValueError where nothing is labelled, or where a part has no rows.
     """
@@ -61,13 +61,13 @@ def split_by_time(dataset: Dataset, training: Training, label_delay_days: int) -
 
 
 def split_validation(dataset: Dataset, training: Training, label_delay_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Training and validation parts where there is no test part: the latest `validation_share` of time validates."""
+    """Return training and validation parts where there is no test part: the latest `validation_share` validates."""
     rows = among_others(labelled(dataset))
     return split_off(rows, _share_of(_days(rows), training.validation_share), label_delay_days)
 
 
 def split_off(rows: pl.DataFrame, last_days: int, label_delay_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows whose labels were known before the last `last_days` days, and the rows of those days."""
+    """Return the rows whose labels were known before the last `last_days` days, and the rows of those days."""
     start = window(rows)[1] - timedelta(days=last_days - 1)
     accepted_on = pl.col("accepted_at").dt.date()
     earlier = rows.filter(
@@ -84,9 +84,9 @@ def split_off(rows: pl.DataFrame, last_days: int, label_delay_days: int) -> tupl
 
 
 def labelled(dataset: Dataset) -> pl.DataFrame:
-    """Rows with a label, ordered by acceptance and key, so that the order they came in plays no part."""
+    """Return the rows with a label, ordered by acceptance and key, so that the order they came in does not matter."""
     if isinstance(dataset, pl.DataFrame) and not dataset["is_illicit"].null_count():
-        rows = dataset  # not even a copy, as long as it is in order
+        rows = dataset  # not copied as long as it is in order
     else:
         rows = dataset.lazy().filter(pl.col("is_illicit").is_not_null()).collect(engine="streaming")
     if rows.is_empty():
@@ -97,26 +97,27 @@ def labelled(dataset: Dataset) -> pl.DataFrame:
 
 
 def among_others(rows: pl.DataFrame) -> pl.DataFrame:
-    """`rows` without the few that lie days apart from all others, see features/facts/stretches.py: they place no
-    window.
+    """Return `rows` without the few that lie days apart from all others: they must not decide where a window lies.
+
+    See features/facts/stretches.py.
     """
     first, last = of_data(rows)
     if (first, last) == window(rows):
-        return rows  # not even a copy
+        return rows  # not copied
     return rows.filter(pl.col("accepted_at").dt.date().is_between(first, last))
 
 
 def accepted_between(dataset: Dataset, window: Window) -> pl.DataFrame:
-    """Rows accepted on the days of `window`, labelled or not, in their order."""
+    """Return the rows accepted on the days of `window`, labelled or not, in their order."""
     first, last = window
     begins, ends = (datetime.combine(day, time()) for day in (first, last + timedelta(days=1)))
-    # Bounds on the column itself: by them whole files are passed over.
+    # The bounds are on the column itself, so that whole files can be skipped.
     within = pl.col("accepted_at").is_between(begins, ends, closed="left")
     return dataset.lazy().filter(within).collect(engine="streaming")
 
 
 def window(rows: pl.DataFrame) -> Window:
-    """First and last day of acceptance."""
+    """Return the first and last day of acceptance."""
     first, last = rows.select(
         first=pl.col("accepted_at").min().dt.date(), last=pl.col("accepted_at").max().dt.date()
     ).row(0)

@@ -1,10 +1,10 @@
-"""Labelled rows to a risk model.
+"""From labelled rows to a risk model.
 
-Two passes. The first learns from the training part alone and is judged on the validation part: it finds the number of
-rounds, the calibration and the correction of the revenue's total, all on rows that the boosters have not seen. The
-second fits the boosters with those numbers of rounds on everything up to the test part. Fraud drifts, so the months
-that served as validation are the ones most like those the model is going to see; to leave them out would cost more
-than the calibration loses by being taken from the first pass.
+There are two passes. The first learns from the training part alone and is judged on the validation part: it finds the
+number of rounds, the calibration and the correction of the revenue's total, all on rows that the boosters have not
+seen. The second fits the boosters with those numbers of rounds on everything up to the test part. Fraud drifts, so the
+months that served as validation are the ones most like those the model is going to see. Leaving them out would cost
+more than the calibration loses by being taken from the first pass.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from models.training.split import labelled, window
 from models.training.tuning import AS_THEY_STAND, Tuning
 
 MIN_ROWS = 100  # of each part
-MIN_PER_CLASS = 10  # hits, and other rows, in each part
+MIN_PER_CLASS = 10  # of hits and of other rows, in each part
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Part:
 
     @classmethod
     def of(cls, frame: pl.DataFrame, matrix: Matrix | pa.Table) -> "_Part":
-        """`matrix`: `frame`, encoded."""
+        """Return the part of `frame`; `matrix` is `frame`, encoded."""
         target = frame["is_illicit"].cast(pl.Float64).to_numpy()
         return cls(frame, Rows(matrix, target), critical.rows_of(frame, matrix), revenue.Hits.of(frame))
 
@@ -63,7 +63,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What the first pass finds, and an account of the parts that it found it in."""
+    """What the first pass finds, and an account of the parts in which it found it."""
 
     accounts: dict[str, dict[str, Any]]
     fit: boosting.Fit
@@ -87,15 +87,15 @@ def train(
     tuning: Tuning = AS_THEY_STAND,
     grow: Grow = alone,
 ) -> RiskModel:
-    """The model learned from labelled rows; the same rows and policy give the same files, byte for byte.
+    """Return the model learned from labelled rows; the same rows and policy give the same files, byte for byte.
 
-    `grow`: who grows the trees of the illicit head; the others learn from few rows, and here.
+    `grow` grows the trees of the illicit head. The other heads learn from few rows, and their trees are grown here.
 
-    `final_frame`: the rows of the second pass, all known before the model is put to work (`Split.before_test`);
-    training and validation rows together where it is not given. `tuning`: see models/training/tuning.py. The order of
-    rows plays no part.
-    ValueError where there are too few labelled rows or hits, a feature is missing or of the wrong type, or an amount
-    is not finite. `on_progress(done, all)` counts rounds of boosting; early stopping skips some.
+    `final_frame` holds the rows of the second pass, all known before the model is put to work (`Split.before_test`);
+    without it, training and validation rows are taken together. For `tuning` see models/training/tuning.py. The order
+    of rows does not matter. ValueError where there are too few labelled rows or hits, a feature is missing or of the
+    wrong type, or an amount is not finite. `on_progress(done, all)` counts rounds of boosting; early stopping skips
+    some.
     """
     if final_frame is None:
         final_frame = pl.concat([train_frame, validation_frame])
@@ -195,15 +195,17 @@ def _first_pass(
 
 
 def _hit_value(score: Floats, amount: Floats, goes_by_value: Flags, selection: policy.Targeting) -> float:
-    """What a hit is worth beside its revenue: as little as keeps the policy's precision among those that critical goods
-    leave a place."""
+    """Return what a hit is worth beside its revenue: as little as keeps the policy's precision.
+
+    The precision is that among the rows that compete for the places left by critical goods.
+    """
     places = selection.at_share * len(score) - (~goes_by_value).sum()
     share = float(np.clip(places / max(goes_by_value.sum(), 1), 0, 1))
     return lanes.hit_value(score[goes_by_value], amount[goes_by_value], selection.kept_precision, share)
 
 
 def _checked(part: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """Labelled rows of `frame` in their one order, or ValueError where they are too few to learn or judge from."""
+    """Return the labelled rows of `frame` in their one order; ValueError where too few to learn or judge from."""
     rows = labelled(frame)
     hits = rows["is_illicit"].sum()
     if rows.height < MIN_ROWS:
@@ -217,7 +219,7 @@ def _checked(part: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _progress(on_progress: Progress | None, training: policy.Training, fits_before: int) -> Progress | None:
-    """Rounds of one fit as rounds of both passes."""
+    """Return a function that reports the rounds of one fit as rounds of both passes."""
     if on_progress is None:
         return None
 

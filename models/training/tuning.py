@@ -1,9 +1,9 @@
-"""Smoothing of encodings and parameters of the illicit head, by Optuna, on folds in order of time, within a budget.
+"""The search for encodings' smoothing and the illicit head's parameters, by Optuna, on folds by time, in a budget.
 
-Each fold learns from outcomes known before its days and is judged on them, by log loss: the head's scores are used as
-probabilities, so to rank well is not enough. A trial's loss is the mean over folds. The first trial is what was best
-the last time, or the parameters as they stand, and it stays unless another is better by more than chance explains: by
-one standard error of the differences, fold by fold (Breiman et al., "Classification and regression trees", 1984).
+Each fold learns from outcomes known before its days and is judged on them by log loss: the head's scores are used as
+probabilities, so ranking well is not enough. A trial's loss is the mean over folds. The first trial is what was best
+the last time, or the parameters as they stand. It stays unless another is better by more than chance explains: by one
+standard error of the differences, fold by fold (Breiman et al., "Classification and regression trees", 1984).
 
 The same rows, policy and previous best give the same result, as long as the budget in minutes does not end the search;
 where it does, the account says so.
@@ -70,10 +70,11 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Found:
-    """The tuning to train with, and how it was come by.
+    """The tuning to train with, and how it was found.
 
-    `origin`: where the first trial came from. `losses`: of each trial, fold by fold; a trial that began badly was ended
-    early. `kept`: place of the trial that was kept. `ran_out`: whether the minutes ended the search.
+    `origin` says where the first trial came from. `losses` has the losses of each trial, fold by fold; a trial that
+    began badly was ended early. `kept` is the place of the trial that was kept. `ran_out` says whether the minutes
+    ended the search.
     """
 
     tuning: Tuning
@@ -84,7 +85,7 @@ class Found:
     ran_out: bool = False
 
     def params(self) -> dict[str, str | int | float | bool]:
-        """Flat names to values for a run. They are no part of the model: a model found anew is the same model."""
+        """Return flat names to values for a run. They are not part of the model, which would be the same without."""
         mean = [float(np.mean(losses)) for losses in self.losses]
         best = {"tuning.first_loss": mean[0], "tuning.kept_loss": mean[self.kept]} if mean else {}
         days = {f"tuning.fold_{n}": f"{fold['learned']} {fold['judged']}" for n, fold in enumerate(self.folds, 1)}
@@ -99,7 +100,7 @@ class Found:
 
 
 def reused(account: Mapping[str, Any]) -> Tuning:
-    """The tuning of a trained model (`RiskModel.training`); ValueError where it is none that could be found today."""
+    """Return the tuning of a trained model (`RiskModel.training`); ValueError where it could not be found today."""
     return Tuning(dict(account["parameters"]), account["smoothing"])
 
 
@@ -116,7 +117,7 @@ def search(
     origin: str = "parameters as they stand",
     on_progress: Progress | None = None,
 ) -> Found:
-    """The best of `trials` tunings for labelled `rows`, all known before the test part; with one, that is `first`.
+    """Return the best of `trials` tunings for labelled `rows`, all known before the test part; with one trial, `first`.
 
     `origin` says where `first` comes from. `on_progress(done, all)` counts trials. ValueError where a fold has too few
     rows, see `folds`.
@@ -144,7 +145,7 @@ def search(
         return float(np.mean(losses))
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Another proposal on another day: with a fixed seed a night's one new trial would be the same for ever.
+    # The seed changes with the day: with a fixed one, a night's single new trial would be the same for ever.
     seed = training.seed + window(rows)[1].toordinal()
     study = optuna.create_study(
         sampler=optuna.samplers.TPESampler(seed=seed),
@@ -165,11 +166,11 @@ def search(
 
 
 def folds(rows: pl.DataFrame, training: policy.Training, label_delay_days: int) -> list[Fold]:
-    """Labelled rows as (learned from, judged on), in order of time.
+    """Return labelled rows as pairs (learned from, judged on), in order of time.
 
     The last fold is judged on the latest `validation_share` of the days, the one before on as many days before, and so
-    on; each learns from all whose outcomes were known before its days. ValueError where nothing is left to learn from
-    or to judge on.
+    on. Each learns from all rows whose outcomes were known before its days. ValueError where nothing is left to learn
+    from or to judge on.
     """
     first, last = window(rows)
     length = max(int(((last - first).days + 1) * training.validation_share), 1)
@@ -197,7 +198,7 @@ def _loss(encoder: Encoder, part: Fold, tuning: Tuning, training: policy.Trainin
 
 
 def _better(tried: Sequence[tuple[Tuning, tuple[float, ...]]]) -> int:
-    """Place of the best of those that were judged on every fold; 0, the first, unless it is better beyond chance.
+    """Return the place of the best of the trials judged on every fold; 0, the first, unless better beyond chance.
 
     >>> _better([(Tuning(), (0.30, 0.20)), (Tuning(), (0.29, 0.19)), (Tuning(), (0.20,))])
     1
