@@ -1,7 +1,7 @@
 """Why a declaration scores as it does, in the words of an officer: English, French and Chinese, one TOML file each.
 
-Here is what others may use. Not here: how contributions are computed (models/risk/boosting.py), what a score is worth,
-and reasons of a choice that the score does not explain (a draw, exploration, places that ran out).
+This module exports what others may use. Not here: how contributions are computed (models/risk/boosting.py), what a
+score is worth, and reasons for a choice that the score does not explain (a draw, exploration, places that ran out).
 """
 
 from models.reasons.explain import SCHEMA, group_contributions, reasons

@@ -1,7 +1,8 @@
 """Reasons: the groups that moved a declaration's score most, each with the sentence that an officer reads.
 
-Contributions are Shapley values of the trees (Lundberg et al., 2020: exact, path-dependent TreeSHAP). They add up, so a
-group's contribution is the sum of its features', and all groups with the baseline give the raw log-odds of the row.
+Contributions are Shapley values of the trees (Lundberg et al., 2020: exact, path-dependent TreeSHAP). They add up: a
+group's contribution is the sum of its features' contributions, and all groups with the baseline give the raw log-odds
+of the row.
 """
 
 from collections.abc import Mapping
@@ -30,12 +31,12 @@ SCHEMA = pl.Schema(
 
 
 def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) -> pl.DataFrame:
-    """The key and `SCHEMA`: up to `top` reasons for each row of `frame`, in its order, the weightiest first.
+    """Return the key and `SCHEMA`: up to `top` reasons for each row of `frame`, in its order, the weightiest first.
 
     `contribution` is what the group adds to the log-odds of the score before calibration; `direction` is "raises" or
     "lowers". `language` is en, fr or zh. The sentence states the fact that moved the group's contribution most in its
-    direction. A group that adds nothing is no reason, so a row may have fewer than `top`.
-    ValueError where the language or `top` is not allowed, or the frame lacks a feature.
+    direction. A group that adds nothing is no reason, so a row may have fewer than `top`. ValueError where the language
+    or `top` is not allowed, or the frame lacks a feature.
     """
     if top < 1:
         raise ValueError(f"top is {top}; allowed: 1 or more")
@@ -68,7 +69,7 @@ def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) 
 
 
 def group_contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
-    """Key, what each group adds to the raw log-odds of a row, and their common start as `baseline`."""
+    """Return the key, what each group adds to a row's raw log-odds, and their common start as `baseline`."""
     shares = _contributions(model, frame)
     return pl.concat(
         [shares.select(KEY), _summed(shares, groups(model.encoder.names)), shares.select("baseline")],
@@ -77,10 +78,10 @@ def group_contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def leading(moved: Mapping[str, float], told: Mapping[str, Feature]) -> str:
-    """The feature whose fact stands for its group: of the kind that moved most in all, the one that moved most.
+    """Return the feature whose fact stands for its group: the one that moved most, of the kind that moved most in all.
 
-    Features of one kind are stated by the same sentences of the same entity. `moved`: how far each feature of the group
-    moved the score in the group's direction.
+    Features are of one kind if the same sentences about the same entity state them. `moved` is how far each feature of
+    the group moved the score in the group's direction.
 
     >>> told = features_of(("importer_hit_rate_30d", "importer_hit_rate_90d", "importer_value_90d"))
     >>> leading({"importer_hit_rate_30d": 0.2, "importer_hit_rate_90d": 0.3, "importer_value_90d": 0.4}, told)
@@ -103,6 +104,6 @@ def _contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _summed(shares: pl.DataFrame, members: Mapping[str, list[str]]) -> pl.DataFrame:
-    # Not sum_horizontal: its threads add up in any order, and the last digits of a reason would vary.
+    # Not by sum_horizontal: its threads add in any order, so the last digits of a reason would vary.
     sums = {group: shares.select(names).to_numpy().sum(axis=1) for group, names in members.items()}
     return pl.DataFrame(sums, schema=dict.fromkeys(members, pl.Float64))

@@ -1,4 +1,4 @@
-"""Which features of a model say the same thing: by the group that each describes itself to be of."""
+"""Which features of a model say the same thing, by the group that each feature states for itself."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -10,7 +10,7 @@ from models.reasons.sentences import NAMED
 
 @cache
 def features_of(names: tuple[str, ...]) -> dict[str, Feature]:
-    """Catalogued features by name; ValueError names one that the catalogue lacks, or whose sentences are unknown."""
+    """Return catalogued features by name; ValueError names one that is not catalogued, or has unknown sentences."""
     catalogued = {feature.name: feature for feature in CATALOGUE}
     unknown = [name for name in names if name not in catalogued]
     if unknown:
@@ -41,7 +41,7 @@ def check(feature: Feature) -> None:
 
 
 def groups(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names of features by group, groups in alphabetical order.
+    """Return names of features by group, with groups in alphabetical order.
 
     >>> groups(("importer_hs6_hit_rate_90d", "weekday", "hit_rate_hs6_x_importer_id"))
     {'calendar': ['weekday'], 'importer_x_goods': ['importer_hs6_hit_rate_90d', 'hit_rate_hs6_x_importer_id']}

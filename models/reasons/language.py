@@ -18,8 +18,8 @@ from models.reasons.sentences import Phrase
 Name = Literal["en", "fr", "zh"]
 LANGUAGES: tuple[Name, ...] = get_args(Name)
 
-_DIGITS = 4  # of a number below a thousand; above, whole numbers
-_FEW_PERCENT = 10.0  # below it a percentage has a decimal
+_DIGITS = 4  # digits of a number below a thousand; larger ones are written as whole numbers
+_FEW_PERCENT = 10.0  # a smaller percentage has a decimal
 
 
 class _Section(BaseModel):
@@ -27,7 +27,7 @@ class _Section(BaseModel):
 
 
 class Numbers(_Section):
-    """`one`: the counts that take the singular."""
+    """How numbers are written. `one` holds the counts that take the singular."""
 
     decimal: str
     thousands: str
@@ -36,7 +36,7 @@ class Numbers(_Section):
 
 
 class Together(_Section):
-    """How several columns are named at once: `whole` around the list, `item` around each noun."""
+    """How several columns are named at once: `whole` is put around the list, `item` around each noun."""
 
     whole: str
     item: str
@@ -51,8 +51,11 @@ class Spans(_Section):
 
 
 class WorkListWords(_Section):
-    """Of the officers' list: its columns, lanes and reasons of choice. `why` heads a fact's column; `raises` and
-    `lowers` say around its sentence which way it moved the score."""
+    """The words of the officers' list: its columns, lanes and reasons of choice.
+
+    `why` heads the column of a fact. `raises` and `lowers` stand around its sentence and say which way it moved the
+    score.
+    """
 
     columns: dict[str, str]
     lanes: dict[str, str]
@@ -63,7 +66,10 @@ class WorkListWords(_Section):
 
 
 class Language(_Section):
-    """Words of the language `name`. `of`: 'of this importer', by column; `counted`: singular, plural."""
+    """The words of the language `name`.
+
+    `of` has phrases such as 'of this importer', by column; `counted` has pairs of singular and plural.
+    """
 
     name: Name
     numbers: Numbers
@@ -78,7 +84,7 @@ class Language(_Section):
     work_list: WorkListWords
 
     def render(self, phrase: Phrase) -> str:
-        """The sentence.
+        """Return the sentence of a phrase.
 
         >>> read("en").render(Phrase("hits", {"of": ("importer_id",), "span": 365, "rate": 0.341, "inspections": 1}))
         'Past declarations of this importer have an adjusted hit rate of 34%, with 1 inspection in the past year.'
@@ -114,7 +120,7 @@ class Language(_Section):
         raise ValueError(f"placeholder {placeholder!r} is not one that a value can be written for")
 
     def number(self, value: float) -> str:
-        """With the language's marks; four digits, and whole from a thousand up.
+        """Return a number with the language's marks: four digits, and whole numbers from a thousand up.
 
         >>> [read("fr").number(value) for value in (12500.4, 14.375, 0.5)]
         ['12\\u202f500', '14,38', '0,5']
@@ -123,7 +129,7 @@ class Language(_Section):
         return self._marked(f"{value:,.0f}" if is_whole else _plain(float(f"{value:.{_DIGITS}g}")))
 
     def percent(self, share: float) -> str:
-        """A share as a percentage. What is neither nothing nor all is never written as 0 % or 100 %.
+        """Return a share as a percentage. What is neither nothing nor all is never written as 0 % or 100 %.
 
         >>> [read("en").percent(share) for share in (0.712, 0.0712, 0.9996, 1.0)]
         ['71%', '7.1%', '99.96%', '100%']
@@ -138,7 +144,7 @@ class Language(_Section):
         return text.translate({ord(","): self.numbers.thousands, ord("."): self.numbers.decimal})
 
     def columns(self, about: Sequence[str]) -> str:
-        """What is named by one column of the contract, or by several at once.
+        """Return the phrase for what one column of the contract names, or several at once.
 
         >>> read("en").columns(("importer_id",)), read("en").columns(("hs6", "origin_country", "tax_type"))
         ('of this importer', 'with the same HS subheading, country of origin and tariff type')
@@ -151,7 +157,7 @@ class Language(_Section):
         )
 
     def span(self, days: int) -> str:
-        """A window.
+        """Return the phrase for a window.
 
         >>> [read("en").span(days) for days in (90, 365, 1095)]
         ['the past 90 days', 'the past year', 'the past 3 years']
@@ -162,20 +168,20 @@ class Language(_Section):
         return self.spans.year if years == 1 else self.spans.years.format(n=self.number(years))
 
     def code(self, column: str, value: str) -> str:
-        """A code as it is read: subheadings with their point, modes of transport by name, others as they are."""
+        """Return a code as people read it: subheadings with a point, modes of transport by name, others as is."""
         if column == "transport_mode" and value in self.transport_modes:
             return self.transport_modes[value]
         return f"{value[:4]}.{value[4:]}" if column == "hs6" else value
 
 
 def _plain(value: float) -> str:
-    """Without an exponent, and without zeros at the end."""
+    """Return a number without an exponent, and without zeros at the end."""
     return f"{value:.12f}".rstrip("0").rstrip(".")
 
 
 @cache
 def read(name: str) -> Language:
-    """A language by its name.
+    """Return a language by its name.
 
     >>> read("de")
     Traceback (most recent call last):

@@ -1,8 +1,8 @@
 """From a feature's value in one row to the sentence that states it, not yet in any language.
 
 A sentence states what the row holds, with its numbers, and nothing that its features do not say. Rates of hits are
-smoothed, so they are called adjusted and never turned back into counts; where the row knows how many inspections stand
-behind one, the sentence says so. Why a value is missing is told as far as the row tells it.
+smoothed, so they are called adjusted and never turned back into counts; where the row tells how many inspections a rate
+rests on, the sentence says so. Why a value is missing is said as far as the row tells it.
 """
 
 import math
@@ -19,18 +19,18 @@ from features.matrix.matrix import CATALOGUE, DESCRIBED, feature_of
 
 _CODE = "code"
 _NULLABLE = {field.name for field in DECLARATION if field.nullable}
-# Features that count declarations, by whose: they have a value where a declaration names whom they are about.
+# Features that count declarations, by entity. They have a value wherever the declaration names the entity.
 _COUNTED: dict[tuple[str, ...], list[str]] = {}
 for _feature in CATALOGUE:
     if _feature.measure == "declarations":
         _COUNTED.setdefault(_feature.entity, []).append(_feature.name)
-_TWICE = 2.0  # from here on "3.2 times" says more than "220 % above"
-_EQUAL_PRICE, _EQUAL_MASS, _EQUAL_RATE = 0.005, 0.0005, 0.005  # what would be written as no difference is none
+_TWICE = 2.0  # from this ratio on, "3.2 times" says more than "220 % above"
+_EQUAL_PRICE, _EQUAL_MASS, _EQUAL_RATE = 0.005, 0.0005, 0.005  # smaller differences would be written as none
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A sentence, by its key in the language files or in a family's words, and the values of its placeholders."""
+    """A sentence and the values of its placeholders; `words` is its key in the language files, or a family's words."""
 
     words: str | Words
     values: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Row:
-    """Features of one declaration by name; a null or NaN one, and one that is not there, are None.
+    """The features of one declaration by name; a value that is null, NaN or not there is None.
 
     >>> row = Row({"item_value": 5.0, "net_mass_kg": math.nan})
     >>> row.get("net_mass_kg") is None, row.measured(("item_value",), "customs_value")
@@ -52,13 +52,13 @@ class Row:
         return None if isinstance(value, float) and math.isnan(value) else value
 
     def measured(self, entity: tuple[str, ...], measure: str, window_days: int = 0) -> Any:  # noqa: ANN401, as above
-        """The feature of that description; None where no feature is."""
+        """Return the feature of that description; None where there is no such feature."""
         found = DESCRIBED.get((entity, measure, window_days))
         return None if found is None else self.get(found.name)
 
 
 def phrase(feature: Feature, row: Row, known_codes: Set[str] = frozenset()) -> Phrase:
-    """What `feature` says in `row`; `known_codes` are those that the model has met, where it is a code.
+    """Return what `feature` says in `row`; if it is a code, `known_codes` are those that the model has met.
 
     >>> z = feature_of(("hs6",), "price_z", 365)
     >>> phrase(z, Row({"price_z_hs6": -2.0, "price_ratio_hs6": 0.29}))
@@ -91,7 +91,7 @@ def _whole(value: float, feature: Feature) -> int:
     return round(value)
 
 
-# What placeholders of a family's sentences stand for, where that is not the value as it is.
+# What placeholders of a family's sentences are filled with, where that is not the plain value.
 _FILLED: dict[str, Callable[[Any, Feature], Any]] = {
     "noun": lambda value, feature: feature.entity[-1],
     "of": lambda value, feature: feature.entity,
@@ -129,12 +129,12 @@ def _of(feature: Feature, **values: float) -> dict[str, Any]:
 
 
 def _declarations(feature: Feature, row: Row) -> float | None:
-    """Declarations in the window; None where the row does not tell."""
+    """Return the declarations in the window; None where the row does not tell."""
     return row.measured(feature.entity, "declarations", feature.window_days)
 
 
 def _inspections(feature: Feature, row: Row) -> int | None:
-    """Inspections concluded in the window; None where the row does not tell."""
+    """Return the inspections concluded in the window; None where the row does not tell."""
     declared = _declarations(feature, row)
     rate = row.measured(feature.entity, "inspection_rate", feature.window_days)
     return None if not declared or rate is None else round(declared * rate)
@@ -167,7 +167,7 @@ def _hits(value: float, feature: Feature, row: Row) -> Phrase:
         return Phrase("hits", _of(feature, rate=value, inspections=inspections))
     if inspections == 0:
         return Phrase("not_inspected", _of(feature))
-    # What was found lately may concern declarations older than the window.
+    # Outcomes of this window may concern declarations that are older than it.
     key = "hits_undeclared" if _declarations(feature, row) == 0 else "hits_rate"
     return Phrase(key, _of(feature, rate=value))
 
@@ -207,13 +207,13 @@ def _is_new(value: float, feature: Feature, row: Row) -> Phrase:
 
 
 def _no_record(feature: Feature, row: Row) -> Phrase:
-    """The declaration leaves open whom it is about: by the contract, in one of the columns that may be null."""
+    """Say that the declaration does not name whom it is about; only columns that may be null can be the cause."""
     blank = [column for column in feature.entity if column in _NULLABLE]
     return Phrase("not_given", {"noun": blank[0]}) if len(blank) == 1 else Phrase("no_record", {"of": feature.entity})
 
 
 def _never(key: str) -> Callable[[Feature, Row], Phrase]:
-    """Nothing within the window, where the declaration does name whom it is about."""
+    """Return a function that says there was nothing in the window, where the declaration does name whom it is about."""
 
     def say(feature: Feature, row: Row) -> Phrase:
         always_named = not _NULLABLE & set(feature.entity)
@@ -337,5 +337,5 @@ _MISSING: dict[str, Callable[[Feature, Row], Phrase]] = {
     "gross_mass": _missing("no_gross_mass"),
 }
 
-# Names by which features may ask for sentences that are not their family's.
+# The names by which features may ask for sentences that do not belong to their family.
 NAMED = frozenset({_CODE, *_STATED})

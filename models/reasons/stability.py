@@ -1,7 +1,7 @@
-"""How far reasons survive a retraining: the same declarations under two models, what is said of them before and after.
+"""How far reasons survive a retraining: what is said of the same declarations under two models, before and after.
 
-A reason that changes with every model cannot be learned from. Two figures, both means over declarations: the overlap of
-the leading reasons, and how alike all contributions are ordered. Neither says which model is right.
+Nobody can learn from a reason that changes with every model. There are two figures, both means over declarations: the
+overlap of the leading reasons, and how alike all contributions are ordered. Neither says which model is right.
 """
 
 import numpy as np
@@ -20,11 +20,11 @@ _FIGURES = ("overlap", "rank_correlation")
 class Stability(BaseModel):
     """What `stability` measured on `rows` declarations.
 
-    `overlap`: the mean Jaccard index of the `top` reasons before and after, from 0, none is kept, to 1, all are. A
-    reason is kept where its group is and its direction. `rank_correlation`: the mean Spearman correlation over groups
-    of their signed contributions: 1 where what raised the score most still does and what lowered it most still does,
-    and so for all between; 0 where one order tells nothing of the other. Declarations without a reason in either model
-    say nothing of overlap, nor one whose contributions are all equal of correlation; means leave them out.
+    `overlap` is the mean Jaccard index of the `top` reasons before and after, from 0 (none is kept) to 1 (all are). A
+    reason is kept if its group and its direction are. `rank_correlation` is the mean Spearman correlation, over groups,
+    of their signed contributions. It is 1 if the order is the same from what raised the score most to what lowered it
+    most, and 0 if one order tells nothing of the other. Declarations without a reason in either model say nothing of
+    overlap, and those whose contributions are all equal say nothing of correlation; the means leave them out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,10 +38,11 @@ class Stability(BaseModel):
 def stability(
     before: pl.DataFrame, after: pl.DataFrame, top: int, resamples: int, confidence: float, seed: int
 ) -> Stability:
-    """Reasons of the same declarations under two models, as `group_contributions` gives them, in the same order.
+    """Return how stable the reasons of the same declarations are under two models.
 
-    A group that only one model has adds nothing in the other. Intervals are percentiles over resampled declarations.
-    ValueError where the rows are not the same or `top` is not allowed.
+    `before` and `after` are as `group_contributions` returns them, in the same order. A group that only one model has
+    adds nothing in the other. Intervals are percentiles over resampled declarations. ValueError where the rows are not
+    the same or `top` is not allowed.
     """
     if top < 1:
         raise ValueError(f"top is {top}; allowed: 1 or more")
@@ -61,7 +62,7 @@ def stability(
 
 
 def overlap(before: Floats, after: Floats, top: int) -> Floats:
-    """Jaccard index of the leading reasons in two matrices of rows x groups, one value a row; NaN where none has one.
+    """Return the Jaccard index of the leading reasons in two matrices of rows x groups, by row; NaN where none has one.
 
     >>> overlap(np.array([[3.0, -2.0, 1.0]]), np.array([[2.0, 1.5, -0.5]]), top=2).tolist()
     [0.3333333333333333]
@@ -72,7 +73,7 @@ def overlap(before: Floats, after: Floats, top: int) -> Floats:
 
 
 def rank_correlation(before: Floats, after: Floats) -> Floats:
-    """Spearman correlation over the groups of two matrices of rows x groups, one value a row; NaN where undefined.
+    """Return the Spearman correlation over the groups of two matrices of rows x groups, by row; NaN where undefined.
 
     >>> rank_correlation(np.array([[3.0, -2.0, 1.0]]), np.array([[2.0, -5.0, 1.5]])).tolist()
     [1.0]
@@ -86,7 +87,7 @@ def rank_correlation(before: Floats, after: Floats) -> Floats:
 
 
 def _leading(contributions: Floats, top: int) -> Flags:
-    """Rows x twice the groups: whether a group is among the `top` and raises, and whether it is and lowers."""
+    """Return rows x twice the groups: whether a group is among the `top` and raises, and whether it is and lowers."""
     best = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :top]
     is_best = np.zeros(contributions.shape, np.bool_)
     np.put_along_axis(is_best, best, values=True, axis=1)
@@ -99,6 +100,6 @@ def _contributions(frame: pl.DataFrame, names: list[str]) -> Floats:
 
 
 def _means(counts: Floats, value: Floats, is_defined: Flags) -> Floats:
-    """Resamples x figures: means over the rows that define them."""
+    """Return resamples x figures: means over the rows that define them."""
     rows = counts @ is_defined.astype(np.float64)
     return np.divide(counts @ value, rows, out=np.full(rows.shape, np.nan), where=rows > 0)
