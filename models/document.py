@@ -1,4 +1,4 @@
-"""A document of the evidence, typed: nothing in it changes, and what it does not know is refused."""
+"""A document of the evidence as a type: it cannot be changed, and it refuses keys that it does not know."""
 
 from pydantic import BaseModel, ConfigDict
 

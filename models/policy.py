@@ -1,9 +1,9 @@
-"""The policy file, typed. One place for what it may hold; the numbers themselves live in policy.toml.
+"""The policy file, typed. This is the one place that says what it may hold; the numbers themselves are in policy.toml.
 
-The file on the disk is what the next version will be made and signed with. A version in force decides by the copy that
-was signed with it (docs/decisions/0013-what-decides-was-signed.md), so this module reads old files too, and they decide
-as they did: a section or key that is new has a default that means off, and where that is not enough, the file is of a
-new `version`, and a step in `_UPGRADES` makes an old file say the same in the new words.
+The next version will be made and signed with the file on the disk. A version in force decides by the copy that was
+signed with it (docs/decisions/0013-what-decides-was-signed.md), so this module reads old files too, and they decide as
+they did. A section or key that is new has a default that means off. Where that is not enough, the file gets a new
+`version`, and a step in `_UPGRADES` makes an old file say the same in the new words.
 """
 
 import tomllib
@@ -70,7 +70,7 @@ class Drift(_Section):
     max_roc_auc_drop: float = Field(gt=0, le=1)
 
 
-LANES = ("red", "yellow", "blue")  # green is what is not inspected
+LANES = ("red", "yellow", "blue")  # green declarations are not inspected
 
 
 class Lane(_Section):
@@ -156,20 +156,22 @@ class Policy(_Section):
 
 
 def load() -> Policy:
-    """The policy on the disk, checked: what new versions are made by."""
+    """Return the policy on the disk, checked: new versions are made by it."""
     return parse(written())
 
 
 def written() -> bytes:
-    """The policy file on the disk, as it is."""
+    """Return the policy file on the disk, as it is."""
     return POLICY_FILE.read_bytes()
 
 
 def parse(text: bytes) -> Policy:
-    """Read and check a policy file of this version or an earlier one; ValueError (of pydantic where it is a value)
-    names the key and what it allows."""
+    """Read and check a policy file of this version or an earlier one.
+
+    ValueError (pydantic's where a value is wrong) names the key and what it allows.
+    """
     content = tomllib.loads(text.decode())
-    found = content.get("version", 1)  # the first ones did not say
+    found = content.get("version", 1)  # the first files did not state one
     if type(found) is not int or not 1 <= found <= VERSION:
         raise ValueError(f"version of the policy is {found!r}; allowed: a whole number from 1 to {VERSION}")
     for number in range(found, VERSION):
@@ -178,12 +180,16 @@ def parse(text: bytes) -> Policy:
 
 
 def _from_1(content: Mapping[str, Any]) -> dict[str, Any]:
-    """No trial meant the parameters as they stand, and there was no search in full: none of it touches a decision."""
+    """Return a policy of version 2 that says the same.
+
+    In version 1, no trial meant the parameters as they stand, and there was no full search. None of it touches a
+    decision.
+    """
     training = content["training"]
     searched = {"full_trials": 2, "folds": 2} | training["search"]
     search = searched | {"trials": max(searched["trials"], 1)}
     return {**content, "training": {**training, "search": search}}
 
 
-# What makes a file of a version one of the next.
+# For each version, the function that turns a file of it into one of the next version.
 _UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _from_1}
