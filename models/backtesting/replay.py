@@ -18,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from features import contract
 from features.contract import KEY
@@ -26,6 +26,7 @@ from features.facts.asof import NEVER
 from features.facts.facts import DERIVED, Known
 from features.families import FAMILIES
 from features.history.history import History
+from models.document import Document
 from models.evaluation.schemes import NONE
 from models.policy import LANES, Lanes
 
@@ -41,15 +42,13 @@ _EPOCH = date(1970, 1, 1)
 _TRUTH = ("scheme", "is_illicit", "is_critical", "evaded_revenue")
 
 
-class Setting(BaseModel):
+class Setting(Document):
     """What is rehearsed. The weeks before the first replayed one are the warm-up: they stay as they were.
 
     `new_scheme`: one that has no declaration before week `new_from_week` of the replay (from 0), so that nobody can
     have learned of it. The rounds are fewer than in a real training, of which a rehearsal does a dozen for each
     strategy.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     warm_up_weeks: int = Field(26, ge=1)
     retrain_weeks: int = Field(4, ge=1)

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict
-
+from models.document import Document
 from models.evaluation.evaluation import Evaluation
 from models.evaluation.slices import IDENTICAL_EARLIER_ROW, Slice
 from models.metrics.bootstrap import Estimate
@@ -13,10 +12,8 @@ _NAMED_SLICES = 3  # the card lists them all
 _UNSEEN = "on goods never seen before"
 
 
-class Gate(BaseModel):
+class Gate(Document):
     """One gate's verdict. `observed` is null where there was nothing to measure; `sentence` says it in words."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     passed: bool

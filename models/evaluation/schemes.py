@@ -1,9 +1,9 @@
 """How much of each planted scheme a selection would find. Only simulated data can say: nobody else knows the truth."""
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from features.contract import KEY
+from models.document import Document
 from models.metrics.ranking import inclusion
 
 SHARE = 0.10
@@ -11,10 +11,8 @@ ANY = "any"
 NONE = "none"
 
 
-class SchemeRecall(BaseModel):
+class SchemeRecall(Document):
     """Share of a scheme's declarations among the best 10 % of all, by score and by priority."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     scheme: str
     rows: int

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from features.codes import HS_SECTIONS, region_of_country, section_of_chapter
 from features.facts.asof import YEAR_DAYS
 from features.matrix.matrix import feature_of
+from models.document import Document
 from models.metrics.bootstrap import Estimate, draw, estimates
 from models.metrics.ranking import Floats, Measures, Sample, Scores
 from models.policy import Evaluation
@@ -20,10 +20,8 @@ _UNKNOWN = "unknown"
 _IMPORTS = feature_of(("importer_id",), "declarations", YEAR_DAYS).name
 
 
-class Slice(BaseModel):
+class Slice(Document):
     """The model on the rows whose `dimension` has this `value`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dimension: str
     value: str

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from models.document import Document
 from models.evidence import manifest
 from models.evidence.manifest import Sha256
 
@@ -20,10 +19,8 @@ SEAL_FILE = "sealed.json"
 RISK_MODEL = f"artifacts/{manifest.MODEL_FOLDER}"  # the risk model's folder among the files of a logged model
 
 
-class Seal(BaseModel):
+class Seal(Document):
     """A sealed list. `run` and `model` are files by their path below the run's and the logged model's artifacts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layout: Literal[2] = 2
     run: dict[str, Sha256]

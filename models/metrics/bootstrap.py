@@ -7,17 +7,15 @@ blurs calibration bins, so intervals of the expected calibration error lean upwa
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from models.document import Document
 from models.metrics.ranking import Floats, Measures
 
 _CELLS = 400_000  # counts held at a time, few enough for the processor's cache to help
 
 
-class Estimate(BaseModel):
+class Estimate(Document):
     """A figure and its interval. Where the rows do not define the figure, all three are null and `reason` says why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float | None
     low: float | None = None

@@ -6,10 +6,10 @@ overlap of the leading reasons, and how alike all contributions are ordered. Nei
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 from scipy.stats import rankdata
 
 from features.contract import KEY
+from models.document import Document
 from models.metrics import bootstrap
 from models.metrics.bootstrap import Estimate
 from models.metrics.ranking import Flags, Floats
@@ -17,7 +17,7 @@ from models.metrics.ranking import Flags, Floats
 _FIGURES = ("overlap", "rank_correlation")
 
 
-class Stability(BaseModel):
+class Stability(Document):
     """What `stability` measured on `rows` declarations.
 
     `overlap` is the mean Jaccard index of the `top` reasons before and after, from 0 (none is kept) to 1 (all are). A
@@ -26,8 +26,6 @@ class Stability(BaseModel):
     most, and 0 if one order tells nothing of the other. Declarations without a reason in either model say nothing of
     overlap, and those whose contributions are all equal say nothing of correlation; the means leave them out.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: int
     top: int
