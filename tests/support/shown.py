@@ -18,6 +18,8 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 _LINE = re.compile(r"^(?:    )?(?:\$ )?(?:\.venv/bin/)?tidewaiter (.+)$", re.MULTILINE)
 _SPAN = re.compile(r"`(?:\.venv/bin/)?tidewaiter ([^`]+)`")
 
+_PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
 
 class Line(NamedTuple):
     """A command as a page shows it. `is_whole`: it could be typed; in a sentence, arguments may be left out."""
@@ -36,6 +38,12 @@ def lines() -> Iterator[Line]:
         for words, is_whole in ((tuple(shlex.split(each, comments=True)), is_whole) for each, is_whole in found):
             if words[0].isidentifier() and words[0].islower():
                 yield Line(name, words, is_whole)
+
+
+def python() -> dict[str, str]:
+    """Return every block of Python that a page shows, by page and place."""
+    texts = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
+    return {f"{name} {place}": code for name, text in texts.items() for place, code in enumerate(_PYTHON.findall(text))}
 
 
 def commands() -> dict[tuple[str, ...], TyperCommand]:

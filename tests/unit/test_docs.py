@@ -17,7 +17,7 @@ from flows.settings import PREFIX, Settings
 from models import policy
 from models.risk.risk_model import OUTPUTS
 from tests.attacks import attempts
-from tests.support.shown import commands
+from tests.support.shown import commands, python
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -67,6 +67,14 @@ def test_links_and_pictures_are_there(page: Path) -> None:
         file = (page.parent / name).resolve() if name else page
         assert file.exists(), target
         assert not anchor or anchor in anchors(file), target
+
+
+@pytest.mark.parametrize("code", python().values(), ids=python())
+def test_what_a_block_of_python_imports_is_there(code: str) -> None:
+    imported = [line for line in code.splitlines() if line.startswith(("import ", "from "))]
+    assert imported
+    compile(code, "shown", "exec")
+    exec("\n".join(imported), {})
 
 
 def test_every_page_and_picture_is_linked() -> None:

@@ -22,6 +22,7 @@ from tests.support import versions
 from tests.support.commands import Retraining, invoke, run
 from tests.support.object_storage import object_storage, storage_server
 from tests.support.prefect_server import prefect_server
+from tests.support.shown import python
 from tests.trials.kills import PARAMETERS, state
 
 __all__ = ["object_storage", "storage_server"]
@@ -88,6 +89,13 @@ def test_its_data_are_of_the_version_that_was_made_with_the_committed_one(undist
     recorded = versions.recorded()
     assert versions.named(versions.noted(undisturbed[0])) == recorded["smaller"]
     assert versions.named(versions.COMMITTED) == recorded["default"]
+
+
+@pytest.mark.parametrize("shown", [code for code in python().values() if "http://" not in code])
+def test_blocks_of_python_in_the_pages_run_where_a_retraining_has_run(undisturbed, tmp_path, monkeypatch, shown):
+    shutil.copytree(undisturbed[0] / "data", tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    exec(shown, {})
 
 
 def test_another_world_is_refused_before_anything_is_done(undisturbed, prefect):
