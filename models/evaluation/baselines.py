@@ -1,7 +1,7 @@
 """What a model has to beat: chance, the rule officers use today, and a straight line through the same features.
 
-Each gives a probability a row. None of them estimates revenue, so each weighs it in the one way open to anybody: by
-probability times the duty at stake (for chance: dearest first).
+Each gives a probability for each row. None of them estimates revenue, so each weighs it in the one way that is open to
+anybody: by probability times the duty at stake (for chance: the dearest first).
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ from models.metrics.ranking import Flags, Floats, Scores
 from models.risk.revenue import STAKE
 
 RISK_PROFILE_RATES = tuple(feature_of((column,), "hit_rate", YEAR_DAYS).name for column in ("importer_id", "hs6"))
-MAX_LEVELS = 50  # a categorical with more codes is left to its numeric histories
+MAX_LEVELS = 50  # a categorical feature with more codes is left out; its numeric histories stand for it
 _MAX_ITERATIONS = 200
 _LOGISTIC_ROWS = 100_000  # a straight line through some hundred features needs no more
 
 
 def score(train: pl.DataFrame, test: pl.DataFrame, features: Sequence[Feature]) -> dict[str, Scores]:
-    """Scores of each baseline for the rows of `test`, learned from the labelled rows of `train`.
+    """Return each baseline's scores for the rows of `test`, learned from the labelled rows of `train`.
 
     Raises ValueError where `train` does not hold both hits and other rows.
     """
@@ -45,7 +45,9 @@ def score(train: pl.DataFrame, test: pl.DataFrame, features: Sequence[Feature]) 
 
 
 def risk_profile(frame: pl.DataFrame, base_rate: float) -> Floats:
-    """Mean of the importer's and the HS code's smoothed past hit rates; the known one where one is unknown.
+    """Return the mean of the importer's and the HS code's smoothed past hit rates.
+
+    Where one rate is unknown, the other is used; where both are, the base rate.
 
     >>> rates = {"importer_hit_rate_365d": [0.2, None, None], "hs6_hit_rate_365d": [0.4, 0.4, None]}
     >>> risk_profile(pl.DataFrame(rates), base_rate=0.1).round(3).tolist()

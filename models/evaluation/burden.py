@@ -1,13 +1,13 @@
 """Whom inspections fall upon, and what they cost and bring in: the burden of a selection, on labelled rows.
 
-A selection is each row's chance to be inspected, see metrics.inclusion. How well a ranking finds is ranking.py, where
-places go is lanes.py, and what would be found among rows that nobody inspected is off_policy.py.
+A selection is each row's chance to be inspected, see metrics.inclusion. How well a ranking finds is in ranking.py,
+where places go is in lanes.py, and what would be found among rows that nobody inspected is in off_policy.py.
 
 Groups are measured by what labels say, so that a hit rate is that of the goods, whatever the lane. Costs are those of
-the policy's lanes, and there a lane finds only the share `detects` of what the labels say. Where nobody says which lane
-a row takes, it takes the mean of the lanes, weighted by their places.
-Intervals are from resampled rows, each with its chance: how far figures would move had other declarations come, not had
-the selection been made anew. Places are not given by chance, so efforts are those of as many inspections each time.
+the policy's lanes, in which a lane finds only the share `detects` of what the labels say. Where a row's lane is not
+known, the row takes the mean of the lanes, weighted by their places. Intervals are from resampled rows, each with its
+chance: they show how far figures would move if other declarations had come, not if the selection had been made again.
+Places are not given by chance, so every resample is scaled to as many inspections as the sample has.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,9 +41,9 @@ _NAMED_GROUPS = 3  # the card lists them all
 class Group(Document):
     """A selection on the rows whose `dimension` has this `value`.
 
-    - selection_rate: share of the group's rows that is inspected; selection_ratio: that over everyone's.
-    - hit_rate: share of the group's inspections that hit.
-    - wasted_rate: share of the group's rows that is inspected for nothing.
+    - selection_rate: the share of the group's rows that is inspected; selection_ratio: that over everyone's.
+    - hit_rate: the share of the group's inspections that hit.
+    - wasted_rate: the share of the group's rows that is inspected for nothing.
     - inspected_share, wasted_share: the group's share of all inspections, and of those for nothing; wasted_ratio: the
       latter over the former.
     """
@@ -62,7 +62,7 @@ class Group(Document):
 
 
 class Effort(Document):
-    """What inspections find and take. Money is in the report's currency, and the return is revenue over cost."""
+    """What inspections find and what they take. Money is in the report's currency; the return is revenue over cost."""
 
     inspected: Estimate
     hits: Estimate
@@ -78,7 +78,7 @@ class Effort(Document):
 
 
 class Selection(Document):
-    """One selection's effort, and that of each lane where the rows say which they take."""
+    """One selection's effort, and that of each lane if the rows say which lane they take."""
 
     name: str
     total: Effort
@@ -86,7 +86,7 @@ class Selection(Document):
 
 
 class Inspection(Document):
-    """The mean inspection: lanes by their share of all, the share of illicit goods it finds, hours and cost."""
+    """The mean inspection: each lane's share of all inspections, the share of illicit goods found, hours and cost."""
 
     lane_shares: dict[str, float]
     detects: float
@@ -96,7 +96,7 @@ class Inspection(Document):
 
 
 class BurdenReport(Document):
-    """The model's selection by group; and the effort of every selection, the model's first, chance last.
+    """The model's selection by group, and the effort of every selection: the model's comes first, chance last.
 
     `currency` is null where the rows have none, or several. Groups of fewer than `min_rows` are not judged.
     """
@@ -112,7 +112,7 @@ class BurdenReport(Document):
     selections: tuple[Selection, ...]
 
     def metrics(self) -> dict[str, float]:
-        """Flat names to values for a metrics store: what each selection costs and brings in; undefined ones left out.
+        """Return flat names to values for a metrics store: what each selection costs and brings in, if defined.
 
         For example `burden.model.officer_hours_per_hit`.
         """
@@ -125,13 +125,13 @@ class BurdenReport(Document):
 
 
 def measure(rows: pl.DataFrame, selections: Mapping[str, Floats], policy: Policy) -> BurdenReport:
-    """Burden of the first of `selections`; effort of each of them, and of as many inspections drawn at random.
+    """Return the burden of the first of `selections`, and the effort of each and of as many inspections at random.
 
     `selections` are chances, 0 to 1, one a row, by name. `rows` are labelled: key, `office`, `origin_country`,
     `importer_declarations_365d`, `is_illicit`, `recovered_revenue`; with `currency`, costs are known. With `lane`, rows
-    that the first selection may inspect say by which: red, yellow or blue; the other selections then cost an inspection
-    what the first's costs in the mean. Codes with fewer rows than `burden.min_rows` are one group, 'other'.
-    The order of rows plays no part. ValueError says what is missing or not allowed.
+    that the first selection may inspect state their lane: red, yellow or blue. An inspection of the other selections
+    then costs what the first's costs on average. Codes with fewer rows than `burden.min_rows` are one group, 'other'.
+    The order of rows does not matter. ValueError says what is missing or not allowed.
     """
     _check(rows, selections)
     order = rows.select(pl.arg_sort_by(*KEY)).to_series().to_numpy()
@@ -176,14 +176,14 @@ def measure(rows: pl.DataFrame, selections: Mapping[str, Floats], policy: Policy
 
 
 def label(rows: pl.DataFrame, min_rows: int) -> pl.DataFrame:
-    """Each row's group in every dimension; an importer's size is in declarations of the 365 days before.
+    """Return each row's group in every dimension; an importer's size is in declarations of the 365 days before.
 
     >>> label(pl.DataFrame({"origin_country": ["CN", "CN", "DE"], "office": ["010", None, "010"],
     ...     "importer_declarations_365d": [0.0, 11.0, None]}), min_rows=2).rows()
     [('CN', 'new', 'new', '010'), ('CN', '11-100', 'known', 'other'), ('other', 'unknown', 'unknown', '010')]
     """
     before = pl.col(_IMPORTS).cast(pl.Float64).fill_nan(None)
-    # Fixed bands, not terciles, which would mean something else for every version.
+    # The bands are fixed, because terciles would mean something else for every version.
     is_new = pl.when(before == 0).then(pl.lit("new"))
     size = is_new.when(before <= 10).then(pl.lit("1-10")).when(before <= 100).then(pl.lit("11-100"))
     size = size.when(before > 100).then(pl.lit(">100")).otherwise(pl.lit(UNKNOWN))
@@ -197,12 +197,12 @@ def label(rows: pl.DataFrame, min_rows: int) -> pl.DataFrame:
 
 
 def judge(report: BurdenReport, bounds: Burden) -> tuple[Gate, ...]:
-    """Verdicts on the greatest disparities among groups of at least `min_rows`, by the lower ends of their intervals.
+    """Return verdicts on the greatest disparities among groups of at least `min_rows`, by the lower interval ends.
 
-    Not by point estimates, as other gates: where nearly all inspections hit, the few that do not fall into some group
-    by chance, and the worst of many groups would fail a selection that treats all alike.
+    Point estimates, which other gates use, would not do: where nearly all inspections hit, the few that do not fall
+    into some group by chance, and the worst of many groups would fail a selection that treats all alike.
 
-    Where no group is as large, or nothing is inspected, there is none, and the gates pass.
+    Where no group is large enough, or nothing is inspected, there is no disparity, and the gates pass.
     """
 
     def selected(group: Group) -> str:
@@ -248,7 +248,10 @@ def _within(
 
 
 def _groups_of(labels: pl.DataFrame) -> list[tuple[str, str]]:
-    """Everyone, then dimension and value of every group: bands in their order, codes by size, what has no code last."""
+    """Return everyone, then the dimension and value of every group.
+
+    Bands come in their order, codes by size, and rows without a code of their own last.
+    """
     groups = [("everyone", "all")]
     for dimension in labels.columns:
         sizes = dict(labels[dimension].value_counts().iter_rows())
@@ -263,7 +266,7 @@ def _groups_of(labels: pl.DataFrame) -> list[tuple[str, str]]:
 def _memberships(
     labels: pl.DataFrame, groups: Sequence[tuple[str, str]], chance: Floats, sample: Sample
 ) -> sparse.csr_array:
-    """Rows x (4 x groups): what a row adds to rows, hits, inspections, and inspections for nothing of each group."""
+    """Return rows x (4 x groups): what a row adds to a group's rows, hits, inspections, and inspections for nothing."""
     everyone = np.ones(labels.height, np.bool_)
     parts = [(labels[dimension] == value).to_numpy() for dimension, value in groups[1:]]
     member = sparse.csr_array(np.stack([everyone, *parts], axis=1).astype(np.float64))
@@ -272,7 +275,7 @@ def _memberships(
 
 
 def _measured(groups: Sequence[tuple[str, str]], sums: Floats, confidence: float) -> list[Group]:
-    """The groups from their sums, lines x 4 x groups: the first line is the sample's, the first group everyone."""
+    """Return groups from their sums, lines x 4 x groups: the first line is the sample's, the first group everyone."""
     rows, _, inspected, wasted = np.moveaxis(sums, 1, 0)
     rate = _ratio(inspected, rows)
     inspected_share, wasted_share = (_ratio(part, part[:, :1]) for part in (inspected, wasted))
@@ -314,7 +317,7 @@ def _measured(groups: Sequence[tuple[str, str]], sums: Floats, confidence: float
 
 @dataclass(frozen=True)
 class _Price:
-    """What an hour costs, and in what; null with the reason. `adds_up`: whether amounts are in one currency."""
+    """What an hour costs, and in which currency; where that is null, the reason. `adds_up` is for one currency only."""
 
     currency: str | None
     cost: Cost | None
@@ -336,7 +339,7 @@ class _Price:
         return cls(found[0], costs[found[0]], "")
 
     def hours(self, officer: Floats, delay: Floats) -> tuple[Floats, Floats]:
-        """What officers' hours cost and what delay does; NaN where that is not known."""
+        """Return the cost of officers' hours and that of delay; NaN where it is not known."""
         if self.cost is None:
             return np.full(officer.shape, np.nan), np.full(delay.shape, np.nan)
         return officer * self.cost.officer_hour, delay * self.cost.delay_hour
@@ -345,7 +348,7 @@ class _Price:
 def _efforts(
     chances: Mapping[str, Floats], sample: Sample, rows: pl.DataFrame, lanes: Lanes, price: _Price
 ) -> tuple[dict[tuple[str, str | None], Floats], Inspection]:
-    """What each row adds to the sums of each selection, and of its lanes where known; and the mean inspection."""
+    """Return what each row adds to the sums of each selection and its lanes (if known), and the mean inspection."""
     rates = np.array([[getattr(getattr(lanes, lane), name) for name in _RATES] for lane in LANES])
     places = np.array([getattr(lanes, lane).capacity_share for lane in LANES])
     model, first = next(iter(chances.items()))
@@ -372,7 +375,7 @@ def _efforts(
 
 
 def _adds(chance: Floats, sample: Sample, rates: Floats) -> Floats:
-    """Rows x 5: inspections, hits, revenue, officer and delay hours; `rates` are one for all rows, or one a row."""
+    """Return rows x 5: inspections, hits, revenue, officer and delay hours; `rates` are one for all, or one a row."""
     detects, officer_hours, delay_hours = rates.T
     found = detects * chance
     return np.stack(
@@ -381,13 +384,13 @@ def _adds(chance: Floats, sample: Sample, rates: Floats) -> Floats:
 
 
 def _to_size(inspected: Floats) -> Floats:
-    """What makes every line's inspections as many as the first's, lines x 1; NaN where a line has none."""
+    """Return the factors that make each line's inspections as many as the first's, lines x 1; NaN for none."""
     scale = _ratio(np.full(inspected.shape, inspected[0]), inspected) if inspected[0] else np.ones(inspected.shape)
     return scale[:, None]
 
 
 def _effort(sums: Floats, price: _Price, confidence: float) -> Effort:
-    """An effort from its five sums, lines x 5, the sample's first."""
+    """Return an effort from its five sums, lines x 5, of which the sample's comes first."""
     inspected, hits, revenue, officer_hours, delay_hours = sums.T
     officer_cost, delay_cost = price.hours(officer_hours, delay_hours)
     cost = officer_cost + delay_cost
@@ -417,13 +420,13 @@ def _effort(sums: Floats, price: _Price, confidence: float) -> Effort:
 
 
 def _estimates(figures: Mapping[str, Floats], confidence: float, why: Callable[[str], str]) -> dict[str, Estimate]:
-    """Figures with intervals; of each, the sample's own value comes first, then the resamples'."""
+    """Return figures with intervals; in each array the sample's own value comes first, then those of the resamples."""
     lines = np.stack(list(figures.values()), axis=1)
     return estimates(list(figures), lines[0], lines[1:], confidence, why)
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    """NaN where there is nothing to divide by."""
+    """Return part / whole; NaN where there is nothing to divide by."""
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 

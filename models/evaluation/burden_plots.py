@@ -1,4 +1,4 @@
-"""The pictures of a burden: whom inspections fall upon, and when they stop paying. What they show is from burden.py."""
+"""The pictures of a burden: whom inspections fall upon, and when they stop paying. The figures are from burden.py."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,11 +11,11 @@ from models.evaluation.plots import COLOURS, TITLES, styled
 from models.metrics.bootstrap import Estimate
 from models.metrics.ranking import Ranking, Sample, Scores
 
-_HIT_COLOUR, _GAP = COLOURS["champion"], 1.6  # lines between dimensions, of which one is their title's
+_HIT_COLOUR, _GAP = COLOURS["champion"], 1.6  # lines between dimensions; one of them is for the title
 
 
 def by_group(path: Path, report: BurdenReport) -> None:
-    """Selection rate and hit rate of every group with intervals, dotted for everyone; hollow where not judged."""
+    """Draw every group's selection rate and hit rate with intervals, dotted for everyone; hollow if not judged."""
     places, titles = _places(report.groups)
     lines = max([*places, *titles.values()], default=0.0)
     with styled(path, height=1.6 + 0.23 * lines) as figure:
@@ -48,7 +48,7 @@ def by_group(path: Path, report: BurdenReport) -> None:
 
 
 def returns(path: Path, report: BurdenReport, sample: Sample, scorers: Mapping[str, Scores]) -> None:
-    """Revenue and cost of inspecting more and more, by priority where a scorer has one, each at the mean inspection.
+    """Draw revenue and cost of inspecting more and more, each at the mean inspection, by priority or else by score.
 
     What the report has no figures for is left out, and the reason is written below.
     """
@@ -81,7 +81,7 @@ def returns(path: Path, report: BurdenReport, sample: Sample, scorers: Mapping[s
 
 
 def _places(groups: Sequence[Group]) -> tuple[list[float], dict[str, float]]:
-    """Line of each group, and of each dimension's title above its groups, counted from the top."""
+    """Return the line of each group, and that of each dimension's title above its groups, counted from the top."""
     places: list[float] = []
     titles: dict[str, float] = {}
     line = 0.0

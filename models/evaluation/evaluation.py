@@ -1,6 +1,6 @@
-"""Everything measured on the test rows, as one document: what is logged, judged by the gates and shown on the card.
+"""Everything measured on the test rows, as one document, which is logged, judged by the gates and shown on the card.
 
-Here scorers are brought together; how a figure is computed is in ranking.py, how sure it is in bootstrap.py.
+This module brings scorers together; ranking.py computes the figures, and bootstrap.py tells how sure they are.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from models.metrics.ranking import AT_SHARE, OVERALL, Measures, Sample, Scores, 
 from models.policy import Policy
 
 MODEL, CHAMPION = "model", "champion"
-# What scorers are called where people read of them.
+# The names of scorers that people read.
 TITLES = {
     "model": "this model",
     "champion": "champion",
@@ -53,7 +53,7 @@ class Scorer(Document):
     at_shares: tuple[AtShare, ...]
 
     def at(self, share: float, by: str) -> AtShare:
-        """Figures at one inspection share.
+        """Return the figures at one inspection share.
 
         Raises KeyError where the policy does not list the share, or the scorer has no such ranking.
         """
@@ -64,7 +64,7 @@ class Scorer(Document):
 
 
 class Comparison(Document):
-    """The model less the champion on the same rows, by figure: above 0, the model's is higher."""
+    """The model's figures less the champion's on the same rows: above 0, the model's figure is higher."""
 
     version: str
     champion: Scorer
@@ -94,7 +94,7 @@ class Evaluation(Document):
     selection: SelectionEstimates | None = None
 
     def figures(self) -> dict[str, float]:
-        """Flat names to values for a metrics store, `.low` and `.high` for the intervals; undefined ones are left out.
+        """Return flat names to values for a metrics store, with `.low` and `.high` for intervals, where defined.
 
         For example `model.roc_auc`, `logistic.recall_at_10pct_by_score.low`, `scheme.phoenix.recall_at_10pct_by_score`.
         """
@@ -177,7 +177,7 @@ def evaluate(
 
 
 def sample_of(test: pl.DataFrame) -> Sample:
-    """What was found in labelled rows; revenue counts where the row was a hit.
+    """Return what was found in labelled rows; revenue counts where the row was a hit.
 
     Raises ValueError where a row has no label.
     """
@@ -189,7 +189,7 @@ def sample_of(test: pl.DataFrame) -> Sample:
 
 
 def scores_of(test: pl.DataFrame, predictions: pl.DataFrame) -> Scores:
-    """A model's predictions in the order of `test`.
+    """Return a model's predictions in the order of `test`.
 
     Raises ValueError where a row has no prediction.
     """

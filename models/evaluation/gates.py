@@ -1,4 +1,4 @@
-"""The gates of policy.toml, judged: what a model must show before anyone is asked to sign it."""
+"""The verdicts on the gates of policy.toml: what a model must show before anyone is asked to sign it."""
 
 from collections.abc import Iterator
 
@@ -23,12 +23,12 @@ class Gate(Document):
 
 
 def judge(evaluation: Evaluation, gates: Gates) -> tuple[Gate, ...]:
-    """Every gate's verdict, failed and passed, in the policy's order.
+    """Return every gate's verdict, failed and passed, in the policy's order.
 
     A figure that the test rows do not define fails its gate: what was not shown is not taken for granted. Point
     estimates are judged; the sentences give the intervals. How well the model knows fraud is judged on goods that it
-    had never seen: those that repeat a training row flatter whoever remembers it. Comparisons use all rows, as these
-    favour neither side.
+    had never seen, because rows that repeat a training row flatter a model that remembers it. Comparisons use all rows,
+    because these favour neither side.
     """
     unseen = next(s for s in evaluation.slices if (s.dimension, s.value) == (IDENTICAL_EARLIER_ROW, "no"))
     return (
@@ -60,7 +60,7 @@ def _calibration(observed: Estimate, bound: float) -> Gate:
 
 
 def _lift(unseen: Slice, bound: float) -> Gate:
-    """Average precision in multiples of the base rate, which is what random choice reaches."""
+    """Judge average precision in multiples of the base rate, which is what random choice reaches."""
     precision = lift = unseen.average_precision
     if precision.value is not None and unseen.hits:
         base_rate = unseen.hits / unseen.rows

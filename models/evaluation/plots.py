@@ -49,14 +49,14 @@ _SHAP_FEATURES = 15
 
 
 def precision_recall(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> None:
-    """Precision against recall of every scorer; the dotted line is the share of hits among all rows."""
+    """Draw every scorer's precision against recall; the dotted line is the share of hits among all rows."""
     with styled(path) as figure:
         axes = figure.subplots()
         for name, scores in scorers.items():
             curve = Ranking(sample, scores.score).curve(sample.ones)
             hits, rows = curve.hits[0, 1:], curve.rows[0, 1:]
             label = f"{TITLES.get(name, name)} ({average_precision(curve)[0]:.3f})"
-            # A constant score has one threshold: a point, which a line from no recall makes visible.
+            # A constant score has one threshold, which is a single point; a line from recall 0 makes it visible.
             recall = np.append(0, hits / max(hits[-1], 1))
             precision = hits / rows
             axes.plot(recall, np.append(precision[0], precision), color=COLOURS.get(name), label=label)
@@ -67,7 +67,7 @@ def precision_recall(path: Path, sample: Sample, scorers: Mapping[str, Scores]) 
 
 
 def gain(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> None:
-    """Hits found and revenue captured against the share inspected; dashed where the selection is by priority."""
+    """Draw hits found and revenue captured against the share inspected; lines are dashed for selection by priority."""
     with styled(path, width=10.5) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         for name, scores in scorers.items():
@@ -86,7 +86,7 @@ def gain(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> None:
 
 
 def reliability(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> None:
-    """Share of hits against mean score, in ten bins of equal size; on the diagonal a score means what it says."""
+    """Draw the share of hits against the mean score, in ten bins of equal size; on the diagonal, scores are true."""
     with styled(path, width=5.6) as figure:
         axes = figure.subplots()
         top = 0.0
@@ -106,7 +106,7 @@ def reliability(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> No
 
 
 def score_histogram(path: Path, sample: Sample, score: Floats) -> None:
-    """How many hits and other rows have which score; logarithmic, so that the few high scores show."""
+    """Draw how many hits and other rows have which score, on a log scale, so that the few high scores show."""
     with styled(path) as figure:
         axes = figure.subplots()
         edges = np.linspace(0, max(score.max(), 1e-6), 41).tolist()
@@ -121,7 +121,7 @@ def score_histogram(path: Path, sample: Sample, score: Floats) -> None:
 
 
 def learning_curve(path: Path, metric: str, rounds: Mapping[str, Sequence[float]], best_round: int) -> None:
-    """`metric` after each boosting round, one line a part (training, validation); `best_round` counts from 1."""
+    """Draw `metric` after each boosting round, one line a part (training, validation); `best_round` counts from 1."""
     with styled(path) as figure:
         axes = figure.subplots()
         for (name, values), colour in zip(rounds.items(), ("#0b5394", "#b45f06", "#38761d"), strict=False):
@@ -132,7 +132,7 @@ def learning_curve(path: Path, metric: str, rounds: Mapping[str, Sequence[float]
 
 
 def shap_summary(path: Path, contributions: Floats, rows: pl.DataFrame, names: Sequence[str]) -> None:
-    """How each feature moved the score of each row: SHAP's beeswarm of the features that matter most.
+    """Draw how each feature moved the score of each row: SHAP's beeswarm of the features that matter most.
 
     `contributions` is LightGBM's pred_contrib (rows x features and the expected value last), in log-odds. Raises
     ValueError where its shape is not that.
@@ -141,7 +141,7 @@ def shap_summary(path: Path, contributions: Floats, rows: pl.DataFrame, names: S
         raise ValueError(f"contributions have shape {contributions.shape}; allowed: {(rows.height, len(names) + 1)}")
     import shap  # here, because its import takes seconds and only this picture needs it
 
-    # Codes have no order, hence no colour on a scale from low to high.
+    # Codes have no order, so they get no colour on a scale from low to high.
     values = rows.select(
         pl.col(name).cast(pl.Float64) if rows.schema[name].is_numeric() else pl.lit(np.nan).alias(name)
         for name in names
@@ -162,7 +162,7 @@ def shap_summary(path: Path, contributions: Floats, rows: pl.DataFrame, names: S
 
 @contextmanager
 def styled(path: Path, width: float = 7.5, height: float = 4.8) -> Generator[Figure]:
-    """A styled figure that is written to `path` and forgotten; pyplot keeps none."""
+    """Yield a styled figure, write it to `path` and forget it; pyplot keeps none."""
     with style.context(_STYLE):
         figure = Figure(figsize=(width, height))
         yield figure

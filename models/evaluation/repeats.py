@@ -1,7 +1,7 @@
-"""Rows that were declared before, goods for goods.
+"""Rows whose goods were declared before in exactly the same way.
 
 A score that only recognises copies of training rows looks better than it will be on goods never seen. So every report
-has both figures: rows with an identical earlier row, and rows without.
+has both figures: those for rows with an identical earlier row, and those for rows without.
 """
 
 import polars as pl
@@ -18,7 +18,7 @@ IDENTITY = (
 
 
 def has_identical_earlier_row(earlier: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
-    """Whether `earlier` (what the model learned from) holds a row with the same goods; one Boolean for each of `rows`.
+    """Return for each of `rows` whether `earlier` (what the model learned from) holds a row with the same goods.
 
     >>> goods = {"hs6": "090121", "item_value": 900.0, "net_mass_kg": 60.0, "origin_country": "BR",
     ...     "departure_country": "BR", "tax_type": "A", "tax_rate_pct": [8.0, 13.0]}

@@ -1,4 +1,4 @@
-"""How much of each planted scheme a selection would find. Only simulated data can say: nobody else knows the truth."""
+"""How much of each planted scheme a selection would find. Only simulated data can tell: nobody else knows the truth."""
 
 import polars as pl
 
@@ -12,7 +12,7 @@ NONE = "none"
 
 
 class SchemeRecall(Document):
-    """Share of a scheme's declarations among the best 10 % of all, by score and by priority."""
+    """The share of a scheme's declarations that are among the best 10 % of all, by score and by priority."""
 
     scheme: str
     rows: int
@@ -21,7 +21,7 @@ class SchemeRecall(Document):
 
 
 def recall(predictions: pl.DataFrame, truth: pl.DataFrame) -> tuple[SchemeRecall, ...]:
-    """Recall of each scheme, and of any; `predictions` are of every declaration of the window, inspected or not.
+    """Return the recall of each scheme, and of any; `predictions` are of every declaration, inspected or not.
 
     Raises ValueError where the truth of a prediction is missing.
     """

@@ -14,7 +14,7 @@ from models.policy import Evaluation
 
 IDENTICAL_EARLIER_ROW = "has an identical earlier row"
 
-# Slices that are reported even where they hold no row: their absence would be read as 'no difference'.
+# Slices that are reported even if they hold no row, because people would read their absence as 'no difference'.
 _ALWAYS = {"importer": ("new", "known"), IDENTICAL_EARLIER_ROW: ("yes", "no")}
 _UNKNOWN = "unknown"
 _IMPORTS = feature_of(("importer_id",), "declarations", YEAR_DAYS).name
@@ -33,7 +33,7 @@ class Slice(Document):
 
 
 def label(test: pl.DataFrame, has_identical_earlier_row: pl.Series) -> pl.DataFrame:
-    """The value of every slice dimension for each test row."""
+    """Return the value of every slice dimension for each test row."""
     titles = {section: f"{section} {title}" for section, _, _, title in HS_SECTIONS}
     sections = {chapter: titles[section] for chapter, section in section_of_chapter().items()}
     return test.select(
@@ -46,7 +46,7 @@ def label(test: pl.DataFrame, has_identical_earlier_row: pl.Series) -> pl.DataFr
 
 
 def measure(labels: pl.DataFrame, sample: Sample, score: Floats, policy: Evaluation, seed: int) -> tuple[Slice, ...]:
-    """Every slice, by dimension, largest first."""
+    """Return every slice, by dimension, the largest first."""
     return tuple(
         _slice(dimension, value, labels[dimension] == value, sample, score, policy, seed)
         for dimension, value in _values(labels)
