@@ -1,7 +1,7 @@
-"""Which rows get the places there are: the most worth found, with a floor under precision. Pure optimisation.
+"""Which rows get the places there are: those with the most worth found, and a floor under precision. Optimisation only.
 
-Whose places these are and how many, what chance, critical goods and exploration take of them: see
-models/targeting/lanes.py.
+models/targeting/lanes.py decides whose places these are and how many, and what chance, critical goods and exploration
+take of them.
 """
 
 from collections.abc import Callable
@@ -23,9 +23,10 @@ _SLACK = 1e-12  # relative; the same sum in another order differs by less
 class Contest:
     """Rows that compete for the places of their queues, in each case.
 
-    `starts` (queues + 1): a queue's rows lie together. Per row: `score`, `worth` (what is expected from it if all that
-    is illicit is found), `competes` (others take no part). Per case, sorted by queue: `queue`, `probability`, and
-    `places` by lane, no more than rows that compete. `detects` (lanes): the share found, highest first.
+    `starts` (queues + 1): the rows of a queue lie together. Per row: `score`, `worth` (what is expected from it if all
+    that is illicit is found), `competes` (other rows take no part). Per case, sorted by queue: `queue`, `probability`,
+    and `places` by lane, which are no more than the rows that compete. `detects` (lanes): the share found, highest
+    first.
     """
 
     starts: Ints
@@ -39,20 +40,20 @@ class Contest:
 
     @cached_property
     def entries(self) -> tuple[Ints, Ints]:
-        """Case and row of every entry: each case has all rows of its queue, and comes after the one before."""
+        """Return case and row of every entry: each case has all rows of its queue, and cases follow one another."""
         sizes = np.diff(self.starts)[self.queue]
         first = np.repeat(self.starts[self.queue] - sizes.cumsum() + sizes, sizes)
         return np.repeat(np.arange(len(sizes)), sizes), np.arange(len(first)) + first
 
     def scores(self, chosen: Flags) -> float:
-        """The scores of the entries `chosen`, added up over cases by their probability."""
+        """Return the scores of the entries `chosen`, added up over cases by their probability."""
         case, row = (of[chosen] for of in self.entries)
         return float(self.probability[case] @ self.score[row])
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which entries of a contest are `chosen`, and what decided.
+    """Which entries of a contest are `chosen`, and what decided it.
 
     `merit` (lanes x rows) is what a row adds in a lane: worth found, and score as far as the floor makes it count.
     `floor` is what the scores have to add up to, and `binds` whether anything was given up for it.
@@ -65,27 +66,27 @@ class Plan:
 
 
 def best(contest: Contest, kept_precision: float) -> Plan:
-    """The choice of rows that fills all places and finds the most worth, with a floor under expected precision.
+    """Return the choice of rows that fills all places and finds the most worth, with a floor under expected precision.
 
-    The floor: over all cases, weighted by their probability, the scores of what is chosen add up to at least
-    `kept_precision` times those of the best choice by score. Both fill the same places, so their ratio is that of
-    expected precisions, and the floor is always within reach.
-    The choice is the optimum where the floor costs nothing or the contest is small; otherwise that of `near_best`.
+    The floor: over all cases, weighted by their probability, the scores of the chosen rows add up to at least
+    `kept_precision` times those of the best choice by score. Both choices fill the same places, so the ratio of these
+    sums is that of expected precisions, and the floor can always be reached. The choice is the optimum where the floor
+    costs nothing or the contest is small; otherwise it is that of `near_best`.
     """
     plan = near_best(contest, kept_precision)
     return replace(plan, chosen=_solved(contest, plan)) if plan.binds else plan
 
 
 def near_best(contest: Contest, kept_precision: float) -> Plan:
-    """As `best`, but for contests of any size: the floor holds, and one swap of rows is all that may be missed.
+    """Return what `best` does, for contests of any size: the floor holds, and the loss is at most one swap of rows.
 
-    The floor alone ties queues together, so it gets a multiplier (Everett, Operations Research 1963): `mix` is the
+    Only the floor ties queues together, so it gets a multiplier (Everett, Operations Research 1963): `mix` is the
     weight of a row's score, whatever its lane, against its worth. For a given mix each case is a transportation problem
-    that `_fill` solves exactly, and the scores chosen add up to more the higher the mix; halving finds the least mix
-    that reaches the floor. There, many choices may be equally good, most of all where rows are copies of each other. So
-    the higher mix is given to the first rows only, to as few as reach the floor. One row's mix swaps at most one row in
-    a case: so the scores chosen exceed the floor by less than one swap exchanges, and the worth falls short of the
-    optimum by less than that times the multiplier.
+    that `_fill` solves exactly. The higher the mix, the more the chosen scores add up to, so halving finds the least
+    mix that reaches the floor. At that mix many choices may be equally good, most of all where rows are copies of each
+    other. So the higher mix is given only to the first rows, to as few as reach the floor. One row's mix swaps at most
+    one row in a case: so the chosen scores exceed the floor by less than one swap exchanges, and the worth falls short
+    of the optimum by less than that times the multiplier.
     """
     at_stake = contest.worth[contest.competes]
     unit = at_stake.mean() if at_stake.any() else 1.0
@@ -109,7 +110,7 @@ def near_best(contest: Contest, kept_precision: float) -> Plan:
 
 
 def _solved(contest: Contest, plan: Plan) -> Flags:
-    """The optimum by integer programming, or what `plan` chose if there are too many variables or it takes too long."""
+    """Return the optimum by integer programming, or what `plan` chose if that has too many variables or takes long."""
     case, row = contest.entries
     entry, lane = np.nonzero(contest.competes[row][:, None] & (contest.places[case] > 0))
     if len(entry) > _MOST_VARIABLES or not contest.worth[row[entry]].any():
@@ -132,13 +133,13 @@ def _solved(contest: Contest, plan: Plan) -> Flags:
     if solved.status != 0:
         return plan.chosen
     chosen = np.bincount(entry, solved.x, len(case)) > 0.5
-    # The solver lets a constraint be missed by a millionth; the floor is not.
+    # The solver lets a constraint be missed by a millionth, but the floor must not be missed at all.
     return chosen if contest.scores(chosen) >= plan.floor else plan.chosen
 
 
 @numba.njit(cache=True)
 def _fill(stake: Floats, merit: Floats, starts: Ints, queue: Ints, places: Ints, detects: Floats) -> Flags:
-    """For each case the rows that fill its places with the highest sum of merit; a flag a row, case after case."""
+    """Return, for each case, the rows that fill its places with the highest sum of merit; a flag a row of a case."""
     sizes = np.diff(starts)
     chosen = np.zeros(sizes[queue].sum(), np.bool_)
     orders = np.zeros((len(detects), 0), np.int64)
@@ -159,11 +160,11 @@ def _fill(stake: Floats, merit: Floats, starts: Ints, queue: Ints, places: Ints,
 def _fill_case(stake: Floats, merit: Floats, orders: Ints, places: Ints, detects: Floats, chosen: Flags) -> None:
     """Mark the best rows, one by one: the next is the one that adds most to those before.
 
-    Of given rows, those with more at stake belong in lanes that detect more (the rearrangement inequality). So a row
+    Among given rows, those with more at stake belong in lanes that detect more (the rearrangement inequality). So a row
     that enters a full lane pushes that lane's last row into the next lane, and so on to the first lane with room, at
-    the cost of what these rows lose by it. The best sets of k and k + 1 rows in the k and k + 1 first places differ by
-    one added row (an augmenting path of the assignment leaves no row out), so this greedy choice is exact.
-    Rows with equal gain: the first.
+    the cost of what these rows lose by it. The best set of k rows in the first k places and the best set of k + 1 rows
+    in the first k + 1 differ by one added row (an augmenting path of the assignment leaves no row out), so this greedy
+    choice is exact. Among rows with equal gain, the first is taken.
     """
     ends = np.cumsum(places)
     kept = np.empty(places.sum())  # what is at stake in the rows chosen, highest first
@@ -191,7 +192,7 @@ def _fill_case(stake: Floats, merit: Floats, orders: Ints, places: Ints, detects
 
 
 def halve(reaches: Callable[[float], bool], low: float, high: float, times: int) -> tuple[float, float]:
-    """Two points as near as so many halvings bring them, the first of which does not reach and the second does."""
+    """Return two points as near as so many halvings bring them; the first does not reach and the second does."""
     for _ in range(times):
         middle = (low + high) / 2
         low, high = (low, middle) if reaches(middle) else (middle, high)

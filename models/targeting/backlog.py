@@ -1,6 +1,6 @@
-"""The days that nobody has selected yet: each is chosen by itself, by what was known before it, whichever others wait.
+"""The days that nobody has selected yet. Each is chosen by itself, by what was known before it, whichever others wait.
 
-What all of them look at is read once: the versions of outcomes, and the features of whatever has ever had a label.
+What all of these days need is read once: the versions of outcomes, and the features of all items that ever had a label.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from models.targeting.selector import Exploring, Selector
 
 @dataclass(frozen=True)
 class Backlog:
-    """What choosing a day rests on.
+    """What the choice for a day rests on.
 
-    `log`: the selections before. What they gave away is gone, and what exploring has brought in decides on its share.
-    `outcomes`: every version of outcomes (features.facts.asof.outcome_versions). `inspected`: features and
-    `importer_id` of all items that have ever had a label, ordered by acceptance and key.
+    `log` holds the selections before: the places that they gave away are gone, and what exploring has brought in
+    decides on its share. `outcomes` holds every version of outcomes (features.facts.asof.outcome_versions). `inspected`
+    holds features and `importer_id` of all items that have ever had a label, ordered by acceptance and key.
     """
 
     policy: Policy
@@ -35,7 +35,8 @@ class Backlog:
     def choose(self, declarations: pl.DataFrame, seed: int) -> pl.DataFrame:
         """Return what the selector says of `declarations` (identity and features), all of one day, with their office.
 
-        Nothing known on that day or later plays a part. Raises ValueError where nothing had a label before that day.
+        Nothing that became known on that day or later counts. Raises ValueError where nothing had a label before that
+        day.
         """
         day: date = declarations["accepted_on"][0]
         outcomes = self.outcomes.lazy()

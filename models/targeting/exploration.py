@@ -1,12 +1,12 @@
 """Which declarations would teach the model most, and how many places to give them: weights, chances, an adaptive share.
 
-What a place is worth to a selection, and which office has how many, is targeting's. Here every row has some chance,
-and the chance is known to the last digit, because honest estimates divide by it.
+What a place is worth to a selection, and how many each office has, belongs to targeting. Here every row has some
+chance, and the chance is known to the last digit, because honest estimates divide by it.
 
-The ideas are those of customs' own research, carried from neural embeddings to LightGBM's leaves:
+The ideas are those of customs' own research, carried over from neural embeddings to LightGBM's leaves:
 - BADGE (Ash et al., ICLR 2020) draws by k-means++, in proportion to the squared length of a row's gradient embedding,
-  away from what is there already. For a log loss the expected squared gradient of a row is p(1 - p), and how far it
-  lies from what was inspected is how seldom its leaves were.
+  away from what is there already. For a log loss the expected squared gradient of a row is p(1 - p). How far a row lies
+  from what was inspected is measured here by how seldom its leaves were inspected.
 - bATE and gATE (Kim et al., "Active learning for human-in-the-loop customs inspection", TKDE 2022): the embedding times
   the benefit, and a gate that leaves the choice to chance where the model has shown that it cannot be trusted.
 - APT and ADAPT (Mai et al., "Customs fraud detection in the presence of concept drift", ICDMW 2021): the share of
@@ -22,23 +22,25 @@ from scipy.stats import rankdata
 from models import policy
 from models.metrics.ranking import Floats, Ints, check_amounts
 
-# A new scheme may look like the dullest of declarations: surely harmless, in leaves inspected a thousand times. This
-# share of the weight asks for nothing, so no row's weight is below this share of the mean.
+# A new scheme may look like the dullest of declarations: surely harmless, in leaves inspected a thousand times. So this
+# share of the weight goes to all rows alike, and no row's weight is below this share of the mean.
 BLIND_SHARE = 0.1
 STRATEGIES = ("badge", "bate", "gate")
 
 
 def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Floats) -> Floats:
-    """Weight of each candidate row, with mean 1 and never below `BLIND_SHARE`.
+    """Return the weight of each candidate row, with mean 1 and never below `BLIND_SHARE`.
 
-    `score` is P(illicit), `revenue_if_illicit` an amount in any currency, `rarity` as from `rarity()`.
-    badge: p(1 - p) times the squared rarity, as k-means++ draws by squared distance. bate: times the benefit, the
-    logarithm of the revenue in units of the candidates' median; by itself money would leave nothing to the small ones.
+    `score` is P(illicit), `revenue_if_illicit` an amount in any currency, `rarity` as from `rarity()`. badge: p(1 - p)
+    times the squared rarity, as k-means++ draws by squared distance. bate: that times the benefit, which is the
+    logarithm of the revenue in units of the candidates' median; the revenue itself would leave nothing to small
+    consignments.
 
     gate: the paper asks once for all rows whether the model did well enough, and leaves everything to chance if not.
-    This gate stands at every row and opens by how familiar the row is: 1 for the candidate whose leaves were inspected
-    most often, 0 for the one where they were least. Where it is open the weight is bATE's. Where it is shut, a score
-    and an amount say little, and the weight is BADGE's for p = 1/2, money aside: chance, led by rarity alone.
+    Here each row has a gate, and it opens by how familiar the row is: 1 for the candidate whose leaves were inspected
+    most often, 0 for the one whose leaves were inspected least. Where it is open, the weight is bATE's. Where it is
+    shut, a score and an amount say little, and the weight is BADGE's for p = 1/2, without money: that is chance, led by
+    rarity alone.
 
     >>> weights("badge", np.array([0.5, 0.1]), np.array([9.0, 9.0]), np.array([0.2, 0.2])).round(2).tolist()
     [1.42, 0.58]
@@ -63,18 +65,18 @@ def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Fl
         is_shut = (rankdata(rarity) - 0.5) / len(rarity)
         wanted = (1 - is_shut) * uncertainty * _benefit(revenue_if_illicit) + is_shut
     taught = wanted * unlike
-    # Where nothing would teach, everything is equally worth a look.
+    # Where no row would teach anything, all are equally worth a look.
     relative = taught / taught.mean() if taught.mean() > 0 else np.ones(len(taught))
     return (1 - BLIND_SHARE) * relative + BLIND_SHARE
 
 
 def rarity(leaves_of_candidates: Ints, leaves_of_inspected: Ints) -> Floats:
-    """How rare a candidate's leaves are among inspected rows: 1 where none was ever inspected, towards 0 for many.
+    """Return how rare a candidate's leaves are among inspected rows: 1 if none was ever inspected, towards 0 for many.
 
-    Rows x trees each, from `booster.predict(matrix, pred_leaf=True)`: the mean over trees of 1 / sqrt(1 + rows
-    inspected in that leaf), as the bonus of count-based exploration (Bellemare et al., NeurIPS 2016). A tree sends a
-    value it has never seen down some familiar branch; so columns of codes that are new now and then (origin, heading),
-    numbered over both arguments alike, may stand beside the trees'.
+    The arguments are rows x trees each, from `booster.predict(matrix, pred_leaf=True)`. The result is the mean over
+    trees of 1 / sqrt(1 + rows inspected in that leaf), like the bonus of count-based exploration (Bellemare et al.,
+    NeurIPS 2016). A tree sends a value that it has never seen down some familiar branch. So columns of codes that are
+    new now and then (origin, heading) may stand beside the trees' columns, if both arguments number them alike.
 
     >>> rarity(np.array([[0, 7], [1, 2]]), np.array([[1, 2], [1, 2], [1, 2]])).tolist()
     [1.0, 0.5]
@@ -98,9 +100,9 @@ def rarity(leaves_of_candidates: Ints, leaves_of_inspected: Ints) -> Floats:
 
 
 def inclusion(weights: Floats, places: float) -> Floats:
-    """Chance of each row to be drawn: in proportion to its weight, at most 1, `places` in all.
+    """Return each row's chance to be drawn: in proportion to its weight, at most 1, `places` in all.
 
-    Rows whose share would exceed 1 are certain, and the others share what is left, until none exceeds it (Särndal,
+    Rows whose share would exceed 1 are certain, and the others share what is left, until none exceeds 1 (Särndal,
     Swensson and Wretman, "Model assisted survey sampling", 1992). Where fewer rows than `places` have any weight, those
     are certain and the sum is their number.
 
@@ -116,7 +118,7 @@ def inclusion(weights: Floats, places: float) -> Floats:
     order = np.argsort(-weights, kind="stable")
     ordered = weights[order]
     left = np.cumsum(ordered[::-1])[::-1]
-    # With the k heaviest certain, the next is within 1 for the first k that is enough.
+    # The k heaviest rows are certain; k is the first number with which the next row's chance is at most 1.
     certain = int(np.argmax((places - np.arange(len(ordered))) * ordered <= left))
     chances = np.ones(len(ordered))
     chances[certain:] = np.minimum((places - certain) * (ordered[certain:] / left[certain]), 1.0)
@@ -143,16 +145,17 @@ class Share:
     def updated(
         self, exploration: policy.Exploration, gain_explored: float, gain_exploited: float, drift: float
     ) -> "Share":
-        """The share of the next period, between the policy's `min_share` and `max_share`.
+        """Return the share of the next period, between the policy's `min_share` and `max_share`.
 
-        `gain_explored` and `gain_exploited`: what one place of either kind brought in, in hits or in money; only their
-        ratio counts. `drift`: from 0, nothing changed, to 1, nothing is as it was.
+        `gain_explored` and `gain_exploited` are what one place of either kind brought in, in hits or in money; only
+        their ratio counts. `drift` runs from 0 (nothing changed) to 1 (nothing is as it was).
 
-        Exploring and exploiting are two experts with multiplicative weights, as APT's arms: the odds of exploring are
-        multiplied by exp(learning_rate * r), with r the difference of the gains over the larger (-1 to 1). On its own
-        that ends at the minimum, since what exploring finds pays later. ADAPT lets drift raise the share; here, as in
-        Fixed-Share (Herbster and Warmuth, Machine Learning 1998; EXP3.S, which APT's code offers, does the same), a
-        part `drift` of the weight is dealt out anew, in halves: the more has changed, the less past gains decide.
+        Exploring and exploiting are two experts with multiplicative weights, like APT's arms: the odds of exploring are
+        multiplied by exp(learning_rate * r), where r is the difference of the gains over the larger gain (-1 to 1). By
+        itself that would end at the minimum, because what exploring finds pays later. ADAPT lets drift raise the share.
+        Here, as in Fixed-Share (Herbster and Warmuth, Machine Learning 1998; EXP3.S, which APT's code offers, does the
+        same), a part `drift` of the weight is dealt out anew, in halves: the more has changed, the less past gains
+        decide.
         """
         for name, gain in (("gain_explored", gain_explored), ("gain_exploited", gain_exploited)):
             if not (math.isfinite(gain) and gain >= 0):
@@ -168,7 +171,7 @@ class Share:
 
 
 def _benefit(revenue: Floats) -> Floats:
-    """Logarithmic benefit with mean 1; log(2 + x), as bATE's code has it: nothing at stake is not without interest."""
+    """Return the logarithmic benefit with mean 1; by log(2 + x), as in bATE's code, rows without revenue keep some."""
     positive = revenue[revenue > 0]
     benefit = np.log(2 + revenue / np.median(positive)) if positive.size else np.ones(len(revenue))
     return benefit / benefit.mean()

@@ -1,19 +1,18 @@
 """Which declarations are inspected, and how: red, yellow, blue or green, for all that offices accept on a day.
 
-Learning the scores is train's, weighing what would teach most is exploration's, and what inspections cost is reported
-elsewhere. Here places are given away. A queue is what one office accepts on one day; its places go
-1. to chance: so many rows, drawn without replacement and all alike, whatever is known of them;
-2. to critical goods, the likeliest first, which neither money nor exploration outvotes;
-3. to exploration, as many as `explore` adds up to;
-4. to value, all that are left: see models/targeting/allocation.py.
-What is chosen for value depends on how many rows chance draws, never on which. Where chance or exploration draws a row
-that has a place already, that place goes to the next in line, so none is lost.
+models/training learns the scores, exploration.py weighs what would teach most, and other modules report what
+inspections cost. This module gives places away. A queue is what one office accepts on one day; its places go 1. to
+chance: so many rows, drawn without replacement and all alike, whatever is known of them; 2. to critical goods, the
+likeliest first, which neither money nor exploration outvotes; 3. to exploration, as many as `explore` adds up to; 4. to
+value, all that are left: see models/targeting/allocation.py. What is chosen for value depends on how many rows chance
+draws, never on which. Where chance or exploration draws a row that already has a place, that place goes to the next in
+line, so none is lost.
 
 Fractions of places are rounded by one uniform number a queue (Cox, Journal of the American Statistical Association
 1987): the lanes, their total, and the parts of chance and exploration are each rounded down or up, keep their mean, and
-fit into each other. Where a tenth is inspected, an office with three declarations a day thus has a place on three days
-in ten, and nobody can foretell on which. A queue can round in at most six ways, its cases. Probabilities are means over
-them, and computed: nothing here is simulated.
+fit into each other. So where a tenth is inspected, an office with three declarations a day has a place on three days in
+ten, and nobody can foretell on which. A queue can round in at most six ways, its cases. Probabilities are means over
+the cases and are computed exactly: nothing here is simulated.
 """
 
 from dataclasses import dataclass
@@ -31,9 +30,9 @@ from models.policy import LANES
 from models.targeting import exploration
 from models.targeting.allocation import Contest, Plan, best, halve
 
-# Columns of numbers, and what they are at most.
+# Columns of numbers, and the highest value of each.
 _AMOUNTS = {"score": 1.0, "critical": 1.0, "revenue_if_illicit": np.inf, "hit_value": np.inf}
-_CRITICAL, _CHOSEN, _EXPLORED, _NEXT, _NEVER = range(5)  # standing of a row in a case; places are given in this order
+_CRITICAL, _CHOSEN, _EXPLORED, _NEXT, _NEVER = range(5)  # a row's standing in a case; places are given in this order
 _REASONS = np.array(["critical", "value", "exploration", "value"])
 _DIGITS = 9  # of a fraction of a place; finer ones are rounding errors
 _SLACK = 1e-12  # relative; the same sum in another order differs by less
@@ -41,7 +40,7 @@ _SLACK = 1e-12  # relative; the same sum in another order differs by less
 
 @dataclass(frozen=True)
 class Capacity:
-    """An office's places on a day by lane, on average: there may be fractions."""
+    """An office's places on a day by lane. They are averages, so there may be fractions."""
 
     red: float
     yellow: float
@@ -49,7 +48,7 @@ class Capacity:
 
 
 def capacity(office: str, declarations: int, targeting: policy.Targeting) -> Capacity:
-    """Places on a day with so many declarations: the office's own where the policy names it, else shares of the day.
+    """Return the places on a day with so many declarations: the office's own if the policy names it, or else shares.
 
     >>> capacity("010", 50, policy.load().targeting)
     Capacity(red=2.0, yellow=2.0, blue=1.0)
@@ -63,17 +62,17 @@ def capacity(office: str, declarations: int, targeting: policy.Targeting) -> Cap
 
 
 def assign(frame: pl.DataFrame, targeting: policy.Targeting, rng: np.random.Generator) -> pl.DataFrame:
-    """Key, `lane`, `reason` and `selection_probability` of each row of `frame`, in its order.
+    """Return the key, `lane`, `reason` and `selection_probability` of each row of `frame`, in its order.
 
     `frame` has a declaration's key, `office`, `accepted_on`, `score` (P(illicit)), `critical` (P(critical)),
     `revenue_if_illicit` and `hit_value` (in one currency), and may have `explore`: chances (0 to 1, null for none) that
     add up to a queue's places for exploration. Rows that have a place anyway need no exploring, and what they ask for
     goes to the others in proportion. ValueError names the column, the row and what is allowed.
 
-    `selection_probability` is a row's chance to be inspected, in whichever lane and for whatever reason, over all that
-    is drawn here. Chance alone draws it with `random_share`, or less where an office has fewer places than that.
-    The reason "none" is that of green rows and of no others. Critical goods that find no place are green: `unplaced`.
-    The order of rows plays no part, and the same state of `rng` gives the same lanes.
+    `selection_probability` is a row's chance to be inspected, in whichever lane and for whatever reason, over
+    everything that is drawn here. The draw by chance alone takes each row with `random_share`, or less where an office
+    has fewer places than that. Green rows have the reason "none", and no others do. Critical goods that find no place
+    are green: `unplaced`. The order of rows does not matter, and the same state of `rng` gives the same lanes.
 
     >>> from datetime import date
     >>> rows = pl.DataFrame({"declaration_id": ["a", "b", "c"], "item_number": 1, "office": "010"}).with_columns(
@@ -110,17 +109,17 @@ def assign(frame: pl.DataFrame, targeting: policy.Targeting, rng: np.random.Gene
 
 
 def unplaced(frame: pl.DataFrame, assigned: pl.DataFrame, targeting: policy.Targeting) -> pl.DataFrame:
-    """The rows of `frame` that go first as critical goods and for which, as `assigned`, there was no place left."""
+    """Return the rows of `frame` that go first as critical goods but had no place left, as `assigned` shows."""
     return frame.filter((pl.col("critical") >= targeting.critical_probability) & (assigned["lane"] == "green"))
 
 
 def hit_value(score: Floats, revenue_if_illicit: Floats, kept_precision: float, share: float) -> float:
-    """The least worth of a hit beside its revenue, in the same currency, that keeps precision.
+    """Return the least worth of a hit beside its revenue, in the same currency, that keeps precision.
 
     With it, the best `share` of rows by `score * (revenue_if_illicit + worth)` have a mean score of at least
     `kept_precision` times that of the best `share` by score; rows that tie count on average. The mean score rises with
-    the worth, so it is found by halving, to a billionth.
-    0 where money alone keeps the precision, or nothing is chosen. 1 where no row has revenue: any worth ranks by score.
+    the worth, so it is found by halving, to a billionth. The result is 0 where money alone keeps the precision, or
+    nothing is chosen. It is 1 where no row has revenue, because then any worth ranks by score.
 
     >>> hit_value(np.array([0.9, 0.8, 0.1]), np.array([0.0, 10.0, 1000.0]), kept_precision=0.9, share=1 / 3)
     125.0000...
@@ -143,14 +142,14 @@ def hit_value(score: Floats, revenue_if_illicit: Floats, kept_precision: float, 
     if keeps(0.0):
         return 0.0
     low, high = 0.0, float(revenue_if_illicit.mean())
-    while not keeps(high):  # ends: once revenue is below a worth's last digit, the order is that of the scores
+    while not keeps(high):  # this ends: when revenue is below the worth's last digit, scores rank
         low, high = high, 2 * high
     return halve(keeps, low, high, times=30)[1]
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The frame's rows by queue, and within it by score, so that of equal merits the higher score comes first.
+    """The frame's rows by queue, and within a queue by score, so that among equal merits the higher score comes first.
 
     `order`: where each row stands in the frame. `starts` (queues + 1). `capacity` (queues x lanes). `by_chance`
     (queues): the places that chance gets on average.
@@ -201,31 +200,32 @@ class _Rows:
 
     @cached_property
     def sizes(self) -> Ints:
-        """Rows of each queue."""
+        """Return the number of rows of each queue."""
         return np.diff(self.starts)
 
     @cached_property
     def queue(self) -> Ints:
-        """Queue of each row."""
+        """Return the queue of each row."""
         return np.repeat(np.arange(len(self.sizes)), self.sizes)
 
     @cached_property
     def competes(self) -> Flags:
-        """Rows that may be chosen for value; one that is surely licit has none."""
+        """Mark the rows that may be chosen for value; a row that is surely licit has none."""
         return ~self.is_critical & (self.score > 0)
 
     def count(self, flags: Flags) -> Ints:
-        """Rows of each queue that are flagged."""
+        """Return how many rows of each queue are flagged."""
         return np.bincount(self.queue[flags], minlength=len(self.sizes))
 
 
 @dataclass(frozen=True)
 class _Cases:
-    """The ways in which queues round their places, sorted by queue: each holds from `low` on, for `probability`.
+    """The ways in which queues round their places, sorted by queue.
 
-    `places` (cases x lanes) in the order of LANES. `left`, in the order of detection: what critical goods and chance,
-    which takes the lanes that find most, leave over; and `for_value`, what exploration leaves of that.
-    Per case: rows drawn by `chance`, places for `explored` rows.
+    A case holds from `low` on, with `probability`. `places` (cases x lanes) are in the order of LANES. `left`, in the
+    order of detection, is what critical goods and chance leave over; chance takes the lanes that find most. `for_value`
+    is what exploration leaves of that. Per case there are the number of rows drawn by `chance` and of places for
+    `explored` rows.
     """
 
     queue: Ints
@@ -260,10 +260,11 @@ class _Cases:
 
 @dataclass(frozen=True)
 class _Entries:
-    """Every row in every case of its queue, each case in the order in which it gives places.
+    """Every row in every case of its queue; each case is in the order in which it gives places.
 
     `standing` says by which right a row stands there. `chance` (0 to 1) is its part in the places for exploration, and
-    `ahead` the sum of those of the rows before it. `position`, from 0, does not count that explored rows come earlier.
+    `ahead` is the sum of the chances of the rows before it. `position`, from 0, ignores that explored rows come
+    earlier.
     """
 
     case: Ints
@@ -297,19 +298,19 @@ class _Entries:
 
 
 def _selection_probability(rows: _Rows, cases: _Cases, entries: _Entries) -> Floats:
-    """Chance of each row to be inspected: the mean over the cases of its queue.
+    """Return each row's chance to be inspected: the mean over the cases of its queue.
 
-    In a case, chance draws a row with probability m/n. If it does not, the row may be explored; otherwise it is taken
-    if fewer rows before it remain, after those that chance draws (hypergeometric), than there are places.
-    Exploration draws systematically in the order of entries, so it has drawn `floor(ahead)` rows before a row, or one
-    more: two lengths of the uniform number behind it.
+    In a case, chance draws a row with probability m/n. If it does not, the row may be explored; otherwise the row is
+    taken if the rows before it that chance did not draw (hypergeometric) are fewer than the places. Exploration draws
+    systematically in the order of entries, so before a row it has drawn `floor(ahead)` rows or one more: which of the
+    two holds depends on the uniform number, and the two stretches of it are computed here.
     """
     case, is_next = entries.case, entries.standing == _NEXT
     size, drawn = rows.sizes[cases.queue][case], cases.chance[case]
     others = cases.places.sum(axis=1)[case] - drawn
     explored = np.rint(np.bincount(case, entries.chance, len(cases.queue))).astype(np.int64)[case]
     fewer = np.floor(entries.ahead)
-    to_more = fewer + 1 - entries.ahead  # below it the draw is at `fewer`, from it on at one more
+    to_more = fewer + 1 - entries.ahead  # a lower uniform number has drawn `fewer` rows so far, any other one more
     with_fewer = np.maximum(to_more - entries.chance, 0)
     with_more = np.maximum(np.minimum(to_more - entries.chance + 1, 1) - to_more, 0)
 
@@ -328,7 +329,7 @@ def _selection_probability(rows: _Rows, cases: _Cases, entries: _Entries) -> Flo
 
 @dataclass(frozen=True)
 class _Draw:
-    """What is drawn: the case of each queue; and per row whether it is inspected, by chance, and the reason."""
+    """What is drawn: the case of each queue and, for each row, whether it is inspected, by chance, and the reason."""
 
     case: Ints
     is_inspected: Flags
@@ -362,10 +363,10 @@ class _Draw:
 
 
 def _lanes(rows: _Rows, cases: _Cases, draw: _Draw, by_detects: Ints) -> Ints:
-    """Lane of each row, as an index into LANES and one beyond for green.
+    """Return the lane of each row, as an index into LANES, with one beyond for green.
 
-    Critical goods take the lanes from red on. Of what is left, the lanes that detect most are for what chance drew,
-    since what it misses biases every estimate; then for what has most at stake.
+    Critical goods take the lanes from red on. Of the places left, those in the lanes that detect most go first to rows
+    that chance drew, because what is missed there biases every estimate, and then to those with most at stake.
     """
     lanes = np.full(len(rows.score), len(LANES))
     places = cases.places[draw.case]
@@ -380,25 +381,25 @@ def _lanes(rows: _Rows, cases: _Cases, draw: _Draw, by_detects: Ints) -> Ints:
 
 
 def _lane_at(rank: Ints, places: Ints) -> Ints:
-    """Which lane has the place of this rank, counted from 0 through a line's places lane by lane."""
+    """Return the lane that has the place of this rank, counted from 0 through a line's places lane by lane."""
     return (rank[:, None] >= places.cumsum(axis=1)).sum(axis=1)
 
 
 def _total_of_best(key: Floats, score: Floats, places: int) -> float:
-    """Sum of the scores of the best rows by key; where rows tie for the last places, their mean."""
+    """Return the sum of the scores of the best rows by key; rows that tie for the last places count with their mean."""
     edge = np.partition(key, -places)[-places]
     above, tied = key > edge, key == edge
     return float(score[above].sum() + (places - above.sum()) * score[tied].mean())
 
 
 def _first(places: Ints, count: Ints) -> Ints:
-    """Of the places of each line, the first `count`."""
+    """Return how many of the first `count` places of each line lie in each lane."""
     before = places.cumsum(axis=1) - places
     return np.clip(count[:, None] - before, 0, places)
 
 
 def _rank(group: Ints, *keys: NDArray) -> Ints:
-    """Place of each row in its group, by the first key, then the next; equal rows as they lie."""
+    """Return the place of each row in its group, by the first key, then the next; equal rows keep their order."""
     order = np.lexsort((*reversed(keys), group))
     ranks = np.empty(len(group), np.int64)
     ranks[order] = np.arange(len(group)) - np.searchsorted(group[order], group[order])

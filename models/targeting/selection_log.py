@@ -2,8 +2,8 @@
 
     selections/<source>/000001.parquet     one file a run, numbered without a gap
 
-Outcomes are joined with it later: that is where the share of places that explores comes from, and the chance of being
-inspected where a source's outcomes do not tell it. A declaration is selected once; a correction does not select anew.
+Outcomes are joined with it later. From that come the share of places that explores, and the chance of being inspected
+where a source's outcomes do not tell it. A declaration is selected once; a correction does not select it again.
 """
 
 from dataclasses import dataclass
@@ -51,16 +51,16 @@ class SelectionLog:
 
     @property
     def next_number(self) -> int:
-        """The number that the next run's selection will have, from 1."""
+        """Return the number that the next run's selection will have, from 1."""
         return len(list(self.root.glob("*.parquet"))) + 1
 
     def read(self) -> pl.DataFrame:
-        """Every selected declaration (SCHEMA), in order of selection."""
+        """Return every selected declaration (SCHEMA), in order of selection."""
         files = sorted(self.root.glob("*.parquet"))
         return pl.read_parquet(files, schema=SCHEMA) if files else pl.DataFrame(schema=SCHEMA)
 
     def append(self, rows: pl.DataFrame) -> int:
-        """Keep a run's selection; returns its number. ValueError names a declaration that was selected before."""
+        """Keep a run's selection and return its number. ValueError names a declaration that was selected before."""
         before = self.read()
         again = rows.select(KEY).join(before.select(KEY), on=KEY, how="semi")
         if again.height:
@@ -75,16 +75,17 @@ class SelectionLog:
 
 
 def pending(declarations: pl.LazyFrame, log: pl.DataFrame, last_day: date) -> pl.DataFrame:
-    """Declarations that no run has selected yet, from the first selected day on; at first those of `last_day`."""
+    """Return the declarations that no run has selected yet, from the first selected day on; at first, `last_day`'s."""
     since = last_day if log.is_empty() else log["accepted_on"].min()
     days = declarations.filter(pl.col("accepted_on") >= since)
     return days.join(log.lazy().select(KEY), on=KEY, how="anti", maintain_order="left").collect()
 
 
 def places_left(targeting: Targeting, log: pl.DataFrame, day: date) -> Targeting:
-    """`targeting` as it is for those accepted on `day` that arrived late: offices' own places less those given away.
+    """Return `targeting` for declarations accepted on `day` that arrived late: without the places already given away.
 
-    Where an office has shares of the day instead, those that arrived late bring their own places with them.
+    Only offices with places of their own have fewer. Where an office has shares of the day instead, declarations that
+    arrived late bring their own places with them.
     """
     given = log.filter(pl.col("accepted_on") == day)
     counts = {office: dict(rows["lane"].value_counts().iter_rows()) for (office,), rows in given.group_by("office")}
@@ -96,11 +97,11 @@ def places_left(targeting: Targeting, log: pl.DataFrame, day: date) -> Targeting
 
 
 def exploring_share(log: pl.DataFrame, outcomes: pl.LazyFrame, policy: Policy, day: date) -> Share:
-    """The share of places that explores among declarations accepted on `day`, as the log and the policy give it.
+    """Return the share of places that explores among declarations accepted on `day`, by the log and the policy.
 
-    It starts at the policy's and follows, period by period of the policy's drift window, from the first selected day:
-    what became known in a period decides on the next. `outcomes`: every version of them, with `known_on` and
-    `replaced_on` (features.facts.asof.outcome_versions); nothing known on `day` or later plays a part.
+    It starts at the policy's share and is updated for each period of the policy's drift window, from the first selected
+    day on: what became known in a period decides on the next. `outcomes` holds every version of them, with `known_on`
+    and `replaced_on` (features.facts.asof.outcome_versions); nothing that became known on `day` or later counts.
     """
     share = Share(policy.exploration.initial_share)
     if log.is_empty():
@@ -119,12 +120,12 @@ def exploring_share(log: pl.DataFrame, outcomes: pl.LazyFrame, policy: Policy, d
 
 
 def with_probabilities(dataset: pl.LazyFrame, log: pl.DataFrame) -> pl.LazyFrame:
-    """`dataset` with `selection_probability` from the log where outcomes do not tell it.
+    """Return `dataset` with `selection_probability` from the log where outcomes do not tell it.
 
-    What the outcomes say goes first: it is what was done, and the log is what was asked for.
+    What the outcomes say takes precedence: it is what was done, and the log is what was asked for.
     """
     logged = log.lazy().select(*KEY, _logged="selection_probability")
-    # The log has each declaration once. To have Polars check it would read all of the dataset into memory.
+    # The log has each declaration once. If Polars checked that, it would read the whole dataset into memory.
     joined = dataset.join(logged, on=KEY, how="left", maintain_order="left")
     return joined.with_columns(pl.coalesce("selection_probability", "_logged").alias("selection_probability")).drop(
         "_logged"

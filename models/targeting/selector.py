@@ -1,7 +1,7 @@
 """This product's way of choosing: a model's predictions, the policy's places, and a share of them that explores.
 
-Night after night in flows/select.py, week by week in a rehearsal. How places are given away is lanes.py, what is
-worth exploring exploration.py; here both are given what they need to know of a model and of what has been inspected.
+flows/select.py uses it night after night, and a rehearsal week by week. lanes.py gives places away, and exploration.py
+says what is worth exploring; this module gives both what they need to know of a model and of what has been inspected.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _CODES = ("importer_id", "hs4", "origin_country")  # a tree sends a code that it
 
 @dataclass(frozen=True)
 class Exploring:
-    """The share that explores, and what is familiar: the rows learned from (keys), their leaves, and their codes."""
+    """The share that explores, and what is familiar: keys of the rows learned from, their leaves, and their codes."""
 
     share: Share
     known: pl.DataFrame
@@ -36,7 +36,7 @@ class Exploring:
         return cls(share, known.select(KEY), _leaves(model, codes, known), codes)
 
     def rarity(self, model: RiskModel, week: pl.DataFrame) -> Floats:
-        """How unlike the rows learned from each row is."""
+        """Return how unlike the rows learned from each row is."""
         return exploration.rarity(_leaves(model, self.codes, week), self.leaves)
 
 
@@ -49,7 +49,7 @@ class Selector:
     exploring: Exploring | None = None
 
     def choose(self, declarations: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-        """Key, `lane`, `reason`, `selection_probability` and what the model says (risk_model.OUTPUTS) of each row.
+        """Return each row's key, `lane`, `reason`, `selection_probability` and the model's risk_model.OUTPUTS.
 
         `declarations`: identity and features, all that each office accepted on each of their days.
         """
@@ -65,16 +65,16 @@ class Selector:
         return pl.concat([assigned, predicted.drop(KEY)], how="horizontal")
 
     def next_share(self, known: pl.DataFrame, recent: pl.DataFrame) -> Share:
-        """The share of the next period, from the results that have become known since this one began."""
+        """Return the share of the next period, from the results that have become known since this one began."""
         if self.exploring is None:
             return Share(self.policy.exploration.initial_share)
         fresh = known.join(self.exploring.known, on=KEY, how="anti").with_columns(hit_value=self.model.hit_value)
-        # One model scores all of it, and it has learned from none of it.
+        # One model scores all of these declarations, and it has learned from none of them.
         score = self.model.predict(recent)["score"].to_numpy()
         return adapted(self.exploring.share, fresh, score, self.policy)
 
     def _explore(self, frame: pl.DataFrame, rare: Floats, share: Share) -> pl.Series:
-        """Chance of each row to be explored: `share` of the places of its office and day, by weight."""
+        """Return each row's chance to be explored: `share` of the places of its office and day, by weight."""
         score, revenue = (frame[name].to_numpy() for name in ("score", "revenue_if_illicit"))
         weights = exploration.weights(self.policy.exploration.strategy, score, revenue, rare)
         chances = np.zeros(frame.height)
@@ -87,10 +87,10 @@ class Selector:
 
 
 def adapted(share: Share, results: pl.DataFrame, score: Floats, policy: Policy) -> Share:
-    """The share of the next period, from what places of either kind brought in during this one, and from drift.
+    """Return the share of the next period, from what places of either kind brought in during this one, and from drift.
 
-    `results`: `reason`, `is_illicit`, `recovered_revenue` and `hit_value` of the inspections whose result has become
-    known. `score`: one model's scores of the period's declarations, in order of acceptance. Where one kind had no
+    `results` has `reason`, `is_illicit`, `recovered_revenue` and `hit_value` of the inspections whose result has become
+    known. `score` has one model's scores of the period's declarations, in order of acceptance. Where one kind had no
     place, or has no result yet, there is nothing to compare, and the share stays.
     """
     worth = pl.col("recovered_revenue").fill_null(0.0) + pl.col("is_illicit") * pl.col("hit_value")
@@ -103,9 +103,9 @@ def adapted(share: Share, results: pl.DataFrame, score: Floats, policy: Policy) 
 
 
 def _drift(score: Floats, significance: float) -> float:
-    """How far scores moved within a period: the Kolmogorov-Smirnov distance of its halves.
+    """Return how far scores moved within a period: the Kolmogorov-Smirnov distance between its halves.
 
-    0 where chance alone may explain the distance.
+    It is 0 where chance alone may explain the distance.
     """
     middle = len(score) // 2
     if not middle:
@@ -115,7 +115,7 @@ def _drift(score: Floats, significance: float) -> float:
 
 
 def _leaves(model: RiskModel, codes: dict[str, pl.Enum], frame: pl.DataFrame) -> Ints:
-    """Leaf of each row in each tree, and its codes beside them, one number for all that are new."""
+    """Return the leaf of each row in each tree, with the row's codes beside them; all new codes get the same number."""
     matrix = model.encoder.encode(frame)
     leaves = np.asarray(model.illicit.predict(matrix, pred_leaf=True, num_threads=boosting.THREADS), np.int64)
     numbers = [

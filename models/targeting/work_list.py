@@ -12,12 +12,12 @@ REASONS_SHOWN = 3
 
 
 def work_list(model: RiskModel, declarations: pl.DataFrame, chosen: pl.DataFrame, language: str) -> pl.DataFrame:
-    """Office by office and day by day, red before yellow before blue, the weightiest first; all words in `language`.
+    """Return the list by office and day, red before yellow before blue, the weightiest first; words in `language`.
 
-    `declarations`: identity and features. `chosen`: the same rows as models/targeting/selector.py chose. Columns, as
-    English calls them: office, accepted_on, lane, key, reason, score, expected_revenue (in the source's currency), and
-    up to
-    `REASONS_SHOWN` facts, `why_1` the weightiest, each with whether it raises or lowers the score.
+    `declarations` has identity and features, and `chosen` the same rows as models/targeting/selector.py chose. The
+    columns, as English calls them, are: office, accepted_on, lane, key, reason, score, expected_revenue (in the
+    source's currency), and up to `REASONS_SHOWN` facts, of which `why_1` is the weightiest, each with whether it raises
+    or lowers the score.
     """
     words = read(language).work_list
     picked = chosen["lane"] != "green"
@@ -50,6 +50,6 @@ def work_list(model: RiskModel, declarations: pl.DataFrame, chosen: pl.DataFrame
 
 
 def _around(template: str) -> pl.Expr:
-    """A template with `{sentence}`, filled with that column."""
+    """Return an expression for a template with `{sentence}`, filled with that column."""
     before, after = template.split("{sentence}")
     return pl.lit(before) + pl.col("sentence") + pl.lit(after)
