@@ -1,11 +1,11 @@
-"""Has what the model sees moved away from what it was trained on? Evidently's distances, judged column by column.
+"""Whether what the model sees has moved away from what it was trained on: Evidently's distances, judged by column.
 
-Amounts and counts are compared on a log scale: one large consignment would else set the scale of a whole column. Rare
-categories are put together, since what is rare in both windows differs by chance; tariff codes are there as chapters
-only, and ids not at all. A column also drifts when the share of rows without a value moves by more than the threshold,
-which the distance, taken over values alone, does not see.
+Amounts and counts are compared on a log scale, because otherwise one large consignment would set the scale of a whole
+column. Rare categories are put together, because what is rare in both windows differs by chance. Tariff codes are
+compared as chapters only, and ids not at all. A column also drifts when the share of rows without a value moves by more
+than the threshold; the distance, which is taken over values alone, does not show that.
 
-Features of history, and scores with them, move as records grow longer, with nothing changed in the world. So the
+Features of history, and scores with them, move as records grow longer, even if nothing has changed in the world. So the
 columns look back over short windows, and `reference_rows` leaves out the first weeks of all records.
 """
 
@@ -47,12 +47,12 @@ PROMISE_RESAMPLES, PROMISE_CONFIDENCE = 200, 0.95
 WARM_UP_DAYS = 90  # of records, before histories say something
 RARE = 0.01  # categories below this share of both windows are put together
 _OTHER, _NONE = "(other)", "(none)"
-_DIGITS = 6  # Evidently adds a column's categories up in no fixed order, so the last digits vary from run to run
+_DIGITS = 6  # Evidently sums a column's categories in no fixed order, so the last digits vary from run to run
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """Rows of a window that stand for all of it, of each day the same share."""
+    """Rows of a window that stand for all of it; the same share of each day is taken."""
 
     rows: pl.DataFrame
     window: Window
@@ -68,9 +68,9 @@ def check(
 ) -> DriftResult:
     """Compare two windows of scored rows and write the drift page to `page` (self-contained HTML).
 
-    `current` is sampled here, as its quality is measured on all of it. Both have accepted_at, the key and `COLUMNS`;
-    `current` also is_illicit (null: no outcome yet). `at_training` is what the model showed on its test rows. Raises
-    ValueError for an empty window and for a column that is not there.
+    `current` is sampled here, because its quality is measured on all of it. Both windows have accepted_at, the key and
+    `COLUMNS`; `current` also has is_illicit (null: no outcome yet). `at_training` is what the model showed on its test
+    rows. Raises ValueError for an empty window and for a column that is not there.
     """
     for name, frame in (("reference", reference.rows), ("current", current)):
         _check_frame(name, frame)
@@ -100,9 +100,9 @@ def check(
 
 
 def reference_rows(dataset: Dataset, first: date, last: date) -> pl.LazyFrame:
-    """Rows accepted from `first` to `last`, both included, and after the warm-up of the dataset's records.
+    """Return the rows accepted from `first` to `last`, both included, after the warm-up of the dataset's records.
 
-    Where that leaves none, because all records are younger than the warm-up, all rows of the window.
+    Where that leaves none, because all records are younger than the warm-up, all rows of the window are returned.
     """
     accepted_on = pl.col("accepted_at").dt.date()
     begins, _ = of_data(dataset)
@@ -112,7 +112,7 @@ def reference_rows(dataset: Dataset, first: date, last: date) -> pl.LazyFrame:
 
 
 def measure(frame: pl.DataFrame) -> Quality:
-    """How well `score` met `is_illicit` in the rows that have an outcome."""
+    """Return how well `score` met `is_illicit` in the rows that have an outcome."""
     labelled = frame.filter(pl.col("is_illicit").is_not_null())
     is_hit = labelled["is_illicit"].to_numpy().astype(np.bool_)
     sample = Sample(is_hit, np.zeros(len(is_hit)))
@@ -133,7 +133,7 @@ def measure(frame: pl.DataFrame) -> Quality:
 
 
 def sample_by_day(dataset: Dataset, rows: int, seed: int) -> Sampled:
-    """At most `rows` rows, of each day of acceptance the same share; the same ones however the rows are ordered.
+    """Return at most `rows` rows, the same share of each day; the same ones in whatever order the rows come.
 
     ValueError where there are none.
     """
@@ -142,7 +142,7 @@ def sample_by_day(dataset: Dataset, rows: int, seed: int) -> Sampled:
         raise ValueError("the window has no rows; at least one is needed")
     taken = dataset.lazy()
     if len(ordered) > rows:
-        # In order, or the rows of all days are held at once.
+        # The join keeps the order; otherwise the rows of all days would be in memory at once.
         taken = taken.join(_drawn_by_day(ordered, rows, seed).lazy(), on=KEY, how="semi", maintain_order="left")
     sample = taken.collect(engine="streaming").sort("accepted_at", *KEY)
     since, until = (ordered["accepted_at"][place].date() for place in (0, -1))
@@ -152,7 +152,7 @@ def sample_by_day(dataset: Dataset, rows: int, seed: int) -> Sampled:
 def _drawn_by_day(ordered: pl.DataFrame, rows: int, seed: int) -> pl.DataFrame:
     drawn = pl.Series("_drawn", np.random.default_rng(seed).random(len(ordered)))
     day = pl.col("accepted_at").dt.date()
-    # Days lie one after the other, each in an order drawn by lot; every so many rows of all, one is taken.
+    # Days follow one another, each in an order drawn by lot; then rows are taken at equal steps through all of them.
     place = (pl.col("_row").first().over(day) + pl.col("_drawn").rank("ordinal").over(day)).cast(pl.Int64)
     is_taken = place * rows // len(ordered) > (place - 1) * rows // len(ordered)
     return ordered.with_row_index("_row").with_columns(drawn).filter(is_taken).select(KEY)
@@ -167,7 +167,7 @@ def _check_frame(name: str, frame: pl.DataFrame) -> None:
 
 
 def _comparable(reference: pl.DataFrame, current: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`COLUMNS` of both windows as they are compared: amounts on their scale, rare categories put together."""
+    """Return `COLUMNS` of both windows as they are compared: amounts on their scale, rare categories put together."""
     windows = [frame.select(*map(_category, CATEGORICAL), *map(_number, NUMERIC)) for frame in (reference, current)]
     for name in CATEGORICAL:
         counts = [frame[name].value_counts() for frame in windows]
@@ -190,8 +190,8 @@ def _number(name: str) -> pl.Expr:
 
 
 def _compare(reference: pl.DataFrame, current: pl.DataFrame, threshold: float) -> tuple["Snapshot", dict[str, float]]:
-    """Evidently's report, and the distance of every column that has a value in both windows."""
-    # Its import takes seconds, which commands that compare no windows need not pay.
+    """Return Evidently's report, and the distance of every column that has a value in both windows."""
+    # The import takes seconds, which commands that compare no windows should not have to wait for.
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
@@ -211,7 +211,7 @@ def _compare(reference: pl.DataFrame, current: pl.DataFrame, threshold: float) -
         num_threshold=threshold,
         cat_threshold=threshold,
     )
-    with np.errstate(invalid="ignore"):  # the picture of a constant column divides nothing by nothing
+    with np.errstate(invalid="ignore"):  # the picture of a constant column divides zero by zero
         snapshot = Report([preset], include_tests=True).run(current_data=windows[1], reference_data=windows[0])
     figures = (metric for metric in snapshot.dict()["metrics"] if "column" in metric["config"])
     found = {metric["config"]["column"]: metric["value"] for metric in figures}
@@ -263,7 +263,7 @@ def _said(column: ColumnDrift) -> str:
 
 
 def _promise(current: pl.DataFrame, seed: int) -> Promise:
-    """Expected over all rows; its error over those with an outcome, of which alone it can be known."""
+    """Return what is expected over all rows, and its error over those with an outcome, where alone it can be known."""
 
     def expected(score: np.ndarray) -> ExpectedPerformance:
         return expected_performance(score, (QUALITY_SHARE,), PROMISE_RESAMPLES, PROMISE_CONFIDENCE, seed)

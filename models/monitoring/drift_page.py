@@ -1,4 +1,4 @@
-"""The drift page: what was found, on one page of our own; Evidently's report of the same windows behind it.
+"""The drift page: what was found, on one page of our own, with Evidently's report of the same windows behind it.
 
 Evidently's own tests know nothing of missing values and outcomes, and its page is wider than a laptop.
 """
@@ -10,7 +10,7 @@ FIGURES = {"roc_auc": "ROC-AUC", "brier": "Brier", "precision_at_10pct": "precis
 
 
 def render(result: DriftResult, evidently: str) -> str:
-    """HTML that needs no network; `evidently` is the document of Evidently's report."""
+    """Return HTML that needs no network; `evidently` is the document of Evidently's report."""
     return pages.template("models", "drift.html").render(
         result=result,
         columns=sorted(result.columns, key=lambda column: (not column.is_drifted, column.column)),

@@ -1,4 +1,4 @@
-"""What a drift check found, as a document that goes to JSON; how it is found is in drift.py."""
+"""What a drift check found, as a document that goes to JSON; drift.py does the check."""
 
 from datetime import date
 from typing import Literal
@@ -20,7 +20,7 @@ class Window(Document):
 
 
 class ColumnDrift(Document):
-    """One column's gate. `distance` is null where a window has no value at all of it.
+    """The gate of one column. `distance` is null where the column has no value at all in one of the windows.
 
     `scale` "log" means that sign(x) log(1 + |x|) was compared. Missing shares are of rows; in categorical columns
     missing is a category of its own, so theirs are 0.
@@ -47,7 +47,7 @@ class Quality(Document):
 
     @classmethod
     def at_training(cls, evaluation: Evaluation) -> "Quality":
-        """The figures that a model showed on its test rows."""
+        """Return the figures that a model showed on its test rows."""
         precision = [
             figures.precision.value
             for figures in evaluation.model.at_shares
@@ -63,7 +63,7 @@ class Quality(Document):
 
 
 class QualityCheck(Document):
-    """Outcomes since training against those at training. `is_judged` is False while labels are too few."""
+    """Outcomes since training compared with those at training. `is_judged` is False while labels are too few."""
 
     current: Quality
     reference: Quality | None
@@ -73,7 +73,7 @@ class QualityCheck(Document):
 
 
 class Promise(Document):
-    """What the scores of the current window promise of themselves before labels arrive, and how far off they were.
+    """What the scores of the current window promise before labels arrive, and how far off they were.
 
     `misses` are over rows that have an outcome, by figure; empty while there is none.
     """
@@ -83,7 +83,7 @@ class Promise(Document):
 
 
 class DriftResult(Document):
-    """The verdict on a window: `is_judged` is False where it has too few rows to say anything of its columns."""
+    """The verdict on a window: `is_judged` is False if it has too few rows to say anything about its columns."""
 
     reference: Window
     current: Window
@@ -97,25 +97,25 @@ class DriftResult(Document):
 
     @property
     def unjudged(self) -> tuple[str, ...]:
-        """A sentence for each of columns and quality that could not be judged; empty where both were."""
+        """Return a sentence for each of columns and quality that could not be judged; empty where both were."""
         window = f"{self.current.rows} rows accepted from {self.current.since} to {self.current.until}"
         columns = () if self.is_judged else (f"Columns not judged: {window} are too few.",)
         return (*columns, *(() if self.quality.is_judged else (self.quality.sentence,)))
 
     @property
     def state(self) -> str:
-        """One word or two for people: a breach goes first, and what was not judged is not within bounds."""
+        """Return one word or two for people: a breach comes first, and what was not judged is not within bounds."""
         if self.is_breach:
             return "Breach"
         return "Not judged" if self.unjudged else "Within bounds"
 
     @property
     def drifted(self) -> tuple[str, ...]:
-        """Names of the columns that drifted."""
+        """Return the names of the columns that drifted."""
         return tuple(column.column for column in self.columns if column.is_drifted)
 
     def metrics(self) -> dict[str, float]:
-        """The figures to log, all finite: distance by column, number of drifted columns, quality, promise."""
+        """Return the figures to log, all finite: distance by column, number of drifted columns, quality, promise."""
         quality = self.quality.current.model_dump()
         promise, misses = self.promise.expected.figures, self.promise.misses
         values = {
