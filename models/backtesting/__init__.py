@@ -1,4 +1,4 @@
-"""What a model would have brought on days gone by: back-tests, rehearsals on a world whose truth is known.
+"""What a model would have brought in on past days: back-tests, and rehearsals on a world whose truth is known.
 
 Not here: metrics (metrics).
 """

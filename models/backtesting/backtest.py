@@ -1,6 +1,6 @@
-"""What would have happened: learn from one period, score a later one whose outcomes play no part, then compare.
+"""What would have happened: learn from one period, score a later one without its outcomes, then compare with them.
 
-Needs no server and no store, and leaves nothing outside its folder.
+It needs no server and no store, and leaves nothing outside its folder.
 """
 
 import resource
@@ -42,13 +42,13 @@ def backtest(
     """Train on the labelled rows of `train_dataset`, score every row of `test_frame`, measure where outcomes are known.
 
     `test_frame` has the key and the features; a label column in it is a ValueError, so no outcome can leak through it.
-    `test_outcomes` has the key, `is_illicit` and `recovered_revenue`; it is read once the predictions are written.
-    The latest part of the training period validates, then the model is fitted on all of it, gap included: whoever
-    trains on the whole file has its outcomes.
+    `test_outcomes` has the key, `is_illicit` and `recovered_revenue`; it is used only after the predictions are
+    written. The latest part of the training period validates; then the model is fitted on all of it, including the gap,
+    because whoever trains on the whole file has its outcomes.
 
     Writes `out_dir`/predictions.csv: declaration_id, score, expected_revenue, priority; one line a row of `test_frame`,
-    in its order, floats to the last digit. Returns plain JSON values; `metrics` is None where no outcome is known, a
-    single figure None where it is not defined.
+    in its order, floats to the last digit. Returns plain JSON values; `metrics` is None where no outcome is known, and
+    a single figure is None where it is not defined.
     """
     leaking = [name for name in LABELS if name in test_frame.columns]
     if leaking:

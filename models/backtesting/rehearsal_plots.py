@@ -21,7 +21,7 @@ _SMOOTHED_WEEKS = 4
 
 
 def draw(rehearsal: Rehearsal, folder: Path) -> tuple[Path, ...]:
-    """Write the pictures into `folder` and say which; that of new schemes only where there are any."""
+    """Write the pictures into `folder` and return their paths; new schemes have a picture only if there are any."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / FOUND, folder / PRECISION]
     found(paths[0], rehearsal)
@@ -33,7 +33,7 @@ def draw(rehearsal: Rehearsal, folder: Path) -> tuple[Path, ...]:
 
 
 def found(path: Path, rehearsal: Rehearsal) -> None:
-    """Hits and revenue from the first week on; bands where there are several seeds."""
+    """Draw hits and revenue from the first week on, with bands if there are several seeds."""
     with styled(path, width=10.5) as figure:
         left, right = figure.subplots(1, 2)
         for one, colour in zip(rehearsal.strategies, _cycled(rehearsal), strict=True):
@@ -44,12 +44,12 @@ def found(path: Path, rehearsal: Rehearsal) -> None:
         right.yaxis.set_major_formatter(EngFormatter())
         left.legend()
         for axes in (left, right):
-            axes.set_ylim(bottom=0)  # an interval of few seeds may reach below, and no sum does
+            axes.set_ylim(bottom=0)  # an interval of few seeds may reach below 0, but a sum cannot
             axes.tick_params(axis="x", rotation=30)
 
 
 def precision(path: Path, rehearsal: Rehearsal) -> None:
-    """Share of inspections that hit, over the last weeks together: single weeks jump too much to read."""
+    """Draw the share of inspections that hit, over the last weeks together: single weeks jump too much to read."""
     with styled(path) as figure:
         axes = figure.subplots()
         for one, colour in zip(rehearsal.strategies, _cycled(rehearsal), strict=True):
@@ -71,7 +71,7 @@ def precision(path: Path, rehearsal: Rehearsal) -> None:
 
 
 def novelties(path: Path, rehearsal: Rehearsal) -> None:
-    """Weeks until a new scheme is first found, a dot a seed; at the right edge where it never was."""
+    """Draw the weeks until a new scheme is first found, a dot a seed; at the right edge if it never was."""
     weeks = len(rehearsal.strategies[0].weeks)
     schemes = sorted({each.scheme for one in rehearsal.strategies for each in one.novelties})
     lines = [(scheme, place) for scheme in schemes for place in range(len(rehearsal.strategies))]
@@ -115,7 +115,7 @@ def _cycled(rehearsal: Rehearsal) -> list[str]:
 
 
 def loads(path: Path, rehearsed: SideBySide) -> None:
-    """Inspections a week of the offices and chapters whose load changes most: hollow before, full after."""
+    """Draw weekly inspections of the offices and chapters whose load changes most: hollow before, full after."""
     lines, colours = len(rehearsed.loads), (COLOURS["champion"], COLOURS["model"])
     with styled(path, height=1.6 + 0.26 * max(lines, 3)) as figure:
         axes = figure.subplots()

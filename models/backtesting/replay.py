@@ -1,9 +1,9 @@
 """Past weeks as they would have gone under another way of choosing: choose, inspect, learn from what was inspected.
 
-Each week a strategy chooses among the declarations of that week, by features as they would have stood on the day of
-acceptance had it chosen ever since the warm-up. It learns of no declaration that it did not inspect itself, and of
-those that it did only after the delay. Which strategies there are is in strategies.py, what is measured of
-them in result.py.
+Each week a strategy chooses among the declarations of that week. It sees features as they would have been on the day of
+acceptance if it had done the choosing ever since the warm-up. It learns nothing of declarations that it did not inspect
+itself, and of those that it did inspect it learns only after the delay. The strategies are in strategies.py; result.py
+has what is measured of them.
 
 All strategies meet the same declarations, the same rounding of places and the same luck: whether an inspection in a
 lane would find what is there is settled once for each declaration, before anybody chooses (common random numbers).
@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 WEEK_DAYS = 7
 GREEN = "green"
-# Families that differ with what was inspected; the others are computed once.
+# Families whose features depend on what was inspected; the others are computed once.
 RESTS_ON_OUTCOMES = tuple(
     family for family in FAMILIES if any(feature.rests_on_outcomes for feature in family.FEATURES)
 )
@@ -45,9 +45,8 @@ _TRUTH = ("scheme", "is_illicit", "is_critical", "evaded_revenue")
 class Setting(Document):
     """What is rehearsed. The weeks before the first replayed one are the warm-up: they stay as they were.
 
-    `new_scheme`: one that has no declaration before week `new_from_week` of the replay (from 0), so that nobody can
-    have learned of it. The rounds are fewer than in a real training, of which a rehearsal does a dozen for each
-    strategy.
+    `new_scheme` has no declaration before week `new_from_week` of the replay (from 0), so that nobody can have learned
+    of it. There are fewer rounds than in a real training, because a rehearsal trains a dozen times for each strategy.
     """
 
     warm_up_weeks: int = Field(26, ge=1)
@@ -62,21 +61,21 @@ class Chooser(Protocol):
     """What a strategy has learned by one day."""
 
     def choose(self, week: pl.DataFrame, rng: np.random.Generator, /) -> pl.DataFrame:
-        """Key, `lane`, `reason`, `selection_probability` of each row of `week`, in its order."""
+        """Return key, `lane`, `reason`, `selection_probability` of each row of `week`, in its order."""
         ...
 
 
 class Strategy(Protocol):
-    """A way of choosing. `reads_outcomes`: whether it needs the features that rest on outcomes."""
+    """A way of choosing. `reads_outcomes` says whether it needs the features that rest on outcomes."""
 
     @property
     def reads_outcomes(self) -> bool: ...
 
     def learn(self, known: pl.DataFrame, recent: pl.DataFrame, before: Chooser | None) -> Chooser:
-        """A chooser from what is known today.
+        """Return a chooser made from what is known today.
 
-        `known`: every inspected row whose result is known, with features, labels, and the `reason` for which it was
-        chosen (null in the warm-up). `recent`: features of all declarations since the last time, without labels.
+        `known` has every inspected row whose result is known, with features, labels, and the `reason` for which it was
+        chosen (null in the warm-up). `recent` has features of all declarations since the last time, without labels.
         """
         ...
 
@@ -85,9 +84,9 @@ class Strategy(Protocol):
 class World:
     """Declarations, what was found of them in the warm-up, and what an inspection of any of them would find.
 
-    `history`: all declarations as queries. `truth`: key, `scheme`, `is_illicit`, `is_critical`, `evaded_revenue`, and
-    `luck`, uniform from 0 to 1: an inspection finds what is there where its lane detects a larger share than that.
-    Its rows are those of `history.rows`, in their order. `first_day`: the first replayed one (since 1970-01-01).
+    `history` has all declarations as queries. `truth` has key, `scheme`, `is_illicit`, `is_critical`, `evaded_revenue`,
+    and `luck`, uniform from 0 to 1: an inspection finds what is there if its lane detects a larger share than that. Its
+    rows are those of `history.rows`, in their order. `first_day` is the first replayed one (since 1970-01-01).
     """
 
     history: Known
@@ -97,7 +96,7 @@ class World:
 
     @classmethod
     def of(cls, history: Known, truth: pl.DataFrame, label_delay_days: int, setting: Setting, seed: int) -> "World":
-        """Bring `truth` (contract.TRUTH) to the history's rows, draw their luck, and leave out what begins later.
+        """Match `truth` (contract.TRUTH) with the history's rows, draw their luck, and leave out what begins later.
 
         Raises ValueError where the truth of a declaration is not known, no whole week is left to replay, or no
         declaration is of the scheme that is to be new.
@@ -124,7 +123,7 @@ class World:
         return world._beginning_later(setting.new_scheme, first_day + WEEK_DAYS * setting.new_from_week)
 
     def _beginning_later(self, scheme: str, day: int) -> "World":
-        """The same without the declarations of `scheme` accepted before `day`."""
+        """Return the same world without the declarations of `scheme` accepted before `day`."""
         schemes = sorted(self.truth.filter(pl.col("scheme") != NONE)["scheme"].unique())
         if scheme not in schemes:
             raise ValueError(f"new_scheme is {scheme!r}; allowed: {', '.join(schemes)}")
@@ -140,7 +139,7 @@ class World:
 
     @cached_property
     def weeks(self) -> list[slice]:
-        """Rows of each replayed week, whole weeks only."""
+        """Return the rows of each replayed week; only whole weeks count."""
         day = self.history.rows["day"].to_numpy()
         count = (int(day[-1]) + 1 - self.first_day) // WEEK_DAYS
         edges = np.searchsorted(day, self.first_day + WEEK_DAYS * np.arange(count + 1)).tolist()
@@ -148,7 +147,7 @@ class World:
 
     @cached_property
     def fixed(self) -> pl.DataFrame:
-        """What does not depend on what was inspected: such features, and the declarations' own columns beside them."""
+        """Return what does not depend on what was inspected: such features, and the declarations' own columns."""
         families = [family.compute(History(self.history)) for family in FAMILIES if family not in RESTS_ON_OUTCOMES]
         features = pl.concat(families, how="horizontal")
         names = [name for name in (*contract.schema("declarations"), *DERIVED) if name not in features.columns]
@@ -157,12 +156,12 @@ class World:
 
     @cached_property
     def found(self) -> pl.DataFrame:
-        """Outcomes of the warm-up's declarations, as facts."""
+        """Return the outcomes of the warm-up's declarations, as facts."""
         return self.history.found.filter(pl.col("accepted_day") < self.first_day)
 
     @cached_property
     def inspected(self) -> pl.DataFrame:
-        """The warm-up's inspected rows: all features, labels, and when each result was known and replaced."""
+        """Return the warm-up's inspected rows: all features, labels, and when each result was known and replaced."""
         rows = slice(0, self.weeks[0].start)
         every = pl.concat([self.fixed[rows], self.features(rows, self.found)], how="horizontal")
         labels = (
@@ -184,17 +183,17 @@ class World:
 
     @cached_property
     def found_schemes(self) -> frozenset[str]:
-        """Schemes of which the warm-up found at least one declaration."""
+        """Return the schemes of which the warm-up found at least one declaration."""
         hits = self.found.filter(pl.col("is_illicit")).select(KEY)
         return frozenset(self.truth.join(hits, on=KEY, how="semi")["scheme"])
 
     def features(self, rows: slice, found: pl.DataFrame) -> pl.DataFrame:
-        """Features of `rows` that rest on outcomes, as of each row's day, had `found` been all that was found."""
+        """Return the features of `rows` that rest on outcomes, as of each row's day, if only `found` had been found."""
         asked = History(replace(self.history, rows=self.history.rows[rows], found=found))
         return pl.concat([family.compute(asked) for family in RESTS_ON_OUTCOMES], how="horizontal")
 
     def results(self, chosen: pl.DataFrame, rows: slice, lanes: Lanes) -> pl.DataFrame:
-        """`is_hit` and `revenue` of each row of `rows`, as chosen: nothing is found where nothing is inspected."""
+        """Return `is_hit` and `revenue` of each row of `rows`, as chosen: without an inspection nothing is found."""
         detects = {lane: getattr(lanes, lane).detects for lane in LANES} | {GREEN: 0.0}
         share = chosen["lane"].replace_strict(detects, return_dtype=pl.Float64)
         truth = self.truth[rows]
@@ -202,7 +201,7 @@ class World:
         return pl.DataFrame({"is_hit": is_hit, "revenue": truth["evaded_revenue"] * is_hit})
 
     def facts(self, rows: slice, results: pl.DataFrame) -> pl.DataFrame:
-        """Outcomes of `rows`, had all of them been inspected with these `results`, as facts of the history."""
+        """Return the outcomes of `rows`, as if all of them had been inspected with these `results`, as facts."""
         facts = (
             self.history.rows[rows]
             .with_columns(
@@ -214,7 +213,7 @@ class World:
                 replaced=pl.lit((NEVER - _EPOCH).days),
                 sign=1,
             )
-            # A late declaration's outcome counts once customs had both.
+            # If the declaration came after its outcome, the outcome counts from the day on which customs had both.
             .with_columns(day=pl.max_horizontal("found_day", pl.col("enter") - 1))
             .with_columns(enter=pl.col("day") + 1)
         )
@@ -229,12 +228,12 @@ def replay(
     seed: int,
     on_week: Progress | None = None,
 ) -> pl.DataFrame:
-    """What `strategy` would have chosen and found: one row for each declaration of the replayed weeks.
+    """Return what `strategy` would have chosen and found: one row for each declaration of the replayed weeks.
 
-    Key, `week` (from 0), `week_begins`, `accepted_on`, `office`, `hs2`, the truth (`scheme`, `is_illicit`,
-    `evaded_revenue`), the choice (`lane`, `reason`, `selection_probability`), and what came of it (`is_hit`,
-    `revenue`).
-    The strategy learns before week 0 and every `retrain_weeks` after. `seed` draws what it leaves to chance.
+    The columns are the key, `week` (from 0), `week_begins`, `accepted_on`, `office`, `hs2`, the truth (`scheme`,
+    `is_illicit`, `evaded_revenue`), the choice (`lane`, `reason`, `selection_probability`), and what was found
+    (`is_hit`, `revenue`). The strategy learns before week 0 and every `retrain_weeks` after. `seed` draws what it
+    leaves to chance.
     """
     found, inspected = world.found, world.inspected
     recent: list[pl.DataFrame] = []
@@ -271,7 +270,7 @@ def rehearse(
     seed: int,
     on_week: Progress | None = None,
 ) -> dict[str, pl.DataFrame]:
-    """`replay` of each strategy in the same world with the same luck; `on_week(done, all)` counts over all of them."""
+    """Return each strategy's `replay` in the same world with the same luck; `on_week(done, all)` counts over all."""
     total = len(world.weeks) * len(strategies)
     logs: dict[str, pl.DataFrame] = {}
     for place, (name, strategy) in enumerate(strategies.items()):
@@ -282,12 +281,12 @@ def rehearse(
 
 
 def _known(inspected: pl.DataFrame, day: int) -> pl.DataFrame:
-    """Inspected rows with their results as known to whoever decides on `day`."""
+    """Return the inspected rows with their results as known to whoever decides on `day`."""
     return inspected.filter(pl.col("known_day") < day, pl.col("replaced_day") >= day)
 
 
 def _labelled(week: pl.DataFrame, chosen: pl.DataFrame, facts: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a week with their labels, as if all of them had been inspected."""
+    """Return the rows of a week with their labels, as if all of them had been inspected."""
     labels = facts.select(
         "is_inspected", "is_illicit", "recovered_revenue", known_day="day", replaced_day="replaced"
     ).with_columns(is_critical=facts["is_illicit"] & truth["is_critical"], known_on=_on("known_day"))

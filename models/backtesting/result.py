@@ -1,7 +1,7 @@
 """What a rehearsal showed, as one document: weeks and totals with bands, new schemes, one strategy less another.
 
-With several seeds a band is Student's interval of the mean over them; with one, weeks are resampled, which says how
-even the weeks were and nothing of another world. What a strategy does and finds is decided elsewhere.
+With several seeds, a band is Student's interval of the mean over them. With one seed, weeks are resampled, which tells
+how even the weeks were and nothing of another world. What a strategy does and finds is decided elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ from models.policy import LANES, Lanes
 
 Logs = Mapping[int, Mapping[str, pl.DataFrame]]  # seed -> strategy -> log as from rehearsal.replay
 
-SEVERAL_FOUND = 5  # hits of a new scheme after which it counts as known, not as chance
-LOADS = 10  # offices, and chapters, that are listed
+SEVERAL_FOUND = 5  # after so many hits a new scheme counts as known and not as found by chance
+LOADS = 10  # so many offices are listed, and so many chapters
 
 # Each figure is one sum over another, or a sum by itself.
 FIGURES: dict[str, tuple[str, str | None]] = {
@@ -41,7 +41,7 @@ _SUMS = ("declarations", "inspected", "illicit", "hits", "evaded_revenue", "reve
 class Week(Document):
     """One replayed week; `revenue` is in currency, and the last two are sums from the first week to this one.
 
-    `first_day` is that of the first seed; another's may be a day or two apart.
+    `first_day` is that of the first seed; another seed's may be a day or two apart.
     """
 
     first_day: date
@@ -57,10 +57,10 @@ class Week(Document):
 
 
 class Novelty(Document):
-    """A scheme of which the warm-up found nothing: when a strategy found it, in one seed's world.
+    """A scheme of which the warm-up found nothing, and when a strategy found it in one seed's world.
 
-    Weeks are counted from the one of its first declaration, which is 1; null where it was not found. `found_for` is
-    the reason for which the first hit was inspected.
+    Weeks are counted from that of the scheme's first declaration, which is 1; they are null where it was not found.
+    `found_for` is the reason for which the first hit was inspected.
     """
 
     scheme: str
@@ -82,9 +82,9 @@ class Replayed(Document):
 
 
 class Load(Document):
-    """An office's or a chapter's declarations a week, how many were inspected and hit; means over seeds.
+    """An office's or a chapter's declarations a week, and how many were inspected and hit; means over seeds.
 
-    An office's places are a share of its declarations, or its own, so what changes there is mostly the hits.
+    An office's places are a share of its declarations, or places of its own, so what changes there is mostly the hits.
     """
 
     kind: Literal["office", "chapter"]
@@ -97,7 +97,7 @@ class Load(Document):
 
 
 class Difference(Document):
-    """Strategy `of` less `against`, on the same declarations with the same luck; loads by how much they change."""
+    """Strategy `of` less `against`, on the same declarations with the same luck; loads are sorted by their change."""
 
     of: str
     against: str
@@ -116,7 +116,7 @@ class Rehearsal(Document):
     differences: tuple[Difference, ...]
 
     def strategy(self, name: str) -> Replayed:
-        """One strategy's figures; KeyError where it was not rehearsed."""
+        """Return one strategy's figures; KeyError where it was not rehearsed."""
         for replayed in self.strategies:
             if replayed.name == name:
                 return replayed
@@ -132,10 +132,10 @@ def summarise(
     confidence: float,
     resamples: int,
 ) -> Rehearsal:
-    """The document of some seeds' logs. `found_before`: schemes of which the warm-up found any, by seed.
+    """Return the document of some seeds' logs. `found_before` has the schemes that the warm-up found, by seed.
 
-    `pairs`: strategies to hold against each other. A world begins with its first declaration, so one may have a week
-    more than another; only weeks that all have count. Raises ValueError where seeds differ in strategies.
+    `pairs` are the strategies to compare. A world begins with its first declaration, so one may have a week more than
+    another; only weeks that all worlds have count. Raises ValueError where seeds differ in strategies.
     """
     seeds, names = tuple(logs), tuple(next(iter(logs.values())))
     for seed, one in logs.items():
@@ -181,13 +181,13 @@ def summarise(
 
 
 class _Bands:
-    """Figures with their intervals from sums: seeds x weeks x `_SUMS`."""
+    """Turns sums, seeds x weeks x `_SUMS`, into figures with their intervals."""
 
     def __init__(self, confidence: float, resamples: int, seed: int) -> None:
         self._confidence, self._resamples, self._seed = confidence, resamples, seed
 
     def totals(self, sums: Floats, against: Floats | None = None) -> dict[str, Estimate]:
-        """Each of FIGURES over all weeks, or its difference from that of `against`."""
+        """Return each of FIGURES over all weeks, or its difference from that of `against`."""
         if len(sums) > 1:
             figures = _figures(sums.sum(axis=1)) - (0.0 if against is None else _figures(against.sum(axis=1)))
             return {name: self.of_seeds(values) for name, values in zip(FIGURES, figures.T, strict=True)}
@@ -202,7 +202,7 @@ class _Bands:
         }
 
     def of_seeds(self, values: Floats) -> Estimate:
-        """Mean over seeds with Student's interval; without one where there is one seed."""
+        """Return the mean over seeds with Student's interval; without an interval if there is one seed."""
         if np.isnan(values).any():
             return _undefined()
         mean, n = float(values.mean()), len(values)
@@ -221,7 +221,7 @@ def _undefined() -> Estimate:
 
 
 def _figures(sums: Floats) -> Floats:
-    """FIGURES from `_SUMS` (in the last axis); NaN where there is nothing to divide by."""
+    """Return FIGURES from `_SUMS` (in the last axis); NaN where there is nothing to divide by."""
     column = dict(zip(_SUMS, np.moveaxis(sums, -1, 0), strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
         parts = [
@@ -232,7 +232,7 @@ def _figures(sums: Floats) -> Floats:
 
 
 def _weekly(log: pl.DataFrame, lanes: Lanes) -> Floats:
-    """Weeks x `_SUMS`."""
+    """Return weeks x `_SUMS`."""
     hours = {
         name: pl.col("lane").replace_strict(
             {lane: getattr(getattr(lanes, lane), name) for lane in LANES} | {GREEN: 0.0}, return_dtype=pl.Float64
@@ -295,7 +295,7 @@ def _novelties(log: pl.DataFrame, found_before: frozenset[str], seed: int) -> li
 
 
 def _loads(of: pl.DataFrame, against: pl.DataFrame, seeds: int) -> tuple[Load, ...]:
-    """Offices and chapters by how much their inspections change, then by their hits; those without change left out."""
+    """Return the offices and chapters that change, by how much their inspections do, then by how much their hits do."""
     weeks = of["week"].n_unique() * seeds
     loads: list[Load] = []
     kinds: tuple[tuple[Literal["office", "chapter"], str], ...] = (("office", "office"), ("chapter", "hs2"))

@@ -1,10 +1,10 @@
 """The challenger beside what is in force, over the days of the test part: the last rehearsal before anybody signs.
 
-Both give away the places of the policy that each is signed with, among all declarations of those days, inspected or
-not, by their exact chances: nothing is drawn, but for the lanes that officer hours rest on. What a lane costs is for
-the challenger's policy to say, of both. Neither learns in between; a rehearsal in which both do is replay.py. What a
-selection would have found is estimated from the inspections that were made, see off_policy.py; whose load changes needs
-no labels, and is exact.
+Each gives away the places of the policy that it is signed with, among all declarations of those days, inspected or not,
+by exact chances: nothing is drawn, except for the lanes that officer hours rest on. The challenger's policy says what a
+lane costs, for both. Neither learns in between; in the rehearsal of replay.py both do. What a selection would have
+found is estimated from the inspections that were made, see off_policy.py; whose load changes needs no labels, and is
+exact.
 """
 
 from collections.abc import Sequence
@@ -23,16 +23,17 @@ from models.metrics.ranking import Floats
 from models.policy import LANES, Policy
 from models.reasons import Stability
 
-LOADS = 10  # offices, and chapters, that are listed
+LOADS = 10  # so many offices are listed, and so many chapters
+WEEK_DAYS = 7
 _NO_CHANGE = 1e-6  # inspections a week; smaller ones are rounding errors
 _UNRECORDED = "the chances of the inspections that were made are not on record"
 
 
 class Side(Document):
-    """What one of the two would have inspected: sums over the days, hours by the lanes of one draw.
+    """What one of the two would have inspected: sums over the days, with hours by the lanes of one draw.
 
-    `found` by each estimator; null where the chances of the inspections made are not on record. `illicit_in_truth` and
-    `evaded_in_truth` are what was there to find among them, if a simulator tells; inspections miss a part of it.
+    `found` is by estimator; it is null where the chances of the inspections made are not on record. `illicit_in_truth`
+    and `evaded_in_truth` are what was there to find among them, if a simulator tells; inspections miss a part of it.
     """
 
     name: str
@@ -55,11 +56,12 @@ class Load(Document):
 
 
 class SideBySide(Document):
-    """Challenger and `against` on the same declarations. `in_common`: the share of inspections that both would make.
+    """The challenger and `against` on the same declarations.
 
-    `hits` and `revenue` are those of the challenger less those of the other, doubly robust: what only the challenger
-    would have found less what only the other would. `loads` are the offices and HS chapters whose inspections change
-    most. `reasons`: how far the other's reasons are kept, where it is a model.
+    `in_common` is the share of inspections that both would make. `hits` and `revenue` are those of the challenger less
+    those of the other, doubly robust: what only the challenger would have found less what only the other would. `loads`
+    are the offices and HS chapters whose inspections change most. `reasons` says how far the other's reasons are kept,
+    if the other is a model.
     """
 
     first_day: date
@@ -75,7 +77,7 @@ class SideBySide(Document):
     reasons: Stability | None = None
 
     def metrics(self) -> dict[str, float]:
-        """Flat names to values for a metrics store; what is not defined is left out."""
+        """Return flat names to values for a metrics store; what is not defined is left out."""
         found: dict[str, float | None] = {"in_common": self.in_common}
         for side, name in ((self.challenger, "challenger"), (self.against, "against")):
             found |= {f"{name}.{key}": getattr(side, key) for key in ("inspections", "officer_hours", "delay_hours")}
@@ -96,10 +98,10 @@ class NotRehearsed(Document):
 
 
 def log_of(rows: pl.DataFrame) -> Log | None:
-    """The inspections made among `rows`; None where the chance of one of them is not on record.
+    """Return the inspections made among `rows`; None where the chance of one of them is not on record.
 
-    Where everything was inspected, the chance was 1. Of what was not inspected no chance may be on record; the least
-    recorded one is taken for it, which makes intervals wider and leaves estimates as they are.
+    If everything was inspected, the chance was 1. Rows that were not inspected may have no chance on record; they get
+    the least recorded one, which makes intervals wider and leaves estimates as they are.
     """
     found = rows.select(
         is_inspected=pl.col("is_illicit").is_not_null(),
@@ -127,9 +129,9 @@ def rehearse(
     truth: pl.DataFrame,
     policy: Policy,
 ) -> SideBySide | NotRehearsed:
-    """Both choosers on `rows`: identity, features and labels of all declarations of some days.
+    """Set both choosers side by side on `rows`: identity, features and labels of all declarations of some days.
 
-    `expected`: the challenger's expectation of each row, for both sides' estimates. `truth` may have no rows.
+    `expected` is the challenger's expectation of each row, for both sides' estimates. `truth` may have no rows.
     """
     if rows.is_empty():
         return NotRehearsed(why="no declarations after the last day that both have learned from")
@@ -185,7 +187,7 @@ def _in_truth(planted: pl.DataFrame | None, chance: Floats, column: str) -> floa
 
 
 def _hits(found: SelectionEstimates | None) -> Estimate:
-    """Hits, doubly robust: the precision of the chosen times their number."""
+    """Return the hits, doubly robust: the precision of the chosen rows times their number."""
     if found is None:
         return Estimate(value=None, reason=_UNRECORDED)
     precision = found.dr.precision
@@ -204,7 +206,7 @@ def _scaled(one: Estimate, by: float) -> Estimate:
 
 
 def _difference(a: Estimate, b: Estimate) -> Estimate:
-    """a - b of two figures on different rows, its bounds from theirs (Zou and Donner, Statistics in Medicine 2008)."""
+    """Return a - b of two figures on different rows, with bounds (Zou and Donner, Statistics in Medicine 2008)."""
     if a.value is None or a.low is None or a.high is None or b.value is None or b.low is None or b.high is None:
         return Estimate(value=None, reason=a.reason or b.reason)
     value = a.value - b.value
@@ -213,7 +215,7 @@ def _difference(a: Estimate, b: Estimate) -> Estimate:
 
 
 def _loads(rows: pl.DataFrame, mine: Floats, theirs: Floats, weeks: float) -> tuple[Load, ...]:
-    """Offices and chapters by how much their inspections change; those without change are left out."""
+    """Return offices and chapters by how much their inspections change; those without change are left out."""
     chances = rows.with_columns(mine=pl.Series(mine), theirs=pl.Series(theirs))
     loads: list[Load] = []
     kinds: Sequence[tuple[Literal["office", "chapter"], str]] = (("office", "office"), ("chapter", "hs2"))

@@ -1,7 +1,7 @@
 """Ways of choosing that a rehearsal sets side by side: chance, the risk profile, BACUDA's recipe, and this product's.
 
-All of them fill the places that the targeting policy gives to each office on each day. What is random, explored or
-critical is this product's alone; the others give every place to their highest score.
+All of them fill the places that the targeting policy gives to each office on each day. Only this product has random,
+explored and critical places; the others give every place to their highest score.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ Rng = np.random.Generator
 
 
 def best_first(week: pl.DataFrame, score: Floats, selection: policy.Targeting, rng: Rng) -> pl.DataFrame:
-    """Every place to the highest `score` (above 0, up to 1) of its office and day; ties by chance of their keys."""
+    """Give every place to the highest `score` (above 0, up to 1) of its office and day; ties go by key."""
     frame = week.select(*KEY, "office", "accepted_on", critical=0.0, revenue_if_illicit=0.0, hit_value=1.0)
     alone = selection.model_copy(update={"random_share": 0.0})
     return lanes.assign(frame.with_columns(score=pl.Series(score)), alone, rng)
@@ -38,7 +38,7 @@ def best_first(week: pl.DataFrame, score: Floats, selection: policy.Targeting, r
 
 @dataclass(frozen=True)
 class Random:
-    """Everybody has the same chance."""
+    """A strategy that gives everybody the same chance."""
 
     selection: policy.Targeting
     reads_outcomes: bool = False
@@ -47,7 +47,7 @@ class Random:
         return self
 
     def choose(self, week: pl.DataFrame, rng: Rng) -> pl.DataFrame:
-        # Not from `rng` itself: with it in the same state, places are rounded as they are for all others.
+        # Not drawn from `rng` itself: its state must stay, so that places are rounded as for all other strategies.
         return best_first(week, 1 - rng.spawn(1)[0].random(week.height), self.selection, rng)
 
 
@@ -68,8 +68,8 @@ class RiskProfile:
 
 
 # After DATE's public code (Kim, Tsai et al., KDD 2020), which BACUDA's notebooks share: a profile is risky if it is in
-# the highest tenth by hits / (inspections + 10). The trees are XGBoost's there, 100 of depth 4, and LightGBM's here,
-# with XGBoost's defaults for what both have.
+# the highest tenth by hits / (inspections + 10). The published code grows 100 trees of depth 4 with XGBoost; here they
+# are LightGBM's, with XGBoost's defaults for what both have.
 RISKY_SHARE, PRIOR_INSPECTIONS = 0.1, 10
 BACUDA_ROUNDS = 100
 BACUDA_PARAMETERS: Parameters = {
@@ -117,8 +117,8 @@ _BACUDA_COLUMNS: dict[str, pl.Expr] = {
 class Bacuda:
     """Risk profiles and boosted trees, ranked by probability.
 
-    Flags of the training rows rest on their own labels too, as in the published code. What its data has and ours has
-    not (FOB beside CIF value) is left out.
+    The flags of the training rows rest on their own labels too, as in the published code. What its data has and ours
+    does not have (FOB beside CIF value) is left out.
     """
 
     selection: policy.Targeting
@@ -147,14 +147,14 @@ class _BacudaChooser:
 
 
 def _risky(known: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """Profiles in the highest tenth by smoothed share of hits: their columns, one row each."""
+    """Return the profiles in the highest tenth by smoothed share of hits: their columns, one row each."""
     groups = known.group_by(by).agg(rate=pl.col("is_illicit").sum() / (pl.len() + PRIOR_INSPECTIONS))
     count = int(RISKY_SHARE * groups.height) + 1
     return groups.sort("rate", *by, descending=[True, *(False for _ in by)]).head(count).select(by)
 
 
 def _bacuda_matrix(frame: pl.DataFrame, risky: dict[tuple[str, ...], pl.DataFrame]) -> Matrix:
-    """Rows x features; 0 where unknown or infinite, as in the published code."""
+    """Return rows x features; 0 where unknown or infinite, as in the published code."""
     columns = frame.select(expression.cast(pl.Float64).alias(name) for name, expression in _BACUDA_COLUMNS.items())
     flags = [
         frame.select(by).join(profiles.with_columns(is_risky=1.0), on=by, how="left", maintain_order="left")["is_risky"]
@@ -166,7 +166,7 @@ def _bacuda_matrix(frame: pl.DataFrame, risky: dict[tuple[str, ...], pl.DataFram
 
 @dataclass(frozen=True)
 class Product:
-    """This product: its model of `features`, retrained, its targeting, and its exploration where `explores`."""
+    """This product: its model of `features`, retrained each time, its targeting, and exploration if `explores`."""
 
     policy: Policy
     explores: bool
@@ -176,7 +176,7 @@ class Product:
     def learn(self, known: pl.DataFrame, recent: pl.DataFrame, before: Chooser | None) -> Chooser:
         training = self.policy.training
         rows = labelled(known)
-        # The latest share of rows, not of time: a warm-up may have been inspected more densely than what follows.
+        # The latest share of rows, not of time, validates: a warm-up may have been inspected more densely than later.
         begins, ends = rows["accepted_on"][int(rows.height * (1 - training.validation_share))], rows["accepted_on"][-1]
         parts = split_off(rows, (ends - begins).days + 1, self.policy.features.label_delay_days)
         model = train(*parts, self.features, training, self.policy.targeting, final_frame=rows)
