@@ -2,9 +2,9 @@
 
     python benchmarks/ablation.py kcs
 
-The source must have been ingested (`make run`). Prints a Markdown table: each figure without the family less that with
-all, with a 95 % interval of the paired bootstrap; below 0 the family helps. Figures are those of the latest days, over
-all rows and over goods that no training row holds; an interval around 0 is noise.
+The source must have been ingested (`make run`). It prints a Markdown table: each figure without the family less that
+with all, with a 95 % interval of the paired bootstrap; where it is below 0, the family helps. Figures are those of the
+latest days, over all rows and over goods that no training row holds; an interval around 0 is noise.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
     }
     scores = {}
     for name, features in kept.items():
-        # The duty at stake stays, as no head of the model can do without it.
+        # The duty at stake stays, because the revenue head cannot do without it.
         features = features if name != "without declared" else (*features, *_stake())
         model = train(
             split.train, split.validation, features, policy.training, policy.targeting, final_frame=split.before_test

@@ -1,8 +1,8 @@
-"""Settings of LightGBM that might be faster: what each takes, and what it does to average precision.
+"""Settings of LightGBM that might be faster: how long each takes, and what it does to average precision.
 
-Run by `make bench-large`. The illicit head alone, on the labelled rows of simulated declarations, judged on the test
-part. The difference to the settings as they stand is by paired bootstrap: the same drawn rows for both. A setting that
-LightGBM fails with is told as such. Compare figures only within one run.
+Run by `make bench-large`. It trains the illicit head alone, on the labelled rows of simulated declarations, and judges
+it on the test part. The difference to the settings as they stand is by paired bootstrap: the same drawn rows for both.
+A setting with which LightGBM fails is reported as such. Compare figures only within one run.
 """
 
 import argparse

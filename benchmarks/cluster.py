@@ -1,7 +1,7 @@
 """Features and trees of the same store by this process and on Ray clusters of 1, 2 and 4 nodes, all on this machine.
 
-Run by `make bench-large`. Nodes have a processor each. More nodes than cores gain nothing here: what is to be seen is
-what handing out costs, and that the features are the same. Compare figures only within one run.
+Run by `make bench-large`. Each node has one processor. More nodes than cores gain nothing here: the benchmark shows
+what handing out work costs, and that the features are the same. Compare figures only within one run.
 """
 
 import argparse
@@ -135,7 +135,7 @@ def _measure(folder: Path, name: str, workers) -> dict[str, float]:
 
 
 def _check(folder: Path) -> None:
-    """Every cluster's features are the embedded ones."""
+    """Raise AssertionError unless every cluster's features are the embedded ones."""
     for expected in (folder / "cache" / "0").glob("*.parquet"):
         for nodes in NODES[1:]:
             if (folder / "cache" / str(nodes) / expected.name).read_bytes() != expected.read_bytes():

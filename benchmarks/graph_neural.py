@@ -3,16 +3,16 @@
     pip install torch==2.13.0       # not a dependency of Tidewaiter
     python benchmarks/graph_neural.py
 
-In the spirit of GraphFC (Singh et al., arXiv 2305.11377: declarations joined by what they share, inspected or not), not
-its code. Declarations are joined by `ENTITIES`, register entries of the importer among them. A declaration's state is
-made of the leaves that it falls into in trees without the family `relations` and of its numeric features. Twice,
-entities take the mean of their declarations and declarations that of their entities; all declarations take part,
+It follows the ideas of GraphFC (Singh et al., arXiv 2305.11377: declarations joined by what they share, inspected or
+not), not its code. Declarations are joined by `ENTITIES`, among them register entries of the importer. A declaration's
+state is made of its numeric features and of the leaves it falls into, in trees without the family `relations`. Twice,
+entities take the mean of their declarations, and declarations that of their entities; all declarations take part,
 inspected or not. A declaration sees only those accepted on earlier days of the last year, and never itself as another's
-neighbour: in training too, since later declarations tell of earlier outcomes in their histories.
+neighbour. This holds in training too, because the histories of later declarations tell of earlier outcomes.
 
-As the trees it learns in two passes: settings and epochs by average precision on the validation part, then everything
-known before the test part. The simulator must have been ingested (`make run`). Judged as by network.py, on the same
-rows; each model in a process of its own.
+Like the trees, it learns in two passes: settings and epochs by average precision on the validation part, then
+everything known before the test part. The simulator must have been ingested (`make run`). It is judged as by
+network.py, on the same rows; each model runs in a process of its own.
 """
 
 import argparse
@@ -55,17 +55,18 @@ MODELS, ALONE = ("trees without", "trees with", "graph network"), "network witho
 TRADED = ("importer_id", "seller_id", "declarant_id", "courier_id", "hs6")
 TOLD = ("address", "person", "phone", "bank_account")  # what a register says of the importer
 ENTITIES = (*TRADED, *TOLD)
-YEAR, SPAN = 365, 4096  # days; no store is longer than their difference
+YEAR, SPAN = 365, 4096  # days; no store spans more than their difference
 TREES, WIDTH, BATCH, DROPOUT = 100, 32, 1024, 0.2
 EPOCHS, PATIENCE = 12, 2
-NEIGHBOURS = 8  # of each entity the latest, of which the second layer takes the mean; the first takes all
+NEIGHBOURS = 8  # the second layer takes the mean of so many of each entity's latest; the first layer takes all
 
 
 @dataclass(frozen=True)
 class Setting:
-    """`has_outcomes`: entities also tell how often they were inspected and caught, as known on the day of acceptance.
+    """A variant of the network.
 
-    `is_held`: what was learned of a declaration without neighbours stays as it is when they come in.
+    `has_outcomes`: entities also tell how often they were inspected and caught, as known on the day of acceptance.
+    `is_held`: what was learned of a declaration without neighbours stays as it is when neighbours are added.
     """
 
     has_numbers: bool = True
@@ -117,7 +118,7 @@ def main() -> None:
 
 
 def _run(name: str, folder: Path) -> dict[str, Any]:
-    """Scores of the judged rows as <folder>/<name>.npy, and what they cost once features are there."""
+    """Write scores of the judged rows to <folder>/<name>.npy, and return what they cost once the features are there."""
     policy = load()
     store, dataset, split = measuring.ingested(SOURCE, policy)
     rows, _ = network._rows(store, split, dataset)
@@ -135,7 +136,7 @@ def _run(name: str, folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Data:
-    """All declarations in order of acceptance, entities of each (types x rows, -1 for none), and rows of each part."""
+    """All declarations in order of acceptance, each one's entities (types x rows, -1 for none), rows of each part."""
 
     frame: pl.DataFrame
     codes: Ints
@@ -164,7 +165,7 @@ class _Data:
 
 
 def _entities(store: Store, rows: pl.DataFrame) -> pl.DataFrame:
-    """`ENTITIES` of `rows`: as declared, and as registers told of the importer before the day of acceptance."""
+    """Return `ENTITIES` of `rows`: as declared, and as registers told of the importer before the day of acceptance."""
     declared = store.scan("declarations").with_columns(hs6=pl.col("hs_code").str.head(6)).select(*KEY, *TRADED)
     states = matching.states(entries.read(store.scan("register"), store.scan("register_superseded")))
     importers = states.filter(pl.col("party_role") == "importer").select("party_id", "enter", "leave", *TOLD)
@@ -182,7 +183,7 @@ def _entities(store: Store, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 class _Past:
-    """Of each row the facts of one entity on the days of the year before: places `first` to `last` in their `order`."""
+    """For each row, the facts of one entity in the year before its day: places `first` to `last` in their `order`."""
 
     def __init__(self, code: Ints, day: Ints, fact_code: Ints, fact_day: Ints) -> None:
         key, fact = (of * SPAN + on + YEAR for of, on in ((code, day), (fact_code, fact_day)))
@@ -193,8 +194,8 @@ class _Past:
         self.count = self.last - self.first
 
     def sum(self, values: Array) -> Array:
-        """Rows x columns: `values` of the facts, summed up."""
-        totals = np.zeros((len(values) + 1, values.shape[1]))  # of 64 bits, as differences of large sums are taken
+        """Return rows x columns: `values` of the facts, summed."""
+        totals = np.zeros((len(values) + 1, values.shape[1]))  # 64 bits, because it subtracts large sums
         np.cumsum(values[self.order], axis=0, dtype=np.float64, out=totals[1:])
         return (totals[self.last] - totals[self.first]).astype(np.float32)
 
@@ -202,16 +203,16 @@ class _Past:
         return self.sum(values) / np.maximum(self.count, 1).astype(np.float32)[:, None]
 
     def latest(self, rows: Ints, most: int) -> tuple[Ints, Ints]:
-        """The latest facts of `rows`, at most so many of each, and to which of `rows` they belong."""
+        """Return the latest facts of `rows`, at most so many of each, and the places in `rows` that they belong to."""
         places = self.last[rows, None] - 1 - np.arange(most)
         is_there = places >= self.first[rows, None]
         return self.order[places[is_there]], np.nonzero(is_there)[0]
 
 
 def _graph_network(data: _Data, policy: Policy) -> tuple[Array, Array, dict[str, Any]]:
-    """Scores of the judged rows with and without neighbours, and an account of the settings.
+    """Return scores of the judged rows with and without neighbours, and an account of the settings.
 
-    The best setting on validation is learned anew for them.
+    The setting that is best on validation is learned again for them.
     """
     import torch
 
@@ -232,18 +233,18 @@ def _graph_network(data: _Data, policy: Policy) -> tuple[Array, Array, dict[str,
     learned = _learned(data, past, inputs, SETTINGS[best], seed, "final", None, *epochs)
     score = _in_batches(learned.logits, data.parts["judged"])
     told = {"settings": tried, "chosen": best, "chosen_seconds": perf_counter() - started}
-    # No epochs with neighbours: what is known without them.
+    # Without epochs with neighbours, the scores are those that the network gives without them.
     learned = _learned(data, past, inputs, SETTINGS[best], seed, "final", None, epochs[0], 0)
     return score, _in_batches(learned.logits, data.parts["judged"]), told
 
 
 @dataclass(frozen=True)
 class _Inputs:
-    """Of each row leaves (rows x trees, numbered throughout) and numeric features, of the order of 1.
+    """The leaves of each row (rows x trees, numbered throughout) and its numeric features, of the order of 1.
 
-    Trees fit the rows that they were grown on better than any others, and a network that is told their leaves learns
-    to believe them. So there are two forests, of even and of odd weeks; a row that one has learned from has only the
-    leaves of the other, and number `blank` in place of the rest.
+    Trees fit the rows that they were grown on better than any others, and a network that is told their leaves learns to
+    believe them. So there are two forests, one of even and one of odd weeks. A row that one of them has learned from
+    has only the leaves of the other, and the number `blank` in place of the rest.
     """
 
     leaves: "Tensor"
@@ -297,7 +298,7 @@ def _learned(
     leaf_epochs: int,
     epochs: int,
 ) -> _Learned:
-    """States are learned without neighbours first. What the first layer takes the mean of stays as it is then."""
+    """Learn states without neighbours first; the means that the first layer takes are then computed once and stay."""
     import torch
     from torch import nn
 
@@ -328,7 +329,7 @@ def _learned(
     first = nn.Linear(around.shape[1], WIDTH)
     second = nn.Linear(WIDTH * (2 + types) + told_width, 2 * WIDTH)
     last = nn.Linear(2 * WIDTH, 1)
-    nn.init.zeros_(last.weight)  # so it starts from what is known without neighbours
+    nn.init.zeros_(last.weight)  # so that it starts from what is known without neighbours
     nn.init.zeros_(last.bias)
 
     def joined(rows: "Tensor") -> "Tensor":
@@ -357,7 +358,7 @@ def _learned(
 
 
 def _outcomes(data: _Data) -> list[Array]:
-    """Of each type, rows x 2: logarithms of inspections and hits of the entity, known on days before."""
+    """Return rows x 2 for each type: logarithms of inspections and hits of the entity known on earlier days."""
     is_known = data.frame["is_illicit"].is_not_null().to_numpy()
     found = np.flatnonzero(is_known)
     first_day = data.frame["accepted_at"].min().date().toordinal()
@@ -369,7 +370,7 @@ def _outcomes(data: _Data) -> list[Array]:
 
 @dataclass(frozen=True)
 class _Lesson:
-    """Rows to learn from, and those by which it is decided when to stop; all epochs where there are none."""
+    """Rows to learn from, and rows by which to decide when to stop; without the latter, all epochs are run."""
 
     data: _Data
     part: str
@@ -378,7 +379,7 @@ class _Lesson:
     def __call__(
         self, module: "nn.Module", logits: "Callable[[Tensor], Tensor]", epochs: int, rate: float
     ) -> tuple[int, float | None]:
-        """The best epoch, whose weights `module` is left with, and its average precision."""
+        """Train, leave `module` with the weights of the best epoch, and return that epoch and its average precision."""
         import torch
 
         rows = self.data.parts[self.part]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.guard
 
-Prints medians in milliseconds, from requests sent to the two in turn, and the time of a signature.
+It prints medians in milliseconds, from requests sent to the two servers in turn, and the time that a signature takes.
 """
 
 import os
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def without_guard() -> ASGIApp:
-    """MLflow with its own authentication alone, started as the guarded one is."""
+    """Return MLflow with its own authentication alone, started as the guarded server is."""
     settings = AppSettings()
     os.environ |= for_mlflow(settings)
     from mlflow.server import auth, handlers
@@ -48,7 +48,7 @@ def without_guard() -> ASGIApp:
 
 
 def compare(guarded: Server, plain: Server) -> None:
-    """Time requests to both in turn, so that whatever else the machine does meets both alike."""
+    """Time requests to both servers in turn, so that whatever else the machine does affects both alike."""
     with guarded.client("admin") as with_guard, plain.client("admin") as without:
         read, write = zip(*(requests(client) for client in (with_guard, without)), strict=True)
         for name, pair in (("runs/get", read), ("runs/log-metric", write)):
@@ -58,7 +58,7 @@ def compare(guarded: Server, plain: Server) -> None:
 
 
 def requests(client: httpx.Client) -> tuple[Callable[[], object], Callable[[], object]]:
-    """A read and a write of a run of its own."""
+    """Return a read and a write of a run of their own."""
     created = client.post(f"{API}/runs/create", json={"experiment_id": "1"}).raise_for_status().json()
     run = created["run"]["info"]["run_id"]
     steps = iter(range(10_000))
@@ -82,7 +82,7 @@ def in_turn(calls: Sequence[Callable[[], object]]) -> list[list[float]]:
 
 
 def sign(server: Server) -> None:
-    """Three signatures each for three versions; every one has the evidence digest computed anew."""
+    """Give three signatures for each of three versions; each of them has the evidence digest computed again."""
     taken = []
     for version in ("1", "2", "3"):
         for who, step in (("ana", "technical"), ("rea", "governance"), ("rob", "governance")):

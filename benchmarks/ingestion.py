@@ -1,11 +1,12 @@
-"""Ingestion of small batches, brought in together and one at a time, and of reading alone. Run by `make bench`.
+"""How long ingestion of small batches takes, together and one at a time, and reading alone. Run by `make bench`.
 
     a first run       54,000 simulated declarations: 72 files of all tables; and each of them by itself
     nights            one-line files
     reading           one CSV file, read and brought to the contract, and no more
 
-Each is measured in a process of its own, in which Great Expectations is imported before the clock starts: that takes as
-long whatever is ingested. CPU seconds tell more than seconds where other work runs; compare only within one run.
+Each is measured in a process of its own, in which Great Expectations is imported before the clock starts, because that
+takes the same time whatever is ingested. CPU seconds tell more than seconds where other work runs; compare only within
+one run.
 """
 
 import argparse
@@ -95,7 +96,7 @@ def main() -> None:
 
 
 def _measured(case: Callable[[Path], int], folder: Path, alone: bool) -> dict[str, float]:
-    import_module("features.validation.expectations")  # which takes seconds, and is not measured
+    import_module("features.validation.expectations")  # this takes seconds and is not measured
     from features.ingestion import ingest, staging
 
     in_validation: list[float] = []
@@ -126,7 +127,7 @@ def _ingested(folder: Path, source) -> int:
     from features.store.store import Store
     from models.policy import load
 
-    store = Store(Path(tempfile.mkdtemp(dir=folder)) / "data")  # it goes with `folder`, which nobody waits for
+    store = Store(Path(tempfile.mkdtemp(dir=folder)) / "data")  # deleted with `folder`, outside the measured time
     return ingest(source, store, load().ingestion).rows_in
 
 

@@ -1,11 +1,11 @@
 """A large administration on this machine: nights against the length of the history, and a retraining on ten million.
 
-Run by `make bench-large`; takes about an hour, 12 GB of memory and 40 GB of disk. Raw files are simulated, 870,000
-declarations a month, which is not counted; the simulator holds a world in memory, so several of them make a month. Then
+Run by `make bench-large`; it takes about an hour, 12 GB of memory and 40 GB of disk. Raw files of 870,000 declarations
+a month are simulated, which is not counted. The simulator holds a world in memory, so several worlds make a month. Then
 one store grows. At each length of the history, two weeks of 200,000 declarations arrive one after the other: they are
-ingested and validated, their features computed, and scored. At `RETRAIN_AT` months `tidewaiter retrain` makes a
-challenger of all that is stored. Each step runs in a process of its own, so that its peak memory is its own. Compare
-figures only within one run.
+ingested and validated, their features are computed, and they are scored. At `RETRAIN_AT` months `tidewaiter retrain`
+makes a challenger from all that is stored. Each step runs in a process of its own, so that its peak memory is its own.
+Compare figures only within one run.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def world(folder: Path, a_month: int, months: int, number: int) -> int:
 
 
 def merge(folder: Path, a_month: int, months: int, number: int) -> int:
-    """Each month's files of all worlds as one, in which nobody is the same as anybody of another world."""
+    """Make one file of each month's files of all worlds; nobody in it is the same as anybody of another world."""
     from features import contract
 
     names = sorted(path.name for path in next((folder / "worlds" / "0").iterdir()).iterdir())
@@ -83,7 +83,7 @@ def merge(folder: Path, a_month: int, months: int, number: int) -> int:
 
 
 def ingest(folder: Path, a_month: int, months: int, number: int) -> int:
-    """What is not ingested yet of the first `months` months; what came by the week is known."""
+    """Ingest what is not ingested yet of the first `months` months; what came week by week is recognised."""
     return _ingest(folder, tuple(sorted((folder / "raw").iterdir())[:months]))
 
 
@@ -111,7 +111,7 @@ def model(folder: Path, a_month: int, months: int, number: int) -> int:
 
 
 def arrive(folder: Path, a_month: int, months: int, number: int) -> int:
-    """The files of week `number` after the first `months` months."""
+    """Write the files of week `number` after the first `months` months."""
     following, (first, last) = sorted((folder / "raw").iterdir())[months], _week(folder, months, number)
     arrived = folder / "weeks" / first.isoformat()
     arrived.mkdir(parents=True)
@@ -197,13 +197,13 @@ def _measure(folder: Path, a_month: int, console: Console) -> None:
 
 
 def _retrain(folder: Path) -> dict[str, object]:
-    """`tidewaiter retrain` on what is stored: seconds of its stages, and its peak memory."""
+    """Run `tidewaiter retrain` on what is stored, and return the seconds of its stages and its peak memory."""
     command = [str(Path(sys.executable).with_name("tidewaiter")), "retrain", "--source", "files"]
     log = folder / "retrain.log"
     began = perf_counter()
     with log.open("w") as file:
         run = subprocess.Popen(command, cwd=folder, stderr=file)
-        _, status, usage = os.wait4(run.pid, 0)  # of this process alone, unlike getrusage
+        _, status, usage = os.wait4(run.pid, 0)  # for this process alone, unlike getrusage
     seconds, said = perf_counter() - began, log.read_text()
     if status:
         raise RuntimeError(f"{' '.join(command)}: exit code {os.waitstatus_to_exitcode(status)}\n{said}")

@@ -1,7 +1,7 @@
-"""How long a ledger of many entries takes: to verify, to open, and to add one more to, with and without the signer.
+"""How long it takes to verify and to open a ledger of many entries, and to add one more, with and without the signer.
 
-Run by `make bench`. The entries are whole lives of versions: opened, signed by three people, promoted, with an attempt
-between that was refused. Figures are of this machine and this moment.
+Run by `make bench`. The entries are whole lives of versions: each is opened, signed by three people and promoted, with
+one refused attempt in between. Figures are of this machine and this moment.
 """
 
 import argparse
@@ -35,7 +35,7 @@ START = datetime(2024, 3, 5, tzinfo=UTC)
 
 
 def entries(policy: Signoff) -> Iterator[Entry]:
-    """What a server would note, without end."""
+    """Yield what a server would note, without end."""
     book = Book(policy)
     for version in count(1):
         at = START + timedelta(minutes=version)
@@ -58,7 +58,7 @@ def fill(ledger: Followed, made: Iterator[Entry]) -> None:
 
 @contextmanager
 def signer(keys: Keys, database: str) -> Generator[None]:
-    """The process that has the key, as `tidewaiter up` starts it."""
+    """Run the process that has the key, as `tidewaiter up` starts it."""
     environment = {"SIGNOFF_FOLDER": str(keys.folder), "SIGNOFF_DATABASE_URI": database}
     command = [sys.executable, "-m", "models.signer.signer"]
     with subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL) as process:
@@ -71,12 +71,12 @@ def signer(keys: Keys, database: str) -> Generator[None]:
 
 
 def append_each(ledger: Followed, made: Iterator[Entry]) -> list[float]:
-    """The seconds of each."""
+    """Append each entry and return the seconds that each took."""
     return [seconds(lambda entry=entry: fill(ledger, iter([entry]))) for entry in made]
 
 
 def verify(table: Table, keys: Keys, policy: Signoff) -> None:
-    """What an audit does: chain, signature, rules and head, from the rows and the public key alone."""
+    """Do what an audit does: check chain, signature, rules and head, from the rows and the public key alone."""
     rows, book = table.rows(), Book(policy)
     chain = Chain(keys.public_key)
     for entry in chain.extend(rows):

@@ -3,8 +3,9 @@
     python benchmarks/matching.py            # measures, on worlds of another seed than the one trained on
     python benchmarks/matching.py --train    # estimates the probabilities of features/network/matching.json again
 
-A pair is right if one owner stands behind both. Recall is told three ways: of all pairs of one owner, of those that
-share a value in the register of the last day, and of those that share two, which is the least that can match.
+A pair is right if one owner stands behind both companies. Recall is given in three ways: of all pairs of one owner, of
+those that share a value in the register on the last day, and of those that share two, the least with which a pair can
+match.
 """
 
 import argparse
@@ -31,11 +32,11 @@ from features.simulator.register import owners
 TRAINED, MEASURED = 7, 20240229  # seeds
 COMPANIES = (50_000, 1_000_000)
 ITEMS_PER_COMPANY = 18
-SIMULATED = 100_000  # companies beyond this are made up without their declarations, so none of them rises again
+SIMULATED = 100_000  # larger worlds are made up without declarations, so none of their companies rises again
 THRESHOLDS = (0.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 KEYS = ("name_key", "address_key", "person_key", "phone", "bank_account")
 SHARING = {"all": 0, "a value shared": 1, "two shared": 2}
-# However rare a value is in the simulation, an office, an agent or a slip of the pen may give it to strangers.
+# However rare a value is in the simulation, a shared office, an agent or a slip of the pen may give it to strangers.
 LEAST_U, DIGITS = 1e-6, 4
 
 
@@ -62,7 +63,7 @@ def main() -> None:
 
 
 def _world(companies: int, seed: int) -> SimpleNamespace:
-    """Tables of a register, its last day, and the owner of each company."""
+    """Return the tables of a register, its last day, and the owner of each company."""
     parameters = Parameters(rows=min(companies, SIMULATED) * ITEMS_PER_COMPANY, seed=seed)
     if companies <= SIMULATED:
         world = simulate(parameters)
@@ -89,7 +90,7 @@ def _world(companies: int, seed: int) -> SimpleNamespace:
 
 
 def _last(world: SimpleNamespace) -> pl.DataFrame:
-    """States on the last day, with `owner`; declarants have owners of their own, below 0."""
+    """Return the states on the last day, with `owner`; declarants have owners of their own, below 0."""
     states = matching.states(entries.read(*world.tables)).filter(
         pl.col("enter") <= world.day, pl.col("leave") > world.day
     )
@@ -98,7 +99,7 @@ def _last(world: SimpleNamespace) -> pl.DataFrame:
 
 
 def _pairs(states: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of companies of one owner, and how many of `KEYS` they share."""
+    """Return the pairs of companies of one owner, and how many of `KEYS` they share."""
     several = states.filter(pl.len().over("owner") > 1).select("party_role", "party_id", "owner", *KEYS)
     pairs = several.join(several, on="owner").filter(pl.col("party_id") < pl.col("party_id_right"))
     return pairs.with_columns(shared=pl.sum_horizontal((pl.col(key) == pl.col(f"{key}_right")) for key in KEYS))

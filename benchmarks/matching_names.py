@@ -2,8 +2,9 @@
 
     python benchmarks/matching_names.py
 
-Of two ways of writing a name that share a telephone, how many match. Of made-up strangers, two of whom share each
-address on average and whose names are two of a dozen words in one legal form, which pairs match all the same.
+One figure is how many pairs match that are two spellings of a name with the same telephone. The other is how many pairs
+of made-up strangers match nevertheless. On average two strangers share each address, and their names are two of a dozen
+words in one legal form.
 """
 
 import tomllib
@@ -27,7 +28,7 @@ def scripts() -> list[dict]:
 
 
 def matched(told: list[tuple[str, str, str]]) -> pl.DataFrame:
-    """Matches of companies, of which each row tells one attribute: company, attribute, value."""
+    """Return the matches of companies; each row tells one attribute of one: company, attribute, value."""
     rows = pl.DataFrame(told, schema=["party_id", "attribute", "value"], orient="row").with_columns(
         entry_id=pl.concat_str("party_id", "attribute"), party_role=pl.lit("importer"), recorded_at=datetime(2024, 1, 1)
     )
@@ -36,7 +37,7 @@ def matched(told: list[tuple[str, str, str]]) -> pl.DataFrame:
 
 
 def found(same: list[list[str]]) -> list[list[str]]:
-    """Those of the pairs of spellings that match."""
+    """Return the pairs of spellings that match."""
     told = []
     for number, pair in enumerate(same):
         for side, name in zip("AB", pair, strict=True):

@@ -1,4 +1,4 @@
-"""What benchmarks share: a process for each thing that is measured, its peak memory, and the file of results."""
+"""What benchmarks share: a process for each measurement, its peak memory, and the file of results."""
 
 import json
 import os
@@ -24,9 +24,9 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def apart(script: str, *arguments: object, python: str = sys.executable) -> dict[str, Any]:
-    """What `script` prints last, as JSON, when it is run with `arguments` in a process of its own.
+    """Run `script` with `arguments` in a process of its own, and return what it prints last, as JSON.
 
-    A process begins with the peak memory of the one that started it, so that one should make nothing itself.
+    A process begins with the peak memory of the one that started it, so the starting process should hold little itself.
     """
     command = [python, script, *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -34,19 +34,19 @@ def apart(script: str, *arguments: object, python: str = sys.executable) -> dict
 
 
 def timed(work: Callable[[], int]) -> dict[str, float]:
-    """Rows that `work` says it did, its seconds, and this process's peak memory."""
+    """Return how many rows `work` says it did, its seconds, and this process's peak memory."""
     started = perf_counter()
     rows = work()
     return {"rows": rows, "seconds": perf_counter() - started, "peak_mb": peak_mb()}
 
 
 def peak_mb() -> float:
-    """The most memory that this process ever held, in MiB."""
+    """Return the most memory that this process ever held, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def ingested(source: str, policy: "Policy") -> "tuple[Store, pl.LazyFrame, Split]":
-    """An ingested source's store, its features with the labels known today, and their split by time."""
+    """Return an ingested source's store, its features with the labels known today, and their split by time."""
     from features.matrix import cache
     from features.store.store import Store
     from flows.settings import Settings
@@ -60,7 +60,7 @@ def ingested(source: str, policy: "Policy") -> "tuple[Store, pl.LazyFrame, Split
 
 
 def save(name: str, libraries: tuple[str, ...] = LIBRARIES, **results: object) -> None:
-    """`results` beside what they were measured on, as results/<name>.json."""
+    """Write `results` and what they were measured on to results/<name>.json."""
     machine = {
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -1,9 +1,9 @@
-"""What one declaration costs of a morning, by family, beside its share of a night; what it costs to make a morning.
+"""What one declaration costs in the morning, by family, beside its share of a night, and what making a morning costs.
 
-Run by `make bench`. The store is simulated; the morning is that of its last full day, whose declarations are asked for
-one by one, as traders wait for them. Their features must be those of the night, bit for bit. Costs are CPU time of all
-threads together, which waiting for other programs does not change, though sharing a core with them does. Each stage
-runs in a process of its own, with kernels that are compiled already. Compare figures only within one run.
+Run by `make bench`. The store is simulated; the morning is that of its last full day, whose declarations are asked
+about one by one, as traders wait for them. Their features must be those of the night, bit for bit. Costs are CPU time
+of all threads together. Waiting for other programs does not change it, but sharing a core with them does. Each stage
+runs in a process of its own, with kernels that are already compiled. Compare figures only within one run.
 """
 
 import argparse
@@ -37,12 +37,12 @@ from features.sources.simulator import SimulatorSource
 from features.store.store import Store
 from models.policy import load
 
-ASKED = "asked.parquet"  # what was asked one by one
-ROUNDS = 3  # of asking about every declaration of the day; the first is not counted
+ASKED = "asked.parquet"  # features of the declarations that were asked about one by one
+ROUNDS = 3  # so many times every declaration of the day is asked about; the first time is not counted
 
 
 def prepare(folder: Path, rows: int) -> dict[str, Any]:
-    """The store, read and settled as the night before leaves it, and compiled kernels."""
+    """Make the store, read and settled as the night before leaves it, and compile the kernels."""
     ingest(
         SimulatorSource(Parameters(rows=rows), folder / "simulated"),
         _store(folder),
@@ -54,7 +54,7 @@ def prepare(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def night(folder: Path, rows: int) -> dict[str, Any]:
-    """The last year's declarations at once, and the day's alone, as nights compute them: CPU ms a declaration."""
+    """Return CPU ms a declaration for the last year's declarations at once and for the day's alone, as nights do it."""
     past, facts = _cpu(lambda: cache.past(_store(folder), _delay(), folder / "cache"))
     known, more = _cpu(past.latest)
     history = History(known, past.settled)
@@ -71,18 +71,18 @@ def night(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def made(folder: Path, rows: int) -> dict[str, Any]:
-    """The morning, of a store whose journal is up to date."""
+    """Return the cost of making the morning of a store whose journal is up to date."""
     shutil.rmtree(folder / "cache" / "mornings")
     return _costs(folder)
 
 
 def found(folder: Path, rows: int) -> dict[str, Any]:
-    """The morning, where another process has made it."""
+    """Return the cost of having the morning if another process has made it."""
     return _costs(folder)
 
 
 def asked(folder: Path, rows: int) -> dict[str, Any]:
-    """Each of the day's declarations by itself: CPU ms by family, and in total."""
+    """Return CPU ms of each of the day's declarations by itself, by family and in total."""
     store, day, morning = _store(folder), _day(folder), _morning(folder)
     day_rows = store.scan_days("declarations", [day]).select(schema("declarations").names()).collect()
     each = [day_rows[row] for row in range(day_rows.height)]
@@ -113,7 +113,7 @@ STAGES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "made": made,
     "found": found,
     "asked": asked,
-    "night": night,  # which looks whether what was asked is the same
+    "night": night,  # also checks that `asked` gave the same features
 }
 
 
@@ -159,7 +159,7 @@ def _print(console: Console, results: dict[str, Any], rows: int) -> None:
 
 
 def _costs(folder: Path) -> dict[str, float]:
-    """CPU and seconds to have the morning, memory that it holds more than there was before, and its files."""
+    """Return CPU and seconds to have the morning, the memory that it holds in addition, and the size of its files."""
     before, started = _resident_mb(), perf_counter()
     morning, cpu = _cpu(lambda: _morning(folder))
     seconds = perf_counter() - started
@@ -175,7 +175,7 @@ def _costs(folder: Path) -> dict[str, float]:
 
 
 def _cpu(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What `work` gives, and its CPU seconds."""
+    """Return the result of `work`, and the CPU seconds that it took."""
     started = process_time()
     given = work()
     return given, process_time() - started
@@ -190,7 +190,7 @@ def _store(folder: Path) -> Store:
 
 
 def _day(folder: Path) -> date:
-    """The last full one: a week later the archive ends."""
+    """Return the last full day; the archive ends a week later."""
     return _store(folder).days()[-1] - timedelta(days=7)
 
 

@@ -1,13 +1,13 @@
-"""Do tests fail where the code is wrong? One change at a time to a copy of the modules of mutants.toml, by Cosmic Ray.
+"""Whether tests fail where the code is wrong: modules of mutants.toml with one change at a time, by Cosmic Ray.
 
     make mutants                                       every module; hours
     make mutants MODULES=models/signoff/lifecycle.py   some; the others' results stay
-    make mutants MOST=50                               of each module so many places, drawn by lot
+    make mutants MOST=50                               so many places of each module, drawn by lot
     make mutants AGAIN=1                               only what survived, now that there are more tests
 
-Of a module `places` is how many changes there are, and `mutants` how many of them were tried. The share of these that
-survives goes to results/mutants.json, and the survivors with the reasons that mutants.toml gives. Ends with 1 where one
-has no reason.
+The changes are made in a copy of the project. For each module, `places` is how many changes there are, and `mutants`
+how many of them were tried. The share of these that survives goes to results/mutants.json, with the survivors and the
+reasons that mutants.toml gives for them. The exit code is 1 if a survivor has no reason.
 """
 
 import ast
@@ -36,13 +36,13 @@ PROJECT = Path(__file__).parents[1]
 SETTINGS = Path(__file__).with_suffix(".toml")
 LIBRARIES = ("cosmic-ray", "hypothesis", "pytest")
 WORKERS = os.cpu_count() or 1
-# A start without plugins and what tests/conftest.py imports, which these tests do without, takes a third of the time.
+# These tests need neither plugins nor what tests/conftest.py imports; without them a start takes a third of the time.
 LEAN = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS")
 ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **dict.fromkeys(THREADS, "1")}
-MOST, AGAIN = "MOST", "AGAIN"  # in the environment
+MOST, AGAIN = "MOST", "AGAIN"  # environment variables
 SEED = 7
-PATIENCE = 5  # a change that makes the tests take as many times longer is noticed
+PATIENCE = 5  # a change that makes the tests take so many times as long counts as noticed
 
 
 def main(names: list[str]) -> int:
@@ -71,13 +71,13 @@ def main(names: list[str]) -> int:
 
 
 def _known() -> dict[str, Any]:
-    """What was found before, or is found meanwhile by another run of other modules."""
+    """Return what was found before; another run, of other modules, may add to it meanwhile."""
     path = measuring.RESULTS / "mutants.json"
     return json.loads(path.read_text())["modules"] if path.exists() else {}
 
 
 def _joined(before: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
-    """What was found, after some of it was tried again."""
+    """Return what was found, after some of the changes were tried again."""
     survived, mutants = again["survived"], before["mutants"]
     share, seconds = round(survived / mutants, 4), before["seconds"] + again["seconds"]
     return before | again | {"mutants": mutants, "killed": mutants - survived, "share": share, "seconds": seconds}
@@ -89,7 +89,7 @@ def _total(modules: dict[str, Any]) -> dict[str, Any]:
 
 
 def _apart(module: str, tests: list[str]) -> dict[str, Any]:
-    """The figures of one module, found by a process in a copy of the project."""
+    """Return the figures of one module, found by a process in a copy of the project."""
     with tempfile.TemporaryDirectory(prefix="tidewaiter-mutants-") as folder:
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
@@ -100,7 +100,7 @@ def _apart(module: str, tests: list[str]) -> dict[str, Any]:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment |= ENVIRONMENT
         if "import numba" in (PROJECT / module).read_text():
-            environment["NUMBA_DISABLE_JIT"] = "1"  # or every change is compiled, and its indices are checked by nobody
+            environment["NUMBA_DISABLE_JIT"] = "1"  # otherwise every change is compiled, and nothing checks indices
         command = [sys.executable, "-m", "benchmarks.mutants", "--within", module, *tests]
         done = subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -165,7 +165,7 @@ def _within(module: str, tests: list[str]) -> dict[str, Any]:
 
 
 def _unused(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where annotations and decorators begin and end: they compute nothing."""
+    """Yield where each annotation and decorator begins and ends; nothing there is computed."""
     for node in ast.walk(ast.parse(source)):
         parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         for part in (*parts, *getattr(node, "decorator_list", ())):
@@ -188,7 +188,7 @@ def _mutated(source: str, place: "MutationSpec") -> tuple[str, str]:
 
 
 def _changed(diff: str) -> dict[str, str]:
-    """The line as it was and as it became."""
+    """Return the line as it was and as it became."""
     lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
     was, becomes = (next((line[1:].strip() for line in lines if line.startswith(sign)), "") for sign in "-+")
     return {"was": was, "becomes": becomes}

@@ -2,10 +2,11 @@
 
     python benchmarks/network.py simulator
 
-The source must have been ingested (`make run`). Prints a Markdown table by slice: average precision and precision at
-1, 2 and 5 % without the family and with it, and a 95 % interval of the difference by paired bootstrap; above 0 the
-family helps. With a truth (the simulator's) every declaration of the test window counts, inspected or not; else the
-inspected ones. `phoenix` asks for the rows of companies risen again, among all that are not otherwise illicit.
+The source must have been ingested (`make run`). It prints a Markdown table by slice: average precision and precision at
+1, 2 and 5 % without the family and with it, and a 95 % interval of the difference by paired bootstrap; where it is
+above 0, the family helps. If the source has a truth (as the simulator does), every declaration of the test window
+counts, inspected or not; otherwise only the inspected ones do. `phoenix` looks for the rows of companies risen again,
+among all that are not otherwise illicit.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 def _rows(store: Store, split, dataset) -> tuple[pl.DataFrame, pl.Series | None]:
-    """Rows to be judged, with `is_hit`, and the planted scheme of each where it is known."""
+    """Return the rows to be judged, with `is_hit`, and the planted scheme of each where it is known."""
     truth = store.scan("truth").select(*KEY, "scheme", is_hit="is_illicit").collect()
     if truth.is_empty():
         return split.test.with_columns(is_hit="is_illicit"), None
@@ -61,7 +62,7 @@ def _rows(store: Store, split, dataset) -> tuple[pl.DataFrame, pl.Series | None]
 
 
 def _never_inspected(store: Store, rows: pl.DataFrame, policy: Policy) -> np.ndarray:
-    """Whether no inspection of the importer was known before the day of acceptance, ever."""
+    """Tell for each row whether no inspection of the importer was ever known before the day of acceptance."""
     found = outcome_versions(
         store.scan("outcomes"), store.scan("outcomes_superseded"), policy.features.label_delay_days
     ).filter("is_inspected")

@@ -1,9 +1,9 @@
-"""Milliseconds from asking for a company's page to its painted network of 500 nodes, in Chromium and a real server.
+"""Milliseconds from asking for a company's page to its painted network of 500 nodes, in Chromium with a real server.
 
     python benchmarks/network_page.py
 
-The page asks for fewer nodes by itself; here its question is rewritten. The first opening has nothing in the browser's
-cache, the others have what whoever comes back has. Needs chromium. Figures are of this machine and this moment.
+The page by itself asks for fewer nodes; here its request is rewritten. The first opening finds nothing in the browser's
+cache; the others find what somebody has who comes back. It needs Chromium. Figures are of this machine and this moment.
 """
 
 import base64
@@ -35,7 +35,7 @@ def main() -> None:
             query = urlencode({"source": "files", "company": "declarant:D-BUSY"})
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=started.CHROMIUM, args=["--no-sandbox"])
-                # Not by Playwright's own credentials, which take the browser's cache away and look into every request.
+                # Playwright's own credentials would disable the browser's cache and intercept every request.
                 account = base64.b64encode(f"rea:{signoff_server.password('rea')}".encode()).decode()
                 page = browser.new_page(extra_http_headers={"Authorization": f"Basic {account}"})
                 page.add_init_script(_ASK_FOR_MORE)

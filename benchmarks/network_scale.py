@@ -2,10 +2,10 @@
 
     python benchmarks/network_scale.py
 
-Importers, sellers and declarants are drawn by a power law; an edge has declarations of one week, one in twenty a hit.
-What is measured is what a night does: read the sums that are kept, add those of a new day, compute a Monday's network
-for the model, and write the one for people; then what people wait for: who is around a company, the ways from it to
-offenders, a search. Figures are of this machine and this moment.
+Importers, sellers and declarants are drawn by a power law; an edge has declarations of one week, and one in twenty is a
+hit. It measures what a night does: read the sums that are kept, add those of a new day, compute a Monday's network for
+the model, and write the one for people. Then it measures what people wait for: who is around a company, the ways from
+it to offenders, a search. Figures are of this machine and this moment.
 """
 
 import argparse
@@ -126,7 +126,7 @@ def _for_the_model(folder: Path) -> dict:
 
 
 def _first(nodes: int) -> dict[str, int]:
-    """The first number of each role; numbers are identities, and their hashes nodes."""
+    """Return the first number of each role; numbers are identities, and their hashes are nodes."""
     return {"importer": 0, "seller": nodes * 6 // 10, "declarant": nodes * 99 // 100}
 
 
@@ -163,7 +163,7 @@ def _for_people(folder: Path, nodes: int) -> dict:
 
 
 def _ms(answer: Callable[[Any], object], questions: Sequence[object]) -> list[float]:
-    """How many questions, and the median, the 95th percentile and the most of the milliseconds that they took."""
+    """Return how many questions there were, and the median, 95th percentile and maximum of their milliseconds."""
     took = []
     for question in questions:
         started = perf_counter()

@@ -1,4 +1,4 @@
-"""The pictures of docs/scale.md, from benchmarks/results/. Run by `make bench` and `make bench-large`."""
+"""The pictures of docs/scale.md, made from benchmarks/results/. Run by `make bench` and `make bench-large`."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ BLUE, LIGHT, DARK = "#2f6db3", "#a9c4e4", "#1b2a3a"
 
 
 def night(results: dict) -> Figure:
-    """Seconds from arrival to scores against the length of the history, step by step."""
+    """Draw the seconds from arrival to scores against the length of the history, step by step."""
     figure, axes = _axes("Declarations stored, millions", "Seconds")
     for number, (title, style) in enumerate((("first week of a month", "-"), ("second week", "--"))):
         weeks = results["weeks"][number::2]

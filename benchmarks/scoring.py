@@ -1,10 +1,10 @@
 """Declarations per second of 500 trees by LightGBM, this product's kernel and compilers of trees, and of a whole model.
 
 Run by `make bench`. The rows are all features of simulated declarations, encoded as a model sees them, and the trees
-are fitted on those that are labelled, with no early stopping. Each engine runs in a process of its own, so that its
-peak memory is its own, with two threads. What comes before the first full call is told apart ("ready"). tl2cgen needs
-gcc. lleaves works with no llvmlite that today's Numba takes, and so needs an interpreter of its own, with `lleaves`,
-`llvmlite<0.45`, `lightgbm` and `rich`: `--lleaves PYTHON`. Compare figures only within one run.
+are fitted on the labelled rows, with no early stopping. Each engine runs in a process of its own, so that its peak
+memory is its own, with two threads. What comes before the first full call is given separately ("ready"). tl2cgen needs
+gcc. lleaves does not work with any llvmlite that today's Numba accepts, so it needs an interpreter of its own, with
+`lleaves`, `llvmlite<0.45`, `lightgbm` and `rich`: `--lleaves PYTHON`. Compare figures only within one run.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 THREADS = 2
-REPEATS = 3  # of which the fastest counts
+REPEATS = 3  # the fastest counts
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
@@ -174,7 +174,7 @@ def _run(engine: str, folder: Path, rows: int, trees: int) -> dict[str, float]:
 
 
 def _model(folder: Path, rows: int, trees: int) -> None:
-    """The features of simulated declarations, and a model of which each head has that many trees."""
+    """Make the features of simulated declarations, and a model each of whose heads has so many trees."""
     from features.facts.asof import outcome_versions
     from features.facts.facts import build
     from features.history.history import History
@@ -216,7 +216,7 @@ def _model(folder: Path, rows: int, trees: int) -> None:
 
 
 def _parts(folder: Path) -> dict[str, float]:
-    """Seconds of a whole model's `predict`, and of what it consists of."""
+    """Return the seconds of a whole model's `predict`, and of its parts."""
     import polars as pl
 
     from models.risk import boosting
@@ -224,7 +224,7 @@ def _parts(folder: Path) -> dict[str, float]:
 
     frame, model = pl.read_parquet(folder / "features.parquet"), RiskModel.load(folder / "model")
     model.predict(frame)  # compiles the kernel
-    # First as LightGBM alone would do it.
+    # First with LightGBM alone.
     many, boosting.MANY_ROWS = boosting.MANY_ROWS, frame.height + 1
     by_lightgbm, _ = _fastest(lambda: model.predict(frame))
     boosting.MANY_ROWS = many
@@ -239,7 +239,7 @@ def _parts(folder: Path) -> dict[str, float]:
 
 
 def _fastest(work):
-    """The seconds of the fastest run, and what it gave."""
+    """Return the seconds of the fastest run, and its result."""
     times = []
     for _ in range(REPEATS):
         started = perf_counter()

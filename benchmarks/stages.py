@@ -1,8 +1,8 @@
-"""Rows per second and peak memory of every stage of a retraining at two sizes, and the share that LightGBM has.
+"""Rows per second and peak memory of every stage of a retraining at two sizes, and the time that LightGBM takes of it.
 
-Run by `make bench`. Each stage runs in a process of its own, so that its peak memory is its own; what a stage needs it
-reads from the disk, and that reading is not counted. Figures are of this machine and this moment: compare only within
-one run. `--rows` picks the sizes.
+Run by `make bench`. Each stage runs in a process of its own, so that its peak memory is its own. It reads what it needs
+from the disk, and that reading is not counted. Figures are of this machine and this moment: compare only within one
+run. `--rows` picks the sizes.
 """
 
 import argparse
@@ -172,7 +172,7 @@ def main() -> None:
 
 
 def _watched() -> list[float]:
-    """Grows by the seconds of each training in LightGBM's own code, its binning included."""
+    """Return a list that grows by the seconds of each training in LightGBM's own code, including its binning."""
     import lightgbm
 
     seconds: list[float] = []

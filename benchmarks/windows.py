@@ -1,9 +1,10 @@
 """Twelve history features by this product's kernel, Polars, DuckDB and pandas, and the whole catalogue, in one run.
 
-Run by `make bench`. Count and value of an entity's declarations on the 30, 90 and 365 days before a declaration's day,
-for importers and for goods by origin. Each engine runs in a process of its own, so that its peak memory is its own,
-reads the declarations from the disk, which is not counted, and must give the same numbers. The limit is what a sort of
-the keys and one pass over the result cost, without any feature. Compare figures only within one run.
+Run by `make bench`. The features are count and value of an entity's declarations on the 30, 90 and 365 days before a
+declaration's day, for importers and for goods by origin. Each engine runs in a process of its own, so that its peak
+memory is its own. It reads the declarations from the disk, which is not counted, and must give the same numbers. The
+limit is the cost of sorting the keys and of one pass over the result, without any feature. Compare figures only within
+one run.
 """
 
 import argparse
@@ -84,7 +85,7 @@ def duckdb(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def pandas(rows: pl.DataFrame) -> pl.DataFrame:
-    """Day by day, as rolling windows of pandas tell rows of one day apart; then back to the rows."""
+    """Compute by day, because rolling windows of pandas tell rows of one day apart; then join the sums to the rows."""
     import pandas as pd
 
     frame = rows.to_pandas()
@@ -100,7 +101,7 @@ def pandas(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def limit(rows: pl.DataFrame) -> pl.DataFrame:
-    """The least that any of them does: one sort by entity and day, one pass over the rows in that order."""
+    """Do the least that any engine does: one sort by entity and day, and one pass over the rows in that order."""
     columns = {}
     for entity in ENTITIES:
         order = np.argsort((rows[entity].to_numpy().astype(np.int64) << 23) | rows["day"].to_numpy(), kind="stable")
@@ -118,7 +119,7 @@ ENGINES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 
 def catalogue(rows: int, seed: int) -> tuple[int, float]:
-    """Values of the families that look into the past, and the seconds that they take."""
+    """Return how many values the families that look into the past compute, and the seconds that they take."""
     from features.facts.facts import build
     from features.families import FAMILIES
     from features.history.history import History
@@ -184,7 +185,7 @@ def _run(engine: str, folder: Path, rows: int) -> dict[str, float]:
 
 
 def _declarations(rows: int) -> pl.DataFrame:
-    """Day, value in whole units, and a number for each entity, in order of acceptance."""
+    """Return day, value in whole units, and a number for each entity, in order of acceptance."""
     from features.facts.facts import DERIVED
     from features.simulator import Parameters, build, simulate
 
@@ -197,7 +198,7 @@ def _declarations(rows: int) -> pl.DataFrame:
 
 
 def _check(folder: Path) -> None:
-    """Every engine's numbers are the kernel's."""
+    """Raise AssertionError unless every engine's numbers are the kernel's."""
     expected = pl.read_parquet(folder / "kernel.parquet").select(NAMES)
     for engine in ENGINES:
         if engine in ("kernel", "limit"):
