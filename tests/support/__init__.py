@@ -1,1 +1,4 @@
-"""What tests share: worlds, stores, servers, people who sign. Not here: fixtures of single rooms."""
+"""What tests share: worlds, stores, servers, people who sign.
+
+Not here: fixtures of single rooms.
+"""

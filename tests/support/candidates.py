@@ -1,4 +1,4 @@
-"""A trained model, small, with its evidence folder: what registration is given."""
+"""A small trained model with its evidence folder, as registration gets them."""
 
 import functools
 import hashlib
@@ -46,7 +46,7 @@ _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA
 
 
 def labelled(rows: int, seed: int) -> pl.DataFrame:
-    """Rows whose value tells whether they are hits, all labelled."""
+    """Return rows whose value tells whether they are hits, all labelled."""
     random = np.random.default_rng(seed)
     value = random.lognormal(6, 1, rows)
     is_hit = random.random(rows) < np.clip(value / 3000, 0.02, 0.9)
@@ -68,7 +68,7 @@ def labelled(rows: int, seed: int) -> pl.DataFrame:
 
 @functools.cache
 def dossier() -> Dossier:
-    """A small model with documents that hold together and pass every gate of the policy. Not to be altered."""
+    """Return a small model with consistent documents that pass every gate of the policy. It must not be altered."""
     settings, in_force = policy.load().training.model_copy(update={"max_rounds": 5}), policy.load()
     model = train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings, in_force.targeting)
     test, resamples = scored.rows(1500), in_force.evaluation.bootstrap_resamples
@@ -90,7 +90,7 @@ def dossier() -> Dossier:
 
 
 def _drift(bounds: policy.Drift) -> DriftResult:
-    """Nothing drifted, and no outcome known."""
+    """Return a result in which nothing drifted and no outcome is known."""
     window = Window(since=date(2024, 1, 1), until=date(2024, 1, 28), rows=900, sampled=900)
     quality = Quality(rows=0, hits=0, precision_at_10pct=None, roc_auc=None, brier=None)
     column = ColumnDrift(
@@ -124,7 +124,7 @@ def _drift(bounds: policy.Drift) -> DriftResult:
 
 
 def evidence_folder(folder: Path) -> Path:
-    """Everything that stands behind a model, reports included."""
+    """Write everything that stands behind a model, reports included, and return the folder."""
     dossier().write(folder, version_of_data("abc"), CODE.commit)
     (folder / "plots").mkdir()
     (folder / "plots" / "gain.png").write_bytes(b64decode(_DOT))
@@ -139,7 +139,7 @@ def candidate(
     made: Dossier | None = None,
     **metrics: float,
 ) -> Candidate:
-    """The candidate in an evidence folder; `data_version`, any name, tells one from another."""
+    """Return the candidate in an evidence folder; `data_version`, any name, tells one candidate from another."""
     made, version = made or dossier(), version_of_data(data_version)
     made.write(folder, version, CODE.commit)
     manifest = evidence.assemble(folder, version, made.windows(), CODE)
@@ -159,12 +159,12 @@ def candidate(
 
 
 def version_of_data(name: str) -> str:
-    """A version of data, as DVC names them."""
+    """Return a version of data, named as DVC names them."""
     return f"{hashlib.md5(name.encode()).hexdigest()}.dir"
 
 
 def keep_version(data: Path, version: str) -> None:
-    """Make DVC's cache have a version of the folder `data`, or what passes for one."""
+    """Make DVC's cache have a version of the folder `data`, or something that passes for one."""
     versioning.set_up(data.parent)
     kept = data.parent / ".tidewaiter" / "dvc-cache" / "files" / "md5" / version[:2] / version[2:]
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -172,9 +172,9 @@ def keep_version(data: Path, version: str) -> None:
 
 
 def register_and_die(folder: Path, state: Path, step: int) -> None:
-    """Register the candidate in `folder`, but die before the `step`-th call that writes to the store, as by kill -9.
+    """Register the candidate in `folder`, but die as by kill -9 before the `step`-th call that writes to the store.
 
-    For a process of its own; it comes to its end only if there are fewer calls.
+    It is meant for a process of its own, and comes to its end only if there are fewer calls.
     """
     calls = itertools.count()
 
@@ -206,7 +206,7 @@ def _database() -> bytes:
 
 
 def open_registry(state: Path, artifact_root: str | None = None) -> Registry:
-    """A registry in an empty or used folder, its artifacts in the folder too or at `artifact_root`."""
+    """Return a registry in an empty or used folder, with its artifacts in the folder too or at `artifact_root`."""
     if not (state / "mlflow.db").exists():
         state.mkdir(parents=True, exist_ok=True)
         (state / "mlflow.db").write_bytes(_database())

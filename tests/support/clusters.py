@@ -13,7 +13,7 @@ STORE_BYTES = 80 * 2**20
 
 @contextmanager
 def cluster(workers: int) -> Iterator[Cluster]:
-    """A head that does not work itself, and `workers` nodes with a processor each."""
+    """Run a head that does no work itself, and `workers` nodes with a processor each."""
     made = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 0, "object_store_memory": STORE_BYTES, "include_dashboard": False},

@@ -1,8 +1,8 @@
-"""The command, as a person runs it or inside this process; and one that can be killed at any moment.
+"""The command, run as a person runs it or inside this process; and a run that can be killed at any moment.
 
-A process of its own imports Prefect, MLflow and what trains, and starts a Prefect server where none is given: twenty
-seconds of a processor before it does anything. One test runs the command so (`run`), and what is to be killed is one
-(`Retraining`); the others `invoke` it here.
+A process of its own imports Prefect, MLflow and what trains, and starts a Prefect server where none is given: that
+takes twenty seconds of a processor before it does anything. One test runs the command in this way (`run`), and a run
+that is to be killed needs a process too (`Retraining`). The other tests `invoke` the command here.
 """
 
 import os
@@ -59,7 +59,7 @@ class Told:
 
 
 def invoke(folder: Path, *arguments: str, **settings: str) -> Told:
-    """The command in this process, in a folder; its flows go to the Prefect server that is in force here."""
+    """Run the command in this process, in a folder; its flows go to the Prefect server that is in force here."""
     folder.mkdir(exist_ok=True)
     with _in(folder, {PREFIX + name.upper(): value for name, value in settings.items()}) as patch:
         patch.setenv("COLUMNS", "200")
@@ -69,10 +69,10 @@ def invoke(folder: Path, *arguments: str, **settings: str) -> Told:
 
 
 class Retraining:
-    """One on simulated declarations in a process of its own, which can be killed at any moment.
+    """A retraining on simulated declarations in a process of its own, which can be killed at any moment.
 
-    It is no fork of a process that has imported everything: Polars' threads would be lost in it. `environment` is added
-    to that of the process, as for artifacts in a bucket.
+    It is not forked from a process that has imported everything, because Polars' threads would be lost in the fork.
+    `environment` is added to that of the process, for example for artifacts in a bucket.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class Retraining:
         self.process = start(folder, "retrain", *rows, prefect=prefect, environment=environment)
 
     def wait_for(self, stage: str) -> None:
-        """Until a stage is done; AssertionError where the run ends before."""
+        """Wait until a stage is done; AssertionError where the run ends before."""
         assert self.process.stderr is not None
         if not any(line.startswith(stage) for line in self.process.stderr):
             raise AssertionError(f"it ended before {stage!r}")
 
     def ends_within(self, seconds: float) -> bool:
-        """Whether it comes to its end by then."""
+        """Tell whether the run comes to its end within so many seconds."""
         try:
             self.process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -96,14 +96,14 @@ class Retraining:
         return True
 
     def kill(self) -> None:
-        """As by kill -9, children included; AssertionError where it has ended."""
+        """Kill the run as by kill -9, children included; AssertionError where it has already ended."""
         assert self.process.poll() is None, "it ended before it could be killed"
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
 
 
 def begin() -> Settings:
-    """As flows.commands.terminal.begin does, but that Prefect is imported and has its server."""
+    """Do what flows.commands.terminal.begin does, except that Prefect is already imported and has its server."""
     settings = Settings()
     os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
     return settings
@@ -111,7 +111,7 @@ def begin() -> Settings:
 
 @contextmanager
 def _in(folder: Path, environment: Mapping[str, str]) -> Iterator[pytest.MonkeyPatch]:
-    """In a folder, with nothing of Tidewaiter's in the environment but what is given."""
+    """Work in a folder, with nothing of Tidewaiter's in the environment except what is given."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in [name for name in os.environ if name.startswith(_OWN)]:

@@ -25,7 +25,10 @@ FEATURES = catalogued(*CATEGORICAL, *NUMERIC)
 
 
 def dataset(rows: int = 1500, seed: int = 1, days: int = 100, first_day: date = date(2024, 1, 1)) -> pl.DataFrame:
-    """Rows spread evenly over `days`; hits, about a third, lean on office and value. Labels are known a week later."""
+    """Return rows spread evenly over `days`, about a third of them hits, which depend on office and value.
+
+    Labels are known a week later.
+    """
     random = np.random.default_rng(seed)
     day = np.arange(rows) * days // rows
     office = random.choice(["10", "20", "30"], rows)

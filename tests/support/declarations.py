@@ -68,5 +68,5 @@ _EXAMPLES = {"declarations": DECLARATION, "outcomes": OUTCOME, "register": ENTRY
 
 
 def frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Contract frame of `rows`; what a row leaves out is taken from the example above."""
+    """Return a contract frame of `rows`; what a row leaves out is taken from the example above."""
     return pl.DataFrame([_EXAMPLES[table] | row for row in rows], schema=contract.schema(table))

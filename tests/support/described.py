@@ -7,5 +7,5 @@ BY_NAME = {feature.name: feature for feature in CATALOGUE}
 
 
 def catalogued(*names: str) -> tuple[Feature, ...]:
-    """Features of these names, in this order."""
+    """Return the features of these names, in this order."""
     return tuple(BY_NAME[name] for name in names)

@@ -1,8 +1,9 @@
-"""What earlier code left behind, kept as it was: models, evidence and a ledger that today's code goes on with.
+"""What earlier code left behind, kept as it was: models, evidence and a ledger with which today's code goes on.
 
-`python -m tests.support.earlier` writes such a state with the code as it stands, into earlier/: an archive of a state
-folder with a champion that three people signed, what that code computed of a small world, and which code it was. It is
-made before something large changes, and never made again: a state that today's code made shows nothing.
+`python -m tests.support.earlier` writes such a state with the code as it stands into earlier/. It is an archive of a
+state folder with a champion that three people signed, with what that code computed of a small world, and a note of
+which code it was. It is made before something large changes, and never made again, because a state that today's code
+made shows nothing.
 """
 
 import json
@@ -36,9 +37,9 @@ from tests.support.signing import AUTHOR, POLICY, ROLES
 
 FOLDER = Path(__file__).with_name("earlier")
 WORLD = Parameters(rows=4000, months=5, seed=11)
-LAST_DAYS = 10  # of the world, whose features and scores are kept
+LAST_DAYS = 10  # features and scores of so many last days of the world are kept
 SIGNERS = (("ann", "technical"), ("bob", "governance"), ("cid", "governance"))
-_ROOT = "/srv/tidewaiter/earlier"  # stands in MLflow's database for wherever the state lies
+_ROOT = "/srv/tidewaiter/earlier"  # in MLflow's database this stands for the place of the state, wherever that is
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -49,14 +50,14 @@ _PLACES = (
 
 
 def unpack(name: str, state: Path) -> dict[str, Any]:
-    """Lay the state folder of that name out in `state`; returns what was written down beside it."""
+    """Lay out the state folder of that name in `state`, and return what was written down beside it."""
     shutil.unpack_archive(FOLDER / f"{name}.tar.xz", state, filter="data")
     _move(state / "mlflow.db", _ROOT, str(state))
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
 def ingested(folder: Path) -> Store:
-    """The small world as a store."""
+    """Return the small world as a store."""
     source = SimulatorSource(WORLD, folder / "simulated")
     store = Store(folder / "data" / "simulator")
     limits = policy.load().ingestion
@@ -65,7 +66,7 @@ def ingested(folder: Path) -> Store:
 
 
 def last_days(store: Store, folder: Path) -> pl.DataFrame:
-    """Identity and all features of the last days, as today's code computes them."""
+    """Return the identity and all features of the last days, as today's code computes them."""
     built = cache.build(store, policy.load().features.label_delay_days, folder)
     since = store.days()[-LAST_DAYS]
     return built.scan().filter(pl.col("accepted_at").dt.date() >= since).sort(KEY).collect()
@@ -78,7 +79,7 @@ def _move(database: Path, old: str, new: str) -> None:
 
 
 def _promoted(state: Path, scratch: Path) -> None:
-    """A state folder with one champion, as the server and the flow `promote` leave it."""
+    """Make a state folder with one champion, as the server and the flow `promote` leave it."""
     registry = candidates.open_registry(state)
     digest = registry.register(candidates.candidate(candidates.evidence_folder(scratch / "evidence"))).digest
     keys = Keys(state / "signoff")

@@ -1,4 +1,4 @@
-"""Sources and a stand-in validation for tests of ingestion: no files to read, no Great Expectations to wait for."""
+"""Sources and a stand-in for validation, for tests of ingestion: no files to read, no wait for Great Expectations."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -21,8 +21,9 @@ LIMITS = Limits(max_quarantined_share=1.0, volume_factor=6.0, volume_history_wee
 
 @dataclass(frozen=True)
 class Line:
-    """One source line: what it declares and what its outcome is (None: nothing), and which of the two, or both, cannot
-    be read.
+    """One source line: the declaration and the outcome it states (None: nothing), and what of it cannot be read.
+
+    `unreadable` names one of the two tables, or "both".
     """
 
     declaration: Mapping[str, Any] | None = None
@@ -77,7 +78,7 @@ def _table(table: str, rows: list[tuple[int, Mapping[str, Any], str | None]]) ->
 
 @dataclass(frozen=True)
 class MemorySource:
-    """Batches in their order."""
+    """A source that has batches, in their order."""
 
     found: tuple[MemoryBatch, ...]
     name: str = "memory"
@@ -87,7 +88,7 @@ class MemorySource:
 
 
 def stand_in_judge(table: str, rows: pl.DataFrame) -> list[Finding]:
-    """Refuses unreadable rows and nothing else."""
+    """Refuse unreadable rows and nothing else."""
     failing = rows.filter(pl.col("unreadable").is_not_null()).select(
         *PLACE,
         column=pl.col("unreadable").str.extract(r"^(\w+): "),
@@ -107,12 +108,12 @@ def stand_in_check_batch(
     _empty: int,
     _overtaken: int | None,
 ) -> BatchVerdict:
-    """Accepts every batch."""
+    """Accept every batch."""
     return BatchVerdict(file, (), ())
 
 
 def tree(root: Path) -> dict[str, str]:
-    """Every file below `root` and the digest of its bytes."""
+    """Return every file below `root` with the digest of its bytes."""
     return {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))

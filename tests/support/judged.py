@@ -1,5 +1,8 @@
-"""A version as it lies in the store, which tests spoil and make whole again, as a forger with the service's account
-would: manifest, seal and tags follow what was done, so that only a judgement of the content can find it."""
+"""A version as it lies in the store, for tests that spoil it and make it whole again.
+
+They do it as a forger with the service's account would: manifest, seal and tags follow what was done, so that only a
+judgement of the content can find it.
+"""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +23,7 @@ from tests.support import candidates
 
 @dataclass
 class Version:
-    """`files` holds the folders `run` and `logged`."""
+    """A version in the store; `files` holds the folders `run` and `logged`."""
 
     files: Path
     data: Path
@@ -40,12 +43,12 @@ class Version:
         return self.logged / seal.RISK_MODEL
 
     def place(self, name: str) -> Path:
-        """Of a file of the evidence."""
+        """Return the place of a file of the evidence."""
         folder, _, rest = name.partition("/")
         return self.model / rest if folder == evidence.MODEL_FOLDER else self.run / name
 
     def faults(self) -> tuple[str, ...]:
-        """What the server would say of it."""
+        """Return what the server would say of the version."""
         request = Request(files=self.files, shown=self.shown, data=self.data, policy=self.policy)
         try:
             return judging.faults(request)
@@ -53,7 +56,7 @@ class Version:
             (self.run / evidence.MODEL_FOLDER).unlink(missing_ok=True)
 
     def tell(self, **fields: dict[str, Any]) -> None:
-        """Have MLflow show something else; keys with None are taken away."""
+        """Make MLflow show something else; keys with None are taken away."""
         changed = {name: {**getattr(self.shown, name), **value} for name, value in fields.items()}
         kept = {name: {k: v for k, v in value.items() if v is not None} for name, value in changed.items()}
         self.shown = self.shown.model_copy(update=kept)
@@ -79,7 +82,7 @@ class Version:
         self.reseal()
 
     def rewrite(self, dossier: Dossier) -> None:
-        """Put a whole dossier in its place, card and description rendered from it, and figures shown as it has them."""
+        """Put another dossier in its place, with card and description rendered from it, and show its figures."""
         manifest = evidence.read((self.run / evidence.MANIFEST_FILE).read_bytes())
         (self.run / evidence.MODEL_FOLDER).symlink_to(self.model, target_is_directory=True)
         dossier.write(self.run, manifest.data_version, manifest.code.commit)
@@ -96,7 +99,7 @@ class Version:
 
 
 def register(folder: Path) -> Version:
-    """A version that was registered, and what MLflow shows of it."""
+    """Register a version, and return it with what MLflow shows of it."""
     place = folder / "evidence"
     place.mkdir()
     candidate = candidates.candidate(candidates.evidence_folder(place))
@@ -123,7 +126,7 @@ Path_ = tuple[str | int, ...]
 
 
 def leaves(value: Any, path: Path_ = ()) -> Iterator[Path_]:
-    """The places of all values of a JSON document, one of each list for those of the same kind."""
+    """Yield the places of all values of a JSON document; of a list, only the list itself and its first element."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from leaves(inner, (*path, key))
@@ -135,7 +138,7 @@ def leaves(value: Any, path: Path_ = ()) -> Iterator[Path_]:
 
 
 def spoil(document: Any, path: Path_) -> Any:
-    """The document with another value in one place."""
+    """Return the document with another value in one place."""
     whole = json.loads(json.dumps(document))
     holder = whole
     for part in path[:-1]:

@@ -15,7 +15,7 @@ import yaml
 
 @dataclass
 class Cluster:
-    """Where it is, and the jobs that were asked for, as they were sent."""
+    """Where the API is, and the jobs that were asked for, as they were sent."""
 
     kubeconfig: Path
     jobs: list[dict[str, Any]] = field(default_factory=list)
@@ -23,7 +23,7 @@ class Cluster:
 
 @contextmanager
 def cluster(folder: Path) -> Generator[Cluster]:
-    """Listens on loopback until the block ends; `kubeconfig` leads there."""
+    """Listen on loopback until the block ends; `kubeconfig` leads there."""
     found = Cluster(folder / "kubeconfig")
 
     class Api(BaseHTTPRequestHandler):

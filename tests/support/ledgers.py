@@ -36,7 +36,7 @@ def write_and_fail(ledger: Ledger, *entries):
 
 
 def write_in_a_process(database_uri: str, folder: Path, number: int) -> None:
-    """Half of it waits for what others do: each entry rests on the book of that moment."""
+    """Write entries that rest on the book of their moment, so half of them wait for what others do."""
     ledger = open_ledger(database_uri, Keys(folder))
     for _ in range(EACH):
         with ledger.writing() as writer:
@@ -62,7 +62,7 @@ class OnDatabases:
 class LedgerTests(OnDatabases):
     @pytest.fixture
     def reopen(self, database_uri, keys):
-        """A Ledger as another process, or the next one, has it."""
+        """Return a function that opens the ledger as another process, or the next one, has it."""
         return lambda: open_ledger(database_uri, keys)
 
     @pytest.fixture
@@ -77,7 +77,7 @@ class LedgerTests(OnDatabases):
 
     @pytest.fixture
     def execute(self, ledger, database_uri):
-        """SQL past the server, as who has the database can."""
+        """Return a function that runs SQL past the server, as somebody with access to the database can."""
         engine = sa.create_engine(database_uri)
 
         def run(sql, **parameters):
@@ -88,7 +88,7 @@ class LedgerTests(OnDatabases):
         engine.dispose()
 
     def agrees(self, ledger, table, keys):
-        """Memory, table and head file say the same."""
+        """Assert that memory, table and head file say the same, and return the number of rows."""
         rows, chain, book = table.rows(), Chain(keys.public_key), Book(POLICY)
         for each in chain.extend(rows):
             book.apply(each)

@@ -1,8 +1,8 @@
 """A small network of companies, built from a store: one that was caught, one that came back, and a busy declarant.
 
-I-OLD was caught in 2023-09 and fell silent; I-NEW began in 2024-02 with its seller and its director, Mara Quay, and
-both match by their names and telephones. I-BACK names I-OLD as its predecessor. D-BUSY declared for everyone, for
-`crowd` honest importers too, whom nobody inspected but every third. I-OLD and I-SHARE once had goods in one container.
+I-OLD was caught in 2023-09 and fell silent. I-NEW began in 2024-02 with its seller and its director, Mara Quay, and
+both match by their names and telephones. I-BACK names I-OLD as its predecessor. D-BUSY declared for everyone, also for
+`crowd` honest importers, of whom only every third was inspected. I-OLD and I-SHARE once had goods in one container.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ CONTAINER = "MSCU1234566"
 
 
 def stored(folder: Path, crowd: int = 30) -> Store:
-    """A store in `folder`/data/files."""
+    """Return a store in `folder`/data/files."""
     store = Store(folder / "data" / "files")
     rows = list(_declarations(crowd))
     put(store, "declarations", rows)
@@ -32,7 +32,7 @@ def stored(folder: Path, crowd: int = 30) -> Store:
 
 
 def network(folder: Path, crowd: int = 30) -> Description:
-    """The network in `folder`/networks/files, of a store in `folder`/data/files."""
+    """Build the network in `folder`/networks/files, of a store in `folder`/data/files."""
     store = stored(folder, crowd)
     return build.build(store, DELAY, folder / "features", folder / "networks" / "files", "0123abcd.dir")
 
@@ -53,7 +53,7 @@ def _declarations(crowd: int) -> Iterator[dict[str, Any]]:
 def declared(
     name: str, at: datetime, importer: str, seller: str, declarant: str, value: float, **more: str
 ) -> dict[str, Any]:
-    """A row of declarations."""
+    """Return a row of declarations."""
     parties = {"importer_id": importer, "seller_id": seller, "declarant_id": declarant}
     return {"declaration_id": name, "accepted_at": at, "item_value": value, **parties, **more}
 

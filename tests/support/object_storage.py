@@ -1,4 +1,4 @@
-"""An S3 server for tests: moto in a process of its own, on a free port of loopback, asking for credentials."""
+"""An S3 server for tests: moto in a process of its own, on a free port of loopback, which asks for credentials."""
 
 import os
 import socket
@@ -32,7 +32,7 @@ class ObjectStorage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What clients take the credentials and the address from."""
+        """Return the environment from which clients take the credentials and the address."""
         return {
             "AWS_ACCESS_KEY_ID": self.key,
             "AWS_SECRET_ACCESS_KEY": self.secret,
@@ -62,7 +62,7 @@ def storage_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Object
 
 @pytest.fixture
 def object_storage(storage_server: ObjectStorage, monkeypatch: pytest.MonkeyPatch) -> ObjectStorage:
-    """The server, with its credentials in the environment; what was kept of another server's is forgotten."""
+    """Return the server, with its credentials in the environment; what was kept of another server's is forgotten."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     _cached_get_s3_client.cache_clear()
     for name, value in storage_server.environment.items():
@@ -72,7 +72,7 @@ def object_storage(storage_server: ObjectStorage, monkeypatch: pytest.MonkeyPatc
 
 @contextmanager
 def serving(port: int, log: Path) -> Generator[ObjectStorage]:
-    """An empty server on `port`, until the block ends."""
+    """Run an empty server on `port` until the block ends."""
     # The user must be made before anybody can sign a request; the server asks from the fourth request on.
     environment = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "3"}
     command = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port))

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL of Debian's packages, for tests: a folder of its own, a Unix socket, no port."""
+"""A throw-away PostgreSQL from Debian's packages, for tests: it has a folder of its own, a Unix socket and no port."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ _READY_S = 120
 
 @pytest.fixture(scope="session")
 def postgres() -> Generator[sa.URL]:
-    """A running server; the test is skipped where it cannot be had."""
+    """Run a server; the test is skipped where there cannot be one."""
     programs = _programs()
     if programs is None:
         pytest.skip(_MISSING)
@@ -32,14 +32,14 @@ def postgres() -> Generator[sa.URL]:
 
 @pytest.fixture
 def postgres_uri(postgres: sa.URL) -> Generator[str]:
-    """An empty database, as MLflow's --backend-store-uri takes it."""
+    """Return an empty database, as MLflow's --backend-store-uri takes it."""
     with database(postgres) as url:
         yield url.render_as_string(hide_password=False)
 
 
 @contextmanager
 def database(postgres: sa.URL) -> Generator[sa.URL]:
-    """An empty database of the server, dropped at the end."""
+    """Make an empty database of the server, and drop it at the end."""
     name = f"test_{uuid.uuid4().hex}"
     engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -50,7 +50,7 @@ def database(postgres: sa.URL) -> Generator[sa.URL]:
 
 
 def _programs() -> Path | None:
-    """The folder of initdb and pg_ctl: the newest of Debian's, which are not on the PATH, or that on the PATH."""
+    """Return the folder of initdb and pg_ctl: the newest of Debian's, which are not on the PATH, or the PATH's."""
     versions = sorted(_DEBIAN.glob("*/bin/pg_ctl"), key=lambda file: int(file.parts[-3]))
     if versions:
         return versions[-1].parent
@@ -60,13 +60,13 @@ def _programs() -> Path | None:
 
 @contextmanager
 def _cluster(programs: Path) -> Generator[sa.URL]:
-    # Not below pytest's folder: others cannot enter that, and the path of a socket must be short.
+    # Not below pytest's folder, which other users cannot enter; and the path of a socket must be short.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     data, log = folder / "data", folder / "log"
     if os.geteuid() == 0:
         shutil.chown(folder, _UNPRIVILEGED)
     try:
-        # Nothing here outlives the tests, so nothing waits for the disk.
+        # Nothing here outlives the tests, so nothing needs to wait for the disk.
         settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
         _run(programs / "initdb", "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
         _run(programs / "pg_ctl", "-D", data, "-l", log, "-o", settings, "-t", _READY_S, "-w", "start")

@@ -1,6 +1,7 @@
-"""The Prefect server of the flows that tests run: one for all workers, as a start takes a dozen seconds of CPU time.
+"""The Prefect server of the flows that tests run: one for all workers, because a start takes a dozen CPU seconds.
 
-The first that asks starts it, in a folder that all workers are told of; where that was made, it is ended.
+The first worker that asks for it starts it, in a folder that all workers are told of. The process that made the folder
+ends the server.
 """
 
 import fcntl
@@ -21,14 +22,14 @@ import pytest
 from flows.host import embedded, prefect_api
 from flows.settings import Settings
 
-FOLDER = "TESTS_PREFECT_FOLDER"  # in the environment, which workers inherit
+FOLDER = "TESTS_PREFECT_FOLDER"  # an environment variable, which workers inherit
 _TOLD, _LOG = "server.json", "server.log"
 _TIMEOUT_S = 180.0
 
 
 @contextmanager
 def hosting() -> Iterator[None]:
-    """Give this process and its children the folder of a server, and end that, if any asked for it."""
+    """Give this process and its children the folder of a server, and end the server if anybody asked for it."""
     with tempfile.TemporaryDirectory(prefix="tidewaiter-prefect-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER, folder)
         yield
@@ -41,8 +42,8 @@ def hosting() -> Iterator[None]:
 
 @contextmanager
 def prefect_server() -> Iterator[str]:
-    """Send the flows of this process to the server; gives its URL, for children."""
-    # Here, as its import takes seconds that most tests need not pay.
+    """Send the flows of this process to the server, and yield its URL, for children."""
+    # Imported here, because the import takes seconds that most tests need not wait for.
     from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     settings = embedded.environment(Settings())

@@ -1,4 +1,4 @@
-"""A small world to rehearse in, and how."""
+"""A small world to rehearse in, and the settings to do it with."""
 
 import polars as pl
 
@@ -18,7 +18,7 @@ QUICK = POLICY.model_copy(
 
 
 def world(setting: Setting = SETTING, rows: int = 3000, months: int = 6, seed: int = 3) -> World:
-    """A simulated world whose warm-up was inspected throughout, so that there is enough to learn from."""
+    """Return a simulated world whose warm-up was all inspected, so that there is enough to learn from."""
     parameters = simulator.Parameters(rows=rows, months=months, seed=seed)
     tables = simulator.build(simulator.simulate(parameters), seed)
     declarations, truth = tables.declarations.drop("arrives"), tables.truth.drop("arrives")

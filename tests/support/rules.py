@@ -30,7 +30,7 @@ RUN, LOGGED = "1" * 32, f"m-{'2' * 32}"
 
 
 class Store:
-    """Versions 1 to 3 by max, with evidence that tests can alter."""
+    """Versions 1 to 3, made by max, with evidence that tests can alter."""
 
     def __init__(self):
         self.digests = {number: f"{number}" * 64 for number in (1, 2, 3)}
@@ -57,7 +57,7 @@ class Store:
         return stored.Admission(self.faults, digest, f"seal of {digest}")
 
 
-# Aliases of others, what a list of names would split, what a terminal or an HTTP sign-in would read otherwise.
+# Names that look like those of others, that a list of names would split, or that a terminal or HTTP would misread.
 NAMES_OF_NOBODY = [
     "REA",
     "rea",
@@ -117,13 +117,13 @@ def rules(store, table, tmp_path, told, grants, numbers):
 
 @pytest.fixture
 def grants():
-    """What MLflow lets an account do, where it is not the usual."""
+    """Return what MLflow lets an account do, where it is not the usual."""
     return {}
 
 
 @pytest.fixture
 def numbers():
-    """The roles that MLflow has."""
+    """Return the roles that MLflow has."""
     return dict(NUMBERS)
 
 

@@ -1,6 +1,6 @@
 """Prefect behind its guard, as `tidewaiter up` starts it, without the rest of `up`: for attacks and measurements.
 
-Accounts as MLflow makes them; what is deployed is written by the name that `up` has. No worker runs, so a run waits.
+Accounts are as MLflow makes them; deployments are written under the name that `up` has. No worker runs, so a run waits.
 """
 
 import os
@@ -39,7 +39,7 @@ _READY_S = 240
 
 @dataclass
 class Runs:
-    """The server, and a client for each who asks."""
+    """The server, and a client for everybody who asks."""
 
     url: str
     folder: Path
@@ -56,11 +56,11 @@ class Runs:
         return self.client(who).request(method, path, **({} if body is None else {"json": body}), **given)
 
     def start(self, who: str, deployment: str = "retrain/adhoc", /, **body: object) -> httpx.Response:
-        """Ask for a run of what is deployed."""
+        """Ask for a run of a deployment."""
         return self.ask(who, "POST", f"/api/deployments/{self.deployments[deployment]}/create_flow_run", body)
 
     def count(self) -> int:
-        """How many runs there are."""
+        """Return how many runs there are."""
         return self.ask(UP, "POST", "/api/flow_runs/count", {}).raise_for_status().json()
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ def running(folder: Path, **settings: str) -> Generator[Runs]:
 
 
 def form_schema(flow: str) -> dict[str, Any]:
-    """What Prefect makes its form of a flow's runs of, and holds their parameters against."""
+    """Return the schema from which Prefect makes a flow's run form, and by which it checks its parameters."""
     form = FORMS[flow]
 
     def run(parameters): ...
@@ -130,7 +130,7 @@ def _make_accounts(store, uri: str) -> None:
 
 
 def _deploy(runs: Runs) -> None:
-    """What `up` deploys, as much of it as a run needs to wait."""
+    """Deploy what `up` deploys, as much of it as a run needs to wait."""
     with prefect_api.connect(runs.url, (UP, PASSWORDS[UP])) as client:
         prefect_api.ensure_pool(client)
         for name in DEPLOYED:

@@ -1,4 +1,4 @@
-"""Labelled rows shaped as the feature matrix gives them, with scores of known worth."""
+"""Labelled rows in the shape of the feature matrix, with scores of known worth."""
 
 from datetime import date, datetime, timedelta
 
@@ -20,7 +20,7 @@ SMALL: Policy = policy.load().model_copy(
 
 
 def rows(count: int, seed: int = 1) -> pl.DataFrame:
-    """Labelled rows; `risk` is the true log-odds, which no model sees."""
+    """Return labelled rows; `risk` is the true log-odds, which no model sees."""
     generator = np.random.default_rng(seed)
     risk = generator.normal(-1.5, 1.2, count)
     is_hit = generator.random(count) < _probability(risk)
@@ -55,14 +55,14 @@ def rows(count: int, seed: int = 1) -> pl.DataFrame:
 
 
 def scores(frame: pl.DataFrame, noise: float = 0.0, seed: int = 3) -> Scores:
-    """The true probability, or one blurred by `noise` (log-odds)."""
+    """Return the true probability, or one blurred by `noise` (log-odds)."""
     risk = frame["risk"].to_numpy() + np.random.default_rng(seed).normal(0, noise, frame.height)
     probability = _probability(risk)
     return Scores(probability, probability * frame["duty_at_stake"].cast(pl.Float64).to_numpy())
 
 
 def evaluated(test: pl.DataFrame, noise: float = 0.3, champion_noise: float | None = None) -> Evaluation:
-    """An evaluation of `test` against baselines learned from 800 other rows."""
+    """Return an evaluation of `test` against baselines learned from 800 other rows."""
     train = rows(800, seed=99)
     return evaluation.evaluate(
         test,
@@ -75,7 +75,7 @@ def evaluated(test: pl.DataFrame, noise: float = 0.3, champion_noise: float | No
 
 
 def subject(is_simulated: bool = False) -> Subject:
-    """What a card is about, with every part filled."""
+    """Return what a card is about, with every part filled."""
     return Subject(
         model="customs-risk",
         source="kcs",

@@ -1,4 +1,4 @@
-"""The lines of commands that the pages show, and the commands that there are."""
+"""The command lines that the pages show, and the commands that exist."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ _PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 class Line(NamedTuple):
-    """A command as a page shows it. `is_whole`: it could be typed; in a sentence, arguments may be left out."""
+    """A command as a page shows it. `is_whole`: it can be typed; in a sentence, arguments may be left out."""
 
     page: str
     words: tuple[str, ...]
@@ -30,7 +30,7 @@ class Line(NamedTuple):
 
 
 def lines() -> Iterator[Line]:
-    """Every command of every page, without `tidewaiter` and comments; what stands for any command is none."""
+    """Yield every command of every page, without `tidewaiter` and comments, and without placeholders."""
     for page in PAGES:
         text = page.read_text()
         name = page.relative_to(ROOT).as_posix()
@@ -63,13 +63,13 @@ def _commands(group: TyperGroup, before: tuple[str, ...]) -> Iterator[tuple[tupl
 
 
 def find(words: tuple[str, ...]) -> tuple[tuple[str, ...], TyperCommand] | None:
-    """The command that a line begins with; None where there is none."""
+    """Return the command that a line begins with; None where there is none."""
     known = commands()
     return next(((words[:n], known[words[:n]]) for n in (1, 2) if words[:n] in known), None)
 
 
 def given_in(file: Path) -> set[tuple[str, ...]]:
-    """Texts that stand one after the other in a call, a tuple or a list of a module: one alone, and two in a row."""
+    """Return the texts that stand together in a call, tuple or list of a module: each alone, and two in a row."""
     found: set[tuple[str, ...]] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         items = node.args if isinstance(node, ast.Call) else getattr(node, "elts", [])

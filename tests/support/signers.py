@@ -38,7 +38,7 @@ NOBODY = 65534
 
 @contextmanager
 def serving(keys: Keys, database_uri: str):
-    """A signer in a thread of this process."""
+    """Run a signer in a thread of this process."""
     table = Table(database_uri)
     ledger = Ledger(table, keys.private_key, keys.head_file, POLICY)
     keys.socket_file.unlink(missing_ok=True)
@@ -70,7 +70,7 @@ class SignerTests(OnDatabases):
 
     @pytest.fixture
     def ledger(self, table, keys, served):
-        """As the MLflow server has it."""
+        """Return the ledger as the MLflow server has it."""
         return AskedLedger(table, keys.public_key, keys.head_file, POLICY, keys.socket_file)
 
     def rows(self, table, keys):
@@ -236,7 +236,7 @@ class SignerTests(OnDatabases):
         assert f"process {os.getpid()} of user {os.getuid()} is not of this service" in caplog.text
 
     def test_another_user_is_refused_though_the_socket_can_be_reached(self, database_uri, tmp_path, caplog):
-        """As root by another user, else by the folder's mode: nobody else gets that far."""
+        """As root, try it as another user; otherwise check the folder's mode, because nobody else gets that far."""
         folder = Path(tempfile.mkdtemp(prefix="signer-"))
         keys = Keys(folder / "signoff")
         keys.make()

@@ -10,7 +10,7 @@ from models.signoff.book import ADMINISTRATOR, SERVER, SERVICE, Book
 from models.signoff.chain import Chain, Entry, Row
 from models.signoff.lifecycle import Event
 
-# The event of the lifecycle that an accepted entry is.
+# The event of the lifecycle that stands for each action of an accepted entry.
 EVENTS = {
     "open": Event.OPEN,
     "approve": Event.APPROVE,
@@ -42,7 +42,7 @@ START = datetime(2024, 3, 5, tzinfo=UTC)
 
 
 def digest_of(version: int) -> str:
-    """Of a version's evidence, as long as nobody altered it."""
+    """Return the digest of a version's evidence, as long as nobody altered it."""
     return hashlib.sha256(f"{version}".encode()).hexdigest()
 
 
@@ -51,7 +51,7 @@ def on(day: float) -> datetime:
 
 
 def entry(action, actor, version=1, step=None, day=0.0, **parts):
-    """An attempt over untouched evidence, with a reason."""
+    """Return an attempt over untouched evidence, with a reason."""
     usual = {"roles": ROLES[actor], "digest": digest_of(version), "reason": "sound"}
     return Entry(at=on(day), actor=actor, action=action, version=version, step=step, **usual | parts)
 
@@ -61,7 +61,7 @@ def opening(version=1, day=0.0, policy=POLICY):
 
 
 def signing(version=1, day=0.0):
-    """The signatures that approve a version."""
+    """Return the signatures that approve a version."""
     return [
         entry("approve", "ann", version, "technical", day),
         entry("approve", "bob", version, "governance", day),
@@ -70,7 +70,7 @@ def signing(version=1, day=0.0):
 
 
 def promotion(version=1, day=0.0):
-    """Everything that makes a version champion."""
+    """Return everything that makes a version champion."""
     return [opening(version, day), *signing(version, day), entry("promote", SERVICE, version, day=day)]
 
 
@@ -82,7 +82,7 @@ def book_of(*entries):
 
 
 def chained(entries, key: Ed25519PrivateKey) -> list[Row]:
-    """The rows that a server would write."""
+    """Return the rows that a server would write."""
     chain, rows = Chain(key.public_key()), []
     for each in entries:
         rows.append(chain.follow(each, key))

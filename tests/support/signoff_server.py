@@ -21,7 +21,7 @@ from models.signoff.keys import Keys
 from tests.support import candidates
 
 ADMINISTRATOR, ADMINISTRATOR_PASSWORD = "admin", "only-for-tests-0123"
-# Account to roles; every password is the name, doubled and more.
+# The roles of each account; every password is the name twice, with digits after it.
 PEOPLE: Mapping[str, tuple[str, ...]] = {
     "ana": ("risk-analyst",),
     "ari": ("risk-analyst",),
@@ -45,13 +45,13 @@ auth_cache_ttl_seconds = 60
 
 
 def password(name: str) -> str:
-    """Of one of the people."""
+    """Return the password of one of the people."""
     return f"{name}-{name}-0123456789"
 
 
 @dataclass
 class Server:
-    """`folder` holds keys, databases and artifacts; `registered` are the versions that were there at the start."""
+    """A running server; `folder` holds keys, databases and artifacts."""
 
     url: str
     folder: Path
@@ -64,14 +64,14 @@ class Server:
         return Keys(self.folder / "signoff")
 
     def client(self, who: str) -> httpx.Client:
-        """Signed in as somebody."""
+        """Return a client that is signed in as somebody."""
         passwords = {ADMINISTRATOR: ADMINISTRATOR_PASSWORD, SERVICE: self.keys.service_password}
         account = (who, passwords.get(who, password(who)))
-        # Reading the certificates of the machine takes longer than most requests, and none is used.
+        # Reading the machine's certificates takes longer than most requests, and they are not used.
         return httpx.Client(base_url=self.url, auth=account, timeout=200, verify=False)
 
     def call(self, who: str, method: str, path: str, **body: Any) -> httpx.Response:
-        """One request with a JSON body, as somebody."""
+        """Send one request with a JSON body, as somebody."""
         with self.client(who) as client:
             return client.request(method, path, json=body)
 
@@ -85,24 +85,24 @@ class Server:
         return self.call(who, "POST", f"{API}/registered-models/alias", **body)
 
     def inspect(self, version: str = "1") -> Any:
-        """Where a version stands, after a look at its evidence."""
+        """Return where a version stands, after a look at its evidence."""
         return self.call(SERVICE, "POST", "/api/2.0/tidewaiter/inspect", version=version).raise_for_status().json()
 
     def tags(self, version: str = "1") -> dict[str, str]:
-        """What MLflow has of a version's tags."""
+        """Return the tags that MLflow has of a version."""
         with self.client("aud") as client:
             query = {"name": "customs-risk", "version": version}
             answer = client.get(f"{API}/model-versions/get", params=query).raise_for_status().json()
         return {tag["key"]: tag["value"] for tag in answer["model_version"]["tags"]}
 
     def aliases(self) -> dict[str, str]:
-        """Aliases of the registered model."""
+        """Return the aliases of the registered model."""
         with self.client("aud") as client:
             answer = client.get(f"{API}/registered-models/get", params={"name": "customs-risk"}).raise_for_status()
         return {each["alias"]: each["version"] for each in answer.json()["registered_model"].get("aliases", [])}
 
     def approve(self, version: str = "1") -> None:
-        """All signatures that the policy asks for."""
+        """Give all signatures that the policy asks for."""
         for name, step in (("ana", "technical"), ("rea", "governance"), ("rob", "governance")):
             self.sign(name, step, "approved: sound", version).raise_for_status()
 
@@ -116,7 +116,7 @@ def server(
     artifact_root: str | None = None,
     public_urls: Sequence[str] = (),
 ) -> Generator[Server]:
-    """Start one on the databases in `folder`, made if they are not there, and end it."""
+    """Start a server on the databases in `folder`, which are made if they are not there, and end it."""
     database_uri = database_uri or f"sqlite:///{folder}/mlflow.db"
     accounts = f"sqlite:///{folder}/accounts.db" if database_uri.startswith("sqlite") else database_uri
     (folder / "accounts.ini").write_text(AUTHENTICATION.format(accounts=accounts.replace("%", "%%")))
@@ -155,7 +155,7 @@ def server(
 
 
 def signer(folder: Path, database_uri: str) -> subprocess.Popen[bytes]:
-    """The process that signs for a server; ready long before it."""
+    """Start the process that signs for a server; it is ready long before the server is."""
     environment = {"SIGNOFF_FOLDER": str(folder / "signoff"), "SIGNOFF_DATABASE_URI": database_uri}
     with (folder / "signer.log").open("ab") as log:
         command = [sys.executable, "-m", "models.signer.signer"]
@@ -175,12 +175,12 @@ def add_people(started: Server) -> None:
 
 
 def register(folder: Path, data_version: str = "abc", artifact_root: str | None = None) -> Registration:
-    """A version straight into the database of `folder`, as without a server; `data_version` tells one from another."""
+    """Write a version straight into the database of `folder`, without a server; `data_version` tells it apart."""
     return candidates.open_registry(folder, artifact_root).register(candidate(folder, data_version))
 
 
 def candidate(folder: Path, data_version: str) -> Candidate:
-    """A candidate whose data version is kept where the server of `folder` looks for it."""
+    """Return a candidate whose data version is kept where the server of `folder` looks for it."""
     place = folder / "evidence" / data_version
     place.mkdir(parents=True)
     made = candidates.candidate(candidates.evidence_folder(place), data_version)
@@ -190,7 +190,7 @@ def candidate(folder: Path, data_version: str) -> Candidate:
 
 def _wait(started: Server, log: Path) -> None:
     deadline = time.monotonic() + _READY_S
-    # One client: to make one reads the machine's certificates, which costs more than what it asks.
+    # One client for all requests: making one reads the machine's certificates, which costs more than a request.
     with httpx.Client(base_url=started.url, timeout=2, verify=False) as client:
         while True:
             if started.process.poll() is not None or time.monotonic() > deadline:

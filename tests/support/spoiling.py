@@ -1,4 +1,4 @@
-"""What a failing disk does to a file, unseen by its times."""
+"""What a failing disk does to a file, without changing its times."""
 
 import os
 from pathlib import Path
@@ -16,6 +16,6 @@ def spoil(file: Path, how: str) -> None:
 
 
 def flip(content: bytes, bit: int) -> bytes:
-    """`content` with one bit flipped."""
+    """Return `content` with one bit flipped."""
     place, shift = divmod(bit, 8)
     return b"%s%c%s" % (content[:place], content[place] ^ 1 << shift, content[place + 1 :])

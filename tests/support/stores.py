@@ -10,7 +10,7 @@ from tests.support.declarations import frame
 
 
 def put(store: Store, table: str, rows: list[dict[str, Any]]) -> None:
-    """Replace the days of `rows` by them, in one commit."""
+    """Replace the days of `rows` by these rows, in one commit."""
     base = table.removesuffix("_superseded")
     stored = frame(base, rows)
     stored = stored.with_columns(source_file=pl.lit("test"), source_line=pl.int_range(pl.len(), dtype=pl.Int64))

@@ -1,9 +1,9 @@
 """The versions of the data that today's code makes of two worlds: the committed default one, and a smaller one.
 
-To ingest the default world costs more than a test may. What is checked each time is that its files are simulated as
-when the committed version was made, and that the smaller world, on which a test retrains anyway, is stored as it was
-then. Code that does otherwise fails there. `python -m tests.support.versions` then makes both anew, in a minute, and
-writes them down: versions.json and data.dvc are to be committed together.
+Ingesting the default world costs more than a test may. So tests check each time that its files are simulated as when
+the committed version was made, and that the smaller world, on which a test retrains anyway, is stored as it was then.
+Code that does otherwise fails there. `python -m tests.support.versions` then makes both again, in a minute, and writes
+them down: versions.json and data.dvc are to be committed together.
 """
 
 import hashlib
@@ -30,29 +30,29 @@ SMALLER = Parameters(rows=PARAMETERS.rows, months=PARAMETERS.months)
 
 
 def simulated(world: Parameters, folder: Path) -> str:
-    """A digest over the files of a world, simulated in `folder`."""
+    """Return a digest over the files of a world, simulated in `folder`."""
     files = [f"{batch.name} {batch.sha256}" for batch in SimulatorSource(world, folder).batches()]
     return hashlib.sha256("\n".join(files).encode()).hexdigest()
 
 
 def named(pointer: Path) -> dict[str, Any]:
-    """What a data.dvc says of the version that it names: md5, size, number of files."""
+    """Return what a data.dvc says of the version that it names: md5, size, number of files."""
     return yaml.safe_load(pointer.read_text())["outs"][0]
 
 
 def noted(folder: Path) -> Path:
-    """What is said in the state folder of the data in `folder`, as a data.dvc says it."""
+    """Return the file in which the state folder describes the data in `folder`, as a data.dvc does."""
     (found,) = (folder / versioning.STATE / "versions").iterdir()
     return found
 
 
 def recorded() -> dict[str, Any]:
-    """What was written down when the committed version was made."""
+    """Return what was written down when the committed version was made."""
     return json.loads(FILE.read_text())
 
 
 def _stored(world: Parameters, folder: Path) -> Path:
-    """What a data.dvc would say of a world that is ingested into `folder` as a retraining does it."""
+    """Ingest a world into `folder` as a retraining does, and return what a data.dvc would say of it."""
     source = SimulatorSource(world, folder / "simulated")
     limits = policy.load().ingestion
     store = Store(folder / "data" / "simulator")

@@ -1,4 +1,4 @@
-"""Small Excel workbooks for tests, as the format has them: sheets of rows with texts, numbers, days and nothing."""
+"""Small Excel workbooks for tests, in Excel's own format: sheets of rows with texts, numbers, days and empty cells."""
 
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _FORMATS = '<cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14" applyNumberFo
 
 
 def write(path: Path, sheets: Mapping[str, Sequence[Sequence[Cell]]]) -> None:
-    """Write `sheets`, rows by name."""
+    """Write `sheets`, which are rows by name."""
     numbered = list(enumerate(sheets.items(), 1))
     listed = "".join(f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, (name, _) in numbered)
     related = [("st", "styles", "styles.xml")] + [(f"r{n}", "worksheet", f"worksheets/s{n}.xml") for n, _ in numbered]

@@ -1,4 +1,4 @@
-"""Small random worlds, for Hypothesis: declarations, outcomes and register entries, and the corrections that came."""
+"""Small random worlds for Hypothesis: declarations, outcomes and register entries, and the corrections to them."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _COMPANIES = ("predecessor", "parent")
 
 @dataclass(frozen=True)
 class World:
-    """Declarations, outcomes and register entries, with the corrections that came to them."""
+    """Declarations, outcomes and register entries, with the versions that corrections replaced."""
 
     declarations: tuple[dict[str, Any], ...]
     older_declarations: tuple[dict[str, Any], ...]
@@ -32,18 +32,18 @@ class World:
     older_register: tuple[dict[str, Any], ...] = ()
 
     def known(self) -> Known:
-        """All facts of it."""
+        """Return all facts of the world."""
         tables = (self.declarations, self.older_declarations, self.outcomes, self.older_outcomes)
         names = ("declarations", "declarations", "outcomes", "outcomes")
         frames = [frame(name, list(rows)).lazy() for name, rows in zip(names, tables, strict=True)]
         return replace(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS), told=ties.shared(self.entries()))
 
     def entries(self) -> pl.DataFrame:
-        """What its registers told."""
+        """Return what its registers told."""
         return entries.read(*(frame("register", list(rows)).lazy() for rows in (self.register, self.older_register)))
 
     def with_later(self, later: "World") -> "World":
-        """This world, and what another one learned."""
+        """Return this world together with what another one learned."""
         return World(
             self.declarations + later.declarations,
             self.older_declarations,
@@ -105,7 +105,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 def _entries(draw: st.DrawFn) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
-    """Entries of a register, and the versions that later ones have replaced."""
+    """Return the entries of a register, and the versions that later ones have replaced."""
     current, older = [], []
     for n in range(draw(st.integers(0, 8))):
         attribute = draw(one_of(["person", "phone", "predecessor", "name", "owner", "parent"]))
@@ -149,7 +149,7 @@ def known_at(row: dict[str, Any], column: str) -> datetime:
 
 
 def before(world: World, cut: datetime) -> World:
-    """The world as it stood when the day `cut` began: nothing that became known later ever happened."""
+    """Return the world as it stood when the day `cut` began, as if nothing had become known later."""
 
     def stood(
         current: tuple[Any, ...], older: tuple[Any, ...], column: str, *names: str
@@ -169,7 +169,7 @@ def before(world: World, cut: datetime) -> World:
 
 
 def after(world: World, cut: datetime) -> World:
-    """What another world learned on the day `cut` or later, under other names."""
+    """Return what another world learned on the day `cut` or later, under other names."""
 
     def later(rows: tuple[dict[str, Any], ...], column: str, key: str = "declaration_id") -> tuple[dict[str, Any], ...]:
         late = [row for row in rows if known_at(row, column) >= cut]
