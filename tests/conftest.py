@@ -1,4 +1,4 @@
-"""How the tests are run: what shares a worker, and that nothing is skipped where everything is to be tested."""
+"""How the tests are run: which of them share a worker, and that none is skipped where everything is to be tested."""
 
 import gc
 import os
@@ -12,8 +12,8 @@ from xdist.scheduler import LoadFileScheduling
 from tests.support import prefect_server
 from tests.support.examples import TRIAL
 
-# How many objects are made before the youngest are looked at, and how often the older ones: what the imports bring is
-# millions of objects, and going through them took a sixth of the suite's time. By default 700, 10, 10.
+# After how many new objects Python's collector looks at the youngest, and how often at the older ones. The imports make
+# millions of objects, and going through them took a sixth of the suite's time. The defaults are 700, 10, 10.
 GARBAGE_THRESHOLDS = (100_000, 20, 20)
 
 # In which order files begin: the longest first, so that none is left alone at the end, and those that start all servers
@@ -33,14 +33,14 @@ SHARED = ("tests/attacks/",)
 
 
 class _Sharing(LoadFileScheduling):
-    """A file goes to one worker, and so does a folder that shares a server."""
+    """Sends each file to one worker, and each folder that shares a server too."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in SHARED if nodeid.startswith(folder)), super()._split_scope(nodeid))
 
 
 class _NothingSkipped:
-    """A test that is skipped has failed: its name and the reason are among the failures."""
+    """Counts a skipped test as failed: its name and the reason are among the failures."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item):
@@ -66,8 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    # LightGBM's threads wait for each other by turning, which costs a busy machine more than they bring to small data.
-    # Before anything imports it; children inherit it.
+    # LightGBM's threads spin while they wait for each other, which costs a busy machine more than they gain on small
+    # data. This is set before anything imports LightGBM; children inherit it.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if prefect_server.FOLDER not in os.environ:  # in the process that starts the workers
         hosting = ExitStack()
@@ -75,13 +75,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(hosting.close)
     settings.register_profile(TRIAL, max_examples=2000, deadline=None)
     if os.environ.get("CI"):
-        # Here and not as a hook of this file, which would see the tests of this folder and no doctest.
+        # Registered here, because a hook of this file would see the tests of this folder but no doctests.
         config.pluginmanager.register(_NothingSkipped())
 
 
 def pytest_collection_finish() -> None:
     gc.collect()
-    gc.freeze()  # what was imported stays, and is not gone through again
+    gc.freeze()  # what was imported stays, and the collector does not go through it again
 
 
 @pytest.hookimpl(optionalhook=True)

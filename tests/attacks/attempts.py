@@ -1,4 +1,4 @@
-"""How many attempts of an attacker the tests of this folder make: `python -m tests.attacks.attempts` says it."""
+"""How many attempts of an attacker the tests of this folder make; `python -m tests.attacks.attempts` prints it."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ class _Counter:
 
 
 def count() -> int:
-    """Attempts of all files; none is made."""
+    """Return the number of attempts in all files; none of them is made."""
     counter = _Counter()
     collecting = ["--collect-only", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", str(Path(__file__).parent)]
     with contextlib.redirect_stdout(io.StringIO()) as said:

@@ -1,4 +1,4 @@
-"""One server for all attacks: a file of attacks costs no start of its own."""
+"""One server for all attacks, so that a file of attacks does not need a start of its own."""
 
 from collections.abc import Generator
 from dataclasses import replace
@@ -76,7 +76,7 @@ def registry(scene):
 
 @pytest.fixture(scope="package")
 def prefect(tmp_path_factory) -> Generator[runs_server.Runs]:
-    """Prefect behind its guard, in a project with files that may be read and files that may not."""
+    """Run Prefect behind its guard, in a project with files that may be read and files that may not."""
     folder = tmp_path_factory.mktemp("project")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "secret.csv").write_text("secret")

@@ -1,6 +1,7 @@
 """The server under attack, with versions in every state, and how an attack is judged.
 
-After every refused request everything that the server keeps must be as it was, and the ledger must tell of the attempt.
+After every refused request, everything that the server keeps must be as it was, and the ledger must tell of the
+attempt.
 """
 
 import base64
@@ -30,7 +31,8 @@ ACCOUNTS = (ADMINISTRATOR, SERVICE, "dan", "ana", "rea", "aud")
 MODEL = {"name": "customs-risk"}
 ALIAS = {**MODEL, "alias": "champion"}
 
-# The versions, by what was done to them before the attacks; EXCHANGED, ALTERED and RETOLD are each spoiled by one.
+# The versions, named by what was done to them before the attacks. EXCHANGED, ALTERED and RETOLD are each spoiled by one
+# attack.
 OLD, REIGNING, WAITING, REJECTED, VOID = "1", "2", "3", "4", "5"
 APPROVED, EXCHANGED, ALTERED, RETOLD, OWN = "6", "7", "8", "9", "10"
 
@@ -56,7 +58,7 @@ class Scene:
         return client.request(method, path, **given)
 
     def raw(self, who: str, line: str, headers: Sequence[str] = (), body: bytes = b"") -> int:
-        """A request as it stands, for what a well-behaved client would not send; the status."""
+        """Send a request exactly as it stands, even one that no well-behaved client would send; return the status."""
         secret = ADMINISTRATOR_PASSWORD if who == ADMINISTRATOR else password(who)
         token = base64.b64encode(f"{who}:{secret}".encode()).decode()
         place = urlsplit(self.server.url)
@@ -85,7 +87,7 @@ class Scene:
             yield database
 
     def everything(self) -> dict[str, Any]:
-        """Every row of both databases but the ledger's, and of every file but the ledger's head when it was written."""
+        """Return every row of both databases and when each file was written, except for the ledger and its head."""
         kept: dict[str, Any] = {}
         for file in ("mlflow.db", "accounts.db"):
             with self.database(file) as database:
@@ -108,7 +110,7 @@ class Scene:
 
     @contextmanager
     def refused(self, *who: str) -> Generator[None]:
-        """Nothing changes in the block, and the ledger tells of one refused attempt by each of `who`."""
+        """Assert that nothing changes in the block and that the ledger tells of a refused attempt by each of `who`."""
         before = self.last()
         with self.unchanged():
             yield
@@ -119,14 +121,14 @@ class Scene:
             assert (entry.address, bool(entry.request)) == ("127.0.0.1", True)
 
     def show(self, version: str) -> str:
-        """Have MLflow's tags of a version say what the ledger says; its state."""
+        """Make MLflow's tags of a version say what the ledger says, and return its state."""
         told = self.server.inspect(version)
         for key, value in told["tags"].items():
             self.send(SERVICE, "POST", f"{API}/model-versions/set-tag", tag(key, value, version)).raise_for_status()
         return told["state"]
 
     def fill(self, value: Any, version: str) -> Any:
-        """Run, logged model and number of a version, or of none, put into a request."""
+        """Return a request with the run, logged model and number of a version, or of none, put into it."""
         if isinstance(value, str):
             names = {"RUN": self.runs[version], "MODEL": self.models[version], "LOOSE": self.loose_run}
             names |= {"VERSION": version, "EXPERIMENT": self.experiment, "FOLDER": str(self.server.folder)}
@@ -163,7 +165,7 @@ def tag(key: str, value: str, version: str = WAITING) -> dict[str, str]:
 
 @contextmanager
 def edited(scene: Scene, *statements: str, table: str = "tidewaiter_ledger") -> Generator[None]:
-    """The database with some statements done to a table; put back after the block."""
+    """Run some statements on a table of the database, and put the table back after the block."""
     file = scene.server.folder / "mlflow.db"
 
     def run(*commands: tuple[str, Sequence[Any]]) -> list[tuple[Any, ...]]:

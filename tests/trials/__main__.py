@@ -1,4 +1,4 @@
-"""`python -m tests.trials [NAME] [UNITS]`: run a trial, or go on with it; without a name, what there is."""
+"""`python -m tests.trials [NAME] [UNITS]` runs a trial, or goes on with it; without a name, it lists the trials."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A retraining that is killed at random moments and run again ends as an undisturbed one."""
+"""Retrainings that are killed at random moments and run again: each ends as an undisturbed one does."""
 
 import random
 import tempfile
@@ -23,7 +23,7 @@ PARAMETERS = RetrainParameters(rows=40_000, months=6)
 
 
 def state(folder: Path) -> dict[str, object]:
-    """What must not depend on how often a run was killed."""
+    """Return what must not depend on how often a run was killed."""
     client = MlflowClient(f"sqlite:///{folder / '.tidewaiter' / 'mlflow.db'}")
     versions = client.search_model_versions(f"name = '{MODEL}'")
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
@@ -37,7 +37,7 @@ def state(folder: Path) -> dict[str, object]:
 
 
 def killed(expected: dict[str, object], longest_s: float, prefect: str, number: int) -> Mapping[str, Any]:
-    """Kill it at moments drawn by `number` until it ends before its moment; AssertionError where the end is another."""
+    """Kill a retraining at moments drawn by `number` until it ends before one; AssertionError for another end."""
     draw, moments = random.Random(number), []
     with tempfile.TemporaryDirectory(prefix="tidewaiter-killed-") as scratch:
         while True:

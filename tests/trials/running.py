@@ -11,13 +11,13 @@ from typing import Any
 
 from benchmarks import measuring
 
-# Finds something out by a number, which is its seed too; raises where what it tries does not hold.
+# A unit takes its number, which is also its seed, and returns what it found; it raises if what it tries does not hold.
 Unit = Callable[[int], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """`opened` prepares what all units share, and ends it."""
+    """A trial; `opened` prepares what all units share, and ends it."""
 
     says: str
     units: int
@@ -25,7 +25,7 @@ class Trial:
 
 
 def run(trial: Trial, units: int, kept: Path, tell: Callable[[str], None]) -> list[dict[str, Any]]:
-    """What each of the first `units` found, in order; those that are kept are not tried again."""
+    """Return what each of the first `units` found, in order; those that are kept are not tried again."""
     found = read(kept)[:units]
     if len(found) == units:
         return found
@@ -43,13 +43,13 @@ def run(trial: Trial, units: int, kept: Path, tell: Callable[[str], None]) -> li
 
 
 def read(kept: Path) -> list[dict[str, Any]]:
-    """What was found until now."""
+    """Return what was found until now."""
     lines = kept.read_text().splitlines(keepends=True) if kept.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def save(name: str, trial: Trial, found: list[dict[str, Any]]) -> None:
-    """The result that is committed: every unit, and the sums of what they counted."""
+    """Write the result that is committed: every unit, and the sums of what they counted."""
     sums: dict[str, float] = {}
     for each in found:
         for key, value in each.items():

@@ -1,4 +1,4 @@
-"""The properties of tests/property with many times the examples of the suite, a file a unit."""
+"""The properties of tests/property, with many times as many examples as in the suite; each unit tries one file."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ _PASSED = re.compile(r"(\d+) passing examples")
 
 
 def tried(number: int, *options: str) -> Mapping[str, Any]:
-    """A file's properties, by a seed of its own; RuntimeError with what pytest says where one does not hold."""
+    """Try a file's properties with a seed of its own; RuntimeError with pytest's output where one does not hold."""
     file = FILES[number % len(FILES)]
     command = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", "-p", "no:cacheprovider", str(file), *options]
     command += [f"--hypothesis-seed={number}", "--hypothesis-show-statistics"]

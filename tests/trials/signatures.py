@@ -1,4 +1,4 @@
-"""People sign while the servers are killed: what was answered is in the ledger once, what was refused is not."""
+"""People sign while the servers are killed: what was answered is in the ledger once, and what was refused is not."""
 
 import random
 import tempfile
@@ -20,15 +20,15 @@ from tests.support import signoff_server
 from tests.support.signoff_server import AJAX, Server
 from tests.trials.running import Trial, Unit
 
-# Each has a version of its own, so that only a kill can come between.
+# Each signer has a version of their own, so that only a kill can interfere.
 SIGNERS = ("ana", "ari", "two")
 LONGEST_S = 8.0
 
 
 def killed(number: int, lives: int = 4, signers: tuple[str, ...] = SIGNERS) -> Mapping[str, Any]:
-    """Servers that live `lives` times, all but the last until kill -9; AssertionError where the ledger says otherwise.
+    """Run servers `lives` times, each but the last until kill -9; AssertionError where the ledger says otherwise.
 
-    What dies is the server, what signs for it, or both, drawn by `number` like the moment.
+    The server, the signer or both are killed; `number` draws which, and the moment.
     """
     draw, answers = random.Random(number), {}
     with tempfile.TemporaryDirectory(prefix="tidewaiter-signed-") as scratch:
@@ -68,7 +68,7 @@ def _sign_until(
     doomed: tuple[str, ...],
     answers: dict[str, int | None],
 ) -> None:
-    """Everybody approves and takes back in turn; then the doomed are killed, their children with them."""
+    """Let everybody approve and revoke in turn; then kill the doomed, and their children with them."""
     ended = threading.Event()
 
     def sign(who: str, version: str) -> None:

@@ -1,6 +1,6 @@
-"""Submits of the run form while runs write: on SQLite, where one writes at a time, none may end in an error.
+"""Submits of the run form while runs write: on SQLite, where only one writes at a time, none may end in an error.
 
-A unit has 50 submits; tests/integration/models/runs/test_load.py is a small one.
+A unit has 50 submits; tests/integration/models/runs/test_load.py is a small unit.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _EVENTS_A_MESSAGE = 20
 
 @dataclass(frozen=True)
 class Found:
-    """Statuses of the submits and of what the writers wrote, and how long submits took."""
+    """The statuses of the submits and of what the writers wrote, and how long each submit took."""
 
     submits: Counter[int]
     writes: Counter[int]
@@ -41,7 +41,7 @@ class Found:
 
 
 async def submit_under_load(runs: Runs, submits: int = SUBMITS, writers: int = WRITERS) -> Found:
-    """Submit while `writers` tell states, logs and events as fast as they can, as the tasks of a retraining do."""
+    """Submit while `writers` send states, logs and events as fast as they can, as the tasks of a retraining do."""
     found = Found(Counter(), Counter(), [])
     stopping = asyncio.Event()
     async with (
@@ -73,7 +73,7 @@ def _client(runs: Runs, who: str) -> httpx.AsyncClient:
 
 
 async def _write(client: httpx.AsyncClient, runs: Runs, stopping: asyncio.Event, statuses: Counter[int]) -> None:
-    """One run after another, each with its states, logs and an artifact."""
+    """Write one run after another, each with its states, logs and an artifact."""
 
     async def told(method: str, path: str, body: object) -> dict[str, str]:
         answer = await client.request(method, path, json=body)
@@ -95,7 +95,7 @@ async def _write(client: httpx.AsyncClient, runs: Runs, stopping: asyncio.Event,
 
 
 async def _tell(runs: Runs, stopping: asyncio.Event) -> None:
-    """Events of task runs, which Prefect writes behind the back of its API."""
+    """Send events of task runs, which Prefect writes outside of its API."""
     url = runs.url.replace("http", "ws", 1) + "/api/events/in"
     async with connect(url, subprotocols=["prefect"]) as socket:
         await socket.send(json.dumps({"type": "auth", "token": f"{SERVICE}:{PASSWORDS[SERVICE]}"}))
