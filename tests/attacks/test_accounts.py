@@ -1,4 +1,4 @@
-"""Accounts and roles: who may change them, and what an administrator gains by it."""
+"""Accounts and roles: who may change them, and what an administrator could gain by doing so."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Files: evidence is not written, and what is the server's own is not read."""
+"""Files: nobody writes evidence, and nobody reads what is the server's own."""
 
 from pathlib import Path
 

@@ -1,5 +1,8 @@
-"""Evidence that is not what it says, and evidence that is written after all: forged by who has the service's account,
-sent so slowly that it arrives when the version is there already, or left in the store by an older product."""
+"""Evidence that is not what it says, and evidence that is written after all.
+
+It is forged by somebody with the service's account, sent so slowly that it arrives when the version is already there,
+or left in the store by an older product.
+"""
 
 import base64
 import json

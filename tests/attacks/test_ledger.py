@@ -1,4 +1,4 @@
-"""The ledger edited past the server: `audit verify`, the loader and the server itself find it out."""
+"""The ledger is edited past the server: `audit verify`, the loader and the server itself find out."""
 
 import json
 from collections.abc import Sequence

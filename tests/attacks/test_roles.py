@@ -1,4 +1,4 @@
-"""A signature without the right to it: roles under other names, grants taken away, and what MLflow would refuse."""
+"""Signatures without the right to sign: roles under other names, grants taken away, and what MLflow would refuse."""
 
 import sqlite3
 from contextlib import closing, contextmanager

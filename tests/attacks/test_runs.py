@@ -1,4 +1,4 @@
-"""Attacks on what runs and where: nobody writes it but `up`, and nobody sees Prefect who has no business with it."""
+"""Attacks on what runs and where: only `up` may write it, and only people who have business with Prefect may see it."""
 
 import base64
 import json

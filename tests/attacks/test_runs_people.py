@@ -1,4 +1,4 @@
-"""Attacks by who may start runs: on parameters, paths, names and states, and on who has asked for what."""
+"""Attacks by people who may start runs: on parameters, paths, names and states, and on the record of who asked."""
 
 import json
 from datetime import UTC, datetime, timedelta

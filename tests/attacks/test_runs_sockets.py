@@ -1,4 +1,4 @@
-"""Attacks by websocket: nothing passes before it is known who is there."""
+"""Attacks by websocket: nothing passes before the server knows who is there."""
 
 import base64
 import json

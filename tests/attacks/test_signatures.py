@@ -1,4 +1,4 @@
-"""Signatures that do not count, and tags that look like one."""
+"""Signatures that do not count, and tags that look like a signature."""
 
 import pytest
 

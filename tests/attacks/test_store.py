@@ -1,4 +1,4 @@
-"""MLflow's tables and files edited past the server: `audit verify`, the loader and the server find it out."""
+"""MLflow's tables and files are edited past the server: `audit verify`, the loader and the server find out."""
 
 import itertools
 import shutil

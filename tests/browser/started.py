@@ -1,6 +1,6 @@
-"""`tidewaiter up` for a browser to look at: free ports, state and data of its own, everything ended with the block.
+"""`tidewaiter up` for a browser to look at: it has free ports, state and data of its own, and ends with the block.
 
-For the browser tests, and for docs/screenshots.py.
+It serves the browser tests and docs/screenshots.py.
 """
 
 import json

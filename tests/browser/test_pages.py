@@ -1,6 +1,6 @@
 """What people find and do in the browser while `tidewaiter up` runs: the card, the form of a run, and sign-off.
 
-All of it in one file, because a start takes a minute of the processors' time.
+All of it is in one file, because a start takes a minute of the processors' time.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""A family is one file: with it in the folder of families, everything that asks features of themselves knows it."""
+"""A family is one file: once it is in the folder of families, all code that asks features about themselves knows it."""
 
 import json
 import os

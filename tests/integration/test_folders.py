@@ -1,4 +1,4 @@
-"""With every folder elsewhere, a run keeps its files there and nowhere else: what is backed up is all there is."""
+"""With every folder elsewhere, a run keeps its files there and nowhere else, so a backup of them is complete."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Trials in small: what a long run does, once; and that it goes on where it was stopped."""
+"""Trials on a small scale: a unit of each long run, and that a trial goes on where it was stopped."""
 
 import json
 from collections.abc import Generator

@@ -1,4 +1,4 @@
-"""In continuous integration nothing is skipped unsaid."""
+"""In continuous integration, no test is skipped silently."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The pages say what the code says, and lead where they say they lead."""
+"""The pages say what the code says, and their links lead where they say."""
 
 import re
 from datetime import UTC, datetime

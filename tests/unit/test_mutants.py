@@ -1,4 +1,4 @@
-"""What `make mutants` is told: modules and tests that are there, and reasons only for lines that still are."""
+"""What `make mutants` is given: modules and tests that exist, and reasons only for lines that still exist."""
 
 import json
 import tomllib

@@ -1,4 +1,4 @@
-"""The walls between rooms stand, and a wrong import is caught by them."""
+"""The walls between rooms stand, and they catch a wrong import."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""The network flow: built from a store, left alone where nothing is new, and brought up to date by what is."""
+"""The network flow: it builds from a store, leaves alone what has nothing new, and brings up to date what has."""
 
 import os
 from datetime import timedelta

@@ -1,6 +1,7 @@
 """The whole retraining through its command: what it leaves behind, refused, run again, and killed at its worst moments.
 
-One retraining is a process with a Prefect server of its own, as a person starts it; the others share this process's.
+One retraining is a process with a Prefect server of its own, as a person starts it; the others share this process's
+server.
 """
 
 import hashlib

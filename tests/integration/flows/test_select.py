@@ -1,4 +1,4 @@
-"""The selection flow on a small simulated store: everybody once, within the places, kept whole, told to officers."""
+"""The selection flow on a small simulated store: it selects everybody once, keeps to the places, and tells officers."""
 
 import os
 from datetime import UTC, datetime

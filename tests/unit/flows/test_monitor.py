@@ -1,4 +1,4 @@
-"""Which model monitoring watches, and the one sentence where there is none."""
+"""Which model monitoring watches, and what it says where there is none."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Who is asked for as the author of a retraining: only a run that a person started has one."""
+"""Who counts as the author of a retraining: only a run that a person started has one."""
 
 from types import SimpleNamespace
 

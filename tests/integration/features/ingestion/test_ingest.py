@@ -1,4 +1,4 @@
-"""kill -9 at chosen and at random moments of an ingestion, then again: as if nothing had happened."""
+"""An ingestion is killed at chosen and at random moments (kill -9) and run again: it ends as if nothing happened."""
 
 import random
 import signal

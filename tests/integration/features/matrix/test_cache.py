@@ -1,4 +1,4 @@
-"""The cached matrix on a real store: computed once, by the day, and equal to computing all of it at once."""
+"""The cached matrix on a real store: each day is computed once, and the result equals computing all of it at once."""
 
 from datetime import date, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The morning of a real store: what makes another one of it, and what it refuses."""
+"""The morning of a real store: what turns it into another morning, and what it refuses."""
 
 from datetime import date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The simulator as a source: files that are the same everywhere, written once and whole, read as any other source."""
+"""The simulator as a source: its files are the same everywhere, written once and whole, and read like any others."""
 
 import hashlib
 import os

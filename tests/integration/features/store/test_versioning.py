@@ -1,4 +1,4 @@
-"""Versions of a data folder in a repository of its own: taken, brought back, the same in every clone."""
+"""Versions of a data folder in a repository of its own: they are taken, brought back, and the same in every clone."""
 
 import hashlib
 import shutil

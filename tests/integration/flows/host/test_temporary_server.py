@@ -1,4 +1,4 @@
-"""The Prefect server that a command starts where no `up` runs: nobody else of the machine may use it."""
+"""The Prefect server that a command starts where no `up` runs: nobody else on the machine may use it."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`tidewaiter up` with the real servers. One story, told in order: each start takes twenty seconds."""
+"""`tidewaiter up` with the real servers. The tests tell one story in order, because each start takes twenty seconds."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Two windows compared by Evidently: planted drift is found, none is found where there is none."""
+"""Evidently compares two windows: it finds planted drift, and finds none where there is none."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The champion made anew: unchanged data and code ask nobody to sign the same model twice."""
+"""The champion is made again: with unchanged data and code, nobody has to sign the same model twice."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The proxies of deploy/ before a real MLflow server behind the guard, and before one that tells what it is asked."""
+"""The proxies of deploy/ before a real MLflow server behind the guard, and before one that tells what it was asked."""
 
 import datetime
 import shutil

@@ -1,4 +1,4 @@
-"""The whole story of a sign-off where MLflow, its accounts and the ledger are in PostgreSQL."""
+"""The whole story of a sign-off, with MLflow, its accounts and the ledger in PostgreSQL."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The kernels against brute force, on spans of any kind: overlapping, empty, of entities that nobody asks about."""
+"""The kernels against brute force, on spans of any kind: overlapping, empty, and of entities nobody asks about."""
 
 import numpy as np
 import pytest

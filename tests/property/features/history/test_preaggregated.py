@@ -1,4 +1,4 @@
-"""What a table of settled cells says, beside what counting its cells one by one says."""
+"""A table of settled cells says the same as counting its cells one by one."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -1,5 +1,7 @@
-"""Files as the world writes them: however a file is written, every line of it is stored, known, or quarantined, and a
-reason names the column and what is allowed."""
+"""Files as the world writes them: however a file is written, every line of it is stored, known, or quarantined.
+
+The reason for a quarantine names the column and what is allowed.
+"""
 
 import csv
 import gzip

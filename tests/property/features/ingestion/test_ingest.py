@@ -1,4 +1,4 @@
-"""Ingestion against an oracle in plain Python; conservation, idempotence, and independence of how the work is cut."""
+"""Ingestion against an oracle in plain Python: it loses nothing, can be repeated, and may cut the work anywhere."""
 
 from dataclasses import replace
 from datetime import date, datetime

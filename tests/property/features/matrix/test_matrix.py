@@ -1,4 +1,4 @@
-"""Every feature family: blind to the future, equal to brute force, the same computed at once or day by day."""
+"""Every feature family is blind to the future, equals brute force, and is the same computed at once or day by day."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a morning says of a declaration is what the night says of it, to the last bit."""
+"""A morning says the same of a declaration as the night does, to the last bit."""
 
 from datetime import date, timedelta
 from itertools import chain

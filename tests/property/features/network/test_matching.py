@@ -1,4 +1,4 @@
-"""Matches on random registers: later entries change none as it was in force before, and brute force says the same."""
+"""Matches on random registers: later entries do not change a match that was in force before, and brute force agrees."""
 
 from datetime import date, datetime, timedelta
 from itertools import product

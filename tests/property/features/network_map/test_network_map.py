@@ -1,4 +1,4 @@
-"""The network for people: the same whatever came later, and its sums equal to brute force."""
+"""The network for people: it is the same whatever came later, and its sums equal brute force."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What people open in a spreadsheet: no text is a formula in any of them, and every text can be had back."""
+"""What people open in a spreadsheet: no text is read as a formula by any program, and every text can be restored."""
 
 import csv
 import io

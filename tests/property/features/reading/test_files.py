@@ -1,4 +1,4 @@
-"""Any bytes are read without a line lost, and however the file is cut into blocks."""
+"""Any bytes are read without losing a line, however the file is cut into blocks."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What holds for any seed and any span."""
+"""What holds of the simulator for any seed and any span."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Judging distinct combinations of values gives what judging every row by hand gives."""
+"""Judging distinct combinations of values gives the same as judging every row by hand."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Features of random stores, computed by the nodes of a cluster and by this process: the same to the last bit."""
+"""Features of random stores are the same to the last bit, computed by the nodes of a cluster or by this process."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

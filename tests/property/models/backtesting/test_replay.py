@@ -1,4 +1,4 @@
-"""No knowledge of the future: whatever comes later, or was not inspected, changes nothing chosen earlier."""
+"""No knowledge of the future: nothing that comes later or was not inspected changes an earlier choice."""
 
 from dataclasses import replace
 from functools import cache

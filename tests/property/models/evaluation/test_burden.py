@@ -1,4 +1,4 @@
-"""Burden against what must hold for any selection: shares add up, order plays no part, costs scale."""
+"""Burden has what must hold for any selection: shares add up, order does not matter, and costs scale."""
 
 from collections import Counter
 

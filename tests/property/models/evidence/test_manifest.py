@@ -1,4 +1,4 @@
-"""Canonical JSON: layout never matters, every value does."""
+"""Canonical JSON: layout never matters, and every value does."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What scores promise against enumeration of every label."""
+"""What scores promise, compared with enumerating all labels."""
 
 from itertools import product
 

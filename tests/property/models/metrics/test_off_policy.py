@@ -1,4 +1,4 @@
-"""Estimates against enumeration of everything that could have been inspected."""
+"""Estimates, compared with enumerating everything that could have been inspected."""
 
 from itertools import product
 

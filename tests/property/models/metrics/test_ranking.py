@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn and against enumeration, ties and weights included."""
+"""Metrics, compared with scikit-learn and with enumeration, including ties and weights."""
 
 from itertools import permutations
 

@@ -1,4 +1,4 @@
-"""Reasons: exact Shapley values, sums that lose nothing, and nothing that depends on how rows lie."""
+"""Reasons: Shapley values are exact, sums lose nothing, and the order of rows does not matter."""
 
 import re
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""Whatever people, clocks and crashes do, and in whatever order: a champion is what the right people signed."""
+"""Whatever people, clocks and crashes do, and in whatever order, a champion is what the right people signed."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Targeting against enumeration: the choice for value, probabilities, the rules of places, and the worth of a hit."""
+"""Targeting, compared with enumeration: the choice for value, probabilities, rules of places, the worth of a hit."""
 
 from datetime import date
 from itertools import combinations, pairwise, permutations, product

@@ -1,4 +1,4 @@
-"""What customs did not know yet moves no share of exploration."""
+"""The exploring share does not depend on anything that customs did not know yet."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are either there whole or not there at all."""
 
 from pathlib import Path
 

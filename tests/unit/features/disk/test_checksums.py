@@ -1,4 +1,4 @@
-"""Files that are read again: whatever is no longer as it was written is named."""
+"""Files that are read again: a file that is no longer as it was written is named."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Files are read again into a new store, which takes the old one's place whole or not at all."""
+"""Files are read again into a new store, which replaces the old one whole or not at all."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One store holds one simulated world: another is refused before any work, and by its files at the latest."""
+"""One store holds one simulated world: another world is refused before any work, or at the latest by its files."""
 
 import json
 from dataclasses import replace

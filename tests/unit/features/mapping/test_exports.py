@@ -1,6 +1,6 @@
-"""Public exports as docs/exports.md says they are written: its mappings are read, and two read a file of that form.
+"""Public exports are written as docs/exports.md says: its mappings are read, and two of them read a file of that form.
 
-The columns are those of the exports; what stands in them is made up.
+The columns are those of the exports; the values in them are made up.
 """
 
 import re

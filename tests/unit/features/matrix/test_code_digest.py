@@ -1,4 +1,4 @@
-"""What was computed by other code is found out, whichever module on the way was changed."""
+"""The digest shows that other code computed a value, whichever module on the way was changed."""
 
 import ast
 import shutil

@@ -1,4 +1,4 @@
-"""Values brought to the contract's types, and the words for those that cannot be."""
+"""Values are brought to the contract's types, or refused with the right words."""
 
 from datetime import UTC, date, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Expressions of a mapping: what they compute, row by row, and every way out of the row that is refused."""
+"""Expressions of a mapping: what they compute row by row, and that every way to reach outside the row is refused."""
 
 import polars as pl
 import pytest

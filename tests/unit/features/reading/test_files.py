@@ -1,4 +1,4 @@
-"""Files that are as they should be, and every kind that is not: what is read, what is refused, and with which words."""
+"""Good files, and every kind of bad one: what is read, what is refused, and with which words."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a file is by its bytes: read as it is or out of gzip and zip, or named with what to do."""
+"""What a file is by its bytes: it is read as it is, read out of gzip or zip, or refused with what to do."""
 
 import gzip
 import zipfile

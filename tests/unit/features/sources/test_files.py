@@ -1,4 +1,4 @@
-"""Mapping files: what they can say, and the words for those that say something else."""
+"""Mapping files: what they can say, and with which words anything else is refused."""
 
 import textwrap
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The Korean files: every column to its place, outcomes in full, in part and not at all."""
+"""The Korean files: every column goes to its place, with outcomes complete, partial or absent."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The store: what it lists, what it refuses, what it clears away."""
+"""The store: what it lists, what it refuses, and what it clears away."""
 
 import hashlib
 from datetime import date, datetime

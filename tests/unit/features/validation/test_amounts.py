@@ -1,4 +1,4 @@
-"""All amounts of a source are in one currency: brought to it by the rate of their day, or refused."""
+"""All amounts of a source are in one currency: they are converted at the rate of their day, or refused."""
 
 from datetime import date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What a batch tells has happened by the day on which it arrived, and not before the span that is stated."""
+"""A batch may tell only of what had happened by the day on which it arrived, and not of days before the stated span."""
 
 from datetime import date, datetime, timedelta
 

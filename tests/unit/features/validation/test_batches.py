@@ -1,4 +1,4 @@
-"""Checks on a whole batch: each passes, and each stops a batch with a sentence that says which, what and how much."""
+"""Checks on a whole batch: each can pass, and each can stop a batch with a sentence: which check, what, how much."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""How rows are put to the expectations: counts, examples, lines, chunks, what the source explained, and silence."""
+"""How rows are checked against expectations: counts, examples, lines, chunks, what the source explained, silence."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The chart's geometry: bars within the box, in proportion, grouped where there are too many."""
+"""The chart's geometry: bars lie within the box, are in proportion, and are grouped where there are too many."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""The command of a rehearsal, and its name of before."""
+"""The command of a rehearsal, and its former name."""
 
 from typer.core import TyperGroup
 from typer.main import get_command

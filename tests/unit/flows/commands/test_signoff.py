@@ -1,4 +1,4 @@
-"""What the commands of sign-off say where there is nothing to work on; with a server: tests/integration."""
+"""What the commands of sign-off say where there is nothing to work on; tests/integration has them with a server."""
 
 import json
 import re

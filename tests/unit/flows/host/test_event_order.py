@@ -1,4 +1,4 @@
-"""Automations see what a planned run tells when it tells it."""
+"""Automations see the events of a planned run as soon as the run sends them, and in order."""
 
 import asyncio
 from contextlib import suppress

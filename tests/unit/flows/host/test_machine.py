@@ -1,4 +1,4 @@
-"""What a machine refuses is told in a sentence, whatever library it came through."""
+"""When the machine refuses something, people are told in a sentence, whichever library reported it."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Who runs are, and what they get at: tried by processes of another user where this one may make them."""
+"""Which user runs belong to, and what they can reach: tried by processes of another user where that is possible."""
 
 import json
 import os

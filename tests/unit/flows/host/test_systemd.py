@@ -1,4 +1,4 @@
-"""The unit of deploy/systemd: what systemd itself says of it where it is there, and that it fits what `up` asks for."""
+"""The unit of deploy/systemd: what systemd itself says of it, if installed, and that it fits what `up` asks for."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Not judged is not fine: the state says what, nights are counted, and after as many as are set it is told."""
+"""Not judged is not fine: the state says what was not judged, nights are counted, and after so many people hear."""
 
 from datetime import date, timedelta
 from types import SimpleNamespace

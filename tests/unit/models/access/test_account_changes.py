@@ -1,4 +1,4 @@
-"""What may be said of accounts and roles, by whom, and how the ledger has it."""
+"""What may be asked of accounts and roles, by whom, and how the ledger records it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Two choosers on the same declarations: sums, the difference, whose load changes, and what cannot be said."""
+"""Two choosers on the same declarations: sums, the difference, whose load changes, and what cannot be told."""
 
 from dataclasses import dataclass
 from datetime import date

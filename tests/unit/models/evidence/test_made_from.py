@@ -1,4 +1,4 @@
-"""Whatever a model is made from moves the digest by which a retraining knows that it was made before."""
+"""Everything that a model is made from changes the digest by which a retraining knows that it was made before."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the drift page says; how a browser shows it, tests/browser/test_drift.py."""
+"""What the drift page says; tests/browser/test_drift.py checks how a browser shows it."""
 
 import re
 from datetime import date

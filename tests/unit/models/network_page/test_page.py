@@ -1,4 +1,4 @@
-"""What the network's page is told, by the small network of tests/support/networks.py."""
+"""What the network's page is given, for the small network of tests/support/networks.py."""
 
 import json
 import shutil

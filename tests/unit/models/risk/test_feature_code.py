@@ -1,4 +1,4 @@
-"""A model reads features of the code that it learned from, or is refused with what to do."""
+"""A model reads features of the code that it learned from; otherwise it is refused, and people are told what to do."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Prefect's own routes, all of them, and what becomes of each."""
+"""All of Prefect's own routes, and what the guard does with each."""
 
 import re
 

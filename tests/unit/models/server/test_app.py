@@ -1,4 +1,4 @@
-"""What the server is told; that it serves, tests/integration and tests/attacks show."""
+"""What the server is told; tests/integration and tests/attacks show that it serves."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""MLflow's page, from the MLflow that is installed; what a browser makes of it, tests/browser shows."""
+"""MLflow's page, from the installed MLflow; tests/browser shows what a browser makes of it."""
 
 import json
 import re

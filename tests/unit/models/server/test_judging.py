@@ -1,4 +1,4 @@
-"""What the server judges of a version: whole it is opened, and with any part changed it is not."""
+"""What the server judges of a version: a whole version is opened, and one with any part changed is not."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What nobody writes past the sign-off."""
+"""What nobody can write past the sign-off."""
 
 import pytest
 

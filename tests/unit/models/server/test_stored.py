@@ -1,4 +1,4 @@
-"""Evidence that cannot be read now is not evidence that was altered: that would be void for good."""
+"""Evidence that cannot be read now does not count as altered: altered evidence makes a version void for good."""
 
 import errno
 import os

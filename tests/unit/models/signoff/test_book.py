@@ -1,4 +1,4 @@
-"""Every rule of sign-off: what is refused and in which words, and where it leaves the version."""
+"""Every rule of sign-off: what is refused, in which words, and which state it leaves the version in."""
 
 import pytest
 

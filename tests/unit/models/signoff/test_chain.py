@@ -1,4 +1,4 @@
-"""Whatever is done to rows that were written is found, and the row is named."""
+"""Whatever is done to rows that were written is detected, and the row is named."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Days that wait are each chosen by what was known before them, whatever was read at once for all."""
+"""Each day that waits is chosen by what was known before it, even if the data of all days were read at once."""
 
 from datetime import date, datetime
 

@@ -1,4 +1,4 @@
-"""The selection log: each declaration once, runs numbered, the exploring share from what the log and outcomes tell."""
+"""The selection log: it has each declaration once, numbers runs, and with outcomes it gives the exploring share."""
 
 from datetime import UTC, date, datetime, timedelta
 

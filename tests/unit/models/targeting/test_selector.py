@@ -1,4 +1,4 @@
-"""What the selector asks of exploration, and what results and drift make of its share, worked out by hand."""
+"""What the selector asks of exploration, and how results and drift change its share, worked out by hand."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""The officers' work list: what was selected and nothing else, with reasons; on a day without any, no rows."""
+"""The officers' work list: it has what was selected and nothing else, with reasons, and no rows on an empty day."""
 
 import re
 from datetime import date

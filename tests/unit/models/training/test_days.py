@@ -1,4 +1,4 @@
-"""Windows rest on where the data are: a day far from all others decides nothing, a feed that came back does."""
+"""Windows rest on where the data are: a day far from all others decides nothing, and a feed that came back counts."""
 
 from datetime import date, timedelta
 
