@@ -162,7 +162,7 @@ def _run(engine: str, folder: Path, rows: int, trees: int) -> dict[str, float]:
     if engine == "parts":
         return _parts(folder)
     make, kind = ENGINES[engine]
-    order = "F" if engine == "kernel" else "C"  # what the encoder makes; the others are faster row by row
+    order = "F" if engine == "kernel" else "C"  # the encoder makes "F"; the other engines are faster row by row
     matrix = np.load(folder / "matrix.npy").astype(kind, order=order, copy=False)
     started = perf_counter()
     predict = make(folder)

@@ -12,7 +12,7 @@ for _switch, _value in {
     "DVC_NO_ANALYTICS": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # Threads that wait for one another sleep instead of spinning: on busy cores LightGBM takes a fifth of the time.
+    # Threads that wait for one another sleep instead of spin; on busy cores LightGBM then takes a fifth of the time.
     "OMP_WAIT_POLICY": "PASSIVE",
 }.items():
     os.environ.setdefault(_switch, _value)

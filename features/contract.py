@@ -35,13 +35,13 @@ class Field:
 
 TEXT, WHOLE, NUMBER, FLAG, INSTANT = pl.String(), pl.Int32(), pl.Float64(), pl.Boolean(), pl.Datetime("us")
 
-# National code lists differ; what they share is being short, upper-case and without blanks.
+# National code lists differ, but their codes are all short, upper-case and without blanks.
 NATIONAL_CODE = r"^[0-9A-Z][0-9A-Z_.-]{0,11}$"
 PARTY = r"^\S{1,64}$"
 # What people write where nothing is known. It is allowed, but it is one name for many.
 PLACEHOLDER = r"^(?:[0-]+|9{4,}|[xX]+|[nN]/?[aA]|(?i:nan|nil|none|null|test|unknown))$"
 _PER_CENT = r"(?:100(?:\.0+)?|\d{1,2}(?:\.\d+)?)"
-SHARE = rf"^{_PER_CENT}(?:-{_PER_CENT})?$"  # exactly, or within bounds
+SHARE = rf"^{_PER_CENT}(?:-{_PER_CENT})?$"  # one percentage, or a lower and an upper bound
 HIGHEST_DUTY = 2e16  # the highest value at the highest rate; sums of amounts have to fit into 64-bit whole numbers
 
 KEY = ("declaration_id", "item_number")

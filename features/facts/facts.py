@@ -60,7 +60,7 @@ _INSPECTED, _HIT = pl.col("is_inspected").cast(pl.Int64), pl.col("is_illicit").f
 _EVERY = pl.col("day").is_not_null()
 _PROMPT = pl.col("day") - pl.col("accepted_day") <= LONGEST_WAIT_DAYS
 
-# Places of measures.
+# The places of the measures in each kind.
 DECLARATIONS = 0
 INSPECTIONS, HITS = 0, 1
 

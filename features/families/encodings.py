@@ -26,7 +26,7 @@ _AS_OF = f"outcomes known before the day of acceptance, of declarations accepted
 
 _GOODS = ("hs6", "item_value", "net_mass_kg", "origin_country", "departure_country", "tax_type", "tax_rate_pct")
 
-# Traders have histories of their own in `entities`; here they stand in combinations only.
+# Traders have histories of their own in `entities`; here they appear only in combinations.
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("office",),
     ("import_type",),

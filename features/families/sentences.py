@@ -9,8 +9,8 @@ Not here: sentences that several families share, or that tell of more than one f
 from dataclasses import dataclass, fields
 from string import Formatter
 
-# What may stand for the value: {rate} and {share} are percentages, {duty_rate} is in per cent already, {since}, {left},
-# {items} and {inspections} are counts with their nouns, {log10_times} is the logarithm of what is written.
+# Placeholders for the value. {rate} and {share} are written as percentages, {duty_rate} is already in per cent, {since},
+# {left}, {items} and {inspections} are counts with their nouns, {log10_times} is the logarithm of the written number.
 OF_VALUE = frozenset(
     {
         "amount",
@@ -31,7 +31,7 @@ OF_VALUE = frozenset(
         "weekday",
     }
 )
-# What stands for the entity, such as 'importer' and 'of this importer', and for the window.
+# Placeholders for the entity, such as 'importer' and 'of this importer', and for the window.
 OF_FEATURE = frozenset({"noun", "of", "span"})
 
 

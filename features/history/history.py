@@ -33,7 +33,7 @@ from features.network.week import WINDOW_DAYS, Network, Week
 
 T = TypeVar("T")
 R = TypeVar("R")
-PRIOR_WEIGHT = 10  # an entity's hit rate starts at everyone's, as if it had this many inspections behind it
+PRIOR_WEIGHT = 10  # an entity's hit rate starts as if it had this many inspections that hit at everyone's rate
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Names of companies without their legal form, whatever country's it is: `Sp. z o.o.`, `Sdn Bhd`, 株式会社, شركة.
+"""Names of companies without their legal form, in any country's style: `Sp. z o.o.`, `Sdn Bhd`, 株式会社, شركة.
 
 The forms are those of ISO 20275 (entity legal forms, kept by GLEIF), those that cleanco keeps, and the few of
-`legal_forms.txt` that neither has. A form is taken off the end of a name, and where languages write it there off its
-beginning, but never out of its middle.
+`legal_forms.txt` that neither has. A form is removed from the end of a name, and from its beginning in languages that
+write it there, but never from its middle.
 """
 
 import re
@@ -14,7 +14,7 @@ import polars as pl
 from features.network.words import EAST_ASIAN, words
 
 _LACKING = Path(__file__).with_suffix(".txt")
-_THAI = ("บริษัท", "จำกัด", "มหาชน", "ห้างหุ้นส่วน")  # written without blanks, and here in Latin letters
+_THAI = ("บริษัท", "จำกัด", "มหาชน", "ห้างหุ้นส่วน")  # written without blanks; `_spelled` puts them in Latin letters
 # Countries where the form comes first, and forms of two letters that come first. `AB Foods` is not such a case.
 _FIRST_IN = (
     *("BY", "CN", "EE", "EG", "FI", "FR", "ID", "IL", "JP", "KG", "KR", "KW", "KZ", "LT", "LV", "MD", "RO", "RU", "SA"),

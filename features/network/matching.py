@@ -202,7 +202,7 @@ def _less() -> pl.Expr:
 
 def _weighed(states: pl.DataFrame) -> pl.DataFrame:
     """Return pairs of states as `a`, `b` and `weight`, before the weight is reduced for what many share."""
-    import duckdb  # it and Splink take half a second to import, which no command should wait for
+    import duckdb  # it and Splink take half a second to import; no command should wait for that
     from splink import DuckDBAPI, Linker
 
     logging.getLogger("splink").setLevel(logging.ERROR)  # it reports on its progress

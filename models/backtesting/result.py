@@ -24,7 +24,7 @@ Logs = Mapping[int, Mapping[str, pl.DataFrame]]  # seed -> strategy -> log as fr
 SEVERAL_FOUND = 5  # after so many hits a new scheme counts as known and not as found by chance
 LOADS = 10  # so many offices are listed, and so many chapters
 
-# Each figure is one sum over another, or a sum by itself.
+# Each figure is one sum divided by another, or a sum by itself.
 FIGURES: dict[str, tuple[str, str | None]] = {
     "inspected": ("inspected", None),
     "hits": ("hits", None),

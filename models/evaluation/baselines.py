@@ -23,7 +23,7 @@ from models.risk.revenue import STAKE
 RISK_PROFILE_RATES = tuple(feature_of((column,), "hit_rate", YEAR_DAYS).name for column in ("importer_id", "hs6"))
 MAX_LEVELS = 50  # a categorical feature with more codes is left out; its numeric histories stand for it
 _MAX_ITERATIONS = 200
-_LOGISTIC_ROWS = 100_000  # a straight line through some hundred features needs no more
+_LOGISTIC_ROWS = 100_000  # a straight line through a few hundred features needs no more
 
 
 def score(train: pl.DataFrame, test: pl.DataFrame, features: Sequence[Feature]) -> dict[str, Scores]:
@@ -59,7 +59,7 @@ def risk_profile(frame: pl.DataFrame, base_rate: float) -> Floats:
 
 def _logistic(train: pl.DataFrame, test: pl.DataFrame, features: Sequence[Feature], is_hit: Flags) -> Floats:
     numeric = [f.name for f in features if f.kind == "numeric"]
-    every = -(-train.height // _LOGISTIC_ROWS)  # evenly over the time
+    every = -(-train.height // _LOGISTIC_ROWS)  # evenly spread over time
     train, is_hit = train.gather_every(every), is_hit[::every]
     categorical = [f.name for f in features if f.kind == "categorical" and train[f.name].n_unique() <= MAX_LEVELS]
     known = (pl.col(numeric).cast(pl.Float64).fill_nan(None), pl.col(categorical).fill_null("unknown"))

@@ -34,7 +34,7 @@ OTHER, UNKNOWN = "other", "unknown"
 _ORDERED = {"importer size": ("new", "1-10", "11-100", ">100"), "importer": ("new", "known")}
 _IMPORTS = feature_of(("importer_id",), "declarations", YEAR_DAYS).name
 _COLUMNS = (*KEY, "office", "origin_country", _IMPORTS, "is_illicit", "recovered_revenue")
-_RATES = ("detects", "officer_hours", "delay_hours")  # of a lane, in this order
+_RATES = ("detects", "officer_hours", "delay_hours")  # properties of a lane, in this order
 _NAMED_GROUPS = 3  # the card lists them all
 
 

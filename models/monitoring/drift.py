@@ -44,7 +44,7 @@ NUMERIC = LINEAR + LOG_SCALE
 COLUMNS = CATEGORICAL + NUMERIC
 
 PROMISE_RESAMPLES, PROMISE_CONFIDENCE = 200, 0.95
-WARM_UP_DAYS = 90  # of records, before histories say something
+WARM_UP_DAYS = 90  # so many days of records are needed before histories say something
 RARE = 0.01  # categories below this share of both windows are put together
 _OTHER, _NONE = "(other)", "(none)"
 _DIGITS = 6  # Evidently sums a column's categories in no fixed order, so the last digits vary from run to run

@@ -1,4 +1,4 @@
-"""What predicts, and all that serving loads: encoder, boosted trees, calibration, revenue, critical goods.
+"""The model that predicts, and all that serving loads: encoder, boosted trees, calibration, revenue, critical goods.
 
 Not here: how it is trained (training).
 """

@@ -131,7 +131,7 @@ def fit_until_best(
         valid_names=["training", "validation"],
         callbacks=callbacks,
     )
-    # One metric a part: that of the objective.
+    # Each part has one metric, that of the objective.
     return Fit(booster, {part: next(iter(metrics.values())) for part, metrics in history.items()})
 
 

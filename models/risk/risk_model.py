@@ -30,7 +30,7 @@ _PART_ROWS = 100_000
 
 @dataclass(frozen=True)
 class RiskModel:
-    """The risk model: what it says of a declaration is described here by output.
+    """The model with its three heads, and what its outputs mean.
 
     `score` is calibrated P(illicit), `critical` is P(critical). `revenue_if_illicit` is what the item would recover as
     a hit, in the currency of training, with bounds `revenue_low` and `revenue_high`; `expected_revenue` is score times
@@ -55,7 +55,7 @@ class RiskModel:
 
         `frame` has the key and the features; ValueError names a feature that is missing or of the wrong type.
         """
-        # In parts: the matrix of all rows would be as large again as the frame.
+        # It works in parts, because the matrix of all rows would be as large again as the frame.
         parts = [self._predict(part) for part in frame.iter_slices(_PART_ROWS)] or [self._predict(frame)]
         return pl.concat(parts)
 

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from models.metrics.ranking import Flags, Floats, Ints
 
-_MOST_VARIABLES, _MOST_NODES = 500, 1000  # of an integer programme: a few hundredths of a second
+_MOST_VARIABLES, _MOST_NODES = 500, 1000  # so large an integer programme takes a few hundredths of a second
 _SLACK = 1e-12  # relative; the same sum in another order differs by less
 
 

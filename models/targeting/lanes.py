@@ -34,7 +34,7 @@ from models.targeting.allocation import Contest, Plan, best, halve
 _AMOUNTS = {"score": 1.0, "critical": 1.0, "revenue_if_illicit": np.inf, "hit_value": np.inf}
 _CRITICAL, _CHOSEN, _EXPLORED, _NEXT, _NEVER = range(5)  # a row's standing in a case; places are given in this order
 _REASONS = np.array(["critical", "value", "exploration", "value"])
-_DIGITS = 9  # of a fraction of a place; finer ones are rounding errors
+_DIGITS = 9  # digits of a fraction of a place; finer differences are rounding errors
 _SLACK = 1e-12  # relative; the same sum in another order differs by less
 
 

@@ -152,7 +152,7 @@ def search(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=1),
     )
     study.enqueue_trial({**first.parameters, "smoothing": first.smoothing})
-    study.optimize(objective, n_trials=1)  # `first` is judged however little time there is
+    study.optimize(objective, n_trials=1)  # `first` is judged no matter how little time there is
     study.optimize(objective, n_trials=trials - 1, timeout=max(deadline - time.monotonic(), 0.0))
     best = _better(tried)
     return Found(

@@ -145,7 +145,7 @@ class SignerTests(OnDatabases):
 
         def work(worker):
             for _ in range(EACH):
-                with worker.writing() as writer:  # each rests on the look before it
+                with worker.writing() as writer:  # each entry depends on the book that the worker has just read
                     version = max(worker.book.cases, default=0) + 1
                     writer.append(opening(version))
 
@@ -310,7 +310,7 @@ class SignerTests(OnDatabases):
         monkeypatch.setattr(signer, "PROBED_S", 0.2)
         with table.alone():
             assert re.search(r"the database or the disk failed: .*lock", asking.why_not(keys.socket_file))
-            with served._turn:  # as whoever signs meanwhile holds it
+            with served._turn:  # as somebody holds it who is signing
                 assert asking.why_not(keys.socket_file) == "whoever signs has been waiting for 0.2 s or more"
             assert asking.answers(keys.socket_file)  # `up` starts all the same
         assert asking.why_not(keys.socket_file) is None

@@ -16,7 +16,7 @@ from tests.support.declarations import frame
 
 START = datetime(2023, 1, 1)
 LABEL_DELAY_DAYS = 7
-SPAN_DAYS = 1300  # longer than the look-back, so that things also fall out of it
+SPAN_DAYS = 1300  # longer than the look-back, so that some things fall out of it
 _COMPANIES = ("predecessor", "parent")
 
 

@@ -30,7 +30,7 @@ def run(trial: Trial, units: int, kept: Path, tell: Callable[[str], None]) -> li
     if len(found) == units:
         return found
     kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text("".join(json.dumps(each) + "\n" for each in read(kept)))  # without a line that a kill cut off
+    kept.write_text("".join(json.dumps(each) + "\n" for each in read(kept)))  # leaves out a line that a kill cut off
     with trial.opened() as unit, kept.open("a") as file:
         for number in range(len(found), units):
             started = perf_counter()
