@@ -9,8 +9,8 @@ Not here: sentences that several families share, or that tell of more than one f
 from dataclasses import dataclass, fields
 from string import Formatter
 
-# Placeholders for the value. {rate} and {share} are written as percentages, {duty_rate} is already in per cent, {since},
-# {left}, {items} and {inspections} are counts with their nouns, {log10_times} is the logarithm of the written number.
+# Placeholders for the value. {rate} and {share} are written as percentages, and {duty_rate} is already in per cent.
+# {since}, {left}, {items} and {inspections} are counts with their nouns. {log10_times} is a logarithm of the number.
 OF_VALUE = frozenset(
     {
         "amount",
