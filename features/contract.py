@@ -1,4 +1,4 @@
-"""The contract: by name, type and unit, what a declaration item, an outcome, a planted scheme and a register entry are.
+"""The contract: columns of declaration items, outcomes, planted schemes and register entries, by name, type and unit.
 
 Every source is brought to these columns, and nothing downstream knows any other name. Instants are in the
 administration's legal time, without a zone; `_on` columns are its calendar days. `wco_id` is the element's number in
