@@ -24,7 +24,6 @@ from models.policy import LANES, Policy
 from models.reasons import Stability
 
 LOADS = 10  # so many offices are listed, and so many chapters
-WEEK_DAYS = 7
 _NO_CHANGE = 1e-6  # inspections a week; smaller ones are rounding errors
 _UNRECORDED = "the chances of the inspections that were made are not on record"
 
