@@ -30,7 +30,7 @@ CHROMIUM = shutil.which("chromium")
 NO_CHROMIUM = "chromium is not on the PATH: install it to look at pages"
 
 # On a busy machine the server's first answer about a version takes longer than the usual 5 s: it has it judged first.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 # Pages are laid out for a wide window, and pictures of them are to be 1280 pixels wide.
 _WIDTH, _HEIGHT, _SCALE = 1600, 1000, 0.8

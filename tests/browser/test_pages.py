@@ -114,10 +114,10 @@ def test_the_card_leads_to_the_reports(servers: Servers, page: Page) -> None:
     started.open_version(page, servers, TO_READ)
     with page.expect_popup() as report:
         page.get_by_role("link", name="drift report").click()
-    expect(report.value.frame_locator("iframe").get_by_text("drift")).to_be_visible(timeout=30_000)
+    expect(report.value.frame_locator("iframe").get_by_text("drift")).to_be_visible(timeout=SHOWS_WITHIN_MS)
     with page.expect_popup() as folder:
         page.get_by_role("link", name="whole card").click()
-    expect(folder.value.get_by_text("card.md").first).to_be_visible(timeout=30_000)
+    expect(folder.value.get_by_text("card.md").first).to_be_visible(timeout=SHOWS_WITHIN_MS)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def {name}(parameters: dict | None = None) -> None:
 LONG = {"search": "full"}
 PASSWORD = re.compile(r"password (\S+)")
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 
 def wait_for(condition, seconds, what, shown=lambda: ""):
@@ -114,7 +114,7 @@ class Project:
             assert process.poll() is None, log.read_text()
             return "Ready." in log.read_text()
 
-        wait_for(is_ready, 180, "up ready")
+        wait_for(is_ready, 400, "up ready")
         if shown := PASSWORD.findall(log.read_text()):
             (self.password,) = shown
         return log.read_text()

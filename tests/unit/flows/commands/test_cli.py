@@ -15,7 +15,7 @@ from features.store import versioning
 from features.store.store import Store
 from flows import backtest
 from flows import retrain as retraining
-from flows.commands import cli, terminal
+from flows.commands import cli, data, terminal
 from flows.host import running
 from flows.host.status import Check, Status
 from flows.requests.authors import os_user
@@ -249,7 +249,7 @@ def test_a_backtest_that_cannot_write_is_told_before_it_trains(run, account):
 
 
 def test_where_no_version_of_the_data_is_kept_the_list_says_so(run, monkeypatch):
-    monkeypatch.setattr(cli, "begin", Settings)
+    monkeypatch.setattr(data, "begin", Settings)
     monkeypatch.setattr(Registry, "by_data_version", lambda self: {})
     result = run("data", "list")
     assert result.exit_code == terminal.OK
@@ -263,7 +263,7 @@ def test_files_are_read_again_and_both_versions_are_told(run, tmp_path, monkeypa
     limits = policy.load().ingestion
     ingest(open_source("kcs", ["d.csv"]), Store(tmp_path / "data" / "kcs"), limits)
     before = versioning.snapshot(tmp_path / "data")
-    monkeypatch.setattr(cli, "begin", Settings)
+    monkeypatch.setattr(data, "begin", Settings)
     result = run("data", "reread", "--source", "kcs", "--input", "d.csv")
     assert result.exit_code == terminal.OK, result.output
     assert "1 lines: 1 stored, 0 quarantined" in result.stdout
