@@ -14,7 +14,7 @@ import numpy as np
 
 from features.families import FAMILIES
 from features.matrix.matrix import CATALOGUE
-from models.evaluation.evaluation import sample_of, scores_of
+from models.evaluation.figures import sample_of, scores_of
 from models.evaluation.repeats import has_identical_earlier_row
 from models.metrics.bootstrap import draw
 from models.metrics.ranking import Measures, Scores

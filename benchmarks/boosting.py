@@ -95,7 +95,7 @@ def _prepare(folder: Path, rows: int) -> dict[str, object]:
     from features.store.store import Store
     from models.policy import load
     from models.risk.encoder import Encoder
-    from models.training.split import split_by_time
+    from models.training.splits import split_by_time
 
     policy, store = load(), Store(folder / "data" / "simulator")
     ingest(SimulatorSource(Parameters(rows=rows), folder / "simulated"), store, policy.ingestion)

@@ -98,7 +98,7 @@ def _measure(folder: Path, name: str, workers) -> dict[str, float]:
     from models.risk import boosting
     from models.risk.boosting import Rows
     from models.risk.encoder import Encoder
-    from models.training.split import split_by_time
+    from models.training.splits import split_by_time
 
     store, policy = _store(folder), load()
     delay = policy.features.label_delay_days

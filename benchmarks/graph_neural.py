@@ -32,6 +32,7 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
+from features.arrays import Ints
 from features.contract import KEY
 from features.families import relations
 from features.matrix.matrix import CATALOGUE
@@ -40,13 +41,12 @@ from features.store.store import Store
 from models.policy import Policy, load
 from models.risk import boosting
 from models.risk.encoder import Encoder
-from models.training.split import Split
+from models.training.splits import Split
 from models.training.train import train
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Ints = NDArray[np.int64]
 Array = NDArray[np.float32]
 
 SOURCE, THREADS = "simulator", 2

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features import contract
-from features.validation.verdict import Finding
+from features.validation.verdicts import Finding
 
 ROWS, NIGHTS, LINES = 54_000, 1_000, 400_000
 ALONE = "one at a time"

@@ -97,7 +97,7 @@ def model(folder: Path, a_month: int, months: int, number: int) -> int:
     from features.matrix import cache
     from features.matrix.matrix import CATALOGUE
     from models.policy import load
-    from models.training.split import split_by_time
+    from models.training.splits import split_by_time
     from models.training.train import train
 
     store, policy = _store(folder), load()
@@ -129,7 +129,7 @@ def ingest_week(folder: Path, a_month: int, months: int, number: int) -> int:
 def score(folder: Path, a_month: int, months: int, number: int) -> int:
     from features.matrix import cache
     from models.risk.risk_model import RiskModel
-    from models.training.split import accepted_between
+    from models.training.splits import accepted_between
 
     store = _store(folder)
     built = cache.build(store, _delay(), _cache(folder))

@@ -21,7 +21,7 @@ import polars as pl
 from splink import DuckDBAPI, Linker
 
 from features.contract import FILING
-from features.facts.facts import days
+from features.facts.kinds import days
 from features.network import entries, matching
 from features.simulator import Parameters, names, phoenix, simulate
 from features.simulator.draws import stream

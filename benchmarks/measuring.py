@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from features.store.store import Store
     from models.policy import Policy
-    from models.training.split import Split
+    from models.training.splits import Split
 
 LIBRARIES = ("polars", "numpy", "numba", "lightgbm", "great-expectations", "evidently", "dvc", "mlflow", "prefect")
 RESULTS = Path(__file__).parent / "results"
@@ -50,7 +50,7 @@ def ingested(source: str, policy: "Policy") -> "tuple[Store, pl.LazyFrame, Split
     from features.matrix import cache
     from features.store.store import Store
     from flows.settings import Settings
-    from models.training.split import split_by_time
+    from models.training.splits import split_by_time
 
     settings, delay = Settings(), policy.features.label_delay_days
     store = Store(settings.data_folder / source)

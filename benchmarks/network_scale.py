@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features import contract
-from features.facts.facts import TOLD
+from features.facts.kinds import TOLD
 from features.history.history import PRIOR_WEIGHT
 from features.network import entries, links, matching
 from features.network.measures import DECLARANT, SELLER

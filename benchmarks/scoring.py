@@ -176,7 +176,7 @@ def _run(engine: str, folder: Path, rows: int, trees: int) -> dict[str, float]:
 def _model(folder: Path, rows: int, trees: int) -> None:
     """Make the features of simulated declarations, and a model each of whose heads has so many trees."""
     from features.facts.asof import outcome_versions
-    from features.facts.facts import build
+    from features.facts.kinds import build
     from features.history.history import History
     from features.matrix.matrix import CATALOGUE, compute, with_labels
     from features.simulator import Parameters, simulate
@@ -187,7 +187,7 @@ def _model(folder: Path, rows: int, trees: int) -> None:
     from models.risk.encoder import Encoder
     from models.risk.revenue import Hits, RevenueModel
     from models.risk.risk_model import RiskModel
-    from models.training.split import labelled
+    from models.training.splits import labelled
 
     delay, seed = load().features.label_delay_days, 1
     made = tables(simulate(Parameters(rows=rows, seed=seed)), seed)

@@ -106,7 +106,7 @@ def train(folder: Path, rows: int) -> Callable[[], int]:
 
 def score(folder: Path, rows: int) -> Callable[[], int]:
     from models.risk.risk_model import RiskModel
-    from models.training.split import accepted_between
+    from models.training.splits import accepted_between
 
     split, dataset = _split(folder)
     model, window = RiskModel.load(folder / "model"), accepted_between(dataset, split.windows["test"])
@@ -242,7 +242,7 @@ def _delay() -> int:
 def _split(folder: Path):
     from features.matrix import cache
     from models.policy import load
-    from models.training.split import split_by_time
+    from models.training.splits import split_by_time
 
     store = _store(folder)
     built = cache.build(store, _delay(), folder / "cache")

@@ -120,7 +120,7 @@ ENGINES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 def catalogue(rows: int, seed: int) -> tuple[int, float]:
     """Return how many values the families that look into the past compute, and the seconds that they take."""
-    from features.facts.facts import build
+    from features.facts.kinds import build
     from features.families import FAMILIES
     from features.history.history import History
     from features.simulator import Parameters, simulate
@@ -186,7 +186,7 @@ def _run(engine: str, folder: Path, rows: int) -> dict[str, float]:
 
 def _declarations(rows: int) -> pl.DataFrame:
     """Return day, value in whole units, and a number for each entity, in order of acceptance."""
-    from features.facts.facts import DERIVED
+    from features.facts.kinds import DERIVED
     from features.simulator import Parameters, build, simulate
 
     made = build(simulate(Parameters(rows=rows, seed=1)), 1).declarations.sort("accepted_at").with_columns(**DERIVED)

@@ -19,7 +19,7 @@ import polars as pl
 
 from features import contract
 from features.contract import KEY
-from features.facts import facts
+from features.facts import kinds
 from features.facts.asof import outcome_versions
 from features.history.history import History
 from features.ingestion.ingest import IngestReport, ingest
@@ -109,11 +109,11 @@ def _read_test(source: str, files: Sequence[str], currency: str | None) -> _Test
 
 def _datasets(store: Store, scored: _Test, policy: Policy) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the labelled features of the training side, and those of every test row in the order of the files."""
-    tables = [_apart(store.scan(table)) for table in facts.SOURCES]
+    tables = [_apart(store.scan(table)) for table in kinds.SOURCES]
     names = contract.schema("declarations").names()
     current = pl.concat([tables[0].select(names), scored.declarations.lazy().select(names)])
     delay = policy.features.label_delay_days
-    past = facts.build(current, tables[1].select(names), tables[2], tables[3], delay)
+    past = kinds.build(current, tables[1].select(names), tables[2], tables[3], delay)
     told = ties.told(store.scan("register"), store.scan("register_superseded"))
     everything = matrix.compute(History(replace(past, told=told)))
     is_training = pl.col("declaration_id").str.starts_with(_TRAINING)

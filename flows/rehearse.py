@@ -16,8 +16,8 @@ from prefect.runtime import deployment
 from features import simulator
 from features.contract import KEY
 from features.disk.atomic import write_atomically
-from features.facts import facts
-from features.facts.facts import Known
+from features.facts import kinds
+from features.facts.kinds import Known
 from features.ingestion.ingest import ingest
 from features.network import ties
 from features.sources import open_source
@@ -137,7 +137,7 @@ def _simulated(parameters: RehearseParameters, seed: int, delay: int) -> tuple[K
     tables = simulator.build(simulator.simulate(world), seed)
     declarations, outcomes = tables.declarations.drop("arrives").lazy(), tables.outcomes.drop("arrives").lazy()
     register = tables.register.drop("arrives").lazy()
-    past = facts.build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay)
+    past = kinds.build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay)
     return replace(past, told=ties.told(register, register.clear())), tables.truth.drop("arrives")
 
 
@@ -146,7 +146,7 @@ def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.D
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
         store = Store(Path(scratch))
         ingest(open_source(parameters.source.value, parameters.input), store, policy.ingestion)
-        tables = [store.scan(table).collect() for table in facts.SOURCES]
+        tables = [store.scan(table).collect() for table in kinds.SOURCES]
     is_known = pl.col("is_illicit").is_not_null()
     truth = (
         tables[2]
@@ -163,7 +163,7 @@ def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.D
         table.join(truth.select(KEY), on=KEY, how="semi", maintain_order="left").lazy() for table in tables[:2]
     )
     outcomes = (table.lazy() for table in tables[2:])
-    return facts.build(*declarations, *outcomes, policy.features.label_delay_days), truth
+    return kinds.build(*declarations, *outcomes, policy.features.label_delay_days), truth
 
 
 def setting_of(parameters: RehearseParameters) -> Setting:

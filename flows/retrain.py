@@ -41,7 +41,7 @@ from models import policy as policy_file
 from models.backtesting.side_by_side import NotRehearsed, SideBySide
 from models.dossier import assessment, dossier
 from models.dossier.assessment import Incumbent, Origin
-from models.evaluation.evaluation import Evaluation
+from models.evaluation.figures import Evaluation
 from models.evaluation.gates import Gate
 from models.evidence import manifest
 from models.evidence.made_from import Earlier
@@ -53,7 +53,7 @@ from models.risk.boosting import Grow
 from models.risk.risk_model import RiskModel
 from models.signoff import reading
 from models.targeting.selection_log import SelectionLog, with_probabilities
-from models.training.split import Split, accepted_between, split_by_time
+from models.training.splits import Split, accepted_between, split_by_time
 from models.training.train import train
 from models.training.tuning import AS_THEY_STAND, Found, reused, search
 

@@ -39,7 +39,7 @@ from models.targeting.backlog import Backlog
 from models.targeting.selection_log import SelectionLog, pending
 from models.targeting.work_list import work_list
 from models.training.days import of_data
-from models.training.split import window
+from models.training.splits import window
 
 _DEFAULTS = SelectParameters()
 

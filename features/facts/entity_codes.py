@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from features.facts.windows import Flags, Ints
+from features.arrays import Flags, Ints
 
 Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 

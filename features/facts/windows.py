@@ -12,11 +12,8 @@ from functools import cached_property
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from features.arrays import Flags, Floats, Ints
 
 _DAY_BITS = 23  # days up to the year 9999 fit; 40 bits remain for the entity's code
 MAX_DAY = (1 << _DAY_BITS) - 1

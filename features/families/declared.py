@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 
 from features.facts.asof import YEAR_DAYS
-from features.facts.facts import VALUE_PER_KG
+from features.facts.kinds import VALUE_PER_KG
 from features.families.feature import Feature
 from features.families.groups import group_of
 from features.families.sentences import Sentences, Words

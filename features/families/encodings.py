@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from features.arrays import Floats
 from features.facts.asof import LOOK_BACK_DAYS
-from features.facts.windows import Floats
 from features.families.feature import Feature, frame
 from features.families.groups import group_of
 from features.history.history import PRIOR_WEIGHT, History, Record

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from features.arrays import Floats, Ints
 from features.facts.asof import YEAR_DAYS
-from features.facts.facts import DECLARATIONS, HITS
-from features.facts.windows import Floats, Ints
+from features.facts.kinds import DECLARATIONS, HITS
 from features.families.feature import Feature, frame
 from features.families.groups import group_of
 from features.history.history import PRIOR_WEIGHT, History, Record

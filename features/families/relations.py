@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from features.facts.windows import Flags, Floats, Ints
+from features.arrays import Flags, Floats, Ints
 from features.families.feature import Feature, frame
 from features.families.sentences import Sentences, Words
 from features.history.history import PRIOR_WEIGHT, History

@@ -20,8 +20,8 @@ import polars as pl
 from features.contract import KEY
 from features.disk import checksums
 from features.disk.checksums import SpoiltError
-from features.facts import facts
-from features.facts.facts import SOURCES, Known
+from features.facts import kinds
+from features.facts.kinds import SOURCES, Known
 from features.network import ties
 from features.store.store import Store
 
@@ -101,7 +101,7 @@ class Journal:
     def digests(self) -> Mapping[str, Digests]:
         """Return digests of rows by their day, and of declared and found facts by the day on which they entered."""
         total = {frame: Counter() for frame in _FRAMES}
-        strays = facts.build(*self._stray_rows, label_delay_days=self.label_delay_days)
+        strays = kinds.build(*self._stray_rows, label_delay_days=self.label_delay_days)
         entries = [(frame, day, digest) for frame, _, day, digest in _hashed(strays)]
         for held in self.days.values():
             entries += ((frame, day, digest) for frame, by in held.digests.items() for day, digest in by.items())
@@ -116,7 +116,7 @@ class Journal:
         before = [day for day, held in self.days.items() if number(day) < after and held.entered(after, until)]
         tables = zip(self._tables(within), self._late(before), self._stray_rows, strict=True)
         parts = (pl.concat(rows) for rows in tables)
-        known = facts.build(*parts, label_delay_days=self.label_delay_days)
+        known = kinds.build(*parts, label_delay_days=self.label_delay_days)
         return replace(known, told=self.told).between(after, until)
 
     def _tables(self, days: Sequence[date]) -> list[pl.LazyFrame]:
@@ -143,7 +143,7 @@ class Journal:
     @cached_property
     def _told_digests(self) -> tuple[list[int], list[int]]:
         """Return the days on which registers told something, and for each a digest of all they had told by then."""
-        hashed = self.told.select("enter", digest=pl.struct(facts.TOLD.names()).hash(1))
+        hashed = self.told.select("enter", digest=pl.struct(kinds.TOLD.names()).hash(1))
         by_day = hashed.group_by("enter").agg(pl.col("digest").sum()).sort("enter").rows()
         return [day for day, _ in by_day], list(accumulate(digest for _, digest in by_day))
 
@@ -174,7 +174,7 @@ class Journal:
     def _digests_by_day(self, days: Sequence[date]) -> Mapping[date, Mapping[str, Digests]]:
         by_day: dict[date, dict[str, dict[int, int]]] = {day: {frame: {} for frame in _FRAMES} for day in days}
         for frame, accepted, entered, digest in _hashed(
-            facts.build(*self._tables(days), label_delay_days=self.label_delay_days)
+            kinds.build(*self._tables(days), label_delay_days=self.label_delay_days)
         ):
             by_day[EPOCH + timedelta(days=accepted)][frame][entered] = digest
         return by_day

@@ -13,20 +13,10 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+from features.arrays import Flags, Floats, Ints
 from features.facts.entity_codes import Numbering
-from features.facts.facts import HITS, INSPECTIONS, KINDS, Counted, Known
-from features.facts.windows import (
-    MAX_DAY,
-    Days,
-    Facts,
-    Flags,
-    Floats,
-    Ints,
-    Queries,
-    last_days,
-    order_statistics,
-    window_sums,
-)
+from features.facts.kinds import HITS, INSPECTIONS, KINDS, Counted, Known
+from features.facts.windows import MAX_DAY, Days, Facts, Queries, last_days, order_statistics, window_sums
 from features.history.preaggregated import Settled
 from features.network import links
 from features.network.week import WINDOW_DAYS, Network, Week

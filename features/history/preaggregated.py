@@ -22,11 +22,12 @@ import numba
 import numpy as np
 import polars as pl
 
+from features.arrays import Floats, Ints
 from features.disk import arrow_files, checksums
 from features.disk.atomic import PARTIAL, flush
 from features.facts.entity_codes import Hashes
-from features.facts.facts import KINDS, Known
-from features.facts.windows import MAX_DAY, Floats, Ints
+from features.facts.kinds import KINDS, Known
+from features.facts.windows import MAX_DAY
 from features.network import links
 
 _LINKS, _PARTIES = "links.arrow", "parties.arrow"

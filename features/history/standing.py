@@ -13,9 +13,10 @@ import numba
 import numpy as np
 import polars as pl
 
+from features.arrays import Flags, Floats, Ints
 from features.facts.entity_codes import Hashes, Numbering
-from features.facts.facts import Known
-from features.facts.windows import Flags, Floats, Ints, Standings
+from features.facts.kinds import Known
+from features.facts.windows import Standings
 from features.history.history import Describe, History, R, Record, T
 from features.history.preaggregated import Settled, Tables
 from features.network.week import Network, Week

@@ -32,7 +32,7 @@ from features.validation import amounts, arrival
 from features.validation.arrival import Span
 from features.validation.limits import Limits
 from features.validation.rows import check_batch
-from features.validation.verdict import BATCH, BatchRejected, Verdict
+from features.validation.verdicts import BATCH, BatchRejected, Verdict
 
 __all__ = ["BatchReport", "ConservationError", "IngestRejected", "IngestReport", "Limits", "ingest"]
 

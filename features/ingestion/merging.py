@@ -20,7 +20,7 @@ from features import contract
 from features.contract import FILING, INSTANT
 from features.ingestion.staging import Group, content
 from features.store.store import CURRENT, Store, scan_files
-from features.validation.verdict import BATCH, FAILURES, PLACE
+from features.validation.verdicts import BATCH, FAILURES, PLACE
 
 RANGE_ROWS = 500_000
 CONSISTENT = "versions_in_one_file_agree"

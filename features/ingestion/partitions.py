@@ -19,7 +19,7 @@ from features.contract import FILING, Filing
 from features.ingestion.merging import Merged, Range, ranges
 from features.ingestion.staging import SAMPLE_EVERY
 from features.store.store import CURRENT, ROW_GROUP_ROWS, Part, Store, schema, write_day
-from features.validation.verdict import BATCH, PLACE
+from features.validation.verdicts import BATCH, PLACE
 
 GROUP_ROWS = 200_000
 _BEFORE = pl.lit(-1, pl.Int64)  # for versions that were older ones already

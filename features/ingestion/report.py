@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from features.store.store import BatchRecord
-from features.validation.verdict import BatchRejected, BatchVerdict, Verdict
+from features.validation.verdicts import BatchRejected, BatchVerdict, Verdict
 
 
 @dataclass(frozen=True)

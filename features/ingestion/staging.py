@@ -18,7 +18,7 @@ from features.store.store import QUARANTINE, scan_files
 from features.validation import amounts, arrival
 from features.validation.arrival import Span
 from features.validation.rows import judge
-from features.validation.verdict import (
+from features.validation.verdicts import (
     BATCH,
     FAILURES,
     PLACE,

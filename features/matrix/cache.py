@@ -37,7 +37,7 @@ from features.disk import checksums
 from features.disk.atomic import write_each_atomically
 from features.disk.checksums import SpoiltError
 from features.facts.asof import LOOK_BACK_DAYS, outcome_versions
-from features.facts.facts import Known
+from features.facts.kinds import Known
 from features.facts.windows import MAX_DAY
 from features.history.change_index import Journal, chunks, number
 from features.history.history import History

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from features.contract import schema
-from features.facts.facts import DERIVED
+from features.facts.kinds import DERIVED
 from features.history.change_index import number
 from features.history.history import History
 from features.history.preaggregated import Settled

@@ -9,7 +9,7 @@ import polars as pl
 
 from features.contract import FILING, PLACEHOLDER
 from features.facts.asof import NEVER, in_force
-from features.facts.facts import days
+from features.facts.kinds import days
 
 CONTROL_PCT = 25  # an owner with this share or more controls: FATF's example, and what registers of owners ask for
 _ENTRY = ("entry_id", "party_role", "party_id")

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from features.facts.entity_codes import Hashes, mixed
-from features.facts.facts import Known, whole
+from features.facts.kinds import Known, whole
 
 # Whom and what an importer is declared with; a relation's number is its place in here. The model looks at those who
 # trade; containers and transport documents are for people.

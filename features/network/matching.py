@@ -18,7 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from features.facts.asof import NEVER
-from features.facts.facts import days
+from features.facts.kinds import days
 from features.network import spelling
 from features.network.words import latin
 

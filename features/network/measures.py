@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from features.facts.windows import Flags, Floats, Ints
+from features.arrays import Flags, Floats, Ints
 
 DECLARANT, SELLER, COURIER = range(3)
 TIE = -1

@@ -6,7 +6,7 @@ As of: see entries.py and matching.py.
 import polars as pl
 
 from features.facts.entity_codes import mixed
-from features.facts.facts import TOLD, signed
+from features.facts.kinds import TOLD, signed
 from features.network import entries
 from features.network.links import node
 from features.network.matching import matches

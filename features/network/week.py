@@ -7,8 +7,8 @@ import numba
 import numpy as np
 import polars as pl
 
+from features.arrays import Flags, Floats, Ints
 from features.facts.entity_codes import Hashes, Numbering, mixed
-from features.facts.windows import Flags, Floats, Ints
 from features.network import links, measures, ties
 from features.network.measures import NEVER, Edges, Totals
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from features.disk import arrow_files, checksums
-from features.facts.facts import days
+from features.facts.kinds import days
 from features.network.links import node
 from features.network.measures import DECLARANT, NEVER
 from features.network.ties import TYING

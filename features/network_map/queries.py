@@ -13,9 +13,9 @@ import numba
 import numpy as np
 import polars as pl
 
+from features.arrays import Ints
 from features.disk import arrow_files, checksums
 from features.facts.entity_codes import Hashes
-from features.facts.windows import Ints
 from features.network import links
 from features.network.measures import DECLARANT, LARGEST_HUB, NEVER
 from features.network_map.files import DAYS, FILES, PARTNERS, SUMS, plain

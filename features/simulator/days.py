@@ -4,7 +4,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from features.simulator.draws import Floats, Ints, pick, stream
+from features.arrays import Floats, Ints
+from features.simulator.draws import pick, stream
 
 SECONDS = 86_400
 

@@ -8,8 +8,9 @@ were about.
 import numpy as np
 import polars as pl
 
+from features.arrays import Floats, Ints
 from features.contract import KEY
-from features.simulator.draws import Floats, Ints, stream
+from features.simulator.draws import stream
 from features.simulator.frames import Tables
 from features.simulator.generate import Parameters, World
 

@@ -9,11 +9,8 @@ from decimal import Decimal
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from features.arrays import Floats, Ints
 
 _GRID = 4096  # steps per unit of the exponent: 0.024 %
 _LIMIT = 40

@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from features.arrays import Flags, Floats, Ints
 from features.simulator import geography
-from features.simulator.draws import Flags, Floats, Ints, exp_on_grid, pick, pick_by_row
+from features.simulator.draws import exp_on_grid, pick, pick_by_row
 from features.simulator.geography import AIR, MAIL, RAIL, ROAD, SEA
 from features.simulator.goods import SECTORS, goods
 

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 
 from features import contract
+from features.arrays import Ints
 from features.simulator import geography, names, register
 from features.simulator.days import SECONDS
-from features.simulator.draws import Ints, stream
+from features.simulator.draws import stream
 from features.simulator.generate import World
 from features.simulator.goods import SECTORS, goods
 from features.simulator.inspection import CHANNELS

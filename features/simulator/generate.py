@@ -11,9 +11,10 @@ from datetime import date
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from features.arrays import Ints
 from features.simulator import days, entities, inspection, phoenix, prices, schemes, traffic
 from features.simulator.days import SECONDS
-from features.simulator.draws import Ints, pick, stream
+from features.simulator.draws import pick, stream
 from features.simulator.entities import Importers, Lanes
 from features.simulator.inspection import NEVER, Knowledge, Results
 from features.simulator.phoenix import Register

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from features.simulator.draws import Floats, Ints
+from features.arrays import Floats, Ints
 from features.simulator.goods import SECTORS
 
 # The region of departure decides transport and seaport.

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from features.simulator.draws import Floats, Ints
+from features.arrays import Floats, Ints
 
 FILE = Path(__file__).with_name("goods.csv")
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from features.arrays import Flags, Floats, Ints
 from features.simulator import geography
-from features.simulator.draws import Flags, Floats, Ints, exp_on_grid, pick
+from features.simulator.draws import exp_on_grid, pick
 from features.simulator.goods import goods
 from features.simulator.schemes import NONE, PROHIBITED, Declared
 from features.simulator.tariff import TAX_TYPES

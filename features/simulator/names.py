@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from features.simulator.draws import Flags, Ints, opaque
+from features.arrays import Flags, Ints
+from features.simulator.draws import opaque
 from features.simulator.entities import NOBODY
 
 PROCEDURES = ("40", "40", "51", "71", "53")  # by import type

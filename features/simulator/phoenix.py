@@ -4,7 +4,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from features.simulator.draws import Ints, pick
+from features.arrays import Ints
+from features.simulator.draws import pick
 from features.simulator.entities import HABITUAL, NOBODY, PHOENIX, Importers, Lanes, declarants_of
 
 _HITS = 2  # the known hits after which a company sees that it is marked

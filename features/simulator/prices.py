@@ -9,8 +9,9 @@ from functools import cache
 
 import numpy as np
 
+from features.arrays import Floats, Ints
 from features.simulator import geography
-from features.simulator.draws import Floats, Ints, stream
+from features.simulator.draws import stream
 from features.simulator.goods import SECTORS, goods
 
 _ORIGIN_SPREAD = 0.5  # the share of the subheading's spread

@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 
 from features import contract
+from features.arrays import Flags, Ints
 from features.simulator import names
-from features.simulator.draws import Flags, Ints, stream
+from features.simulator.draws import stream
 from features.simulator.entities import HABITUAL, PHOENIX, declarants_of
 from features.simulator.generate import World
 

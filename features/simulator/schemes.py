@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from features.arrays import Floats, Ints
 from features.simulator import tariff
-from features.simulator.draws import Floats, Ints, exp_on_grid, pick_by_row
+from features.simulator.draws import exp_on_grid, pick_by_row
 from features.simulator.entities import NOBODY, PHOENIX, Importers, tempted
 from features.simulator.goods import SECTORS, goods
 from features.simulator.traffic import Traffic

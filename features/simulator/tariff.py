@@ -8,8 +8,9 @@ from functools import cache
 
 import numpy as np
 
+from features.arrays import Flags, Floats, Ints
 from features.simulator import geography
-from features.simulator.draws import Flags, Floats, Ints, stream
+from features.simulator.draws import stream
 from features.simulator.goods import goods
 
 # Tariff and preference codes as declared: general, concession, information-technology agreement, then preferences.

@@ -4,9 +4,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from features.arrays import Flags, Floats, Ints
 from features.simulator import entities, geography, prices, tariff
 from features.simulator.days import SECONDS
-from features.simulator.draws import Flags, Floats, Ints, exp_on_grid, pick
+from features.simulator.draws import exp_on_grid, pick
 from features.simulator.entities import NOBODY, Lanes
 from features.simulator.goods import goods
 

@@ -13,7 +13,7 @@ import polars as pl
 from features import codes
 from features.reading.csv_dialect import ReadError
 from features.store.store import Store
-from features.validation.verdict import PLACE, Finding
+from features.validation.verdicts import PLACE, Finding
 
 COLUMNS = ("day", "currency", "rate")
 _NAME = "currency_is_the_source_s"
@@ -104,7 +104,7 @@ class Rates:
 def judge(declarations: pl.DataFrame, currency: str) -> Finding:
     """Find the rows with amounts in another currency.
 
-    `declarations` have the contract's columns, `unreadable`, and PLACE of features.validation.verdict.
+    `declarations` have the contract's columns, `unreadable`, and PLACE of features.validation.verdicts.
 
     If `unreadable` says something about the currency of a row, this adds nothing to it.
 

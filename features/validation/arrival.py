@@ -14,7 +14,7 @@ import polars as pl
 from features import contract
 from features.facts import stretches
 from features.store.store import Store
-from features.validation.verdict import PLACE, Finding
+from features.validation.verdicts import PLACE, Finding
 
 _log = logging.getLogger(__name__)
 HAPPENED = ("accepted_at", "recorded_at", "known_at")  # a register may also tell what will hold from a later day on
@@ -67,7 +67,7 @@ def refuse_clock_behind(arrived_on: date, store: Store) -> None:
 
 
 def judge(table: str, rows: pl.DataFrame, span: Span) -> list[Finding]:
-    """Find the rows (the contract's columns and PLACE of features.validation.verdict) with an instant outside `span`.
+    """Find the rows (the contract's columns and PLACE of features.validation.verdicts) with an instant outside `span`.
 
     >>> rows = pl.DataFrame({"accepted_at": [datetime(2024, 3, 5), datetime(2062, 3, 5)]})
     >>> rows = rows.select(pl.lit(0, pl.UInt32).alias("batch"), "accepted_at", source_line=pl.lit(2, pl.Int64))

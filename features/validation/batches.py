@@ -9,7 +9,7 @@ from datetime import date
 from statistics import median
 
 from features.validation.limits import Limits
-from features.validation.verdict import BatchCheck, BatchRejected, BatchVerdict, DayVolume
+from features.validation.verdicts import BatchCheck, BatchRejected, BatchVerdict, DayVolume
 
 DAYS_OF_WEEK = 7
 MOST_DAYS_NAMED = 3
@@ -38,7 +38,7 @@ def check_batch(
     >>> check_batch("monday.csv", 100, 20, {}, {}, limits)
     Traceback (most recent call last):
     ...
-    features.validation.verdict.BatchRejected: monday.csv: quarantined_share: 20 of 100 lines (20.00 %); allowed: ...
+    features.validation.verdicts.BatchRejected: monday.csv: quarantined_share: 20 of 100 lines (20.00 %); allowed: ...
     """
     usual = _Usual(stored_by_day, limits)
     days = tuple(usual.judge(day, rows_by_day[day]) for day in sorted(rows_by_day))

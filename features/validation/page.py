@@ -9,7 +9,7 @@ from pathlib import Path
 
 from features.presentation import pages
 from features.store.store import BatchRecord
-from features.validation.verdict import BatchVerdict, ExpectationResult, Verdict
+from features.validation.verdicts import BatchVerdict, ExpectationResult, Verdict
 from features.validation.volume_chart import HEIGHT, WIDTH, chart
 
 

@@ -20,7 +20,7 @@ from features import contract
 from features.reading import written
 from features.validation.batches import check_batch
 from features.validation.limits import Limits
-from features.validation.verdict import (
+from features.validation.verdicts import (
     BATCH,
     FAILURES,
     PLACE,

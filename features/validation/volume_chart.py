@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil
 
-from features.validation.verdict import DayVolume
+from features.validation.verdicts import DayVolume
 
 WIDTH, HEIGHT = 900.0, 180.0
 MOST_BARS = 450

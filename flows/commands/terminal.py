@@ -19,7 +19,7 @@ from rich.table import Table
 from typer._click import Context
 from typer.core import TyperGroup
 
-from features.validation.verdict import ExpectationResult
+from features.validation.verdicts import ExpectationResult
 from flows.host import embedded, machine, running
 from flows.settings import FILE, PREFIX, Settings
 

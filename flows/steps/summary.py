@@ -11,7 +11,7 @@ from rich.table import Table
 from features.ingestion.ingest import IngestReport
 from features.matrix.cache import Built
 from features.store.store import BatchRecord
-from models.evaluation.evaluation import TITLES, AtShare, Evaluation, Scorer
+from models.evaluation.figures import TITLES, AtShare, Evaluation, Scorer
 from models.evaluation.gates import Gate
 from models.evidence.made_from import Earlier
 from models.metrics.bootstrap import Estimate

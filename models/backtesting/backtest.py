@@ -17,13 +17,13 @@ from features.contract import KEY
 from features.disk.atomic import write_atomically
 from features.families.feature import Feature
 from features.presentation import spreadsheet
-from models.evaluation.evaluation import sample_of, scores_of
+from models.evaluation.figures import sample_of, scores_of
 from models.evaluation.repeats import has_identical_earlier_row
 from models.metrics.ranking import Measures, Scores
 from models.policy import Policy
 from models.risk.boosting import Progress
 from models.risk.risk_model import RANKING, RiskModel
-from models.training.split import among_others, labelled, split_validation, window
+from models.training.splits import among_others, labelled, split_validation, window
 from models.training.train import train
 
 PREDICTIONS_FILE = "predictions.csv"

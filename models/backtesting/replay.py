@@ -23,7 +23,7 @@ from pydantic import Field
 from features import contract
 from features.contract import KEY
 from features.facts.asof import NEVER
-from features.facts.facts import DERIVED, Known
+from features.facts.kinds import DERIVED, Known
 from features.families import FAMILIES
 from features.history.history import History
 from models.document import Document

@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 from scipy.stats import t as student
 
+from features.arrays import Floats
 from models.backtesting.replay import GREEN, Setting
 from models.document import Document
 from models.evaluation.schemes import NONE
 from models.metrics.bootstrap import Estimate, counts
-from models.metrics.ranking import Floats
 from models.policy import LANES, Lanes
 
 Logs = Mapping[int, Mapping[str, pl.DataFrame]]  # seed -> strategy -> log as from rehearsal.replay

@@ -14,12 +14,12 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from features.arrays import Floats
 from features.contract import KEY
 from models.backtesting.replay import WEEK_DAYS, Chooser
 from models.document import Document
 from models.metrics.bootstrap import Estimate
 from models.metrics.off_policy import Expected, Log, SelectionEstimates, estimate
-from models.metrics.ranking import Floats
 from models.policy import LANES, Policy
 from models.reasons import Stability
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from features.arrays import Floats
 from features.contract import KEY
 from features.families.feature import Feature
 from features.matrix.matrix import CATALOGUE
 from models import policy
 from models.backtesting.replay import Chooser
 from models.evaluation import baselines
-from models.metrics.ranking import Floats
 from models.policy import Policy
 from models.risk import boosting
 from models.risk.boosting import Parameters, Rows
@@ -23,7 +23,7 @@ from models.risk.encoder import Encoder, Matrix
 from models.targeting import lanes
 from models.targeting.exploration import Share
 from models.targeting.selector import Exploring, Selector
-from models.training.split import labelled, split_off
+from models.training.splits import labelled, split_off
 from models.training.train import train
 
 Rng = np.random.Generator

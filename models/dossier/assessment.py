@@ -22,7 +22,7 @@ from models.backtesting.strategies import RiskProfile
 from models.dossier.dossier import EVALUATION, POLICY, About, Dossier, Judged, validation_of, verdicts
 from models.evaluation import baselines, burden, burden_plots, plots
 from models.evaluation.burden import BurdenReport
-from models.evaluation.evaluation import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
+from models.evaluation.figures import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
 from models.evaluation.gates import Gate
 from models.evaluation.repeats import has_identical_earlier_row
 from models.evaluation.schemes import SchemeRecall, recall
@@ -42,7 +42,7 @@ from models.risk.risk_model import RiskModel
 from models.targeting.selector import Selector
 from models.training import days
 from models.training.days import Dataset
-from models.training.split import Split, accepted_between
+from models.training.splits import Split, accepted_between
 from models.training.tuning import Found
 
 PLOTS, DRIFT_PAGE = "plots", "drift.html"

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from features.families.feature import Feature
 from models.backtesting.side_by_side import NotRehearsed, SideBySide
 from models.evaluation.burden import BurdenReport
-from models.evaluation.evaluation import TITLES, AtShare, Evaluation, Scorer
+from models.evaluation.figures import TITLES, AtShare, Evaluation, Scorer
 from models.evaluation.gates import Gate
 from models.evaluation.slices import IDENTICAL_EARLIER_ROW, Slice
 from models.metrics.bootstrap import Estimate

@@ -23,7 +23,7 @@ from models.document import Document
 from models.dossier import card
 from models.evaluation import burden, gates
 from models.evaluation.burden import BurdenReport
-from models.evaluation.evaluation import Evaluation
+from models.evaluation.figures import Evaluation
 from models.evaluation.gates import Gate
 from models.evidence import manifest
 from models.monitoring.drift_result import DriftResult

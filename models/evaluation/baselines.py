@@ -14,10 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from features.arrays import Flags, Floats
 from features.facts.asof import YEAR_DAYS
 from features.families.feature import Feature
 from features.matrix.matrix import feature_of
-from models.metrics.ranking import Flags, Floats, Scores
+from models.metrics.ranking import Scores
 from models.risk.revenue import STAKE
 
 RISK_PROFILE_RATES = tuple(feature_of((column,), "hit_rate", YEAR_DAYS).name for column in ("importer_id", "hs6"))

@@ -17,16 +17,17 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from features.arrays import Floats
 from features.contract import KEY
 from features.facts.asof import YEAR_DAYS
 from features.matrix.matrix import feature_of
 from models.document import Document
-from models.evaluation.evaluation import sample_of
+from models.evaluation.figures import sample_of
 from models.evaluation.gates import Gate
 from models.evaluation.gates import _gate as gate
 from models.evaluation.gates import _said as said
 from models.metrics.bootstrap import Estimate, counts, estimates
-from models.metrics.ranking import Floats, Sample
+from models.metrics.ranking import Sample
 from models.policy import LANES, Burden, Cost, Lanes, Policy
 
 RANDOM = "random"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from models.document import Document
-from models.evaluation.evaluation import Evaluation
+from models.evaluation.figures import Evaluation
 from models.evaluation.slices import IDENTICAL_EARLIER_ROW, Slice
 from models.metrics.bootstrap import Estimate
 from models.policy import Gates

@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from models.evaluation.evaluation import TITLES
-from models.metrics.ranking import Floats, Measures, Ranking, Sample, Scores, average_precision, calibration_bins
+from features.arrays import Floats
+from models.evaluation.figures import TITLES
+from models.metrics.ranking import Measures, Ranking, Sample, Scores, average_precision, calibration_bins
 
 COLOURS = {
     "model": "#0b5394",

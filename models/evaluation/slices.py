@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from features.arrays import Floats
 from features.codes import HS_SECTIONS, region_of_country, section_of_chapter
 from features.facts.asof import YEAR_DAYS
 from features.matrix.matrix import feature_of
 from models.document import Document
 from models.metrics.bootstrap import Estimate, draw, estimates
-from models.metrics.ranking import Floats, Measures, Sample, Scores
+from models.metrics.ranking import Measures, Sample, Scores
 from models.policy import Evaluation
 
 IDENTICAL_EARLIER_ROW = "has an identical earlier row"

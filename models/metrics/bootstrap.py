@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from features.arrays import Floats
 from models.document import Document
-from models.metrics.ranking import Floats, Measures
+from models.metrics.ranking import Measures
 
 _CELLS = 400_000  # counts held at a time, few enough for the processor's cache to help
 

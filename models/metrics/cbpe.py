@@ -8,19 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from features.arrays import Flags, Floats, Ints
 from models.document import Document
 from models.metrics.bootstrap import Estimate, estimates
-from models.metrics.ranking import (
-    Curve,
-    Flags,
-    Floats,
-    Ints,
-    at_share,
-    average_precision,
-    check_amounts,
-    check_scores,
-    roc_auc,
-)
+from models.metrics.ranking import Curve, at_share, average_precision, check_amounts, check_scores, roc_auc
 
 _CELLS = 400_000  # drawn labels held at a time
 

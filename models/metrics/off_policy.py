@@ -21,9 +21,10 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammainc, gammaincinv
 
+from features.arrays import Flags, Floats
 from models.document import Document
 from models.metrics.bootstrap import Estimate
-from models.metrics.ranking import Flags, Floats, check_amounts
+from models.metrics.ranking import check_amounts
 
 
 class Found(Document):

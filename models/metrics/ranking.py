@@ -14,11 +14,8 @@ from functools import cached_property
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from features.arrays import Flags, Floats, Ints
 
 CALIBRATION_BINS = 10
 OVERALL = ("roc_auc", "average_precision", "brier", "expected_calibration_error")

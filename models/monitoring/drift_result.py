@@ -4,7 +4,7 @@ from datetime import date
 from typing import Literal
 
 from models.document import Document
-from models.evaluation.evaluation import Evaluation
+from models.evaluation.figures import Evaluation
 from models.metrics.cbpe import ExpectedPerformance, Miss
 
 QUALITY_SHARE = 0.10

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
+from features.arrays import Flags, Floats
 from features.contract import KEY
 from models.document import Document
 from models.metrics import bootstrap
 from models.metrics.bootstrap import Estimate
-from models.metrics.ranking import Flags, Floats
 
 _FIGURES = ("overlap", "rank_correlation")
 

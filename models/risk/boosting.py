@@ -12,12 +12,11 @@ from typing import Any, Protocol, TypeVar, cast
 import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from features.arrays import Floats
 from models.risk.encoder import Encoder, Matrix
 from models.risk.forest import Forest
 
-Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 Parameters = dict[str, float | int]
 Network = dict[str, str | int]  # LightGBM's parameters for one worker among several; empty for a single one

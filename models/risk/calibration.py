@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-Floats = NDArray[np.float64]
+from features.arrays import Floats
+
 Kind = Literal["none", "platt", "isotonic"]
 
 KINDS: tuple[Kind, ...] = ("none", "platt", "isotonic")  # plainest first: of two equally good ones, the plainer wins

@@ -11,8 +11,9 @@ import lightgbm as lgb
 import numpy as np
 import polars as pl
 
+from features.arrays import Floats
 from models.risk import boosting
-from models.risk.boosting import Floats, Parameters, Rows
+from models.risk.boosting import Parameters, Rows
 from models.risk.calibration import Calibration, calibrate
 from models.risk.encoder import Encoder, Matrix
 

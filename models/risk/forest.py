@@ -19,10 +19,9 @@ from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from features.arrays import Floats, Ints
 from models.risk.encoder import Matrix
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Bits = NDArray[Any]  # unsigned whole numbers, a bit for each leaf of a tree
 Fields = dict[str, str]
 

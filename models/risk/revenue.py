@@ -16,9 +16,10 @@ import lightgbm as lgb
 import numpy as np
 import polars as pl
 
+from features.arrays import Floats
 from features.matrix.matrix import feature_of
 from models.risk import boosting
-from models.risk.boosting import Floats, Parameters, Rows
+from models.risk.boosting import Parameters, Rows
 from models.risk.encoder import Encoder, Matrix
 
 Basis = Literal["boosted", "line", "stake"]

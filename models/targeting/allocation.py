@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from models.metrics.ranking import Flags, Floats, Ints
+from features.arrays import Flags, Floats, Ints
 
 _MOST_VARIABLES, _MOST_NODES = 500, 1000  # so large an integer programme takes a few hundredths of a second
 _SLACK = 1e-12  # relative; the same sum in another order differs by less

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from features.arrays import Floats, Ints
 from models import policy
-from models.metrics.ranking import Floats, Ints, check_amounts
+from models.metrics.ranking import check_amounts
 
 # A new scheme may look like the dullest of declarations: surely harmless, in leaves inspected a thousand times. So this
 # share of the weight goes to all rows alike, and no row's weight is below this share of the mean.

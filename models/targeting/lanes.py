@@ -23,9 +23,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
+from features.arrays import Flags, Floats, Ints
 from features.contract import KEY
 from models import policy
-from models.metrics.ranking import Flags, Floats, Ints, check_amounts
+from models.metrics.ranking import check_amounts
 from models.policy import LANES
 from models.targeting import exploration
 from models.targeting.allocation import Contest, Plan, best, halve

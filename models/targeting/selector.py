@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import ks_2samp
 
+from features.arrays import Floats, Ints
 from features.contract import KEY
-from models.metrics.ranking import Floats, Ints
 from models.policy import LANES, Policy
 from models.risk import boosting
 from models.risk.risk_model import RiskModel

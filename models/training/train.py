@@ -16,12 +16,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from features.arrays import Flags, Floats
 from features.families.feature import Feature
 from features.matrix.code_digest import code_version
 from models import policy
-from models.metrics.ranking import Flags
 from models.risk import boosting, critical, revenue
-from models.risk.boosting import Floats, Grow, Parameters, Progress, Rows, alone
+from models.risk.boosting import Grow, Parameters, Progress, Rows, alone
 from models.risk.calibration import Calibration, calibrate
 from models.risk.critical import CriticalModel
 from models.risk.encoder import Encoder, Matrix
@@ -29,7 +29,7 @@ from models.risk.feature_code import KEY as FEATURE_CODE
 from models.risk.revenue import RevenueModel
 from models.risk.risk_model import RiskModel
 from models.targeting import lanes
-from models.training.split import labelled, window
+from models.training.splits import labelled, window
 from models.training.tuning import AS_THEY_STAND, Tuning
 
 MIN_ROWS = 100  # of each part

@@ -25,7 +25,7 @@ from models import policy
 from models.risk import boosting
 from models.risk.boosting import Parameters, Progress, Rows
 from models.risk.encoder import Encoder
-from models.training.split import labelled, split_off, window
+from models.training.splits import labelled, split_off, window
 
 Fold = tuple[pl.DataFrame, pl.DataFrame]
 

@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from features.facts.asof import YEAR_DAYS
-from features.facts.facts import HITS
+from features.facts.kinds import HITS
 from features.families.feature import Feature
 from features.families.sentences import Sentences, Words
 from features.history.history import History

@@ -13,7 +13,7 @@ from features.reading.csv_dialect import MALFORMED
 from features.reading.source import Batch, Chunk
 from features.store.store import Store
 from features.validation.limits import Limits
-from features.validation.verdict import PLACE, BatchVerdict, Finding
+from features.validation.verdicts import PLACE, BatchVerdict, Finding
 from tests.support.declarations import frame
 
 LIMITS = Limits(max_quarantined_share=1.0, volume_factor=6.0, volume_history_weeks=8, volume_min_rows=20)

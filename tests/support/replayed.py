@@ -4,7 +4,7 @@ import polars as pl
 
 from features import simulator
 from features.contract import KEY
-from features.facts import facts
+from features.facts import kinds
 from models import policy
 from models.backtesting.replay import Setting, World
 
@@ -38,5 +38,5 @@ def world(setting: Setting = SETTING, rows: int = 3000, months: int = 6, seed: i
         )
         .lazy()
     )
-    past = facts.build(declarations.lazy(), declarations.clear().lazy(), outcomes, outcomes.clear(), 7)
+    past = kinds.build(declarations.lazy(), declarations.clear().lazy(), outcomes, outcomes.clear(), 7)
     return World.of(past, truth, 7, setting, seed)

@@ -7,8 +7,8 @@ import polars as pl
 
 from models import policy
 from models.dossier.card import Part, Subject
-from models.evaluation import baselines, evaluation, repeats
-from models.evaluation.evaluation import Evaluation
+from models.evaluation import baselines, figures, repeats
+from models.evaluation.figures import Evaluation
 from models.metrics.ranking import Scores
 from models.policy import Policy
 from tests.support.described import catalogued
@@ -64,7 +64,7 @@ def scores(frame: pl.DataFrame, noise: float = 0.0, seed: int = 3) -> Scores:
 def evaluated(test: pl.DataFrame, noise: float = 0.3, champion_noise: float | None = None) -> Evaluation:
     """Return an evaluation of `test` against baselines learned from 800 other rows."""
     train = rows(800, seed=99)
-    return evaluation.evaluate(
+    return figures.evaluate(
         test,
         scores(test, noise),
         baselines.score(train, test, FEATURES),

@@ -9,8 +9,8 @@ import polars as pl
 from hypothesis import strategies as st
 
 from features.contract import FILING
-from features.facts import facts
-from features.facts.facts import Known
+from features.facts import kinds
+from features.facts.kinds import Known
 from features.network import entries, ties
 from tests.support.declarations import frame
 
@@ -36,7 +36,7 @@ class World:
         tables = (self.declarations, self.older_declarations, self.outcomes, self.older_outcomes)
         names = ("declarations", "declarations", "outcomes", "outcomes")
         frames = [frame(name, list(rows)).lazy() for name, rows in zip(names, tables, strict=True)]
-        return replace(facts.build(*frames, label_delay_days=LABEL_DELAY_DAYS), told=ties.shared(self.entries()))
+        return replace(kinds.build(*frames, label_delay_days=LABEL_DELAY_DAYS), told=ties.shared(self.entries()))
 
     def entries(self) -> pl.DataFrame:
         """Return what its registers told."""

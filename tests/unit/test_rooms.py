@@ -38,8 +38,8 @@ def test_the_walls_stand():
         ("models/targeting/lanes.py", "import flows.settings", "Flows use models, models use features"),
         ("models/signoff/book.py", "import prefect", "Prefect is known to flows alone"),
         ("features/store/store.py", "import features.ingestion.ingest", "Floors of features"),
-        ("features/network/links.py", "import features.validation.verdict", "Floors of features"),
-        ("models/risk/forest.py", "from models.training import split", "Floors of models"),
+        ("features/network/links.py", "import features.validation.verdicts", "Floors of features"),
+        ("models/risk/forest.py", "from models.training import splits", "Floors of models"),
         ("flows/host/up.py", "import flows.retrain", "Floors of flows"),
     ],
 )

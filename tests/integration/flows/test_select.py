@@ -21,7 +21,7 @@ from flows.requests.parameters import Language, SelectParameters
 from flows.settings import Settings
 from models import policy
 from models.targeting.selection_log import SCHEMA, SelectionLog
-from models.training.split import split_validation
+from models.training.splits import split_validation
 from models.training.train import train
 from tests.support.datasets import TARGETING, TRAINING
 from tests.support.prefect_server import prefect_server

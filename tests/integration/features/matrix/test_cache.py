@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from features.contract import KEY
 from features.disk.checksums import LIST
-from features.facts import facts
+from features.facts import kinds
 from features.history.history import History
 from features.matrix import cache, matrix
 from features.store.store import Store
@@ -261,7 +261,7 @@ def test_what_is_settled_month_by_month_adds_up(store, tmp_path):
         [*(o | {"known_at": o["accepted_at"] + timedelta(days=40)} for o in outcomes[:2]), outcomes[2]],
     )
     put(store, "outcomes", [outcome(0, 0, known=1)])
-    at_once = History(facts.build(*(store.scan(table) for table in facts.SOURCES), label_delay_days=DELAY))
+    at_once = History(kinds.build(*(store.scan(table) for table in kinds.SOURCES), label_delay_days=DELAY))
     expected = matrix.compute(at_once).sort("accepted_at", *KEY)
     for span_rows in (0, 5, 1000):
         folder = tmp_path / str(span_rows)
@@ -284,5 +284,5 @@ def test_what_is_settled_is_kept_until_its_facts_change(store, tmp_path):
     after = set((folder / "past").glob("2023-*"))
     assert len(after) == 1
     assert not after & before
-    at_once = History(facts.build(*(store.scan(table) for table in facts.SOURCES), label_delay_days=DELAY))
+    at_once = History(kinds.build(*(store.scan(table) for table in kinds.SOURCES), label_delay_days=DELAY))
     assert_frame_equal(built.scan().collect(), matrix.compute(at_once), check_exact=True)

@@ -23,7 +23,7 @@ from models.reasons.sentences import Row, phrase
 from models.reasons.stability import overlap, rank_correlation
 from models.risk import boosting
 from models.risk.encoder import Encoder
-from models.training.split import split_by_time
+from models.training.splits import split_by_time
 from models.training.train import train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 from tests.support.examples import examples

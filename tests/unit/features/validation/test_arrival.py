@@ -10,7 +10,7 @@ from features.store.store import Store
 from features.validation import arrival
 from features.validation.arrival import Span, judge
 from features.validation.limits import Limits
-from features.validation.verdict import failures_of
+from features.validation.verdicts import failures_of
 from tests.support.declarations import DECLARATION, ENTRY, OUTCOME, frame
 from tests.support.ingestion import LIMITS, Line, MemoryBatch, MemorySource
 from tests.support.stores import put

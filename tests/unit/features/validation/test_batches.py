@@ -6,7 +6,7 @@ import pytest
 
 from features.validation.batches import check_batch
 from features.validation.limits import Limits
-from features.validation.verdict import BatchRejected
+from features.validation.verdicts import BatchRejected
 
 LIMITS = Limits(max_quarantined_share=0.05, volume_factor=6.0, volume_history_weeks=8, volume_min_rows=20)
 FIRST = date(2024, 1, 1)  # a Monday

@@ -8,7 +8,7 @@ import pytest
 
 from features.validation.expectations import LONGEST_DESCRIPTION, suite
 from features.validation.rows import validate
-from features.validation.verdict import Verdict
+from features.validation.verdicts import Verdict
 from tests.support.declarations import frame
 
 ITS_DAY = datetime(2024, 3, 1)  # of acceptance at 9:30: a whole day contradicts no hour of it

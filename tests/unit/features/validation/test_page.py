@@ -8,7 +8,7 @@ import pytest
 
 from features.store.store import BatchRecord
 from features.validation.page import name_of, render, render_index
-from features.validation.verdict import BatchCheck, BatchVerdict, DayVolume, Example, ExpectationResult, Verdict
+from features.validation.verdicts import BatchCheck, BatchVerdict, DayVolume, Example, ExpectationResult, Verdict
 
 HOSTILE = '<script>alert("1")</script>'
 CHECKS = (BatchCheck("not_empty", "The file has lines.", "1,000 lines", "1 line or more", True),)

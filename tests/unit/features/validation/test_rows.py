@@ -12,7 +12,7 @@ import pytest
 from features import contract
 from features.validation import rows as validation
 from features.validation.rows import validate
-from features.validation.verdict import Verdict
+from features.validation.verdicts import Verdict
 from tests.support.declarations import frame
 
 ROOT = Path(__file__).parents[4]

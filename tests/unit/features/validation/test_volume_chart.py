@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from features.validation.verdict import DayVolume
+from features.validation.verdicts import DayVolume
 from features.validation.volume_chart import HEIGHT, MOST_BARS, WIDTH, chart
 
 MONDAY = date(2024, 1, 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from features.ingestion.ingest import IngestRejected, IngestReport
-from features.validation.verdict import BatchCheck, BatchRejected, BatchVerdict, Verdict
+from features.validation.verdicts import BatchCheck, BatchRejected, BatchVerdict, Verdict
 from flows.steps import reports
 
 

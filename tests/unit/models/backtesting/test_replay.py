@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features.contract import KEY
-from features.facts import facts
+from features.facts import kinds
 from features.families import FAMILIES
 from features.history.history import History
 from features.matrix.matrix import CATALOGUE
@@ -154,7 +154,7 @@ def test_features_are_those_of_the_whole_history_where_nothing_differs(small):
 
 
 def test_features_say_whether_they_rest_on_outcomes(small):
-    without = facts.Known(small.history.rows, small.history.declared, small.history.found.clear())
+    without = kinds.Known(small.history.rows, small.history.declared, small.history.found.clear())
     for family in FAMILIES:
         before, after = (family.compute(History(known)) for known in (small.history, without))
         moved = {feature for feature in family.FEATURES if not before[feature.name].equals(after[feature.name])}

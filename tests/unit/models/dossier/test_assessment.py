@@ -13,7 +13,7 @@ from models.dossier.assessment import PLOTS, Incumbent, rehearse
 from models.policy import Policy
 from models.risk.risk_model import RiskModel
 from models.training import train
-from models.training.split import Split, split_by_time
+from models.training.splits import Split, split_by_time
 from tests.support import datasets
 from tests.support.candidates import FEATURES, labelled
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from models.evaluation import burden, burden_plots
-from models.evaluation.evaluation import sample_of
+from models.evaluation.figures import sample_of
 from models.metrics.ranking import inclusion
 from models.policy import LANES
 from tests.support.scored import SMALL, rows, scores

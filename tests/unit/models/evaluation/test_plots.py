@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from models.evaluation import baselines, plots
-from models.evaluation.evaluation import sample_of
+from models.evaluation.figures import sample_of
 from tests.support.scored import FEATURES, rows, scores
 
 TEST = rows(400)

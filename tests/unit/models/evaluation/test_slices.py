@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from models.evaluation import slices
-from models.evaluation.evaluation import sample_of
+from models.evaluation.figures import sample_of
 from tests.support.scored import SMALL, rows, scores
 
 TEST = rows(600)

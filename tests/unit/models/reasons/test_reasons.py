@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from features import simulator
 from features.contract import KEY
-from features.facts import facts
+from features.facts import kinds
 from features.facts.asof import outcome_versions
 from features.families.sentences import Sentences, Words, placeholders
 from features.history.history import History
@@ -26,7 +26,7 @@ from models.reasons.sentences import Row, phrase
 from models.reasons.stability import overlap, rank_correlation
 from models.risk import boosting
 from models.risk.encoder import Encoder
-from models.training.split import labelled, split_by_time
+from models.training.splits import labelled, split_by_time
 from models.training.train import train
 from tests.support.datasets import TARGETING, TRAINING
 
@@ -42,7 +42,7 @@ def rows() -> pl.DataFrame:
     tables = simulator.build(simulator.simulate(parameters), parameters.seed)
     declarations, outcomes = (frame.drop("arrives").lazy() for frame in (tables.declarations, tables.outcomes))
     delay = load().features.label_delay_days
-    past = facts.build(declarations, declarations.head(0), outcomes, outcomes.head(0), delay)
+    past = kinds.build(declarations, declarations.head(0), outcomes, outcomes.head(0), delay)
     versions = outcome_versions(outcomes, outcomes.head(0), delay)
     return matrix.with_labels(matrix.compute(History(past)).lazy(), versions, parameters.first_days()[-1]).collect()
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from models.risk.risk_model import OUTPUTS, RiskModel
-from models.training.split import split_by_time
+from models.training.splits import split_by_time
 from models.training.train import train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.training.days import of_data
-from models.training.split import split_by_time, split_validation, window
+from models.training.splits import split_by_time, split_validation, window
 from tests.support.datasets import TRAINING, dataset
 from tests.support.examples import examples
 

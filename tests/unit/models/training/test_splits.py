@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from models.training.split import labelled, split_by_time, split_validation
+from models.training.splits import labelled, split_by_time, split_validation
 from tests.support.datasets import TRAINING, dataset
 
 

@@ -13,10 +13,11 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from features.arrays import Flags, Floats, Ints
 from features.contract import HIGHEST_DUTY, KEY
 from features.facts.asof import LONGEST_WAIT_DAYS, NEVER, declaration_versions, outcome_versions
 from features.facts.entity_codes import Hashes, mixed
-from features.facts.windows import Days, Flags, Floats, Ints
+from features.facts.windows import Days
 
 # The store's tables in the order in which `build` takes them.
 SOURCES = ("declarations", "declarations_superseded", "outcomes", "outcomes_superseded")

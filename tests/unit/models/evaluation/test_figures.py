@@ -2,8 +2,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from models.evaluation import evaluation
-from models.evaluation.evaluation import Evaluation
+from models.evaluation import figures
+from models.evaluation.figures import Evaluation
 from tests.support.scored import evaluated, rows, scores
 
 TEST = rows(500)
@@ -64,20 +64,20 @@ def test_what_was_not_measured_is_refused_by_name(found):
 
 def test_predictions_are_matched_by_key():
     predictions = TEST.select("declaration_id", "item_number", score="risk", priority=pl.col("risk") * 2)
-    aligned = evaluation.scores_of(TEST, predictions.reverse())
+    aligned = figures.scores_of(TEST, predictions.reverse())
     assert (aligned.score == TEST["risk"].to_numpy()).all()
     with pytest.raises(ValueError, match="3 of 500 test rows have no prediction"):
-        evaluation.scores_of(TEST, predictions[3:])
+        figures.scores_of(TEST, predictions[3:])
 
 
 def test_rows_without_a_label_are_refused():
     with pytest.raises(ValueError, match="500 of 500 test rows have no label"):
-        evaluation.sample_of(TEST.with_columns(is_illicit=pl.lit(None, pl.Boolean)))
+        figures.sample_of(TEST.with_columns(is_illicit=pl.lit(None, pl.Boolean)))
 
 
 def test_revenue_counts_for_hits_only():
     odd = TEST.with_columns(recovered_revenue=pl.lit(7.0))
-    assert evaluation.sample_of(odd).revenue.sum() == 7 * TEST["is_illicit"].sum()
+    assert figures.sample_of(odd).revenue.sum() == 7 * TEST["is_illicit"].sum()
 
 
 @pytest.mark.parametrize("label", [True, False])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.contract import KEY
-from models.training.split import split_by_time
+from models.training.splits import split_by_time
 from tests.support.datasets import TRAINING, dataset
 from tests.support.examples import examples
 
