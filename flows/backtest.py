@@ -26,7 +26,8 @@ from features.ingestion.ingest import IngestReport, ingest
 from features.matrix import matrix
 from features.network import ties
 from features.sources import open_source
-from features.store.store import Store, schema
+from features.store import parquet
+from features.store.store import Store
 from features.validation import amounts
 from features.validation.rows import validate
 from flows.progress import stage
@@ -78,7 +79,7 @@ def _read_test(source: str, files: Sequence[str], currency: str | None) -> _Test
     for batch in open_source(source, files).batches():
         for chunk in batch.chunks():
             for table, frame in chunk.tables.items():
-                origin = frame.with_columns(source_file=pl.lit(batch.name)).select(schema(table).names())
+                origin = frame.with_columns(source_file=pl.lit(batch.name)).select(parquet.schema(table).names())
                 if table == "declarations":
                     failing += validate(table, frame).failures["source_line"].n_unique()
                     declarations.append(origin)
@@ -87,7 +88,7 @@ def _read_test(source: str, files: Sequence[str], currency: str | None) -> _Test
             unscored += [
                 {"file": batch.name, **row} for row in chunk.malformed.select("source_line", "reason").to_dicts()
             ]
-    every = pl.concat([pl.DataFrame(schema=schema("declarations")), *declarations])
+    every = pl.concat([pl.DataFrame(schema=parquet.schema("declarations")), *declarations])
     lacking = pl.any_horizontal(pl.col(_NEEDED).is_null())
     again = pl.struct(KEY).is_duplicated() & ~pl.struct(KEY).is_first_distinct()
     foreign = (pl.col("currency") != currency).fill_null(value=False)
@@ -101,7 +102,7 @@ def _read_test(source: str, files: Sequence[str], currency: str | None) -> _Test
     )
     left = every.with_columns(reason=why).filter(pl.col("reason").is_not_null())
     unscored += left.select("source_line", "reason", file="source_file").to_dicts()
-    found = pl.concat([pl.DataFrame(schema=schema("outcomes")), *outcomes]).unique(
+    found = pl.concat([pl.DataFrame(schema=parquet.schema("outcomes")), *outcomes]).unique(
         KEY, keep="first", maintain_order=True
     )
     return _Test(every.filter(why.is_null()), found, unscored, failing)

@@ -27,7 +27,8 @@ from features.ingestion.staging import Group, Staged
 from features.reading.csv_dialect import ReadError
 from features.reading.files import CHUNK_LINES
 from features.reading.source import Batch, Chunk, Source
-from features.store.store import STAGING, BatchRecord, Store, write_refused
+from features.store import parquet
+from features.store.store import STAGING, BatchRecord, Store
 from features.validation import amounts, arrival
 from features.validation.arrival import Span
 from features.validation.limits import Limits
@@ -242,7 +243,7 @@ class _Ingestion:
         records = [report.record for report in reports]
         refusing = [staged for staged in batches if staged.refused]
         for staged, file in zip(refusing, self.store.new_quarantine_files(records), strict=True):
-            write_refused(file, staged.refused_rows())
+            parquet.write_refused(file, staged.refused_rows())
         if self.on_batch:
             for report in reports:
                 self.on_batch(report)

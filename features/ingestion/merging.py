@@ -19,7 +19,8 @@ import polars as pl
 from features import contract
 from features.contract import FILING, INSTANT
 from features.ingestion.staging import Group, content
-from features.store.store import CURRENT, Store, scan_files
+from features.store import parquet
+from features.store.store import Store
 from features.validation.verdicts import BATCH, FAILURES, PLACE
 
 RANGE_ROWS = 500_000
@@ -82,12 +83,12 @@ class Merged:
     def placed(self, table: str) -> pl.LazyFrame:
         """Return the lines to store: PLACE, `day`, and `is_older` where a newer version was in force before."""
         files = sorted(self.group.folder.glob(f"placed-{table}-*.parquet"))
-        return scan_files(files, _PLACED).filter(pl.col(BATCH) < self.until)
+        return parquet.scan_files(files, _PLACED).filter(pl.col(BATCH) < self.until)
 
     def replaced(self, table: str) -> pl.LazyFrame:
         """Return the versions that a line of the group replaces: their key, and _REPLACED."""
         files = sorted(self.group.folder.glob(f"replaced-{table}-*.parquet"))
-        return scan_files(files, _replaced_schema(table)).filter(pl.col(BATCH) < self.until)
+        return parquet.scan_files(files, _replaced_schema(table)).filter(pl.col(BATCH) < self.until)
 
     def in_the_end(self, table: str) -> pl.LazyFrame:
         """Return `placed` with `is_older` as it is after the last batch, and `since`, which puts versions in order.
@@ -120,7 +121,7 @@ def merge(group: Group, store: Store) -> Merged:
 
 
 def _merge_range(group: Group, shares: Sequence[Share], store: Store, part: Range, number: int) -> None:
-    offered = {table: _offered(group, table, part) for table in CURRENT if group.rows[table]}
+    offered = {table: _offered(group, table, part) for table in parquet.CURRENT if group.rows[table]}
     contradictions = {table: _contradictions(table, rows) for table, rows in offered.items()}
     kept_of = {
         table: rows.join(contradictions[table], on=[*PLACE], how="anti", maintain_order="left")

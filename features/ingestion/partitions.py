@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from features.contract import FILING, Filing
 from features.ingestion.merging import Merged, Range, ranges
 from features.ingestion.staging import SAMPLE_EVERY
-from features.store.store import CURRENT, ROW_GROUP_ROWS, Part, Store, schema, write_day
+from features.store import parquet
+from features.store.store import Part, Store
 from features.validation.verdicts import BATCH, PLACE
 
 GROUP_ROWS = 200_000
@@ -64,7 +65,7 @@ def write_days(merged: Merged, store: Store) -> dict[tuple[str, date], Part | No
 
 def _prepared(merged: Merged, store: Store) -> "Iterator[tuple[_Target, list[_Day]]]":
     """Yield the changed days of every stored table, as many at a time as fit into memory."""
-    for table in CURRENT:
+    for table in parquet.CURRENT:
         if merged.group.rows[table]:
             for name in (table, f"{table}_superseded"):
                 target = _Target(merged, store, table, name)
@@ -102,7 +103,7 @@ class _Target:
         return dict(self._written(*day) for day in days)
 
     def _written(self, change: _Change, rows: Iterator[pa.Table]) -> tuple[tuple[str, date], Part | None]:
-        part = write_day(self.store, self.name, change.day, rows)
+        part = self.store.write_day(self.name, change.day, rows)
         expected = self._before.get(change.day, 0) + change.gained - change.lost
         if part.rows != expected:
             raise ConservationError(f"{self.name} {change.day}: {part.rows} rows; {expected} were expected")
@@ -152,7 +153,7 @@ class _Target:
         boundaries = pl.concat(sampled).sort().gather_every(GROUP_ROWS // SAMPLE_EVERY).to_list()[1:]
         for file in self.store.files(self.name, day, day):
             metadata = pq.read_metadata(file)
-            for number in range(0, metadata.num_row_groups, max(1, GROUP_ROWS // ROW_GROUP_ROWS)):
+            for number in range(0, metadata.num_row_groups, max(1, GROUP_ROWS // parquet.ROW_GROUP_ROWS)):
                 boundaries.append(metadata.row_group(number).column(0).statistics.min)
         return ranges(boundaries)
 
@@ -170,7 +171,7 @@ class _Target:
         )
         replaced = self.merged.replaced_in_store(self.table).filter(in_days)
         held = part.of(self.table, self.store.scan_days(self.table, days))
-        columns = [*schema(self.name), "since"]
+        columns = [*parquet.schema(self.name), "since"]
         if self._is_older:
             # The rows are in order of arrival: of versions of one instant the last one was in force.
             kept = part.of(self.table, self.store.scan_days(self.name, days)).with_columns(since=_BEFORE)

@@ -14,7 +14,7 @@ import polars as pl
 
 from features import contract
 from features.reading.source import Batch, Chunk
-from features.store.store import QUARANTINE, scan_files
+from features.store import parquet
 from features.validation import amounts, arrival
 from features.validation.arrival import Span
 from features.validation.rows import judge
@@ -70,7 +70,7 @@ class Staged:
             pl.col("expectation").alias("expectations"), pl.col("reason").alias("reasons")
         )
         rows = by_line.join(raw, on="source_line", how="left").sort("source_line")
-        rows = rows.with_columns(source_file=pl.lit(self.batch.name)).select(QUARANTINE.names())
+        rows = rows.with_columns(source_file=pl.lit(self.batch.name)).select(parquet.QUARANTINE.names())
         self._refused.append(folder / f"refused-{self.number:06d}-{len(self._refused):06d}.parquet")
         rows.write_parquet(self._refused[-1])
 
@@ -105,7 +105,7 @@ class Group:
 
     def scan(self, table: str) -> pl.LazyFrame:
         """Scan the rows of `table` that passed: the contract's columns, PLACE of validation.verdict, and `content`."""
-        return scan_files(sorted(self.folder.glob(f"{table}-*.parquet")), staged_schema(table))
+        return parquet.scan_files(sorted(self.folder.glob(f"{table}-*.parquet")), staged_schema(table))
 
     def add(self, chunks: Sequence[tuple[Staged, Chunk]]) -> None:
         """Validate chunks, one for each batch, all at once, and set their lines aside."""

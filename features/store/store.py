@@ -13,57 +13,29 @@ order of unrelated batches. `features.ingestion.ingest` brings in new rows.
 """
 
 import fcntl
-import hashlib
-import io
 import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features import contract
 from features.disk.atomic import PARTIAL, flush, write_atomically
+from features.store import parquet
+from features.store.parquet import Part
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-
-CURRENT = tuple(contract.TABLES)
-SUPERSEDED = tuple(f"{table}_superseded" for table in CURRENT)
-ORIGIN = pl.Schema({"source_file": pl.String(), "source_line": pl.Int64()})
-QUARANTINE = pl.Schema(
-    {
-        "source_file": pl.String(),
-        "source_line": pl.Int64(),
-        "expectations": pl.List(pl.String()),
-        "reasons": pl.List(pl.String()),
-        "row": pl.String(),
-    }
-)
-ROW_GROUP_ROWS = 131_072
-BUFFER_BYTES = 1 << 20
 STAGING = ".staging"  # an ingestion's working folder; no part of the data
 
 
 class StoreError(RuntimeError):
     """The store on disk is not usable as it is."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One live file of a table's day."""
-
-    digest: str
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -119,22 +91,6 @@ class Manifest:
             for table, days in loaded["parts"].items()
         }
         return cls(parts, tuple(BatchRecord(**batch) for batch in loaded["batches"]), loaded.get("world"))
-
-
-@cache
-def schema(table: str) -> pl.Schema:
-    """Return the columns of a stored table: the contract's, then those that tell where the row came from.
-
-    >>> schema("outcomes_superseded").names()[-2:]
-    ['source_file', 'source_line']
-    >>> schema("seizures")
-    Traceback (most recent call last):
-    ...
-    ValueError: table 'seizures' is not stored; allowed: declarations, outcomes, truth, register, ...
-    """
-    if table not in (*CURRENT, *SUPERSEDED):
-        raise ValueError(f"table {table!r} is not stored; allowed: {', '.join((*CURRENT, *SUPERSEDED))}")
-    return pl.Schema({**contract.schema(table.removesuffix("_superseded")), **ORIGIN})
 
 
 @dataclass(frozen=True)
@@ -195,17 +151,17 @@ class Store:
 
     def scan(self, table: str, since: date | None = None, until: date | None = None) -> pl.LazyFrame:
         """Scan the rows placed on the days from `since` to `until`, both inclusive, ordered by day, then key."""
-        return scan_files(self.files(table, since, until), schema(table))
+        return parquet.scan_files(self.files(table, since, until), parquet.schema(table))
 
     def scan_days(self, table: str, days: Collection[date]) -> pl.LazyFrame:
         """Scan the rows placed on `days`, ordered by day, then key."""
         live = self.manifest().parts.get(table, {})
         files = [self.path(table, day, live[day].digest) for day in sorted(days) if day in live]
-        return scan_files(files, schema(table))
+        return parquet.scan_files(files, parquet.schema(table))
 
     def quarantine(self) -> pl.LazyFrame:
         """Scan all refused lines: their place, the expectations they failed, why, and the row as given, in JSON."""
-        return scan_files(self._quarantine_files(self.batches), QUARANTINE)
+        return parquet.scan_files(self._quarantine_files(self.batches), parquet.QUARANTINE)
 
     def new_quarantine_files(self, records: Sequence[BatchRecord]) -> list[Path]:
         """Return the paths of files for the refused lines of those of `records` that have any.
@@ -286,89 +242,15 @@ class Store:
             if is_empty and folder != str(self.root):
                 Path(folder).rmdir()
 
+    def write_day(self, table: str, day: date, rows: Iterable[pa.Table]) -> Part:
+        """Write a table's day under the name of its content. It counts once it is committed.
 
-def scan_files(files: list[Path], expected: pl.Schema) -> pl.LazyFrame:
-    """Scan Parquet files one after the other; an empty frame with the same columns if there are none."""
-    if not files:
-        return pl.LazyFrame(schema=expected)
-    return pl.scan_parquet(files, schema=expected, hive_partitioning=False)
-
-
-def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pa.Schema) -> Part:
-    """Write `tables` one after the other; how they were cut does not show in the bytes. The file is not flushed."""
-    rows = 0
-    with (
-        path.open("wb", buffering=0) as plain,
-        _Hashed(plain) as hashed,
-        pa.output_stream(hashed, buffer_size=BUFFER_BYTES) as file,  # the writer itself writes column by column
-        pq.ParquetWriter(file, expected, compression="lz4") as writer,
-    ):
-        for group in _row_groups(tables):
-            writer.write_table(group, ROW_GROUP_ROWS)
-            rows += group.num_rows
-        if not rows:
-            writer.write_table(expected.empty_table())
-    return Part(hashed.digest.hexdigest()[:12], rows)
-
-
-def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Yield `tables` as tables of ROW_GROUP_ROWS rows, of which the last may have fewer; no table is empty."""
-    pending: pa.Table | None = None
-    for table in tables:
-        pending = table if pending is None else pa.concat_tables([pending, table])
-        while pending.num_rows >= ROW_GROUP_ROWS:
-            yield _in_one(pending.slice(0, ROW_GROUP_ROWS))
-            pending = pending.slice(ROW_GROUP_ROWS)
-    if pending is not None and pending.num_rows:
-        yield _in_one(pending)
-
-
-def _in_one(table: pa.Table) -> pa.Table:
-    return table if table.column(0).num_chunks == 1 else table.combine_chunks()
-
-
-class _Hashed(io.RawIOBase):
-    """A file whose content goes into `digest` as it is written, which saves reading it afterwards."""
-
-    def __init__(self, file: io.FileIO) -> None:
-        self.digest = hashlib.sha256()
-        self._file = file
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: "ReadableBuffer") -> int:
-        self.digest.update(data)
-        left = memoryview(data)
-        while left:
-            left = left[self._file.write(left) :]  # fewer bytes if the disk is nearly full: the next call fails
-        return memoryview(data).nbytes
-
-
-def write_refused(path: Path, rows: Iterable[pl.DataFrame]) -> None:
-    """Write a batch's refused lines, with the columns of QUARANTINE. They count once they are committed."""
-    path.parent.mkdir(exist_ok=True)
-    write_parquet(path, (part.to_arrow() for part in rows), _arrow_schema(QUARANTINE))
-
-
-@cache
-def _arrow_schema_of(table: str) -> pa.Schema:
-    return _arrow_schema(schema(table))
-
-
-def _arrow_schema(columns: pl.Schema) -> pa.Schema:
-    return pl.DataFrame(schema=columns).to_arrow().schema
-
-
-def write_day(store: Store, table: str, day: date, rows: Iterable[pa.Table]) -> Part:
-    """Write a table's day under the name of its content. It counts once it is committed.
-
-    There may be thousands of days of few rows, where the work around the writing costs as much as the writing, so this
-    function does little else.
-    """
-    folder = store.folder(table, day)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"day{PARTIAL}"
-    part = write_parquet(partial, rows, _arrow_schema_of(table))
-    partial.replace(folder / f"{part.digest}.parquet")
-    return part
+        There may be thousands of days of few rows, where the work around the writing costs as much as the writing, so
+        this method does little else.
+        """
+        folder = self.folder(table, day)
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f"day{PARTIAL}"
+        part = parquet.write_parquet(partial, rows, parquet.arrow_schema_of(table))
+        partial.replace(folder / f"{part.digest}.parquet")
+        return part

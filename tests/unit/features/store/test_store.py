@@ -7,8 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from features.store import parquet
 from features.store import store as storage
-from features.store.store import BatchRecord, Part, Store, StoreError, schema, write_day, write_parquet
+from features.store.store import BatchRecord, Part, Store, StoreError
 from tests.support.declarations import frame
 
 DAY = date(2024, 3, 1)
@@ -21,7 +22,7 @@ def rows(*names: str, day: int = 1) -> pl.DataFrame:
 
 
 def commit(store: Store, day: date, frame: pl.DataFrame | None, record: BatchRecord = RECORD) -> Part | None:
-    part = None if frame is None else write_day(store, "declarations", day, [frame.to_arrow()])
+    part = None if frame is None else store.write_day("declarations", day, [frame.to_arrow()])
     store.commit({("declarations", day): part}, [record])
     return part
 
@@ -31,7 +32,7 @@ def test_an_empty_store_has_the_columns_and_nothing_else(tmp_path: Path) -> None
     assert not store.exists
     assert (store.days(), store.batches, store.rows("declarations")) == ([], (), {})
     assert store.digest("declarations", DAY) is None
-    assert store.scan("outcomes_superseded").collect().schema == schema("outcomes_superseded")
+    assert store.scan("outcomes_superseded").collect().schema == parquet.schema("outcomes_superseded")
     assert store.quarantine().collect().is_empty()
 
 
@@ -61,7 +62,7 @@ def test_a_replaced_day_leaves_no_file_behind(tmp_path: Path) -> None:
 def test_left_overs_are_cleared_and_live_files_are_not(tmp_path: Path) -> None:
     store = Store(tmp_path)
     commit(store, DAY, rows("D1"))
-    write_day(store, "declarations", date(2024, 3, 5), [rows("D9", day=5).to_arrow()])
+    store.write_day("declarations", date(2024, 3, 5), [rows("D9", day=5).to_arrow()])
     (tmp_path / ".staging").mkdir()
     (tmp_path / ".staging" / "x.parquet").touch()
     (tmp_path / "manifest.json.partial").touch()
@@ -84,16 +85,16 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
 def test_how_frames_are_cut_does_not_show_in_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "ROW_GROUP_ROWS", 4)
     whole = rows(*(f"D{number}" for number in range(11)))
-    parts = [write_parquet(tmp_path / "whole", [whole.to_arrow()], whole.to_arrow().schema)]
+    parts = [parquet.write_parquet(tmp_path / "whole", [whole.to_arrow()], whole.to_arrow().schema)]
     for size in (1, 3, 4, 9):
         cut = [whole[start : start + size].to_arrow() for start in range(0, 11, size)]
-        parts.append(write_parquet(tmp_path / str(size), cut, whole.to_arrow().schema))
+        parts.append(parquet.write_parquet(tmp_path / str(size), cut, whole.to_arrow().schema))
     assert len(set(parts)) == 1
 
 
 def test_a_day_is_named_by_its_bytes_also_where_the_system_takes_few_of_them_at_a_time(tmp_path: Path) -> None:
     store, day = Store(tmp_path), rows(*(f"D{number}" for number in range(11)))
-    whole = write_day(store, "declarations", DAY, [day.to_arrow()])
+    whole = store.write_day("declarations", DAY, [day.to_arrow()])
     content = store.path("declarations", DAY, whole.digest).read_bytes()
     assert hashlib.sha256(content).hexdigest().startswith(whole.digest)
 
