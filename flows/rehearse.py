@@ -54,7 +54,7 @@ def rehearse(parameters: RehearseParameters = _DEFAULTS) -> Rehearsal:
     replayed = {seed: replay_seed(parameters, policy, seed) for seed in seeds}
     found = summarise(
         {seed: logs for seed, (logs, _) in replayed.items()},
-        {seed: schemes for seed, (_, schemes) in replayed.items()},
+        {seed: known for seed, (_, known) in replayed.items()},
         setting_of(parameters),
         policy.targeting.lanes,
         PAIRS,

@@ -30,7 +30,6 @@ from features.store.store import Store
 from features.validation import amounts
 from flows.compute.engine import Workforce, workforce
 from flows.host import running
-from flows.host.nights import CATCH_UP
 from flows.progress import Advance, run_name, stage, wait
 from flows.requests import asked, forms
 from flows.requests.parameters import RetrainParameters, Search, SourceName, author
@@ -44,13 +43,13 @@ from models.dossier.assessment import Incumbent, Origin
 from models.evaluation.figures import Evaluation
 from models.evaluation.gates import Gate
 from models.evidence import manifest
-from models.evidence.made_from import Earlier
-from models.evidence.made_from import digest as digest_of
+from models.evidence.made_from import Earlier, origin_digest
 from models.monitoring.drift_result import DriftResult, Quality
 from models.policy import Policy
 from models.registry.registry import Candidate, Registration, Registry
 from models.risk.boosting import Grow
 from models.risk.risk_model import RiskModel
+from models.runs.rules import CATCH_UP
 from models.signoff import reading
 from models.targeting.selection_log import SelectionLog, with_probabilities
 from models.training.splits import Split, accepted_between, split_by_time
@@ -97,7 +96,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
     store = Store(settings.data_folder / parameters.source.value)
     ingested = ingest_declarations(parameters, settings, policy, store)
     version = version_data(settings)
-    made_from = digest_of(store.root.name, version, code, written, parameters.search.value)
+    made_from = origin_digest(store.root.name, version, code, written, parameters.search.value)
     if not parameters.again and (earlier := find_the_same(settings, made_from)):
         unchanged = Unchanged(store.root.name, ingested, version, earlier)
         publish_unchanged(settings, unchanged)

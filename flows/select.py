@@ -118,9 +118,9 @@ def choose(
             why = f"every declaration until {last_day} was selected before"
             return Selected(store.root.name, champion.version, why_nothing=why)
         seed = secrets.randbits(128)
-        days = declarations.partition_by("accepted_on", maintain_order=True)
+        by_day = declarations.partition_by("accepted_on", maintain_order=True)
         waiting = backlog(champion.policy, store, built, champion.model, before)
-        chosen = pl.concat(waiting.choose(rows, seed) for rows in days).with_columns(
+        chosen = pl.concat(waiting.choose(rows, seed) for rows in by_day).with_columns(
             hit_value=pl.lit(champion.model.hit_value),
             model_version=pl.lit(champion.version),
             model_digest=pl.lit(champion.model.digest),

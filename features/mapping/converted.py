@@ -85,6 +85,6 @@ def in_one_currency(source: Source, mapping: Path) -> Source:
         stated = tomllib.load(file).get("amounts")
     if stated is None:
         return source
-    amounts = Amounts.model_validate(stated)
-    rates = Rates.read(amounts.currency, mapping.parent / amounts.rates, amounts.max_age_days)
+    section = Amounts.model_validate(stated)
+    rates = Rates.read(section.currency, mapping.parent / section.rates, section.max_age_days)
     return _ConvertedSource(source, rates)

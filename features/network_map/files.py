@@ -124,8 +124,8 @@ def _nodes(parties: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
 
 
 def _named(nodes: pl.Series, kind: str, identity: pl.Series, place: pl.Series) -> pl.DataFrame:
-    kinds = pl.repeat(kind, len(nodes), eager=True)
-    return pl.DataFrame({"node": nodes, "kind": kinds, "identity": identity, "place": place})
+    repeated = pl.repeat(kind, len(nodes), eager=True)
+    return pl.DataFrame({"node": nodes, "kind": repeated, "identity": identity, "place": place})
 
 
 def plain(text: pl.Expr) -> pl.Expr:

@@ -39,8 +39,7 @@ from flows.host import running, unjudged
 from flows.host.children import ChildError
 from flows.host.deploy import ProjectError
 from flows.host.running import AlreadyRunningError
-from flows.host.status import Status
-from flows.host.status import status as look
+from flows.host.status import Status, look
 from flows.host.up import PortInUseError, Up
 from flows.requests import authors
 from flows.requests.parameters import (

@@ -75,7 +75,7 @@ class Status(_Frozen):
         return HEALTHY if all(check.is_ok for check in self.checks) else UNHEALTHY
 
 
-def status(settings: Settings, project: Path, now: datetime) -> Status:
+def look(settings: Settings, project: Path, now: datetime) -> Status:
     """Look at everything and return the findings. What is down is reported and never raises an error."""
     up = running.find(settings.state_folder)
     if up is None:

@@ -16,8 +16,9 @@ from models.evaluation.gates import Gate
 from models.evidence.made_from import Earlier
 from models.metrics.bootstrap import Estimate
 from models.monitoring.drift_result import DriftResult
+from models.names import MODEL
 from models.policy import SignoffStep
-from models.registry.registry import MODEL, Registration
+from models.registry.registry import Registration
 
 _SHARES = (0.05, 0.10)
 Row = tuple[str, ...]
@@ -154,12 +155,12 @@ def _figures(scorers: Sequence[Scorer]) -> Iterator[Row]:
                 at = [_at(scorer, share, by) for scorer in scorers]
                 yield (
                     f"{name} {100 * share:.0f} % {by}",
-                    *(_interval(getattr(figures, name)) if figures else "-" for figures in at),
+                    *(_interval(getattr(each, name)) if each else "-" for each in at),
                 )
 
 
 def _at(scorer: Scorer, share: float, by: str) -> AtShare | None:
-    return next((figures for figures in scorer.at_shares if figures.share == share and figures.by == by), None)
+    return next((each for each in scorer.at_shares if each.share == share and each.by == by), None)
 
 
 def _interval(estimate: Estimate) -> str:

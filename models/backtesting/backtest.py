@@ -103,8 +103,8 @@ def _figures(test: pl.DataFrame, scores: Scores, shares: Sequence[float]) -> dic
     sample = sample_of(test)
     measures = Measures(sample, scores, shares)
     values = measures(sample.ones)[0].tolist()
-    figures = {name: None if np.isnan(value) else value for name, value in zip(measures.names, values, strict=True)}
-    return {"rows": test.height, "hits": int(sample.is_hit.sum()), **figures}
+    measured = {name: None if np.isnan(value) else value for name, value in zip(measures.names, values, strict=True)}
+    return {"rows": test.height, "hits": int(sample.is_hit.sum()), **measured}
 
 
 def _describe(model: RiskModel) -> dict[str, Any]:

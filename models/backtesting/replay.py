@@ -124,9 +124,9 @@ class World:
 
     def _beginning_later(self, scheme: str, day: int) -> "World":
         """Return the same world without the declarations of `scheme` accepted before `day`."""
-        schemes = sorted(self.truth.filter(pl.col("scheme") != NONE)["scheme"].unique())
-        if scheme not in schemes:
-            raise ValueError(f"new_scheme is {scheme!r}; allowed: {', '.join(schemes)}")
+        known = sorted(self.truth.filter(pl.col("scheme") != NONE)["scheme"].unique())
+        if scheme not in known:
+            raise ValueError(f"new_scheme is {scheme!r}; allowed: {', '.join(known)}")
         kept = ~((self.truth["scheme"] == scheme) & (self.history.rows["day"] < day))
         gone = self.history.rows.filter(~kept).select(KEY)
         history = replace(

@@ -130,7 +130,7 @@ def _fill(
             failed=[gate for gate in gates if not gate.passed],
             slices=shown,
             scorers=scorers,
-            shares=[figures.share for figures in evaluation.model.at_shares if figures.by == "score"],
+            shares=[each.share for each in evaluation.model.at_shares if each.by == "score"],
             main=_MAIN_SHARE,
             repeats={part.value: part for part in evaluation.slices if part.dimension == IDENTICAL_EARLIER_ROW},
             families=_families(subject),
@@ -183,7 +183,7 @@ def _top(subject: Subject, kept: int) -> list[tuple[Feature, float]]:
 
 
 def _at(scorer: Scorer, share: float, by: str) -> AtShare | None:
-    return next((figures for figures in scorer.at_shares if figures.share == share and figures.by == by), None)
+    return next((each for each in scorer.at_shares if each.share == share and each.by == by), None)
 
 
 def _number(estimate: Estimate, form: str = ".3f") -> str:

@@ -27,7 +27,7 @@ class Earlier:
     failures: str = ""
 
 
-def digest(source: str, data_version: str, code: Code, policy: bytes, search: str) -> str:
+def origin_digest(source: str, data_version: str, code: Code, policy: bytes, search: str) -> str:
     """Return the SHA-256, in hexadecimal, over all that a model is made from.
 
     That is the rows (their source and DVC's version of the data), the code and its libraries, the policy file, and how

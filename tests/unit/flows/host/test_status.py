@@ -7,7 +7,7 @@ import pytest
 from flows.host import machine, running
 from flows.host.prefect_api import Deployment, Run, Schedule
 from flows.host.running import Running
-from flows.host.status import GRACE, Check, Status, _disk, _runs, last_look, last_night, status
+from flows.host.status import GRACE, Check, Status, _disk, _runs, last_look, last_night, look
 from flows.settings import Settings
 
 DUE = datetime(2024, 3, 5, 1, 30, tzinfo=UTC)
@@ -72,7 +72,7 @@ def test_servers_that_do_not_answer_are_named(tmp_path):
     with running.claim(tmp_path) as claim:
         # Port 9 is 'discard': nobody listens.
         claim.announce(Running(1, "http://127.0.0.1:9", "http://127.0.0.1:9", is_ready=True))
-        found = status(settings, tmp_path, NOW)
+        found = look(settings, tmp_path, NOW)
     assert found.exit_code == 1
     assert {check.name: check.is_ok for check in found.checks} == {
         "up": True,
@@ -129,7 +129,7 @@ def test_a_look_that_is_paused_is_told():
 def test_while_it_starts_or_stops_nothing_is_bad_and_nothing_is_well(tmp_path, is_stopping, told):
     with running.claim(tmp_path) as claim:
         claim.announce(Running(1, "http://127.0.0.1:9", "http://127.0.0.1:9", False, is_stopping))
-        found = status(Settings(state_folder=tmp_path), tmp_path, NOW)
+        found = look(Settings(state_folder=tmp_path), tmp_path, NOW)
     (check,) = found.checks
     assert (check.name, check.is_ok, check.is_warning) == ("up", False, True)
     assert check.detail.startswith(told)
