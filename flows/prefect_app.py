@@ -27,7 +27,7 @@ from flows.requests import forms
 from flows.settings import Settings
 from models.access.directory import Directory
 from models.access.entrance import Entrance, Names
-from models.runs.callers import TELLER, UP
+from models.access.accounts import TELLER, UP
 from models.runs.guard import Guard, look_into
 from models.runs.rules import Rules
 

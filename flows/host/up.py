@@ -34,8 +34,7 @@ from flows.host import (
 from flows.host.children import Children, Program
 from flows.outliving import RUN_VARIABLE
 from flows.settings import PREFIX, Settings
-from models.access.accounts import ADMINISTRATOR_ACCOUNT
-from models.runs.callers import UP
+from models.access.accounts import ADMINISTRATOR_ACCOUNT, UP
 
 SERVER_TIMEOUT_S = 240.0  # both servers migrate their databases at their first start
 DEPLOY_TIMEOUT_S = 240.0

@@ -22,7 +22,7 @@ from models.names import MODEL
 from models.network_page.answers import Answers
 from models.network_page.openings import Openings
 from models.network_page.page import NetworkPage
-from models.runs.callers import TELLER
+from models.access.accounts import TELLER
 from models.runs.rules import CHANGED, RESOURCE
 from models.server import local_files, stored
 from models.server.admission import Judge
