@@ -19,19 +19,16 @@ import polars as pl
 
 from features import contract
 from features.contract import KEY
-from features.facts import kinds
-from features.facts.asof import outcome_versions
-from features.history.history import History
-from features.ingestion.ingest import IngestReport, ingest
-from features.matrix import matrix
+from features.facts import asof, kinds
+from features.history import History
+from features.ingestion import IngestReport, ingest
+from features.matrix import CATALOGUE, compute, with_labels
 from features.network import ties
 from features.sources import open_source
-from features.store import parquet
-from features.store.store import Store
-from features.validation import amounts
-from features.validation.rows import validate
+from features.store import Store, parquet
+from features.validation import amounts, validate
 from flows.progress import stage
-from models.backtesting import backtest as measured
+from models.backtesting import backtest
 from models.policy import Policy
 from models.policy import load as load_policy
 
@@ -67,7 +64,7 @@ def run(source: str, train: Sequence[str], test: Sequence[str], out: Path) -> di
         with stage("Compute features"):
             known, asked = _datasets(store, scored, policy)
     with stage("Train, score and measure") as advance:
-        account = measured.backtest(known, asked, scored.outcomes, policy, matrix.CATALOGUE, out, advance)
+        account = backtest(known, asked, scored.outcomes, policy, CATALOGUE, out, advance)
     account["train"] |= _ingested(report)
     account["test"] |= {"failing_validation": scored.failing_lines, "unscored": scored.unscored}
     return account
@@ -116,11 +113,11 @@ def _datasets(store: Store, scored: _Test, policy: Policy) -> tuple[pl.DataFrame
     delay = policy.features.label_delay_days
     past = kinds.build(current, tables[1].select(names), tables[2], tables[3], delay)
     told = ties.told(store.scan("register"), store.scan("register_superseded"))
-    everything = matrix.compute(History(replace(past, told=told)))
+    everything = compute(History(replace(past, told=told)))
     is_training = pl.col("declaration_id").str.starts_with(_TRAINING)
-    outcomes = outcome_versions(tables[2], tables[3], delay)
+    outcomes = asof.outcome_versions(tables[2], tables[3], delay)
     last = outcomes.select(pl.col("known_on").max()).collect().item() or date.min + timedelta(days=1)
-    known = matrix.with_labels(everything.lazy().filter(is_training), outcomes, last).collect()
+    known = with_labels(everything.lazy().filter(is_training), outcomes, last).collect()
     asked = scored.declarations.select(KEY).join(everything, on=KEY, how="left", maintain_order="left")
     return known, asked
 

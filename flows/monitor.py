@@ -12,19 +12,17 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from features.matrix import cache
-from features.store.store import Store
-from flows.host import unjudged
-from flows.host.watch import NOT_JUDGED, UNJUDGED
+from features.store import Store
+from flows.host import unjudged, watch
 from flows.progress import stage
-from flows.requests.parameters import MonitorParameters
+from flows.requests import MonitorParameters
 from flows.retrain import compute_features
 from flows.settings import Settings
 from flows.steps import incumbents, reports
 from models.dossier import assessment
-from models.dossier.assessment import Incumbent
 from models.evidence import manifest
-from models.monitoring.drift_result import DriftResult, Quality
-from models.registry.registry import Registry
+from models.monitoring import DriftResult, Quality
+from models.registry import Registry
 from models.risk import feature_code
 
 BREACH = "tidewaiter.drift.breach"
@@ -77,19 +75,19 @@ def tell_unjudged(settings: Settings, source: str, drift: DriftResult) -> State[
     noted = unjudged.note(settings.runs_folder, source, drift.unjudged, datetime.now(UTC).date())
     if noted.is_overdue(settings.unjudged_nights):
         resource = {"prefect.resource.id": f"tidewaiter.source.{source}"}
-        emit_event(UNJUDGED, resource=resource, payload={"source": source, "said": noted.sentence})
+        emit_event(watch.UNJUDGED, resource=resource, payload={"source": source, "said": noted.sentence})
     if not noted.nights:
         return Completed(data=drift, message=drift.state)
-    return Completed(data=drift, name=NOT_JUDGED, message=f"{drift.state}; {noted.sentence}")
+    return Completed(data=drift, name=watch.NOT_JUDGED, message=f"{drift.state}; {noted.sentence}")
 
 
 @task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def fetch_watched(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
+def fetch_watched(settings: Settings, registry: Registry, scratch: Path) -> assessment.Incumbent | None:
     """Return the champion, or before the first promotion the challenger. Retried: MLflow may be restarting."""
     return incumbents.watched(settings, registry, scratch, get_run_logger().warning)
 
 
-def of_source(source: str, watched: Incumbent | None) -> Incumbent:
+def of_source(source: str, watched: assessment.Incumbent | None) -> assessment.Incumbent:
     """Return the model to watch if it is one of this source. This is no task: another attempt would find the same."""
     if watched is None or watched.source != source:
         found = f"version {watched.version} is of source {watched.source!r}" if watched else "none is registered"
@@ -98,7 +96,7 @@ def of_source(source: str, watched: Incumbent | None) -> Incumbent:
 
 
 @task(name="check drift", cache_policy=NO_CACHE)
-def check_drift(store: Store, built: cache.Built, watched: Incumbent, folder: Path) -> DriftResult:
+def check_drift(store: Store, built: cache.Built, watched: assessment.Incumbent, folder: Path) -> DriftResult:
     """Compare the latest window with the data that the watched model learned from, and return the result.
 
     The bounds are those of the model's own policy. Evidently's page and the result are written into `folder`.
@@ -113,7 +111,9 @@ def check_drift(store: Store, built: cache.Built, watched: Incumbent, folder: Pa
 
 
 @task(name="record", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def record_drift(registry: Registry, watched: Incumbent, drift: DriftResult, folder: Path, settings: Settings) -> None:
+def record_drift(
+    registry: Registry, watched: assessment.Incumbent, drift: DriftResult, folder: Path, settings: Settings
+) -> None:
     """Record the report as an MLflow run and as Prefect artifacts. Retried: it finds what it began."""
     with stage("Record"):
         run = registry.record_drift(drift, folder, watched.version, manifest.code_state().commit)

@@ -7,13 +7,11 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from features.network_map import build
-from features.network_map.build import Description
-from features.store import versioning
-from features.store.store import Store
+from features.store import Store, versioning
 from features.validation import amounts
 from flows.host import running
 from flows.progress import run_name, stage, wait
-from flows.requests.parameters import NetworkParameters
+from flows.requests import NetworkParameters
 from flows.settings import Settings
 from flows.steps import incumbents
 from models.policy import Policy
@@ -22,7 +20,7 @@ _DEFAULTS = NetworkParameters()
 
 
 @flow(name="network")
-def network(parameters: NetworkParameters = _DEFAULTS) -> Description:
+def network(parameters: NetworkParameters = _DEFAULTS) -> build.Description:
     """Build the network of a source; where nothing has changed, it stays as it is."""
     settings = Settings()
     store = Store(settings.data_folder / parameters.source.value)
@@ -40,7 +38,7 @@ def fetch_policy(settings: Settings, store: Store) -> Policy:
 
 
 @task(name="build network", cache_policy=NO_CACHE)
-def build_network(settings: Settings, policy: Policy, store: Store) -> Description:
+def build_network(settings: Settings, policy: Policy, store: Store) -> build.Description:
     """Build the network's files from what is settled for the features and what is new, and return their description."""
     delay, source = policy.features.label_delay_days, store.root.name
     amounts.of_store(store)  # refuses several currencies

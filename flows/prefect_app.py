@@ -25,11 +25,8 @@ from starlette.types import ASGIApp
 
 from flows.requests import forms
 from flows.settings import Settings
-from models.access.directory import Directory
-from models.access.entrance import Entrance, Names
-from models.access.accounts import TELLER, UP
-from models.runs.guard import Guard, look_into
-from models.runs.rules import Rules
+from models.access import Directory, Entrance, Names, accounts
+from models.runs import Rules, guard
 
 
 class Passwords(BaseSettings):
@@ -59,6 +56,6 @@ def create_app() -> ASGIApp:
     if address.startswith("sqlite"):
         set_database_config(OneWriter(connection_url=address))
     inner = server.create_app(final=True)
-    own = {UP: passwords.up_password, TELLER: passwords.teller_password}
+    own = {accounts.UP: passwords.up_password, accounts.TELLER: passwords.teller_password}
     entrance = Entrance(Directory(settings.accounts_uri, own), Names(settings.public_urls))
-    return Guard(inner, entrance, Rules(forms.of(settings, Path.cwd()), look_into(inner)))
+    return guard.Guard(inner, entrance, Rules(forms.of(settings, Path.cwd()), guard.look_into(inner)))

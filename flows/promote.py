@@ -8,12 +8,11 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.states import Completed
 
-from flows.host.watch import ALARM
+from flows.host import watch
 from flows.settings import Settings
 from models.policy import load as load_policy
-from models.runs.rules import RESOURCE
-from models.signoff import promotion, reading
-from models.signoff.keys import Keys
+from models.runs import RESOURCE
+from models.signoff import Keys, promotion, reading
 
 MEMORY = "promotion.json"
 
@@ -49,4 +48,4 @@ def tell(alarms: Sequence[str]) -> None:
         description="What was found elsewhere than the ledger says",
     )
     for alarm in alarms:
-        emit_event(ALARM, resource={"prefect.resource.id": RESOURCE}, payload={"alarm": alarm})
+        emit_event(watch.ALARM, resource={"prefect.resource.id": RESOURCE}, payload={"alarm": alarm})

@@ -15,23 +15,18 @@ from prefect.runtime import deployment
 
 from features import simulator
 from features.contract import KEY
-from features.disk.atomic import write_atomically
-from features.facts import kinds
-from features.facts.kinds import Known
-from features.ingestion.ingest import ingest
+from features.disk import write_atomically
+from features.facts import Known, kinds
+from features.ingestion import ingest
 from features.network import ties
 from features.sources import open_source
-from features.store.store import Store
+from features.store import Store
 from flows.progress import stage
-from flows.requests import forms
-from flows.requests.parameters import RehearseParameters
+from flows.requests import RehearseParameters, forms
 from flows.settings import Settings
-from models.backtesting import rehearsal_plots, replay
-from models.backtesting.replay import Setting, Strategy, World
-from models.backtesting.result import Rehearsal, summarise
-from models.backtesting.strategies import Bacuda, Product, Random, RiskProfile
-from models.evaluation.schemes import NONE
-from models.metrics.bootstrap import Estimate
+from models.backtesting import Bacuda, Product, Random, RiskProfile, rehearsal_plots, replay, result
+from models.evaluation import schemes
+from models.metrics import Estimate
 from models.policy import Policy
 from models.policy import load as load_policy
 
@@ -44,7 +39,7 @@ _DEFAULTS = RehearseParameters()
 
 
 @flow(name="rehearse")
-def rehearse(parameters: RehearseParameters = _DEFAULTS) -> Rehearsal:
+def rehearse(parameters: RehearseParameters = _DEFAULTS) -> result.Rehearsal:
     """Replay the weeks under each strategy, and write the document and its pictures."""
     settings, policy = Settings(), load_policy()
     if deployment.name:
@@ -52,7 +47,7 @@ def rehearse(parameters: RehearseParameters = _DEFAULTS) -> Rehearsal:
     folder = parameters.out or settings.state_folder / "reports" / "rehearsal"
     seeds = range(parameters.seed, parameters.seed + parameters.seeds)
     replayed = {seed: replay_seed(parameters, policy, seed) for seed in seeds}
-    found = summarise(
+    found = result.summarise(
         {seed: logs for seed, (logs, _) in replayed.items()},
         {seed: known for seed, (_, known) in replayed.items()},
         setting_of(parameters),
@@ -73,7 +68,7 @@ def replay_seed(
     setting, delay = setting_of(parameters), policy.features.label_delay_days
     with stage(f"Prepare, seed {seed}"):
         past, truth = _simulated(parameters, seed, delay) if not parameters.input else _korean(parameters, policy)
-        world = World.of(past, truth, delay, setting, seed)
+        world = replay.World.of(past, truth, delay, setting, seed)
     with stage(f"Replay {len(world.weeks)} weeks, seed {seed}") as advance:
         strategies = _strategies(policy, setting, seed)
         logs = replay.rehearse(world, strategies, setting.retrain_weeks, policy.targeting.lanes, seed, advance)
@@ -81,7 +76,7 @@ def replay_seed(
 
 
 @task(name="publish", cache_policy=NO_CACHE)
-def publish(found: Rehearsal, folder: Path) -> None:
+def publish(found: result.Rehearsal, folder: Path) -> None:
     """Write the document and the pictures into `folder`, and publish the table as a Prefect artifact."""
     with stage("Publish"):
         rehearsal_plots.draw(found, folder)
@@ -90,7 +85,7 @@ def publish(found: Rehearsal, folder: Path) -> None:
     create_markdown_artifact(as_markdown(found), key="rehearsal", description="What each strategy would have found")
 
 
-def as_markdown(found: Rehearsal) -> str:
+def as_markdown(found: result.Rehearsal) -> str:
     """Return the totals of each strategy, and when it first found each new scheme, as Markdown."""
     lines = ["| strategy | inspected | hits | precision | revenue | of all revenue |", "|---|---|---|---|---|---|"]
     shown = (
@@ -118,7 +113,7 @@ def _cell(estimate: Estimate, how: str) -> str:
     return f"{estimate.value:{how}} ({estimate.low:{how}} to {estimate.high:{how}})"
 
 
-def _strategies(policy: Policy, setting: Setting, seed: int) -> dict[str, Strategy]:
+def _strategies(policy: Policy, setting: replay.Setting, seed: int) -> dict[str, replay.Strategy]:
     """Return every strategy of choosing by its name; trainings are as short as the setting says."""
     shorter = {"max_rounds": setting.max_rounds, "early_stopping_rounds": setting.early_stopping_rounds}
     quick = policy.model_copy(update={"training": policy.training.model_copy(update=shorter)})
@@ -153,7 +148,7 @@ def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.D
         .filter(is_known)
         .select(
             *KEY,
-            pl.when("is_illicit").then(pl.lit("unknown")).otherwise(pl.lit(NONE)).alias("scheme"),
+            pl.when("is_illicit").then(pl.lit("unknown")).otherwise(pl.lit(schemes.NONE)).alias("scheme"),
             "is_illicit",
             pl.col("is_critical").fill_null(value=False),
             evaded_revenue=pl.col("recovered_revenue").fill_null(0.0),
@@ -166,7 +161,7 @@ def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.D
     return kinds.build(*declarations, *outcomes, policy.features.label_delay_days), truth
 
 
-def setting_of(parameters: RehearseParameters) -> Setting:
+def setting_of(parameters: RehearseParameters) -> replay.Setting:
     """Return how the weeks are replayed, in the form that the rehearsal takes."""
     names = ("warm_up_weeks", "retrain_weeks", "new_scheme", "new_from_week")
-    return Setting(**{name: getattr(parameters, name) for name in names})
+    return replay.Setting(**{name: getattr(parameters, name) for name in names})

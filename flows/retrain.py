@@ -18,43 +18,31 @@ from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 
 from features.contract import KEY
-from features.ingestion import worlds
-from features.ingestion.ingest import IngestRejected, IngestReport, ingest
-from features.matrix import cache
-from features.matrix.cache import Built, Run, one_after_another
-from features.matrix.matrix import CATALOGUE
-from features.reading.source import Source
+from features.ingestion import IngestRejected, IngestReport, ingest, worlds
+from features.matrix import CATALOGUE, cache
+from features.reading import Source
 from features.sources import open_source, simulator
-from features.store import versioning
-from features.store.store import Store
+from features.store import Store, versioning
 from features.validation import amounts
-from flows.compute.engine import Workforce, workforce
+from flows.compute import Workforce, workforce
 from flows.host import running
 from flows.progress import Advance, run_name, stage, wait
-from flows.requests import asked, forms
-from flows.requests.parameters import RetrainParameters, Search, SourceName, author
+from flows.requests import RetrainParameters, Search, SourceName, asked, author, forms
 from flows.settings import Settings
-from flows.steps import incumbents, reports
-from flows.steps.summary import Summary, Unchanged
+from flows.steps import Summary, Unchanged, incumbents, reports
 from models import policy as policy_file
-from models.backtesting.side_by_side import NotRehearsed, SideBySide
-from models.dossier import assessment, dossier
-from models.dossier.assessment import Incumbent, Origin
-from models.evaluation.figures import Evaluation
-from models.evaluation.gates import Gate
-from models.evidence import manifest
-from models.evidence.made_from import Earlier, origin_digest
-from models.monitoring.drift_result import DriftResult, Quality
+from models.backtesting import side_by_side
+from models.dossier import CARD, assessment
+from models.evaluation import Evaluation, Gate
+from models.evidence import Earlier, manifest, origin_digest
+from models.monitoring import DriftResult, Quality
 from models.policy import Policy
-from models.registry.registry import Candidate, Registration, Registry
-from models.risk.boosting import Grow
-from models.risk.risk_model import RiskModel
-from models.runs.rules import CATCH_UP
+from models.registry import Candidate, Registration, Registry
+from models.risk import RiskModel, boosting
+from models.runs import CATCH_UP
 from models.signoff import reading
-from models.targeting.selection_log import SelectionLog, with_probabilities
-from models.training.splits import Split, accepted_between, split_by_time
-from models.training.train import train
-from models.training.tuning import AS_THEY_STAND, Found, reused, search
+from models.targeting import selection_log
+from models.training import Found, Split, splits, train, tuning
 
 _DEFAULTS = RetrainParameters()
 
@@ -112,7 +100,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
         evaluation = evaluate_model(policy, store, trained, champion, folder)
         drift = check_drift(policy, store, trained, evaluation, champion, folder)
         rehearsed = rehearse_model(policy, store, trained, champion, folder)
-        origin = Origin(
+        origin = assessment.Origin(
             store.root.name, version, reports.validation(store), code, made_by, trained.found, written, made_from
         )
         candidate, gates = judge_model(policy, store, trained, evaluation, champion, drift, rehearsed, origin, folder)
@@ -194,7 +182,9 @@ def find_the_same(settings: Settings, made_from: str) -> Earlier | None:
 
 
 @task(name="compute features", cache_policy=NO_CACHE)
-def compute_features(settings: Settings, policy: Policy, store: Store, run: Run = one_after_another) -> Built:
+def compute_features(
+    settings: Settings, policy: Policy, store: Store, run: cache.Run = cache.one_after_another
+) -> cache.Built:
     """Compute the matrix for the days that are new or changed; the other days are cached."""
     # The path is absolute, because the workers that compute may have another working folder.
     delay = policy.features.label_delay_days
@@ -206,7 +196,7 @@ def compute_features(settings: Settings, policy: Policy, store: Store, run: Run 
 
 
 @task(name="fetch the last version", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def fetch_last(settings: Settings, scratch: Path) -> Incumbent | None:
+def fetch_last(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
     """Return the version trained last, from whose tuning this one starts. Retried: MLflow may be restarting."""
     return incumbents.last_registered(settings, _registry(settings), scratch, get_run_logger().warning)
 
@@ -217,21 +207,23 @@ def train_model(
     settings: Settings,
     policy: Policy,
     store: Store,
-    built: Built,
-    last: Incumbent | None,
-    grow: Grow,
+    built: cache.Built,
+    last: assessment.Incumbent | None,
+    grow: boosting.Grow,
 ) -> Trained:
     """Train a risk model on the labels known today, tuned a little further than the last one of this source."""
     delay, budget = policy.features.label_delay_days, policy.training.search
     with stage("Tune") as advance:
         dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
-        dataset = with_probabilities(dataset, SelectionLog(settings.selections_folder / store.root.name).read())
-        split = split_by_time(dataset, policy.training, delay)
-        first, origin = AS_THEY_STAND, "parameters as they stand"
+        dataset = selection_log.with_probabilities(
+            dataset, selection_log.SelectionLog(settings.selections_folder / store.root.name).read()
+        )
+        split = splits.split_by_time(dataset, policy.training, delay)
+        first, origin = tuning.AS_THEY_STAND, "parameters as they stand"
         if last and last.source == store.root.name:
-            first, origin = reused(last.model.training), f"version {last.version}"
+            first, origin = tuning.reused(last.model.training), f"version {last.version}"
         trials = budget.full_trials if parameters.search is Search.FULL else budget.trials
-        found = search(split.before_test, CATALOGUE, policy.training, trials, delay, first, origin, advance)
+        found = tuning.search(split.before_test, CATALOGUE, policy.training, trials, delay, first, origin, advance)
     with stage("Train") as advance:
         model = train(
             split.train,
@@ -248,18 +240,18 @@ def train_model(
 
 
 @task(name="fetch the champion", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def fetch_champion(settings: Settings, scratch: Path) -> Incumbent | None:
+def fetch_champion(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
     """Return the model in force, if there is one. Retried: MLflow may be restarting."""
     return incumbents.champion(settings, _registry(settings), scratch)
 
 
 @task(name="evaluate", cache_policy=NO_CACHE)
 def evaluate_model(
-    policy: Policy, store: Store, trained: Trained, champion: Incumbent | None, folder: Path
+    policy: Policy, store: Store, trained: Trained, champion: assessment.Incumbent | None, folder: Path
 ) -> Evaluation:
     """Measure the model on the test rows beside baselines and champion; write figures and plots into `folder`."""
     with stage("Evaluate"):
-        truth = accepted_between(store.scan("truth"), trained.split.windows["test"])
+        truth = splits.accepted_between(store.scan("truth"), trained.split.windows["test"])
         return assessment.measure(
             trained.model, trained.split, trained.dataset, CATALOGUE, policy, champion, truth, folder
         )
@@ -267,7 +259,12 @@ def evaluate_model(
 
 @task(name="check drift", cache_policy=NO_CACHE)
 def check_drift(
-    policy: Policy, store: Store, trained: Trained, evaluation: Evaluation, champion: Incumbent | None, folder: Path
+    policy: Policy,
+    store: Store,
+    trained: Trained,
+    evaluation: Evaluation,
+    champion: assessment.Incumbent | None,
+    folder: Path,
 ) -> DriftResult:
     """Compare the latest window with what the champion, or else the new model, learned from.
 
@@ -283,11 +280,11 @@ def check_drift(
 
 @task(name="rehearse", cache_policy=NO_CACHE)
 def rehearse_model(
-    policy: Policy, store: Store, trained: Trained, champion: Incumbent | None, folder: Path
-) -> SideBySide | NotRehearsed:
+    policy: Policy, store: Store, trained: Trained, champion: assessment.Incumbent | None, folder: Path
+) -> side_by_side.SideBySide | side_by_side.NotRehearsed:
     """Replay what challenger and champion would have had inspected in the weeks of the test part."""
     with stage("Rehearse"):
-        truth = accepted_between(store.scan("truth"), trained.split.windows["test"])
+        truth = splits.accepted_between(store.scan("truth"), trained.split.windows["test"])
         return assessment.rehearse(
             trained.model, trained.split, trained.dataset, champion, store.root.name, truth, policy, folder
         )
@@ -299,10 +296,10 @@ def judge_model(
     store: Store,
     trained: Trained,
     evaluation: Evaluation,
-    champion: Incumbent | None,
+    champion: assessment.Incumbent | None,
     drift: DriftResult,
-    rehearsed: SideBySide | NotRehearsed,
-    origin: Origin,
+    rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
+    origin: assessment.Origin,
     folder: Path,
 ) -> tuple[Candidate, tuple[Gate, ...]]:
     """Judge the gates, and write the model card and the evidence manifest."""
@@ -324,7 +321,9 @@ def judge_model(
 
 
 @task(name="register", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def register_model(settings: Settings, store: Store, candidate: Candidate, champion: Incumbent | None) -> Registration:
+def register_model(
+    settings: Settings, store: Store, candidate: Candidate, champion: assessment.Incumbent | None
+) -> Registration:
     """Register the run, and a version that awaits sign-off if every gate passed. Retried: it finds what it began.
 
     The champion itself, made again from unchanged data and code, is no candidate: it would only be compared with
@@ -341,7 +340,7 @@ def register_model(settings: Settings, store: Store, candidate: Candidate, champ
 @task(name="publish", cache_policy=NO_CACHE)
 def publish(settings: Settings, summary: Summary, candidate: Candidate) -> None:
     """Publish Prefect artifacts: what happened, the model card, and a link to the reports in MLflow."""
-    card = (candidate.folder / dossier.CARD).read_text()
+    card = (candidate.folder / CARD).read_text()
     url = reports.run_url(settings, _registry(settings), summary.registration.run_id)
     reports.publish_retraining(summary, card, url)
 

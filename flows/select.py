@@ -21,25 +21,20 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from features.contract import KEY
-from features.disk.atomic import PARTIAL, flush
+from features.disk import PARTIAL, atomic
 from features.matrix import cache
 from features.presentation import spreadsheet
-from features.store.store import Store
+from features.store import Store
 from flows.host import running
 from flows.progress import run_name, stage, wait
-from flows.requests.parameters import SelectParameters
+from flows.requests import SelectParameters
 from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
-from models.dossier.assessment import Incumbent
+from models.dossier import assessment
 from models.policy import LANES, Policy
-from models.risk import feature_code
-from models.risk.risk_model import RiskModel
-from models.targeting import lanes
-from models.targeting.backlog import Backlog
-from models.targeting.selection_log import SelectionLog, pending
-from models.targeting.work_list import work_list
-from models.training.days import of_data
-from models.training.splits import window
+from models.risk import RiskModel, feature_code
+from models.targeting import Backlog, lanes, selection_log, work_list
+from models.training import days, splits
 
 _DEFAULTS = SelectParameters()
 
@@ -87,7 +82,7 @@ def select(parameters: SelectParameters = _DEFAULTS) -> Selected:
     return selected
 
 
-def _why_nothing(store: Store, champion: Incumbent | None) -> str:
+def _why_nothing(store: Store, champion: assessment.Incumbent | None) -> str:
     source = store.root.name
     if not store.days():
         return f"{store.root} holds no declarations; retrain on source {source} first"
@@ -101,19 +96,19 @@ def choose(
     settings: Settings,
     store: Store,
     built: cache.Built,
-    champion: Incumbent,
+    champion: assessment.Incumbent,
     parameters: SelectParameters,
 ) -> Selected:
     """Choose a lane for every declaration without one, log the choice, and write the work list of those to inspect."""
-    log = SelectionLog(settings.selections_folder / store.root.name)
+    log = selection_log.SelectionLog(settings.selections_folder / store.root.name)
     lists = settings.state_folder / "reports" / "selections" / store.root.name
     lists.mkdir(parents=True, exist_ok=True)
     _name_finished(lists, log)
     before, number = log.read(), log.next_number
     with stage("Choose"):
         every = built.scan().with_columns(accepted_on=pl.col("accepted_at").dt.date())
-        _, last_day = of_data(every)
-        declarations = pending(_with_importers(store, every), before, last_day)
+        _, last_day = days.of_data(every)
+        declarations = selection_log.pending(_with_importers(store, every), before, last_day)
         if declarations.is_empty():
             why = f"every declaration until {last_day} was selected before"
             return Selected(store.root.name, champion.version, why_nothing=why)
@@ -132,7 +127,7 @@ def choose(
         work = work_list(champion.model, declarations, chosen, parameters.language.value)
         path = lists / f"{number:06}.csv"
         spreadsheet.write(_unnamed(path), work)
-        flush([_unnamed(path)])
+        atomic.flush([_unnamed(path)])
     log.append(chosen)
     _name_finished(lists, log)
     _publish(chosen)
@@ -140,7 +135,14 @@ def choose(
     inspections = {lane: counts.get(lane, 0) for lane in LANES}
     unplaced = lanes.unplaced(chosen, chosen, champion.policy.targeting).height
     return Selected(
-        store.root.name, champion.version, window(declarations), chosen.height, inspections, unplaced, number, path
+        store.root.name,
+        champion.version,
+        splits.window(declarations),
+        chosen.height,
+        inspections,
+        unplaced,
+        number,
+        path,
     )
 
 
@@ -158,13 +160,13 @@ def _unnamed(work_list: Path) -> Path:
     return work_list.with_name(work_list.name + PARTIAL)
 
 
-def _name_finished(lists: Path, log: SelectionLog) -> None:
+def _name_finished(lists: Path, log: selection_log.SelectionLog) -> None:
     """Rename the work lists whose selection is in the log to their final name."""
     paths = [lists / f"{number:06}.csv" for number in range(1, log.next_number)]
     for path in paths:
         if _unnamed(path).exists():
             _unnamed(path).replace(path)
-    flush([lists])
+    atomic.flush([lists])
 
 
 def _with_importers(store: Store, rows: pl.LazyFrame) -> pl.LazyFrame:

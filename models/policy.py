@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from features.validation.limits import Limits
+from features.validation import Limits
 
 POLICY_FILE = Path(__file__).with_name("policy.toml")
 VERSION = 2

@@ -2,3 +2,7 @@
 
 Not here: what is in them.
 """
+
+from features.disk.atomic import PARTIAL, write_atomically
+
+__all__ = ["PARTIAL", "arrow_files", "atomic", "checksums", "write_atomically"]

@@ -2,3 +2,15 @@
 
 Not here: where facts are stored (store), and what families make of them (families).
 """
+
+from features.facts.kinds import Counted, Known
+
+__all__ = [
+    "Counted",
+    "Known",
+    "asof",
+    "entity_codes",
+    "kinds",
+    "stretches",
+    "windows",
+]

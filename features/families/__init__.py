@@ -11,7 +11,11 @@ from typing import Protocol, cast
 import polars as pl
 
 from features.families.feature import Feature
-from features.history.history import History
+from features.families.price import MIN_HISTORY
+from features.families.sentences import Sentences, Words
+from features.history import History
+
+__all__ = ["FAMILIES", "MIN_HISTORY", "Family", "Feature", "Sentences", "Words"]
 
 
 class Family(Protocol):

@@ -7,7 +7,7 @@ import polars as pl
 
 from features.families.feature import Feature
 from features.families.sentences import Sentences, Words
-from features.history.history import History
+from features.history import History
 
 NAME = "calendar"
 _OWN = "the instant of acceptance"

@@ -8,16 +8,15 @@ from typing import Literal
 
 import polars as pl
 
-from features.facts.asof import YEAR_DAYS
-from features.facts.kinds import VALUE_PER_KG
+from features.facts import asof, kinds
 from features.families.feature import Feature
 from features.families.groups import group_of
 from features.families.sentences import Sentences, Words
-from features.history.history import History
+from features.history import History
 
 NAME = "declared"
 _OWN = "the declaration as accepted"
-_USUAL = f"declarations known before the day of acceptance, accepted at most {YEAR_DAYS} days earlier"
+_USUAL = f"declarations known before the day of acceptance, accepted at most {asof.YEAR_DAYS} days earlier"
 
 _CODES = {
     "office": "office of declaration",
@@ -42,7 +41,7 @@ _RATIOS: dict[str, tuple[pl.Expr, str]] = {
     "net_mass_kg": (_MASS, "net mass, kg"),
     "tax_rate_pct": (_RATE, "rate applied, %"),
     "duty_at_stake": (_VALUE * _RATE / 100, "value times rate, currency"),
-    "value_per_kg": (VALUE_PER_KG, "value per kg of net mass"),
+    "value_per_kg": (kinds.VALUE_PER_KG, "value per kg of net mass"),
     "value_per_unit": (pl.when(pl.col("quantity") > 0).then(_VALUE / pl.col("quantity")), "value per unit of quantity"),
     "mass_per_unit_kg": (pl.when(pl.col("quantity") > 0).then(_MASS / pl.col("quantity")), "net mass per unit, kg"),
     "gross_to_net_mass": (pl.when(_MASS > 0).then(pl.col("gross_mass_kg") / _MASS), "gross over net mass"),
@@ -184,7 +183,7 @@ def _against_usual(name: str, measure: str, meaning: str, drift: Literal["linear
         measure=measure,
         group="usual_rate",
         sentences="usual_rate",
-        window_days=YEAR_DAYS,
+        window_days=asof.YEAR_DAYS,
         drift=drift,
     )
 
@@ -202,7 +201,7 @@ TABLES = (("tax_rate_pct", ("hs6",)),)
 def compute(history: History) -> pl.DataFrame:
     """Return the columns of `FEATURES`, one row a query."""
     rows = history.rows
-    usual = history.order_statistics("tax_rate_pct", ("hs6",), YEAR_DAYS)
+    usual = history.order_statistics("tax_rate_pct", ("hs6",), asof.YEAR_DAYS)
     return rows.select(
         *_CODES,
         *(expression.alias(name).cast(pl.Float32) for name, (expression, _) in _RATIOS.items()),

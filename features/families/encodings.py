@@ -16,13 +16,15 @@ import numpy as np
 import polars as pl
 
 from features.arrays import Floats
-from features.facts.asof import LOOK_BACK_DAYS
+from features.facts import asof
 from features.families.feature import Feature, frame
 from features.families.groups import group_of
-from features.history.history import PRIOR_WEIGHT, History, Record
+from features.history import PRIOR_WEIGHT, History, Record
 
 NAME = "encodings"
-_AS_OF = f"outcomes known before the day of acceptance, of declarations accepted at most {LOOK_BACK_DAYS} days earlier"
+_AS_OF = (
+    f"outcomes known before the day of acceptance, of declarations accepted at most {asof.LOOK_BACK_DAYS} days earlier"
+)
 
 _GOODS = ("hs6", "item_value", "net_mass_kg", "origin_country", "departure_country", "tax_type", "tax_rate_pct")
 
@@ -83,7 +85,7 @@ def _describe(by: tuple[str, ...]) -> Iterator[Feature]:
         measure="hit_rate",
         group=group_of(by),
         sentences="encoded",
-        window_days=LOOK_BACK_DAYS,
+        window_days=asof.LOOK_BACK_DAYS,
         rests_on_outcomes=True,
         inspections=inspections_name(by),
     )
@@ -104,11 +106,11 @@ TABLES = (("concluded", ()), *(("concluded", by) for by in COMBINATIONS))
 
 def compute(history: History) -> pl.DataFrame:
     """Return the columns of `FEATURES`, one row a query; null where a part of the combination is not declared."""
-    return frame(FEATURES, history.described(_rates, COMBINATIONS, ("concluded", LOOK_BACK_DAYS)))
+    return frame(FEATURES, history.described(_rates, COMBINATIONS, ("concluded", asof.LOOK_BACK_DAYS)))
 
 
 def _rates(record: Record, usual: Floats) -> Floats:
     """Return a combination's two features: features x queries."""
-    inspected, hits = record.sums("concluded", LOOK_BACK_DAYS).T
+    inspected, hits = record.sums("concluded", asof.LOOK_BACK_DAYS).T
     rate = (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT)
     return np.where(record.is_named, [rate, inspected], np.nan).astype(np.float32)

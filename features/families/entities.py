@@ -12,11 +12,10 @@ import numpy as np
 import polars as pl
 
 from features.arrays import Floats, Ints
-from features.facts.asof import YEAR_DAYS
-from features.facts.kinds import DECLARATIONS, HITS
+from features.facts import asof, kinds
 from features.families.feature import Feature, frame
 from features.families.groups import group_of
-from features.history.history import PRIOR_WEIGHT, History, Record
+from features.history import PRIOR_WEIGHT, History, Record
 
 NAME = "entities"
 _AS_OF = "declarations and outcomes known before the day of acceptance, within the window"
@@ -51,7 +50,7 @@ _MEASURES = {
     "revenue": ("revenue recovered, currency", True),
 }
 # The place of a year's declarations among the features of an entity.
-_YEARS_DECLARATIONS = len(_MEASURES) * WINDOWS_DAYS.index(YEAR_DAYS) + list(_MEASURES).index("declarations")
+_YEARS_DECLARATIONS = len(_MEASURES) * WINDOWS_DAYS.index(asof.YEAR_DAYS) + list(_MEASURES).index("declarations")
 # Records are watched over the shortest window only, because longer ones move as records grow.
 _DRIFT: dict[tuple[str, str], Literal["linear", "log"]] = {
     ("importer", "declarations"): "log",
@@ -85,8 +84,8 @@ def _describe(entity: str) -> Iterator[Feature]:
     for window in WINDOWS_DAYS:
         for measure, (meaning, is_found) in _MEASURES.items():
             yield feature(f"{measure}_{window}d", f"{meaning}, {window} days", measure, window, is_found)
-    yield feature("days_since_seen", "days since it was last declared", "days_since_seen", YEAR_DAYS, False)
-    yield feature("days_since_hit", "days since a hit became known", "days_since_hit", YEAR_DAYS, True)
+    yield feature("days_since_seen", "days since it was last declared", "days_since_seen", asof.YEAR_DAYS, False)
+    yield feature("days_since_hit", "days since a hit became known", "days_since_hit", asof.YEAR_DAYS, True)
 
 
 def _novelty(entity: str, what: str) -> Feature:
@@ -100,7 +99,7 @@ def _novelty(entity: str, what: str) -> Feature:
         measure="is_new",
         group=group_of(ENTITIES[entity]),
         sentences="is_new",
-        window_days=YEAR_DAYS,
+        window_days=asof.YEAR_DAYS,
     )
 
 
@@ -114,7 +113,7 @@ TABLES = (("found", ()), *((kind, by) for kind in ("declared", "found") for by i
 
 def compute(history: History) -> pl.DataFrame:
     """Return the columns of `FEATURES`, one row a query; null where the declaration names no such entity."""
-    records = history.described(_record_of, tuple(ENTITIES.values()), ("found", YEAR_DAYS))
+    records = history.described(_record_of, tuple(ENTITIES.values()), ("found", asof.YEAR_DAYS))
     volumes = [records[list(ENTITIES).index(entity)][_YEARS_DECLARATIONS] for entity in NOVEL]
     novel = np.where(np.isnan(volumes), np.nan, np.equal(volumes, 0)).astype(np.float32)
     return frame(FEATURES, [*records, novel])
@@ -134,7 +133,7 @@ def _record_of(record: Record, usual: Floats) -> Floats:
         hit_rate = (hits + PRIOR_WEIGHT * usual) / (inspected + PRIOR_WEIGHT)
         for values in (volume, value, inspection_rate, hit_rate, revenue):
             add(values)
-    for kind, measure in (("declared", DECLARATIONS), ("found", HITS)):
-        last = record.last_day(kind, measure, YEAR_DAYS)
+    for kind, measure in (("declared", kinds.DECLARATIONS), ("found", kinds.HITS)):
+        last = record.last_day(kind, measure, asof.YEAR_DAYS)
         add(np.where(last >= 0, record.history.day.of - last, np.nan))
     return np.stack(columns)

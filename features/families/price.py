@@ -11,13 +11,13 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from features.facts.asof import YEAR_DAYS
+from features.facts import asof
 from features.families.feature import Feature
 from features.families.groups import group_of
-from features.history.history import History
+from features.history import History
 
 NAME = "price"
-_AS_OF = f"declarations known before the day of acceptance, accepted at most {YEAR_DAYS} days earlier"
+_AS_OF = f"declarations known before the day of acceptance, accepted at most {asof.YEAR_DAYS} days earlier"
 
 GROUPS = {"hs6_origin": ("hs6", "origin_country"), "hs6": ("hs6",), "importer_hs6": ("importer_id", "hs6")}
 MIN_HISTORY = 5  # fewer prices say nothing of what is usual
@@ -43,7 +43,7 @@ def _describe(group: str, by: tuple[str, ...]) -> Iterator[Feature]:
             measure=measure,
             group=f"price_{group_of(by)}",
             sentences="price",
-            window_days=YEAR_DAYS,
+            window_days=asof.YEAR_DAYS,
             drift=_DRIFT.get(measure) if by == ("hs6",) else None,
         )
 
@@ -58,7 +58,7 @@ def compute(history: History) -> pl.DataFrame:
     price = history.rows["log_value_per_kg"].to_numpy()  # a null is NaN
 
     def usual(group: str) -> dict[str, np.ndarray]:
-        statistics = history.order_statistics("log_value_per_kg", GROUPS[group], YEAR_DAYS)
+        statistics = history.order_statistics("log_value_per_kg", GROUPS[group], asof.YEAR_DAYS)
         count, below, low, median, high = statistics.T
         enough = count >= MIN_HISTORY
         spread = np.maximum(high - low, MIN_SPREAD) / IQR_OF_NORMAL

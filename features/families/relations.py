@@ -15,10 +15,8 @@ import polars as pl
 from features.arrays import Flags, Floats, Ints
 from features.families.feature import Feature, frame
 from features.families.sentences import Sentences, Words
-from features.history.history import PRIOR_WEIGHT, History
-from features.network import links
-from features.network.measures import DECLARANT, NEVER, SELLER, TIE, Totals
-from features.network.week import DECLARED, FIRST, WINDOW_DAYS, Week
+from features.history import PRIOR_WEIGHT, History
+from features.network import DECLARED, FIRST, WINDOW_DAYS, Week, links, measures
 
 NAME = "relations"
 _AS_OF = "the network of companies as known on the Monday of the week of acceptance, two years of it"
@@ -260,13 +258,13 @@ def _companies(week: Week) -> _Companies | None:
         return None
     found = week.totals
     partners = found.partners.sum(axis=1)
-    exposed_sellers, by_sellers, _ = week.across(SELLER)
-    _, by_declarants, _ = week.across(DECLARANT)
-    tied_exposed, by_ties, tied_ghosts = week.across(TIE)
+    exposed_sellers, by_sellers, _ = week.across(measures.SELLER)
+    _, by_declarants, _ = week.across(measures.DECLARANT)
+    tied_exposed, by_ties, tied_ghosts = week.across(measures.TIE)
     with np.errstate(divide="ignore", invalid="ignore"):
         of_importer = {
-            "importer_sellers": found.partners[:, SELLER],
-            "importer_declarants": found.partners[:, DECLARANT],
+            "importer_sellers": found.partners[:, measures.SELLER],
+            "importer_declarants": found.partners[:, measures.DECLARANT],
             "importer_new_partners_share": found.new_partners / partners,
             "importer_exposed_sellers_share": exposed_sellers,
             "importer_seller_neighbours_caught": by_sellers,
@@ -293,11 +291,13 @@ def _features(companies: _Companies, asked: _Asked, rows: Ints, day: Ints) -> di
         if role != "courier":
             columns[f"{role}_exposure"] = _at(exposure, partner)
             columns[f"{role}_others_caught"] = np.where(others > 0, caught / np.maximum(others, 1), np.nan)
-            columns[f"importer_{role}_days"] = np.where(first > NEVER, day - first, np.nan)
+            columns[f"importer_{role}_days"] = np.where(first > measures.NEVER, day - first, np.nan)
     return columns | {"importer_exposure": _at(exposure, importer), "phoenix_score": np.where(is_young, phoenix, 0.0)}
 
 
-def _without_own(week: Week, found: Totals, importer: Ints, partner: Ints, pair: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+def _without_own(
+    week: Week, found: measures.Totals, importer: Ints, partner: Ints, pair: Ints
+) -> tuple[Ints, Ints, Ints, Ints]:
     """Return the pair's first day (`NEVER` for none), and how many other importers the partner has.
 
     The last two arrays are how many of those other importers were caught, and how many fell silent.
@@ -310,14 +310,14 @@ def _without_own(week: Week, found: Totals, importer: Ints, partner: Ints, pair:
         return np.where(is_known, of_partner[partner] - (is_pair & of_importer), 0)
 
     return (
-        np.where(is_pair, week.sums[pair, FIRST], NEVER),
+        np.where(is_pair, week.sums[pair, FIRST], measures.NEVER),
         others(found.degree, is_pair),
         others(found.caught, found.is_caught[own]),
         others(found.ghosts, found.is_ghost[own]),
     )
 
 
-def _present(found: Totals, nodes: Ints) -> Ints:
+def _present(found: measures.Totals, nodes: Ints) -> Ints:
     """Return the nodes, with -1 in place of those that are in the network only in another week."""
     return np.where((nodes >= 0) & (found.degree[nodes] > 0), nodes, -1)
 

@@ -19,11 +19,9 @@ import polars as pl
 
 from features.contract import KEY
 from features.disk import checksums
-from features.disk.checksums import SpoiltError
-from features.facts import kinds
-from features.facts.kinds import SOURCES, Known
+from features.facts import Known, kinds
 from features.network import ties
-from features.store.store import Store
+from features.store import Store
 
 _log = logging.getLogger(__name__)
 _CHUNK_ROWS = 500_000
@@ -74,10 +72,12 @@ class Journal:
         `version` is the version of the code; a journal that another version wrote is ignored.
         """
         parts = store.manifest().parts
-        every = sorted({day for table in SOURCES for day in parts.get(table, {})})
-        rows = {day: sum(parts[table][day].rows for table in SOURCES if day in parts.get(table, {})) for day in every}
+        every = sorted({day for table in kinds.SOURCES for day in parts.get(table, {})})
+        rows = {
+            day: sum(parts[table][day].rows for table in kinds.SOURCES if day in parts.get(table, {})) for day in every
+        }
         files = {
-            day: " ".join(parts[table][day].digest if day in parts.get(table, {}) else "-" for table in SOURCES)
+            day: " ".join(parts[table][day].digest if day in parts.get(table, {}) else "-" for table in kinds.SOURCES)
             for day in every
         }
         version = f"{version} {label_delay_days}"
@@ -121,7 +121,7 @@ class Journal:
 
     def _tables(self, days: Sequence[date]) -> list[pl.LazyFrame]:
         """Return the rows of `days`, table by table, without strays."""
-        tables = [self.store.scan_days(table, days) for table in SOURCES]
+        tables = [self.store.scan_days(table, days) for table in kinds.SOURCES]
         if self.strays.is_empty():
             return tables
         strays = self.strays.lazy()
@@ -160,8 +160,8 @@ class Journal:
         They may lie on any day, so every day's keys are read if there are strays at all.
         """
         if self.strays.is_empty():
-            return [self.store.scan_days(table, []) for table in SOURCES]
-        tables = (self.store.scan(table) for table in SOURCES)
+            return [self.store.scan_days(table, []) for table in kinds.SOURCES]
+        tables = (self.store.scan(table) for table in kinds.SOURCES)
         found = (rows.join(self.strays.lazy(), on=KEY, how="semi", maintain_order="left") for rows in tables)
         return [rows.collect(engine="streaming").lazy() for rows in found]
 
@@ -186,7 +186,7 @@ def _strays(store: Store, days: Sequence[date]) -> dict[date, list[tuple[str, in
     This is what each day can tell by itself; another day may tell of more.
     """
     declared, replaced, *outcomes = (
-        store.scan_days(table, days).select(*KEY, day=pl.col("accepted_at").dt.date()) for table in SOURCES
+        store.scan_days(table, days).select(*KEY, day=pl.col("accepted_at").dt.date()) for table in kinds.SOURCES
     )
     here = [*KEY, "day"]
     moved = replaced.join(declared, on=here, how="anti")
@@ -229,7 +229,7 @@ def _load(path: Path, version: str) -> dict[date, _Day]:
         return {}
     try:
         kept = checksums.read_json(path)
-    except SpoiltError as error:
+    except checksums.SpoiltError as error:
         _log.warning("%s; every day is read again", error)
         return {}
     if kept["version"] != version:

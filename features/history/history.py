@@ -14,12 +14,9 @@ import numpy as np
 import polars as pl
 
 from features.arrays import Flags, Floats, Ints
-from features.facts.entity_codes import Numbering
-from features.facts.kinds import HITS, INSPECTIONS, KINDS, Counted, Known
-from features.facts.windows import MAX_DAY, Days, Facts, Queries, last_days, order_statistics, window_sums
+from features.facts import Counted, Known, entity_codes, kinds, windows
 from features.history.preaggregated import Settled
-from features.network import links
-from features.network.week import WINDOW_DAYS, Network, Week
+from features.network import WINDOW_DAYS, Network, Week, links
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,14 +40,14 @@ class History:
         return self.known.rows
 
     @cached_property
-    def day(self) -> Days:
+    def day(self) -> windows.Days:
         """Return the day of each query."""
-        return Days(self.rows["day"].to_numpy())
+        return windows.Days(self.rows["day"].to_numpy())
 
     @cached_property
     def network(self) -> Network:
         """Return the network of companies in the weeks of the queries."""
-        first = int(self.day.of.min(initial=MAX_DAY))
+        first = int(self.day.of.min(initial=windows.MAX_DAY))
         settled = self.settled.links(first - WINDOW_DAYS - 7)
         own = links.summed(self.known).filter(links.OF_TRADERS)
         return Network(pl.concat([settled, own]).sort(links.KEY), self.known.told)
@@ -58,7 +55,7 @@ class History:
     def record(self, by: Sequence[str]) -> "Record":
         """Return the record of the entities that the columns `by` name in the rows."""
         asked, named = self.known.entities("rows", by)
-        entities = Numbering.of(asked, named)
+        entities = entity_codes.Numbering.of(asked, named)
         return Record(self, tuple(by), entities, entities.codes(asked, named))
 
     def each(self, work: Callable[[T], R], pieces: Iterable[T]) -> list[R]:
@@ -90,17 +87,17 @@ class History:
     def everyones_hit_rate(self, kind: str, window_days: int) -> Floats:
         """Return hits over inspections of all outcomes of `kind` in the window, for each query; zero for none."""
         sums = self.record(()).sums(kind, window_days)
-        return sums[:, HITS] / np.maximum(sums[:, INSPECTIONS], 1)
+        return sums[:, kinds.HITS] / np.maximum(sums[:, kinds.INSPECTIONS], 1)
 
-    def leave(self, kind: str, window_days: int) -> Days:
+    def leave(self, kind: str, window_days: int) -> windows.Days:
         """Return the days from which facts of a kind are too old; they are put in order once for all entities."""
         key = (kind, window_days)
         if key not in self._leave:
-            self._leave[key] = Days(self.known.counted(kind).day + window_days + 1)
+            self._leave[key] = windows.Days(self.known.counted(kind).day + window_days + 1)
         return self._leave[key]
 
     @cached_property
-    def _leave(self) -> dict[tuple[str, int], Days]:
+    def _leave(self) -> dict[tuple[str, int], windows.Days]:
         return {}
 
 
@@ -110,7 +107,7 @@ class Record:
 
     history: History
     by: tuple[str, ...]
-    entities: Numbering
+    entities: entity_codes.Numbering
     code: Ints
 
     @property
@@ -124,47 +121,47 @@ class Record:
         The result has the shape queries x measures.
         """
         counted = self._counted(kind)
-        facts = Facts(self._codes(kind), counted.enter, self.history.leave(kind, window_days))
+        facts = windows.Facts(self._codes(kind), counted.enter, self.history.leave(kind, window_days))
         since = self.history.day.of - window_days
-        return window_sums(facts, counted.measures, self._queries) + self.history.settled.sums(
+        return windows.window_sums(facts, counted.measures, self._queries) + self.history.settled.sums(
             kind, self.by, self.entities.hashes, self.code, since
         )
 
     def last_day(self, kind: str, measure: int, window_days: int) -> Ints:
         """Return the latest of the `window_days` before each query's day on which a measure is above 0; -1 for none."""
         facts, day, _, measures = self._all_facts(kind, window_days)
-        return last_days(facts, day, measures[:, measure], self._queries, window_days)
+        return windows.last_days(facts, day, measures[:, measure], self._queries, window_days)
 
     def order_statistics(self, kind: str, window_days: int) -> Floats:
         """Return where each query's own value stands among those of `kind` on the days before: see windows.py."""
         facts, _, value, measures = self._all_facts(kind, window_days)
         at = self.history.rows[kind].to_numpy()  # a null is NaN
-        return order_statistics(facts, value, measures[:, 0], self._queries, at)
+        return windows.order_statistics(facts, value, measures[:, 0], self._queries, at)
 
     @cached_property
-    def _queries(self) -> Queries:
-        return Queries(self.code, self.history.day)
+    def _queries(self) -> windows.Queries:
+        return windows.Queries(self.code, self.history.day)
 
     def _counted(self, kind: str) -> Counted:
         return self.history.known.counted(kind)
 
     def _codes(self, kind: str) -> Ints:
-        entity, named = self.history.known.entities(KINDS[kind].frame, self.by)
+        entity, named = self.history.known.entities(kinds.KINDS[kind].frame, self.by)
         rows = self._counted(kind).rows
         return self.entities.codes(entity[rows], named[rows])
 
-    def _all_facts(self, kind: str, window_days: int) -> tuple[Facts, Ints, Floats, Ints]:
+    def _all_facts(self, kind: str, window_days: int) -> tuple[windows.Facts, Ints, Floats, Ints]:
         """Return the settled facts, visible from the beginning, and those in the span: with day, value and measures."""
         counted = self._counted(kind)
-        first = int(self.history.day.of.min(initial=MAX_DAY))
+        first = int(self.history.day.of.min(initial=windows.MAX_DAY))
         code, day, value, measures = self.history.settled.facts(
             kind, self.by, self.entities.hashes, first - window_days
         )
         day = np.concatenate([day, counted.day])
-        facts = Facts(
+        facts = windows.Facts(
             np.concatenate([code, self._codes(kind)]),
-            Days(np.concatenate([np.zeros(len(code), np.int64), counted.enter.of])),
-            Days(day + window_days + 1),
+            windows.Days(np.concatenate([np.zeros(len(code), np.int64), counted.enter.of])),
+            windows.Days(day + window_days + 1),
         )
         return facts, day, np.concatenate([value, counted.value]), np.concatenate([measures, counted.measures])
 

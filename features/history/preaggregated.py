@@ -23,11 +23,8 @@ import numpy as np
 import polars as pl
 
 from features.arrays import Floats, Ints
-from features.disk import arrow_files, checksums
-from features.disk.atomic import PARTIAL, flush
-from features.facts.entity_codes import Hashes
-from features.facts.kinds import KINDS, Known
-from features.facts.windows import MAX_DAY
+from features.disk import PARTIAL, arrow_files, atomic, checksums
+from features.facts import Known, entity_codes, kinds, windows
 from features.network import links
 
 _LINKS, _PARTIES = "links.arrow", "parties.arrow"
@@ -42,7 +39,7 @@ class Table:
     does.
     """
 
-    entity: Hashes
+    entity: entity_codes.Hashes
     day: Ints
     value: Floats
     totals: tuple[Ints, ...]
@@ -59,11 +56,11 @@ class Table:
         own = {str(i): np.diff(total, prepend=0) for i, total in enumerate(self.totals)}
         return pl.DataFrame({"entity": self.entity, "day": self.day, "value": self.value, **own})
 
-    def add_sums(self, out: Ints, entities: Hashes, code: Ints, since: Ints) -> None:
+    def add_sums(self, out: Ints, entities: entity_codes.Hashes, code: Ints, since: Ints) -> None:
         """Add to `out`, queries x measures, the cells of each query's entity that are about `since` or later."""
         _add_sums(out, *_spans(self.entity, entities), self.day, self.totals, code, since)
 
-    def facts(self, entities: Hashes, since: int) -> tuple[Ints, Ints, Floats, Ints]:
+    def facts(self, entities: entity_codes.Hashes, since: int) -> tuple[Ints, Ints, Floats, Ints]:
         """Return cells of `entities` about `since` or later: the entity's place, day, value, and measures of each."""
         code, rows = _rows(*_spans(self.entity, entities), self.day, since)
         return code, self.day[rows], self.value[rows], _own(self.totals, rows)
@@ -107,14 +104,14 @@ class Block:
         named = [month.parties() for month in self.months] + [links.parties(facts) for facts in own]
         arrow_files.write(partial / _PARTIES, links.distinct(named))
         checksums.seal(partial)
-        flush([*partial.iterdir(), partial])
+        atomic.flush([*partial.iterdir(), partial])
         try:
             partial.rename(self.folder)
         except OSError:
             if not self.folder.exists():  # if it exists, another process made the same block first
                 raise
             shutil.rmtree(partial)
-        flush([self.folder.parent])
+        atomic.flush([self.folder.parent])
 
 
 @dataclass(frozen=True)
@@ -123,20 +120,22 @@ class Settled:
 
     blocks: tuple[Block, ...] = ()
 
-    def sums(self, kind: str, by: Sequence[str], entities: Hashes, code: Ints, since: Ints) -> Ints:
+    def sums(self, kind: str, by: Sequence[str], entities: entity_codes.Hashes, code: Ints, since: Ints) -> Ints:
         """Return the measures of each query's entity, summed over the days from `since` on: queries x measures.
 
         `code` is the place of a query's entity in `entities`, which are in order; it is negative for none.
         """
-        out = np.zeros((len(code), len(KINDS[kind].measures)), np.int64)
-        for block in self.reaching(int(since.min(initial=MAX_DAY))):
+        out = np.zeros((len(code), len(kinds.KINDS[kind].measures)), np.int64)
+        for block in self.reaching(int(since.min(initial=windows.MAX_DAY))):
             block.table(kind, by).add_sums(out, entities, code, since)
         return out
 
-    def facts(self, kind: str, by: Sequence[str], entities: Hashes, since: int) -> tuple[Ints, Ints, Floats, Ints]:
+    def facts(
+        self, kind: str, by: Sequence[str], entities: entity_codes.Hashes, since: int
+    ) -> tuple[Ints, Ints, Floats, Ints]:
         """Return the cells of `entities` from day `since` on: the entity's place, day, value, and measures of each."""
         nothing = np.zeros(0, np.int64)
-        found = [(nothing, nothing, np.zeros(0), np.zeros((0, len(KINDS[kind].measures)), np.int64))]
+        found = [(nothing, nothing, np.zeros(0), np.zeros((0, len(kinds.KINDS[kind].measures)), np.int64))]
         found += (block.table(kind, by).facts(entities, since) for block in self.reaching(since))
         code, day, value, measures = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return code, day, value, measures
@@ -148,7 +147,7 @@ class Settled:
             [pl.DataFrame(schema=links.SCHEMA), *(block.links().filter(wanted) for block in self.reaching(since))]
         )
 
-    def entities(self, kind: str, by: Sequence[str]) -> Hashes:
+    def entities(self, kind: str, by: Sequence[str]) -> entity_codes.Hashes:
         """Return all entities that the columns `by` named in facts of a kind, in order."""
         named = [block.table(kind, by).entity for block in self.blocks]
         return np.unique(np.concatenate([np.zeros(0, np.uint64), *named]))
@@ -160,14 +159,14 @@ class Settled:
 
 def _cells(known: Known, kind: str, by: Sequence[str]) -> pl.DataFrame:
     counted = known.counted(kind)
-    entity, named = known.entities(KINDS[kind].frame, by)
+    entity, named = known.entities(kinds.KINDS[kind].frame, by)
     measures = {str(i): counted.measures[:, i] for i in range(counted.measures.shape[1])}
     cells = pl.DataFrame({"entity": entity[counted.rows], "day": counted.day, "value": counted.value, **measures})
     return cells.filter(named[counted.rows])
 
 
 def _write(parts: list[pl.DataFrame], kind: str, path: Path) -> None:
-    names = [str(i) for i in range(len(KINDS[kind].measures))]
+    names = [str(i) for i in range(len(kinds.KINDS[kind].measures))]
     summed = pl.concat(parts).group_by("entity", "day", "value").agg(pl.col(names).sum())
     kept = summed.filter(pl.any_horizontal(pl.col(names) != 0)).sort("entity", "day", "value")
     arrow_files.write(path, kept.with_columns(pl.col(names).cum_sum()))
@@ -178,7 +177,7 @@ def _name(kind: str, by: Sequence[str]) -> str:
 
 
 @numba.njit(cache=True, nogil=True)
-def _spans(known: Hashes, entities: Hashes) -> tuple[Ints, Ints]:
+def _spans(known: entity_codes.Hashes, entities: entity_codes.Hashes) -> tuple[Ints, Ints]:
     """Return the first cell of each entity, and the one after its last.
 
     Both `known` and `entities` are in order, so each search begins where the one before ended.

@@ -14,12 +14,10 @@ import numpy as np
 import polars as pl
 
 from features.arrays import Flags, Floats, Ints
-from features.facts.entity_codes import Hashes, Numbering
-from features.facts.kinds import Known
-from features.facts.windows import Standings
+from features.facts import Known, entity_codes, windows
 from features.history.history import Describe, History, R, Record, T
 from features.history.preaggregated import Settled, Tables
-from features.network.week import Network, Week
+from features.network import Network, Week
 
 
 @dataclass(frozen=True)
@@ -30,11 +28,11 @@ class Entities:
     rows that name nobody.
     """
 
-    hashes: Hashes
+    hashes: entity_codes.Hashes
     said: Floats
     stranger: int
 
-    def of(self, asked: Hashes, named: Flags) -> Floats:
+    def of(self, asked: entity_codes.Hashes, named: Flags) -> Floats:
         """Return what is said of the entities that are asked about: columns x queries."""
         return self.said[_places(self.hashes, asked, named, self.stranger, len(self.hashes))].T
 
@@ -71,7 +69,7 @@ class Standing:
         return {}
 
     @cached_property
-    def orders(self) -> dict[tuple[str, tuple[str, ...], int], tuple[Hashes, Standings]]:
+    def orders(self) -> dict[tuple[str, tuple[str, ...], int], tuple[entity_codes.Hashes, windows.Standings]]:
         """Keep what was computed for values that stand in an order."""
         return {}
 
@@ -87,17 +85,19 @@ class Standing:
         stranger = np.setdiff1d(np.arange(len(hashes) + 1, dtype=np.uint64), hashes)[:1]
         hashes = np.sort(np.concatenate([hashes, stranger]))
         history = self._asked_times(len(hashes))
-        everyone = Numbering.of(hashes, np.ones(len(hashes), np.bool_))
+        everyone = entity_codes.Numbering.of(hashes, np.ones(len(hashes), np.bool_))
         record = Record(history, by, everyone, np.arange(len(hashes)))
         said = describe(record, self._asked_times(1).everyones_hit_rate(*usual)).T
         nobody = np.full((1, said.shape[1]), np.nan, said.dtype)
         return Entities(hashes, np.concatenate([said, nobody]), int(np.searchsorted(hashes, stranger[0])))
 
-    def ordered(self, kind: str, by: tuple[str, ...], window_days: int) -> tuple[Hashes, Standings]:
+    def ordered(
+        self, kind: str, by: tuple[str, ...], window_days: int
+    ) -> tuple[entity_codes.Hashes, windows.Standings]:
         """Return all entities that `by` ever named, in order, and where values of `kind` stand among each one's."""
         hashes = self.settled.entities(kind, by)
         entity, _, value, measures = self.settled.facts(kind, by, hashes, self.day - window_days)
-        return hashes, Standings.of(entity, value, measures[:, 0], len(hashes))
+        return hashes, windows.Standings.of(entity, value, measures[:, 0], len(hashes))
 
     def _asked_times(self, queries: int) -> History:
         rows = pl.DataFrame({"day": np.full(queries, self.day, np.int64)})
@@ -141,7 +141,7 @@ class Asked(History):
 
 
 @numba.njit(cache=True, nogil=True)
-def _places(hashes: Hashes, asked: Hashes, named: Flags, stranger: int, nobody: int) -> Ints:
+def _places(hashes: entity_codes.Hashes, asked: entity_codes.Hashes, named: Flags, stranger: int, nobody: int) -> Ints:
     """Return the place of each row's entity in `hashes`: `stranger` if it is not there, `nobody` if none is named."""
     out = np.empty(len(asked), np.int64)
     for row in range(len(asked)):

@@ -2,3 +2,8 @@
 
 Not here: reading (reading, sources) and judging (validation).
 """
+
+from features.ingestion.ingest import BatchReport, IngestRejected, IngestReport, ingest
+from features.ingestion.reread import reread
+
+__all__ = ["BatchReport", "IngestRejected", "IngestReport", "ingest", "reread", "worlds"]

@@ -24,16 +24,9 @@ from features.ingestion.merging import Merged, Share, merge
 from features.ingestion.partitions import ConservationError, write_days
 from features.ingestion.report import BatchReport, IngestRejected, IngestReport
 from features.ingestion.staging import Group, Staged
-from features.reading.csv_dialect import ReadError
-from features.reading.files import CHUNK_LINES
-from features.reading.source import Batch, Chunk, Source
-from features.store import parquet
-from features.store.store import STAGING, BatchRecord, Store
-from features.validation import amounts, arrival
-from features.validation.arrival import Span
-from features.validation.limits import Limits
-from features.validation.rows import check_batch
-from features.validation.verdicts import BATCH, BatchRejected, Verdict
+from features.reading import Batch, Chunk, ReadError, Source, files
+from features.store import STAGING, BatchRecord, Store, parquet
+from features.validation import BATCH, Limits, Verdict, amounts, arrival, check_batch, verdicts
 
 __all__ = ["BatchReport", "ConservationError", "IngestRejected", "IngestReport", "Limits", "ingest"]
 
@@ -63,7 +56,7 @@ def ingest(
     writes here), ConservationError, and ValueError if the clock is behind what is stored. Then nothing of the batch at
     hand is stored, and everything of those before it.
     """
-    span = Span(limits.first_day, arrived_on or arrival.today())
+    span = arrival.Span(limits.first_day, arrived_on or arrival.today())
     with store.locked():
         if arrived_on is None:
             arrival.refuse_clock_behind(span.last, store)
@@ -99,7 +92,7 @@ class _Ingestion:
     source: Source
     store: Store
     limits: Limits
-    span: Span
+    span: arrival.Span
     world: Mapping[str, int | str] | None
     on_progress: Progress | None
     on_batch: Callable[[BatchReport], None] | None
@@ -135,7 +128,7 @@ class _Ingestion:
             self._bring_in_large(place, Staged(batch, sha256, 0, is_put_back), chain([chunk], more, chunks))
             return
         _check_unchanged(batch, sha256)
-        if self._lines_waiting + chunk.lines > CHUNK_LINES:
+        if self._lines_waiting + chunk.lines > files.CHUNK_LINES:
             self.bring_in()
         self._waiting[sha256] = _Waiting(place, batch, sha256, is_put_back, chunk)
         self._lines_waiting += chunk.lines
@@ -209,7 +202,7 @@ class _Ingestion:
     def _before(self, place: int) -> IngestReport:
         return IngestReport(tuple(report for at, report in sorted(self._reports.items()) if at < place))
 
-    def _accepted(self, merged: Merged) -> tuple[list[BatchReport], BatchRejected | None]:
+    def _accepted(self, merged: Merged) -> tuple[list[BatchReport], verdicts.BatchRejected | None]:
         """Return the reports of batches in their order, up to the first that is rejected, and its rejection."""
         reports: list[BatchReport] = []
         grown = _grown(merged)
@@ -228,7 +221,7 @@ class _Ingestion:
                     _empty_at_the_end(records),
                     share.overtaken if staged.is_put_back else None,
                 )
-            except BatchRejected as rejection:
+            except verdicts.BatchRejected as rejection:
                 return reports, rejection
             reports.append(BatchReport(_record(staged, share), False, staged.verdict, verdict))
             rows = {day: more for day in {*rows, *growth} if (more := rows.get(day, 0) + growth.get(day, 0))}

@@ -19,9 +19,8 @@ import polars as pl
 from features import contract
 from features.contract import FILING, INSTANT
 from features.ingestion.staging import Group, content
-from features.store import parquet
-from features.store.store import Store
-from features.validation.verdicts import BATCH, FAILURES, PLACE
+from features.store import Store, parquet
+from features.validation import BATCH, FAILURES, PLACE
 
 RANGE_ROWS = 500_000
 CONSISTENT = "versions_in_one_file_agree"

@@ -18,9 +18,8 @@ import pyarrow.parquet as pq
 from features.contract import FILING, Filing
 from features.ingestion.merging import Merged, Range, ranges
 from features.ingestion.staging import SAMPLE_EVERY
-from features.store import parquet
-from features.store.store import Part, Store
-from features.validation.verdicts import BATCH, PLACE
+from features.store import Part, Store, parquet
+from features.validation import BATCH, PLACE
 
 GROUP_ROWS = 200_000
 _BEFORE = pl.lit(-1, pl.Int64)  # for versions that were older ones already

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from features.store.store import BatchRecord
-from features.validation.verdicts import BatchRejected, BatchVerdict, Verdict
+from features.store import BatchRecord
+from features.validation import Verdict, verdicts
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class BatchReport:
     record: BatchRecord
     is_skipped: bool
     verdict: Verdict
-    batch_verdict: BatchVerdict | None
+    batch_verdict: verdicts.BatchVerdict | None
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class IngestReport:
         return merged
 
 
-class IngestRejected(BatchRejected):
+class IngestRejected(verdicts.BatchRejected):
     """A batch was rejected as a whole. Earlier batches are stored (`report`); `rejected` has what was checked."""
 
-    def __init__(self, cause: BatchRejected, report: IngestReport, rejected: Verdict) -> None:
+    def __init__(self, cause: verdicts.BatchRejected, report: IngestReport, rejected: Verdict) -> None:
         super().__init__(str(cause), cause.verdict)
         self.report = report
         self.rejected = rejected

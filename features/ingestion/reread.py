@@ -11,11 +11,11 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from features.disk.atomic import PARTIAL, flush
+from features.disk import PARTIAL, atomic
 from features.ingestion.ingest import BatchReport, IngestReport, ingest
-from features.reading.source import Source
-from features.store.store import Store
-from features.validation.limits import Limits
+from features.reading import Source
+from features.store import Store
+from features.validation import Limits
 
 
 def reread(
@@ -46,7 +46,7 @@ def reread(
         report = ingest(source, Store(anew), limits, on_progress, on_batch, arrived_on)
         store.root.rename(before)
         anew.rename(store.root)
-        flush([store.root.parent])
+        atomic.flush([store.root.parent])
     shutil.rmtree(before)
     return report
 

@@ -13,21 +13,9 @@ from pathlib import Path
 import polars as pl
 
 from features import contract
-from features.reading.source import Batch, Chunk
+from features.reading import Batch, Chunk
 from features.store import parquet
-from features.validation import amounts, arrival
-from features.validation.arrival import Span
-from features.validation.rows import judge
-from features.validation.verdicts import (
-    BATCH,
-    FAILURES,
-    PLACE,
-    Finding,
-    Verdict,
-    failures_of,
-    merge_results,
-    results_of,
-)
+from features.validation import BATCH, FAILURES, PLACE, Verdict, amounts, arrival, judge, verdicts
 
 SAMPLE_EVERY = 1_000
 WELL_FORMED = "line_is_well_formed"
@@ -95,7 +83,7 @@ class Group:
     """
 
     folder: Path
-    span: Span
+    span: arrival.Span
     currency: str | None
     batches: list[Staged] = field(default_factory=list)
     currency_from: int | None = None
@@ -118,7 +106,7 @@ class Group:
                 self._take_currency(rows)
                 findings += [amounts.judge(rows, self.currency)] if self.currency else []
             _tell(table, chunks, findings)
-            failures.append(failures_of(findings))
+            failures.append(verdicts.failures_of(findings))
             # A row that is refused in one table says nothing about the line's row in the other table.
             passing[table] = _passing(table, rows, failures[-1])
         # A line that gives rows of two tables may fail for one cause in both.
@@ -190,13 +178,13 @@ def _together(table: str, chunks: Sequence[tuple[Staged, Chunk]]) -> pl.DataFram
     )
 
 
-def _tell(table: str, chunks: Sequence[tuple[Staged, Chunk]], findings: Sequence[Finding]) -> None:
+def _tell(table: str, chunks: Sequence[tuple[Staged, Chunk]], findings: Sequence[verdicts.Finding]) -> None:
     """Add to the verdict of each batch the results on its rows of `table`, without the lines."""
     told = {staged.number: chunk.tables[table].height for staged, chunk in chunks if table in chunk.tables}
-    found = results_of(findings, told)
+    found = verdicts.results_of(findings, told)
     for staged, _ in chunks:
         results = [*staged.verdict.results, *found.get(staged.number, ())]
-        staged.verdict = Verdict(results=merge_results(results))
+        staged.verdict = Verdict(results=verdicts.merge_results(results))
 
 
 def _passing(table: str, rows: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:

@@ -8,8 +8,8 @@ store does not have them, and only its files show whether it holds a given world
 from collections.abc import Mapping
 
 from features.simulator import Parameters
-from features.sources.simulator import SimulatorSource
-from features.store.store import Store
+from features.sources import simulator
+from features.store import Store
 
 _ASKED = ("rows", "months", "seed")
 _ANOTHER = "Two worlds in one store are neither: set TIDEWAITER_DATA_FOLDER to another folder for another world"
@@ -34,7 +34,7 @@ def choose(store: Store, asked: Mapping[str, int]) -> Parameters:
     return held
 
 
-def refuse_other(store: Store, source: SimulatorSource) -> None:
+def refuse_other(store: Store, source: simulator.SimulatorSource) -> None:
     """Raise ValueError if the store has a file that is not of the source's world, as today's simulator makes it."""
     if not store.batches:
         return

@@ -17,8 +17,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from features import codes
-from features.reading.source import Batch, Chunk, Source
-from features.validation.amounts import Rates
+from features.reading import Batch, Chunk, Source
+from features.validation import amounts
 
 
 class Amounts(BaseModel):
@@ -41,7 +41,7 @@ class Amounts(BaseModel):
 @dataclass(frozen=True)
 class _Converted:
     batch: Batch
-    rates: Rates
+    rates: amounts.Rates
 
     @property
     def name(self) -> str:
@@ -66,7 +66,7 @@ class _Converted:
 @dataclass(frozen=True)
 class _ConvertedSource:
     source: Source
-    rates: Rates
+    rates: amounts.Rates
 
     @property
     def name(self) -> str:
@@ -86,5 +86,5 @@ def in_one_currency(source: Source, mapping: Path) -> Source:
     if stated is None:
         return source
     section = Amounts.model_validate(stated)
-    rates = Rates.read(section.currency, mapping.parent / section.rates, section.max_age_days)
+    rates = amounts.Rates.read(section.currency, mapping.parent / section.rates, section.max_age_days)
     return _ConvertedSource(source, rates)

@@ -33,9 +33,7 @@ from pydantic_core import ErrorDetails
 
 from features import contract
 from features.mapping.converted import Amounts
-from features.reading.conform import Computed, Constant, From, How, Mapped, check_mapped
-from features.reading.csv_dialect import Dialect
-from features.reading.expressions import Expression, parse
+from features.reading import conform, csv_dialect, expressions
 
 COUNTRIES = "countries"  # the name of a code map that comes with the product
 _LATER_OF_COLUMNS = ("sql", "nulls")  # keys that mappings did not have from the start
@@ -51,12 +49,12 @@ class _Expression(_Section):
 
     @model_validator(mode="after")
     def _usable(self) -> "_Expression":
-        parse(_composed(self.sql))
+        expressions.parse(_composed(self.sql))
         return self
 
     @property
-    def expression(self) -> Expression:
-        return parse(_composed(self.sql))
+    def expression(self) -> expressions.Expression:
+        return expressions.parse(_composed(self.sql))
 
 
 class _Column(_Section):
@@ -81,7 +79,7 @@ class _Column(_Section):
         if sum(origin is not None for origin in (self.column, self.constant, self.sql)) != 1:
             raise ValueError("give either 'column' or 'constant' or 'sql'")
         if self.sql is not None:
-            parse(_composed(self.sql))
+            expressions.parse(_composed(self.sql))
         return self
 
     @model_serializer(mode="wrap")
@@ -110,7 +108,7 @@ class FileKind(_Section):
 
     @model_validator(mode="after")
     def _usable(self) -> "FileKind":
-        Dialect(self.delimiter, self.encoding)
+        csv_dialect.Dialect(self.delimiter, self.encoding)
         if not self.pattern or Path(self.pattern).is_absolute():
             raise ValueError(
                 f"pattern {self.pattern!r}; allowed: a relative one, from the mapping file's folder, or s3://"
@@ -118,9 +116,9 @@ class FileKind(_Section):
         if self.columns is not None and self.header_line != 1:
             raise ValueError("give either 'header_line' or 'columns', the names where a CSV file has no header")
         for table, mapped in self.tables().items():
-            check_mapped(table, mapped)
+            conform.check_mapped(table, mapped)
             for name, how in mapped.items():
-                if isinstance(how, Constant):
+                if isinstance(how, conform.Constant):
                     _check_constant(table, name, how)
         keys = [[mapped[name] for name in contract.FILING[table].key] for table, mapped in self.tables().items()]
         if not keys or any(key != keys[0] for key in keys):
@@ -130,10 +128,10 @@ class FileKind(_Section):
         return self
 
     @property
-    def dialect(self) -> Dialect:
-        return Dialect(self.delimiter, self.encoding)
+    def dialect(self) -> csv_dialect.Dialect:
+        return csv_dialect.Dialect(self.delimiter, self.encoding)
 
-    def tables(self) -> dict[str, Mapped]:
+    def tables(self) -> dict[str, conform.Mapped]:
         given = {"declarations": self.declarations, "outcomes": self.outcomes, "register": self.entries}
         return {
             table: {name: self._how(column) for name, column in columns.items()}
@@ -141,9 +139,9 @@ class FileKind(_Section):
             if columns is not None
         }
 
-    def left_out(self) -> Computed | None:
+    def left_out(self) -> conform.Computed | None:
         """Return which lines are left out: those for which the expression is true; None if the block does not say."""
-        return Computed(self.leave_out.expression, nulls=frozenset(self.nulls)) if self.leave_out else None
+        return conform.Computed(self.leave_out.expression, nulls=frozenset(self.nulls)) if self.leave_out else None
 
     def identity(self) -> str:
         """Return what the block says about reading a file; a key that it does not use adds nothing."""
@@ -151,10 +149,10 @@ class FileKind(_Section):
         unused |= {key for key in _LATER_OF_FILES if getattr(self, key) == type(self).model_fields[key].default}
         return self.model_dump_json(exclude=unused)
 
-    def _how(self, given: str | _Column) -> How:
+    def _how(self, given: str | _Column) -> conform.How:
         column = _Column(column=given) if isinstance(given, str) else given
         if column.constant is not None:
-            return Constant(_instant(column.constant))
+            return conform.Constant(_instant(column.constant))
         how: dict[str, Any] = {
             "codes": column.codes,
             "date_format": column.date_format or self.date_format,
@@ -162,8 +160,8 @@ class FileKind(_Section):
             "nulls": frozenset(self.nulls if column.nulls is None else column.nulls),
         }
         if column.sql is not None:
-            return Computed(parse(_composed(column.sql)), **how)
-        return From(_composed(str(column.column)).strip(), **how)
+            return conform.Computed(expressions.parse(_composed(column.sql)), **how)
+        return conform.From(_composed(str(column.column)).strip(), **how)
 
 
 class MappingFile(_Section):
@@ -206,7 +204,7 @@ def _instant(constant: bool | float | str | datetime | date) -> bool | float | s
     return constant
 
 
-def _check_constant(table: str, name: str, constant: Constant) -> None:
+def _check_constant(table: str, name: str, constant: conform.Constant) -> None:
     dtype = contract.schema(table)[name]
     if isinstance(constant.value, datetime) and constant.value.tzinfo is not None:
         raise ValueError(f"{name}: constant {constant.value.isoformat()} has a zone; instants are in legal time")
@@ -267,7 +265,7 @@ def _sentence(errors: Sequence[ErrorDetails]) -> str:
     return f"{where}: {error['msg'].removeprefix('Value error, ')}{given}"
 
 
-def reads(tables: Mapping[str, Mapped], left_out: Computed | None) -> set[str]:
+def reads(tables: Mapping[str, conform.Mapped], left_out: conform.Computed | None) -> set[str]:
     """Return the columns of the file that a block asks for."""
     found = {column for mapped in tables.values() for how in mapped.values() for column in how.reads}
     return found | (left_out.reads if left_out else frozenset())

@@ -2,3 +2,18 @@
 
 Not here: single families (families).
 """
+
+from features.matrix.code_digest import code_version
+from features.matrix.matrix import CATALOGUE, DESCRIBED, compute, feature_of, with_labels
+from features.matrix.morning import Morning
+
+__all__ = [
+    "CATALOGUE",
+    "DESCRIBED",
+    "Morning",
+    "cache",
+    "code_version",
+    "compute",
+    "feature_of",
+    "with_labels",
+]

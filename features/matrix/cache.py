@@ -33,18 +33,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from features.disk import checksums
-from features.disk.atomic import write_each_atomically
-from features.disk.checksums import SpoiltError
-from features.facts.asof import LOOK_BACK_DAYS, outcome_versions
-from features.facts.kinds import Known
-from features.facts.windows import MAX_DAY
-from features.history.change_index import Journal, chunks, number
-from features.history.history import History
-from features.history.preaggregated import Block, Settled
+from features.disk import atomic, checksums
+from features.facts import Known, asof, windows
+from features.history import Block, History, change_index, preaggregated
 from features.matrix.code_digest import code_version
 from features.matrix.matrix import TABLES, compute, with_labels
-from features.store.store import Store
+from features.store import Store
 
 Progress = Callable[[int, int], None]
 # Runs pieces of work that do not depend on each other. They may be done anywhere, in any order, and more than once,
@@ -139,7 +133,7 @@ def _whole(parts: Mapping[date, Path]) -> dict[date, Path]:
     """Return the files whose bytes have the checksum that their name states; the others are named in the log."""
     spoilt = set(checksums.differing({part: part.stem.rpartition("-")[2] for part in parts.values()}))
     if spoilt:
-        _log.warning("%s; computed again", SpoiltError(sorted(spoilt)))
+        _log.warning("%s; computed again", checksums.SpoiltError(sorted(spoilt)))
     return {day: part for day, part in parts.items() if part not in spoilt}
 
 
@@ -147,13 +141,13 @@ def _whole(parts: Mapping[date, Path]) -> dict[date, Path]:
 class Past:
     """All that became known: what is `settled`, and the facts that entered since day `since`, from `journal`."""
 
-    journal: Journal
-    settled: Settled
+    journal: change_index.Journal
+    settled: preaggregated.Settled
     since: int
 
     def latest(self) -> Known:
         """Return the facts that are not settled yet."""
-        return self.journal.known(self.since, MAX_DAY)
+        return self.journal.known(self.since, windows.MAX_DAY)
 
 
 def past(store: Store, label_delay_days: int, folder: Path, span_rows: int = SPAN_ROWS) -> Past:
@@ -182,8 +176,8 @@ def before(store: Store, label_delay_days: int, folder: Path, day: date) -> Befo
 
     What is there of another day, or made of other facts, is removed; a process that has it open keeps it.
     """
-    end, mornings = number(day), folder / "mornings"
-    start = end - LOOK_BACK_DAYS - 1
+    end, mornings = change_index.number(day), folder / "mornings"
+    start = end - asof.LOOK_BACK_DAYS - 1
     mornings.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         journal, _ = _journal(store, label_delay_days, folder)
@@ -196,9 +190,9 @@ def before(store: Store, label_delay_days: int, folder: Path, day: date) -> Befo
     return Before(block, journal.known(end, end), digest)
 
 
-def _journal(store: Store, label_delay_days: int, folder: Path) -> tuple[Journal, list[date]]:
+def _journal(store: Store, label_delay_days: int, folder: Path) -> tuple[change_index.Journal, list[date]]:
     """Return the journal, and the days whose declarations ask; ValueError where there is no declaration."""
-    journal = Journal.read(store, label_delay_days, code_version(), folder / "past" / "journal.json")
+    journal = change_index.Journal.read(store, label_delay_days, code_version(), folder / "past" / "journal.json")
     # A declaration stays on the day of its first version, even where a correction has moved it to another.
     days = sorted({*store.days(), *store.rows("declarations_superseded")})
     if not days:
@@ -212,21 +206,21 @@ class _Span:
 
     block: Block
     asked: Sequence[date]
-    settled: Settled
+    settled: preaggregated.Settled
 
     @property
     def since(self) -> int:
         """Return the first day of the look-back."""
-        return self.block.start - LOOK_BACK_DAYS
+        return self.block.start - asof.LOOK_BACK_DAYS
 
 
 def _spans(years: Sequence[Block], missing: Sequence[date]) -> Iterator[_Span]:
     for place, year in enumerate(years):
         for block in year.months or (year,):
-            asked = [day for day in missing if block.start <= number(day) < block.end]
+            asked = [day for day in missing if block.start <= change_index.number(day) < block.end]
             if asked:
                 before = tuple(each for each in (*years[:place], *year.months) if each.end <= block.start)
-                yield _Span(block, asked, Settled(before))
+                yield _Span(block, asked, preaggregated.Settled(before))
 
 
 def _to_settle(needed: Iterable[Block]) -> tuple[Sequence[Block], Sequence[Block]]:
@@ -245,26 +239,26 @@ def _is_settled(block: Block) -> bool:
         return False
     try:
         checksums.check(block.folder)
-    except SpoiltError as error:
+    except checksums.SpoiltError as error:
         _log.warning("%s; summed up again", error)
         shutil.rmtree(block.folder)
         return False
     return True
 
 
-def _settle(journal: Journal, block: Block) -> None:
+def _settle(journal: change_index.Journal, block: Block) -> None:
     block.make(TABLES, journal.known)
 
 
-def _compute(journal: Journal, folder: Path, names: Mapping[date, str], span: _Span) -> tuple[int, int]:
+def _compute(journal: change_index.Journal, folder: Path, names: Mapping[date, str], span: _Span) -> tuple[int, int]:
     """Write the parts of a span's days, and return how many days and declarations they have."""
     history = History(journal.known(span.block.start, span.block.end), span.settled)
     rows = 0
-    for chunk in chunks(span.asked, journal.store.rows("declarations")):
-        matrix = compute(history.asked_on([number(day) for day in chunk]))
+    for chunk in change_index.chunks(span.asked, journal.store.rows("declarations")):
+        matrix = compute(history.asked_on([change_index.number(day) for day in chunk]))
         contents = {names[day]: _parquet(matrix.filter(pl.col("accepted_at").dt.date() == day)) for day in chunk}
         files = {folder / f"{name}-{checksums.of(content)}.parquet": content for name, content in contents.items()}
-        write_each_atomically({path: partial(_write, content) for path, content in files.items()})
+        atomic.write_each_atomically({path: partial(_write, content) for path, content in files.items()})
         rows += matrix.height
     return len(span.asked), rows
 
@@ -304,10 +298,10 @@ def last_known_day(store: Store, label_delay_days: int) -> date:
 
 def outcomes(store: Store, label_delay_days: int) -> pl.LazyFrame:
     """Return every version of the stored outcomes, with `known_on` and `replaced_on` (see features.facts.asof)."""
-    return outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), label_delay_days)
+    return asof.outcome_versions(store.scan("outcomes"), store.scan("outcomes_superseded"), label_delay_days)
 
 
-def _keys(journal: Journal, days: Sequence[date]) -> dict[date, str]:
+def _keys(journal: change_index.Journal, days: Sequence[date]) -> dict[date, str]:
     """Return one key for each day.
 
     It covers the code, the day's own rows, everything known in the look-back before it, and all registers.
@@ -316,15 +310,15 @@ def _keys(journal: Journal, days: Sequence[date]) -> dict[date, str]:
     return {
         day: _digest(
             journal,
-            number(day) - LOOK_BACK_DAYS - 1,
-            number(day),
-            f"{own.get(number(day), 0)} {journal.told_digest(number(day))}",
+            change_index.number(day) - asof.LOOK_BACK_DAYS - 1,
+            change_index.number(day),
+            f"{own.get(change_index.number(day), 0)} {journal.told_digest(change_index.number(day))}",
         )
         for day in days
     }
 
 
-def _digest(journal: Journal, after: int, until: int, also: str = "") -> str:
+def _digest(journal: change_index.Journal, after: int, until: int, also: str = "") -> str:
     """Return a digest of the code, of the facts that entered after day `after` and not after `until`, and of `also`."""
     entered = [
         journal.digests[frame].get(day, 0) for frame in ("declared", "found") for day in range(after + 1, until + 1)
@@ -333,7 +327,7 @@ def _digest(journal: Journal, after: int, until: int, also: str = "") -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def _years(journal: Journal, folder: Path, days: Sequence[date], span_rows: int) -> list[Block]:
+def _years(journal: change_index.Journal, folder: Path, days: Sequence[date], span_rows: int) -> list[Block]:
     """Return a block for each calendar year of `days`; one with more than `span_rows` declarations has months."""
     rows = journal.store.rows("declarations")
     years = []
@@ -349,6 +343,8 @@ def _years(journal: Journal, folder: Path, days: Sequence[date], span_rows: int)
     return years
 
 
-def _block(journal: Journal, folder: Path, name: str, first: date, end: date, months: tuple[Block, ...] = ()) -> Block:
-    digest = _digest(journal, number(first), number(end))
-    return Block(number(first), number(end), folder / f"{name}-{digest}", months)
+def _block(
+    journal: change_index.Journal, folder: Path, name: str, first: date, end: date, months: tuple[Block, ...] = ()
+) -> Block:
+    digest = _digest(journal, change_index.number(first), change_index.number(end))
+    return Block(change_index.number(first), change_index.number(end), folder / f"{name}-{digest}", months)

@@ -9,10 +9,9 @@ from datetime import date
 import polars as pl
 
 from features.contract import KEY
-from features.facts.asof import labels
-from features.families import FAMILIES
-from features.families.feature import Feature
-from features.history.history import History
+from features.facts import asof
+from features.families import FAMILIES, Feature
+from features.history import History
 
 Description = tuple[tuple[str, ...], str, int]  # entity, measure, and days of the window
 
@@ -74,4 +73,4 @@ def compute(history: History) -> pl.DataFrame:
 
 def with_labels(matrix: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     """Return `matrix` with the label columns of `outcomes` (versions) as known on `as_of`; null where none was."""
-    return matrix.join(labels(outcomes, as_of), on=KEY, how="left", maintain_order="left")
+    return matrix.join(asof.labels(outcomes, as_of), on=KEY, how="left", maintain_order="left")

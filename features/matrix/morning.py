@@ -13,14 +13,11 @@ from pathlib import Path
 import polars as pl
 
 from features.contract import schema
-from features.facts.kinds import DERIVED
-from features.history.change_index import number
-from features.history.history import History
-from features.history.preaggregated import Settled
-from features.history.standing import Standing
+from features.facts import kinds
+from features.history import History, Standing, change_index, preaggregated
 from features.matrix import cache
 from features.matrix.matrix import TABLES, compute
-from features.store.store import Store
+from features.store import Store
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Morning:
         ValueError where nothing was ever declared.
         """
         before = cache.before(store, label_delay_days, folder, day)
-        standing = Standing(number(day), Settled((before.settled,)), before.none, TABLES)
+        standing = Standing(change_index.number(day), preaggregated.Settled((before.settled,)), before.none, TABLES)
         morning = cls(day, before.digest, standing)
         nobody = pl.DataFrame(schema=schema("declarations")).clear(1)
         # Everything is computed now, so that the first request need not wait for it.
@@ -55,7 +52,7 @@ class Morning:
 
     def history(self, declarations: pl.DataFrame) -> History:
         """Return what such declarations see; see `features`."""
-        rows = declarations.with_columns(**DERIVED, day=pl.lit(number(self.day), pl.Int64))
+        rows = declarations.with_columns(**kinds.DERIVED, day=pl.lit(change_index.number(self.day), pl.Int64))
         others = rows.filter(pl.col("accepted_at").dt.date() != self.day)
         if not others.is_empty():
             raise ValueError(

@@ -8,8 +8,7 @@ unless something tells that they hold less than a quarter.
 import polars as pl
 
 from features.contract import FILING, PLACEHOLDER
-from features.facts.asof import NEVER, in_force
-from features.facts.kinds import days
+from features.facts import asof, kinds
 
 CONTROL_PCT = 25  # an owner with this share or more controls: FATF's example, and what registers of owners ask for
 _ENTRY = ("entry_id", "party_role", "party_id")
@@ -25,16 +24,18 @@ def read(current: pl.LazyFrame, superseded: pl.LazyFrame) -> pl.DataFrame:
     """
     plain = pl.col("value").str.normalize("NFKD").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
     known = pl.col("recorded_at").dt.date()
-    versions = in_force(current, superseded, known, FILING["register"].key).with_columns(
+    versions = asof.in_force(current, superseded, known, FILING["register"].key).with_columns(
         text=pl.when(pl.col("attribute").is_in(_AS_IT_STANDS)).then("value").otherwise(plain)
     )
-    is_replaced = pl.col("replaced") < days(pl.lit(NEVER))
+    is_replaced = pl.col("replaced") < kinds.days(pl.lit(asof.NEVER))
     says_nothing = (pl.col("text") == "") | pl.col("value").str.contains(PLACEHOLDER)
     told = (
         versions.filter(says_nothing.not_() | (pl.col("attribute") == "share"))
         .collect()
         .with_columns(
-            enter=days("known_on") + 1, replaced=days("replaced_on"), ends=pl.col("ends_at").dt.date().pipe(days)
+            enter=kinds.days("known_on") + 1,
+            replaced=kinds.days("replaced_on"),
+            ends=pl.col("ends_at").dt.date().pipe(kinds.days),
         )
         .with_columns(leave=pl.min_horizontal(pl.when(is_replaced).then(pl.col("replaced") + 1), "ends"))
     )
@@ -51,7 +52,7 @@ def _controlling(told: pl.DataFrame) -> pl.DataFrame:
     small = told.filter(pl.col("attribute") == "share").filter(per_cent < CONTROL_PCT)
     told = told.filter(pl.col("attribute") != "share").with_row_index("fact")
     owned = told.filter(pl.col("attribute").is_in(("parent", "owner"))).join(small, on=_ENTRY, how="semi")
-    never = days(pl.lit(NEVER))
+    never = kinds.days(pl.lit(asof.NEVER))
     spans = owned.select("fact", *_ENTRY, "enter", pl.col("leave").fill_null(never))
     hidden = spans.join(small.select(*_ENTRY, "enter", pl.col("leave").fill_null(never)), on=_ENTRY, suffix="_small")
     ends = [spans.select("fact", day=end) for end in ("enter", "leave")]

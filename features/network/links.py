@@ -8,8 +8,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from features.facts.entity_codes import Hashes, mixed
-from features.facts.kinds import Known, whole
+from features.facts import Known, entity_codes, kinds
 
 # Whom and what an importer is declared with; a relation's number is its place in here. The model looks at those who
 # trade; containers and transport documents are for people.
@@ -45,7 +44,7 @@ _ADDED = {
         "declared": pl.col("sign"),
         "first": _DAY,
         "last": _DAY,
-        "value": whole("item_value") * pl.col("sign"),
+        "value": kinds.whole("item_value") * pl.col("sign"),
     },
     "found": {
         "inspected": pl.col("is_inspected").cast(pl.Int64) * pl.col("sign"),
@@ -69,14 +68,14 @@ def last_monday(day: np.ndarray) -> np.ndarray:
     return day - (day - _MONDAY) % 7
 
 
-def node(role: str, identity: pl.Series) -> Hashes:
+def node(role: str, identity: pl.Series) -> entity_codes.Hashes:
     """Return the nodes of parties in a role; the node of a null means nothing."""
     return hashed_node(role, identity.hash(1).to_numpy())
 
 
-def hashed_node(role: str, identity: Hashes) -> Hashes:
+def hashed_node(role: str, identity: entity_codes.Hashes) -> entity_codes.Hashes:
     """Return the same as `node` for identities that were already hashed, with seed 1."""
-    return mixed([np.full(len(identity), _salt(role)), identity], len(identity))
+    return entity_codes.mixed([np.full(len(identity), _salt(role)), identity], len(identity))
 
 
 @cache

@@ -17,8 +17,7 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from features.facts.asof import NEVER
-from features.facts.kinds import days
+from features.facts import asof, kinds
 from features.network import spelling
 from features.network.words import latin
 
@@ -221,4 +220,4 @@ def _weighed(states: pl.DataFrame) -> pl.DataFrame:
 
 
 def _never() -> pl.Expr:
-    return days(pl.lit(NEVER))
+    return kinds.days(pl.lit(asof.NEVER))

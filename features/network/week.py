@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from features.arrays import Flags, Floats, Ints
-from features.facts.entity_codes import Hashes, Numbering, mixed
+from features.facts import entity_codes
 from features.network import links, measures, ties
 from features.network.measures import NEVER, Edges, Totals
 
@@ -25,11 +25,11 @@ class Network:
     told: pl.DataFrame
 
     @cached_property
-    def nodes(self) -> Numbering:
+    def nodes(self) -> entity_codes.Numbering:
         """Return importers, their partners, companies of registers and what ties them."""
         columns = [self.links["importer"], self.links["partner"], self.told["company"], self.told["value"]]
         hashes = np.concatenate([column.to_numpy() for column in columns])
-        return Numbering.of(hashes, np.ones(len(hashes), np.bool_))
+        return entity_codes.Numbering.of(hashes, np.ones(len(hashes), np.bool_))
 
     @cached_property
     def pairs(self) -> pl.DataFrame:
@@ -37,11 +37,11 @@ class Network:
         return self.links.with_row_index("row").group_by(links.KEY, maintain_order=True).agg(pl.col("row").first())
 
     @cached_property
-    def _pair_places(self) -> tuple[Numbering, Ints]:
+    def _pair_places(self) -> tuple[entity_codes.Numbering, Ints]:
         keys = _pair_keys(self.pairs["importer"].to_numpy(), self.pairs["partner"].to_numpy())
-        return Numbering.of(keys, np.ones(len(keys), np.bool_)), np.append(np.argsort(keys), -1)
+        return entity_codes.Numbering.of(keys, np.ones(len(keys), np.bool_)), np.append(np.argsort(keys), -1)
 
-    def pair_places(self, importer: Hashes, partner: Hashes, named: Flags) -> Ints:
+    def pair_places(self, importer: entity_codes.Hashes, partner: entity_codes.Hashes, named: Flags) -> Ints:
         """Return the place of each row's pair in `pairs`; -1 where there is none."""
         numbering, places = self._pair_places
         found = numbering.codes(_pair_keys(importer, partner), named)
@@ -126,8 +126,8 @@ class Week:
         return np.where(label >= 0, rate, np.nan)
 
 
-def _pair_keys(importer: Hashes, partner: Hashes) -> Hashes:
-    return mixed([importer, partner], len(importer))
+def _pair_keys(importer: entity_codes.Hashes, partner: entity_codes.Hashes) -> entity_codes.Hashes:
+    return entity_codes.mixed([importer, partner], len(importer))
 
 
 @numba.njit(cache=True, nogil=True)

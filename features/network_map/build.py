@@ -22,16 +22,13 @@ from typing import Any
 import polars as pl
 
 from features.codes import PARTY_ROLES
-from features.disk import checksums
-from features.disk.atomic import PARTIAL, flush, write_atomically
-from features.disk.checksums import SpoiltError
-from features.history.change_index import EPOCH, number
-from features.matrix import cache
-from features.matrix.code_digest import code_version
+from features.disk import PARTIAL, atomic, checksums, write_atomically
+from features.history import change_index
+from features.matrix import cache, code_version
 from features.network import entries, links, matching
 from features.network_map import files
 from features.presentation import spreadsheet
-from features.store.store import Store
+from features.store import Store
 
 _log = logging.getLogger(__name__)
 CLUSTERS, _DESCRIPTION = "clusters.csv", "network.json"
@@ -78,7 +75,7 @@ def build(store: Store, label_delay_days: int, features_folder: Path, folder: Pa
         shutil.rmtree(left, ignore_errors=True)
     partial.mkdir(parents=True)
     files.write(partial, parties, pairs, told, matches)
-    flush([*partial.iterdir(), partial])
+    atomic.flush([*partial.iterdir(), partial])
     partial.replace(folder / digest)
     companies = parties.filter(pl.col("role").is_in(list(PARTY_ROLES))).height
     built = Description(digest, companies, *_mondays(pairs, told), version)
@@ -99,7 +96,7 @@ def _standing(folder: Path, digest: str) -> Description | None:
         if before is None or before.digest != digest:
             return None
         checksums.check(folder / digest)
-    except SpoiltError as error:
+    except checksums.SpoiltError as error:
         _log.warning("%s; the network is built again", error)
         return None
     return before
@@ -110,13 +107,15 @@ def _clusters(told: pl.DataFrame, matches: pl.DataFrame, on: date) -> pl.DataFra
     company = ("party_role", "party_id")
     named = told.filter(attribute="name").sort("enter", "entry_id").select(*company, name="value")
     names = named.unique(company, keep="last", maintain_order=True)
-    return matching.clusters(matches, number(on)).join(names, on=company, how="left", maintain_order="left")
+    return matching.clusters(matches, change_index.number(on)).join(
+        names, on=company, how="left", maintain_order="left"
+    )
 
 
 def _mondays(pairs: pl.DataFrame, told: pl.DataFrame) -> tuple[date, date]:
     weeks = [pairs["week"].cast(pl.Int64), told.select(week=links.next_monday(pl.col("enter")))["week"]]
     ends = pl.concat(weeks).to_frame().select(first=pl.col("week").min(), last=pl.col("week").max())
-    first, last = (EPOCH + timedelta(days=each) for each in ends.row(0))
+    first, last = (change_index.EPOCH + timedelta(days=each) for each in ends.row(0))
     return first, last
 
 

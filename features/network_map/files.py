@@ -15,10 +15,8 @@ from pathlib import Path
 import polars as pl
 
 from features.disk import arrow_files, checksums
-from features.facts.kinds import days
-from features.network.links import node
-from features.network.measures import DECLARANT, NEVER
-from features.network.ties import TYING
+from features.facts import kinds
+from features.network import links, measures, ties
 
 FILES = ("nodes", "links", "partners", "weeks", "ties")
 NODES = pl.Schema(
@@ -37,7 +35,7 @@ TIES = pl.Schema(
     }
 )
 SUMS = ("declared", "value", "inspected", "hits")
-DAYS = {"first": -NEVER, "last": NEVER, "last_hit": NEVER}
+DAYS = {"first": -measures.NEVER, "last": measures.NEVER, "last_hit": measures.NEVER}
 PARTNERS = ("partner", "week", "row", *SUMS, "importers", *DAYS)
 
 
@@ -66,20 +64,25 @@ def _by_partner(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_week(pairs: pl.DataFrame) -> pl.DataFrame:
-    every = pairs.filter(pl.col("relation") == DECLARANT).group_by("week").agg(pl.col("inspected", "hits").sum())
+    every = (
+        pairs.filter(pl.col("relation") == measures.DECLARANT).group_by("week").agg(pl.col("inspected", "hits").sum())
+    )
     return every.sort("week")
 
 
 def _ties(told: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
-    columns = {"weight": pl.lit(None, pl.Float64), "since": pl.coalesce(days(pl.col("begins_at").dt.date()), "enter")}
+    columns = {
+        "weight": pl.lit(None, pl.Float64),
+        "since": pl.coalesce(kinds.days(pl.col("begins_at").dt.date()), "enter"),
+    }
     found = []
     in_force = told.filter(pl.col("replaced") >= pl.col("enter"))
     for (role, attribute), rows in in_force.group_by("party_role", "attribute", maintain_order=True):
-        if attribute in TYING:
-            other = node(TYING[str(attribute)] or str(role), rows["text"])
+        if attribute in ties.TYING:
+            other = links.node(ties.TYING[str(attribute)] or str(role), rows["text"])
             found.append(
                 rows.select(
-                    node=pl.lit(pl.Series(node(str(role), rows["party_id"]))),
+                    node=pl.lit(pl.Series(links.node(str(role), rows["party_id"]))),
                     other=pl.lit(pl.Series(other)),
                     kind="attribute",
                     enter="enter",
@@ -88,7 +91,9 @@ def _ties(told: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
                 )
             )
     for (role_a, role_b), rows in matches.group_by("role_a", "role_b", maintain_order=True):
-        a, b = (pl.Series(node(str(role), rows[party])) for role, party in ((role_a, "party_a"), (role_b, "party_b")))
+        a, b = (
+            pl.Series(links.node(str(role), rows[party])) for role, party in ((role_a, "party_a"), (role_b, "party_b"))
+        )
         match = rows.select(
             "weight", "enter", "leave", since="enter", kind=pl.lit("same"), node=pl.lit(a), other=pl.lit(b)
         )
@@ -108,13 +113,13 @@ def _nodes(parties: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     names = [pl.DataFrame(schema={"node": pl.UInt64(), "name": pl.String()})]
     in_order = told.sort("enter", "entry_id").with_row_index("place")
     for (role, attribute), rows in in_order.group_by("party_role", "attribute", maintain_order=True):
-        company = pl.Series("node", node(str(role), rows["party_id"]))
+        company = pl.Series("node", links.node(str(role), rows["party_id"]))
         found.append(_named(company, str(role), rows["party_id"], rows["place"]))
         if attribute == "name":
             names.append(pl.DataFrame({"node": company, "name": rows["value"]}))
-        elif attribute in TYING:
-            kind = TYING[str(attribute)] or str(role)
-            value = pl.Series("node", node(kind, rows["text"]))
+        elif attribute in ties.TYING:
+            kind = ties.TYING[str(attribute)] or str(role)
+            value = pl.Series("node", links.node(kind, rows["text"]))
             found.append(_named(value, kind, rows["value"], rows["place"]))
     named = pl.concat(names).unique("node", keep="last", maintain_order=True)
     every = pl.concat(found).sort("place", nulls_last=False, maintain_order=True)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from features.facts.entity_codes import Hashes
-from features.history.history import PRIOR_WEIGHT
-from features.network.measures import LARGEST_HUB
+from features.facts import entity_codes
+from features.history import PRIOR_WEIGHT
+from features.network import measures
 from features.network_map.queries import EDGES, Graph
 
 _NEAR_SHARE = 2 / 3  # the share of near nodes in all that is shown; the rest is one step further
@@ -55,7 +55,7 @@ def around(graph: Graph, node: int, since: int, until: int, most: int) -> Neighb
     )
 
 
-def details(graph: Graph, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
+def details(graph: Graph, nodes: entity_codes.Hashes, since: int, until: int) -> pl.DataFrame:
     """Return files.NODES of `nodes`, queries.RECORD and `risk`, see `Neighbourhood`; in the order of `nodes`."""
     risk = (pl.col("hits") + PRIOR_WEIGHT * graph.usual(since, until)) / (pl.col("inspected") + PRIOR_WEIGHT)
     records = graph.records(nodes, since, until)
@@ -99,7 +99,7 @@ def ways_to_offenders(graph: Graph, node: int, since: int, until: int, most: int
             return [_way_back(steps, offender) for offender in first["other"]]
         seen = pl.concat([seen, reached["other"]])
         at = (
-            found.filter((pl.col("degree") <= LARGEST_HUB) | (step == 0))
+            found.filter((pl.col("degree") <= measures.LARGEST_HUB) | (step == 0))
             .select(node="other", cost=pl.col("cost") + (1 + pl.col("degree")).log(2))
             .sort("cost", "node")
             .head(_MOST_OF_A_STEP)
@@ -116,7 +116,7 @@ def _way_back(steps: list[pl.DataFrame], offender: int) -> Way:
     return Way(tuple(nodes), tuple(edges))
 
 
-def _others(edges: pl.DataFrame, nodes: Hashes) -> pl.DataFrame:
+def _others(edges: pl.DataFrame, nodes: entity_codes.Hashes) -> pl.DataFrame:
     """Return edges as seen from each of `nodes` that is an end: `node`, `other` and `EDGES`."""
     ends = pl.Series(nodes).implode()
     return pl.concat(

@@ -15,9 +15,8 @@ import polars as pl
 
 from features.arrays import Ints
 from features.disk import arrow_files, checksums
-from features.facts.entity_codes import Hashes
-from features.network import links
-from features.network.measures import DECLARANT, LARGEST_HUB, NEVER
+from features.facts import entity_codes
+from features.network import links, measures
 from features.network_map.files import DAYS, FILES, PARTNERS, SUMS, plain
 
 # For a party with more rows, only those of the latest weeks are looked at.
@@ -78,7 +77,7 @@ class Graph:
         known = self.weeks.filter(pl.col("week") > since, pl.col("week") <= until).sum()
         return known["hits"].item() / max(known["inspected"].item(), 1)
 
-    def named(self, nodes: Hashes) -> pl.DataFrame:
+    def named(self, nodes: entity_codes.Hashes) -> pl.DataFrame:
         """Return `NODES` of those of `nodes` that exist, in their order."""
         every = self._columns["nodes"]["node"]
         place = np.minimum(np.searchsorted(every, nodes), len(every) - 1)
@@ -97,19 +96,19 @@ class Graph:
         holding = self.nodes.filter(pl.col("text").str.contains(wanted, literal=True))
         return holding.sort(rank, pl.col("text").str.len_chars(), "text", "kind").head(most)
 
-    def edges(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
+    def edges(self, nodes: entity_codes.Hashes, since: int, until: int) -> pl.DataFrame:
         """Return `EDGES` at any of `nodes`, as known on Monday `until`, of what became known after Monday `since`."""
         start, end = self._span(nodes, until)
         at_partners = self._rows(np.maximum(start, end - MOST_ROWS), end)
         return self._at(nodes, at_partners, since, until)
 
-    def near_edges(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
+    def near_edges(self, nodes: entity_codes.Hashes, since: int, until: int) -> pl.DataFrame:
         """Return what `edges` does, but at a hub only edges of importers with a find on a declaration with it.
 
         A hub is a party that deals with more than `LARGEST_HUB`. Only its latest `MOST_FOUND` finds count.
         """
         start, end = self._span(nodes, until)
-        is_hub = self._until(start, end, "importers") > LARGEST_HUB
+        is_hub = self._until(start, end, "importers") > measures.LARGEST_HUB
         links_of = self._columns["links"]
         many = self._rows(start[is_hub], end[is_hub])
         found = many[(links_of["hits"][many] > 0) & (links_of["week"][many] > since)]
@@ -118,13 +117,13 @@ class Graph:
         at_hubs = theirs[np.isin(links_of["partner"][theirs], nodes[is_hub])]
         return self._at(nodes, np.concatenate([self._rows(start[~is_hub], end[~is_hub]), at_hubs]), since, until)
 
-    def edges_among(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
+    def edges_among(self, nodes: entity_codes.Hashes, since: int, until: int) -> pl.DataFrame:
         """Return `EDGES` both of whose ends are among `nodes`."""
         found = self._at(nodes, np.zeros(0, np.int64), since, until)
         ends = pl.Series(nodes).implode()
         return found.filter(pl.col("a").is_in(ends) & pl.col("b").is_in(ends))
 
-    def records(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
+    def records(self, nodes: entity_codes.Hashes, since: int, until: int) -> pl.DataFrame:
         """Return `RECORD` of each of `nodes`, by Monday `until`; sums are of what became known after Monday `since`."""
         importers, partners = (of(nodes, since, until) for of in (self._of_importers, self._of_partners))
         declared = pl.concat([importers, partners])
@@ -137,7 +136,7 @@ class Graph:
             .drop("ties")
         )
 
-    def _at(self, nodes: Hashes, at_partners: Ints, since: int, until: int) -> pl.DataFrame:
+    def _at(self, nodes: entity_codes.Hashes, at_partners: Ints, since: int, until: int) -> pl.DataFrame:
         rows = np.concatenate([self._rows_of_importers(nodes), at_partners])
         return pl.concat([self._declared(np.unique(rows), since, until), self._tied(nodes, until)])
 
@@ -159,7 +158,7 @@ class Graph:
         within = rows[(since < week) & (week <= until)]
         return pl.DataFrame({name: column[within] for name, column in self._columns["links"].items()})
 
-    def _tied(self, nodes: Hashes, until: int) -> pl.DataFrame:
+    def _tied(self, nodes: entity_codes.Hashes, until: int) -> pl.DataFrame:
         is_first = pl.col("is_first")
         return (
             self._in_force(nodes, until)
@@ -175,14 +174,14 @@ class Graph:
             .cast(dict(EDGES))
         )
 
-    def _in_force(self, nodes: Hashes, until: int) -> pl.DataFrame:
+    def _in_force(self, nodes: entity_codes.Hashes, until: int) -> pl.DataFrame:
         """Return ties at `nodes`; a tie between two of them appears from both ends."""
         rows = _ranges(*_equal(self._columns["ties"]["node"], nodes))
         return self.ties[rows].filter(pl.col("enter") <= until, pl.col("leave").is_null() | (pl.col("leave") > until))
 
-    def _of_importers(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
-        found = self._links_at(self._rows_of_importers(nodes), NEVER, until)
-        own, late = pl.col("relation") == DECLARANT, pl.col("week") > since
+    def _of_importers(self, nodes: entity_codes.Hashes, since: int, until: int) -> pl.DataFrame:
+        found = self._links_at(self._rows_of_importers(nodes), measures.NEVER, until)
+        own, late = pl.col("relation") == measures.DECLARANT, pl.col("week") > since
         return (
             found.group_by("importer", maintain_order=True)
             .agg(
@@ -196,7 +195,7 @@ class Graph:
             .cast(dict(RECORD))
         )
 
-    def _of_partners(self, nodes: Hashes, since: int, until: int) -> pl.DataFrame:
+    def _of_partners(self, nodes: entity_codes.Hashes, since: int, until: int) -> pl.DataFrame:
         start, end = self._span(nodes, until)
         is_there = start < end
         nodes, start, end = nodes[is_there], start[is_there], end[is_there]
@@ -221,7 +220,7 @@ class Graph:
         relation = self._columns["links"]["relation"]
         return np.searchsorted(relation, np.arange(len(links.RELATIONS) + 1, dtype=relation.dtype)).tolist()
 
-    def _rows_of_importers(self, nodes: Hashes) -> Ints:
+    def _rows_of_importers(self, nodes: entity_codes.Hashes) -> Ints:
         """Return the rows of links that have `nodes` as importers."""
         importers, found = self._columns["links"]["importer"], []
         for start, end in itertools.pairwise(self._relations):
@@ -229,7 +228,7 @@ class Graph:
             found.append(start + _ranges(low, high))
         return np.concatenate(found)
 
-    def _span(self, nodes: Hashes, until: int) -> tuple[Ints, Ints]:
+    def _span(self, nodes: entity_codes.Hashes, until: int) -> tuple[Ints, Ints]:
         """Return, for each node, its first row of partners and the row after its last one until a Monday."""
         columns = self._columns["partners"]
         start, end = _equal(columns["partner"], nodes)
@@ -245,7 +244,7 @@ class Graph:
         return np.where(end > start, column[np.maximum(end, 1) - 1], 0) if len(column) else np.zeros(len(end), np.int64)
 
 
-def _equal(ordered: Hashes, wanted: Hashes) -> tuple[Ints, Ints]:
+def _equal(ordered: entity_codes.Hashes, wanted: entity_codes.Hashes) -> tuple[Ints, Ints]:
     """Return, for each wanted value, its first row and the row after its last."""
     start, end = (np.asarray(np.searchsorted(ordered, wanted, side), np.int64) for side in ("left", "right"))
     return start, end

@@ -2,3 +2,5 @@
 
 Not here: what they tell; each room renders its own.
 """
+
+__all__ = ["pages", "spreadsheet"]

@@ -10,7 +10,9 @@ import pkgutil
 from collections.abc import Sequence
 from importlib import import_module
 
-from features.reading.source import Source
+from features.reading import Source
+
+__all__ = ["names", "open_source", "simulator"]
 
 
 def names() -> tuple[str, ...]:

@@ -81,18 +81,14 @@ from pathlib import Path
 import polars as pl
 
 from features import contract
-from features.mapping.converted import in_one_currency
-from features.mapping.mapping import FileKind, MappingFile, load, reads
-from features.reading.conform import Computed, Constant, Mapped, cleaned, computed, conform, joined
-from features.reading.files import InputFile, Layout, address, check_readable, expand, here, read_any
-from features.reading.objects import SCHEME, StoredObject
-from features.reading.source import Batch, Chunk, Source
+from features.mapping import FileKind, MappingFile, in_one_currency, load, reads
+from features.reading import Batch, Chunk, Source, conform, files, objects
 
 __all__ = ["FileKind", "FilesSource", "MappedBatch", "MappingFile", "open_source"]
 
 
 @dataclass(frozen=True)
-class MappedBatch(InputFile):
+class MappedBatch(files.InputFile):
     """One file and its mapping; both decide its `sha256`."""
 
     kind: FileKind
@@ -104,20 +100,20 @@ class MappedBatch(InputFile):
     def chunks(self) -> Iterator[Chunk]:
         tables, left_out = self.kind.tables(), self.kind.left_out()
         columns = reads(tables, left_out)
-        layout = Layout(self.kind.header_line, self.kind.columns, self.kind.sheet)
-        for lines in read_any(self.path, columns, self.kind.dialect, self.name, layout):
+        layout = files.Layout(self.kind.header_line, self.kind.columns, self.kind.sheet)
+        for lines in files.read_any(self.path, columns, self.kind.dialect, self.name, layout):
             kept, faults = _kept(lines.frame, left_out)
-            frames = {table: _with(conform(table, kept, mapped), faults) for table, mapped in tables.items()}
+            frames = {table: _with(conform.conform(table, kept, mapped), faults) for table, mapped in tables.items()}
             if len(frames) > 1:
                 frames["outcomes"] = frames["outcomes"].filter(_any_given(kept, tables["outcomes"]))
             yield Chunk(kept, frames, lines.malformed, lines.frame.height - kept.height)
 
 
-def _kept(lines: pl.DataFrame, left_out: Computed | None) -> tuple[pl.DataFrame, pl.Series | None]:
+def _kept(lines: pl.DataFrame, left_out: conform.Computed | None) -> tuple[pl.DataFrame, pl.Series | None]:
     """Return the lines that are not left out, and the faults of lines for which the expression cannot be computed."""
     if left_out is None:
         return lines, None
-    value, fault = computed(lines, left_out)
+    value, fault = conform.computed(lines, left_out)
     if value.dtype not in (pl.Boolean, pl.Null):
         raise ValueError(f"leave_out: {left_out.expression.sql!r} is {value.dtype}; expected: true or false")
     is_kept = value.cast(pl.Boolean).fill_null(value=False).not_() | fault.is_not_null()
@@ -127,22 +123,22 @@ def _kept(lines: pl.DataFrame, left_out: Computed | None) -> tuple[pl.DataFrame,
 def _with(frame: pl.DataFrame, faults: pl.Series | None) -> pl.DataFrame:
     if faults is None or faults.null_count() == frame.height:
         return frame
-    return frame.with_columns(joined([frame["unreadable"].alias("0"), faults.alias("1")], frame.height))
+    return frame.with_columns(conform.joined([frame["unreadable"].alias("0"), faults.alias("1")], frame.height))
 
 
-def _any_given(lines: pl.DataFrame, outcomes: Mapped) -> pl.Series:
+def _any_given(lines: pl.DataFrame, outcomes: conform.Mapped) -> pl.Series:
     """Return whether each line holds anything of an outcome besides the columns that identify the item."""
     item = {*contract.KEY, "accepted_at"}
     asked = [
         (column, how.nulls)
         for name, how in outcomes.items()
-        if name not in item and not isinstance(how, Constant)
+        if name not in item and not isinstance(how, conform.Constant)
         for column in sorted(how.reads)
     ]
     given = pl.repeat(False, lines.height, dtype=pl.Boolean, eager=True)
     for column, nulls in asked:
         text = lines[column] if lines.schema[column].is_nested() else lines[column].cast(pl.String)
-        given = given | cleaned(text, nulls).is_not_null()
+        given = given | conform.cleaned(text, nulls).is_not_null()
     return given
 
 
@@ -150,13 +146,13 @@ def _any_given(lines: pl.DataFrame, outcomes: Mapped) -> pl.Series:
 class FilesSource:
     """The files that a mapping file names, once for each block that reads them."""
 
-    found: tuple[tuple[Path | StoredObject, FileKind], ...]
+    found: tuple[tuple[Path | objects.StoredObject, FileKind], ...]
     name: str = "files"
 
     def batches(self) -> Iterator[Batch]:
         for file, kind in self.found:
-            with here(file) as path:
-                yield MappedBatch(path, kind, address=address(file))
+            with files.here(file) as path:
+                yield MappedBatch(path, kind, address=files.address(file))
 
 
 def open_source(inputs: Sequence[str]) -> Source:
@@ -178,7 +174,7 @@ def open_source(inputs: Sequence[str]) -> Source:
     kinds = load(mapping)
     if not data:
         return in_one_currency(FilesSource(tuple(_named(mapping, kinds))), mapping)
-    paths = expand(data)
+    paths = files.expand(data)
     for path in paths:
         if not any(path.match(kind.pattern) for kind in kinds):
             patterns = ", ".join(repr(kind.pattern) for kind in kinds)
@@ -187,15 +183,15 @@ def open_source(inputs: Sequence[str]) -> Source:
     return in_one_currency(FilesSource(found), mapping)
 
 
-def _named(mapping: Path, kinds: Sequence[FileKind]) -> Iterator[tuple[Path | StoredObject, FileKind]]:
+def _named(mapping: Path, kinds: Sequence[FileKind]) -> Iterator[tuple[Path | objects.StoredObject, FileKind]]:
     """Yield the files beside `mapping`, and objects, in the order of its blocks, then of their names."""
     for kind in kinds:
-        if kind.pattern.startswith(SCHEME):
-            yield from ((file, kind) for file in expand([kind.pattern]))
+        if kind.pattern.startswith(objects.SCHEME):
+            yield from ((file, kind) for file in files.expand([kind.pattern]))
             continue
         matching = (path for path in mapping.parent.glob(kind.pattern) if path.is_file())
         found = sorted(matching, key=lambda path: (path.name, path))
         if not found:
             raise ValueError(f"{mapping.name}: no file matches {kind.pattern!r} in {mapping.parent}")
-        check_readable(found)
+        files.check_readable(found)
         yield from ((path, kind) for path in found)

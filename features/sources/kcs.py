@@ -12,66 +12,62 @@ from pathlib import Path
 import polars as pl
 
 from features import contract
-from features.reading.conform import Constant, From, Mapped, conform, joined
-from features.reading.csv_dialect import Lines
-from features.reading.files import InputFile, address, expand, here, read_csv
-from features.reading.objects import StoredObject
-from features.reading.source import Batch, Chunk, Source
+from features.reading import Batch, Chunk, Source, conform, csv_dialect, files, objects
 
 # The codes have two digits, and the first is the digit of UN/ECE Rec. 19.
 _TRANSPORT_MODES = {f"{digit}0": f"{digit}" for digit in range(10)}
 
-DECLARATION: Mapped = {
-    "declaration_id": From("Declaration ID"),
-    "item_number": Constant(1),
-    "accepted_at": From("Date"),
-    "office": From("Office ID"),
-    "procedure": From("Process Type"),
-    "import_type": From("Import Type"),
-    "import_use": From("Import Use"),
-    "payment_type": From("Payment Type"),
-    "transport_mode": From("Mode of Transport", codes=_TRANSPORT_MODES),
-    "declarant_id": From("Declarant ID"),
-    "importer_id": From("Importer ID"),
-    "seller_id": From("Seller ID"),
-    "courier_id": From("Courier ID"),
-    "hs_code": From("HS6 Code"),
-    "departure_country": From("Country of Departure"),
-    "origin_country": From("Country of Origin"),
-    "tax_rate_pct": From("Tax Rate"),
-    "tax_type": From("Tax Type"),
-    "origin_marking": From("Country of Origin Indicator"),
-    "net_mass_kg": From("Net Mass"),
-    "item_value": From("Item Price"),
-    "currency": Constant("KRW"),
+DECLARATION: conform.Mapped = {
+    "declaration_id": conform.From("Declaration ID"),
+    "item_number": conform.Constant(1),
+    "accepted_at": conform.From("Date"),
+    "office": conform.From("Office ID"),
+    "procedure": conform.From("Process Type"),
+    "import_type": conform.From("Import Type"),
+    "import_use": conform.From("Import Use"),
+    "payment_type": conform.From("Payment Type"),
+    "transport_mode": conform.From("Mode of Transport", codes=_TRANSPORT_MODES),
+    "declarant_id": conform.From("Declarant ID"),
+    "importer_id": conform.From("Importer ID"),
+    "seller_id": conform.From("Seller ID"),
+    "courier_id": conform.From("Courier ID"),
+    "hs_code": conform.From("HS6 Code"),
+    "departure_country": conform.From("Country of Departure"),
+    "origin_country": conform.From("Country of Origin"),
+    "tax_rate_pct": conform.From("Tax Rate"),
+    "tax_type": conform.From("Tax Type"),
+    "origin_marking": conform.From("Country of Origin Indicator"),
+    "net_mass_kg": conform.From("Net Mass"),
+    "item_value": conform.From("Item Price"),
+    "currency": conform.Constant("KRW"),
 }
 FRAUD, CRITICAL = "Fraud", "Critical Fraud"
 # Many tools write the whole numbers of a column with gaps as 1.0.
 _FRAUD_CODES = {"0": "0", "1": "1", "0.0": "0", "1.0": "1"}
 _CRITICAL_CODES = {"0": "0", "1": "0", "2": "1", "0.0": "0", "1.0": "0", "2.0": "1"}
-OUTCOME: Mapped = {
-    "declaration_id": From("Declaration ID"),
-    "item_number": Constant(1),
-    "accepted_at": From("Date"),
-    "is_inspected": Constant(True),
-    "is_illicit": From(FRAUD, codes=_FRAUD_CODES),
-    "is_critical": From(CRITICAL, codes=_CRITICAL_CODES),
+OUTCOME: conform.Mapped = {
+    "declaration_id": conform.From("Declaration ID"),
+    "item_number": conform.Constant(1),
+    "accepted_at": conform.From("Date"),
+    "is_inspected": conform.Constant(True),
+    "is_illicit": conform.From(FRAUD, codes=_FRAUD_CODES),
+    "is_critical": conform.From(CRITICAL, codes=_CRITICAL_CODES),
 }
-_COLUMNS = tuple(how.column for how in DECLARATION.values() if isinstance(how, From))
+_COLUMNS = tuple(how.column for how in DECLARATION.values() if isinstance(how, conform.From))
 
 
 @dataclass(frozen=True)
-class KcsBatch(InputFile):
+class KcsBatch(files.InputFile):
     """One CSV file of the Korean data."""
 
     def chunks(self) -> Iterator[Chunk]:
-        for lines in read_csv(self.path, _COLUMNS, name=self.name):
-            declarations = conform("declarations", lines.frame, DECLARATION)
+        for lines in files.read_csv(self.path, _COLUMNS, name=self.name):
+            declarations = conform.conform("declarations", lines.frame, DECLARATION)
             tables = {"declarations": declarations, "outcomes": outcomes(lines, declarations)}
             yield Chunk(lines.frame, tables, lines.malformed)
 
 
-def outcomes(lines: Lines, declarations: pl.DataFrame) -> pl.DataFrame:
+def outcomes(lines: csv_dialect.Lines, declarations: pl.DataFrame) -> pl.DataFrame:
     """Return outcome rows for the lines that have a result, in full or in part."""
     given = lines.frame.with_columns(
         pl.lit(None, pl.String).alias(column) for column in (FRAUD, CRITICAL) if column not in lines.frame.columns
@@ -82,9 +78,9 @@ def outcomes(lines: Lines, declarations: pl.DataFrame) -> pl.DataFrame:
     graded = critical.replace_strict(dict.fromkeys(_CRITICAL_CODES, True) | {"0": False, "0.0": False}, default=None)
     why = pl.format("is_critical: Critical Fraud '{}' contradicts Fraud '{}'", critical, fraud)
     contradictions = given.select(pl.when(found != graded).then(why)).to_series()
-    frame = conform("outcomes", given, OUTCOME)
+    frame = conform.conform("outcomes", given, OUTCOME)
     frame = frame.with_columns(
-        joined([frame["unreadable"].alias("0"), contradictions.alias("1")], frame.height),
+        conform.joined([frame["unreadable"].alias("0"), contradictions.alias("1")], frame.height),
         is_illicit=pl.coalesce("is_illicit", given.select(graded).to_series()),
     )
     duties = declarations["item_value"] * declarations["tax_rate_pct"] / 100
@@ -100,13 +96,13 @@ def outcomes(lines: Lines, declarations: pl.DataFrame) -> pl.DataFrame:
 class KcsSource:
     """A source that reads the Korean files `found`."""
 
-    found: tuple[Path | StoredObject, ...]
+    found: tuple[Path | objects.StoredObject, ...]
     name: str = "kcs"
 
     def batches(self) -> Iterator[Batch]:
         for file in self.found:
-            with here(file) as path:
-                yield KcsBatch(path, address=address(file))
+            with files.here(file) as path:
+                yield KcsBatch(path, address=files.address(file))
 
 
 def open_source(inputs: Sequence[str]) -> Source:
@@ -117,4 +113,4 @@ def open_source(inputs: Sequence[str]) -> Source:
     ...
     ValueError: no file matches '/nowhere/declarations-*.csv'
     """
-    return KcsSource(expand(inputs))
+    return KcsSource(files.expand(inputs))

@@ -18,29 +18,27 @@ import polars as pl
 from pydantic import ValidationError
 
 from features import contract
-from features.reading.conform import From, Mapped, conform
-from features.reading.files import InputFile, read_parquet
-from features.reading.source import Batch, Chunk, Source
+from features.reading import Batch, Chunk, Source, conform, files
 from features.simulator import Parameters, Progress, Tables, generate
 
 FOLDER = Path(".tidewaiter/simulated")
 
 _ROW_GROUP = 100_000  # fixed, so that the bytes of a file depend only on its rows
-_MAPPED: dict[str, Mapped] = {
-    table: {name: From(name) for name in contract.schema(table).names()} for table in contract.TABLES
+_MAPPED: dict[str, conform.Mapped] = {
+    table: {name: conform.From(name) for name in contract.schema(table).names()} for table in contract.TABLES
 }
 
 
 @dataclass(frozen=True)
-class SimulatedBatch(InputFile):
+class SimulatedBatch(files.InputFile):
     """One month of one table, as a file."""
 
     table: str
 
     def chunks(self) -> Iterator[Chunk]:
         mapped = _MAPPED[self.table]
-        for lines in read_parquet(self.path, mapped):
-            yield Chunk(lines.frame, {self.table: conform(self.table, lines.frame, mapped)}, lines.malformed)
+        for lines in files.read_parquet(self.path, mapped):
+            yield Chunk(lines.frame, {self.table: conform.conform(self.table, lines.frame, mapped)}, lines.malformed)
 
 
 @dataclass(frozen=True)

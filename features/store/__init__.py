@@ -2,3 +2,15 @@
 
 Not here: what may go in (validation) and how it does (ingestion).
 """
+
+from features.store.store import STAGING, BatchRecord, Part, Store, StoreError
+
+__all__ = [
+    "STAGING",
+    "BatchRecord",
+    "Part",
+    "Store",
+    "StoreError",
+    "parquet",
+    "versioning",
+]

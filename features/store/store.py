@@ -27,7 +27,7 @@ import polars as pl
 import pyarrow as pa
 
 from features import contract
-from features.disk.atomic import PARTIAL, flush, write_atomically
+from features.disk import PARTIAL, atomic, write_atomically
 from features.store import parquet
 from features.store.parquet import Part
 
@@ -216,7 +216,7 @@ class Store:
         new = [self.path(table, day, part.digest) for (table, day), part in changed.items() if part is not None]
         new += self.new_quarantine_files(records)
         folders = {folder for path in new for folder in (path.parent, path.parent.parent)}
-        flush([*new, *sorted(folders), self.root])
+        atomic.flush([*new, *sorted(folders), self.root])
         kept = {table: days for table, days in parts.items() if days}
         text = Manifest(kept, (*manifest.batches, *records), world or manifest.world).to_json()
         write_atomically(self._manifest_file, lambda partial: partial.write_text(text))

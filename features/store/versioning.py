@@ -33,7 +33,7 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 from dvc_objects.errors import ObjectFormatError
 
-from features.disk.atomic import write_atomically
+from features.disk import write_atomically
 
 VERSION = re.compile(r"[0-9a-f]{32}\.dir")
 STATE = ".tidewaiter"

@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from features import codes
-from features.reading.csv_dialect import ReadError
-from features.store.store import Store
+from features.reading import ReadError
+from features.store import Store
 from features.validation.verdicts import PLACE, Finding
 
 COLUMNS = ("day", "currency", "rate")

@@ -13,7 +13,7 @@ import polars as pl
 
 from features import contract
 from features.facts import stretches
-from features.store.store import Store
+from features.store import Store
 from features.validation.verdicts import PLACE, Finding
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from features.presentation import pages
-from features.store.store import BatchRecord
+from features.store import BatchRecord
 from features.validation.verdicts import BatchVerdict, ExpectationResult, Verdict
 from features.validation.volume_chart import HEIGHT, WIDTH, chart
 

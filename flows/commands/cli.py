@@ -35,20 +35,25 @@ from flows.commands.terminal import (
     show_table,
     tell_whom_to_wait_for,
 )
-from flows.host import running, unjudged
-from flows.host.children import ChildError
-from flows.host.deploy import ProjectError
-from flows.host.running import AlreadyRunningError
-from flows.host.status import Status, look
-from flows.host.up import PortInUseError, Up
-from flows.requests import authors
-from flows.requests.parameters import (
+from flows.host import (
+    AlreadyRunningError,
+    ChildError,
+    PortInUseError,
+    ProjectError,
+    Status,
+    Up,
+    look,
+    running,
+    unjudged,
+)
+from flows.requests import (
     Language,
     MonitorParameters,
     NetworkParameters,
     RetrainParameters,
     Search,
     SourceName,
+    authors,
 )
 from flows.settings import Engine, Settings
 
@@ -124,7 +129,7 @@ def retrain(
     tell_whom_to_wait_for(settings)
     from flows.progress import on_terminal
     from flows.retrain import retrain as run
-    from flows.steps.summary import show
+    from flows.steps import show
 
     with on_terminal(err), failures():
         summary = run(stored.model_copy(update={"requested_by": by}))
@@ -213,7 +218,7 @@ def reasons(
     settings = begin()
     from flows.commands.explain import explain
     from flows.progress import on_terminal
-    from models.network_page.page import address
+    from models.network_page import address
 
     with on_terminal(err, is_flow=False), failures():
         found = explain(settings, source.value, declaration_id, language.value)
@@ -252,15 +257,15 @@ def network(
     parameters = checked(lambda: NetworkParameters(source=source))
     settings = begin()
     tell_whom_to_wait_for(settings)
-    from features.network_map.build import CLUSTERS
+    from features.network_map import build
     from flows.network import network as run
     from flows.progress import on_terminal
-    from models.network_page.page import address
+    from models.network_page import address
 
     with on_terminal(err), failures():
         found = run(parameters)
     out.print(f"{found.companies:,} companies, as known from {found.first} to {found.last}.")
-    clusters = settings.networks_folder / source.value / CLUSTERS
+    clusters = settings.networks_folder / source.value / build.CLUSTERS
     out.print(f"Those that are probably one, to review: {clusters}", markup=False, soft_wrap=True)
     out.print(settings.pages_url + address(source.value, importer), markup=False, soft_wrap=True)
     if running.find(settings.state_folder) is None:
@@ -280,7 +285,7 @@ def select(
     """
     tell_whom_to_wait_for(begin())
     from flows.progress import on_terminal
-    from flows.requests.parameters import SelectParameters
+    from flows.requests import SelectParameters
     from flows.select import select as run
 
     with on_terminal(err), failures():

@@ -21,7 +21,7 @@ from flows.commands.terminal import (
     show_table,
 )
 from flows.host import running
-from flows.requests.parameters import RetrainParameters, SourceName
+from flows.requests import RetrainParameters, SourceName
 from flows.settings import Settings
 
 VERSION = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
@@ -34,7 +34,7 @@ def data_list(as_json: AsJson = False) -> None:
     """The versions of the data folder that are kept here, and the models registered from each."""
     settings = begin()
     from features.store import versioning
-    from models.registry.registry import Registry
+    from models.registry import Registry
 
     with failures():
         trained = Registry(settings.tracking_uri, settings.artifact_root).by_data_version()
@@ -94,10 +94,9 @@ def data_reread(
             "anew in another TIDEWAITER_DATA_FOLDER"
         )
     settings = begin()
-    from features.ingestion.reread import reread
+    from features.ingestion import reread
     from features.sources import open_source
-    from features.store import versioning
-    from features.store.store import Store
+    from features.store import Store, versioning
     from flows.progress import on_terminal, stage, wait
     from flows.steps import reports
     from models.policy import load as load_policy

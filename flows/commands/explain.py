@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from features.matrix import cache
-from features.store.store import Store
+from features.store import Store
 from features.validation import amounts
 from flows.progress import stage
 from flows.settings import Settings
 from flows.steps import incumbents
-from models.dossier.assessment import Incumbent
+from models.dossier import assessment
 from models.reasons import reasons
-from models.registry.registry import Registry
+from models.registry import Registry
 from models.risk import feature_code
 
 _log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def explain(settings: Settings, source: str, declaration_id: str, language: str)
         )
 
 
-def _version(settings: Settings, registry: Registry, scratch: Path, source: str) -> Incumbent:
+def _version(settings: Settings, registry: Registry, scratch: Path, source: str) -> assessment.Incumbent:
     found = incumbents.watched(settings, registry, scratch, _log.warning)
     if found is None or found.source != source:
         raise LookupError(f"no version that learned from source {source} is in force; retrain on it first")

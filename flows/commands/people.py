@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from models.access.accounts import ADMINISTRATOR_ACCOUNT, SERVICE_ROLE, WORKSPACE, refuse_name
-from models.signoff.book import SERVICE
+from models.access import accounts
+from models.signoff import SERVICE
 
 _TIMEOUT_S = 60.0
 
@@ -55,7 +55,7 @@ class Desk:
         if taken := next((each for each in self.people() if each.name.casefold() == name.casefold()), None):
             raise RefusedError(f"{taken.name} is there already, with {', '.join(taken.roles) or 'no role'}")
         try:
-            refuse_name(name, ())
+            accounts.refuse_name(name, ())
         except ValueError as error:
             raise RefusedError(str(error)) from error
         password = secrets.token_urlsafe(12)
@@ -66,7 +66,7 @@ class Desk:
 
     def remove(self, name: str) -> None:
         """Take an account away. What it has signed stays signed."""
-        if name in (SERVICE, ADMINISTRATOR_ACCOUNT):
+        if name in (SERVICE, accounts.ADMINISTRATOR_ACCOUNT):
             raise RefusedError(f"{name} is an account that the servers need")
         if name not in (people := [person.name for person in self.people()]):
             raise RefusedError(f"there is no account {name!r}; there are {', '.join(people)}")
@@ -77,11 +77,11 @@ class Desk:
         return self._ask("POST", "2.0/tidewaiter/rollback", {"reason": reason})["version"]
 
     def _role_ids(self) -> dict[str, int]:
-        roles = self._ask("GET", f"3.0/mlflow/roles/list?workspace={WORKSPACE}")["roles"]
+        roles = self._ask("GET", f"3.0/mlflow/roles/list?workspace={accounts.WORKSPACE}")["roles"]
         return {
             role["name"]: role["id"]
             for role in roles
-            if not role["name"].startswith("__") and role["name"] != SERVICE_ROLE
+            if not role["name"].startswith("__") and role["name"] != accounts.SERVICE_ROLE
         }
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from flows.commands.people import Desk, RefusedError, desk
 from flows.commands.terminal import EXIT_CODES, AsJson, begin, checked, fail, failures, out, show_table
 from flows.host import running
 from flows.settings import Settings
-from models.signoff.chain import Head, LedgerError
-from models.signoff.keys import Keys
+from models.signoff import Head, Keys, LedgerError
 
 users = typer.Typer(no_args_is_help=True, help="Accounts of the people who sign in to MLflow; for its administrator.")
 audit = typer.Typer(no_args_is_help=True, help="Who signed what, and proof that nobody altered it since.")
@@ -76,7 +75,7 @@ def audit_verify(
     """
     settings = begin()
     from models import policy
-    from models.registry.registry import Registry
+    from models.registry import Registry
     from models.signoff import audit as proof
 
     with _reading():
@@ -156,7 +155,7 @@ def audit_export_head(
 ) -> None:
     """Note how far the ledger has come. `audit verify --head FILE` tells later whether it was cut off or rewritten."""
     settings = begin()
-    from features.disk.atomic import write_atomically
+    from features.disk import write_atomically
     from models.signoff import audit as proof
 
     with _reading():

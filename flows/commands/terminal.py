@@ -19,7 +19,7 @@ from rich.table import Table
 from typer._click import Context
 from typer.core import TyperGroup
 
-from features.validation.verdicts import ExpectationResult
+from features.validation import verdicts
 from flows.host import embedded, machine, running
 from flows.settings import FILE, PREFIX, Settings
 
@@ -133,14 +133,13 @@ def show_table(table: Table) -> None:
 @contextmanager
 def failures() -> Generator[None]:
     """End the command with a sentence if a user caused the error; other errors are our faults and keep their traces."""
-    from features.ingestion.ingest import IngestRejected
-    from features.reading.files import ReadError
-    from features.store.store import StoreError
-    from features.store.versioning import VersionError
-    from flows.compute.engine import ClusterError
-    from models.signoff.chain import LedgerError
+    from features.ingestion import IngestRejected
+    from features.reading import files
+    from features.store import StoreError, versioning
+    from flows.compute import ClusterError
+    from models.signoff import LedgerError
 
-    named = (ReadError, StoreError, VersionError, LedgerError, ClusterError)
+    named = (files.ReadError, StoreError, versioning.VersionError, LedgerError, ClusterError)
     try:
         yield
     except IngestRejected as error:
@@ -157,7 +156,7 @@ def failures() -> Generator[None]:
         fail(str(error))
 
 
-def _worst(results: Iterable[ExpectationResult]) -> Iterator[str]:
+def _worst(results: Iterable[verdicts.ExpectationResult]) -> Iterator[str]:
     """Yield a line for each of the expectations that most lines of a rejected batch fail."""
     failed = {(each.name, each.column): each for each in results if each.severity == "row" and each.unexpected}
     for each in sorted(failed.values(), key=lambda each: -each.unexpected)[:FAILURES_SHOWN]:

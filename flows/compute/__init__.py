@@ -2,3 +2,7 @@
 
 Not here: the work.
 """
+
+from flows.compute.engine import ClusterError, Workforce, workforce
+
+__all__ = ["ClusterError", "Workforce", "workforce"]

@@ -19,9 +19,9 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from features.matrix.code_digest import code_version
+from features.matrix import code_version
 from flows.compute.engine import ClusterError
-from models.risk.boosting import Network, Progress, Result, Rows
+from models.risk import Progress, boosting
 
 ATTEMPTS = 3  # at a piece of work, and at growing trees
 _LISTENS_MINUTES = 2  # to wait for the others of a network; after that one of them is gone
@@ -48,7 +48,9 @@ class Cluster:
             for rest in waiting:
                 ray.cancel(rest, force=True)
 
-    def grow(self, fit: Callable[..., Result], rows: Rows, on_round: Progress | None) -> Result:
+    def grow(
+        self, fit: Callable[..., boosting.Result], rows: boosting.Rows, on_round: Progress | None
+    ) -> boosting.Result:
         """Run `fit` on a worker of each node. Progress is not reported."""
         lost: RayError | None = None
         for _ in range(ATTEMPTS):
@@ -123,11 +125,13 @@ class _Worker:
             free.bind(("", 0))
             return ray.util.get_node_ip_address(), free.getsockname()[1]
 
-    def fit(self, fit: Callable[..., Result], rows: Rows, network: Network) -> Result:
+    def fit(
+        self, fit: Callable[..., boosting.Result], rows: boosting.Rows, network: boosting.Network
+    ) -> boosting.Result:
         return fit(rows=rows, network=network)
 
 
-def _grow(nodes: Sequence[str], fit: Callable[..., Result], rows: Rows) -> Result:
+def _grow(nodes: Sequence[str], fit: Callable[..., boosting.Result], rows: boosting.Rows) -> boosting.Result:
     worker: Any = ray.remote(num_cpus=1, max_restarts=0)(_Worker)
     workers = [worker.options(**_on(node)).remote() for node in nodes]
     try:
@@ -147,7 +151,7 @@ def _grow(nodes: Sequence[str], fit: Callable[..., Result], rows: Rows) -> Resul
             ray.kill(each)
 
 
-def _network(machines: str, workers: int, port: int) -> Network:
+def _network(machines: str, workers: int, port: int) -> boosting.Network:
     return {
         "tree_learner": "data",
         "pre_partition": True,

@@ -5,9 +5,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from features.matrix.cache import Run, one_after_another
+from features.matrix import cache
 from flows.settings import Engine, Settings
-from models.risk.boosting import Grow, alone
+from models.risk import boosting
 
 
 class ClusterError(RuntimeError):
@@ -18,8 +18,8 @@ class ClusterError(RuntimeError):
 class Workforce:
     """The functions that compute features and grow trees."""
 
-    run: Run = one_after_another
-    grow: Grow = alone
+    run: cache.Run = cache.one_after_another
+    grow: boosting.Grow = boosting.alone
 
 
 @contextmanager

@@ -15,11 +15,10 @@ from flows.host import prefect_api
 from flows.host.children import Program
 from flows.host.run_as import UMASK
 from flows.settings import Settings
-from models.access.accounts import ADMINISTRATOR_ACCOUNT, has_administrator
+from models.access import accounts
 from models.registry import artifact_places
 from models.signer import asking
-from models.signoff.book import SERVICE
-from models.signoff.keys import Keys
+from models.signoff import SERVICE, Keys
 
 # A password's hash takes tens of milliseconds, by design, and every request carries a password. With one worker, what
 # is changed through the server (passwords, accounts) counts at once in spite of the cache.
@@ -63,7 +62,7 @@ def refuse_moved(settings: Settings) -> None:
 
 def first_password(settings: Settings) -> str | None:
     """Return a password for the administrator's account if the server is about to make that account, otherwise None."""
-    return None if has_administrator(settings.accounts_uri) else secrets.token_urlsafe(18)
+    return None if accounts.has_administrator(settings.accounts_uri) else secrets.token_urlsafe(18)
 
 
 def database(settings: Settings) -> Program:
@@ -94,7 +93,7 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
         (sys.executable, "-m", "uvicorn", "--factory", "models.server.app:create_app", *listen, *UVICORN),
         {
             "MLFLOW_AUTH_CONFIG_PATH": str(_configuration(settings)),
-            "MLFLOW_AUTH_ADMIN_USERNAME": ADMINISTRATOR_ACCOUNT,
+            "MLFLOW_AUTH_ADMIN_USERNAME": accounts.ADMINISTRATOR_ACCOUNT,
             "SIGNOFF_FOLDER": str(settings.signoff_folder),
             "SIGNOFF_DATABASE_URI": settings.database_uri,
             "SIGNOFF_ARTIFACT_ROOT": settings.artifact_root,

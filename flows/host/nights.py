@@ -15,7 +15,7 @@ import httpx
 from flows import schedules
 from flows.host import prefect_api
 from flows.host.prefect_api import Deployment, Run, Schedule
-from models.runs.rules import CATCH_UP
+from models.runs import CATCH_UP
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 
 from flows.host import running
 from flows.settings import FILE, Settings
-from models.signoff.keys import Keys
+from models.signoff import Keys
 
 ROOT = "are root's, and can read the ledger's key and all accounts: name a user of their own by run_as"
 UMASK = 0o007  # for all that write into folders that the service and the runs share

@@ -21,7 +21,7 @@ from flows.host.prefect_api import Deployment, Run
 from flows.settings import Settings
 from models.names import MODEL
 from models.signer import asking
-from models.signoff.keys import Keys
+from models.signoff import Keys
 
 NIGHTS_SHOWN = 7
 LOOKS_SHOWN = 10

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
-from features.disk.atomic import write_atomically
+from features.disk import write_atomically
 
 _PREFIX = "monitoring-"
 

@@ -34,7 +34,7 @@ from flows.host import (
 from flows.host.children import Children, Program
 from flows.outliving import RUN_VARIABLE
 from flows.settings import PREFIX, Settings
-from models.access.accounts import ADMINISTRATOR_ACCOUNT, UP
+from models.access import accounts
 
 SERVER_TIMEOUT_S = 240.0  # both servers migrate their databases at their first start
 DEPLOY_TIMEOUT_S = 240.0
@@ -115,7 +115,7 @@ class Up:
         if password:
             # The password is not part of the greeting: if the start fails before it, the account may exist already.
             self.say(
-                f"The account of MLflow's administrator is {ADMINISTRATOR_ACCOUNT}, its password {password}\n"
+                f"The account of MLflow's administrator is {accounts.ADMINISTRATOR_ACCOUNT}, its password {password}\n"
                 f"  It is shown this once and kept nowhere: write it down. `tidewaiter users add` asks for it."
             )
         processes.start(self._prefect())
@@ -198,7 +198,7 @@ class Up:
         watch.apply(client, automations)
 
     def _client(self, timeout_s: float = 90.0) -> httpx.Client:
-        return prefect_api.connect(self.settings.prefect_url, (UP, self._password), timeout_s)
+        return prefect_api.connect(self.settings.prefect_url, (accounts.UP, self._password), timeout_s)
 
     def _stop(self, processes: Children) -> None:
         for name in ("job-worker", "worker"):
@@ -300,7 +300,7 @@ class Up:
                 "--prefect-file",
                 str(rendered.absolute()),
             ),
-            self._prefect_environment() | {"PREFECT_API_AUTH_STRING": f"{UP}:{self._password}"},
+            self._prefect_environment() | {"PREFECT_API_AUTH_STRING": f"{accounts.UP}:{self._password}"},
             lambda: True,
         )
 

@@ -2,3 +2,30 @@
 
 Not here: running it.
 """
+
+from flows.requests.parameters import (
+    Language,
+    MonitorParameters,
+    NetworkParameters,
+    RehearseParameters,
+    RetrainParameters,
+    Search,
+    SelectParameters,
+    SourceName,
+    author,
+)
+
+__all__ = [
+    "Language",
+    "MonitorParameters",
+    "NetworkParameters",
+    "RehearseParameters",
+    "RetrainParameters",
+    "Search",
+    "SelectParameters",
+    "SourceName",
+    "asked",
+    "author",
+    "authors",
+    "forms",
+]

@@ -12,7 +12,7 @@ import httpx
 
 from flows.host import mlflow_server, running
 from flows.settings import Settings
-from models.access.accounts import RESERVED
+from models.access import accounts
 
 _TIMEOUT_S = 60.0
 
@@ -27,11 +27,11 @@ def of_command(settings: Settings, environment: Mapping[str, str] = os.environ) 
         return os_user()
     name = environment.get(mlflow_server.USERNAME)
     if name is not None:
-        if name in RESERVED or not _signs_in(up.mlflow_url, name, environment.get(mlflow_server.PASSWORD, "")):
+        if name in accounts.RESERVED or not _signs_in(up.mlflow_url, name, environment.get(mlflow_server.PASSWORD, "")):
             raise ValueError(f"{mlflow_server.USERNAME} is {name!r}, with which nobody signs in; {_WHAT_TO_DO}")
         return name
     name = os_user()
-    if name in RESERVED or name not in _accounts(settings):
+    if name in accounts.RESERVED or name not in _accounts(settings):
         raise ValueError(f"{name!r}, who you are on this machine, has no account; {_WHAT_TO_DO}")
     return name
 
@@ -65,7 +65,7 @@ def _accounts(settings: Settings) -> frozenset[str]:
     if settings.mlflow_database_uri is None and not os.access(settings.state_folder / "accounts.db", os.R_OK):
         return frozenset()
     # Imported here, because it takes half a second, and the commands that need no account should not spend it.
-    from models.access.directory import Directory
+    from models.access import Directory
 
     directory = Directory(settings.accounts_uri)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from features.reading.files import expand
+from features.reading import files
 from flows.requests.parameters import (
     Authored,
     MonitorParameters,
@@ -81,7 +81,7 @@ def judge_run(parameters: BaseModel, settings: Settings, working: Path) -> None:
     allowed = places(settings, working)
     judge(parameters, allowed, settings.ray_address)
     local = [pattern for pattern in parameters.model_dump().get("input") or () if "://" not in pattern]
-    allowed.refuse_links("input", expand(local))
+    allowed.refuse_links("input", files.expand(local))
 
 
 def judge(parameters: BaseModel, places: Places, ray_address: str | None) -> None:

@@ -24,7 +24,7 @@ from pydantic.json_schema import SkipJsonSchema
 from features.sources import names
 from flows.requests.authors import os_user
 from flows.settings import Engine
-from models.signoff.book import SERVICE
+from models.signoff import SERVICE
 
 # Where declarations come from: one name for each module of features/sources.
 SourceName = StrEnum("SourceName", {name.upper(): name for name in sorted(names(), reverse=True)})

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from features.reading.objects import SCHEME
+from features.reading import objects
 
 _MAGIC = re.compile(r"[*?\[]")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")  # a Path makes one slash of two
@@ -100,9 +100,9 @@ class Places:
         return relative
 
     def _refuse_address(self, name: str, pattern: str) -> None:
-        is_ours = pattern.startswith(SCHEME) and not {"..", "."} & set(pattern.split("/"))
+        is_ours = pattern.startswith(objects.SCHEME) and not {"..", "."} & set(pattern.split("/"))
         if not is_ours or not any(
-            pattern.startswith(f"{each.rstrip('/')}/") for each in self.more if each.startswith(SCHEME)
+            pattern.startswith(f"{each.rstrip('/')}/") for each in self.more if each.startswith(objects.SCHEME)
         ):
             raise self._error(name, pattern)
 
@@ -115,7 +115,7 @@ class Places:
         return any(resolved.is_relative_to(folder.resolve()) for folder in self._folders())
 
     def _folders(self) -> Sequence[Path]:
-        return [Path(each) for each in self.more if not each.startswith(SCHEME)]
+        return [Path(each) for each in self.more if not each.startswith(objects.SCHEME)]
 
     def _error(self, name: str, pattern: str) -> PlaceError:
         more = f", and {', '.join(self.more)}" if self.more else " (the setting input_folders adds others)"

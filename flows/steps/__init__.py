@@ -2,3 +2,7 @@
 
 Not here: flows.
 """
+
+from flows.steps.summary import Summary, Unchanged, show
+
+__all__ = ["Summary", "Unchanged", "incumbents", "reports", "show"]

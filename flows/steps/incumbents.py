@@ -9,37 +9,35 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from flows.settings import Settings
-from models.dossier.assessment import Incumbent
-from models.evidence.made_from import Earlier
+from models.dossier import assessment
+from models.evidence import Earlier
 from models.names import CHALLENGER, CHAMPION
 from models.policy import Policy
 from models.policy import load as load_policy
-from models.registry.registry import Registry
+from models.registry import Registry
+from models.signoff import Keys, lifecycle, reading
 from models.signoff import champion as signed
-from models.signoff.keys import Keys
-from models.signoff.lifecycle import State
-from models.signoff.reading import signed_book
 
 # A version in one of these states is the outcome of a retraining from the same.
-_STANDS = (State.CANDIDATE, State.AWAITING, State.APPROVED, State.CHAMPION)
+_STANDS = (lifecycle.State.CANDIDATE, lifecycle.State.AWAITING, lifecycle.State.APPROVED, lifecycle.State.CHAMPION)
 Tell = Callable[[str], object]
 # Reading a version that was not made here, or was made otherwise, ends with one of these.
 _UNREADABLE = (MlflowException, OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
 
 
-def champion(settings: Settings, registry: Registry, scratch: Path) -> Incumbent | None:
+def champion(settings: Settings, registry: Registry, scratch: Path) -> assessment.Incumbent | None:
     """Return the version in force, by what was signed; None before the first promotion."""
     folder = scratch / CHAMPION
     version = signed.fetch(registry, Keys(settings.signoff_folder), load_policy().signoff, folder)
     return _read(registry, version, CHAMPION, folder) if version else None
 
 
-def watched(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> Incumbent | None:
+def watched(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
     """Return the version to watch: the champion, or before the first promotion the challenger."""
     return champion(settings, registry, scratch) or _challenger(registry, scratch / CHALLENGER, tell)
 
 
-def last_registered(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> Incumbent | None:
+def last_registered(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
     """Return the version that was trained last: the challenger, or the champion if no challenger waits."""
     folder = scratch / "last"
     return _challenger(registry, folder, tell) or champion(settings, registry, folder)
@@ -53,7 +51,7 @@ def of_the_same(settings: Settings, registry: Registry, made_from: str) -> Earli
     keys = Keys(settings.signoff_folder)
     if not keys.exist():  # no sign-off server was ever started, so nothing was ever signed
         return registry.made_from(made_from, None)
-    book = signed_book(registry.tracking_uri, keys, load_policy().signoff)
+    book = reading.signed_book(registry.tracking_uri, keys, load_policy().signoff)
     champion = (book.champion, book.cases[book.champion].digest) if book.champion else None
     found = registry.made_from(made_from, champion)
     if found and found.version and book.state(int(found.version), datetime.now(UTC)) not in _STANDS:
@@ -61,7 +59,7 @@ def of_the_same(settings: Settings, registry: Registry, made_from: str) -> Earli
     return found
 
 
-def _challenger(registry: Registry, folder: Path, tell: Tell) -> Incumbent | None:
+def _challenger(registry: Registry, folder: Path, tell: Tell) -> assessment.Incumbent | None:
     """Return the version that awaits sign-off, or None if none can be read: nothing depends on it, so nights go on."""
     number = registry.challenger_number()
     if number is None:
@@ -84,5 +82,5 @@ def policy_of(source: str, settings: Settings, scratch: Path) -> Policy:
     return decides.policy if decides and decides.source == source else load_policy()
 
 
-def _read(registry: Registry, version: ModelVersion, alias: str, folder: Path) -> Incumbent:
-    return Incumbent.read(version.version, alias, registry.run(version).data.params["source"], folder)
+def _read(registry: Registry, version: ModelVersion, alias: str, folder: Path) -> assessment.Incumbent:
+    return assessment.Incumbent.read(version.version, alias, registry.run(version).data.params["source"], folder)

@@ -8,15 +8,14 @@ from typing import Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from features.disk.atomic import write_atomically
-from features.ingestion.ingest import BatchReport, IngestRejected
-from features.store.store import Store
+from features.disk import write_atomically
+from features.ingestion import BatchReport, IngestRejected
+from features.store import Store
 from features.validation import page as validation_page
 from flows.settings import Settings
 from flows.steps.summary import Summary, Unchanged, as_markdown
-from models.monitoring.drift_result import DriftResult
-from models.registry import tracking
-from models.registry.registry import Registry
+from models.monitoring import DriftResult
+from models.registry import Registry, tracking
 
 
 def validation_folder(settings: Settings, store: Store) -> Path:

@@ -8,17 +8,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from features.ingestion.ingest import IngestReport
-from features.matrix.cache import Built
-from features.store.store import BatchRecord
-from models.evaluation.figures import TITLES, AtShare, Evaluation, Scorer
-from models.evaluation.gates import Gate
-from models.evidence.made_from import Earlier
-from models.metrics.bootstrap import Estimate
-from models.monitoring.drift_result import DriftResult
+from features.ingestion import IngestReport
+from features.matrix import cache
+from features.store import BatchRecord
+from models.evaluation import AtShare, Evaluation, Gate, Scorer, figures
+from models.evidence import Earlier
+from models.metrics import Estimate
+from models.monitoring import DriftResult
 from models.names import MODEL
 from models.policy import SignoffStep
-from models.registry.registry import Registration
+from models.registry import Registration
 
 _SHARES = (0.05, 0.10)
 Row = tuple[str, ...]
@@ -32,7 +31,7 @@ class Summary:
     ingested: IngestReport
     batches: Sequence[BatchRecord]
     data_version: str
-    built: Built
+    built: cache.Built
     features: int
     evaluation: Evaluation
     gates: Sequence[Gate]
@@ -95,7 +94,7 @@ def _tables(summary: Summary | Unchanged) -> Iterator[tuple[str, Row, list[Row]]
     scorers = (summary.evaluation.model, *summary.evaluation.baselines)
     if summary.evaluation.champion:
         scorers = (*scorers, summary.evaluation.champion.champion)
-    head = ("figure", *(TITLES.get(s.name, s.name) for s in scorers))
+    head = ("figure", *(figures.TITLES.get(s.name, s.name) for s in scorers))
     title = (
         f"Test on {summary.evaluation.rows:,} inspected items, {summary.evaluation.hits:,} hits, "
         f"{summary.evaluation.first_day} to {summary.evaluation.last_day}; "

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from models.policy import Signoff
-from models.signoff.book import SERVER, SERVICE
+from models.signoff import SERVER, SERVICE
 
 if TYPE_CHECKING:
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore

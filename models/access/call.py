@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from models.names import LONGEST_TAG
-from models.signoff.book import ADMINISTRATOR, SERVICE
-from models.signoff.chain import Action, Entry
+from models.signoff import ADMINISTRATOR, SERVICE, Action, Entry
 
 LONGEST_TEXT = LONGEST_TAG
 

@@ -2,3 +2,18 @@
 
 Not here: metrics (metrics).
 """
+
+from models.backtesting.backtest import backtest
+from models.backtesting.strategies import Bacuda, Product, Random, RiskProfile
+
+__all__ = [
+    "Bacuda",
+    "Product",
+    "Random",
+    "RiskProfile",
+    "backtest",
+    "rehearsal_plots",
+    "replay",
+    "result",
+    "side_by_side",
+]

@@ -14,17 +14,14 @@ import numpy as np
 import polars as pl
 
 from features.contract import KEY
-from features.disk.atomic import write_atomically
-from features.families.feature import Feature
+from features.disk import write_atomically
+from features.families import Feature
 from features.presentation import spreadsheet
-from models.evaluation.figures import sample_of, scores_of
-from models.evaluation.repeats import has_identical_earlier_row
-from models.metrics.ranking import Measures, Scores
+from models.evaluation import figures, repeats
+from models.metrics import Measures, Scores
 from models.policy import Policy
-from models.risk.boosting import Progress
-from models.risk.risk_model import RANKING, RiskModel
-from models.training.splits import among_others, labelled, split_validation, window
-from models.training.train import train
+from models.risk import Progress, RiskModel, risk_model
+from models.training import splits, train
 
 PREDICTIONS_FILE = "predictions.csv"
 LABELS = ("is_inspected", "is_illicit", "is_critical", "recovered_revenue", "selection_probability", "known_on")
@@ -54,13 +51,13 @@ def backtest(
     if leaking:
         raise ValueError(f"test frame has column {leaking[0]!r}; allowed: the key, accepted_at and features, no labels")
     started = perf_counter()
-    known = among_others(labelled(train_dataset))
-    fitted, held_out = split_validation(known, policy.training, policy.features.label_delay_days)
+    known = splits.among_others(splits.labelled(train_dataset))
+    fitted, held_out = splits.split_validation(known, policy.training, policy.features.label_delay_days)
     model = train(fitted, held_out, features, policy.training, policy.targeting, on_progress, final_frame=known)
     trained = perf_counter()
     predictions = model.predict(test_frame)
     out_dir.mkdir(parents=True, exist_ok=True)
-    listed = predictions.select(KEY[0], *RANKING)
+    listed = predictions.select(KEY[0], *risk_model.RANKING)
     write_atomically(out_dir / PREDICTIONS_FILE, lambda path: spreadsheet.write(path, listed, is_marked=False))
     scored = perf_counter()
     return {
@@ -87,8 +84,8 @@ def _measure(
     test = test_frame.join(found, on=KEY, how="inner", maintain_order="left", validate="1:1")
     if test.is_empty():
         return None
-    scores = scores_of(test, predictions)
-    is_repeat = has_identical_earlier_row(known, test).to_numpy()
+    scores = figures.scores_of(test, predictions)
+    is_repeat = repeats.has_identical_earlier_row(known, test).to_numpy()
     return _figures(test, scores, shares) | {
         "has_identical_earlier_row": _figures_where(test, scores, is_repeat),
         "has_no_identical_earlier_row": _figures_where(test, scores, ~is_repeat),
@@ -100,7 +97,7 @@ def _figures_where(test: pl.DataFrame, scores: Scores, kept: np.ndarray) -> dict
 
 
 def _figures(test: pl.DataFrame, scores: Scores, shares: Sequence[float]) -> dict[str, Any]:
-    sample = sample_of(test)
+    sample = figures.sample_of(test)
     measures = Measures(sample, scores, shares)
     values = measures(sample.ones)[0].tolist()
     measured = {name: None if np.isnan(value) else value for name, value in zip(measures.names, values, strict=True)}
@@ -120,7 +117,7 @@ def _describe(model: RiskModel) -> dict[str, Any]:
 
 
 def _days(frame: pl.DataFrame) -> dict[str, str]:
-    first, last = window(frame) if frame.height else (None, None)
+    first, last = splits.window(frame) if frame.height else (None, None)
     return {"first_day": str(first), "last_day": str(last)}
 
 

@@ -12,8 +12,8 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from models.backtesting.result import Rehearsal, Replayed
 from models.backtesting.side_by_side import SideBySide
-from models.evaluation.plots import COLOURS, styled
-from models.metrics.bootstrap import Estimate
+from models.evaluation import plots
+from models.metrics import Estimate
 
 FOUND, PRECISION, NOVELTIES = "found.png", "precision.png", "new-schemes.png"
 _COLOURS = ("#8a8a8a", "#8e4b9e", "#38761d", "#b45f06", "#0b5394", "#a61c00", "#134f5c")
@@ -34,7 +34,7 @@ def draw(rehearsal: Rehearsal, folder: Path) -> tuple[Path, ...]:
 
 def found(path: Path, rehearsal: Rehearsal) -> None:
     """Draw hits and revenue from the first week on, with bands if there are several seeds."""
-    with styled(path, width=10.5) as figure:
+    with plots.styled(path, width=10.5) as figure:
         left, right = figure.subplots(1, 2)
         for one, colour in zip(rehearsal.strategies, _cycled(rehearsal), strict=True):
             for axes, figure_name in ((left, "hits_so_far"), (right, "revenue_so_far")):
@@ -50,7 +50,7 @@ def found(path: Path, rehearsal: Rehearsal) -> None:
 
 def precision(path: Path, rehearsal: Rehearsal) -> None:
     """Draw the share of inspections that hit, over the last weeks together: single weeks jump too much to read."""
-    with styled(path) as figure:
+    with plots.styled(path) as figure:
         axes = figure.subplots()
         for one, colour in zip(rehearsal.strategies, _cycled(rehearsal), strict=True):
             hits, inspected = (
@@ -76,7 +76,7 @@ def novelties(path: Path, rehearsal: Rehearsal) -> None:
     schemes = sorted({each.scheme for one in rehearsal.strategies for each in one.novelties})
     lines = [(scheme, place) for scheme in schemes for place in range(len(rehearsal.strategies))]
     colours = _cycled(rehearsal)
-    with styled(path, height=1.5 + 0.35 * len(lines)) as figure:
+    with plots.styled(path, height=1.5 + 0.35 * len(lines)) as figure:
         axes = figure.subplots()
         for line, (scheme, place) in enumerate(lines):
             one = rehearsal.strategies[place]
@@ -116,8 +116,8 @@ def _cycled(rehearsal: Rehearsal) -> list[str]:
 
 def loads(path: Path, rehearsed: SideBySide) -> None:
     """Draw weekly inspections of the offices and chapters whose load changes most: hollow before, full after."""
-    lines, colours = len(rehearsed.loads), (COLOURS["champion"], COLOURS["model"])
-    with styled(path, height=1.6 + 0.26 * max(lines, 3)) as figure:
+    lines, colours = len(rehearsed.loads), (plots.COLOURS["champion"], plots.COLOURS["model"])
+    with plots.styled(path, height=1.6 + 0.26 * max(lines, 3)) as figure:
         axes = figure.subplots()
         for place, load in enumerate(rehearsed.loads):
             before, after = load.inspections_a_week_against, load.inspections_a_week

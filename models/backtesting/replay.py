@@ -22,12 +22,11 @@ from pydantic import Field
 
 from features import contract
 from features.contract import KEY
-from features.facts.asof import NEVER
-from features.facts.kinds import DERIVED, Known
+from features.facts import Known, asof, kinds
 from features.families import FAMILIES
-from features.history.history import History
+from features.history import History
 from models.document import Document
-from models.evaluation.schemes import NONE
+from models.evaluation import schemes
 from models.policy import LANES, Lanes
 
 Progress = Callable[[int, int], None]
@@ -124,7 +123,7 @@ class World:
 
     def _beginning_later(self, scheme: str, day: int) -> "World":
         """Return the same world without the declarations of `scheme` accepted before `day`."""
-        known = sorted(self.truth.filter(pl.col("scheme") != NONE)["scheme"].unique())
+        known = sorted(self.truth.filter(pl.col("scheme") != schemes.NONE)["scheme"].unique())
         if scheme not in known:
             raise ValueError(f"new_scheme is {scheme!r}; allowed: {', '.join(known)}")
         kept = ~((self.truth["scheme"] == scheme) & (self.history.rows["day"] < day))
@@ -150,7 +149,7 @@ class World:
         """Return what does not depend on what was inspected: such features, and the declarations' own columns."""
         families = [family.compute(History(self.history)) for family in FAMILIES if family not in RESTS_ON_OUTCOMES]
         features = pl.concat(families, how="horizontal")
-        names = [name for name in (*contract.schema("declarations"), *DERIVED) if name not in features.columns]
+        names = [name for name in (*contract.schema("declarations"), *kinds.DERIVED) if name not in features.columns]
         own = self.history.rows.select(*names, "accepted_on")
         return pl.concat([own, features], how="horizontal")
 
@@ -210,7 +209,7 @@ class World:
                 recovered_revenue=results["revenue"],
                 accepted_day=pl.col("day"),
                 found_day=pl.col("day") + self.label_delay_days,
-                replaced=pl.lit((NEVER - _EPOCH).days),
+                replaced=pl.lit((asof.NEVER - _EPOCH).days),
                 sign=1,
             )
             # If the declaration came after its outcome, the outcome counts from the day on which customs had both.

@@ -15,8 +15,8 @@ from scipy.stats import t as student
 from features.arrays import Floats
 from models.backtesting.replay import GREEN, Setting
 from models.document import Document
-from models.evaluation.schemes import NONE
-from models.metrics.bootstrap import Estimate, counts
+from models.evaluation import schemes
+from models.metrics import Estimate, bootstrap
 from models.policy import LANES, Lanes
 
 Logs = Mapping[int, Mapping[str, pl.DataFrame]]  # seed -> strategy -> log as from rehearsal.replay
@@ -191,7 +191,7 @@ class _Bands:
         if len(sums) > 1:
             figures = _figures(sums.sum(axis=1)) - (0.0 if against is None else _figures(against.sum(axis=1)))
             return {name: self.of_seeds(values) for name, values in zip(FIGURES, figures.T, strict=True)}
-        drawn = np.concatenate(list(counts(sums.shape[1], self._resamples, self._seed)))
+        drawn = np.concatenate(list(bootstrap.counts(sums.shape[1], self._resamples, self._seed)))
         value, draws = _figures(sums[0].sum(axis=0)), _figures(drawn @ sums[0])
         if against is not None:
             value, draws = value - _figures(against[0].sum(axis=0)), draws - _figures(drawn @ against[0])
@@ -275,7 +275,9 @@ def _weeks(sums: Floats, days: Sequence[date], bands: _Bands) -> tuple[Week, ...
 
 
 def _novelties(log: pl.DataFrame, found_before: frozenset[str], seed: int) -> list[Novelty]:
-    new = log.filter(~pl.col("scheme").is_in([*found_before, NONE])).sort("week", "accepted_on", maintain_order=True)
+    new = log.filter(~pl.col("scheme").is_in([*found_before, schemes.NONE])).sort(
+        "week", "accepted_on", maintain_order=True
+    )
     novelties = []
     for (scheme,), rows in new.group_by("scheme", maintain_order=True):
         hits = rows.filter("is_hit")

@@ -18,8 +18,7 @@ from features.arrays import Floats
 from features.contract import KEY
 from models.backtesting.replay import WEEK_DAYS, Chooser
 from models.document import Document
-from models.metrics.bootstrap import Estimate
-from models.metrics.off_policy import Expected, Log, SelectionEstimates, estimate
+from models.metrics import Estimate, off_policy
 from models.policy import LANES, Policy
 from models.reasons import Stability
 
@@ -39,7 +38,7 @@ class Side(Document):
     inspections: float
     officer_hours: float
     delay_hours: float
-    found: SelectionEstimates | None
+    found: off_policy.SelectionEstimates | None
     illicit_in_truth: float | None = None
     evaded_in_truth: float | None = None
 
@@ -96,7 +95,7 @@ class NotRehearsed(Document):
         return {}
 
 
-def log_of(rows: pl.DataFrame) -> Log | None:
+def log_of(rows: pl.DataFrame) -> off_policy.Log | None:
     """Return the inspections made among `rows`; None where the chance of one of them is not on record.
 
     If everything was inspected, the chance was 1. Rows that were not inspected may have no chance on record; they get
@@ -112,7 +111,7 @@ def log_of(rows: pl.DataFrame) -> Log | None:
         found = found.with_columns(probability=pl.lit(1.0))
     if found.filter("is_inspected")["probability"].null_count():
         return None
-    return Log(
+    return off_policy.Log(
         found["is_inspected"].to_numpy(),
         found["probability"].fill_null(found["probability"].min()).to_numpy(),
         found["is_hit"].to_numpy(),
@@ -122,7 +121,7 @@ def log_of(rows: pl.DataFrame) -> Log | None:
 
 def rehearse(
     rows: pl.DataFrame,
-    expected: Expected,
+    expected: off_policy.Expected,
     challenger: Chooser,
     against: tuple[str, Chooser],
     truth: pl.DataFrame,
@@ -141,8 +140,8 @@ def rehearse(
     confidence = policy.evaluation.confidence
     planted = rows.select(KEY).join(truth, on=KEY, how="left", maintain_order="left") if truth.height else None
 
-    def found_by(chance: Floats) -> SelectionEstimates | None:
-        return estimate(log, chance, expected, confidence) if log else None
+    def found_by(chance: Floats) -> off_policy.SelectionEstimates | None:
+        return off_policy.estimate(log, chance, expected, confidence) if log else None
 
     def side(title: str, selection: pl.DataFrame, chance: Floats) -> Side:
         hours = {
@@ -185,7 +184,7 @@ def _in_truth(planted: pl.DataFrame | None, chance: Floats, column: str) -> floa
     return float((planted[column].fill_null(0).cast(pl.Float64).to_numpy() * chance).sum())
 
 
-def _hits(found: SelectionEstimates | None) -> Estimate:
+def _hits(found: off_policy.SelectionEstimates | None) -> Estimate:
     """Return the hits, doubly robust: the precision of the chosen rows times their number."""
     if found is None:
         return Estimate(value=None, reason=_UNRECORDED)
@@ -195,7 +194,7 @@ def _hits(found: SelectionEstimates | None) -> Estimate:
     return _scaled(precision, found.chosen)
 
 
-def _revenue(found: SelectionEstimates | None) -> Estimate:
+def _revenue(found: off_policy.SelectionEstimates | None) -> Estimate:
     return Estimate(value=None, reason=_UNRECORDED) if found is None else found.dr.revenue
 
 

@@ -11,20 +11,15 @@ import polars as pl
 
 from features.arrays import Floats
 from features.contract import KEY
-from features.families.feature import Feature
-from features.matrix.matrix import CATALOGUE
+from features.families import Feature
+from features.matrix import CATALOGUE
 from models import policy
 from models.backtesting.replay import Chooser
 from models.evaluation import baselines
 from models.policy import Policy
-from models.risk import boosting
-from models.risk.boosting import Parameters, Rows
-from models.risk.encoder import Encoder, Matrix
-from models.targeting import lanes
-from models.targeting.exploration import Share
-from models.targeting.selector import Exploring, Selector
-from models.training.splits import labelled, split_off
-from models.training.train import train
+from models.risk import Encoder, Matrix, boosting
+from models.targeting import Exploring, Selector, exploration, lanes
+from models.training import splits, train
 
 Rng = np.random.Generator
 
@@ -72,7 +67,7 @@ class RiskProfile:
 # are LightGBM's, with XGBoost's defaults for what both have.
 RISKY_SHARE, PRIOR_INSPECTIONS = 0.1, 10
 BACUDA_ROUNDS = 100
-BACUDA_PARAMETERS: Parameters = {
+BACUDA_PARAMETERS: boosting.Parameters = {
     "learning_rate": 0.1,
     "max_depth": 4,
     "num_leaves": 16,
@@ -128,7 +123,7 @@ class Bacuda:
     def learn(self, known: pl.DataFrame, recent: pl.DataFrame, before: Chooser | None) -> Chooser:
         risky = {by: _risky(known, by) for by in PROFILES}
         names = (*_BACUDA_COLUMNS, *("risky_" + "_x_".join(by) for by in PROFILES))
-        rows = Rows(_bacuda_matrix(known, risky), known["is_illicit"].cast(pl.Float64).to_numpy())
+        rows = boosting.Rows(_bacuda_matrix(known, risky), known["is_illicit"].cast(pl.Float64).to_numpy())
         booster = boosting.fit_rounds(
             boosting.ILLICIT, BACUDA_PARAMETERS, self.seed, Encoder(names, {}), rows, BACUDA_ROUNDS
         )
@@ -175,14 +170,14 @@ class Product:
 
     def learn(self, known: pl.DataFrame, recent: pl.DataFrame, before: Chooser | None) -> Chooser:
         training = self.policy.training
-        rows = labelled(known)
+        rows = splits.labelled(known)
         # The latest share of rows, not of time, validates: a warm-up may have been inspected more densely than later.
         begins, ends = rows["accepted_on"][int(rows.height * (1 - training.validation_share))], rows["accepted_on"][-1]
-        parts = split_off(rows, (ends - begins).days + 1, self.policy.features.label_delay_days)
+        parts = splits.split_off(rows, (ends - begins).days + 1, self.policy.features.label_delay_days)
         model = train(*parts, self.features, training, self.policy.targeting, final_frame=rows)
         if not self.explores:
             return Selector(self.policy, model)
-        share = Share(self.policy.exploration.initial_share)
+        share = exploration.Share(self.policy.exploration.initial_share)
         if isinstance(before, Selector):
             share = before.next_share(known, recent)
         return Selector(self.policy, model, Exploring.of(share, model, known))

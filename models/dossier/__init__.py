@@ -2,3 +2,7 @@
 
 Not here: digests of them (evidence).
 """
+
+from models.dossier.dossier import CARD, DRIFT, EVALUATION, POLICY, Dossier
+
+__all__ = ["CARD", "DRIFT", "EVALUATION", "POLICY", "Dossier", "assessment"]

@@ -14,36 +14,32 @@ from typing import Any
 import polars as pl
 
 from features.contract import KEY
-from features.families.feature import Feature
-from models.backtesting import rehearsal_plots, side_by_side
-from models.backtesting.replay import Chooser
-from models.backtesting.side_by_side import NotRehearsed, SideBySide
-from models.backtesting.strategies import RiskProfile
+from features.families import Feature
+from models.backtesting import RiskProfile, rehearsal_plots, replay, side_by_side
 from models.dossier.dossier import EVALUATION, POLICY, About, Dossier, Judged, validation_of, verdicts
-from models.evaluation import baselines, burden, burden_plots, plots
-from models.evaluation.burden import BurdenReport
-from models.evaluation.figures import CHAMPION, MODEL, Evaluation, evaluate, sample_of, scores_of
-from models.evaluation.gates import Gate
-from models.evaluation.repeats import has_identical_earlier_row
-from models.evaluation.schemes import SchemeRecall, recall
+from models.evaluation import (
+    BurdenReport,
+    Evaluation,
+    Gate,
+    baselines,
+    burden,
+    burden_plots,
+    figures,
+    plots,
+    repeats,
+    schemes,
+)
+from models.evidence import NO_CHAMPION
 from models.evidence import manifest as evidence
-from models.evidence.made_from import NO_CHAMPION
-from models.metrics.off_policy import Expected, Log, SelectionEstimates, estimate
-from models.metrics.ranking import Scores, inclusion
-from models.monitoring import drift
-from models.monitoring.drift_result import DriftResult, Quality
+from models.metrics import Scores, off_policy, ranking
+from models.monitoring import DriftResult, Quality, check, reference_rows, sample_by_day
 from models.policy import Policy
 from models.policy import parse as parse_policy
 from models.reasons import Stability, group_contributions, stability
-from models.registry import serving
-from models.registry.registry import Candidate
-from models.risk.feature_code import KEY as FEATURE_CODE
-from models.risk.risk_model import RiskModel
-from models.targeting.selector import Selector
-from models.training import days
-from models.training.days import Dataset
-from models.training.splits import Split, accepted_between
-from models.training.tuning import Found
+from models.registry import Candidate, serving
+from models.risk import RiskModel, feature_code
+from models.targeting import Selector
+from models.training import Dataset, Found, Split, days, splits
 
 PLOTS, DRIFT_PAGE = "plots", "drift.html"
 _SHAP_ROWS = 2000  # a picture of more would only be slower
@@ -80,7 +76,7 @@ class Incumbent:
     def scores(self, test: pl.DataFrame) -> Scores:
         """Return what this version says of the rows of `test`; ValueError if they lack a feature that it needs."""
         try:
-            return scores_of(test, self.model.predict(test))
+            return figures.scores_of(test, self.model.predict(test))
         except ValueError as error:
             raise ValueError(
                 f"{self.alias} version {self.version} cannot score the feature matrix: {error}; a feature is computed "
@@ -123,21 +119,23 @@ def measure(
     rows for other sources.
     """
     test = split.test
-    predicted, log = _in_window(model, accepted_between(dataset, split.windows["test"]))
-    scorers = {MODEL: scores_of(test, model.predict(test))} | baselines.score(split.before_test, test, features)
+    predicted, log = _in_window(model, splits.accepted_between(dataset, split.windows["test"]))
+    scorers = {figures.MODEL: figures.scores_of(test, model.predict(test))} | baselines.score(
+        split.before_test, test, features
+    )
     challenged = (champion.version, champion.scores(test)) if champion else None
-    evaluation = evaluate(
+    evaluation = figures.evaluate(
         test,
-        scorers[MODEL],
-        {name: scores for name, scores in scorers.items() if name != MODEL},
-        has_identical_earlier_row(split.before_test, test),
+        scorers[figures.MODEL],
+        {name: scores for name, scores in scorers.items() if name != figures.MODEL},
+        repeats.has_identical_earlier_row(split.before_test, test),
         policy,
         champion=challenged,
         schemes=_schemes(predicted, truth),
         selection=_selection(predicted, log, policy),
     )
     if challenged:
-        scorers[CHAMPION] = challenged[1]
+        scorers[figures.CHAMPION] = challenged[1]
     _draw(model, test, scorers, folder / PLOTS)
     return evaluation
 
@@ -151,7 +149,7 @@ def rehearse(
     truth: pl.DataFrame,
     policy: Policy,
     folder: Path,
-) -> SideBySide | NotRehearsed:
+) -> side_by_side.SideBySide | side_by_side.NotRehearsed:
     """Rehearse the model beside the champion on all declarations of the test window from which neither has learned.
 
     Without a champion of the same source it stands beside the risk profile, the rule of today. The picture is written
@@ -162,20 +160,20 @@ def rehearse(
         # It chooses by the policy that was signed with it, as it does in force, so that the effect of an edited policy
         # shows.
         in_force = Selector(champion.policy, incumbent)
-        against: tuple[str, Chooser] = (f"champion version {champion.version}", in_force)
+        against: tuple[str, replay.Chooser] = (f"champion version {champion.version}", in_force)
         learned_until = max(_learned_until(model), _learned_until(incumbent))
     else:
         base_rate = float(split.before_test["is_illicit"].to_numpy().mean())
         against = ("the risk profile", RiskProfile(policy.targeting, base_rate))
         learned_until = _learned_until(model)
     first, last = split.windows["test"]
-    rows = accepted_between(dataset, (max(first, learned_until + timedelta(days=1)), last)).with_columns(
+    rows = splits.accepted_between(dataset, (max(first, learned_until + timedelta(days=1)), last)).with_columns(
         accepted_on=pl.col("accepted_at").dt.date()
     )
     predicted = model.predict(rows)
-    expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
+    expected = off_policy.Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
     found = side_by_side.rehearse(rows, expected, Selector(policy, model), against, truth, policy)
-    if isinstance(found, NotRehearsed):
+    if isinstance(found, side_by_side.NotRehearsed):
         return found
     rehearsal_plots.loads(folder / PLOTS / "loads.png", found)
     return found.model_copy(update={"reasons": _kept_reasons(incumbent, model, rows, policy) if incumbent else None})
@@ -201,9 +199,9 @@ def watch(dataset: Dataset, reference: RiskModel, at_training: Quality, policy: 
     first, last = (date.fromisoformat(learned[name]) for name in ("first_day", "last_day"))
     _, latest = days.of_data(dataset)
     seed, bounds = policy.training.seed, policy.drift
-    before = drift.sample_by_day(drift.reference_rows(dataset, first, last), bounds.max_sample_rows, seed)
-    now = accepted_between(dataset, (latest - timedelta(days=bounds.window_days - 1), latest))
-    return drift.check(
+    before = sample_by_day(reference_rows(dataset, first, last), bounds.max_sample_rows, seed)
+    now = splits.accepted_between(dataset, (latest - timedelta(days=bounds.window_days - 1), latest))
+    return check(
         replace(before, rows=_scored(reference, before.rows)), _scored(reference, now), bounds, seed, at_training, page
     )
 
@@ -218,7 +216,7 @@ def assemble(
     evaluation: Evaluation,
     champion: Incumbent | None,
     watched: DriftResult,
-    rehearsed: SideBySide | NotRehearsed,
+    rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
     origin: Origin,
     policy: Policy,
     currencies: pl.DataFrame,
@@ -266,15 +264,17 @@ def _burden(
     plots_folder: Path,
 ) -> BurdenReport:
     """Return whom the model's selection of test rows affects and what it costs, beside the champion's and chance."""
-    scorers = {MODEL: scores_of(test, model.predict(test))} | ({CHAMPION: champion.scores(test)} if champion else {})
+    scorers = {figures.MODEL: figures.scores_of(test, model.predict(test))} | (
+        {figures.CHAMPION: champion.scores(test)} if champion else {}
+    )
     selections = {
-        name: inclusion(scores.score if scores.priority is None else scores.priority, policy.targeting.at_share)
+        name: ranking.inclusion(scores.score if scores.priority is None else scores.priority, policy.targeting.at_share)
         for name, scores in scorers.items()
     }
     rows = test.join(currencies, on=KEY, how="left", maintain_order="left", validate="1:1")
     report = burden.measure(rows, selections, policy)
     burden_plots.by_group(plots_folder / "burden.png", report)
-    burden_plots.returns(plots_folder / "returns.png", report, sample_of(test), scorers)
+    burden_plots.returns(plots_folder / "returns.png", report, figures.sample_of(test), scorers)
     return report
 
 
@@ -291,7 +291,7 @@ def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin
         "code": (before.code.commit[:8], origin.code.commit[:8]),
         "uncommitted source": (before.code.source_sha256[:8], origin.code.source_sha256[:8]),
         "policy": (before.files[POLICY][:8], policy[:8]),
-        "feature code": tuple(each.training.get(FEATURE_CODE, "not known")[:9] for each in (champion.model, model)),
+        "feature code": tuple(each.training.get(feature_code.KEY, "not known")[:9] for each in (champion.model, model)),
     }
     if pairs["code"][0] != pairs["code"][1]:
         del pairs["uncommitted source"]  # another commit has another source
@@ -304,31 +304,33 @@ def _windows(split: Split) -> dict[str, str]:
     return {name: f"{first}/{last}" for name, (first, last) in split.windows.items()}
 
 
-def _in_window(model: RiskModel, rows: pl.DataFrame) -> tuple[pl.DataFrame, Log | None]:
+def _in_window(model: RiskModel, rows: pl.DataFrame) -> tuple[pl.DataFrame, off_policy.Log | None]:
     """Return what the model says of all declarations of a window, and the inspections made among them."""
     return model.predict(rows), side_by_side.log_of(rows)
 
 
-def _schemes(predicted: pl.DataFrame, truth: pl.DataFrame) -> tuple[SchemeRecall, ...]:
-    return () if truth.is_empty() else recall(predicted, truth)
+def _schemes(predicted: pl.DataFrame, truth: pl.DataFrame) -> tuple[schemes.SchemeRecall, ...]:
+    return () if truth.is_empty() else schemes.recall(predicted, truth)
 
 
-def _selection(predicted: pl.DataFrame, log: Log | None, policy: Policy) -> SelectionEstimates | None:
+def _selection(
+    predicted: pl.DataFrame, log: off_policy.Log | None, policy: Policy
+) -> off_policy.SelectionEstimates | None:
     """Estimate what choosing by priority would have found in the window, by the recorded probabilities."""
     if log is None:
         return None
-    expected = Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
-    chosen = inclusion(predicted["priority"].to_numpy(), policy.targeting.at_share)
-    return estimate(log, chosen, expected, policy.evaluation.confidence)
+    expected = off_policy.Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
+    chosen = ranking.inclusion(predicted["priority"].to_numpy(), policy.targeting.at_share)
+    return off_policy.estimate(log, chosen, expected, policy.evaluation.confidence)
 
 
 def _draw(model: RiskModel, test: pl.DataFrame, scorers: Mapping[str, Scores], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    sample = sample_of(test)
+    sample = figures.sample_of(test)
     plots.precision_recall(folder / "precision_recall.png", sample, scorers)
     plots.gain(folder / "gain.png", sample, scorers)
-    plots.reliability(folder / "reliability.png", sample, {MODEL: scorers[MODEL]})
-    plots.score_histogram(folder / "scores.png", sample, scorers[MODEL].score)
+    plots.reliability(folder / "reliability.png", sample, {figures.MODEL: scorers[figures.MODEL]})
+    plots.score_histogram(folder / "scores.png", sample, scorers[figures.MODEL].score)
     curve = model.training["learning_curve"]
     plots.learning_curve(folder / "learning_curve.png", "log loss", curve, model.training["rounds"])
     rows = _sampled(test)

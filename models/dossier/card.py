@@ -11,13 +11,10 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from features.families.feature import Feature
-from models.backtesting.side_by_side import NotRehearsed, SideBySide
-from models.evaluation.burden import BurdenReport
-from models.evaluation.figures import TITLES, AtShare, Evaluation, Scorer
-from models.evaluation.gates import Gate
-from models.evaluation.slices import IDENTICAL_EARLIER_ROW, Slice
-from models.metrics.bootstrap import Estimate
+from features.families import Feature
+from models.backtesting import side_by_side
+from models.evaluation import IDENTICAL_EARLIER_ROW, AtShare, BurdenReport, Evaluation, Gate, Scorer, Slice, figures
+from models.metrics import Estimate
 from models.policy import SignoffStep
 
 # The limit is in characters: MLflow's column is VARCHAR(5000). SQLite lets more pass, PostgreSQL and MySQL do not.
@@ -81,7 +78,7 @@ def render(
     evaluation: Evaluation,
     gates: Sequence[Gate],
     burden: BurdenReport,
-    rehearsed: SideBySide | NotRehearsed,
+    rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
 ) -> str:
     """Return the whole card: every inspection share of every scorer, every slice, and whom inspections affect."""
     return _fill(subject, evaluation, gates, rehearsed, evaluation.slices, _TOP_FEATURES, places=None, burden=burden)
@@ -91,7 +88,7 @@ def describe(
     subject: Subject,
     evaluation: Evaluation,
     gates: Sequence[Gate],
-    rehearsed: SideBySide | NotRehearsed,
+    rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
     places: Places,
 ) -> str:
     """Return the card within `DESCRIPTION_LIMIT`: the features that matter most, and as many slices as there is room.
@@ -111,7 +108,7 @@ def _fill(
     subject: Subject,
     evaluation: Evaluation,
     gates: Sequence[Gate],
-    rehearsed: SideBySide | NotRehearsed,
+    rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
     shown: Sequence[Slice],
     top_features: int,
     places: Places | None,
@@ -214,4 +211,4 @@ def _share(value: float) -> str:
 
 
 def _title(name: str) -> str:
-    return TITLES.get(name, name)
+    return figures.TITLES.get(name, name)

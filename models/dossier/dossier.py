@@ -15,26 +15,23 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from features.matrix.matrix import CATALOGUE
-from features.store.store import BatchRecord
+from features.matrix import CATALOGUE
+from features.store import BatchRecord
 from models import policy
-from models.backtesting.side_by_side import NotRehearsed, SideBySide
+from models.backtesting import side_by_side
 from models.document import Document
 from models.dossier import card
-from models.evaluation import burden, gates
-from models.evaluation.burden import BurdenReport
-from models.evaluation.figures import Evaluation
-from models.evaluation.gates import Gate
+from models.evaluation import BurdenReport, Evaluation, Gate, burden, gates
 from models.evidence import manifest
-from models.monitoring.drift_result import DriftResult
+from models.monitoring import DriftResult
 from models.names import MODEL
 from models.policy import Policy
-from models.risk.risk_model import MODEL_FILE, RiskModel
+from models.risk import RiskModel, risk_model
 
 CARD = "card.md"
 EVALUATION, DRIFT, VALIDATION, POLICY = "evaluation.json", "drift.json", "validation.json", "policy.toml"
 # The card names these documents by digest, so that it belongs to them to the last figure.
-_NAMED = (EVALUATION, DRIFT, VALIDATION, POLICY, f"{manifest.MODEL_FOLDER}/{MODEL_FILE}")
+_NAMED = (EVALUATION, DRIFT, VALIDATION, POLICY, f"{manifest.MODEL_FOLDER}/{risk_model.MODEL_FILE}")
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
@@ -60,7 +57,7 @@ class Judged(Document):
     evaluation: Evaluation
     gates: tuple[Gate, ...]
     burden: BurdenReport
-    rehearsal: SideBySide | NotRehearsed
+    rehearsal: side_by_side.SideBySide | side_by_side.NotRehearsed
 
 
 class Validation(Document):

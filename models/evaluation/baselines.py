@@ -15,13 +15,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from features.arrays import Flags, Floats
-from features.facts.asof import YEAR_DAYS
-from features.families.feature import Feature
-from features.matrix.matrix import feature_of
-from models.metrics.ranking import Scores
-from models.risk.revenue import STAKE
+from features.facts import asof
+from features.families import Feature
+from features.matrix import feature_of
+from models.metrics import Scores
+from models.risk import revenue
 
-RISK_PROFILE_RATES = tuple(feature_of((column,), "hit_rate", YEAR_DAYS).name for column in ("importer_id", "hs6"))
+RISK_PROFILE_RATES = tuple(feature_of((column,), "hit_rate", asof.YEAR_DAYS).name for column in ("importer_id", "hs6"))
 MAX_LEVELS = 50  # a categorical feature with more codes is left out; its numeric histories stand for it
 _MAX_ITERATIONS = 200
 _LOGISTIC_ROWS = 100_000  # a straight line through a few hundred features needs no more
@@ -41,7 +41,7 @@ def score(train: pl.DataFrame, test: pl.DataFrame, features: Sequence[Feature]) 
         "risk_profile": risk_profile(test, base_rate),
         "logistic": _logistic(train, test, features, is_hit),
     }
-    stake = test[STAKE].fill_nan(None).fill_null(0).cast(pl.Float64).to_numpy()
+    stake = test[revenue.STAKE].fill_nan(None).fill_null(0).cast(pl.Float64).to_numpy()
     return {name: Scores(probability, probability * stake) for name, probability in probabilities.items()}
 
 

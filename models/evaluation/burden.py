@@ -19,21 +19,20 @@ from scipy import sparse
 
 from features.arrays import Floats
 from features.contract import KEY
-from features.facts.asof import YEAR_DAYS
-from features.matrix.matrix import feature_of
+from features.facts import asof
+from features.matrix import feature_of
 from models.document import Document
 from models.evaluation.figures import sample_of
 from models.evaluation.gates import Gate
 from models.evaluation.gates import _gate as gate
 from models.evaluation.gates import _said as said
-from models.metrics.bootstrap import Estimate, counts, estimates
-from models.metrics.ranking import Sample
+from models.metrics import Estimate, Sample, bootstrap
 from models.policy import LANES, Burden, Cost, Lanes, Policy
 
 RANDOM = "random"
 OTHER, UNKNOWN = "other", "unknown"
 _ORDERED = {"importer size": ("new", "1-10", "11-100", ">100"), "importer": ("new", "known")}
-_IMPORTS = feature_of(("importer_id",), "declarations", YEAR_DAYS).name
+_IMPORTS = feature_of(("importer_id",), "declarations", asof.YEAR_DAYS).name
 _COLUMNS = (*KEY, "office", "origin_country", _IMPORTS, "is_illicit", "recovered_revenue")
 _RATES = ("detects", "officer_hours", "delay_hours")  # properties of a lane, in this order
 _NAMED_GROUPS = 3  # the card lists them all
@@ -146,7 +145,7 @@ def measure(rows: pl.DataFrame, selections: Mapping[str, Floats], policy: Policy
     efforts, inspection = _efforts(chances, sample, rows, policy.targeting.lanes, price)
     columns = sparse.hstack([_memberships(labels, groups, first, sample), *efforts.values()], format="csr")
     settings = policy.evaluation
-    draws = counts(rows.height, settings.bootstrap_resamples, policy.training.seed)
+    draws = bootstrap.counts(rows.height, settings.bootstrap_resamples, policy.training.seed)
     sums = np.concatenate([block @ columns for block in (sample.ones, *draws)])  # the sample's own come first
 
     by_group, by_effort = np.split(sums, [4 * len(groups)], axis=1)
@@ -423,7 +422,7 @@ def _effort(sums: Floats, price: _Price, confidence: float) -> Effort:
 def _estimates(figures: Mapping[str, Floats], confidence: float, why: Callable[[str], str]) -> dict[str, Estimate]:
     """Return figures with intervals; in each array the sample's own value comes first, then those of the resamples."""
     lines = np.stack(list(figures.values()), axis=1)
-    return estimates(list(figures), lines[0], lines[1:], confidence, why)
+    return bootstrap.estimates(list(figures), lines[0], lines[1:], confidence, why)
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -8,8 +8,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
 from models.evaluation.burden import BurdenReport, Group
 from models.evaluation.plots import COLOURS, TITLES, styled
-from models.metrics.bootstrap import Estimate
-from models.metrics.ranking import Ranking, Sample, Scores
+from models.metrics import Estimate, Sample, Scores, ranking
 
 _HIT_COLOUR, _GAP = COLOURS["champion"], 1.6  # lines between dimensions; one of them is for the title
 
@@ -57,7 +56,7 @@ def returns(path: Path, report: BurdenReport, sample: Sample, scorers: Mapping[s
         axes = figure.subplots()
         for name, scores in scorers.items() if revenue.value is not None else ():
             key = scores.score if scores.priority is None else scores.priority
-            curve = Ranking(sample, key).curve(sample.ones)
+            curve = ranking.Ranking(sample, key).curve(sample.ones)
             share = curve.rows[0] / max(curve.rows[0, -1], 1)
             axes.plot(share, each.detects * curve.revenue[0], color=COLOURS.get(name), label=TITLES.get(name, name))
         if each.cost.value is not None:

@@ -14,9 +14,7 @@ from models.document import Document
 from models.evaluation import slices
 from models.evaluation.schemes import SchemeRecall
 from models.evaluation.slices import Slice
-from models.metrics.bootstrap import Estimate, draw, estimates
-from models.metrics.off_policy import SelectionEstimates
-from models.metrics.ranking import AT_SHARE, OVERALL, Measures, Sample, Scores, at_share
+from models.metrics import Estimate, Measures, Sample, Scores, bootstrap, off_policy, ranking
 from models.policy import Policy
 
 MODEL, CHAMPION = "model", "champion"
@@ -91,7 +89,7 @@ class Evaluation(Document):
     slices: tuple[Slice, ...]
     champion: Comparison | None
     schemes: tuple[SchemeRecall, ...]
-    selection: SelectionEstimates | None = None
+    selection: off_policy.SelectionEstimates | None = None
 
     def figures(self) -> dict[str, float]:
         """Return flat names to values for a metrics store, with `.low` and `.high` for intervals, where defined.
@@ -129,7 +127,7 @@ def evaluate(
     policy: Policy,
     champion: tuple[str, Scores] | None = None,
     schemes: tuple[SchemeRecall, ...] = (),
-    selection: SelectionEstimates | None = None,
+    selection: off_policy.SelectionEstimates | None = None,
 ) -> Evaluation:
     """Measure scorers on the labelled rows of `test`, all on the same resamples.
 
@@ -141,15 +139,17 @@ def evaluate(
     scorers = {MODEL: model, **baselines, **({CHAMPION: champion[1]} if champion else {})}
     measures = {name: Measures(sample, scores, settings.inspection_shares) for name, scores in scorers.items()}
     values = {name: measure(sample.ones)[0] for name, measure in measures.items()}
-    draws = draw(measures, test.height, settings.bootstrap_resamples, seed)
+    draws = bootstrap.draw(measures, test.height, settings.bootstrap_resamples, seed)
 
     def estimated(name: str) -> Scorer:
-        figures = estimates(measures[name].names, values[name], draws[name], settings.confidence, sample.why_undefined)
+        figures = bootstrap.estimates(
+            measures[name].names, values[name], draws[name], settings.confidence, sample.why_undefined
+        )
         return _scorer(name, figures, settings.inspection_shares)
 
     comparison = None
     if champion:
-        differences = estimates(
+        differences = bootstrap.estimates(
             measures[MODEL].names,
             values[MODEL] - values[CHAMPION],
             draws[MODEL] - draws[CHAMPION],
@@ -209,21 +209,25 @@ def _scorer(name: str, figures: Mapping[str, Estimate], shares: tuple[float, ...
     return Scorer(
         name=name,
         at_shares=tuple(
-            AtShare(share=share, by=by, **{figure: figures[at_share(figure, share, by)] for figure in AT_SHARE})
+            AtShare(
+                share=share,
+                by=by,
+                **{figure: figures[ranking.at_share(figure, share, by)] for figure in ranking.AT_SHARE},
+            )
             for by in ("score", "priority")
             for share in shares
-            if at_share(AT_SHARE[0], share, by) in figures
+            if ranking.at_share(ranking.AT_SHARE[0], share, by) in figures
         ),
-        **{figure: figures[figure] for figure in OVERALL},
+        **{figure: figures[figure] for figure in ranking.OVERALL},
     )
 
 
 def _estimates(scorer: Scorer) -> Iterator[tuple[str, Estimate]]:
-    for name in OVERALL:
+    for name in ranking.OVERALL:
         yield name, getattr(scorer, name)
     for figures in scorer.at_shares:
-        for name in AT_SHARE:
-            yield at_share(name, figures.share, figures.by), getattr(figures, name)
+        for name in ranking.AT_SHARE:
+            yield ranking.at_share(name, figures.share, figures.by), getattr(figures, name)
 
 
 def _flat(name: str, estimate: Estimate) -> dict[str, float]:

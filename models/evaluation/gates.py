@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from models.document import Document
 from models.evaluation.figures import Evaluation
 from models.evaluation.slices import IDENTICAL_EARLIER_ROW, Slice
-from models.metrics.bootstrap import Estimate
+from models.metrics import Estimate
 from models.policy import Gates
 
 _NAMED_SLICES = 3  # the card lists them all

@@ -17,7 +17,7 @@ from matplotlib.ticker import PercentFormatter
 
 from features.arrays import Floats
 from models.evaluation.figures import TITLES
-from models.metrics.ranking import Measures, Ranking, Sample, Scores, average_precision, calibration_bins
+from models.metrics import Measures, Sample, Scores, ranking
 
 COLOURS = {
     "model": "#0b5394",
@@ -54,9 +54,9 @@ def precision_recall(path: Path, sample: Sample, scorers: Mapping[str, Scores]) 
     with styled(path) as figure:
         axes = figure.subplots()
         for name, scores in scorers.items():
-            curve = Ranking(sample, scores.score).curve(sample.ones)
+            curve = ranking.Ranking(sample, scores.score).curve(sample.ones)
             hits, rows = curve.hits[0, 1:], curve.rows[0, 1:]
-            label = f"{TITLES.get(name, name)} ({average_precision(curve)[0]:.3f})"
+            label = f"{TITLES.get(name, name)} ({ranking.average_precision(curve)[0]:.3f})"
             # A constant score has one threshold, which is a single point; a line from recall 0 makes it visible.
             recall = np.append(0, hits / max(hits[-1], 1))
             precision = hits / rows
@@ -74,7 +74,7 @@ def gain(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> None:
         for name, scores in scorers.items():
             by = {"-": scores.score} | ({} if scores.priority is None else {"--": scores.priority})
             for line, key in by.items():
-                curve = Ranking(sample, key).curve(sample.ones)
+                curve = ranking.Ranking(sample, key).curve(sample.ones)
                 look = {"color": COLOURS.get(name), "linestyle": line}
                 label = TITLES.get(name, name) if line == "-" else None
                 for axes, values in ((left, curve.hits[0]), (right, curve.revenue[0])):
@@ -92,7 +92,7 @@ def reliability(path: Path, sample: Sample, scorers: Mapping[str, Scores]) -> No
         axes = figure.subplots()
         top = 0.0
         for name, scores in scorers.items():
-            bins = calibration_bins(scores.score)
+            bins = ranking.calibration_bins(scores.score)
             sizes = np.bincount(bins)
             said = np.bincount(bins, scores.score) / sizes
             found = np.bincount(bins, sample.is_hit) / sizes

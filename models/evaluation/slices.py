@@ -6,11 +6,10 @@ import polars as pl
 
 from features.arrays import Floats
 from features.codes import HS_SECTIONS, region_of_country, section_of_chapter
-from features.facts.asof import YEAR_DAYS
-from features.matrix.matrix import feature_of
+from features.facts import asof
+from features.matrix import feature_of
 from models.document import Document
-from models.metrics.bootstrap import Estimate, draw, estimates
-from models.metrics.ranking import Measures, Sample, Scores
+from models.metrics import Estimate, Measures, Sample, Scores, bootstrap
 from models.policy import Evaluation
 
 IDENTICAL_EARLIER_ROW = "has an identical earlier row"
@@ -18,7 +17,7 @@ IDENTICAL_EARLIER_ROW = "has an identical earlier row"
 # Slices that are reported even if they hold no row, because people would read their absence as 'no difference'.
 _ALWAYS = {"importer": ("new", "known"), IDENTICAL_EARLIER_ROW: ("yes", "no")}
 _UNKNOWN = "unknown"
-_IMPORTS = feature_of(("importer_id",), "declarations", YEAR_DAYS).name
+_IMPORTS = feature_of(("importer_id",), "declarations", asof.YEAR_DAYS).name
 
 
 class Slice(Document):
@@ -69,8 +68,8 @@ def _slice(
     part = sample.where(mask)
     measures = Measures(part, Scores(score[mask]))
     rows = len(part.is_hit)
-    draws = draw({"model": measures}, rows, policy.bootstrap_resamples, seed)["model"]
-    figures = estimates(measures.names, measures(part.ones)[0], draws, policy.confidence, part.why_undefined)
+    draws = bootstrap.draw({"model": measures}, rows, policy.bootstrap_resamples, seed)["model"]
+    figures = bootstrap.estimates(measures.names, measures(part.ones)[0], draws, policy.confidence, part.why_undefined)
     return Slice(
         dimension=dimension,
         value=value,

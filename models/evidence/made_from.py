@@ -8,7 +8,7 @@ over is an exception: it would have found something else on a quicker machine.
 import hashlib
 from dataclasses import dataclass
 
-from features.matrix.code_digest import code_version
+from features.matrix import code_version
 from models.evidence import manifest
 from models.evidence.manifest import Code
 

@@ -18,9 +18,8 @@ import numpy as np
 import polars as pl
 
 from features.contract import KEY
-from features.matrix.matrix import CATALOGUE
-from models.metrics.cbpe import ExpectedPerformance, expected_performance, misses
-from models.metrics.ranking import Measures, Sample, Scores, at_share
+from features.matrix import CATALOGUE
+from models.metrics import Measures, Sample, Scores, cbpe, ranking
 from models.monitoring import drift_page
 from models.monitoring.drift_result import (
     QUALITY_SHARE,
@@ -32,7 +31,7 @@ from models.monitoring.drift_result import (
     Window,
 )
 from models.policy import Drift
-from models.training.days import Dataset, of_data
+from models.training import Dataset, days
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
@@ -105,7 +104,7 @@ def reference_rows(dataset: Dataset, first: date, last: date) -> pl.LazyFrame:
     Where that leaves none, because all records are younger than the warm-up, all rows of the window are returned.
     """
     accepted_on = pl.col("accepted_at").dt.date()
-    begins, _ = of_data(dataset)
+    begins, _ = days.of_data(dataset)
     window = dataset.lazy().filter(accepted_on.is_between(first, last))
     warm = window.filter(accepted_on >= begins + timedelta(days=WARM_UP_DAYS))
     return warm if warm.select(pl.len()).collect().item() else window
@@ -126,7 +125,7 @@ def measure(frame: pl.DataFrame) -> Quality:
     return Quality(
         rows=len(is_hit),
         hits=int(is_hit.sum()),
-        precision_at_10pct=figure(at_share("precision", QUALITY_SHARE, "score")),
+        precision_at_10pct=figure(ranking.at_share("precision", QUALITY_SHARE, "score")),
         roc_auc=figure("roc_auc"),
         brier=figure("brier"),
     )
@@ -265,12 +264,14 @@ def _said(column: ColumnDrift) -> str:
 def _promise(current: pl.DataFrame, seed: int) -> Promise:
     """Return what is expected over all rows, and its error over those with an outcome, where alone it can be known."""
 
-    def expected(score: np.ndarray) -> ExpectedPerformance:
-        return expected_performance(score, (QUALITY_SHARE,), PROMISE_RESAMPLES, PROMISE_CONFIDENCE, seed)
+    def expected(score: np.ndarray) -> cbpe.ExpectedPerformance:
+        return cbpe.expected_performance(score, (QUALITY_SHARE,), PROMISE_RESAMPLES, PROMISE_CONFIDENCE, seed)
 
     labelled = current.filter(pl.col("is_illicit").is_not_null())
     known = labelled["score"].to_numpy()
-    error = misses(expected(known), known, labelled["is_illicit"].to_numpy().astype(np.bool_)) if len(known) else {}
+    error = (
+        cbpe.misses(expected(known), known, labelled["is_illicit"].to_numpy().astype(np.bool_)) if len(known) else {}
+    )
     return Promise(expected=expected(current["score"].to_numpy()), misses=error)
 
 

@@ -4,8 +4,8 @@ from datetime import date
 from typing import Literal
 
 from models.document import Document
-from models.evaluation.figures import Evaluation
-from models.metrics.cbpe import ExpectedPerformance, Miss
+from models.evaluation import Evaluation
+from models.metrics import cbpe
 
 QUALITY_SHARE = 0.10
 
@@ -78,8 +78,8 @@ class Promise(Document):
     `misses` are over rows that have an outcome, by figure; empty while there is none.
     """
 
-    expected: ExpectedPerformance
-    misses: dict[str, Miss]
+    expected: cbpe.ExpectedPerformance
+    misses: dict[str, cbpe.Miss]
 
 
 class DriftResult(Document):

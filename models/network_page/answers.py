@@ -12,15 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from features.disk.checksums import SpoiltError
-from features.history.change_index import EPOCH, number
-from features.network.links import last_monday
-from features.network.measures import NEVER
-from features.network.week import WINDOW_DAYS
-from features.network_map.build import Description, described
-from features.network_map.neighbourhood import around, details, ways_to_offenders
-from features.network_map.queries import EDGES, Graph
-from models.access.call import Refused
+from features.disk import checksums
+from features.history import change_index
+from features.network import WINDOW_DAYS, links, measures
+from features.network_map import build, neighbourhood, queries
+from models.access import Refused
 
 MOST_FOUND, MOST_NODES, MOST_WAYS = 20, 500, 3
 _USUAL_NODES = 120
@@ -33,7 +29,7 @@ class Asked:
     """A question about a node: what it is, and about which Mondays."""
 
     source: str
-    graph: Graph
+    graph: queries.Graph
     node: int
     kind: str
     identity: str
@@ -44,7 +40,7 @@ class Asked:
     @property
     def day(self) -> str:
         """Return the Monday that is looked at."""
-        return (EPOCH + timedelta(days=self.until)).isoformat()
+        return (change_index.EPOCH + timedelta(days=self.until)).isoformat()
 
 
 @dataclass
@@ -52,7 +48,9 @@ class Answers:
     """The answers about the networks in `folder`, one for each source, opened once, and again when it is rebuilt."""
 
     folder: Path
-    _open: dict[str, tuple[tuple[str, int], Graph]] = field(default_factory=dict)  # by source; the digest has its time
+    _open: dict[str, tuple[tuple[str, int], queries.Graph]] = field(
+        default_factory=dict
+    )  # by source; the digest has its time
     _lock: Lock = field(default_factory=Lock)
 
     def sources(self) -> dict[str, Any]:
@@ -96,17 +94,17 @@ class Answers:
         until = _day(query, "until", network.last)
         if not network.first <= until <= network.last:
             raise Refused(f"until is {until}; allowed: from {network.first} to {network.last}", 400)
-        monday = int(last_monday(np.array([number(until)]))[0])
-        since = _day(query, "since", EPOCH + timedelta(days=monday - WINDOW_DAYS))
+        monday = int(links.last_monday(np.array([change_index.number(until)]))[0])
+        since = _day(query, "since", change_index.EPOCH + timedelta(days=monday - WINDOW_DAYS))
         most = query.get("limit", str(_USUAL_NODES))
         if not (most.isascii() and most.isdigit() and 1 <= int(most) <= MOST_NODES):
             raise Refused(f"limit is {most!r}; allowed: from 1 to {MOST_NODES}", 400)
         _, kind, identity, *_ = named.row(0)
-        return Asked(query["source"], graph, node, kind, identity, number(since), monday, int(most))
+        return Asked(query["source"], graph, node, kind, identity, change_index.number(since), monday, int(most))
 
     def company(self, asked: Asked) -> dict[str, Any]:
         """Return the nodes around a node."""
-        found = around(asked.graph, asked.node, asked.since, asked.until, asked.most)
+        found = neighbourhood.around(asked.graph, asked.node, asked.since, asked.until, asked.most)
         return {
             "id": _id(asked.node),
             "since": _iso(asked.since),
@@ -119,9 +117,9 @@ class Answers:
 
     def ways(self, asked: Asked) -> dict[str, Any]:
         """Return the shortest ways from a node to known offenders."""
-        ways = ways_to_offenders(asked.graph, asked.node, asked.since, asked.until, MOST_WAYS)
+        ways = neighbourhood.ways_to_offenders(asked.graph, asked.node, asked.since, asked.until, MOST_WAYS)
         on_them = np.unique(np.array([node for way in ways for node in way.nodes], np.uint64))
-        rows = details(asked.graph, on_them, asked.since, asked.until).iter_rows(named=True)
+        rows = neighbourhood.details(asked.graph, on_them, asked.since, asked.until).iter_rows(named=True)
         nodes = {row["node"]: _node(row) for row in rows}
         return {
             "paths": [
@@ -136,7 +134,7 @@ class Answers:
             ]
         }
 
-    def _network(self, query: Mapping[str, str]) -> tuple[Description, Graph]:
+    def _network(self, query: Mapping[str, str]) -> tuple[build.Description, queries.Graph]:
         source = query.get("source", "")
         # The disk is not asked for whatever name is given.
         folder = next((path for path in self.folder.glob("*") if path.name == source), None)
@@ -148,16 +146,16 @@ class Answers:
             try:
                 built = network.digest, files.stat().st_mtime_ns
                 if source not in self._open or self._open[source][0] != built:
-                    self._open[source] = built, Graph.open(files)
-            except (FileNotFoundError, SpoiltError) as error:
+                    self._open[source] = built, queries.Graph.open(files)
+            except (FileNotFoundError, checksums.SpoiltError) as error:
                 raise _unusable(source, error) from error
             return network, self._open[source][1]
 
 
-def _described(folder: Path) -> Description | None:
+def _described(folder: Path) -> build.Description | None:
     try:
-        return described(folder)
-    except SpoiltError as error:
+        return build.described(folder)
+    except checksums.SpoiltError as error:
         raise _unusable(folder.name, error) from error
 
 
@@ -182,7 +180,7 @@ def _node(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _edge(row: Mapping[str, Any]) -> dict[str, Any]:
-    told = {name: row[name] for name in EDGES} | {name: _iso(row[name]) for name in ("first", "last")}
+    told = {name: row[name] for name in queries.EDGES} | {name: _iso(row[name]) for name in ("first", "last")}
     return told | {"a": _id(row["a"]), "b": _id(row["b"])}
 
 
@@ -192,4 +190,6 @@ def _id(node: int) -> str:
 
 def _iso(day: int | None) -> str | None:
     """Return a day, counted since 1970-01-01, in ISO 8601; None for none."""
-    return None if day is None or abs(day) >= -NEVER else (EPOCH + timedelta(days=day)).isoformat()
+    return (
+        None if day is None or abs(day) >= -measures.NEVER else (change_index.EPOCH + timedelta(days=day)).isoformat()
+    )

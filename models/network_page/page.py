@@ -10,8 +10,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
 
-from models.access.accounts import AUDITOR
-from models.access.call import Call, Refused, row_number
+from models.access import Call, Refused, accounts, row_number
 from models.names import NETWORK_PAGE
 from models.network_page.answers import Answers
 from models.network_page.openings import Opening, Openings
@@ -72,8 +71,8 @@ class NetworkPage:
         raise Refused(f"GET {call.name!r} is not part of this product", HTTPStatus.NOT_FOUND)
 
     def _opened(self, call: Call, after: str) -> dict[str, object]:
-        if not (call.is_administrator or call.is_service or AUDITOR in call.roles):
-            raise Refused(f"who opened what is for the role {AUDITOR}, which {call.actor} has not")
+        if not (call.is_administrator or call.is_service or accounts.AUDITOR in call.roles):
+            raise Refused(f"who opened what is for the role {accounts.AUDITOR}, which {call.actor} has not")
         rows = self.openings.read(row_number(after), OPENINGS_A_PAGE)
         return {"openings": [each.model_dump() for each in rows]}
 

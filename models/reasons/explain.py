@@ -11,13 +11,12 @@ import numpy as np
 import polars as pl
 
 from features.contract import KEY
-from features.families.feature import Feature
-from features.families.sentences import Sentences
-from features.matrix.matrix import CATALOGUE
+from features.families import Feature, Sentences
+from features.matrix import CATALOGUE
 from models.reasons.grouping import features_of, groups
 from models.reasons.language import read
 from models.reasons.sentences import Row, phrase
-from models.risk.risk_model import RiskModel
+from models.risk import RiskModel
 
 SCHEMA = pl.Schema(
     {

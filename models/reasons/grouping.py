@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from functools import cache
 
-from features.families.feature import Feature
-from features.matrix.matrix import CATALOGUE
+from features.families import Feature
+from features.matrix import CATALOGUE
 from models.reasons.sentences import NAMED
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from features.facts.asof import YEAR_DAYS
+from features.facts import asof
 from models.reasons.sentences import Phrase
 
 Name = Literal["en", "fr", "zh"]
@@ -162,7 +162,7 @@ class Language(_Section):
         >>> [read("en").span(days) for days in (90, 365, 1095)]
         ['the past 90 days', 'the past year', 'the past 3 years']
         """
-        years, rest = divmod(days, YEAR_DAYS)
+        years, rest = divmod(days, asof.YEAR_DAYS)
         if rest:
             return self.spans.days.format(n=self.number(days))
         return self.spans.year if years == 1 else self.spans.years.format(n=self.number(years))

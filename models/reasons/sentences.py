@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.contract import DECLARATION
-from features.facts.asof import LOOK_BACK_DAYS
-from features.families.feature import Feature
-from features.families.price import MIN_HISTORY
-from features.families.sentences import Sentences, Words
-from features.matrix.matrix import CATALOGUE, DESCRIBED, feature_of
+from features.facts import asof
+from features.families import MIN_HISTORY, Feature, Sentences, Words
+from features.matrix import CATALOGUE, DESCRIBED, feature_of
 
 _CODE = "code"
 _NULLABLE = {field.name for field in DECLARATION if field.nullable}
@@ -110,10 +108,12 @@ def _code(feature: Feature, value: str | None, row: Row, known_codes: Set[str]) 
     named = {"noun": column, "code": (column, value)}
     if value not in known_codes:
         return Phrase("code_unseen", named)
-    rate, inspections = (row.measured(feature.entity, each, LOOK_BACK_DAYS) for each in ("hit_rate", "inspections"))
+    rate, inspections = (
+        row.measured(feature.entity, each, asof.LOOK_BACK_DAYS) for each in ("hit_rate", "inspections")
+    )
     if rate is None or not inspections:
         return Phrase("code", named)
-    record = {"of": feature.entity, "span": LOOK_BACK_DAYS, "rate": rate, "inspections": round(inspections)}
+    record = {"of": feature.entity, "span": asof.LOOK_BACK_DAYS, "rate": rate, "inspections": round(inspections)}
     return Phrase("code_hits", named | record)
 
 

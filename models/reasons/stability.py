@@ -11,8 +11,7 @@ from scipy.stats import rankdata
 from features.arrays import Flags, Floats
 from features.contract import KEY
 from models.document import Document
-from models.metrics import bootstrap
-from models.metrics.bootstrap import Estimate
+from models.metrics import Estimate, bootstrap
 
 _FIGURES = ("overlap", "rank_correlation")
 

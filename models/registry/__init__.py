@@ -2,3 +2,7 @@
 
 Not here: whether a version may be promoted (signoff).
 """
+
+from models.registry.registry import Candidate, Registration, Registry
+
+__all__ = ["Candidate", "Registration", "Registry", "artifact_places", "serving", "tracking"]

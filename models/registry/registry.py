@@ -18,10 +18,9 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 
+from models.evidence import NO_CHAMPION, Earlier, seal
 from models.evidence import manifest as evidence
-from models.evidence import seal
-from models.evidence.made_from import NO_CHAMPION, Earlier
-from models.monitoring.drift_result import DriftResult
+from models.monitoring import DriftResult
 from models.names import (
     AUTHOR,
     CHALLENGER,

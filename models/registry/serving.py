@@ -15,8 +15,7 @@ from mlflow.types import ColSpec, DataType, Schema
 
 from features.contract import KEY
 from models.names import RISK_MODEL
-from models.risk.encoder import Encoder
-from models.risk.risk_model import OUTPUTS, RiskModel
+from models.risk import Encoder, RiskModel, risk_model
 
 EXAMPLE_ROWS = 5
 
@@ -35,7 +34,7 @@ class RiskModelService(PythonModel):
         NaN and None mean unknown.
         """
         predictions = self._model.predict(pl.from_pandas(model_input, nan_to_null=True))
-        return pd.DataFrame({name: predictions[name].to_numpy() for name in OUTPUTS})
+        return pd.DataFrame({name: predictions[name].to_numpy() for name in risk_model.OUTPUTS})
 
 
 def signature(encoder: Encoder) -> ModelSignature:
@@ -45,7 +44,7 @@ def signature(encoder: Encoder) -> ModelSignature:
         kind = DataType.string if name in encoder.categories else DataType.double
         # `required=False` is MLflow's word for 'may be null'. The service itself refuses a column that is missing.
         inputs.append(ColSpec(kind, name, required=False))
-    return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double, name) for name in OUTPUTS]))
+    return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double, name) for name in risk_model.OUTPUTS]))
 
 
 def input_example(frame: pl.DataFrame, encoder: Encoder) -> pd.DataFrame:

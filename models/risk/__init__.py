@@ -2,3 +2,26 @@
 
 Not here: how it is trained (training).
 """
+
+from models.risk.boosting import Progress
+from models.risk.calibration import Calibration, calibrate
+from models.risk.critical import CriticalModel
+from models.risk.encoder import Encoder, Matrix
+from models.risk.revenue import RevenueModel
+from models.risk.risk_model import RiskModel
+
+__all__ = [
+    "Calibration",
+    "CriticalModel",
+    "Encoder",
+    "Matrix",
+    "Progress",
+    "RevenueModel",
+    "RiskModel",
+    "boosting",
+    "calibrate",
+    "critical",
+    "feature_code",
+    "revenue",
+    "risk_model",
+]

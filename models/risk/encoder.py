@@ -9,9 +9,9 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.families.feature import Feature
-from features.history.history import PRIOR_WEIGHT
-from features.matrix.matrix import CATALOGUE
+from features.families import Feature
+from features.history import PRIOR_WEIGHT
+from features.matrix import CATALOGUE
 
 Matrix = NDArray[np.float32]
 

@@ -3,7 +3,7 @@
 features/matrix/code_digest.py says what that code is; a model keeps its digest in its account of its training.
 """
 
-from features.matrix.code_digest import code_version
+from features.matrix import code_version
 from models.risk.risk_model import RiskModel
 
 KEY = "feature_code"  # in RiskModel.training

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from features.arrays import Floats
-from features.matrix.matrix import feature_of
+from features.matrix import feature_of
 from models.risk import boosting
 from models.risk.boosting import Parameters, Rows
 from models.risk.encoder import Encoder, Matrix

@@ -9,13 +9,12 @@ MLflow.
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from models.access.accounts import DATA_SCIENTIST, TELLER, UP
-from models.access.call import Refused
+from models.access import Refused, accounts
 from models.runs.routes import EVENTS, Kind, Route, Socket
-from models.signoff.book import SERVICE
+from models.signoff import SERVICE
 
 if TYPE_CHECKING:  # each run asks these rules for a name, and does not need the database behind an account
-    from models.access.directory import Account
+    from models.access import Account
 
 
 class Caller(Enum):
@@ -40,17 +39,17 @@ _MAY: dict[Caller, frozenset[Kind]] = {
 _WHOSE = {
     Kind.WORK: "the worker's and the runs' to tell",
     Kind.SETUP: "said by `tidewaiter up` alone, from prefect.yaml and the settings",
-    Kind.DECISION: f"for data scientists (role {DATA_SCIENTIST}) and administrators",
+    Kind.DECISION: f"for data scientists (role {accounts.DATA_SCIENTIST}) and administrators",
 }
 _SETS_STATES = "POST /api/flow_runs/{id}/set_state"
 
 
 def caller(account: "Account") -> Caller:
     """Return the kind of caller that an account is which has proved its password."""
-    own = {UP: Caller.UP, SERVICE: Caller.SERVICE, TELLER: Caller.TELLER}
+    own = {accounts.UP: Caller.UP, SERVICE: Caller.SERVICE, accounts.TELLER: Caller.TELLER}
     if account.name in own:
         return own[account.name]
-    if account.is_administrator or any(role.name == DATA_SCIENTIST for role in account.roles):
+    if account.is_administrator or any(role.name == accounts.DATA_SCIENTIST for role in account.roles):
         return Caller.STARTER
     return Caller.READER if account.roles else Caller.NOBODY
 

@@ -6,7 +6,7 @@ So its cost is bounded here before it is passed on. The flows decide which value
 
 from typing import Any
 
-from models.access.call import Refused
+from models.access import Refused
 
 MOST_PARTS = 3_000  # parts of a schema, its references resolved; the largest form has some 200
 MOST_VALUES = 500

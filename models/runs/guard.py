@@ -14,10 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.access import strict_json
-from models.access.call import Refused
-from models.access.directory import Account
-from models.access.entrance import Entrance, refuse_length, whole
+from models.access import Account, Entrance, Refused, refuse_length, strict_json, whole
 from models.runs import bodies, routes
 from models.runs.callers import Caller, caller, refuse
 from models.runs.routes import Kind, Route

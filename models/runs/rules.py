@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from models.access.call import Refused
+from models.access import Refused
 from models.names import MODEL
 from models.runs import routes
 from models.runs.callers import Caller

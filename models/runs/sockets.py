@@ -14,9 +14,7 @@ import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.access.call import Refused
-from models.access.directory import Account
-from models.access.entrance import Entrance
+from models.access import Account, Entrance, Refused
 from models.runs.bodies import without_secrets
 from models.runs.callers import caller, may_connect
 from models.runs.routes import Socket, find_socket

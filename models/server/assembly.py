@@ -15,15 +15,10 @@ from mlflow.server import auth, handlers
 from mlflow.server.auth.requirements import Requirement
 
 from models import policy
-from models.access import accounts
-from models.access.directory import Directory
-from models.access.entrance import Entrance, Names
+from models.access import Directory, Entrance, Names, accounts
 from models.names import MODEL
-from models.network_page.answers import Answers
-from models.network_page.openings import Openings
-from models.network_page.page import NetworkPage
-from models.access.accounts import TELLER
-from models.runs.rules import CHANGED, RESOURCE
+from models.network_page import Answers, NetworkPage, openings
+from models.runs import CHANGED, RESOURCE
 from models.server import local_files, stored
 from models.server.admission import Judge
 from models.server.app import AppSettings
@@ -31,9 +26,8 @@ from models.server.front import Front
 from models.server.guard import Guard
 from models.server.rules import Rules
 from models.server.uploads import EvidenceLock
-from models.signer.asking import AskedLedger
-from models.signoff.keys import Keys
-from models.signoff.ledger import Table, now
+from models.signer import asking
+from models.signoff import Keys, Table, now
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +40,7 @@ def assemble(settings: AppSettings) -> Guard:
     inner = auth.create_app()
     accounts.prepare(auth.store, signoff, keys.service_password)
     table = Table(settings.database_uri)
-    ledger = AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
+    ledger = asking.AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
     directory = Directory(auth.auth_config.database_uri)
     tell_prefect = partial(_tell, settings.prefect_api, settings.prefect_password)
     judge, in_force = Judge(), policy.POLICY_FILE.read_text()
@@ -64,7 +58,7 @@ def assemble(settings: AppSettings) -> Guard:
         if name in directory.names():  # otherwise made-up names could fill the ledger
             rules.note_guesses(name, address, count)
 
-    network = NetworkPage(Answers(settings.networks), Openings(settings.database_uri))
+    network = NetworkPage(Answers(settings.networks), openings.Openings(settings.database_uri))
     entrance = Entrance(directory, Names(settings.public_urls), tell)
     front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered)
     return Guard(inner, entrance, rules, table, network.answer, front.page, EvidenceLock(settings.folder))
@@ -96,7 +90,7 @@ def _tell(prefect_api: str, password: str) -> None:
 
     def post() -> None:
         try:
-            url, account = f"{prefect_api}/events", (TELLER, password)
+            url, account = f"{prefect_api}/events", (accounts.TELLER, password)
             httpx.post(url, json=[event], auth=account, timeout=10, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:
             _log.warning("Prefect was not told that a sign-off changed (%s); it will look by itself", error)

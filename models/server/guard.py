@@ -18,18 +18,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.access import account_changes, strict_json
-from models.access.accounts import DATA_SCIENTIST
-from models.access.call import Call, Refused, row_number
-from models.access.directory import Account
-from models.access.entrance import Entrance, refuse_length, whole
+from models.access import (
+    Account,
+    Call,
+    Entrance,
+    Refused,
+    account_changes,
+    accounts,
+    refuse_length,
+    row_number,
+    strict_json,
+    whole,
+)
 from models.names import NETWORK_PAGE
 from models.server import routes, uploads
 from models.server.routes import Kind
 from models.server.rules import Rules
 from models.server.uploads import EvidenceLock
-from models.signoff.chain import LedgerError
-from models.signoff.ledger import NotSigned, Table
+from models.signoff import LedgerError, NotSigned, Table
 
 LARGEST_BODY = 32 * 1024 * 1024  # for those who write runs: MLflow's own batches stay far below
 LARGEST_SENTENCE = 64 * 1024  # for everybody else: a decision, a password, a question
@@ -175,7 +181,7 @@ class Guard:
             if route.kind is not Kind.ARTIFACT:
                 refuse_length(headers, most)
             elif not _writes_runs(call):
-                raise Refused(f"files are written by the role {DATA_SCIENTIST}, which {call.actor} has not")
+                raise Refused(f"files are written by the role {accounts.DATA_SCIENTIST}, which {call.actor} has not")
 
     def _read(self, call: Call, body: bytes, scope: Scope) -> Call:
         with self.rules.noting(call):
@@ -197,7 +203,7 @@ def _call(account: Account, method: str, name: str, address: str, scope: Scope) 
 
 
 def _writes_runs(call: Call) -> bool:
-    return call.is_service or call.is_administrator or DATA_SCIENTIST in call.roles
+    return call.is_service or call.is_administrator or accounts.DATA_SCIENTIST in call.roles
 
 
 def _without_origin(scope: Scope) -> Scope:

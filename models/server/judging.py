@@ -21,10 +21,9 @@ from jinja2 import TemplateError
 
 from features.store import versioning
 from models import policy
-from models.dossier.dossier import DRIFT, EVALUATION, POLICY, Dossier
+from models.dossier import DRIFT, EVALUATION, POLICY, Dossier
+from models.evidence import Manifest, seal
 from models.evidence import manifest as evidence
-from models.evidence import seal
-from models.evidence.manifest import Manifest
 from models.names import AUTHOR, CODE_COMMIT, DATA_VERSION, EVIDENCE_DIGEST
 from models.policy import Policy
 from models.server import served

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
-from models.access.call import Refused
+from models.access import Refused
 from models.server.admission import Unjudged
 from models.server.stored import Admission
 

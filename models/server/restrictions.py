@@ -7,8 +7,7 @@ raises Refused, or returns the call to pass on.
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from models.access.accounts import DATA_SCIENTIST
-from models.access.call import Call, Refused
+from models.access import Call, Refused, accounts
 from models.names import (
     AUTHOR,
     CHALLENGER,
@@ -21,7 +20,7 @@ from models.names import (
     SIGNOFF,
 )
 from models.server import stored
-from models.signoff.book import SERVICE
+from models.signoff import SERVICE
 
 Rule = Callable[[Call], Call]
 
@@ -180,8 +179,10 @@ def _create_experiment(call: Call) -> Call:
 
 def _refuse_readers(call: Call) -> None:
     """Raise Refused for readers: MLflow lets any account make experiments and models, and gives it all in them."""
-    if not (call.is_service or call.is_administrator or DATA_SCIENTIST in call.roles):
-        raise Refused(f"experiments and models are made by the role {DATA_SCIENTIST}, which {call.actor} has not")
+    if not (call.is_service or call.is_administrator or accounts.DATA_SCIENTIST in call.roles):
+        raise Refused(
+            f"experiments and models are made by the role {accounts.DATA_SCIENTIST}, which {call.actor} has not"
+        )
 
 
 def _leave_our_experiments(call: Call) -> Call:

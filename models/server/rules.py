@@ -13,21 +13,16 @@ from datetime import datetime
 
 from mlflow.entities.model_registry import ModelVersion
 
-from models.access import account_changes
-from models.access.call import LONGEST_TEXT, Call, Refused
-from models.evidence.manifest import canonical
+from models.access import LONGEST_TEXT, Call, Refused, account_changes
+from models.evidence import manifest
 from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
-from models.registry.tracking import cut
+from models.registry import tracking
 from models.server import restrictions, stored
 from models.server.admission import Unjudged
 from models.server.looks import Looks
 from models.server.restrictions import Rule
 from models.server.stored import Admission
-from models.signoff import waiting
-from models.signoff.book import SERVER, Case
-from models.signoff.chain import Action, Entry
-from models.signoff.ledger import Followed, Writer, now
-from models.signoff.lifecycle import State
+from models.signoff import SERVER, Action, Case, Entry, Followed, Writer, lifecycle, now, waiting
 
 _DECISION = re.compile(r"\s*(approved|rejected|revoked)\s*:\s*(.*)", re.DOTALL | re.IGNORECASE)
 _ACTIONS: dict[str, Action] = {"approved": "approve", "rejected": "reject", "revoked": "revoke"}
@@ -141,7 +136,7 @@ class Rules:
             refusal = writer.attempt(call.entry(action, at, grant=self.grant(call.actor), **about))
         if refusal:
             raise Refused(refusal, is_noted=True)
-        if self.ledger.book.state(number, at) is State.APPROVED:
+        if self.ledger.book.state(number, at) is lifecycle.State.APPROVED:
             self.changed()
         return call.with_body(value=self.ledger.book.cases[number].tags(at)[key])
 
@@ -237,7 +232,9 @@ class Rules:
                     action="void",
                     version=number,
                     digest=finding.digest,
-                    reason=cut("; ".join(finding.differences) or "another evidence lies in its place", LONGEST_TEXT),
+                    reason=tracking.cut(
+                        "; ".join(finding.differences) or "another evidence lies in its place", LONGEST_TEXT
+                    ),
                 )
             )
         return finding.digest
@@ -249,7 +246,9 @@ class Rules:
             yield
         except Refused as refusal:
             if not refusal.is_noted:
-                entry = call.entry("write", now(), version=call.version, refusal=cut(str(refusal), LONGEST_TEXT))
+                entry = call.entry(
+                    "write", now(), version=call.version, refusal=tracking.cut(str(refusal), LONGEST_TEXT)
+                )
                 with self.ledger.writing() as writer:
                     writer.append(entry)
             raise
@@ -269,14 +268,14 @@ class Rules:
     def _change_account(self, call: Call) -> Call:
         told = account_changes.judge(call, self.role_numbers(), self.accounts())
         with self.ledger.writing() as writer:
-            writer.append(call.entry("account", now(), reason=canonical(told).decode()))
+            writer.append(call.entry("account", now(), reason=manifest.canonical(told).decode()))
         return call
 
     def answered(self, call: Call, status: int) -> None:
         """Note whether MLflow has made a change of an account that was noted before MLflow was asked."""
         told = account_changes.judge(call, self.role_numbers(), ())  # a new account exists by now
         with self.ledger.writing() as writer:
-            writer.append(call.entry("account", now(), reason=canonical({**told, "answer": status}).decode()))
+            writer.append(call.entry("account", now(), reason=manifest.canonical({**told, "answer": status}).decode()))
 
     def note_roles(self) -> None:
         """Note which number each role has, if the ledger has others."""

@@ -27,7 +27,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from models.evidence import manifest as evidence
 from models.evidence import seal
 from models.names import AUTHOR, EVIDENCE_DIGEST, MODEL
-from models.registry.tracking import MONITORING, RETRAINING, artifacts_page
+from models.registry import tracking
 from models.server import admission
 from models.server.admission import Judge
 
@@ -103,7 +103,9 @@ def kept_experiments() -> frozenset[str]:
     """
     with _tracking().engine.connect() as connection:
         of_runs = sa.select(SqlRun.experiment_id).where(SqlRun.run_uuid.in_(frozen())).distinct()
-        of_nights = sa.select(SqlExperiment.experiment_id).where(SqlExperiment.name.in_((RETRAINING, MONITORING)))
+        of_nights = sa.select(SqlExperiment.experiment_id).where(
+            SqlExperiment.name.in_((tracking.RETRAINING, tracking.MONITORING))
+        )
         rows = (*connection.execute(of_runs).scalars(), *connection.execute(of_nights).scalars())
     return frozenset(str(number) for number in rows)
 
@@ -137,7 +139,7 @@ def find_evidence(found: ModelVersion, sealed: str | None, is_thorough: bool) ->
                 raise _unreadable(found, reason) from error
             return Finding(evidence.json_digest(["unreadable", found.version, reason]), (reason,))
         differences += evidence.verify(manifest, place)
-        differences += evidence.verify_description(place, artifacts_page(run), found.description)
+        differences += evidence.verify_description(place, tracking.artifacts_page(run), found.description)
         if (stated := found.tags.get(EVIDENCE_DIGEST)) != manifest.digest:
             differences.append(f"the version carries evidence digest {stated}, its manifest is {manifest.digest}")
         if differences:
@@ -157,7 +159,7 @@ def admit(found: ModelVersion, judge: Judge, data: Path, state: Path | None, pol
             shown = admission.Shown(
                 version_tags=found.tags,
                 description=found.description or "",
-                page=artifacts_page(run),
+                page=tracking.artifacts_page(run),
                 run_tags=run.data.tags,
                 params=run.data.params,
                 metrics=run.data.metrics,

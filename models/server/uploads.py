@@ -21,8 +21,7 @@ import anyio
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
-from models.access.call import Refused
-from models.access.entrance import parts, refuse_length
+from models.access import Refused, parts, refuse_length
 
 LARGEST_FILE = 1024**3
 FILE_S = 600.0

@@ -2,3 +2,5 @@
 
 Not here: what an entry means (signoff).
 """
+
+__all__ = ["asking"]

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from models.policy import Signoff
 from models.signer import wire
 from models.signer.wire import LONGEST_WAIT_S, Answer, Line
-from models.signoff.chain import Entry, Head, LedgerError, Row
-from models.signoff.ledger import Followed, NotSigned, Table, Writer
+from models.signoff import Entry, Followed, Head, LedgerError, NotSigned, Row, Table, Writer
 
 PROBE_S = 10.0  # within that time the signer says what it waits for
 

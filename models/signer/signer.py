@@ -36,9 +36,7 @@ from models import policy
 from models.policy import Signoff
 from models.signer import wire
 from models.signer.wire import SECTION_S, TURN_S, Answer, Line, Request
-from models.signoff.chain import Entry, LedgerError
-from models.signoff.keys import Keys
-from models.signoff.ledger import Ledger, NotSigned, Table, Writer, now
+from models.signoff import Entry, Keys, Ledger, LedgerError, NotSigned, Table, Writer, now
 
 CLOCK_MAY_BE_BEHIND = timedelta(seconds=60)
 PROBED_S = 2  # how long a probe waits for those who sign, and then for the database

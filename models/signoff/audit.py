@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from models.names import CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
 from models.policy import Signoff
-from models.registry.registry import Registry
+from models.registry import Registry
 from models.signoff import champion, reading
 from models.signoff.book import Book, Case
 from models.signoff.chain import Chain, Entry, Head, LedgerError, Row, check_head

@@ -22,7 +22,7 @@ from pydantic import (
     model_serializer,
 )
 
-from models.evidence.manifest import canonical
+from models.evidence import manifest
 from models.policy import SignoffStep
 
 Action = Literal[
@@ -155,7 +155,7 @@ class Chain:
 
     def follow(self, entry: Entry, key: Ed25519PrivateKey) -> Row:
         """Return the row that `entry` makes at the end; `extend` adds it."""
-        text = canonical(entry.model_dump(mode="json")).decode()
+        text = manifest.canonical(entry.model_dump(mode="json")).decode()
         digest = _hash(self._last, text)
         return Row(
             number=self._last.number + 1, entry=text, hash=digest, signature=key.sign(bytes.fromhex(digest)).hex()

@@ -10,7 +10,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from models.evidence import seal
 from models.policy import Signoff
-from models.registry.registry import Registry
+from models.registry import Registry
 from models.signoff import reading
 from models.signoff.book import Case
 from models.signoff.keys import Keys

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from features.disk.atomic import PARTIAL, flush
+from features.disk import PARTIAL, atomic
 from models.signoff.chain import Head
 
 _PRIVATE, _PUBLIC, _HEAD = "ledger.key", "ledger.pub", "head.json"
@@ -113,9 +113,9 @@ class Keys:
             file.touch(0o600)
             file.write_bytes(contents[name])
         self._open_to_readers(partial)
-        flush([*files.values(), partial / _SECRET_FOLDER, partial])
+        atomic.flush([*files.values(), partial / _SECRET_FOLDER, partial])
         partial.replace(self.folder)
-        flush([self.folder.parent])
+        atomic.flush([self.folder.parent])
 
     def check(self) -> None:
         """Raise ValueError if others can read a secret or write anything, or if something is missing."""
@@ -134,7 +134,7 @@ class Keys:
             if (self.folder / name).exists():
                 self._read(name)  # a secret that was open to others is reported and not moved
                 (self.folder / name).replace(self.secret_folder / name)
-        flush([self.secret_folder, self.folder])
+        atomic.flush([self.secret_folder, self.folder])
         if self.folder.stat().st_mode & 0o777 == 0o700:
             self._open_to_readers(self.folder)
 

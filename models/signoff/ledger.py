@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import ValidationError
 from sqlalchemy.schema import CreateTable
 
-from features.disk.atomic import write_atomically
+from features.disk import write_atomically
 from models import database
 from models.policy import Signoff
 from models.signoff.book import Book

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from features.disk.atomic import write_atomically
+from features.disk import write_atomically
 from models.names import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOUS, SIGNOFF
 from models.signoff import waiting
 from models.signoff.book import Book

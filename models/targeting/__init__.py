@@ -2,3 +2,17 @@
 
 Not here: scores (risk) and reasons for them (reasons).
 """
+
+from models.targeting.backlog import Backlog
+from models.targeting.selector import Exploring, Selector
+from models.targeting.work_list import work_list
+
+__all__ = [
+    "Backlog",
+    "Exploring",
+    "Selector",
+    "exploration",
+    "lanes",
+    "selection_log",
+    "work_list",
+]

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from features.contract import KEY
-from features.facts.asof import labels
+from features.facts import asof
 from models.policy import Policy
-from models.risk.risk_model import RiskModel
+from models.risk import RiskModel
 from models.targeting.selection_log import exploring_share, places_left
 from models.targeting.selector import Exploring, Selector
 
@@ -40,7 +40,7 @@ class Backlog:
         """
         day: date = declarations["accepted_on"][0]
         outcomes = self.outcomes.lazy()
-        known = labels(outcomes, day - timedelta(days=1)).select(KEY).collect()
+        known = asof.labels(outcomes, day - timedelta(days=1)).select(KEY).collect()
         inspected = self.inspected.join(known, on=KEY, how="semi", maintain_order="left")
         if inspected.is_empty():
             raise ValueError(f"no inspection was known before {day}; there is nothing to tell the unfamiliar from")

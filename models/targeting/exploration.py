@@ -21,7 +21,7 @@ from scipy.stats import rankdata
 
 from features.arrays import Floats, Ints
 from models import policy
-from models.metrics.ranking import check_amounts
+from models.metrics import ranking
 
 # A new scheme may look like the dullest of declarations: surely harmless, in leaves inspected a thousand times. So this
 # share of the weight goes to all rows alike, and no row's weight is below this share of the mean.
@@ -52,9 +52,9 @@ def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Fl
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy is {strategy!r}; allowed: {', '.join(STRATEGIES)}")
-    check_amounts("score", score, len(score), highest=1)
-    check_amounts("revenue_if_illicit", revenue_if_illicit, len(score))
-    check_amounts("rarity", rarity, len(score), highest=1)
+    ranking.check_amounts("score", score, len(score), highest=1)
+    ranking.check_amounts("revenue_if_illicit", revenue_if_illicit, len(score))
+    ranking.check_amounts("rarity", rarity, len(score), highest=1)
     if not len(score):
         return np.zeros(0)
     uncertainty, unlike = 4 * score * (1 - score), rarity**2  # 1 at p = 1/2
@@ -110,7 +110,7 @@ def inclusion(weights: Floats, places: float) -> Floats:
     >>> inclusion(np.array([8.0, 1.0, 1.0, 0.0]), places=2).tolist()
     [1.0, 0.5, 0.5, 0.0]
     """
-    check_amounts("weights", weights, len(weights))
+    ranking.check_amounts("weights", weights, len(weights))
     if not (math.isfinite(places) and places >= 0):
         raise ValueError(f"places is {places}; allowed: a finite number from 0")
     positive = weights > 0

@@ -26,7 +26,7 @@ from scipy.stats import hypergeom
 from features.arrays import Flags, Floats, Ints
 from features.contract import KEY
 from models import policy
-from models.metrics.ranking import check_amounts
+from models.metrics import ranking
 from models.policy import LANES
 from models.targeting import exploration
 from models.targeting.allocation import Contest, Plan, best, halve
@@ -125,8 +125,8 @@ def hit_value(score: Floats, revenue_if_illicit: Floats, kept_precision: float, 
     >>> hit_value(np.array([0.9, 0.8, 0.1]), np.array([0.0, 10.0, 1000.0]), kept_precision=0.9, share=1 / 3)
     125.0000...
     """
-    check_amounts("score", score, len(score), 1.0)
-    check_amounts("revenue_if_illicit", revenue_if_illicit, len(score))
+    ranking.check_amounts("score", score, len(score), 1.0)
+    ranking.check_amounts("revenue_if_illicit", revenue_if_illicit, len(score))
     for name, value in (("kept_precision", kept_precision), ("share", share)):
         if not 0 <= value <= 1:
             raise ValueError(f"{name} is {value}; allowed: 0 to 1")
@@ -422,6 +422,6 @@ def _check_frame(frame: pl.DataFrame) -> None:
     if twice.any():
         raise ValueError(f"{', '.join(KEY)} is {frame.select(KEY).row(twice.arg_max())} in several rows; allowed: once")
     for name, highest in _AMOUNTS.items():
-        check_amounts(name, frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), frame.height, highest)
+        ranking.check_amounts(name, frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), frame.height, highest)
     if "explore" in frame.columns:
-        check_amounts("explore", frame["explore"].cast(pl.Float64).fill_null(0).to_numpy(), frame.height, 1.0)
+        ranking.check_amounts("explore", frame["explore"].cast(pl.Float64).fill_null(0).to_numpy(), frame.height, 1.0)

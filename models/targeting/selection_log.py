@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from features.contract import KEY
-from features.disk.atomic import write_atomically
-from features.facts.asof import labels
+from features.disk import write_atomically
+from features.facts import asof
 from models.policy import LANES, Places, Policy, Targeting
 from models.targeting.exploration import Share
 from models.targeting.selector import adapted
@@ -110,7 +110,7 @@ def exploring_share(log: pl.DataFrame, outcomes: pl.LazyFrame, policy: Policy, d
     begins: date = log.select(pl.col("accepted_on").min()).item()
     while begins + period <= day:
         ends = begins + period
-        known = labels(outcomes, ends - timedelta(days=1)).filter(pl.col("known_on") >= begins).collect()
+        known = asof.labels(outcomes, ends - timedelta(days=1)).filter(pl.col("known_on") >= begins).collect()
         results = log.join(known.select(*KEY, "is_illicit", "recovered_revenue"), on=KEY, how="inner")
         accepted = log.filter(pl.col("accepted_on").is_between(begins, ends, closed="left"))
         latest = accepted.filter(pl.col("model_digest") == pl.col("model_digest").last())

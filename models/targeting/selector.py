@@ -13,8 +13,7 @@ from scipy.stats import ks_2samp
 from features.arrays import Floats, Ints
 from features.contract import KEY
 from models.policy import LANES, Policy
-from models.risk import boosting
-from models.risk.risk_model import RiskModel
+from models.risk import RiskModel, boosting
 from models.targeting import exploration, lanes
 from models.targeting.exploration import Share
 

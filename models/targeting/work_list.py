@@ -4,9 +4,8 @@ import polars as pl
 
 from features.contract import KEY
 from models.policy import LANES
-from models.reasons import reasons
-from models.reasons.language import read
-from models.risk.risk_model import RiskModel
+from models.reasons import read, reasons
+from models.risk import RiskModel
 
 REASONS_SHOWN = 3
 

@@ -2,3 +2,18 @@
 
 Not here: the trained model (risk), and whether it is good enough (evaluation).
 """
+
+from models.training.days import Dataset
+from models.training.splits import Split
+from models.training.train import train
+from models.training.tuning import Found
+
+__all__ = [
+    "Dataset",
+    "Found",
+    "Split",
+    "days",
+    "splits",
+    "train",
+    "tuning",
+]

@@ -17,17 +17,23 @@ import polars as pl
 import pyarrow as pa
 
 from features.arrays import Flags, Floats
-from features.families.feature import Feature
-from features.matrix.code_digest import code_version
+from features.families import Feature
+from features.matrix import code_version
 from models import policy
-from models.risk import boosting, critical, revenue
-from models.risk.boosting import Grow, Parameters, Progress, Rows, alone
-from models.risk.calibration import Calibration, calibrate
-from models.risk.critical import CriticalModel
-from models.risk.encoder import Encoder, Matrix
-from models.risk.feature_code import KEY as FEATURE_CODE
-from models.risk.revenue import RevenueModel
-from models.risk.risk_model import RiskModel
+from models.risk import (
+    Calibration,
+    CriticalModel,
+    Encoder,
+    Matrix,
+    Progress,
+    RevenueModel,
+    RiskModel,
+    boosting,
+    calibrate,
+    critical,
+    feature_code,
+    revenue,
+)
 from models.targeting import lanes
 from models.training.splits import labelled, window
 from models.training.tuning import AS_THEY_STAND, Tuning
@@ -41,15 +47,15 @@ class _Part:
     """Labelled rows, encoded, and the hits among them."""
 
     frame: pl.DataFrame
-    rows: Rows
-    critical: Rows
+    rows: boosting.Rows
+    critical: boosting.Rows
     hits: revenue.Hits
 
     @classmethod
     def of(cls, frame: pl.DataFrame, matrix: Matrix | pa.Table) -> "_Part":
         """Return the part of `frame`; `matrix` is `frame`, encoded."""
         target = frame["is_illicit"].cast(pl.Float64).to_numpy()
-        return cls(frame, Rows(matrix, target), critical.rows_of(frame, matrix), revenue.Hits.of(frame))
+        return cls(frame, boosting.Rows(matrix, target), critical.rows_of(frame, matrix), revenue.Hits.of(frame))
 
     def account(self) -> dict[str, Any]:
         first, last = window(self.frame)
@@ -85,7 +91,7 @@ def train(
     *,
     final_frame: pl.DataFrame | None = None,
     tuning: Tuning = AS_THEY_STAND,
-    grow: Grow = alone,
+    grow: boosting.Grow = boosting.alone,
 ) -> RiskModel:
     """Return the model learned from labelled rows; the same rows and policy give the same files, byte for byte.
 
@@ -126,7 +132,7 @@ def train(
         critical_probability=selection.critical_probability,
         hit_value=learned.hit_value,
         training={
-            FEATURE_CODE: code_version(),
+            feature_code.KEY: code_version(),
             "parts": learned.accounts | {"final": final.account()},
             "seed": training.seed,
             "parameters": parameters,
@@ -144,10 +150,10 @@ def _first_pass(
     train_frame: pl.DataFrame,
     validation_frame: pl.DataFrame,
     encoder: Encoder,
-    parameters: Parameters,
+    parameters: boosting.Parameters,
     training: policy.Training,
     selection: policy.Targeting,
-    grow: Grow,
+    grow: boosting.Grow,
     on_progress: Progress | None,
 ) -> _Learned:
     fitted = _Part.of(train_frame, encoder.table(train_frame))

@@ -19,12 +19,10 @@ import numpy as np
 import optuna
 import polars as pl
 
-from features.families.feature import Feature
-from features.history.history import PRIOR_WEIGHT
+from features.families import Feature
+from features.history import PRIOR_WEIGHT
 from models import policy
-from models.risk import boosting
-from models.risk.boosting import Parameters, Progress, Rows
-from models.risk.encoder import Encoder
+from models.risk import Encoder, Progress, boosting
 from models.training.splits import labelled, split_off, window
 
 Fold = tuple[pl.DataFrame, pl.DataFrame]
@@ -56,7 +54,7 @@ class Tuning:
     ValueError: smoothing is 500.0; allowed: 2.0 to 100.0
     """
 
-    parameters: Parameters = field(default_factory=lambda: dict(boosting.PARAMETERS))
+    parameters: boosting.Parameters = field(default_factory=lambda: dict(boosting.PARAMETERS))
     smoothing: float = float(PRIOR_WEIGHT)
 
     def __post_init__(self) -> None:
@@ -183,7 +181,8 @@ def folds(rows: pl.DataFrame, training: policy.Training, label_delay_days: int) 
 
 def _loss(encoder: Encoder, part: Fold, tuning: Tuning, training: policy.Training) -> float:
     fitted, judged = (
-        Rows(encoder.table(rows), rows["is_illicit"].cast(pl.Float64).to_numpy()) for rows in map(labelled, part)
+        boosting.Rows(encoder.table(rows), rows["is_illicit"].cast(pl.Float64).to_numpy())
+        for rows in map(labelled, part)
     )
     return boosting.fit_until_best(
         boosting.ILLICIT,
@@ -214,7 +213,7 @@ def _better(tried: Sequence[tuple[Tuning, tuple[float, ...]]]) -> int:
 
 
 def _suggested(trial: optuna.Trial) -> Tuning:
-    parameters: Parameters = {}
+    parameters: boosting.Parameters = {}
     for name, (low, high) in BOUNDS.items():
         if isinstance(low, int) and isinstance(high, int):
             parameters[name] = trial.suggest_int(name, low, high, log=True)
