@@ -19,7 +19,7 @@ from models.evaluation.repeats import has_identical_earlier_row
 from models.metrics.bootstrap import draw
 from models.metrics.ranking import Measures, Scores
 from models.policy import load
-from models.training.train import train
+from models.training.fitting import train
 
 SHARE = 0.1
 FIGURES = ("roc_auc", "average_precision", "revenue_at_10pct_by_priority")

@@ -87,7 +87,7 @@ def _run(folder: Path, name: str, rows: int) -> dict[str, object]:
 
 
 def _prepare(folder: Path, rows: int) -> dict[str, object]:
-    from features.ingestion.ingest import ingest
+    from features.ingestion.batches import ingest
     from features.matrix import cache
     from features.matrix.matrix import CATALOGUE
     from features.simulator import Parameters

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _prepare(folder: Path, rows: int) -> None:
-    from features.ingestion.ingest import ingest
+    from features.ingestion.batches import ingest
     from features.simulator import Parameters
     from features.sources.simulator import SimulatorSource
     from models.policy import load

@@ -41,8 +41,8 @@ from features.store.store import Store
 from models.policy import Policy, load
 from models.risk import boosting
 from models.risk.encoder import Encoder
+from models.training.fitting import train
 from models.training.splits import Split
-from models.training.train import train
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

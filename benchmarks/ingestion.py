@@ -97,7 +97,7 @@ def main() -> None:
 
 def _measured(case: Callable[[Path], int], folder: Path, alone: bool) -> dict[str, float]:
     import_module("features.validation.expectations")  # this takes seconds and is not measured
-    from features.ingestion import ingest, staging
+    from features.ingestion import batches, staging
 
     in_validation: list[float] = []
     judge = staging.judge
@@ -108,7 +108,7 @@ def _measured(case: Callable[[Path], int], folder: Path, alone: bool) -> dict[st
         in_validation.append(process_time() - started)
         return found
 
-    together = patch.object(ingest, "CHUNK_LINES", 0 if alone else ingest.CHUNK_LINES)
+    together = patch.object(batches, "GROUP_LINES", 0 if alone else batches.GROUP_LINES)
     with together, patch.object(staging, "judge", timed):
         started, cpu_started = perf_counter(), process_time()
         rows = case(folder)
@@ -123,7 +123,7 @@ def _measured(case: Callable[[Path], int], folder: Path, alone: bool) -> dict[st
 
 
 def _ingested(folder: Path, source) -> int:
-    from features.ingestion.ingest import ingest
+    from features.ingestion.batches import ingest
     from features.store.store import Store
     from models.policy import load
 

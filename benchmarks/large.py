@@ -97,8 +97,8 @@ def model(folder: Path, a_month: int, months: int, number: int) -> int:
     from features.matrix import cache
     from features.matrix.matrix import CATALOGUE
     from models.policy import load
+    from models.training.fitting import train
     from models.training.splits import split_by_time
-    from models.training.train import train
 
     store, policy = _store(folder), load()
     built = cache.build(store, _delay(), _cache(folder))
@@ -249,7 +249,7 @@ def _week(folder: Path, months: int, number: int) -> tuple[date, date]:
 
 
 def _ingest(folder: Path, months: tuple[Path, ...]) -> int:
-    from features.ingestion.ingest import ingest
+    from features.ingestion.batches import ingest
     from models.policy import load
 
     return ingest(Files(months), _store(folder), load().ingestion).rows_in

@@ -28,7 +28,7 @@ from features.contract import schema
 from features.families import FAMILIES
 from features.history.change_index import number
 from features.history.history import History
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.matrix import cache
 from features.matrix.matrix import CATALOGUE, compute
 from features.matrix.morning import Morning

@@ -22,8 +22,8 @@ from features.families import relations
 from features.matrix.matrix import CATALOGUE
 from features.store.store import Store
 from models.policy import Policy, load
+from models.training.fitting import train
 from models.training.splits import accepted_between
-from models.training.train import train
 
 SHARES, RESAMPLES = (0.01, 0.02, 0.05), 500
 

@@ -30,7 +30,7 @@ def simulate(folder: Path, rows: int) -> Callable[[], int]:
 
 
 def ingest(folder: Path, rows: int) -> Callable[[], int]:
-    from features.ingestion.ingest import ingest as run
+    from features.ingestion.batches import ingest as run
     from models.policy import load
 
     limits = load().ingestion
@@ -91,7 +91,7 @@ def tune(folder: Path, rows: int) -> Callable[[], int]:
 def train(folder: Path, rows: int) -> Callable[[], int]:
     from features.matrix.matrix import CATALOGUE
     from models.policy import load
-    from models.training.train import train as run
+    from models.training.fitting import train as run
 
     split, _ = _split(folder)
     policy = load()

@@ -1,4 +1,4 @@
-"""Run a back-test from files: read, validate, compute features, then call models.backtesting.backtest.
+"""Run a back-test from files: read, validate, compute features, then call models.backtesting.backtests.
 
 It needs no server and leaves no store behind.
 

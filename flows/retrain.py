@@ -34,7 +34,7 @@ from models import policy as policy_file
 from models.backtesting import side_by_side
 from models.dossier import CARD, assessment
 from models.evaluation import Evaluation, Gate
-from models.evidence import Earlier, manifest, origin_digest
+from models.evidence import manifest, origins
 from models.monitoring import DriftResult, Quality
 from models.policy import Policy
 from models.registry import Candidate, Registration, Registry
@@ -84,7 +84,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
     store = Store(settings.data_folder / parameters.source.value)
     ingested = ingest_declarations(parameters, settings, policy, store)
     version = version_data(settings)
-    made_from = origin_digest(store.root.name, version, code, written, parameters.search.value)
+    made_from = origins.digest(store.root.name, version, code, written, parameters.search.value)
     if not parameters.again and (earlier := find_the_same(settings, made_from)):
         unchanged = Unchanged(store.root.name, ingested, version, earlier)
         publish_unchanged(settings, unchanged)
@@ -175,7 +175,7 @@ def version_data(settings: Settings) -> str:
 
 
 @task(name="look for the same", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def find_the_same(settings: Settings, made_from: str) -> Earlier | None:
+def find_the_same(settings: Settings, made_from: str) -> origins.Earlier | None:
     """Return the result of an earlier retraining from the same, if it stands. Retried: MLflow may be restarting."""
     with stage("Look for the same"):
         return incumbents.of_the_same(settings, _registry(settings), made_from)

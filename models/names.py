@@ -12,7 +12,7 @@ PENDING = "pending"
 
 AUTHOR = "author"
 RUN_KEY = "run_key"  # the tag by which a run is found again
-MADE_FROM, HELD_AGAINST = "made_from", "held_against"  # tags of a run; see models/evidence/made_from.py
+MADE_FROM, HELD_AGAINST = "made_from", "held_against"  # tags of a run; see models/evidence/origins.py
 SERVICE_RUN_TAGS = frozenset({RUN_KEY, MADE_FROM, HELD_AGAINST})
 EVIDENCE_DIGEST = "evidence_digest"
 DATA_VERSION, CODE_COMMIT = "data_version", "code_commit"

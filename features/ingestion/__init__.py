@@ -3,7 +3,7 @@
 Not here: reading (reading, sources) and judging (validation).
 """
 
-from features.ingestion.ingest import BatchReport, IngestRejected, IngestReport, ingest
-from features.ingestion.reread import reread
+from features.ingestion.batches import BatchReport, IngestRejected, IngestReport, ingest
+from features.ingestion.rereading import reread
 
 __all__ = ["BatchReport", "IngestRejected", "IngestReport", "ingest", "reread", "worlds"]

@@ -1,4 +1,4 @@
-"""What an ingestion did, batch by batch. This module has types only; `features.ingestion.ingest` does the work."""
+"""What an ingestion did, batch by batch. This module has types only; `features.ingestion.batches` does the work."""
 
 from collections import Counter
 from dataclasses import dataclass

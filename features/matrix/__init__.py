@@ -3,7 +3,6 @@
 Not here: single families (families).
 """
 
-from features.matrix.code_digest import code_version
 from features.matrix.matrix import CATALOGUE, DESCRIBED, compute, feature_of, with_labels
 from features.matrix.morning import Morning
 
@@ -12,7 +11,6 @@ __all__ = [
     "DESCRIBED",
     "Morning",
     "cache",
-    "code_version",
     "compute",
     "feature_of",
     "with_labels",

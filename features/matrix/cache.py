@@ -33,10 +33,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from features.code_digest import code_version
 from features.disk import atomic, checksums
 from features.facts import Known, asof, windows
 from features.history import Block, History, change_index, preaggregated
-from features.matrix.code_digest import code_version
 from features.matrix.matrix import TABLES, compute, with_labels
 from features.store import Store
 

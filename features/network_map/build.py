@@ -21,10 +21,11 @@ from typing import Any
 
 import polars as pl
 
+from features.code_digest import code_version
 from features.codes import PARTY_ROLES
 from features.disk import PARTIAL, atomic, checksums, write_atomically
 from features.history import change_index
-from features.matrix import cache, code_version
+from features.matrix import cache
 from features.network import entries, links, matching
 from features.network_map import files
 from features.presentation import spreadsheet

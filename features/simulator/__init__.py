@@ -6,7 +6,7 @@ them. docs/simulator.md tells what is realistic and what is not.
 
 from features.simulator.deliveries import deliver
 from features.simulator.frames import Tables, build, companies
-from features.simulator.generate import Parameters, Progress, World, simulate
+from features.simulator.world import Parameters, Progress, World, simulate
 
 __all__ = ["Parameters", "Progress", "Tables", "World", "build", "companies", "deliver", "generate", "simulate"]
 

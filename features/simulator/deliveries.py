@@ -12,7 +12,7 @@ from features.arrays import Floats, Ints
 from features.contract import KEY
 from features.simulator.draws import stream
 from features.simulator.frames import Tables
-from features.simulator.generate import Parameters, World
+from features.simulator.world import Parameters, World
 
 _ZERO_MASS, _ZERO_VALUE, _NO_IMPORT_USE, _NO_PAYMENT_TYPE = 0.004, 0.0005, 0.01, 0.005
 _LATE, _LATE_DAYS = 0.02, 10  # the share of items accepted in a month's last days that come a file later

@@ -11,11 +11,11 @@ from features.arrays import Ints
 from features.simulator import geography, names, register
 from features.simulator.days import SECONDS
 from features.simulator.draws import stream
-from features.simulator.generate import World
 from features.simulator.goods import SECTORS, goods
 from features.simulator.inspection import CHANNELS
 from features.simulator.schemes import NONE, PROHIBITED, SCHEMES
 from features.simulator.tariff import TAX_TYPES
+from features.simulator.world import World
 
 _OWN_MARKING = 0.75  # share of items with the marking that is usual for their sector
 _NAMED, _GROSS_GIVEN, _DOCUMENT_GIVEN, _CONTAINER_GIVEN = 0.94, 0.8, 0.92, 0.9

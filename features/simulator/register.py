@@ -17,7 +17,7 @@ from features.arrays import Flags, Ints
 from features.simulator import names
 from features.simulator.draws import stream
 from features.simulator.entities import HABITUAL, PHOENIX, declarants_of
-from features.simulator.generate import World
+from features.simulator.world import World
 
 _SECOND = 0.03  # share of importers that are a further company of an owner with one of the same kind
 _SHARED = {"name": 0.45, "address": 0.4, "person": 0.45, "phone": 0.4, "bank_account": 0.3}

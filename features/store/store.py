@@ -9,7 +9,7 @@
 
 Files are named by their content and never change, so replacing the manifest is the commit, and a crash leaves the last
 good state. Files that the manifest does not name are left-overs. Nothing in this module depends on the clock or on the
-order of unrelated batches. `features.ingestion.ingest` brings in new rows.
+order of unrelated batches. `features.ingestion.batches` brings in new rows.
 """
 
 import fcntl

@@ -19,7 +19,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from features.matrix import code_version
+from features.code_digest import code_version
 from flows.compute.engine import ClusterError
 from models.risk import Progress, boosting
 

@@ -15,8 +15,8 @@ from flows.host import prefect_api
 from flows.host.children import Program
 from flows.host.run_as import UMASK
 from flows.settings import Settings
+from models import artifact_places
 from models.access import accounts
-from models.registry import artifact_places
 from models.signer import asking
 from models.signoff import SERVICE, Keys
 

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from flows.settings import Settings
 from models.dossier import assessment
-from models.evidence import Earlier
+from models.evidence import origins
 from models.names import CHALLENGER, CHAMPION
 from models.policy import Policy
 from models.policy import load as load_policy
@@ -43,7 +43,7 @@ def last_registered(settings: Settings, registry: Registry, scratch: Path, tell:
     return _challenger(registry, folder, tell) or champion(settings, registry, folder)
 
 
-def of_the_same(settings: Settings, registry: Registry, made_from: str) -> Earlier | None:
+def of_the_same(settings: Settings, registry: Registry, made_from: str) -> origins.Earlier | None:
     """Return the result of an earlier retraining from the same, compared with today's champion; None if there is none.
 
     A version that people refused, whose signatures ran out, or that another has replaced, does not count.

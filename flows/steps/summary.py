@@ -12,7 +12,7 @@ from features.ingestion import IngestReport
 from features.matrix import cache
 from features.store import BatchRecord
 from models.evaluation import AtShare, Evaluation, Gate, Scorer, figures
-from models.evidence import Earlier
+from models.evidence import origins
 from models.metrics import Estimate
 from models.monitoring import DriftResult
 from models.names import MODEL
@@ -52,7 +52,7 @@ class Unchanged:
     source: str
     ingested: IngestReport
     data_version: str
-    earlier: Earlier
+    earlier: origins.Earlier
 
     @property
     def is_registered(self) -> bool:
@@ -189,7 +189,7 @@ def _next(summary: Summary | Unchanged) -> str:
     )
 
 
-def _nothing_to_do(earlier: Earlier) -> str:
+def _nothing_to_do(earlier: origins.Earlier) -> str:
     same = "the same data, code, policy and search, and held against the same champion"
     if earlier.version is not None:
         return f"Version {earlier.version} of {MODEL} was made from {same}. Nothing to do; `--again` trains anyway."

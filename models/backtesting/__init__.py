@@ -3,7 +3,7 @@
 Not here: metrics (metrics).
 """
 
-from models.backtesting.backtest import backtest
+from models.backtesting.backtests import backtest
 from models.backtesting.strategies import Bacuda, Product, Random, RiskProfile
 
 __all__ = [

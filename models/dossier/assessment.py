@@ -29,8 +29,8 @@ from models.evaluation import (
     repeats,
     schemes,
 )
-from models.evidence import NO_CHAMPION
 from models.evidence import manifest as evidence
+from models.evidence import origins
 from models.metrics import Scores, off_policy, ranking
 from models.monitoring import DriftResult, Quality, check, reference_rows, sample_by_day
 from models.policy import Policy
@@ -90,7 +90,7 @@ class Origin:
 
     It has the source of its rows, DVC's version of the data, how the data passed validation, the code, the account that
     asked for it, how its tuning was found, the policy file by which all of it was made, and the digest of what it was
-    made from (models/evidence/made_from.py).
+    made from (models/evidence/origins.py).
     """
 
     source: str
@@ -250,7 +250,7 @@ def assemble(
         signature=serving.signature(model.encoder),
         input_example=serving.input_example(split.test, model.encoder),
         made_from=None if origin.tuning.ran_out else origin.made_from,
-        held_against=champion.manifest.digest if champion else NO_CHAMPION,
+        held_against=champion.manifest.digest if champion else origins.NO_CHAMPION,
     )
     return candidate, gates
 

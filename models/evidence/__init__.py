@@ -3,15 +3,12 @@
 Not here: where it is stored (registry) and who signed (signoff).
 """
 
-from models.evidence.made_from import NO_CHAMPION, Earlier, origin_digest
 from models.evidence.manifest import Code, Manifest
 
 __all__ = [
-    "NO_CHAMPION",
     "Code",
-    "Earlier",
     "Manifest",
     "manifest",
-    "origin_digest",
+    "origins",
     "seal",
 ]

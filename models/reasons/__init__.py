@@ -4,8 +4,8 @@ This module exports what others may use. Not here: how contributions are compute
 score is worth, and reasons for a choice that the score does not explain (a draw, exploration, places that ran out).
 """
 
+from models.reasons.agreement import Stability, stability
 from models.reasons.explain import group_contributions, reasons
 from models.reasons.language import read
-from models.reasons.stability import Stability, stability
 
 __all__ = ["Stability", "group_contributions", "read", "reasons", "stability"]

@@ -5,4 +5,4 @@ Not here: whether a version may be promoted (signoff).
 
 from models.registry.registry import Candidate, Registration, Registry
 
-__all__ = ["Candidate", "Registration", "Registry", "artifact_places", "serving", "tracking"]
+__all__ = ["Candidate", "Registration", "Registry", "serving", "tracking"]

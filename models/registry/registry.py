@@ -18,8 +18,8 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 
-from models.evidence import NO_CHAMPION, Earlier, seal
 from models.evidence import manifest as evidence
+from models.evidence import origins, seal
 from models.monitoring import DriftResult
 from models.names import (
     AUTHOR,
@@ -48,7 +48,7 @@ class Candidate:
 
     `failures` are the reasons of the gates that failed; any of them keeps the model out of the registry. `steps` are
     the names of the policy's sign-off steps. `author` asked for the model, and so may not sign it. `made_from`: see
-    models/evidence/made_from.py; it is None if the outcome is not a function of it. `held_against` is the evidence
+    models/evidence/origins.py; it is None if the outcome is not a function of it. `held_against` is the evidence
     digest of the champion with which it was compared.
     """
 
@@ -62,7 +62,7 @@ class Candidate:
     signature: ModelSignature
     input_example: pd.DataFrame
     made_from: str | None = None
-    held_against: str = NO_CHAMPION
+    held_against: str = origins.NO_CHAMPION
 
 
 @dataclass(frozen=True)
@@ -120,13 +120,13 @@ class Registry:
                 raise
             return False
 
-    def made_from(self, digest: str, champion: tuple[int, str] | None) -> Earlier | None:
+    def made_from(self, digest: str, champion: tuple[int, str] | None) -> origins.Earlier | None:
         """Return the result of an earlier retraining from the same, against the same `champion` (version, evidence).
 
         The champion itself counts: made anew, it would only be compared with itself. A run whose version was not
         registered whole, or was taken away, does not count.
         """
-        number, against = champion or (None, NO_CHAMPION)
+        number, against = champion or (None, origins.NO_CHAMPION)
         experiment = tracking.experiment_id(self.client, tracking.RETRAINING)
         for run in self.client.search_runs(
             [experiment], f"tags.{MADE_FROM} = '{digest}'", order_by=["start_time DESC"]
@@ -139,7 +139,7 @@ class Registry:
             if tags.get(HELD_AGAINST) != against and (whole is None or whole != str(number)):
                 continue
             if whole is not None or tags["gates"] == "failed":
-                return Earlier(run.info.run_id, whole, tags["failed_gates"])
+                return origins.Earlier(run.info.run_id, whole, tags["failed_gates"])
         return None
 
     def version(self, number: str) -> ModelVersion:

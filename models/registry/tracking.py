@@ -24,9 +24,8 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from sqlalchemy.engine import make_url
 
-from models import database
+from models import artifact_places, database
 from models.names import MODEL, RUN_KEY
-from models.registry import artifact_places
 
 RETRAINING, MONITORING = MODEL, f"{MODEL}-monitoring"  # the experiments
 

@@ -1,9 +1,9 @@
 """Whether a model reads features of the code that it learned from. Other code gives other values under the same names.
 
-features/matrix/code_digest.py says what that code is; a model keeps its digest in its account of its training.
+features/code_digest.py says what that code is; a model keeps its digest in its account of its training.
 """
 
-from features.matrix import code_version
+from features.code_digest import code_version
 from models.risk.risk_model import RiskModel
 
 KEY = "feature_code"  # in RiskModel.training

@@ -1,6 +1,6 @@
 """The model that is put to work: its three heads, and how they make one priority; it is saved as text and JSON.
 
-Nothing here learns; see models/training/train.py.
+Nothing here learns; see models/training/fitting.py.
 """
 
 import hashlib

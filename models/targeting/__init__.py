@@ -5,7 +5,7 @@ Not here: scores (risk) and reasons for them (reasons).
 
 from models.targeting.backlog import Backlog
 from models.targeting.selector import Exploring, Selector
-from models.targeting.work_list import work_list
+from models.targeting.work_lists import work_list
 
 __all__ = [
     "Backlog",

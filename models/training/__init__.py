@@ -4,8 +4,8 @@ Not here: the trained model (risk), and whether it is good enough (evaluation).
 """
 
 from models.training.days import Dataset
+from models.training.fitting import train
 from models.training.splits import Split
-from models.training.train import train
 from models.training.tuning import Found
 
 __all__ = [

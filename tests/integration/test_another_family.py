@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from features.code_digest import code_version
 from features.families import FAMILIES
-from features.matrix.code_digest import code_version
-from models.reasons import LANGUAGES
+from models.reasons.language import LANGUAGES
 
 PROJECT = Path(__file__).parents[2]
 FEATURE = "importer_mode_hits_365d"
@@ -79,13 +79,14 @@ from pathlib import Path
 import polars as pl
 
 from features.families import FAMILIES
-from features.matrix.code_digest import code_version
+from features.code_digest import code_version
 from features.matrix.matrix import CATALOGUE, feature_of
 from models.backtesting.replay import RESTS_ON_OUTCOMES, rehearse
 from models.backtesting.strategies import Product
 from models.monitoring import drift
-from models.reasons import LANGUAGES, reasons
-from models.training.train import train
+from models.reasons import reasons
+from models.reasons.language import LANGUAGES
+from models.training.fitting import train
 from tests.support.replayed import LANES, QUICK, SETTING, TARGETING, world
 
 new = next(feature for feature in CATALOGUE if feature.name == sys.argv[1])

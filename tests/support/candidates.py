@@ -70,7 +70,7 @@ def labelled(rows: int, seed: int) -> pl.DataFrame:
 def dossier() -> Dossier:
     """Return a small model with consistent documents that pass every gate of the policy. It must not be altered."""
     settings, in_force = policy.load().training.model_copy(update={"max_rounds": 5}), policy.load()
-    model = train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings, in_force.targeting)
+    model = train(labelled(600, 1), labelled(300, 2), FEATURES, settings, in_force.targeting)
     test, resamples = scored.rows(1500), in_force.evaluation.bootstrap_resamples
     figures = scored.evaluated(test).model_copy(update={"resamples": resamples})
     chosen = {"model": inclusion(scored.scores(test, 0.3).priority, in_force.targeting.at_share)}

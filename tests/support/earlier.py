@@ -17,10 +17,10 @@ from typing import Any
 
 import polars as pl
 
+from features.code_digest import code_version
 from features.contract import KEY
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.matrix import cache
-from features.matrix.code_digest import code_version
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
 from features.store.store import Store

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
 from features.store import versioning

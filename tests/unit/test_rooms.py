@@ -21,6 +21,9 @@ def copied(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     for package in PACKAGES:
         shutil.copytree(PROJECT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tests" / "support").mkdir(parents=True)
+    for file in ("tests/__init__.py", "tests/support/__init__.py", "tests/support/faces.py"):
+        shutil.copy(PROJECT / file, folder / file)
     shutil.copy(PROJECT / "pyproject.toml", folder)
     return folder
 
@@ -37,10 +40,14 @@ def test_the_walls_stand():
         ("features/facts/asof.py", "from models import policy", "Flows use models, models use features"),
         ("models/targeting/lanes.py", "import flows.settings", "Flows use models, models use features"),
         ("models/signoff/book.py", "import prefect", "Prefect is known to flows alone"),
-        ("features/store/store.py", "import features.ingestion.ingest", "Floors of features"),
+        ("features/store/store.py", "import features.ingestion.batches", "Floors of features"),
         ("features/network/links.py", "import features.validation.verdicts", "Floors of features"),
         ("models/risk/forest.py", "from models.training import splits", "Floors of models"),
         ("flows/host/up.py", "import flows.retrain", "Floors of flows"),
+        ("models/dossier/card.py", "from models.risk.forest import Forest", "Other rooms import from a room's face"),
+        ("features/matrix/cache.py", "from features.store.store import Store", "Other rooms import from a room's face"),
+        ("flows/select.py", "from features.ingestion.batches import ingest", "Other rooms import from a room's face"),
+        ("models/server/app.py", "import models.signoff.book", "Other rooms import from a room's face"),
     ],
 )
 def test_a_wrong_import_is_caught(copied, module, statement, contract):

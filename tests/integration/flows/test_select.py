@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features.contract import KEY
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.matrix import cache
 from features.matrix.matrix import CATALOGUE
 from features.simulator import Parameters
@@ -21,8 +21,8 @@ from flows.requests.parameters import Language, SelectParameters
 from flows.settings import Settings
 from models import policy
 from models.targeting.selection_log import SCHEMA, SelectionLog
+from models.training.fitting import train
 from models.training.splits import split_validation
-from models.training.train import train
 from tests.support.datasets import TARGETING, TRAINING
 from tests.support.prefect_server import prefect_server
 

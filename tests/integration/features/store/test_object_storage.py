@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.reading.files import ReadError
 from features.reading.source import Batch
 from features.sources import open_source

@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.metrics import roc_auc_score
 
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.matrix import cache
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource

@@ -13,8 +13,8 @@ import pytest
 from models import names
 from models.registry import serving
 from models.risk.risk_model import OUTPUTS
+from models.training.fitting import train
 from models.training.splits import split_by_time
-from models.training.train import train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 PROJECT = Path(__file__).parents[4]

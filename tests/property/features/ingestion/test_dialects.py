@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import contract
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.sources import open_source
 from features.store.store import Store
 from tests.support.examples import examples

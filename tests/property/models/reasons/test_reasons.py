@@ -16,15 +16,15 @@ from scipy.stats import spearmanr
 
 from features.contract import KEY
 from features.matrix.matrix import CATALOGUE
-from models.reasons import LANGUAGES, group_contributions, reasons
+from models.reasons import group_contributions, reasons
+from models.reasons.agreement import overlap, rank_correlation
 from models.reasons.grouping import groups
-from models.reasons.language import read
+from models.reasons.language import LANGUAGES, read
 from models.reasons.sentences import Row, phrase
-from models.reasons.stability import overlap, rank_correlation
 from models.risk import boosting
 from models.risk.encoder import Encoder
+from models.training.fitting import train
 from models.training.splits import split_by_time
-from models.training.train import train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 from tests.support.examples import examples
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from features.ingestion import worlds
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
 from features.store.store import Store

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from features.contract import schema
-from features.ingestion.ingest import IngestRejected, ingest
+from features.ingestion.batches import IngestRejected, ingest
 from features.network import entries, ties
 from features.network.links import node
 from features.simulator import Parameters, simulate

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from features.store import parquet
-from features.store import store as storage
 from features.store.store import BatchRecord, Part, Store, StoreError
 from tests.support.declarations import frame
 
@@ -83,7 +82,7 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_how_frames_are_cut_does_not_show_in_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "ROW_GROUP_ROWS", 4)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 4)
     whole = rows(*(f"D{number}" for number in range(11)))
     parts = [parquet.write_parquet(tmp_path / "whole", [whole.to_arrow()], whole.to_arrow().schema)]
     for size in (1, 3, 4, 9):
@@ -106,7 +105,7 @@ def test_a_day_is_named_by_its_bytes_also_where_the_system_takes_few_of_them_at_
             return len(data[:100])
 
     slow = Slow()
-    hashed = storage._Hashed(slow)
+    hashed = parquet._Hashed(slow)
     assert hashed.write(content) == len(content)
     assert slow.taken == content
     assert hashed.digest.hexdigest().startswith(whole.digest)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.reading.csv_dialect import ReadError
 from features.sources import open_source
 from features.store.store import Store

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from features.ingestion.ingest import ingest
+from features.ingestion.batches import ingest
 from features.store.store import Store
 from features.validation import arrival
 from features.validation.arrival import Span, judge

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.testing import CliRunner
 
-from features.ingestion.ingest import IngestReport, ingest
+from features.ingestion.batches import IngestReport, ingest
 from features.sources import open_source
 from features.store import versioning
 from features.store.store import Store
@@ -25,7 +25,7 @@ from models import policy
 from models.evaluation.gates import Gate
 from models.registry.registry import Registration, Registry
 from tests.support import candidates
-from tests.unit.features.ingestion.test_ingest import GOOD as KCS_LINE
+from tests.unit.features.ingestion.test_batches import GOOD as KCS_LINE
 
 COMMANDS = (
     *("retrain", "monitor", "backtest", "up", "status", "data list", "data checkout"),

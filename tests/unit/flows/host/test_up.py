@@ -13,7 +13,7 @@ from flows.host import up as ups
 from flows.host.children import ChildError, Children, Program
 from flows.host.up import PortInUseError, Up, check_ports
 from flows.settings import Settings
-from models.registry import artifact_places
+from models import artifact_places
 
 
 def test_a_port_in_use_is_named_with_its_setting():

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from flows.settings import Settings
 from flows.steps import incumbents
 from models import policy
-from models.evidence.made_from import NO_CHAMPION, Earlier
+from models.evidence.origins import NO_CHAMPION, Earlier
 from models.names import MODEL, REGISTRATION
 from models.signoff.keys import Keys
 from models.signoff.lifecycle import State

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from features.ingestion.ingest import IngestRejected, IngestReport
+from features.ingestion.batches import IngestRejected, IngestReport
 from features.validation.verdicts import BatchCheck, BatchRejected, BatchVerdict, Verdict
 from flows.steps import reports
 

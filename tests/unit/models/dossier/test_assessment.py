@@ -27,7 +27,7 @@ def in_force(model: RiskModel, signed: Policy | None = None, source: str = "simu
 @pytest.fixture(scope="module")
 def champion() -> Incumbent:
     settings = policy.load().training.model_copy(update={"max_rounds": 5})
-    model = train.train(labelled(600, 1), labelled(300, 2), FEATURES, settings, policy.load().targeting)
+    model = train(labelled(600, 1), labelled(300, 2), FEATURES, settings, policy.load().targeting)
     return in_force(model)
 
 
@@ -54,9 +54,7 @@ def model(parts: Split) -> RiskModel:
 
 def learned(parts: Split, final: pl.DataFrame) -> RiskModel:
     training = datasets.TRAINING
-    return train.train(
-        parts.train, parts.validation, datasets.FEATURES, training, datasets.TARGETING, final_frame=final
-    )
+    return train(parts.train, parts.validation, datasets.FEATURES, training, datasets.TARGETING, final_frame=final)
 
 
 def rehearsed(model: RiskModel, parts: Split, champion: Incumbent | None, folder: Path) -> Any:

@@ -18,16 +18,16 @@ from features.history.history import History
 from features.matrix import matrix
 from features.matrix.matrix import CATALOGUE
 from models.policy import load
-from models.reasons import LANGUAGES, SCHEMA, group_contributions, reasons, stability
-from models.reasons.explain import leading
+from models.reasons import group_contributions, reasons, stability
+from models.reasons.agreement import overlap, rank_correlation
+from models.reasons.explain import SCHEMA, leading
 from models.reasons.grouping import check, features_of, groups
-from models.reasons.language import read
+from models.reasons.language import LANGUAGES, read
 from models.reasons.sentences import Row, phrase
-from models.reasons.stability import overlap, rank_correlation
 from models.risk import boosting
 from models.risk.encoder import Encoder
+from models.training.fitting import train
 from models.training.splits import labelled, split_by_time
-from models.training.train import train
 from tests.support.datasets import TARGETING, TRAINING
 
 NAMES = tuple(feature.name for feature in CATALOGUE)

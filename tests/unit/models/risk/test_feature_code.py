@@ -2,7 +2,7 @@
 
 import pytest
 
-from features.matrix.code_digest import code_version
+from features.code_digest import code_version
 from models import policy
 from models.risk import feature_code
 from models.risk.feature_code import OtherFeaturesError, check
@@ -14,7 +14,7 @@ from tests.support.candidates import FEATURES, labelled
 @pytest.fixture(scope="module")
 def model():
     training = policy.load().training.model_copy(update={"max_rounds": 5})
-    return train.train(labelled(600, 1), labelled(300, 2), FEATURES, training, policy.load().targeting)
+    return train(labelled(600, 1), labelled(300, 2), FEATURES, training, policy.load().targeting)
 
 
 def test_a_model_records_the_code_of_its_features_in_its_files(model, tmp_path):

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from models.risk.risk_model import OUTPUTS, RiskModel
+from models.training.fitting import train
 from models.training.splits import split_by_time
-from models.training.train import train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 SPLIT = split_by_time(dataset(), TRAINING, 7)

@@ -11,7 +11,7 @@ from models import policy
 from models.risk.risk_model import OUTPUTS
 from models.targeting.exploration import Share
 from models.targeting.selector import Exploring, Selector, adapted
-from models.training.train import train
+from models.training.fitting import train
 from tests.support.datasets import FEATURES, TRAINING, dataset
 
 POLICY = policy.load()

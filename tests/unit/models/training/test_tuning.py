@@ -4,8 +4,8 @@ import pytest
 
 from features.history.history import PRIOR_WEIGHT
 from models.risk import boosting
+from models.training.fitting import train
 from models.training.splits import split_by_time, window
-from models.training.train import train
 from models.training.tuning import AS_THEY_STAND, Tuning, folds, reused, search
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 

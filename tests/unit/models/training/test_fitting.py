@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from models.risk.risk_model import RiskModel
+from models.training.fitting import _hit_value, train
 from models.training.splits import split_by_time
-from models.training.train import _hit_value, train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 SPLIT = split_by_time(dataset(), TRAINING, 7)
@@ -49,7 +49,7 @@ def test_two_trainings_give_the_same_files_whatever_the_order_of_rows(tmp_path):
 def test_the_number_of_threads_in_the_environment_changes_nothing():
     script = (
         "from models.training.splits import split_by_time\n"
-        "from models.training.train import train\n"
+        "from models.training.fitting import train\n"
         "from tests.support.datasets import *\n"
         "s = split_by_time(dataset(), TRAINING, 7)\n"
         "print(train(s.train, s.validation, FEATURES, TRAINING, TARGETING, final_frame=s.before_test).digest)"

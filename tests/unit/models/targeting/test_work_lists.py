@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 from models.policy import LANES
-from models.reasons import LANGUAGES, reasons
-from models.reasons.language import read
+from models.reasons import reasons
+from models.reasons.language import LANGUAGES, read
 from models.targeting.selection_log import SCHEMA
-from models.targeting.work_list import work_list
-from models.training.train import train
+from models.targeting.work_lists import work_list
+from models.training.fitting import train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 

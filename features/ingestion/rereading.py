@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from features.disk import PARTIAL, atomic
-from features.ingestion.ingest import BatchReport, IngestReport, ingest
+from features.ingestion.batches import BatchReport, IngestReport, ingest
 from features.reading import Source
 from features.store import Store
 from features.validation import Limits

@@ -8,7 +8,7 @@ over is an exception: it would have found something else on a quicker machine.
 import hashlib
 from dataclasses import dataclass
 
-from features.matrix import code_version
+from features.code_digest import code_version
 from models.evidence import manifest
 from models.evidence.manifest import Code
 
@@ -27,7 +27,7 @@ class Earlier:
     failures: str = ""
 
 
-def origin_digest(source: str, data_version: str, code: Code, policy: bytes, search: str) -> str:
+def digest(source: str, data_version: str, code: Code, policy: bytes, search: str) -> str:
     """Return the SHA-256, in hexadecimal, over all that a model is made from.
 
     That is the rows (their source and DVC's version of the data), the code and its libraries, the policy file, and how

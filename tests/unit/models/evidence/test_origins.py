@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.evidence import made_from, manifest
+from models.evidence import manifest, origins
 from models.evidence.manifest import Code
 
 CODE = Code(commit="a" * 40, is_dirty=False, source_sha256="1" * 64)
@@ -18,7 +18,7 @@ GIVEN: dict[str, Any] = {
 
 
 def digest(**changed: Any) -> str:
-    return made_from.origin_digest(**{**GIVEN, **changed})
+    return origins.digest(**{**GIVEN, **changed})
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_another_commit_of_the_same_source_does_not() -> None:
     assert digest(code=CODE.model_copy(update={"commit": "b" * 40})) == digest()
 
 
-@pytest.mark.parametrize("moved", [(manifest, "lock_digest"), (made_from, "code_version")])
+@pytest.mark.parametrize("moved", [(manifest, "lock_digest"), (origins, "code_version")])
 def test_other_libraries_move_it(monkeypatch: pytest.MonkeyPatch, moved: tuple[Any, str]) -> None:
     before = digest()
     monkeypatch.setattr(*moved, lambda: "other")

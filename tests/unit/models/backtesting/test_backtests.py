@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from models import policy
-from models.backtesting.backtest import LABELS, backtest
+from models.backtesting.backtests import LABELS, backtest
 from tests.support.datasets import FEATURES, TRAINING, dataset
 
 POLICY = policy.load().model_copy(update={"training": TRAINING})

@@ -6,7 +6,7 @@ stored, quarantined with its reasons, known already, or left out because its map
 must add up to the lines read. A batch without lines is a delivery as any other: a night without declarations.
 
 Validation, merging and a commit cost something however few the lines are, so small batches share the cost: batches with
-up to CHUNK_LINES lines in all form a group. Each has its own verdict, record and quarantine, and the store ends as if
+up to GROUP_LINES lines in all form a group. Each has its own verdict, record and quarantine, and the store ends as if
 they had come one after the other. A process that dies anywhere leaves the store as it was before the group, and the
 next run takes its batches up again.
 """
@@ -31,6 +31,7 @@ from features.validation import BATCH, Limits, Verdict, amounts, arrival, check_
 __all__ = ["BatchReport", "ConservationError", "IngestRejected", "IngestReport", "Limits", "ingest"]
 
 Progress = Callable[[str, int], None]
+GROUP_LINES = files.CHUNK_LINES  # of the batches that are validated and stored together
 _NOTHING = Chunk(pl.DataFrame(schema={"source_line": pl.Int64()}), {})  # a file without rows may read as this
 
 
@@ -128,7 +129,7 @@ class _Ingestion:
             self._bring_in_large(place, Staged(batch, sha256, 0, is_put_back), chain([chunk], more, chunks))
             return
         _check_unchanged(batch, sha256)
-        if self._lines_waiting + chunk.lines > files.CHUNK_LINES:
+        if self._lines_waiting + chunk.lines > GROUP_LINES:
             self.bring_in()
         self._waiting[sha256] = _Waiting(place, batch, sha256, is_put_back, chunk)
         self._lines_waiting += chunk.lines

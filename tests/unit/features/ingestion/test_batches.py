@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from features.ingestion import staging
-from features.ingestion.ingest import IngestRejected, IngestReport, ingest
+from features.ingestion.batches import IngestRejected, IngestReport, ingest
 from features.reading.files import ReadError
 from features.reading.source import Batch
 from features.sources import open_source

@@ -2,8 +2,8 @@
 
 import pytest
 
-from features.ingestion.ingest import IngestRejected, ingest
-from features.ingestion.reread import reread
+from features.ingestion.batches import IngestRejected, ingest
+from features.ingestion.rereading import reread
 from features.store.store import Store
 from features.validation import amounts
 from features.validation.limits import Limits

@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.facts.asof import declaration_versions
-from features.ingestion import ingest as ingestion
-from features.ingestion import merging, partitions, staging
-from features.ingestion.ingest import ingest
+from features.ingestion import batches, merging, partitions, staging
+from features.ingestion.batches import ingest
 from features.store.store import Store
 from tests.support.examples import examples
 from tests.support.ingestion import (
@@ -38,7 +37,7 @@ quick = settings(max_examples=examples(12), deadline=None, suppress_health_check
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "judge", stand_in_judge)
-    monkeypatch.setattr(ingestion, "check_batch", stand_in_check_batch)
+    monkeypatch.setattr(batches, "check_batch", stand_in_check_batch)
 
 
 @st.composite
@@ -64,7 +63,7 @@ def lines(draw: st.DrawFn) -> Line:
     )
 
 
-batches = st.lists(st.lists(lines(), max_size=8), min_size=1, max_size=4).map(
+several = st.lists(st.lists(lines(), max_size=8), min_size=1, max_size=4).map(
     lambda files: tuple(MemoryBatch(f"file-{n}.csv", tuple(file)) for n, file in enumerate(files))
 )
 
@@ -148,7 +147,7 @@ def _expected(table: str, rows: Any) -> list[tuple[Any, ...]]:
 
 
 @quick
-@given(batches)
+@given(several)
 def test_every_line_ends_where_the_rules_say(files: tuple[MemoryBatch, ...]) -> None:
     oracle = Oracle()
     for batch in {batch.sha256: batch for batch in files}.values():
@@ -167,7 +166,7 @@ def test_every_line_ends_where_the_rules_say(files: tuple[MemoryBatch, ...]) -> 
 
 
 @quick
-@given(batches, st.randoms(use_true_random=False))
+@given(several, st.randoms(use_true_random=False))
 def test_known_files_change_nothing_in_any_order(files: tuple[MemoryBatch, ...], random: Any) -> None:
     with TemporaryDirectory() as folder:
         store = Store(Path(folder) / "memory")
@@ -181,7 +180,7 @@ def test_known_files_change_nothing_in_any_order(files: tuple[MemoryBatch, ...],
 
 
 @quick
-@given(batches)
+@given(several)
 def test_how_the_work_is_cut_does_not_show(files: tuple[MemoryBatch, ...]) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         whole = Store(Path(folder) / "whole")
@@ -205,7 +204,7 @@ def test_how_the_work_is_cut_does_not_show(files: tuple[MemoryBatch, ...]) -> No
 
 
 @quick
-@given(batches, st.integers(1, 40), st.integers(2, 8), st.lists(st.sampled_from(["USD", "KRW"]), min_size=1))
+@given(several, st.integers(1, 40), st.integers(2, 8), st.lists(st.sampled_from(["USD", "KRW"]), min_size=1))
 def test_batches_brought_in_together_end_as_one_by_one(
     files: tuple[MemoryBatch, ...], together: int, large: int, currencies: list[str]
 ) -> None:
@@ -222,7 +221,7 @@ def test_batches_brought_in_together_end_as_one_by_one(
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         single, grouped = Store(Path(folder) / "single"), Store(Path(folder) / "grouped")
         reports = [ingest(MemorySource((batch,)), single, LIMITS).batches[0] for batch in files]
-        patch.setattr(ingestion, "CHUNK_LINES", together)
+        patch.setattr(batches, "GROUP_LINES", together)
         report = ingest(MemorySource(files), grouped, LIMITS)
         assert [batch.record for batch in report.batches] == [batch.record for batch in reports]
         for found, expected in zip(report.batches, reports, strict=True):
@@ -235,7 +234,7 @@ def _in_currency(line: Line, currency: str) -> Line:
 
 
 @quick
-@given(batches, st.randoms(use_true_random=False))
+@given(several, st.randoms(use_true_random=False))
 def test_versions_that_carry_their_instants_may_arrive_in_any_order(
     files: tuple[MemoryBatch, ...], random: Any
 ) -> None:

@@ -22,7 +22,7 @@ LIBRARIES = ("numpy", "numba", "scipy", "polars", "duckdb", "splink", "anyascii"
 
 
 @cache
-def code_version(project: Path = Path(__file__).parents[2]) -> str:
+def code_version(project: Path = Path(__file__).parents[1]) -> str:
     """Return the SHA-256, in hexadecimal, of those modules, the data beside them, and the libraries' versions."""
     digest = hashlib.sha256()
     modules = reached(project)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from features.matrix import code_digest
-from features.matrix.code_digest import code_version, reached
+from features import code_digest
+from features.code_digest import code_version, reached
 
-PROJECT = Path(__file__).parents[4]
+PROJECT = Path(__file__).parents[3]
 MODULES = sorted(reached(PROJECT))
 
 

@@ -20,13 +20,12 @@ VICTIM = """
 import os, shutil, signal, sys
 from pathlib import Path
 import polars as pl
-from features.ingestion import ingest as ingestion, staging
-from features.ingestion.ingest import ingest
+from features.ingestion import batches, ingest, staging
 from features.sources import open_source
 from features.store.store import Store
 from tests.support.ingestion import LIMITS, stand_in_check_batch, stand_in_judge
 
-staging.judge, ingestion.check_batch = stand_in_judge, stand_in_check_batch
+staging.judge, batches.check_batch = stand_in_judge, stand_in_check_batch
 root, mapping, fatal = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 steps = 0
 

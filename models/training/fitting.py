@@ -17,8 +17,8 @@ import polars as pl
 import pyarrow as pa
 
 from features.arrays import Flags, Floats
+from features.code_digest import code_version
 from features.families import Feature
-from features.matrix import code_version
 from models import policy
 from models.risk import (
     Calibration,
