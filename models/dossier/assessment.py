@@ -32,7 +32,7 @@ from models.evaluation import (
 from models.evidence import manifest as evidence
 from models.evidence import origins
 from models.metrics import Scores, off_policy, ranking
-from models.monitoring import DriftResult, Quality, check, reference_rows, sample_by_day
+from models.monitoring import DriftResult, Quality, drift
 from models.policy import Policy
 from models.policy import parse as parse_policy
 from models.reasons import Stability, group_contributions, stability
@@ -199,9 +199,9 @@ def watch(dataset: Dataset, reference: RiskModel, at_training: Quality, policy: 
     first, last = (date.fromisoformat(learned[name]) for name in ("first_day", "last_day"))
     _, latest = days.of_data(dataset)
     seed, bounds = policy.training.seed, policy.drift
-    before = sample_by_day(reference_rows(dataset, first, last), bounds.max_sample_rows, seed)
+    before = drift.sample_by_day(drift.reference_rows(dataset, first, last), bounds.max_sample_rows, seed)
     now = splits.accepted_between(dataset, (latest - timedelta(days=bounds.window_days - 1), latest))
-    return check(
+    return drift.check(
         replace(before, rows=_scored(reference, before.rows)), _scored(reference, now), bounds, seed, at_training, page
     )
 

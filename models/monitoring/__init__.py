@@ -3,7 +3,6 @@
 Not here: when this is looked at, and who is told (flows).
 """
 
-from models.monitoring.drift import check, reference_rows, sample_by_day
 from models.monitoring.drift_result import DriftResult, Quality
 
-__all__ = ["DriftResult", "Quality", "check", "reference_rows", "sample_by_day"]
+__all__ = ["DriftResult", "Quality", "drift"]

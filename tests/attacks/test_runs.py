@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from models.runs.callers import TELLER, UP
+from models.access.accounts import TELLER, UP
 from models.runs.guard import LARGEST_OF_PEOPLE
 from models.signoff.book import SERVICE
 from tests.support.runs_server import PASSWORDS

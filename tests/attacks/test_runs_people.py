@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.host import deploy, prefect_api
-from models.runs.callers import UP
+from models.access.accounts import UP
 from models.signoff.book import SERVICE
 from tests.support.runs_server import PASSWORDS
 

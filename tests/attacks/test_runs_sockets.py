@@ -7,7 +7,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from models.runs.callers import TELLER, UP
+from models.access.accounts import TELLER, UP
 from models.signoff.book import SERVICE
 from tests.support.runs_server import PASSWORDS
 

@@ -23,7 +23,7 @@ from flows.requests.forms import FORMS
 from flows.settings import Settings
 from models import policy
 from models.access import accounts
-from models.runs.callers import TELLER, UP
+from models.access.accounts import TELLER, UP
 from models.signoff.book import SERVICE
 
 PASSWORDS = {

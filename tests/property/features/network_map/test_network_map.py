@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from features.history.change_index import EPOCH
-from features.network import links, matching
-from features.network_map import files, queries
+from features.network import links, matching, measures
+from features.network_map import files
 from features.network_map.neighbourhood import around, ways_to_offenders
 from features.network_map.queries import Graph
 from tests.support.examples import examples
@@ -39,7 +39,7 @@ def graph(world: World) -> Iterator[Graph]:
         yield Graph.open(Path(folder))
 
 
-@pytest.mark.parametrize("largest_hub", [1, queries.LARGEST_HUB])
+@pytest.mark.parametrize("largest_hub", [1, measures.LARGEST_HUB])
 @given(world=worlds(), other=worlds(), monday=MONDAYS, weeks=st.integers(1, 120), pick=st.integers(0, 1000))
 @settings(max_examples=examples(12), deadline=None)
 def test_what_became_known_later_changes_nothing(
@@ -51,7 +51,7 @@ def test_what_became_known_later_changes_nothing(
     since = monday - 7 * weeks
     later = stood.with_later(after(other, cut))
     with (
-        patch.object(queries, "LARGEST_HUB", largest_hub),
+        patch.object(measures, "LARGEST_HUB", largest_hub),
         graph(world) as whole,
         graph(stood) as alone,
         graph(later) as elsewhere,

@@ -13,7 +13,7 @@ from features.ingestion.batches import IngestReport, ingest
 from features.sources import open_source
 from features.store import versioning
 from features.store.store import Store
-from flows import backtest
+from flows import backtest, steps
 from flows import retrain as retraining
 from flows.commands import cli, data, terminal
 from flows.host import running
@@ -78,7 +78,7 @@ def test_a_wrong_option_is_named_and_ends_with_2(run, arguments, told):
 def test_who_asks_for_a_retraining_is_found_out_and_cannot_be_named(run, monkeypatch):
     asked = []
     monkeypatch.setattr(cli, "begin", Settings)
-    monkeypatch.setattr(summary, "show", lambda *arguments: None)
+    monkeypatch.setattr(steps, "show", lambda *arguments: None)
     monkeypatch.setattr(
         retraining, "retrain", lambda parameters: asked.append(parameters) or SimpleNamespace(is_registered=True)
     )

@@ -14,6 +14,7 @@ from flows.steps import incumbents
 from models import policy
 from models.evidence.origins import NO_CHAMPION, Earlier
 from models.names import MODEL, REGISTRATION
+from models.signoff import reading
 from models.signoff.keys import Keys
 from models.signoff.lifecycle import State
 from tests.support import candidates
@@ -168,7 +169,7 @@ def the_same(settings, registry, monkeypatch):
         book = SimpleNamespace(
             champion=champion, cases={champion: SimpleNamespace(digest=digest)}, state=lambda version, at: state
         )
-        monkeypatch.setattr(incumbents, "signed_book", lambda *asked: book)
+        monkeypatch.setattr(reading, "signed_book", lambda *asked: book)
         return incumbents.of_the_same(settings, registry, made_from)
 
     return find
