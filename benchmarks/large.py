@@ -268,7 +268,7 @@ def _store(folder: Path):
 def _cache(folder: Path) -> Path:
     from flows.settings import Settings
 
-    return Settings(state_folder=folder / ".tidewaiter").features_folder("files", _delay())
+    return Settings(state_folder=folder / ".tidewaiter").places.features("files", _delay())
 
 
 def _delay() -> int:

@@ -47,16 +47,13 @@ def peak_mb() -> float:
 
 def ingested(source: str, policy: "Policy") -> "tuple[Store, pl.LazyFrame, Split]":
     """Return an ingested source's store, its features with the labels known today, and their split by time."""
-    from features.matrix import cache
-    from features.store.store import Store
     from flows.settings import Settings
     from models.training.splits import split_by_time
+    from models.workspace import Workspace
 
-    settings, delay = Settings(), policy.features.label_delay_days
-    store = Store(settings.data_folder / source)
-    built = cache.build(store, delay, settings.features_folder(source, delay))
-    dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
-    return store, dataset, split_by_time(dataset, policy.training, delay)
+    workspace = Workspace(Settings().places, policy, source)
+    dataset = workspace.dataset(workspace.features())
+    return workspace.store, dataset, split_by_time(dataset, policy.training, policy.features.label_delay_days)
 
 
 def save(name: str, libraries: tuple[str, ...] = LIBRARIES, **results: object) -> None:

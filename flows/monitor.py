@@ -18,12 +18,13 @@ from flows.progress import stage
 from flows.requests import MonitorParameters
 from flows.retrain import compute_features
 from flows.settings import Settings
-from flows.steps import incumbents, reports
+from flows.steps import reports
 from models.dossier import assessment
 from models.evidence import manifest
 from models.monitoring import DriftResult, Quality
 from models.registry import Registry
 from models.risk import feature_code
+from models.workspace import Workspace, incumbents
 
 BREACH = "tidewaiter.drift.breach"
 RESULT = "drift.json"
@@ -45,15 +46,16 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
     store = Store(settings.data_folder / parameters.source.value)
     if not store.days():
         raise NothingToWatchError(f"{store.root} holds no declarations; retrain on source {store.root.name} first")
-    registry = Registry(settings.tracking_uri, settings.artifact_root)
+    registry = incumbents.registry_of(settings.places)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         watched = of_source(store.root.name, fetch_watched(settings, registry, Path(scratch)))
         if remark := feature_code.check(watched.model, f"{watched.alias} version {watched.version}", store.root.name):
             get_run_logger().warning(remark)
-        built = compute_features(settings, watched.policy, store)
+        workspace = Workspace(settings.places, watched.policy, store.root.name)
+        built = compute_features(workspace)
         folder = Path(scratch) / "drift"
         folder.mkdir()
-        drift = check_drift(store, built, watched, folder)
+        drift = check_drift(workspace, built, watched, folder)
         record_drift(registry, watched, drift, folder, settings)
     if drift.is_breach:
         # This is recorded before the event, so that the run that it starts finds everything in place.
@@ -84,7 +86,7 @@ def tell_unjudged(settings: Settings, source: str, drift: DriftResult) -> State[
 @task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_watched(settings: Settings, registry: Registry, scratch: Path) -> assessment.Incumbent | None:
     """Return the champion, or before the first promotion the challenger. Retried: MLflow may be restarting."""
-    return incumbents.watched(settings, registry, scratch, get_run_logger().warning)
+    return incumbents.watched(settings.places, registry, scratch, get_run_logger().warning)
 
 
 def of_source(source: str, watched: assessment.Incumbent | None) -> assessment.Incumbent:
@@ -96,16 +98,16 @@ def of_source(source: str, watched: assessment.Incumbent | None) -> assessment.I
 
 
 @task(name="check drift", cache_policy=NO_CACHE)
-def check_drift(store: Store, built: cache.Built, watched: assessment.Incumbent, folder: Path) -> DriftResult:
+def check_drift(workspace: Workspace, built: cache.Built, watched: assessment.Incumbent, folder: Path) -> DriftResult:
     """Compare the latest window with the data that the watched model learned from, and return the result.
 
     The bounds are those of the model's own policy. Evidently's page and the result are written into `folder`.
     """
-    delay = watched.policy.features.label_delay_days
     with stage("Check drift"):
-        dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
         at_training = Quality.at_training(watched.evaluation)
-        drift = assessment.watch(dataset, watched.model, at_training, watched.policy, folder / assessment.DRIFT_PAGE)
+        drift = assessment.watch(
+            workspace.dataset(built), watched.model, at_training, watched.policy, folder / assessment.DRIFT_PAGE
+        )
     (folder / RESULT).write_text(drift.model_dump_json(indent=1) + "\n")
     return drift
 

@@ -8,13 +8,12 @@ from prefect.cache_policies import NO_CACHE
 
 from features.network_map import build
 from features.store import Store, versioning
-from features.validation import amounts
 from flows.host import running
 from flows.progress import run_name, stage, wait
 from flows.requests import NetworkParameters
 from flows.settings import Settings
-from flows.steps import incumbents
 from models.policy import Policy
+from models.workspace import Workspace, incumbents
 
 _DEFAULTS = NetworkParameters()
 
@@ -34,19 +33,12 @@ def network(parameters: NetworkParameters = _DEFAULTS) -> build.Description:
 def fetch_policy(settings: Settings, store: Store) -> Policy:
     """Return the policy that decides about the source. Retried: MLflow may be restarting."""
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
-        return incumbents.policy_of(store.root.name, settings, Path(scratch))
+        return incumbents.policy_of(store.root.name, settings.places, Path(scratch))
 
 
 @task(name="build network", cache_policy=NO_CACHE)
 def build_network(settings: Settings, policy: Policy, store: Store) -> build.Description:
     """Build the network's files from what is settled for the features and what is new, and return their description."""
-    delay, source = policy.features.label_delay_days, store.root.name
-    amounts.of_store(store)  # refuses several currencies
+    version = versioning.current(settings.data_folder, settings.state_folder) or "not versioned"
     with stage("Build the network"):
-        return build.build(
-            store,
-            delay,
-            settings.features_folder(source, delay),
-            settings.networks_folder / source,
-            versioning.current(settings.data_folder, settings.state_folder) or "not versioned",
-        )
+        return Workspace(settings.places, policy, store.root.name).network(version)

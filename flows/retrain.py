@@ -23,26 +23,26 @@ from features.matrix import CATALOGUE, cache
 from features.reading import Source
 from features.sources import open_source, simulator
 from features.store import Store, versioning
-from features.validation import amounts
 from flows.compute import Workforce, workforce
 from flows.host import running
 from flows.progress import Advance, run_name, stage, wait
 from flows.requests import RetrainParameters, Search, SourceName, asked, author, forms
 from flows.settings import Settings
-from flows.steps import Summary, Unchanged, incumbents, reports
-from models import policy as policy_file
+from flows.steps import Summary, Unchanged, reports
 from models.backtesting import side_by_side
 from models.dossier import CARD, assessment
 from models.evaluation import Evaluation, Gate
 from models.evidence import manifest, origins
 from models.monitoring import DriftResult, Quality
 from models.policy import Policy
+from models.policy import load as load_policy
 from models.registry import Candidate, Registration, Registry
 from models.risk import RiskModel, boosting
 from models.runs import CATCH_UP
 from models.signoff import reading
 from models.targeting import selection_log
 from models.training import Found, Split, splits, train, tuning
+from models.workspace import Workspace, incumbents
 
 _DEFAULTS = RetrainParameters()
 
@@ -79,12 +79,12 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary | Unchanged:
 def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) -> Summary | Unchanged:
     parameters = asked.settle(parameters, settings)  # again: the run before may have changed what is stored
     ask_to_register(settings, made_by)
-    code, written = manifest.code_state(), policy_file.written()
-    policy = policy_file.parse(written)  # what is made here is signed with it
-    store = Store(settings.data_folder / parameters.source.value)
+    code, policy = manifest.code_state(), load_policy()  # what is made here is signed with it
+    workspace = Workspace(settings.places, policy, parameters.source.value)
+    store = workspace.store
     ingested = ingest_declarations(parameters, settings, policy, store)
     version = version_data(settings)
-    made_from = origins.digest(store.root.name, version, code, written, parameters.search.value)
+    made_from = origins.digest(store.root.name, version, code, policy, parameters.search.value)
     if not parameters.again and (earlier := find_the_same(settings, made_from)):
         unchanged = Unchanged(store.root.name, ingested, version, earlier)
         publish_unchanged(settings, unchanged)
@@ -92,8 +92,8 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         last = fetch_last(settings, Path(scratch))
         with _workforce(parameters, settings) as workforce:
-            built = compute_features(settings, policy, store, workforce.run)
-            trained = train_model(parameters, settings, policy, store, built, last, workforce.grow)
+            built = compute_features(workspace, workforce.run)
+            trained = train_model(parameters, workspace, built, last, workforce.grow)
         folder = Path(scratch) / "evidence"
         folder.mkdir()
         champion = fetch_champion(settings, Path(scratch))
@@ -101,7 +101,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
         drift = check_drift(policy, store, trained, evaluation, champion, folder)
         rehearsed = rehearse_model(policy, store, trained, champion, folder)
         origin = assessment.Origin(
-            store.root.name, version, reports.validation(store), code, made_by, trained.found, written, made_from
+            store.root.name, version, reports.validation(store), code, made_by, trained.found, made_from
         )
         candidate, gates = judge_model(policy, store, trained, evaluation, champion, drift, rehearsed, origin, folder)
         registration = register_model(settings, store, candidate, champion)
@@ -134,7 +134,7 @@ def ingest_declarations(
     parameters: RetrainParameters, settings: Settings, policy: Policy, store: Store
 ) -> IngestReport:
     """Store new batches, quarantine refused lines, and write a page on each batch into the reports folder."""
-    pages = reports.validation_folder(settings, store)
+    pages = settings.places.validation_pages(store.root.name)
     with stage("Simulate" if parameters.source is SourceName.SIMULATOR else "Open the source") as advance:
         source = _source(parameters, settings, store, advance)
     if source is None:
@@ -178,49 +178,38 @@ def version_data(settings: Settings) -> str:
 def find_the_same(settings: Settings, made_from: str) -> origins.Earlier | None:
     """Return the result of an earlier retraining from the same, if it stands. Retried: MLflow may be restarting."""
     with stage("Look for the same"):
-        return incumbents.of_the_same(settings, _registry(settings), made_from)
+        return incumbents.of_the_same(settings.places, _registry(settings), made_from)
 
 
 @task(name="compute features", cache_policy=NO_CACHE)
-def compute_features(
-    settings: Settings, policy: Policy, store: Store, run: cache.Run = cache.one_after_another
-) -> cache.Built:
+def compute_features(workspace: Workspace, run: cache.Run = cache.one_after_another) -> cache.Built:
     """Compute the matrix for the days that are new or changed; the other days are cached."""
-    # The path is absolute, because the workers that compute may have another working folder.
-    delay = policy.features.label_delay_days
-    folder = settings.features_folder(store.root.name, delay)
-    store = Store(store.root.absolute())
-    amounts.of_store(store)  # refuses several currencies
     with stage("Compute features") as advance:
-        return cache.build(store, delay, folder, advance, run=run)
+        return workspace.features(advance, run)
 
 
 @task(name="fetch the last version", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_last(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
     """Return the version trained last, from whose tuning this one starts. Retried: MLflow may be restarting."""
-    return incumbents.last_registered(settings, _registry(settings), scratch, get_run_logger().warning)
+    return incumbents.last_registered(settings.places, _registry(settings), scratch, get_run_logger().warning)
 
 
 @task(name="train", cache_policy=NO_CACHE)
 def train_model(
     parameters: RetrainParameters,
-    settings: Settings,
-    policy: Policy,
-    store: Store,
+    workspace: Workspace,
     built: cache.Built,
     last: assessment.Incumbent | None,
     grow: boosting.Grow,
 ) -> Trained:
     """Train a risk model on the labels known today, tuned a little further than the last one of this source."""
+    policy = workspace.policy
     delay, budget = policy.features.label_delay_days, policy.training.search
     with stage("Tune") as advance:
-        dataset = cache.dataset(store, built, delay, cache.last_known_day(store, delay))
-        dataset = selection_log.with_probabilities(
-            dataset, selection_log.SelectionLog(settings.selections_folder / store.root.name).read()
-        )
+        dataset = selection_log.with_probabilities(workspace.dataset(built), workspace.selections.read())
         split = splits.split_by_time(dataset, policy.training, delay)
         first, origin = tuning.AS_THEY_STAND, "parameters as they stand"
-        if last and last.source == store.root.name:
+        if last and last.source == workspace.source:
             first, origin = tuning.reused(last.model.training), f"version {last.version}"
         trials = budget.full_trials if parameters.search is Search.FULL else budget.trials
         found = tuning.search(split.before_test, CATALOGUE, policy.training, trials, delay, first, origin, advance)
@@ -242,7 +231,7 @@ def train_model(
 @task(name="fetch the champion", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_champion(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
     """Return the model in force, if there is one. Retried: MLflow may be restarting."""
-    return incumbents.champion(settings, _registry(settings), scratch)
+    return incumbents.champion(settings.places, _registry(settings), scratch)
 
 
 @task(name="evaluate", cache_policy=NO_CACHE)
@@ -368,4 +357,4 @@ def _is_by_hand() -> bool:
 
 
 def _registry(settings: Settings) -> Registry:
-    return Registry(settings.tracking_uri, settings.artifact_root)
+    return incumbents.registry_of(settings.places)

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from flows import schedules
+from models.places import Places
 
 PREFIX = "TIDEWAITER_"
 FILE = "tidewaiter.toml"
@@ -223,25 +224,9 @@ class Settings(BaseSettings):
         return self.state_folder.absolute() / "signoff"
 
     @property
-    def selections_folder(self) -> Path:
-        """Return the folder of the selections, one for each source; see models/targeting/selection_log.py.
-
-        They are versioned with the declarations.
-        """
-        return self.data_folder / "selections"
-
-    @property
-    def networks_folder(self) -> Path:
-        """Return the folder of the networks of companies that people look at, with a folder for each source."""
-        return self.state_folder.absolute() / "cache" / "networks"
-
-    def features_folder(self, source: str, label_delay_days: int) -> Path:
-        """Return the folder of a source's matrix, see features/matrix/cache.py.
-
-        Policies that differ in the delay, as the one signed and its successor may, have a folder each: one would delete
-        what the other has computed.
-        """
-        return self.state_folder.absolute() / "cache" / "features" / source / f"{label_delay_days}-days"
+    def places(self) -> Places:
+        """Return where declarations, caches, reports, models and the ledger are, for all that works with them."""
+        return Places(self.data_folder, self.state_folder, self.signoff_folder, self.tracking_uri, self.artifact_root)
 
     @property
     def artifact_root(self) -> str:

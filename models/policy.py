@@ -6,12 +6,13 @@ they did. A section or key that is new has a default that means off. Where that 
 `version`, and a step in `_UPGRADES` makes an old file say the same in the new words.
 """
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from features.validation import Limits
 
@@ -141,6 +142,8 @@ class Signoff(_Section):
 
 
 class Policy(_Section):
+    """The whole policy. It knows the file that it was read from, which is what people sign."""
+
     version: Literal[2]
     ingestion: Limits
     features: Features
@@ -153,16 +156,37 @@ class Policy(_Section):
     costs: dict[str, Cost]
     burden: Burden
     signoff: Signoff
+    _written: bytes | None = PrivateAttr(None)
+
+    @property
+    def written(self) -> bytes:
+        """Return the file that this was read from; ValueError if it was changed since, so that no file says it."""
+        if self._written is None:
+            raise ValueError("this policy was changed after it was read: no file says what it says")
+        return self._written
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256, in hexadecimal, of the file that this was read from; ValueError as `written`."""
+        return hashlib.sha256(self.written).hexdigest()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; one that was changed has no file."""
+        copied = super().model_copy(update=update, deep=deep)
+        if update:
+            copied._written = None
+        return copied
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, whatever their files look like."""
+        return isinstance(other, Policy) and self.model_dump() == other.model_dump()
+
+    __hash__ = None
 
 
 def load() -> Policy:
     """Return the policy on the disk, checked: new versions are made by it."""
-    return parse(written())
-
-
-def written() -> bytes:
-    """Return the policy file on the disk, as it is."""
-    return POLICY_FILE.read_bytes()
+    return parse(POLICY_FILE.read_bytes())
 
 
 def parse(text: bytes) -> Policy:
@@ -176,7 +200,9 @@ def parse(text: bytes) -> Policy:
         raise ValueError(f"version of the policy is {found!r}; allowed: a whole number from 1 to {VERSION}")
     for number in range(found, VERSION):
         content = _UPGRADES[number](content) | {"version": number + 1}
-    return Policy.model_validate(content)
+    policy = Policy.model_validate(content)
+    policy._written = text
+    return policy
 
 
 def _from_1(content: Mapping[str, Any]) -> dict[str, Any]:

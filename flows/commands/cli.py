@@ -265,7 +265,7 @@ def network(
     with on_terminal(err), failures():
         found = run(parameters)
     out.print(f"{found.companies:,} companies, as known from {found.first} to {found.last}.")
-    clusters = settings.networks_folder / source.value / build.CLUSTERS
+    clusters = settings.places.networks / source.value / build.CLUSTERS
     out.print(f"Those that are probably one, to review: {clusters}", markup=False, soft_wrap=True)
     out.print(settings.pages_url + address(source.value, importer), markup=False, soft_wrap=True)
     if running.find(settings.state_folder) is None:

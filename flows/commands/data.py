@@ -34,10 +34,10 @@ def data_list(as_json: AsJson = False) -> None:
     """The versions of the data folder that are kept here, and the models registered from each."""
     settings = begin()
     from features.store import versioning
-    from models.registry import Registry
+    from models.workspace import incumbents
 
     with failures():
-        trained = Registry(settings.tracking_uri, settings.artifact_root).by_data_version()
+        trained = incumbents.registry_of(settings.places).by_data_version()
         kept = versioning.kept(settings.data_folder, settings.state_folder)
         current = versioning.current(settings.data_folder, settings.state_folder)
     versions = {version: trained.get(version, []) for version in sorted({*kept, *trained})}
@@ -103,7 +103,7 @@ def data_reread(
 
     store = Store(settings.data_folder / source.value)
     limits = load_policy().ingestion
-    pages = reports.validation_folder(settings, store)
+    pages = settings.places.validation_pages(source.value)
     with (
         on_terminal(err, is_flow=False),
         failures(),

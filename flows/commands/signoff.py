@@ -75,12 +75,12 @@ def audit_verify(
     """
     settings = begin()
     from models import policy
-    from models.registry import Registry
     from models.signoff import audit as proof
+    from models.workspace import incumbents
 
     with _reading():
         keys, taken = _keys(settings), _taken(head) if head else None
-        registry = Registry(settings.tracking_uri, settings.artifact_root)
+        registry = incumbents.registry_of(settings.places)
         found = proof.verify(registry, keys, policy.load().signoff, taken)
     if as_json:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")

@@ -99,7 +99,7 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
             "SIGNOFF_ARTIFACT_ROOT": settings.artifact_root,
             "SIGNOFF_DATA": str(settings.data_folder.absolute()),
             "SIGNOFF_STATE": str(settings.state_folder.absolute()),
-            "SIGNOFF_NETWORKS": str(settings.networks_folder),
+            "SIGNOFF_NETWORKS": str(settings.places.networks),
             "SIGNOFF_PUBLIC_URLS": json.dumps(settings.public_urls),
             "SIGNOFF_PREFECT_API": f"{settings.prefect_url}/api",
             "SIGNOFF_PREFECT_PASSWORD": teller_password,

@@ -18,11 +18,6 @@ from models.monitoring import DriftResult
 from models.registry import Registry, tracking
 
 
-def validation_folder(settings: Settings, store: Store) -> Path:
-    """Return the folder of the validation pages of a store's batches."""
-    return settings.state_folder / "reports" / "validation" / store.root.name
-
-
 def write_page(batch: BatchReport, folder: Path) -> None:
     """Write the page of a batch that this run has ingested; do nothing for others."""
     if batch.batch_verdict:
@@ -51,7 +46,7 @@ def validation(store: Store) -> Mapping[str, Any]:
 def gather_validation(settings: Settings, store: Store, folder: Path) -> None:
     """Write the index of all batches and copy their pages beside the other documents of a run."""
     (folder / "validation.html").write_text(validation_page.render_index(store.root.name, store.batches))
-    pages = validation_folder(settings, store)
+    pages = settings.places.validation_pages(store.root.name)
     if pages.is_dir():
         shutil.copytree(pages, folder / "validation", dirs_exist_ok=True)
 

@@ -3,7 +3,6 @@
 Each step takes what the one before it made; manifest.py has the layout of the evidence folder.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -68,11 +67,6 @@ class Incumbent:
         policy = parse_policy((folder / POLICY).read_bytes())
         return cls(version, alias, source, manifest, model, evaluation, policy)
 
-    @property
-    def policy_digest(self) -> str:
-        """Return the SHA-256 of the policy file that was signed with this version."""
-        return self.manifest.files[POLICY]
-
     def scores(self, test: pl.DataFrame) -> Scores:
         """Return what this version says of the rows of `test`; ValueError if they lack a feature that it needs."""
         try:
@@ -89,8 +83,7 @@ class Origin:
     """The origin of a model.
 
     It has the source of its rows, DVC's version of the data, how the data passed validation, the code, the account that
-    asked for it, how its tuning was found, the policy file by which all of it was made, and the digest of what it was
-    made from (models/evidence/origins.py).
+    asked for it, how its tuning was found, and the digest of what it was made from (models/evidence/origins.py).
     """
 
     source: str
@@ -99,7 +92,6 @@ class Origin:
     code: evidence.Code
     author: str
     tuning: Found
-    policy: bytes
     made_from: str
 
 
@@ -231,11 +223,11 @@ def assemble(
     about = About(
         source=origin.source,
         importance=_importance(model, split.test),
-        changes=_changes(champion, model, split, origin) if champion else (),
+        changes=_changes(champion, model, split, origin, policy) if champion else (),
         stray=split.stray,
     )
     judged = Judged(about=about, evaluation=evaluation, gates=gates, burden=load, rehearsal=rehearsed)
-    dossier = Dossier(judged, watched, validation_of(origin.validation), origin.policy, model)
+    dossier = Dossier(judged, watched, validation_of(origin.validation), policy.written, model)
     dossier.write(folder, origin.data_version, origin.code.commit)
     manifest = evidence.assemble(folder, origin.data_version, dossier.windows(), origin.code)
     manifest.write(folder)
@@ -278,19 +270,18 @@ def _burden(
     return report
 
 
-def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin) -> tuple[str, ...]:
+def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin, policy: Policy) -> tuple[str, ...]:
     """Return how this model's making differs from the champion's, in a few words each."""
     before = champion.manifest
     window, window_before = _windows(split)["train"], before.window["train"]
     old, new = champion.model.encoder.names, model.encoder.names
-    policy = hashlib.sha256(origin.policy).hexdigest()
     pairs = {
         "source": (champion.source, origin.source),
         "data version": (before.data_version, origin.data_version),
         "trained on": (window_before.replace("/", " to "), window.replace("/", " to ")),
         "code": (before.code.commit[:8], origin.code.commit[:8]),
         "uncommitted source": (before.code.source_sha256[:8], origin.code.source_sha256[:8]),
-        "policy": (before.files[POLICY][:8], policy[:8]),
+        "policy": (before.files[POLICY][:8], policy.digest[:8]),
         "feature code": tuple(each.training.get(feature_code.KEY, "not known")[:9] for each in (champion.model, model)),
     }
     if pairs["code"][0] != pairs["code"][1]:

@@ -5,12 +5,12 @@ with an earlier one need not train to find out that nothing has changed. A searc
 over is an exception: it would have found something else on a quicker machine.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 from features.code_digest import code_version
 from models.evidence import manifest
 from models.evidence.manifest import Code
+from models.policy import Policy
 
 NO_CHAMPION = "none"
 
@@ -27,7 +27,7 @@ class Earlier:
     failures: str = ""
 
 
-def digest(source: str, data_version: str, code: Code, policy: bytes, search: str) -> str:
+def digest(source: str, data_version: str, code: Code, policy: Policy, search: str) -> str:
     """Return the SHA-256, in hexadecimal, over all that a model is made from.
 
     That is the rows (their source and DVC's version of the data), the code and its libraries, the policy file, and how
@@ -44,7 +44,7 @@ def digest(source: str, data_version: str, code: Code, policy: bytes, search: st
             "is_dirty": code.is_dirty,
             "lock_sha256": manifest.lock_digest(),
             "feature_code": code_version(),  # the libraries as installed, whatever the lock file says
-            "policy_sha256": hashlib.sha256(policy).hexdigest(),
+            "policy_sha256": policy.digest,
             "search": search,
         }
     )

@@ -13,14 +13,13 @@ from polars.testing import assert_frame_equal
 from features.contract import KEY
 from flows import select as flow
 from flows.settings import Settings
-from flows.steps.incumbents import champion
 from models import policy
-from models.registry.registry import Registry
 from models.risk import feature_code
 from models.risk.risk_model import OUTPUTS
 from models.signoff import audit
 from models.signoff.keys import Keys
 from models.targeting.selection_log import SelectionLog
+from models.workspace import incumbents
 from tests.support import earlier
 from tests.support.prefect_server import prefect_server
 
@@ -59,13 +58,9 @@ def kept(left, suffix):
     return earlier.FOLDER / f"{left.name}.{suffix}"
 
 
-def registry(settings):
-    return Registry(settings.tracking_uri, settings.artifact_root)
-
-
 def test_evidence_and_ledger_verify(left):
-    settings = Settings()
-    found = audit.verify(registry(settings), Keys(settings.signoff_folder), policy.load().signoff)
+    places = Settings().places
+    found = audit.verify(incumbents.registry_of(places), Keys(places.signoff), policy.load().signoff)
     assert (found.faults, found.entries, found.champion) == ((), 5, 1)
 
 
@@ -80,8 +75,8 @@ def test_a_state_is_of_code_that_is_known_to_compute_the_same(left):
 
 
 def test_the_model_is_loaded_by_what_was_signed_and_scores_the_same(left, features, tmp_path):
-    settings = Settings()
-    found = champion(settings, registry(settings), tmp_path)
+    places = Settings().places
+    found = incumbents.champion(places, incumbents.registry_of(places), tmp_path)
     assert found.version == "1"
     assert found.model.training[feature_code.KEY] == left.told["feature_code"]
     assert feature_code.check(found.model, "champion version 1", "simulator") is None
@@ -99,7 +94,7 @@ def test_mlflow_serves_it_with_the_code_that_was_stored_with_it(left, tmp_path):
 def test_it_selects_by_the_same_scores(left, features):
     found = flow.select()
     assert (found.version, found.why_nothing, found.number) == ("1", None, 1)
-    log = SelectionLog(Settings().selections_folder / "simulator").read()
+    log = SelectionLog(Settings().places.selections("simulator")).read()
     assert log.height == found.declarations == left.store.rows("declarations")[left.store.days()[-1]] > 10
     scores = pl.concat([features.select(KEY), pl.read_csv(kept(left, "csv"))], how="horizontal")
     expected = log.select(KEY).join(scores, on=KEY, how="left", maintain_order="left")

@@ -14,13 +14,14 @@ from flows.progress import on_terminal
 from flows.retrain import compute_features, ingest_declarations, version_data
 from flows.settings import Settings
 from models import policy
+from models.workspace import Workspace
 
 settings, rules = Settings(), policy.load()
 store = Store(settings.data_folder / "simulator")
 with on_terminal(Console(stderr=True), is_flow=False):
     ingest_declarations.fn(RetrainParameters(rows=1_000, months=6), settings, rules, store)
     version_data.fn(settings)
-    compute_features.fn(settings, rules, store)
+    compute_features.fn(Workspace(settings.places, rules, "simulator"))
 """
 
 

@@ -16,9 +16,9 @@ from mlflow import MlflowClient
 from features.matrix.matrix import CATALOGUE
 from features.store.store import Store
 from flows.settings import Settings
-from flows.steps import incumbents
 from models import policy
-from models.registry.registry import CHALLENGER, MODEL, Registry
+from models.registry.registry import CHALLENGER, MODEL
+from models.workspace import incumbents
 from tests.support import versions
 from tests.support.commands import Retraining, invoke, run
 from tests.support.object_storage import object_storage, storage_server
@@ -190,17 +190,19 @@ def test_monitoring_watches_the_challenger_until_there_is_a_champion(undisturbed
 def test_a_version_brings_the_policy_that_it_was_made_by(undisturbed, tmp_path):
     folder, _ = undisturbed
     settings = Settings(state_folder=folder / ".tidewaiter")
-    registry = Registry(settings.tracking_uri, settings.artifact_root)
-    version = incumbents.watched(settings, registry, tmp_path, pytest.fail)
+    places = settings.places
+    version = incumbents.watched(places, incumbents.registry_of(places), tmp_path, pytest.fail)
     assert version.policy == policy.load()
-    assert version.policy_digest == hashlib.sha256(policy.written()).hexdigest()
+    assert version.policy.digest == hashlib.sha256(policy.POLICY_FILE.read_bytes()).hexdigest()
 
 
 def test_a_failed_gate_registers_nothing(undisturbed, prefect, tmp_path, monkeypatch):
     """On the same declarations, by a policy that asks for more of them."""
-    strict = policy.written().replace(b"min_test_rows = 500", b"min_test_rows = 9000")
-    assert strict != policy.written()
-    monkeypatch.setattr(policy, "written", lambda: strict)
+    written = policy.load().written
+    strict = written.replace(b"min_test_rows = 500", b"min_test_rows = 9000")
+    assert strict != written
+    monkeypatch.setattr(policy, "POLICY_FILE", tmp_path / "policy.toml")
+    policy.POLICY_FILE.write_bytes(strict)
     shutil.copytree(undisturbed[0] / "data", tmp_path / "data")
     told = invoke(tmp_path, "retrain", *ROWS)
     assert told.code == 4

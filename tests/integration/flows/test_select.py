@@ -1,5 +1,6 @@
 """The selection flow on a small simulated store: it selects everybody once, keeps to the places, and tells officers."""
 
+import hashlib
 import os
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -23,6 +24,8 @@ from models import policy
 from models.targeting.selection_log import SCHEMA, SelectionLog
 from models.training.fitting import train
 from models.training.splits import split_validation
+from models.workspace import Workspace
+from models.workspace import workspace as workspaces
 from tests.support.datasets import TARGETING, TRAINING
 from tests.support.prefect_server import prefect_server
 
@@ -42,18 +45,20 @@ def stored(tmp_path_factory):
         write(source)
         store = Store(folder / "data" / "simulator")
         ingest(source, store, policy.load().ingestion)
-        built = cache.build(store, DELAY, Settings().features_folder("simulator", DELAY))
+        built = cache.build(store, DELAY, Settings().places.features("simulator", DELAY))
         dataset = cache.dataset(store, built, DELAY, cache.last_known_day(store, DELAY))
         model = train(*split_validation(dataset, TRAINING, DELAY), CATALOGUE, TRAINING, TARGETING)
         with prefect_server():
             yield store, built, model
 
 
+def workspace(decides):
+    return Workspace(Settings().places, decides, "simulator")
+
+
 @pytest.fixture
 def champion(stored, monkeypatch):
-    champion = SimpleNamespace(
-        version="7", source="simulator", model=stored[2], policy=policy.load(), policy_digest="signed"
-    )
+    champion = SimpleNamespace(version="7", source="simulator", model=stored[2], policy=policy.load())
     monkeypatch.setattr(flow, "fetch_champion", lambda settings, scratch: champion)
     return champion
 
@@ -110,7 +115,7 @@ def test_an_auditor_draws_the_same_lanes_again(stored):
     told = ("lane", "reason", "selection_probability", "exploring_share")
     days = kept.with_columns(pl.col("lane", "reason").cast(pl.String)).partition_by("accepted_on")
     assert len(days) > 1
-    waiting = flow.backlog(policy.load(), store, built, model, before)
+    waiting = workspace(policy.load()).backlog(built, model, before)
     for rows in days:
         own = declarations.join(rows.select(KEY), on=KEY, how="semi")
         again = waiting.choose(own, int(rows["draw_seed"][0], 16))
@@ -134,7 +139,7 @@ def test_those_that_arrive_late_get_what_is_left_of_their_office_and_day(stored)
     own = ours.targeting.model_copy(update={"offices": {office: policy.Places(red=1, yellow=2, blue=0)}})
     ours = ours.model_copy(update={"targeting": own})
     nothing = pl.DataFrame(schema=SCHEMA)
-    early = flow.backlog(ours, store, built, model, nothing).choose(rows.head(3), 1)
+    early = workspace(ours).backlog(built, model, nothing).choose(rows.head(3), 1)
     assert (early["lane"] == "green").sum() == 0
     log = pl.concat(
         [
@@ -147,7 +152,7 @@ def test_those_that_arrive_late_get_what_is_left_of_their_office_and_day(stored)
             ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()),
         ]
     )
-    late = flow.backlog(ours, store, built, model, log).choose(rows.tail(-3), 2)
+    late = workspace(ours).backlog(built, model, log).choose(rows.tail(-3), 2)
     assert (late["lane"] == "green").all()
     assert (late["selection_probability"] == 0).all()
 
@@ -183,7 +188,7 @@ def test_a_run_that_dies_before_the_log_leaves_no_list_and_after_it_the_next_one
 
     moments = iter([lambda *_: None, dies])  # before the choice, and after the log
     with monkeypatch.context() as patch:
-        patch.setattr(flow, "_name_finished", lambda *given: next(moments)(*given))
+        patch.setattr(Workspace, "name_finished", lambda self: next(moments)(self))
         with pytest.raises(KeyboardInterrupt):
             flow.select()
     assert log.read().height
@@ -196,7 +201,7 @@ def test_a_run_that_dies_before_the_log_leaves_no_list_and_after_it_the_next_one
 def test_what_decides_is_what_was_signed_whatever_the_file_on_the_disk_says(stored, champion, monkeypatch, tmp_path):
     log = SelectionLog(stored[0].root.parent / "selections" / "simulator")
     lists = stored[0].root.parents[1] / ".tidewaiter/reports/selections/simulator"
-    monkeypatch.setattr(flow, "secrets", SimpleNamespace(randbits=lambda bits: 7))
+    monkeypatch.setattr(workspaces, "secrets", SimpleNamespace(randbits=lambda bits: 7))
     monkeypatch.setattr(flow, "version_data", lambda settings: None)  # seconds each time, and nothing of it is asked
 
     def selected():
@@ -206,8 +211,8 @@ def test_what_decides_is_what_was_signed_whatever_the_file_on_the_disk_says(stor
         return log.read().drop("selected_at"), (lists / "000001.csv").read_bytes()
 
     kept, listed = selected()
-    assert kept["policy_digest"].unique().to_list() == ["signed"]
-    edited = policy.written()
+    assert kept["policy_digest"].unique().to_list() == [champion.policy.digest]
+    edited = champion.policy.written
     for mine, other in (
         (b"label_delay_days = 7 ", b"label_delay_days = 60 "),
         (b"random_share = 0.01", b"random_share = 0.03"),
@@ -224,11 +229,11 @@ def test_what_decides_is_what_was_signed_whatever_the_file_on_the_disk_says(stor
     assert_frame_equal(again, kept, check_exact=True)
     assert listed_again == listed
 
-    champion.policy, champion.policy_digest = policy.load(), "of the next version"  # signed with it, it counts
+    champion.policy = policy.load()  # signed with it, it counts
     later, _ = selected()
-    assert later["policy_digest"].unique().to_list() == ["of the next version"]
+    assert later["policy_digest"].unique().to_list() == [hashlib.sha256(edited).hexdigest()]
     assert later.filter(pl.col("lane") != "green").height > kept.filter(pl.col("lane") != "green").height
     # Features of the other delay are in a folder of their own; those of the first are there as they were.
-    folders = {Settings().features_folder("simulator", delay) for delay in (DELAY, 60)}
+    folders = {Settings().places.features("simulator", delay) for delay in (DELAY, 60)}
     assert all(list(folder.glob("*.parquet")) for folder in folders)
     assert stored[1].scan().collect().height

@@ -44,7 +44,7 @@ def test_a_retraining_on_drift_is_by_who_had_the_monitor_run(monkeypatch: pytest
     store = SimpleNamespace(days=lambda: [1], root=Path("simulator"))
     for name, put in {
         "Store": lambda folder: store,
-        "Registry": lambda *where: None,
+        "incumbents": SimpleNamespace(registry_of=lambda places: None),
         "fetch_watched": lambda *where: watched,
         "of_source": lambda *which: watched,
         "feature_code": SimpleNamespace(check=lambda *what: None),

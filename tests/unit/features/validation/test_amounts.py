@@ -13,9 +13,10 @@ from features.sources import open_source
 from features.store.store import Store
 from features.validation import amounts
 from features.validation.amounts import Rates, SeveralCurrenciesError
-from flows import backtest, network, retrain
+from flows import backtest
 from flows.settings import Settings
 from models import policy
+from models.workspace import Workspace
 from tests.support.declarations import DECLARATION, OUTCOME, frame
 from tests.support.examples import examples
 from tests.support.ingestion import LIMITS, Line, MemoryBatch, MemorySource, stored
@@ -153,11 +154,13 @@ def test_a_store_of_before_with_several_currencies_is_refused_with_what_to_do(tm
     )
     _, store = ingested(tmp_path, "KRW", "USD")
     said = "holds amounts in KRW, USD, which cannot be compared: state one currency .*tidewaiter data reread"
-    here = Settings(state_folder=tmp_path / "state")
+    here = Settings(state_folder=tmp_path / "state", data_folder=store.root.parent)
+    workspace = Workspace(here.places, policy.load(), store.root.name)
     for use in (
         lambda: amounts.of_store(store),
-        lambda: retrain.compute_features.fn(here, policy.load(), store),
-        lambda: network.build_network.fn(here, policy.load(), store),
+        workspace.features,
+        lambda: workspace.morning(date(2024, 3, 6)),
+        lambda: workspace.network("not versioned"),
     ):
         with pytest.raises(SeveralCurrenciesError, match=said):
             use()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from models import policy
 from models.evidence import manifest, origins
 from models.evidence.manifest import Code
 
@@ -12,7 +13,7 @@ GIVEN: dict[str, Any] = {
     "source": "simulator",
     "data_version": f"{'0' * 32}.dir",
     "code": CODE,
-    "policy": b"version = 2\n",
+    "policy": policy.load(),
     "search": "usual",
 }
 
@@ -28,7 +29,7 @@ def digest(**changed: Any) -> str:
         {"data_version": f"{'1' * 32}.dir"},
         {"code": CODE.model_copy(update={"source_sha256": "2" * 64})},
         {"code": CODE.model_copy(update={"is_dirty": True})},
-        {"policy": b"version = 3\n"},
+        {"policy": policy.parse(policy.load().written + b"# read again\n")},
         {"search": "full"},
     ],
     ids=str,

@@ -9,45 +9,51 @@ from types import SimpleNamespace
 import pytest
 from mlflow.exceptions import MlflowException
 
-from flows.settings import Settings
-from flows.steps import incumbents
 from models import policy
 from models.evidence.origins import NO_CHAMPION, Earlier
 from models.names import MODEL, REGISTRATION
+from models.places import Places
 from models.signoff import reading
 from models.signoff.keys import Keys
 from models.signoff.lifecycle import State
+from models.workspace import incumbents
 from tests.support import candidates
 
 SIGNED = policy.load().model_copy(update={"features": policy.Features(label_delay_days=31)})
 
 
 @pytest.fixture
-def settings(tmp_path):
-    return Settings(state_folder=tmp_path)
+def places(tmp_path):
+    return Places(
+        tmp_path / "data",
+        tmp_path,
+        tmp_path / "signoff",
+        f"sqlite:///{tmp_path}/mlflow.db",
+        f"file://{tmp_path}/artifacts",
+    )
 
 
 @pytest.fixture
-def in_force(settings, monkeypatch):
-    Keys(settings.signoff_folder).make()
-    monkeypatch.setattr(incumbents, "Registry", lambda *addresses: None)
+def in_force(places, monkeypatch):
+    Keys(places.signoff).make()
+    monkeypatch.setattr(incumbents, "registry_of", lambda places: None)
     version = SimpleNamespace(source="kcs", policy=SIGNED)
-    monkeypatch.setattr(incumbents, "champion", lambda settings, registry, scratch: version)
+    monkeypatch.setattr(incumbents, "champion", lambda places, registry, scratch: version)
 
 
-def test_it_is_the_one_that_was_signed_with_the_version_in_force(settings, in_force, tmp_path):
-    assert incumbents.policy_of("kcs", settings, tmp_path) is SIGNED
+def test_it_is_the_one_that_was_signed_with_the_version_in_force(places, in_force, tmp_path):
+    assert incumbents.policy_of("kcs", places, tmp_path) is SIGNED
 
 
-def test_for_a_source_of_which_none_is_in_force_it_is_the_one_on_the_disk(settings, in_force, tmp_path, monkeypatch):
-    assert incumbents.policy_of("files", settings, tmp_path) == policy.load()
-    monkeypatch.setattr(incumbents, "champion", lambda settings, registry, scratch: None)
-    assert incumbents.policy_of("kcs", settings, tmp_path) == policy.load()
+def test_for_a_source_of_which_none_is_in_force_it_is_the_one_on_the_disk(places, in_force, tmp_path, monkeypatch):
+    assert incumbents.policy_of("files", places, tmp_path) == policy.load()
+    monkeypatch.setattr(incumbents, "champion", lambda places, registry, scratch: None)
+    assert incumbents.policy_of("kcs", places, tmp_path) == policy.load()
 
 
-def test_where_nothing_was_ever_signed_no_registry_is_asked(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(incumbents, "Registry", None)
-    assert incumbents.policy_of("kcs", settings, tmp_path) == policy.load()
+def test_where_nothing_was_ever_signed_no_registry_is_asked(places, tmp_path, monkeypatch):
+    monkeypatch.setattr(incumbents, "registry_of", None)
+    assert incumbents.policy_of("kcs", places, tmp_path) == policy.load()
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +109,13 @@ def store(registered, tmp_path):
 
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("step", [incumbents.last_registered, incumbents.watched])
-def test_a_challenger_that_cannot_be_read_is_told_and_the_night_goes_on(store, settings, junk, step):
+def test_a_challenger_that_cannot_be_read_is_told_and_the_night_goes_on(store, places, junk, step):
     state, registry = store
     told = []
-    assert step(settings, registry, state / "sound", told.append).version == "1"
+    assert step(places, registry, state / "sound", told.append).version == "1"
     assert told == []
     junk(state)
-    assert step(settings, registry, state / "spoiled", told.append) is None
+    assert step(places, registry, state / "spoiled", told.append) is None
     (sentence,) = told
     assert "the challenger, cannot be read, so this goes on without it: " in sentence
 
@@ -134,7 +140,7 @@ def test_junk_with_the_digest_of_what_is_to_come_does_not_stand_for_it(store, tm
     assert registry.register(candidate).version == "2"
 
 
-def test_where_mlflow_does_not_answer_the_night_is_not_told_that_all_is_well(store, settings, monkeypatch):
+def test_where_mlflow_does_not_answer_the_night_is_not_told_that_all_is_well(store, places, monkeypatch):
     state, registry = store
 
     def away(*_):
@@ -143,7 +149,7 @@ def test_where_mlflow_does_not_answer_the_night_is_not_told_that_all_is_well(sto
     monkeypatch.setattr(registry, "fetch_evidence", away)
     monkeypatch.setattr(registry, "_registered_model", iter([registry._registered_model()]).__next__)
     with pytest.raises(StopIteration):  # the second question, whether MLflow answers at all, was asked
-        incumbents.watched(settings, registry, state / "away", pytest.fail)
+        incumbents.watched(places, registry, state / "away", pytest.fail)
 
 
 ANOTHER = "c" * 64  # the evidence digest of a champion
@@ -161,24 +167,24 @@ def registry(tmp_path):
 
 
 @pytest.fixture
-def the_same(settings, registry, monkeypatch):
+def the_same(places, registry, monkeypatch):
     """What counts as made from the same, where the ledger says so of version 1 and of the champion."""
 
     def find(champion=None, digest="", state=State.AWAITING, made_from="a" * 64):
-        Keys(settings.signoff_folder).make()
+        Keys(places.signoff).make()
         book = SimpleNamespace(
             champion=champion, cases={champion: SimpleNamespace(digest=digest)}, state=lambda version, at: state
         )
         monkeypatch.setattr(reading, "signed_book", lambda *asked: book)
-        return incumbents.of_the_same(settings, registry, made_from)
+        return incumbents.of_the_same(places, registry, made_from)
 
     return find
 
 
-def test_what_was_made_from_the_same_is_found(settings, registry, candidate, the_same):
-    assert incumbents.of_the_same(settings, registry, "a" * 64) is None
+def test_what_was_made_from_the_same_is_found(places, registry, candidate, the_same):
+    assert incumbents.of_the_same(places, registry, "a" * 64) is None
     registration = registry.register(candidate)
-    assert incumbents.of_the_same(settings, registry, "a" * 64) == Earlier(registration.run_id, "1")
+    assert incumbents.of_the_same(places, registry, "a" * 64) == Earlier(registration.run_id, "1")
     assert the_same() == Earlier(registration.run_id, "1")
     assert the_same(made_from="b" * 64) is None
 

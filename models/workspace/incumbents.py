@@ -1,4 +1,7 @@
-"""The registered versions with which a run compares something."""
+"""The registered versions: the one in force, the one that waits, and the policy that decides about a source.
+
+A champion is always read by way of the ledger and verified (models/signoff/champion.py).
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,10 +11,10 @@ from lightgbm.basic import LightGBMError
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from flows.settings import Settings
 from models.dossier import assessment
 from models.evidence import origins
 from models.names import CHALLENGER, CHAMPION
+from models.places import Places
 from models.policy import Policy
 from models.policy import load as load_policy
 from models.registry import Registry
@@ -25,30 +28,35 @@ Tell = Callable[[str], object]
 _UNREADABLE = (MlflowException, OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
 
 
-def champion(settings: Settings, registry: Registry, scratch: Path) -> assessment.Incumbent | None:
+def registry_of(places: Places) -> Registry:
+    """Return the installation's registry."""
+    return Registry(places.tracking_uri, places.artifact_root)
+
+
+def champion(places: Places, registry: Registry, scratch: Path) -> assessment.Incumbent | None:
     """Return the version in force, by what was signed; None before the first promotion."""
     folder = scratch / CHAMPION
-    version = signed.fetch(registry, Keys(settings.signoff_folder), load_policy().signoff, folder)
+    version = signed.fetch(registry, Keys(places.signoff), load_policy().signoff, folder)
     return _read(registry, version, CHAMPION, folder) if version else None
 
 
-def watched(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
+def watched(places: Places, registry: Registry, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
     """Return the version to watch: the champion, or before the first promotion the challenger."""
-    return champion(settings, registry, scratch) or _challenger(registry, scratch / CHALLENGER, tell)
+    return champion(places, registry, scratch) or _challenger(registry, scratch / CHALLENGER, tell)
 
 
-def last_registered(settings: Settings, registry: Registry, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
+def last_registered(places: Places, registry: Registry, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
     """Return the version that was trained last: the challenger, or the champion if no challenger waits."""
     folder = scratch / "last"
-    return _challenger(registry, folder, tell) or champion(settings, registry, folder)
+    return _challenger(registry, folder, tell) or champion(places, registry, folder)
 
 
-def of_the_same(settings: Settings, registry: Registry, made_from: str) -> origins.Earlier | None:
+def of_the_same(places: Places, registry: Registry, made_from: str) -> origins.Earlier | None:
     """Return the result of an earlier retraining from the same, compared with today's champion; None if there is none.
 
     A version that people refused, whose signatures ran out, or that another has replaced, does not count.
     """
-    keys = Keys(settings.signoff_folder)
+    keys = Keys(places.signoff)
     if not keys.exist():  # no sign-off server was ever started, so nothing was ever signed
         return registry.made_from(made_from, None)
     book = reading.signed_book(registry.tracking_uri, keys, load_policy().signoff)
@@ -74,11 +82,11 @@ def _challenger(registry: Registry, folder: Path, tell: Tell) -> assessment.Incu
         return None
 
 
-def policy_of(source: str, settings: Settings, scratch: Path) -> Policy:
+def policy_of(source: str, places: Places, scratch: Path) -> Policy:
     """Return the policy that decides about a source: its champion's, as signed, or before there is one the disk's."""
-    if not Keys(settings.signoff_folder).exist():  # nothing was ever signed, and perhaps there is no MLflow
+    if not Keys(places.signoff).exist():  # nothing was ever signed, and perhaps there is no MLflow
         return load_policy()
-    decides = champion(settings, Registry(settings.tracking_uri, settings.artifact_root), scratch)
+    decides = champion(places, registry_of(places), scratch)
     return decides.policy if decides and decides.source == source else load_policy()
 
 

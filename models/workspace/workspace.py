@@ -1,0 +1,185 @@
+"""The use cases on one source's declarations, by one policy; nothing here knows what runs them.
+
+A caller says which policy decides: that of the version in force, or, for what will be signed, the one on the disk.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from features.contract import KEY
+from features.disk import PARTIAL, atomic
+from features.matrix import Morning, cache
+from features.network_map import build
+from features.presentation import spreadsheet
+from features.store import Store
+from features.validation import amounts
+from models.dossier import assessment
+from models.places import Places
+from models.policy import Policy
+from models.reasons import reasons
+from models.risk import RiskModel
+from models.targeting import Backlog, selection_log, work_list
+from models.training import days
+
+Advance = Callable[[int, int], None]  # called with what is done and what there is to do
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a run chose: the `rows` that the log keeps, and the features of the same `declarations`, in their order."""
+
+    declarations: pl.DataFrame
+    rows: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The items of a declaration, the model's `predictions` for each, and the `reasons` for them (models.reasons)."""
+
+    version: str
+    alias: str
+    importer_id: str
+    predictions: pl.DataFrame
+    reasons: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What can be done with the declarations of `source`, as `policy` decides about them."""
+
+    places: Places
+    policy: Policy
+    source: str
+
+    @property
+    def store(self) -> Store:
+        # The path is absolute, because the workers that compute may have another working folder.
+        return Store(self.places.store(self.source).absolute())
+
+    @property
+    def selections(self) -> selection_log.SelectionLog:
+        return selection_log.SelectionLog(self.places.selections(self.source))
+
+    @property
+    def _delay(self) -> int:
+        return self.policy.features.label_delay_days
+
+    @property
+    def _matrix(self) -> Path:
+        return self.places.features(self.source, self._delay)
+
+    def features(self, advance: Advance | None = None, run: cache.Run = cache.one_after_another) -> cache.Built:
+        """Compute the matrix of what is stored, for the days that are new or changed; the other days are cached.
+
+        ValueError where amounts are of several currencies.
+        """
+        amounts.of_store(self.store)
+        return cache.build(self.store, self._delay, self._matrix, advance, run=run)
+
+    def dataset(self, built: cache.Built) -> pl.LazyFrame:
+        """Return the features of every declaration with the labels that are known by now."""
+        return cache.dataset(self.store, built, self._delay, cache.last_known_day(self.store, self._delay))
+
+    def morning(self, day: date) -> Morning:
+        """Return what is known before `day`, for declarations of that day that are not stored yet.
+
+        ValueError where nothing is stored, or amounts are of several currencies.
+        """
+        amounts.of_store(self.store)
+        return Morning.of(self.store, self._delay, self._matrix, day)
+
+    def network(self, data_version: str) -> build.Description:
+        """Bring the network's files up to date, from what is settled for the features and what is new."""
+        amounts.of_store(self.store)
+        return build.build(self.store, self._delay, self._matrix, self.places.networks / self.source, data_version)
+
+    def explain(
+        self, version: assessment.Incumbent, declaration_id: str, language: str, advance: Advance | None = None
+    ) -> Explained:
+        """Return what a version says of a stored declaration, and why; LookupError if it is not stored."""
+        items = self.features(advance).scan().filter(pl.col("declaration_id") == declaration_id).collect()
+        if items.is_empty():
+            raise LookupError(f"declaration {declaration_id!r} is not stored in {self.places.store(self.source)}")
+        own = self.store.scan("declarations").filter(pl.col("declaration_id") == declaration_id).select("importer_id")
+        importer: str = own.first().collect().item()
+        return Explained(
+            version.version,
+            version.alias,
+            importer,
+            version.model.predict(items),
+            reasons(version.model, items, language),
+        )
+
+    def choose(self, built: cache.Built, champion: assessment.Incumbent) -> Choice | date:
+        """Choose a lane for every declaration that has none; the last day with declarations if none is left.
+
+        The draw is seeded by the system's entropy, so that no trader can foretell it. The seed is kept with what was
+        drawn, so that an auditor can draw it again. Each day is drawn by itself, from what was known before it,
+        whichever other days wait.
+        """
+        before = self.selections.read()
+        every = built.scan().with_columns(accepted_on=pl.col("accepted_at").dt.date())
+        _, last_day = days.of_data(every)
+        declarations = selection_log.pending(self._with_importers(every), before, last_day)
+        if declarations.is_empty():
+            return last_day
+        seed = secrets.randbits(128)
+        waiting = self.backlog(built, champion.model, before)
+        by_day = declarations.partition_by("accepted_on", maintain_order=True)
+        chosen = pl.concat(waiting.choose(rows, seed) for rows in by_day).with_columns(
+            hit_value=pl.lit(champion.model.hit_value),
+            model_version=pl.lit(champion.version),
+            model_digest=pl.lit(champion.model.digest),
+            policy_digest=pl.lit(self.policy.digest),
+            draw_seed=pl.lit(f"{seed:032x}"),
+            selected_at=pl.lit(datetime.now(UTC)),
+        )
+        return Choice(declarations, chosen)
+
+    def backlog(self, built: cache.Built, model: RiskModel, log: pl.DataFrame) -> Backlog:
+        """Read once what every day that waits is chosen by; `log` has the selections before."""
+        outcomes = cache.outcomes(self.store, self._delay).collect()
+        labelled = outcomes.filter(pl.col("is_inspected") & pl.col("is_illicit").is_not_null()).select(KEY).unique()
+        inspected = self._with_importers(built.scan().join(labelled.lazy(), on=KEY, how="semi"))
+        rows = inspected.collect(engine="streaming").sort("accepted_at", *KEY)
+        return Backlog(self.policy, model, log, outcomes, rows)
+
+    def keep(self, choice: Choice, model: RiskModel, language: str) -> tuple[int, Path]:
+        """Keep a choice in the log; return its number, and the officers' work list with reasons.
+
+        A selection counts once it is in the log. Its work list is on the disk before that, and gets its name after it:
+        see `name_finished`.
+        """
+        lists, number = self.places.work_lists(self.source), self.selections.next_number
+        lists.mkdir(parents=True, exist_ok=True)
+        path = lists / f"{number:06}.csv"
+        spreadsheet.write(_unnamed(path), work_list(model, choice.declarations, choice.rows, language))
+        atomic.flush([_unnamed(path)])
+        self.selections.append(choice.rows)
+        self.name_finished()
+        return number, path
+
+    def name_finished(self) -> None:
+        """Rename the work lists whose selection is in the log to their final name: a run may have died in between."""
+        lists = self.places.work_lists(self.source)
+        paths = [lists / f"{number:06}.csv" for number in range(1, self.selections.next_number)]
+        unfinished = [path for path in paths if _unnamed(path).exists()]
+        for path in unfinished:
+            _unnamed(path).replace(path)
+        if unfinished:
+            atomic.flush([lists])
+
+    def _with_importers(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Add their importers to `rows`: ids are no features, and exploration asks whether an importer is new."""
+        # The order is kept: sums of floats, and the lines of the log, are to be the same each time.
+        importers = self.store.scan("declarations").select(*KEY, "importer_id")
+        return rows.join(importers, on=KEY, how="left", maintain_order="left")
+
+
+def _unnamed(work_list: Path) -> Path:
+    return work_list.with_name(work_list.name + PARTIAL)
