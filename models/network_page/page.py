@@ -40,8 +40,6 @@ class NetworkPage:
 
     def answer(self, call: Call, query: Mapping[str, str]) -> Response:
         """Return the answer to a GET of a route of this page; Refused if there is none."""
-        if not call.roles:
-            raise Refused(f"{call.actor} has no role: the network is for those who have one")
         if not call.name.startswith(API):
             return _file(call.name.removeprefix(NETWORK_PAGE).removeprefix("/") or "index.html")
         return JSONResponse(self._told(call, query), headers={"Cache-Control": "no-store"})

@@ -16,7 +16,7 @@ from mlflow.server.auth.requirements import Requirement
 
 from models import policy
 from models.access import Directory, Entrance, Names, accounts
-from models.names import MODEL
+from models.names import MODEL, NETWORK_PAGE
 from models.network_page import Answers, NetworkPage, openings
 from models.runs import CHANGED, RESOURCE
 from models.server import local_files, stored
@@ -24,6 +24,7 @@ from models.server.admission import Judge
 from models.server.app import AppSettings
 from models.server.front import Front
 from models.server.guard import Guard
+from models.server.pages import Page
 from models.server.rules import Rules
 from models.server.uploads import EvidenceLock
 from models.signer import asking
@@ -61,7 +62,8 @@ def assemble(settings: AppSettings) -> Guard:
     network = NetworkPage(Answers(settings.networks), openings.Openings(settings.database_uri))
     entrance = Entrance(directory, Names(settings.public_urls), tell)
     front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered)
-    return Guard(inner, entrance, rules, table, network.answer, front.page, EvidenceLock(settings.folder))
+    pages = [Page(NETWORK_PAGE, network.answer)]
+    return Guard(inner, entrance, rules, table, pages, front.page, EvidenceLock(settings.folder))
 
 
 def _grant(name: str) -> str:

@@ -7,7 +7,7 @@ they decide on is read once, and goes on to MLflow as it was judged. It refuses 
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TypeVar
@@ -30,8 +30,8 @@ from models.access import (
     strict_json,
     whole,
 )
-from models.names import NETWORK_PAGE
 from models.server import routes, uploads
+from models.server.pages import OWN, Page
 from models.server.routes import Kind
 from models.server.rules import Rules
 from models.server.uploads import EvidenceLock
@@ -46,9 +46,6 @@ DECIDING_S = 60.0  # how long a decision waits for those before it
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-# A function that answers a call of the page of the network, given its query; Refused if there is no answer.
-Answer = Callable[[Call, Mapping[str, str]], Response]
-
 
 @dataclass(frozen=True)
 class Guard:
@@ -58,7 +55,7 @@ class Guard:
     entrance: Entrance
     rules: Rules
     table: Table
-    network: Answer
+    pages: Sequence[Page]
     front: Callable[[], Response]
     lock: EvidenceLock
     _places: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECIDING_AT_ONCE), init=False, repr=False)
@@ -73,7 +70,7 @@ class Guard:
 
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"].upper()  # as Flask reads it
-        route = routes.find(method, scope["path"])
+        route = routes.find(method, scope["path"], self.pages)
         try:
             if route.kind is Kind.OPEN:
                 await self.inner(scope, receive, send)
@@ -103,14 +100,8 @@ class Guard:
         call = _call(account, method, route.name, address, scope)
         if route.kind is Kind.FRONT:
             return await anyio.to_thread.run_sync(self.front)
-        if route.kind is Kind.NETWORK:
-            if route.name == NETWORK_PAGE and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-                # The visitor was led here, and would be noted as having looked at what the address asks for.
-                return RedirectResponse(f"/{NETWORK_PAGE}", 303) if scope["query_string"] else self.network(call, {})
-            if route.name.startswith("tidewaiter/") and headers.get("sec-fetch-dest", "empty") != "empty":
-                # Anybody can put a picture or a link into a description that others look at.
-                raise Refused("a company is opened by the page of the network, and by nothing that leads to it")
-            return await anyio.to_thread.run_sync(self.network, call, Request(scope).query_params)
+        if route.page is not None:
+            return await anyio.to_thread.run_sync(_shown, route.page, call, Request(scope))
         scope = _without_origin(scope)
         if route.kind is Kind.PASS and method in ("GET", "HEAD", "OPTIONS"):
             await self.inner(scope, receive, send)
@@ -200,6 +191,19 @@ def _call(account: Account, method: str, name: str, address: str, scope: Scope) 
     numbers = {role.name: role.number for role in account.roles}
     request = f"{method} {scope['path']}"
     return Call(method, name, account.name, account.role_names, address, request, {}, numbers)
+
+
+def _shown(page: Page, call: Call, request: Request) -> Response:
+    """Return what a page answers, unless something else led the visitor to it."""
+    page.refuse_stranger(call)
+    is_opened = call.name == page.prefix
+    if is_opened and request.url.query and request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        # The visitor would be noted as having looked at what the address asks for.
+        return RedirectResponse(f"/{page.prefix}", 303)
+    if call.name.startswith(f"{OWN}/") and request.headers.get("sec-fetch-dest", "empty") != "empty":
+        # Anybody can put a picture or a link into a description that others look at.
+        raise Refused(f"this is opened by the page /{page.prefix}, and by nothing that leads to it")
+    return page.answer(call, request.query_params)
 
 
 def _writes_runs(call: Call) -> bool:

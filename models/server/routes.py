@@ -5,10 +5,11 @@ Requests that only read go to MLflow, which decides by its own accounts and role
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from models.names import NETWORK_PAGE
+from models.server.pages import Page
 
 _API = re.compile(r"/(?:ajax-)?api/[23]\.0/(mlflow|mlflow-artifacts|tidewaiter)/(.+)")
 _ARTIFACTS = re.compile(r"mlflow-artifacts/artifacts/(?P<path>.+)")
@@ -99,7 +100,6 @@ _GUARDED = frozenset(
 )
 _LOGGED_MODEL = re.compile(r"mlflow/logged-models/[^/]+(?:/params|/tags(?:/[^/]+)?)?")
 _OWN = frozenset({("POST", f"tidewaiter/{name}") for name in ("inspect", "rollback", "registering")})
-_NETWORK = re.compile(r"network(?:/.+)?|tidewaiter/network/.+")
 
 
 class Kind(Enum):
@@ -111,28 +111,30 @@ class Kind(Enum):
     ARTIFACT = auto()  # a write whose body is a file: judged by the rules, by its path
     OWN = auto()  # answered by the guard
     CLOSED = auto()
-    NETWORK = auto()  # answered by the page of the network of companies (models/network_page)
+    PAGE = auto()  # answered by a page of ours
     FRONT = auto()  # MLflow's page, as front.py changes it
 
 
 @dataclass(frozen=True)
 class Route:
-    """A request's kind, and its `name`, which is the path without its prefix."""
+    """A request's kind, its `name`, which is the path without its prefix, and the page of ours that answers it."""
 
     kind: Kind
     name: str
+    page: Page | None = None
 
     @property
     def leaves_trace(self) -> bool:
         """Whether a request changes something, or is written down."""
-        return self.kind not in (Kind.OPEN, Kind.PASS, Kind.FRONT) and self.name != NETWORK_PAGE
+        is_opened = self.page is not None and self.name == self.page.prefix
+        return self.kind not in (Kind.OPEN, Kind.PASS, Kind.FRONT) and not is_opened
 
 
-def find(method: str, path: str) -> Route:
-    """Return the route of a request; `path` is decoded, as MLflow sees it.
+def find(method: str, path: str, pages: Sequence[Page] = ()) -> Route:
+    """Return the route of a request; `path` is decoded, as MLflow sees it. `pages` are those of ours.
 
     >>> find("POST", "/ajax-api/2.0/mlflow/model-versions/set-tag")
-    Route(kind=<Kind.GUARDED: 3>, name='mlflow/model-versions/set-tag')
+    Route(kind=<Kind.GUARDED: 3>, name='mlflow/model-versions/set-tag', page=None)
     >>> find("GET", "/gateway/endpoints").kind, find("GET", "/api/2.0/mlflow/runs/../runs/get").kind
     (<Kind.CLOSED: 6>, <Kind.CLOSED: 6>)
     """
@@ -147,11 +149,10 @@ def find(method: str, path: str) -> Route:
     if method in ("GET", "HEAD", "OPTIONS") and _PLAIN_READS.fullmatch(path):
         return Route(Kind.PASS, path)
     match = _API.fullmatch(path)
-    if match is None:
-        kind = Kind.NETWORK if method == "GET" and _NETWORK.fullmatch(path[1:]) else Kind.CLOSED
-        return Route(kind, path[1:] if kind is Kind.NETWORK else path)
-    name = f"{match[1]}/{match[2]}"
-    return Route(_kind(method, name), name)
+    name = f"{match[1]}/{match[2]}" if match else path[1:]
+    if method == "GET" and (page := next((each for each in pages if each.has(name)), None)):
+        return Route(Kind.PAGE, name, page)
+    return Route(_kind(method, name), name) if match else Route(Kind.CLOSED, path)
 
 
 def artifact_path(name: str) -> str:
@@ -165,8 +166,6 @@ def artifact_path(name: str) -> str:
 def _kind(method: str, name: str) -> Kind:
     if (method, name) in _OWN or (method == "GET" and name == "tidewaiter/ledger"):
         return Kind.OWN
-    if method == "GET" and _NETWORK.fullmatch(name):
-        return Kind.NETWORK
     if method in ("GET", "HEAD", "OPTIONS"):
         return Kind.PASS if _READS.fullmatch(name) else Kind.CLOSED
     if method == "POST" and name in _QUESTIONS:

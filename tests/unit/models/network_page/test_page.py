@@ -293,12 +293,6 @@ def test_openings_are_written_down_before_they_are_answered(ask, answers, openin
         ask("tidewaiter/network/company", source="files", id=node)
 
 
-def test_who_has_no_role_sees_nothing(ask):
-    for path in ("network", "network/page.js", "tidewaiter/network/sources"):
-        with pytest.raises(Refused, match="rea has no role"):
-            ask(path, roles=())
-
-
 def test_the_log_is_for_auditors(ask):
     with pytest.raises(Refused, match="for the role auditor"):
         ask("tidewaiter/network/openings")

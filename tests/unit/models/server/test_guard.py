@@ -15,6 +15,7 @@ from models.access.directory import Account, Role
 from models.access.entrance import Entrance, Names
 from models.server import guard as guards
 from models.server.guard import LARGEST_BODY, LARGEST_SENTENCE, Guard
+from models.server.pages import Page
 from models.server.uploads import EvidenceLock
 from models.signoff.chain import LedgerError, Row
 
@@ -75,6 +76,9 @@ def network(call, query):
     return JSONResponse({"name": call.name, "actor": call.actor, "source": query["source"]})
 
 
+PAGES = (Page("network", network), Page("desk", network, frozenset({"officer"})))
+
+
 def front():
     return HTMLResponse("<p>the page</p>")
 
@@ -110,7 +114,7 @@ def guard(rules, tmp_path):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
-    return Guard(inner, entrance(), rules, Rows(), network, front, EvidenceLock(tmp_path))
+    return Guard(inner, entrance(), rules, Rows(), PAGES, front, EvidenceLock(tmp_path))
 
 
 @pytest.fixture
@@ -307,6 +311,17 @@ def test_the_network_is_told_who_looks(send, rules):
     assert rules.calls == []
 
 
+def test_who_has_no_role_sees_no_page_and_who_has_another_only_those_for_all(send):
+    for path in ("/network", "/network/page.js", "/api/2.0/tidewaiter/network/sources"):
+        told = send("GET", path, auth=NOBODY, params={"source": "files"})
+        assert (told.status_code, "new has no role: /network is for" in told.text) == (403, True)
+    for path in ("/desk", "/api/2.0/tidewaiter/desk/queue"):
+        told = send("GET", path, params={"source": "files"})
+        assert (told.status_code, f"/desk is for officer, which {ACCOUNT[0]} is not" in told.text) == (403, True)
+    for path in ("/desks", "/network2", "/api/2.0/tidewaiter/other/x"):
+        assert send("GET", path).status_code == 404
+
+
 def test_another_page_has_nothing_written_down_as_looked_at(send):
     asked = "/api/2.0/tidewaiter/network/company"
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
@@ -333,7 +348,7 @@ def test_websockets_are_closed(rules, tmp_path):
         async def send(message):
             sent.append(message)
 
-        guard = Guard(None, entrance(), rules, Rows(), network, front, EvidenceLock(tmp_path))
+        guard = Guard(None, entrance(), rules, Rows(), PAGES, front, EvidenceLock(tmp_path))
         await guard({"type": "websocket", "path": "/"}, None, send)
 
     asyncio.run(run())
