@@ -61,7 +61,7 @@ def backtest(
     write_atomically(out_dir / PREDICTIONS_FILE, lambda path: spreadsheet.write(path, listed, is_marked=False))
     scored = perf_counter()
     return {
-        "train": {"rows": train_dataset.height, **model.training["parts"]["final"]},
+        "train": {"rows": train_dataset.height, **model.training.parts.final.model_dump(mode="json")},
         "test": {"rows": test_frame.height, **_days(test_frame)},
         "model": _describe(model),
         "metrics": _measure(known, test_frame, predictions, test_outcomes, policy.evaluation.inspection_shares),
@@ -108,7 +108,7 @@ def _describe(model: RiskModel) -> dict[str, Any]:
     return {
         "digest": model.digest,
         "features": len(model.encoder.names),
-        "rounds": model.training["rounds"],
+        "rounds": model.training.rounds,
         "calibration": model.calibration.kind,
         "revenue_basis": model.revenue.basis,
         "critical_basis": model.critical.basis,

@@ -36,7 +36,7 @@ from models.policy import Policy
 from models.policy import parse as parse_policy
 from models.reasons import Stability, group_contributions, stability
 from models.registry import Candidate, serving
-from models.risk import RiskModel, feature_code
+from models.risk import RiskModel
 from models.targeting import Selector
 from models.training import Dataset, Found, Split, days, splits
 
@@ -182,16 +182,17 @@ def _kept_reasons(before: RiskModel, after: RiskModel, rows: pl.DataFrame, polic
 
 
 def _learned_until(model: RiskModel) -> date:
-    return date.fromisoformat(model.training["parts"]["final"]["last_day"])
+    return model.training.parts.final.last_day
 
 
 def watch(dataset: Dataset, reference: RiskModel, at_training: Quality, policy: Policy, page: Path) -> DriftResult:
     """Compare the latest window with the rows that `reference` learned from, features and scores; write the report."""
-    learned = reference.training["parts"]["final"]
-    first, last = (date.fromisoformat(learned[name]) for name in ("first_day", "last_day"))
+    learned = reference.training.parts.final
     _, latest = days.of_data(dataset)
     seed, bounds = policy.training.seed, policy.drift
-    before = drift.sample_by_day(drift.reference_rows(dataset, first, last), bounds.max_sample_rows, seed)
+    before = drift.sample_by_day(
+        drift.reference_rows(dataset, learned.first_day, learned.last_day), bounds.max_sample_rows, seed
+    )
     now = splits.accepted_between(dataset, (latest - timedelta(days=bounds.window_days - 1), latest))
     return drift.check(
         replace(before, rows=_scored(reference, before.rows)), _scored(reference, now), bounds, seed, at_training, page
@@ -282,7 +283,7 @@ def _changes(champion: Incumbent, model: RiskModel, split: Split, origin: Origin
         "code": (before.code.commit[:8], origin.code.commit[:8]),
         "uncommitted source": (before.code.source_sha256[:8], origin.code.source_sha256[:8]),
         "policy": (before.files[POLICY][:8], policy.digest[:8]),
-        "feature code": tuple(each.training.get(feature_code.KEY, "not known")[:9] for each in (champion.model, model)),
+        "feature code": tuple((each.training.feature_code or "not known")[:9] for each in (champion.model, model)),
     }
     if pairs["code"][0] != pairs["code"][1]:
         del pairs["uncommitted source"]  # another commit has another source
@@ -322,8 +323,8 @@ def _draw(model: RiskModel, test: pl.DataFrame, scorers: Mapping[str, Scores], f
     plots.gain(folder / "gain.png", sample, scorers)
     plots.reliability(folder / "reliability.png", sample, {figures.MODEL: scorers[figures.MODEL]})
     plots.score_histogram(folder / "scores.png", sample, scorers[figures.MODEL].score)
-    curve = model.training["learning_curve"]
-    plots.learning_curve(folder / "learning_curve.png", "log loss", curve, model.training["rounds"])
+    curve = model.training.learning_curve
+    plots.learning_curve(folder / "learning_curve.png", "log loss", curve, model.training.rounds)
     rows = _sampled(test)
     contributions = model.contributions(rows).drop(KEY).to_numpy()
     plots.shap_summary(folder / "shap.png", contributions, rows, model.encoder.names)

@@ -6,7 +6,6 @@ templates/card.md.j2; this module only writes out figures.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,6 +15,7 @@ from models.backtesting import side_by_side
 from models.evaluation import IDENTICAL_EARLIER_ROW, AtShare, BurdenReport, Evaluation, Gate, Scorer, Slice, figures
 from models.metrics import Estimate
 from models.policy import SignoffStep
+from models.risk import LearnedPart
 
 # The limit is in characters: MLflow's column is VARCHAR(5000). SQLite lets more pass, PostgreSQL and MySQL do not.
 DESCRIPTION_LIMIT = 5000
@@ -24,16 +24,6 @@ _SHORT_SLICES = 12
 _TOP_FEATURES, _SHORT_TOP_FEATURES = 20, 6
 _MAIN_SHARE = 0.10
 _CUT = "\n\nCut short here: the whole card is the run's artifact `card.md`.\n"
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the data by time: its days, both included, and the labelled rows and hits in it."""
-
-    first_day: date
-    last_day: date
-    rows: int
-    hits: int
 
 
 @dataclass(frozen=True)
@@ -50,9 +40,9 @@ class Subject:
     source: str
     data_version: str
     code_commit: str
-    train: Part
-    validation: Part
-    final: Part
+    train: LearnedPart
+    validation: LearnedPart
+    final: LearnedPart
     features: Sequence[Feature]
     importance: Mapping[str, float]
     drift: str

@@ -9,7 +9,6 @@ assessment.py computes the figures.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,9 +112,9 @@ class Dossier:
             source=judged.about.source,
             data_version=data_version,
             code_commit=code_commit,
-            train=self._part("train"),
-            validation=self._part("validation"),
-            final=self._part("final"),
+            train=self.model.training.parts.train,
+            validation=self.model.training.parts.validation,
+            final=self.model.training.parts.final,
             features=[feature for feature in CATALOGUE if feature.name in self.model.encoder.names],
             importance=judged.about.importance,
             drift=self.drift.verdict,
@@ -152,11 +151,11 @@ class Dossier:
         return {
             "source": self.judged.about.source,
             **{f"window.{name}": window for name, window in self.windows().items()},
-            **{f"lightgbm.{name}": value for name, value in model.training["parameters"].items()},
-            "seed": model.training["seed"],
-            "rounds": model.training["rounds"],
-            "revenue_rounds": model.training["revenue_rounds"],
-            "critical_rounds": model.training["critical_rounds"],
+            **{f"lightgbm.{name}": value for name, value in model.training.parameters.items()},
+            "seed": model.training.seed,
+            "rounds": model.training.rounds,
+            "revenue_rounds": model.training.revenue_rounds,
+            "critical_rounds": model.training.critical_rounds,
             "calibration": model.calibration.kind,
             "features": len(model.encoder.names),
             "hit_value": model.hit_value,
@@ -167,16 +166,12 @@ class Dossier:
     def windows(self) -> dict[str, str]:
         """Return the parts of the time span, first and last day: "2024-01-01/2024-06-30"."""
         tested = self.judged.evaluation
-        parts = {name: self._part(name) for name in ("train", "validation")}
+        parts = self.model.training.parts
         return {
-            **{name: f"{part.first_day}/{part.last_day}" for name, part in parts.items()},
+            "train": f"{parts.train.first_day}/{parts.train.last_day}",
+            "validation": f"{parts.validation.first_day}/{parts.validation.last_day}",
             "test": f"{tested.first_day}/{tested.last_day}",
         }
-
-    def _part(self, name: str) -> card.Part:
-        part = self.model.training["parts"][name]
-        first, last = date.fromisoformat(part["first_day"]), date.fromisoformat(part["last_day"])
-        return card.Part(first, last, part["rows"], part["hits"])
 
     def _documents(self) -> dict[str, bytes]:
         typed = {EVALUATION: self.judged, DRIFT: self.drift, VALIDATION: self.validation}

@@ -9,15 +9,19 @@ from models.risk.critical import CriticalModel
 from models.risk.encoder import Encoder, Matrix
 from models.risk.revenue import RevenueModel
 from models.risk.risk_model import RiskModel
+from models.risk.training_record import LearnedPart, LearnedParts, TrainingRecord
 
 __all__ = [
     "Calibration",
     "CriticalModel",
     "Encoder",
+    "LearnedPart",
+    "LearnedParts",
     "Matrix",
     "Progress",
     "RevenueModel",
     "RiskModel",
+    "TrainingRecord",
     "boosting",
     "calibrate",
     "critical",

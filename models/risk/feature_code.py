@@ -1,12 +1,11 @@
 """Whether a model reads features of the code that it learned from. Other code gives other values under the same names.
 
-features/code_digest.py says what that code is; a model keeps its digest in its account of its training.
+features/code_digest.py says what that code is; a model keeps its digest in the record of its training.
 """
 
 from features.code_digest import code_version
 from models.risk.risk_model import RiskModel
 
-KEY = "feature_code"  # in RiskModel.training
 # Earlier code whose values today's code computes to the last bit; tests/integration/test_earlier.py checks this.
 SAME_VALUES = frozenset({"47b91782462652a1c1c11dd153865e449fc320343af6404f40b72e77aee39e46"})
 _SHOWN = 8
@@ -21,7 +20,7 @@ def check(model: RiskModel, named: str, source: str) -> str | None:
 
     `named` is what people call the model, such as 'champion version 3'.
     """
-    learned, today = model.training.get(KEY), code_version()
+    learned, today = model.training.feature_code, code_version()
     if learned is None:
         return (
             f"{named} does not say by what code the features were computed that it learned from: whether today's are "

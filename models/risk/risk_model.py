@@ -7,7 +7,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -19,6 +18,7 @@ from models.risk.calibration import Calibration
 from models.risk.critical import CriticalModel
 from models.risk.encoder import Encoder
 from models.risk.revenue import RevenueModel
+from models.risk.training_record import TrainingRecord
 
 ILLICIT_FILE, REVENUE_FILE, CRITICAL_FILE, MODEL_FILE = "illicit.txt", "revenue.txt", "critical.txt", "model.json"
 RANKING = ("score", "expected_revenue", "priority")
@@ -38,7 +38,7 @@ class RiskModel:
 
     `priority` is what a selection ranks by: expected_revenue plus score times `hit_value`, which keeps precision from
     being sold for money. Goods whose `critical` reaches `critical_probability` go before all others: their priorities
-    are `CRITICAL_FIRST` and above, the likelier first. `training` tells how the model came about, in plain JSON values.
+    are `CRITICAL_FIRST` and above, the likelier first.
     """
 
     encoder: Encoder
@@ -48,7 +48,7 @@ class RiskModel:
     critical: CriticalModel
     critical_probability: float
     hit_value: float
-    training: dict[str, Any]
+    training: TrainingRecord
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the key and `OUTPUTS` for each row of `frame`, in its order.
@@ -105,7 +105,7 @@ class RiskModel:
             CriticalModel.from_json(description["critical"], boosters.get(CRITICAL_FILE)),
             description["critical_probability"],
             description["hit_value"],
-            description["training"],
+            TrainingRecord.from_json(description["training"]),
         )
 
     @property
@@ -125,7 +125,7 @@ class RiskModel:
             "critical": self.critical.as_json(),
             "critical_probability": self.critical_probability,
             "hit_value": self.hit_value,
-            "training": self.training,
+            "training": self.training.as_json(),
         }
         return files | {MODEL_FILE: (json.dumps(description, indent=1, allow_nan=False) + "\n").encode()}
 

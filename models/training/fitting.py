@@ -10,7 +10,6 @@ more than the calibration loses by being taken from the first pass.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,14 +23,16 @@ from models.risk import (
     Calibration,
     CriticalModel,
     Encoder,
+    LearnedPart,
+    LearnedParts,
     Matrix,
     Progress,
     RevenueModel,
     RiskModel,
+    TrainingRecord,
     boosting,
     calibrate,
     critical,
-    feature_code,
     revenue,
 )
 from models.targeting import lanes
@@ -57,21 +58,18 @@ class _Part:
         target = frame["is_illicit"].cast(pl.Float64).to_numpy()
         return cls(frame, boosting.Rows(matrix, target), critical.rows_of(frame, matrix), revenue.Hits.of(frame))
 
-    def account(self) -> dict[str, Any]:
+    def account(self) -> LearnedPart:
         first, last = window(self.frame)
-        return {
-            "first_day": str(first),
-            "last_day": str(last),
-            "rows": self.frame.height,
-            "hits": int(self.rows.target.sum()),
-        }
+        hits = int(self.rows.target.sum())
+        return LearnedPart(first_day=first, last_day=last, rows=self.frame.height, hits=hits)
 
 
 @dataclass(frozen=True)
 class _Learned:
     """What the first pass finds, and an account of the parts in which it found it."""
 
-    accounts: dict[str, dict[str, Any]]
+    train: LearnedPart
+    validation: LearnedPart
     fit: boosting.Fit
     calibration: Calibration
     revenue: RevenueModel
@@ -131,18 +129,18 @@ def train(
         ),
         critical_probability=selection.critical_probability,
         hit_value=learned.hit_value,
-        training={
-            feature_code.KEY: code_version(),
-            "parts": learned.accounts | {"final": final.account()},
-            "seed": training.seed,
-            "parameters": parameters,
-            "smoothing": smoothing,
-            "rounds": learned.fit.rounds,
-            "revenue_rounds": learned.revenue_rounds,
-            "critical_rounds": learned.critical_rounds,
-            "validation_log_loss": learned.fit.loss,
-            "learning_curve": learned.fit.curve,
-        },
+        training=TrainingRecord(
+            feature_code=code_version(),
+            parts=LearnedParts(train=learned.train, validation=learned.validation, final=final.account()),
+            seed=training.seed,
+            parameters=parameters,
+            smoothing=smoothing,
+            rounds=learned.fit.rounds,
+            revenue_rounds=learned.revenue_rounds,
+            critical_rounds=learned.critical_rounds,
+            validation_log_loss=learned.fit.loss,
+            learning_curve=learned.fit.curve,
+        ),
     )
 
 
@@ -189,7 +187,8 @@ def _first_pass(
     )
     goes_by_value = dangers(score, held_out.rows.matrix) < selection.critical_probability
     return _Learned(
-        {"train": fitted.account(), "validation": held_out.account()},
+        fitted.account(),
+        held_out.account(),
         fit,
         calibration,
         judged,

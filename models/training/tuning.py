@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import optuna
@@ -22,7 +21,7 @@ import polars as pl
 from features.families import Feature
 from features.history import PRIOR_WEIGHT
 from models import policy
-from models.risk import Encoder, Progress, boosting
+from models.risk import Encoder, Progress, TrainingRecord, boosting
 from models.training.splits import labelled, split_off, window
 
 Fold = tuple[pl.DataFrame, pl.DataFrame]
@@ -97,9 +96,9 @@ class Found:
         }
 
 
-def reused(account: Mapping[str, Any]) -> Tuning:
-    """Return the tuning of a trained model (`RiskModel.training`); ValueError where it could not be found today."""
-    return Tuning(dict(account["parameters"]), account["smoothing"])
+def reused(record: TrainingRecord) -> Tuning:
+    """Return the tuning of a trained model; ValueError where it could not be found today."""
+    return Tuning(dict(record.parameters), record.smoothing)
 
 
 AS_THEY_STAND = Tuning()

@@ -78,9 +78,17 @@ def test_the_model_is_loaded_by_what_was_signed_and_scores_the_same(left, featur
     places = Settings().places
     found = incumbents.champion(places, incumbents.registry_of(places), tmp_path)
     assert found.version == "1"
-    assert found.model.training[feature_code.KEY] == left.told["feature_code"]
+    assert found.model.training.feature_code == left.told["feature_code"]
     assert feature_code.check(found.model, "champion version 1", "simulator") is None
     assert_frame_equal(found.model.predict(features).select(OUTPUTS), pl.read_csv(kept(left, "csv")), check_exact=True)
+
+
+def test_a_model_that_is_read_and_written_again_is_the_same(left, tmp_path):
+    places = Settings().places
+    found = incumbents.champion(places, incumbents.registry_of(places), tmp_path)
+    found.model.save(tmp_path / "again")
+    for file in (tmp_path / "again").iterdir():
+        assert file.read_bytes() == (tmp_path / "champion" / "model" / file.name).read_bytes()
 
 
 def test_mlflow_serves_it_with_the_code_that_was_stored_with_it(left, tmp_path):

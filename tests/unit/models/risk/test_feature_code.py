@@ -7,6 +7,7 @@ from models import policy
 from models.risk import feature_code
 from models.risk.feature_code import OtherFeaturesError, check
 from models.risk.risk_model import RiskModel
+from models.risk.training_record import TrainingRecord
 from models.training import train
 from tests.support.candidates import FEATURES, labelled
 
@@ -19,7 +20,7 @@ def model():
 
 def test_a_model_records_the_code_of_its_features_in_its_files(model, tmp_path):
     model.save(tmp_path)
-    assert RiskModel.load(tmp_path).training[feature_code.KEY] == code_version()
+    assert RiskModel.load(tmp_path).training.feature_code == code_version()
     assert check(model, "champion version 3", "kcs") is None
 
 
@@ -33,16 +34,18 @@ def test_features_of_other_code_are_refused_with_what_to_do(model, monkeypatch):
 
 
 def test_earlier_code_that_computes_the_same_is_as_good_as_today_s(model, monkeypatch):
-    earlier = model.training[feature_code.KEY]
+    earlier = model.training.feature_code
     monkeypatch.setattr(feature_code, "code_version", lambda: "f" * 64)
     monkeypatch.setattr(feature_code, "SAME_VALUES", frozenset({earlier}))
     assert check(model, "champion version 3", "kcs") is None
 
 
 def test_a_model_of_before_loads_keeps_its_digest_and_says_that_it_is_not_known(model, tmp_path):
-    old = {name: value for name, value in model.training.items() if name != feature_code.KEY}
+    written = model.training.as_json()
+    del written["feature_code"]
+    old = TrainingRecord.from_json(written)
     before = RiskModel(**{**vars(model), "training": old})
     before.save(tmp_path)
     loaded = RiskModel.load(tmp_path)
-    assert loaded.digest == before.digest
+    assert loaded.digest == before.digest != model.digest
     assert "does not say by what code" in str(check(loaded, "champion version 3", "kcs"))

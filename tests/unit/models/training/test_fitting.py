@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from models.risk import LearnedPart
 from models.risk.risk_model import RiskModel
 from models.training.fitting import _hit_value, train
 from models.training.splits import split_by_time
@@ -88,13 +89,12 @@ def test_expected_revenue_is_right_in_total():
 
 def test_the_account_says_how_it_came_about():
     account = trained().training
-    assert account["parts"]["validation"] == {
-        "first_day": str(SPLIT.windows["validation"][0]),
-        "last_day": str(SPLIT.windows["validation"][1]),
-        "rows": SPLIT.validation.height,
-        "hits": SPLIT.validation["is_illicit"].sum(),
-    }
-    assert 1 <= account["rounds"] <= TRAINING.max_rounds
+    first, last = SPLIT.windows["validation"]
+    hits = SPLIT.validation["is_illicit"].sum()
+    assert account.parts.validation == LearnedPart(
+        first_day=first, last_day=last, rows=SPLIT.validation.height, hits=hits
+    )
+    assert 1 <= account.rounds <= TRAINING.max_rounds
 
 
 def test_the_value_of_a_hit_rises_with_the_precision_to_be_kept():
@@ -131,8 +131,8 @@ def test_one_hit_in_twenty_brings_in_more_than_the_upper_bound():
 
 
 def test_without_final_rows_training_and_validation_rows_are_final():
-    account = trained(final_frame=None).training["parts"]
-    assert account["final"]["rows"] == SPLIT.train.height + SPLIT.validation.height
+    parts = trained(final_frame=None).training.parts
+    assert parts.final.rows == SPLIT.train.height + SPLIT.validation.height
 
 
 def test_progress_rises_to_the_end():

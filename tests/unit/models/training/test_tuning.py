@@ -1,9 +1,11 @@
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
 
 from features.history.history import PRIOR_WEIGHT
-from models.risk import boosting
+from models.risk import LearnedPart, LearnedParts, TrainingRecord, boosting
 from models.training.fitting import train
 from models.training.splits import split_by_time, window
 from models.training.tuning import AS_THEY_STAND, Tuning, folds, reused, search
@@ -11,6 +13,19 @@ from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 DELAY = 7
 SPLIT = split_by_time(dataset(rows=1500), TRAINING, DELAY)
+
+_PART = LearnedPart(first_day=date(2024, 1, 1), last_day=date(2024, 6, 30), rows=900, hits=90)
+RECORD = TrainingRecord(
+    parts=LearnedParts(train=_PART, validation=_PART, final=_PART),
+    seed=7,
+    parameters=boosting.PARAMETERS,
+    smoothing=10.0,
+    rounds=12,
+    revenue_rounds=3,
+    critical_rounds=4,
+    validation_log_loss=0.3,
+    learning_curve={"validation": [0.4, 0.3]},
+)
 
 
 def found(trials: int, minutes: float = 5.0, rows: pl.DataFrame = SPLIT.before_test, **first: object):
@@ -91,4 +106,4 @@ def test_a_tuning_survives_the_model():
 )
 def test_a_tuning_that_could_not_be_found_today_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        reused({"parameters": boosting.PARAMETERS | change, "smoothing": 10.0})
+        reused(RECORD.model_copy(update={"parameters": boosting.PARAMETERS | change}))
