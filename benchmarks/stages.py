@@ -121,7 +121,9 @@ def evaluate(folder: Path, rows: int) -> Callable[[], int]:
 
     split, dataset = _split(folder)
     model, truth = RiskModel.load(folder / "model"), _store(folder).scan("truth").collect()
-    return lambda: assessment.measure(model, split, dataset, CATALOGUE, load(), None, truth, folder / "evidence").rows
+    return lambda: (
+        assessment.measure(model, split, dataset, CATALOGUE, load(), None, truth, folder / "evidence").evaluation.rows
+    )
 
 
 def drift(folder: Path, rows: int) -> Callable[[], int]:

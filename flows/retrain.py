@@ -97,13 +97,13 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
         folder = Path(scratch) / "evidence"
         folder.mkdir()
         champion = fetch_champion(settings, Path(scratch))
-        evaluation = evaluate_model(policy, store, trained, champion, folder)
-        drift = check_drift(policy, store, trained, evaluation, champion, folder)
+        measured = evaluate_model(policy, store, trained, champion, folder)
+        drift = check_drift(policy, store, trained, measured.evaluation, champion, folder)
         rehearsed = rehearse_model(policy, store, trained, champion, folder)
         origin = assessment.Origin(
             store.root.name, version, reports.validation(store), code, made_by, trained.found, made_from
         )
-        candidate, gates = judge_model(policy, store, trained, evaluation, champion, drift, rehearsed, origin, folder)
+        candidate, gates = judge_model(policy, store, trained, measured, champion, drift, rehearsed, origin, folder)
         registration = register_model(settings, store, candidate, champion)
         summary = Summary(
             source=store.root.name,
@@ -112,7 +112,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
             data_version=version,
             built=built,
             features=len(CATALOGUE),
-            evaluation=evaluation,
+            evaluation=measured.evaluation,
             gates=gates,
             drift=drift,
             registration=registration,
@@ -237,7 +237,7 @@ def fetch_champion(settings: Settings, scratch: Path) -> assessment.Incumbent | 
 @task(name="evaluate", cache_policy=NO_CACHE)
 def evaluate_model(
     policy: Policy, store: Store, trained: Trained, champion: assessment.Incumbent | None, folder: Path
-) -> Evaluation:
+) -> assessment.Measured:
     """Measure the model on the test rows beside baselines and champion; write figures and plots into `folder`."""
     with stage("Evaluate"):
         truth = splits.accepted_between(store.scan("truth"), trained.split.windows["test"])
@@ -284,7 +284,7 @@ def judge_model(
     policy: Policy,
     store: Store,
     trained: Trained,
-    evaluation: Evaluation,
+    measured: assessment.Measured,
     champion: assessment.Incumbent | None,
     drift: DriftResult,
     rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
@@ -298,7 +298,7 @@ def judge_model(
         return assessment.assemble(
             trained.model,
             trained.split,
-            evaluation,
+            measured,
             champion,
             drift,
             rehearsed,

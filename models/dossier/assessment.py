@@ -95,6 +95,19 @@ class Origin:
     made_from: str
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a model on the test rows.
+
+    `scorers` has the scores of the model, the champion and the baselines, by name, in the order of the rows.
+    `importance` is the mean absolute SHAP value of each feature, in log-odds.
+    """
+
+    evaluation: Evaluation
+    scorers: Mapping[str, Scores]
+    importance: Mapping[str, float]
+
+
 def measure(
     model: RiskModel,
     split: Split,
@@ -104,7 +117,7 @@ def measure(
     champion: Incumbent | None,
     truth: pl.DataFrame,
     folder: Path,
-) -> Evaluation:
+) -> Measured:
     """Return figures on the test rows, beside the baselines and the champion, and draw their plots in `folder`.
 
     `dataset` holds every declaration, inspected or not; `truth` has what a simulator planted in the test window, and no
@@ -112,9 +125,7 @@ def measure(
     """
     test = split.test
     predicted, log = _in_window(model, splits.accepted_between(dataset, split.windows["test"]))
-    scorers = {figures.MODEL: figures.scores_of(test, model.predict(test))} | baselines.score(
-        split.before_test, test, features
-    )
+    scorers = {figures.MODEL: figures.scores_of(test, predicted)} | baselines.score(split.before_test, test, features)
     challenged = (champion.version, champion.scores(test)) if champion else None
     evaluation = figures.evaluate(
         test,
@@ -128,8 +139,12 @@ def measure(
     )
     if challenged:
         scorers[figures.CHAMPION] = challenged[1]
+    rows = _sampled(test)
+    contributions = model.contributions(rows).drop(KEY)
     _draw(model, test, scorers, folder / PLOTS)
-    return evaluation
+    plots.shap_summary(folder / PLOTS / "shap.png", contributions.to_numpy(), rows, model.encoder.names)
+    importance = contributions.drop("baseline").select(pl.all().abs().mean()).row(0, named=True)
+    return Measured(evaluation, scorers, importance)
 
 
 def rehearse(
@@ -206,7 +221,7 @@ def _scored(model: RiskModel, rows: pl.DataFrame) -> pl.DataFrame:
 def assemble(
     model: RiskModel,
     split: Split,
-    evaluation: Evaluation,
+    measured: Measured,
     champion: Incumbent | None,
     watched: DriftResult,
     rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
@@ -219,15 +234,15 @@ def assemble(
 
     `currencies` has the key and the `currency` of each test row: features do not need it, costs do.
     """
-    load = _burden(model, split.test, champion, policy, currencies, folder / PLOTS)
-    gates = verdicts(evaluation, load, policy)
+    load = _burden(measured.scorers, split.test, policy, currencies, folder / PLOTS)
+    gates = verdicts(measured.evaluation, load, policy)
     about = About(
         source=origin.source,
-        importance=_importance(model, split.test),
+        importance=measured.importance,
         changes=_changes(champion, model, split, origin, policy) if champion else (),
         stray=split.stray,
     )
-    judged = Judged(about=about, evaluation=evaluation, gates=gates, burden=load, rehearsal=rehearsed)
+    judged = Judged(about=about, evaluation=measured.evaluation, gates=gates, burden=load, rehearsal=rehearsed)
     dossier = Dossier(judged, watched, validation_of(origin.validation), policy.written, model)
     dossier.write(folder, origin.data_version, origin.code.commit)
     manifest = evidence.assemble(folder, origin.data_version, dossier.windows(), origin.code)
@@ -249,17 +264,14 @@ def assemble(
 
 
 def _burden(
-    model: RiskModel,
+    measured: Mapping[str, Scores],
     test: pl.DataFrame,
-    champion: Incumbent | None,
     policy: Policy,
     currencies: pl.DataFrame,
     plots_folder: Path,
 ) -> BurdenReport:
     """Return whom the model's selection of test rows affects and what it costs, beside the champion's and chance."""
-    scorers = {figures.MODEL: figures.scores_of(test, model.predict(test))} | (
-        {figures.CHAMPION: champion.scores(test)} if champion else {}
-    )
+    scorers = {name: measured[name] for name in (figures.MODEL, figures.CHAMPION) if name in measured}
     selections = {
         name: ranking.inclusion(scores.score if scores.priority is None else scores.priority, policy.targeting.at_share)
         for name, scores in scorers.items()
@@ -325,15 +337,6 @@ def _draw(model: RiskModel, test: pl.DataFrame, scorers: Mapping[str, Scores], f
     plots.score_histogram(folder / "scores.png", sample, scorers[figures.MODEL].score)
     curve = model.training.learning_curve
     plots.learning_curve(folder / "learning_curve.png", "log loss", curve, model.training.rounds)
-    rows = _sampled(test)
-    contributions = model.contributions(rows).drop(KEY).to_numpy()
-    plots.shap_summary(folder / "shap.png", contributions, rows, model.encoder.names)
-
-
-def _importance(model: RiskModel, test: pl.DataFrame) -> dict[str, float]:
-    """Return the mean absolute contribution of each feature to the log-odds."""
-    contributions = model.contributions(_sampled(test)).drop(*KEY, "baseline")
-    return contributions.select(pl.all().abs().mean()).row(0, named=True)
 
 
 def _sampled(test: pl.DataFrame) -> pl.DataFrame:
