@@ -238,7 +238,7 @@ def assemble(
     gates = verdicts(measured.evaluation, load, policy)
     about = About(
         source=origin.source,
-        importance=measured.importance,
+        importance=dict(measured.importance),
         changes=_changes(champion, model, split, origin, policy) if champion else (),
         stray=split.stray,
     )
