@@ -140,10 +140,10 @@ def _measured(world: SimpleNamespace) -> dict:
 
 def _train(world: SimpleNamespace) -> None:
     states = _last(world).with_row_index("unique_id")
-    linker = Linker(DuckDBAPI(duckdb.connect()).register(states.to_arrow()), matching.MODEL, log_level=None)
+    linker = Linker(DuckDBAPI(duckdb.connect()).register(states.to_arrow()), matching.PARAMETERS_FILE, log_level=None)
     linker.training.estimate_m_from_label_column("owner")
     linker.training.estimate_u_using_random_sampling(max_pairs=1e8, seed=TRAINED, min_count_per_level=None)
-    learned, model = linker.misc.save_model_to_json(), json.loads(matching.MODEL.read_text())
+    learned, model = linker.misc.save_model_to_json(), json.loads(matching.PARAMETERS_FILE.read_text())
     prior = _pairs(states).height / (states.height * (states.height - 1) / 2)
     model["probability_two_random_records_match"] = _short(prior)
     for comparison, told in zip(model["comparisons"], learned["comparisons"], strict=True):
@@ -151,7 +151,7 @@ def _train(world: SimpleNamespace) -> None:
             if not level.get("is_null_level"):
                 level["m_probability"] = _short(of_level["m_probability"])
                 level["u_probability"] = _short(max(of_level["u_probability"], LEAST_U))
-    matching.MODEL.write_text(json.dumps(model, indent=1) + "\n")
+    matching.PARAMETERS_FILE.write_text(json.dumps(model, indent=1) + "\n")
 
 
 def _short(probability: float) -> float:

@@ -4,16 +4,17 @@ Stages report through the reporter that is in force, so that a task is the same 
 """
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 
-Advance = Callable[[int, int], None]
+from features.progress import Progress
 
 
 class Reporter(Protocol):
@@ -22,11 +23,11 @@ class Reporter(Protocol):
     `is_wait` says that nobody knows how long the stage lasts; it is then announced when it begins.
     """
 
-    def __call__(self, name: str, is_wait: bool = False) -> AbstractContextManager[Advance]: ...
+    def __call__(self, name: str, is_wait: bool = False) -> AbstractContextManager[Progress]: ...
 
 
 @contextmanager
-def _to_log(name: str, is_wait: bool = False) -> Generator[Advance]:
+def _to_log(name: str, is_wait: bool = False) -> Generator[Progress]:
     # Imported here, because importing Prefect takes seconds and makes a folder at home, and a back-test needs neither.
     from prefect.logging import get_run_logger
 
@@ -47,12 +48,12 @@ def run_name(flow: str) -> str:
     return f"{flow}/{deployment.name}, run {flow_run.name}" if deployment.name else f"tidewaiter {flow}"
 
 
-def stage(name: str) -> AbstractContextManager[Advance]:
+def stage(name: str) -> AbstractContextManager[Progress]:
     """Open a stage of the run under way; the reporter in force shows it."""
     return _reporter.get()(name)
 
 
-def wait(name: str) -> AbstractContextManager[Advance]:
+def wait(name: str) -> AbstractContextManager[Progress]:
     """Open a stage in which the run waits for others."""
     return _reporter.get()(name, is_wait=True)
 
@@ -82,12 +83,12 @@ def on_terminal(console: Console, is_flow: bool = True) -> Generator[None]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         # Without `tidewaiter up` a flow first starts a server of its own: ten seconds, a minute on a busy machine.
         start = bars.add_task("Start Prefect", total=None) if is_flow else None
 
         @contextmanager
-        def report(name: str, is_wait: bool = False) -> Generator[Advance]:
+        def report(name: str, is_wait: bool = False) -> Generator[Progress]:
             if start is not None:
                 bars.update(start, completed=1, total=1)
             started = perf_counter()

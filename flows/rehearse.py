@@ -68,7 +68,7 @@ def replay_seed(
     setting, delay = setting_of(parameters), policy.features.label_delay_days
     with stage(f"Prepare, seed {seed}"):
         past, truth = _simulated(parameters, seed, delay) if not parameters.input else _korean(parameters, policy)
-        world = replay.World.of(past, truth, delay, setting, seed)
+        world = replay.ReplayedWorld.of(past, truth, delay, setting, seed)
     with stage(f"Replay {len(world.weeks)} weeks, seed {seed}") as advance:
         strategies = _strategies(policy, setting, seed)
         logs = replay.rehearse(world, strategies, setting.retrain_weeks, policy.targeting.lanes, seed, advance)
@@ -106,11 +106,7 @@ def as_markdown(found: result.Rehearsal) -> str:
 
 
 def _cell(estimate: Estimate, how: str) -> str:
-    if estimate.value is None:
-        return "-"
-    if estimate.low is None:
-        return format(estimate.value, how)
-    return f"{estimate.value:{how}} ({estimate.low:{how}} to {estimate.high:{how}})"
+    return estimate.text(how, "-")
 
 
 def _strategies(policy: Policy, setting: replay.Setting, seed: int) -> dict[str, replay.Strategy]:

@@ -20,12 +20,13 @@ from prefect.runtime import deployment
 from features.contract import KEY
 from features.ingestion import IngestRejected, IngestReport, ingest, worlds
 from features.matrix import CATALOGUE, cache
+from features.progress import Progress
 from features.reading import Source
 from features.sources import open_source, simulator
 from features.store import Store, versioning
 from flows.compute import Workforce, workforce
 from flows.host import running
-from flows.progress import Advance, run_name, stage, wait
+from flows.progress import run_name, stage, wait
 from flows.requests import RetrainParameters, Search, SourceName, asked, author, forms
 from flows.settings import Settings
 from flows.steps import Summary, Unchanged, reports
@@ -156,7 +157,7 @@ def ingest_declarations(
             raise
 
 
-def _source(parameters: RetrainParameters, settings: Settings, store: Store, advance: Advance) -> Source | None:
+def _source(parameters: RetrainParameters, settings: Settings, store: Store, advance: Progress) -> Source | None:
     """Return the source, ready to be read; None if the run retrains on what is stored."""
     if parameters.source is SourceName.SIMULATOR:
         world = asked.world_of(parameters, store)
@@ -182,7 +183,7 @@ def find_the_same(settings: Settings, made_from: str) -> origins.Earlier | None:
 
 
 @task(name="compute features", cache_policy=NO_CACHE)
-def compute_features(workspace: Workspace, run: cache.Run = cache.one_after_another) -> cache.Built:
+def compute_features(workspace: Workspace, run: cache.Runner = cache.one_after_another) -> cache.Built:
     """Compute the matrix for the days that are new or changed; the other days are cached."""
     with stage("Compute features") as advance:
         return workspace.features(advance, run)

@@ -87,7 +87,7 @@ class Lanes(_Section):
     blue: Lane
 
 
-class Places(_Section):
+class Capacity(_Section):
     red: int = Field(ge=0)
     yellow: int = Field(ge=0)
     blue: int = Field(ge=0)
@@ -99,7 +99,7 @@ class Targeting(_Section):
     kept_precision: float = Field(ge=0, le=1)
     at_share: float = Field(gt=0, lt=1)
     lanes: Lanes
-    offices: dict[str, Places] = {}
+    offices: dict[str, Capacity] = {}
 
 
 class Exploration(_Section):

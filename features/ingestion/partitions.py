@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from features.contract import FILING, Filing
 from features.ingestion.merging import Merged, Range, ranges
 from features.ingestion.staging import SAMPLE_EVERY
-from features.store import Part, Store, parquet
+from features.store import PartitionFile, Store, parquet
 from features.validation import BATCH, PLACE
 
 GROUP_ROWS = 200_000
@@ -39,10 +39,10 @@ class _Change:
 
 
 _Day = tuple[_Change, Iterator[pa.Table]]  # a change, and the day's rows after it
-_Written = dict[tuple[str, date], Part | None]
+_Written = dict[tuple[str, date], PartitionFile | None]
 
 
-def write_days(merged: Merged, store: Store) -> dict[tuple[str, date], Part | None]:
+def write_days(merged: Merged, store: Store) -> dict[tuple[str, date], PartitionFile | None]:
     """Write every changed day of every table; return its file, or None for a day that has no row left.
 
     While the days of one group are written, the next group is prepared, so two groups are in memory.
@@ -101,7 +101,7 @@ class _Target:
     def write(self, days: Sequence[_Day]) -> _Written:
         return dict(self._written(*day) for day in days)
 
-    def _written(self, change: _Change, rows: Iterator[pa.Table]) -> tuple[tuple[str, date], Part | None]:
+    def _written(self, change: _Change, rows: Iterator[pa.Table]) -> tuple[tuple[str, date], PartitionFile | None]:
         part = self.store.write_day(self.name, change.day, rows)
         expected = self._before.get(change.day, 0) + change.gained - change.lost
         if part.rows != expected:

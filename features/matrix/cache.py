@@ -38,19 +38,19 @@ from features.disk import atomic, checksums
 from features.facts import Known, asof, windows
 from features.history import Block, History, change_index, preaggregated
 from features.matrix.matrix import TABLES, compute, with_labels
+from features.progress import Progress
 from features.store import Store
 
-Progress = Callable[[int, int], None]
 # Runs pieces of work that do not depend on each other. They may be done anywhere, in any order, and more than once,
 # because each writes files whose names tell what is in them.
-Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+Runner = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 SPAN_ROWS = 500_000
 _log = logging.getLogger(__name__)
 
 
 def one_after_another(work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterable[Any]:
-    """Run the pieces one after another, in this process."""
+    """Runner the pieces one after another, in this process."""
     return map(work, pieces)
 
 
@@ -74,7 +74,7 @@ def build(
     folder: Path,
     on_progress: Progress | None = None,
     span_rows: int = SPAN_ROWS,
-    run: Run = one_after_another,
+    run: Runner = one_after_another,
 ) -> Built:
     """Bring the matrix of `store`, cached in `folder`, up to date. `on_progress(done, all)` counts days.
 
@@ -98,7 +98,7 @@ def _alone(folder: Path) -> Generator[None]:
 
 
 def _build(
-    store: Store, label_delay_days: int, folder: Path, on_progress: Progress | None, span_rows: int, run: Run
+    store: Store, label_delay_days: int, folder: Path, on_progress: Progress | None, span_rows: int, run: Runner
 ) -> Built:
     journal, days = _journal(store, label_delay_days, folder)
     names = {day: f"{day.isoformat()}-{key}" for day, key in _keys(journal, days).items()}

@@ -21,7 +21,7 @@ from features.facts import asof, kinds
 from features.network import spelling
 from features.network.words import latin
 
-MODEL = Path(__file__).with_suffix(".json")  # comparisons, their probabilities, and which pairs are compared
+PARAMETERS_FILE = Path(__file__).with_suffix(".json")  # comparisons, their probabilities, and which pairs are compared
 MATCH = 4.0  # weight of the weakest match: odds of sixteen to one. No single agreement weighs so much
 COMMON = 20  # a value that so many others have is an agent's, a nominee's or nobody's own, and says nothing of a pair
 FEW = 5  # so many others may belong to one owner; with more, strangers are taken to agree as often as others had it
@@ -185,7 +185,7 @@ def _others(states: pl.DataFrame, key: str) -> tuple[pl.Series, pl.Series]:
 
 def _usual() -> dict[str, float]:
     """Return how often strangers have the same value, by attribute, as far as `matching.json` knows."""
-    comparisons = json.loads(MODEL.read_text())["comparisons"]
+    comparisons = json.loads(PARAMETERS_FILE.read_text())["comparisons"]
     return {each["output_column_name"]: each["comparison_levels"][1]["u_probability"] for each in comparisons}
 
 
@@ -208,7 +208,7 @@ def _weighed(states: pl.DataFrame) -> pl.DataFrame:
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as folder, duckdb.connect() as connection:
         connection.execute("SET autoinstall_known_extensions = false; SET enable_progress_bar = false")
         connection.execute(f"SET temp_directory = '{folder}'")
-        linker = Linker(DuckDBAPI(connection).register(states.to_arrow()), MODEL, log_level=None)
+        linker = Linker(DuckDBAPI(connection).register(states.to_arrow()), PARAMETERS_FILE, log_level=None)
         least = MATCH - 0.01  # rounding may lift it to a match
         found = linker.inference.predict(threshold_match_weight=least, warning_mode="never")
         return (

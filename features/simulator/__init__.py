@@ -4,11 +4,12 @@ Other rooms use `generate` (the contract's tables) and `Parameters`; `simulate` 
 them. docs/simulator.md tells what is realistic and what is not.
 """
 
+from features.progress import Progress
 from features.simulator.deliveries import deliver
 from features.simulator.frames import Tables, build, companies
-from features.simulator.world import Parameters, Progress, World, simulate
+from features.simulator.world import Parameters, World, simulate
 
-__all__ = ["Parameters", "Progress", "Tables", "World", "build", "companies", "deliver", "generate", "simulate"]
+__all__ = ["Parameters", "Tables", "World", "build", "companies", "deliver", "generate", "simulate"]
 
 
 def generate(parameters: Parameters, on_progress: Progress | None = None) -> Tables:

@@ -4,7 +4,6 @@ Weeks matter because people react: customs reacts to the hits that it knows of, 
 week everything is drawn at once.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -12,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.arrays import Ints
+from features.progress import Progress
 from features.simulator import days, entities, inspection, phoenix, prices, schemes, traffic
 from features.simulator.days import SECONDS
 from features.simulator.draws import pick, stream
@@ -20,8 +20,6 @@ from features.simulator.inspection import NEVER, Knowledge, Results
 from features.simulator.phoenix import Register
 from features.simulator.schemes import Declared
 from features.simulator.traffic import Setting, Traffic
-
-Progress = Callable[[int, int], None]
 
 _WEEK = 7
 _ITEMS = (0.76, 0.12, 0.055, 0.03, 0.015, 0.01, 0.005, 0.005)  # share of declarations with 1, 2, ... items

@@ -18,8 +18,9 @@ import polars as pl
 from pydantic import ValidationError
 
 from features import contract
+from features.progress import Progress
 from features.reading import Batch, Chunk, Source, conform, files
-from features.simulator import Parameters, Progress, Tables, generate
+from features.simulator import Parameters, Tables, generate
 
 FOLDER = Path(".tidewaiter/simulated")
 

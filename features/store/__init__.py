@@ -3,12 +3,12 @@
 Not here: what may go in (validation) and how it does (ingestion).
 """
 
-from features.store.store import STAGING, BatchRecord, Part, Store, StoreError
+from features.store.store import STAGING, BatchRecord, PartitionFile, Store, StoreError
 
 __all__ = [
     "STAGING",
     "BatchRecord",
-    "Part",
+    "PartitionFile",
     "Store",
     "StoreError",
     "parquet",

@@ -37,7 +37,7 @@ BUFFER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Part:
+class PartitionFile:
     """One live file of a table's day."""
 
     digest: str
@@ -67,7 +67,7 @@ def scan_files(files: list[Path], expected: pl.Schema) -> pl.LazyFrame:
     return pl.scan_parquet(files, schema=expected, hive_partitioning=False)
 
 
-def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pa.Schema) -> Part:
+def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pa.Schema) -> PartitionFile:
     """Write `tables` one after the other; how they were cut does not show in the bytes. The file is not flushed."""
     rows = 0
     with (
@@ -81,7 +81,7 @@ def write_parquet(path: Path, tables: Iterable[pa.Table], expected: pa.Schema) -
             rows += group.num_rows
         if not rows:
             writer.write_table(expected.empty_table())
-    return Part(hashed.digest.hexdigest()[:12], rows)
+    return PartitionFile(hashed.digest.hexdigest()[:12], rows)
 
 
 def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -29,7 +29,7 @@ import pyarrow as pa
 from features import contract
 from features.disk import PARTIAL, atomic, write_atomically
 from features.store import parquet
-from features.store.parquet import Part
+from features.store.parquet import PartitionFile
 
 STAGING = ".staging"  # an ingestion's working folder; no part of the data
 
@@ -70,7 +70,7 @@ class Manifest:
     `world` has the parameters of the simulated world; it is None if the data are real, or older than this record.
     """
 
-    parts: Mapping[str, Mapping[date, Part]] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[date, PartitionFile]] = field(default_factory=dict)
     batches: tuple[BatchRecord, ...] = ()
     world: Mapping[str, int | str] | None = None
 
@@ -87,7 +87,7 @@ class Manifest:
     def from_json(cls, text: str) -> "Manifest":
         loaded = json.loads(text)
         parts = {
-            table: {date.fromisoformat(day): Part(**part) for day, part in days.items()}
+            table: {date.fromisoformat(day): PartitionFile(**part) for day, part in days.items()}
             for table, days in loaded["parts"].items()
         }
         return cls(parts, tuple(BatchRecord(**batch) for batch in loaded["batches"]), loaded.get("world"))
@@ -201,7 +201,7 @@ class Store:
 
     def commit(
         self,
-        changed: Mapping[tuple[str, date], Part | None],
+        changed: Mapping[tuple[str, date], PartitionFile | None],
         records: Sequence[BatchRecord],
         world: Mapping[str, int | str] | None = None,
     ) -> None:
@@ -242,7 +242,7 @@ class Store:
             if is_empty and folder != str(self.root):
                 Path(folder).rmdir()
 
-    def write_day(self, table: str, day: date, rows: Iterable[pa.Table]) -> Part:
+    def write_day(self, table: str, day: date, rows: Iterable[pa.Table]) -> PartitionFile:
         """Write a table's day under the name of its content. It counts once it is committed.
 
         There may be thousands of days of few rows, where the work around the writing costs as much as the writing, so

@@ -20,8 +20,9 @@ from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from features.code_digest import code_version
+from features.progress import Progress
 from flows.compute.engine import ClusterError
-from models.risk import Progress, boosting
+from models.risk import boosting
 
 ATTEMPTS = 3  # at a piece of work, and at growing trees
 _LISTENS_MINUTES = 2  # to wait for the others of a network; after that one of them is gone
@@ -126,7 +127,7 @@ class _Worker:
             return ray.util.get_node_ip_address(), free.getsockname()[1]
 
     def fit(
-        self, fit: Callable[..., boosting.Result], rows: boosting.Rows, network: boosting.Network
+        self, fit: Callable[..., boosting.Result], rows: boosting.Rows, network: boosting.Machines
     ) -> boosting.Result:
         return fit(rows=rows, network=network)
 
@@ -151,7 +152,7 @@ def _grow(nodes: Sequence[str], fit: Callable[..., boosting.Result], rows: boost
             ray.kill(each)
 
 
-def _network(machines: str, workers: int, port: int) -> boosting.Network:
+def _network(machines: str, workers: int, port: int) -> boosting.Machines:
     return {
         "tree_learner": "data",
         "pre_partition": True,

@@ -18,7 +18,7 @@ class ClusterError(RuntimeError):
 class Workforce:
     """The functions that compute features and grow trees."""
 
-    run: cache.Run = cache.one_after_another
+    run: cache.Runner = cache.one_after_another
     grow: boosting.Grow = boosting.alone
 
 

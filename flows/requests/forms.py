@@ -19,7 +19,7 @@ from flows.requests.parameters import (
     RetrainParameters,
     SelectParameters,
 )
-from flows.requests.places import Places
+from flows.requests.places import Readable
 from flows.settings import Settings
 
 FORMS: Mapping[str, type[BaseModel] | None] = {
@@ -37,13 +37,13 @@ AUTHOR = "requested_by"
 class Forms:
     """The forms of a project folder, which models/runs/rules.py asks."""
 
-    places: Places
+    places: Readable
     ray_address: str | None = None
 
     def fill(self, entrypoint: str, given: Mapping[str, Any], actor: str) -> dict[str, Any]:
         """Return the parameters that the run is to have; ValueError if the flow does not take these from people.
 
-        >>> forms = Forms(Places(Path("/srv"), Path("/srv/.tidewaiter")))
+        >>> forms = Forms(Readable(Path("/srv"), Path("/srv/.tidewaiter")))
         >>> forms.fill("flows/retrain.py:retrain", {"parameters": {"requested_by": "bob"}}, "ann")["parameters"][AUTHOR]
         'ann'
         """
@@ -71,9 +71,9 @@ def of(settings: Settings, working: Path) -> Forms:
     return Forms(places(settings, working), settings.ray_address)
 
 
-def places(settings: Settings, working: Path) -> Places:
+def places(settings: Settings, working: Path) -> Readable:
     """Return the places that runs of a project folder may read from."""
-    return Places(working.absolute(), settings.state_folder.absolute(), settings.input_folders)
+    return Readable(working.absolute(), settings.state_folder.absolute(), settings.input_folders)
 
 
 def judge_run(parameters: BaseModel, settings: Settings, working: Path) -> None:
@@ -84,7 +84,7 @@ def judge_run(parameters: BaseModel, settings: Settings, working: Path) -> None:
     allowed.refuse_links("input", files.expand(local))
 
 
-def judge(parameters: BaseModel, places: Places, ray_address: str | None) -> None:
+def judge(parameters: BaseModel, places: Readable, ray_address: str | None) -> None:
     """Raise ValueError if a run would read, write or reach what is not for its starter to name."""
     said = parameters.model_dump()
     places.refuse("input", said.get("input") or ())

@@ -23,7 +23,7 @@ class PlaceError(ValueError):
 
 
 @dataclass(frozen=True)
-class Places:
+class Readable:
     """What may be read: `working` is the project's folder, `state` is left out, `more` is the setting input_folders."""
 
     working: Path
@@ -33,7 +33,7 @@ class Places:
     def refuse(self, name: str, patterns: Iterable[str]) -> None:
         """Raise PlaceError if a path or glob pattern, as it was typed into field `name`, reaches elsewhere.
 
-        >>> Places(Path("/srv/customs"), Path("/srv/customs/.tidewaiter")).refuse("input", ["/etc/*"])
+        >>> Readable(Path("/srv/customs"), Path("/srv/customs/.tidewaiter")).refuse("input", ["/etc/*"])
         Traceback (most recent call last):
         ...
         flows.requests.places.PlaceError: input '/etc/*' is not in the working folder; allowed: paths in it, ...

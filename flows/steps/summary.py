@@ -20,7 +20,7 @@ from models.policy import SignoffStep
 from models.registry import Registration
 
 _SHARES = (0.05, 0.10)
-Row = tuple[str, ...]
+Line = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def as_markdown(summary: Summary | Unchanged) -> str:
     return "\n\n".join([*parts, _next(summary)]) + "\n"
 
 
-def _tables(summary: Summary | Unchanged) -> Iterator[tuple[str, Row, list[Row]]]:
+def _tables(summary: Summary | Unchanged) -> Iterator[tuple[str, Line, list[Line]]]:
     if isinstance(summary, Unchanged):
         yield "Data", ("", ""), list(_data(summary))
         return
@@ -101,11 +101,11 @@ def _tables(summary: Summary | Unchanged) -> Iterator[tuple[str, Row, list[Row]]
         f"{100 * summary.evaluation.confidence:.0f} % intervals"
     )
     yield title, head, list(_figures(scorers))
-    gates: list[Row] = [("passed" if gate.passed else "FAILED", gate.name, gate.sentence) for gate in summary.gates]
+    gates: list[Line] = [("passed" if gate.passed else "FAILED", gate.name, gate.sentence) for gate in summary.gates]
     yield "Gates", ("", "gate", "finding"), gates
 
 
-def _data(summary: Summary | Unchanged) -> Iterator[Row]:
+def _data(summary: Summary | Unchanged) -> Iterator[Line]:
     report = summary.ingested
     skipped = len(report.batches) - len(report.ingested)
     yield "source", summary.source
@@ -127,7 +127,7 @@ def _data(summary: Summary | Unchanged) -> Iterator[Row]:
     yield "data version", summary.data_version
 
 
-def _made(summary: Summary) -> Iterator[Row]:
+def _made(summary: Summary) -> Iterator[Line]:
     built = summary.built
     yield (
         "features",
@@ -140,7 +140,7 @@ def _made(summary: Summary) -> Iterator[Row]:
     yield "drift", summary.drift.verdict
 
 
-def _figures(scorers: Sequence[Scorer]) -> Iterator[Row]:
+def _figures(scorers: Sequence[Scorer]) -> Iterator[Line]:
     for name, label in (
         ("roc_auc", "ROC-AUC"),
         ("average_precision", "avg. precision"),
@@ -163,11 +163,7 @@ def _at(scorer: Scorer, share: float, by: str) -> AtShare | None:
 
 
 def _interval(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return "-"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f}\n[{estimate.low:.3f}, {estimate.high:.3f}]"
+    return estimate.text(".3f", "-", "{value}\n[{low}, {high}]")
 
 
 def _next(summary: Summary | Unchanged) -> str:

@@ -17,10 +17,11 @@ from features.contract import KEY
 from features.disk import write_atomically
 from features.families import Feature
 from features.presentation import spreadsheet
+from features.progress import Progress
 from models.evaluation import figures, repeats
 from models.metrics import Measures, Scores
 from models.policy import Policy
-from models.risk import Progress, RiskModel, risk_model
+from models.risk import RiskModel, risk_model
 from models.training import splits, train
 
 PREDICTIONS_FILE = "predictions.csv"

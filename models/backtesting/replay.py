@@ -9,7 +9,7 @@ All strategies meet the same declarations, the same rounding of places and the s
 lane would find what is there is settled once for each declaration, before anybody chooses (common random numbers).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -25,11 +25,10 @@ from features.contract import KEY
 from features.facts import Known, asof, kinds
 from features.families import FAMILIES
 from features.history import History
+from features.progress import Progress
 from models.document import Document
 from models.evaluation import schemes
 from models.policy import LANES, Lanes
-
-Progress = Callable[[int, int], None]
 
 WEEK_DAYS = 7
 GREEN = "green"
@@ -80,7 +79,7 @@ class Strategy(Protocol):
 
 
 @dataclass(frozen=True)
-class World:
+class ReplayedWorld:
     """Declarations, what was found of them in the warm-up, and what an inspection of any of them would find.
 
     `history` has all declarations as queries. `truth` has key, `scheme`, `is_illicit`, `is_critical`, `evaded_revenue`,
@@ -94,7 +93,9 @@ class World:
     first_day: int
 
     @classmethod
-    def of(cls, history: Known, truth: pl.DataFrame, label_delay_days: int, setting: Setting, seed: int) -> "World":
+    def of(
+        cls, history: Known, truth: pl.DataFrame, label_delay_days: int, setting: Setting, seed: int
+    ) -> "ReplayedWorld":
         """Match `truth` (contract.TRUTH) with the history's rows, draw their luck, and leave out what begins later.
 
         Raises ValueError where the truth of a declaration is not known, no whole week is left to replay, or no
@@ -121,7 +122,7 @@ class World:
             return world
         return world._beginning_later(setting.new_scheme, first_day + WEEK_DAYS * setting.new_from_week)
 
-    def _beginning_later(self, scheme: str, day: int) -> "World":
+    def _beginning_later(self, scheme: str, day: int) -> "ReplayedWorld":
         """Return the same world without the declarations of `scheme` accepted before `day`."""
         known = sorted(self.truth.filter(pl.col("scheme") != schemes.NONE)["scheme"].unique())
         if scheme not in known:
@@ -220,7 +221,7 @@ class World:
 
 
 def replay(
-    world: World,
+    world: ReplayedWorld,
     strategy: Strategy,
     retrain_weeks: int,
     lanes: Lanes,
@@ -262,7 +263,7 @@ def replay(
 
 
 def rehearse(
-    world: World,
+    world: ReplayedWorld,
     strategies: Mapping[str, Strategy],
     retrain_weeks: int,
     lanes: Lanes,

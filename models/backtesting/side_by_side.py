@@ -191,16 +191,11 @@ def _hits(found: off_policy.SelectionEstimates | None) -> Estimate:
     precision = found.dr.precision
     if precision.value is None:  # nothing is chosen
         return Estimate(value=0.0, low=0.0, high=0.0)
-    return _scaled(precision, found.chosen)
+    return precision.times(found.chosen)
 
 
 def _revenue(found: off_policy.SelectionEstimates | None) -> Estimate:
     return Estimate(value=None, reason=_UNRECORDED) if found is None else found.dr.revenue
-
-
-def _scaled(one: Estimate, by: float) -> Estimate:
-    value, low, high = (None if each is None else each * by for each in (one.value, one.low, one.high))
-    return Estimate(value=value, low=low, high=high)
 
 
 def _difference(a: Estimate, b: Estimate) -> Estimate:

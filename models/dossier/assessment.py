@@ -125,12 +125,13 @@ def measure(
     """
     test = split.test
     predicted, log = _in_window(model, splits.accepted_between(dataset, split.windows["test"]))
-    scorers = {figures.MODEL: figures.scores_of(test, predicted)} | baselines.score(split.before_test, test, features)
+    scores = figures.scores_of(test, predicted)
+    scorers = {figures.OF_MODEL: scores} | baselines.score(split.before_test, test, features)
     challenged = (champion.version, champion.scores(test)) if champion else None
     evaluation = figures.evaluate(
         test,
-        scorers[figures.MODEL],
-        {name: scores for name, scores in scorers.items() if name != figures.MODEL},
+        scores,
+        {name: each for name, each in scorers.items() if name != figures.OF_MODEL},
         repeats.has_identical_earlier_row(split.before_test, test),
         policy,
         champion=challenged,
@@ -138,7 +139,7 @@ def measure(
         selection=_selection(predicted, log, policy),
     )
     if challenged:
-        scorers[figures.CHAMPION] = challenged[1]
+        scorers[figures.OF_CHAMPION] = challenged[1]
     rows = _sampled(test)
     contributions = model.contributions(rows).drop(KEY)
     _draw(model, test, scorers, folder / PLOTS)
@@ -271,10 +272,10 @@ def _burden(
     plots_folder: Path,
 ) -> BurdenReport:
     """Return whom the model's selection of test rows affects and what it costs, beside the champion's and chance."""
-    scorers = {name: measured[name] for name in (figures.MODEL, figures.CHAMPION) if name in measured}
+    scorers = {name: measured[name] for name in (figures.OF_MODEL, figures.OF_CHAMPION) if name in measured}
     selections = {
-        name: ranking.inclusion(scores.score if scores.priority is None else scores.priority, policy.targeting.at_share)
-        for name, scores in scorers.items()
+        name: ranking.chance_in_top(each.score if each.priority is None else each.priority, policy.targeting.at_share)
+        for name, each in scorers.items()
     }
     rows = test.join(currencies, on=KEY, how="left", maintain_order="left", validate="1:1")
     report = burden.measure(rows, selections, policy)
@@ -324,7 +325,7 @@ def _selection(
     if log is None:
         return None
     expected = off_policy.Expected(predicted["score"].to_numpy(), predicted["expected_revenue"].to_numpy())
-    chosen = ranking.inclusion(predicted["priority"].to_numpy(), policy.targeting.at_share)
+    chosen = ranking.chance_in_top(predicted["priority"].to_numpy(), policy.targeting.at_share)
     return off_policy.estimate(log, chosen, expected, policy.evaluation.confidence)
 
 
@@ -333,8 +334,8 @@ def _draw(model: RiskModel, test: pl.DataFrame, scorers: Mapping[str, Scores], f
     sample = figures.sample_of(test)
     plots.precision_recall(folder / "precision_recall.png", sample, scorers)
     plots.gain(folder / "gain.png", sample, scorers)
-    plots.reliability(folder / "reliability.png", sample, {figures.MODEL: scorers[figures.MODEL]})
-    plots.score_histogram(folder / "scores.png", sample, scorers[figures.MODEL].score)
+    plots.reliability(folder / "reliability.png", sample, {figures.OF_MODEL: scorers[figures.OF_MODEL]})
+    plots.score_histogram(folder / "scores.png", sample, scorers[figures.OF_MODEL].score)
     curve = model.training.learning_curve
     plots.learning_curve(folder / "learning_curve.png", "log loss", curve, model.training.rounds)
 

@@ -56,7 +56,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Places:
+class Addresses:
     """Where the run's artifacts are: `page` shows them, and `file`, followed by the path of one, is its content."""
 
     page: str
@@ -79,7 +79,7 @@ def describe(
     evaluation: Evaluation,
     gates: Sequence[Gate],
     rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
-    places: Places,
+    places: Addresses,
 ) -> str:
     """Return the card within `DESCRIPTION_LIMIT`: the features that matter most, and as many slices as there is room.
 
@@ -101,7 +101,7 @@ def _fill(
     rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
     shown: Sequence[Slice],
     top_features: int,
-    places: Places | None,
+    places: Addresses | None,
     burden: BurdenReport | None,
 ) -> str:
     """Return the template's text; with places to link to it is the short card."""
@@ -174,11 +174,7 @@ def _at(scorer: Scorer, share: float, by: str) -> AtShare | None:
 
 
 def _number(estimate: Estimate, form: str = ".3f") -> str:
-    if estimate.value is None:
-        return f"none: {estimate.reason}"
-    if estimate.low is None or estimate.high is None:
-        return format(estimate.value, form)
-    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
+    return estimate.text(form, f"none: {estimate.reason}", "{value} [{low}, {high}]")
 
 
 def _point(estimate: Estimate) -> str:
@@ -189,11 +185,7 @@ def _point(estimate: Estimate) -> str:
 def _percent(estimate: Estimate | None) -> str:
     if estimate is None:
         return "-"
-    if estimate.value is None:
-        return f"none: {estimate.reason}"
-    if estimate.low is None or estimate.high is None:
-        return f"{100 * estimate.value:.0f} %"
-    return f"{100 * estimate.value:.0f} % [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+    return estimate.times(100).text(".0f", f"none: {estimate.reason}", "{value} % [{low}, {high}]", "{value} %")
 
 
 def _share(value: float) -> str:

@@ -127,7 +127,7 @@ class Dossier:
             documents={name: manifest.file_digest(folder / name) for name in _NAMED},
         )
         whole = card.render(subject, judged.evaluation, judged.gates, judged.burden, judged.rehearsal)
-        places = card.Places(manifest.RUN_PAGE, manifest.RUN_FILE)
+        places = card.Addresses(manifest.RUN_PAGE, manifest.RUN_FILE)
         short = card.describe(subject, judged.evaluation, judged.gates, judged.rehearsal, places)
         return {CARD: whole, manifest.DESCRIPTION: short}
 

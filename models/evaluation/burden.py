@@ -1,6 +1,6 @@
 """Whom inspections fall upon, and what they cost and bring in: the burden of a selection, on labelled rows.
 
-A selection is each row's chance to be inspected, see metrics.inclusion. How well a ranking finds is in ranking.py,
+A selection is each row's chance to be inspected, see ranking.chance_in_top. How well a ranking finds is in ranking.py,
 where places go is in lanes.py, and what would be found among rows that nobody inspected is in off_policy.py.
 
 Groups are measured by what labels say, so that a hit rate is that of the goods, whatever the lane. Costs are those of

@@ -17,7 +17,7 @@ from models.evaluation.slices import Slice
 from models.metrics import Estimate, Measures, Sample, Scores, bootstrap, off_policy, ranking
 from models.policy import Policy
 
-MODEL, CHAMPION = "model", "champion"
+OF_MODEL, OF_CHAMPION = "model", "champion"
 # The names of scorers that people read.
 TITLES = {
     "model": "this model",
@@ -136,7 +136,7 @@ def evaluate(
     """
     settings, seed = policy.evaluation, policy.training.seed
     sample = sample_of(test)
-    scorers = {MODEL: model, **baselines, **({CHAMPION: champion[1]} if champion else {})}
+    scorers = {OF_MODEL: model, **baselines, **({OF_CHAMPION: champion[1]} if champion else {})}
     measures = {name: Measures(sample, scores, settings.inspection_shares) for name, scores in scorers.items()}
     values = {name: measure(sample.ones)[0] for name, measure in measures.items()}
     draws = bootstrap.draw(measures, test.height, settings.bootstrap_resamples, seed)
@@ -150,13 +150,13 @@ def evaluate(
     comparison = None
     if champion:
         differences = bootstrap.estimates(
-            measures[MODEL].names,
-            values[MODEL] - values[CHAMPION],
-            draws[MODEL] - draws[CHAMPION],
+            measures[OF_MODEL].names,
+            values[OF_MODEL] - values[OF_CHAMPION],
+            draws[OF_MODEL] - draws[OF_CHAMPION],
             settings.confidence,
             sample.why_undefined,
         )
-        comparison = Comparison(version=champion[0], champion=estimated(CHAMPION), differences=differences)
+        comparison = Comparison(version=champion[0], champion=estimated(OF_CHAMPION), differences=differences)
     days = test["accepted_at"].dt.date().sort()
     return Evaluation(
         rows=test.height,
@@ -167,7 +167,7 @@ def evaluate(
         last_day=days[-1] if test.height else None,
         confidence=settings.confidence,
         resamples=settings.bootstrap_resamples,
-        model=estimated(MODEL),
+        model=estimated(OF_MODEL),
         baselines=tuple(estimated(name) for name in baselines),
         slices=slices.measure(slices.label(test, has_identical_earlier_row), sample, model.score, settings, seed),
         champion=comparison,

@@ -129,8 +129,5 @@ def _gate(name: str, passed: bool, observed: float | None, bound: float | None, 
 
 
 def _said(estimate: Estimate, form: str = ".3f") -> str:
-    if estimate.value is None:
-        return "unknown"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:g}" if estimate.value == int(estimate.value) else format(estimate.value, form)
-    return f"{estimate.value:{form}} ({estimate.low:{form}} to {estimate.high:{form}})"
+    is_whole = estimate.low is None and estimate.value is not None and estimate.value == int(estimate.value)
+    return estimate.text("g" if is_whole else form, "unknown")

@@ -28,7 +28,7 @@ def recall(predictions: pl.DataFrame, truth: pl.DataFrame) -> tuple[SchemeRecall
     chosen = predictions.select(
         *KEY,
         *(
-            pl.Series(f"by_{key}", ranking.inclusion(predictions[key].cast(pl.Float64).to_numpy(), SHARE))
+            pl.Series(f"by_{key}", ranking.chance_in_top(predictions[key].cast(pl.Float64).to_numpy(), SHARE))
             for key in ("score", "priority")
         ),
     ).join(truth.select(*KEY, "scheme"), on=KEY, how="left", validate="1:1")

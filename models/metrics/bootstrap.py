@@ -5,6 +5,7 @@ blurs calibration bins, so intervals of the expected calibration error lean upwa
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Self
 
 import numpy as np
 
@@ -22,6 +23,28 @@ class Estimate(Document):
     low: float | None = None
     high: float | None = None
     reason: str | None = None
+
+    def times(self, by: float) -> Self:
+        """Return the figure and its interval multiplied by a number that is not negative."""
+        scaled = {name: None if one is None else one * by for name, one in self if name != "reason"}
+        return self.model_copy(update=scaled)
+
+    def text(self, form: str, unknown: str, layout: str = "{value} ({low} to {high})", alone: str = "{value}") -> str:
+        """Return the figure and its interval, each written in the format `form`, in this `layout`.
+
+        Without an interval it is the value `alone`, and `unknown` where the figure is not defined.
+
+        >>> Estimate(value=0.5, low=0.25, high=0.75).text(".2f", "-"), Estimate(value=0.5).text(".0%", "-")
+        ('0.50 (0.25 to 0.75)', '50%')
+        >>> Estimate(value=None, reason="no hits").text(".2f", "unknown")
+        'unknown'
+        """
+        if self.value is None:
+            return unknown
+        if self.low is None or self.high is None:
+            return alone.format(value=format(self.value, form))
+        ends = {"low": format(self.low, form), "high": format(self.high, form)}
+        return layout.format(value=format(self.value, form), **ends)
 
 
 def counts(rows: int, resamples: int, seed: int) -> Iterator[Floats]:

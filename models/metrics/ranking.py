@@ -209,10 +209,10 @@ def at_share(name: str, share: float, by: str) -> str:
     return f"{name}_at_{100 * share:g}pct_by_{by}"
 
 
-def inclusion(key: Floats, share: float) -> Floats:
+def chance_in_top(key: Floats, share: float) -> Floats:
     """Return each row's chance to be among the best `share` by `key`: 1, 0, or something between for ties on the edge.
 
-    >>> inclusion(np.array([3.0, 1.0, 1.0, 0.0]), 0.5).tolist()
+    >>> chance_in_top(np.array([3.0, 1.0, 1.0, 0.0]), 0.5).tolist()
     [1.0, 0.5, 0.5, 0.0]
     """
     check_scores(key, len(key))

@@ -15,7 +15,7 @@ from features.families import Feature, Sentences
 from features.matrix import CATALOGUE
 from models.reasons.grouping import features_of, groups
 from models.reasons.language import read
-from models.reasons.sentences import Row, phrase
+from models.reasons.sentences import Item, phrase
 from models.risk import RiskModel
 
 SCHEMA = pl.Schema(
@@ -53,7 +53,7 @@ def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) 
     names = list(members)
     found: list[tuple[int, int, str, float, str, str]] = []
     for line, values in enumerate(catalogued.iter_rows(named=True)):
-        row = Row(values)
+        row = Item(values)
         for rank, place in enumerate(best[line], start=1):
             group, contribution = names[place], float(weight[line, place])
             if contribution == 0:

@@ -35,10 +35,10 @@ class Phrase:
 
 
 @dataclass(frozen=True)
-class Row:
+class Item:
     """The features of one declaration by name; a value that is null, NaN or not there is None.
 
-    >>> row = Row({"item_value": 5.0, "net_mass_kg": math.nan})
+    >>> row = Item({"item_value": 5.0, "net_mass_kg": math.nan})
     >>> row.get("net_mass_kg") is None, row.measured(("item_value",), "customs_value")
     (True, 5.0)
     """
@@ -55,13 +55,13 @@ class Row:
         return None if found is None else self.get(found.name)
 
 
-def phrase(feature: Feature, row: Row, known_codes: Set[str] = frozenset()) -> Phrase:
+def phrase(feature: Feature, row: Item, known_codes: Set[str] = frozenset()) -> Phrase:
     """Return what `feature` says in `row`; if it is a code, `known_codes` are those that the model has met.
 
     >>> z = feature_of(("hs6",), "price_z", 365)
-    >>> phrase(z, Row({"price_z_hs6": -2.0, "price_ratio_hs6": 0.29}))
+    >>> phrase(z, Item({"price_z_hs6": -2.0, "price_ratio_hs6": 0.29}))
     Phrase(words='price_below', values={'of': ('hs6',), 'difference': 0.71})
-    >>> phrase(z, Row({"price_z_hs6": None, "value_per_kg": 4.0}))
+    >>> phrase(z, Item({"price_z_hs6": None, "value_per_kg": 4.0}))
     Phrase(words='price_few', values={'of': ('hs6',), 'least': 5, 'span': 365})
     """
     value = row.get(feature.name)
@@ -74,7 +74,7 @@ def phrase(feature: Feature, row: Row, known_codes: Set[str] = frozenset()) -> P
     return _STATED[feature.sentences](value, feature, row)
 
 
-def _own(sentences: Sentences, value: Any, feature: Feature, row: Row) -> Phrase:  # noqa: ANN401, a code or a number
+def _own(sentences: Sentences, value: Any, feature: Feature, row: Item) -> Phrase:  # noqa: ANN401, a code or a number
     words = sentences.of(value)
     if words is None:
         return _not_given(feature, row)
@@ -101,7 +101,7 @@ _FILLED: dict[str, Callable[[Any, Feature], Any]] = {
 }
 
 
-def _code(feature: Feature, value: str | None, row: Row, known_codes: Set[str]) -> Phrase:
+def _code(feature: Feature, value: str | None, row: Item, known_codes: Set[str]) -> Phrase:
     (column,) = feature.entity
     if value is None:
         return _not_given(feature, row)
@@ -117,7 +117,7 @@ def _code(feature: Feature, value: str | None, row: Row, known_codes: Set[str]) 
     return Phrase("code_hits", named | record)
 
 
-def _not_given(feature: Feature, row: Row) -> Phrase:
+def _not_given(feature: Feature, row: Item) -> Phrase:
     return Phrase("not_given", {"noun": feature.entity[-1]})
 
 
@@ -128,31 +128,31 @@ def _of(feature: Feature, **values: float) -> dict[str, Any]:
     return {"of": feature.entity, "span": feature.window_days, **values}
 
 
-def _declarations(feature: Feature, row: Row) -> float | None:
+def _declarations(feature: Feature, row: Item) -> float | None:
     """Return the declarations in the window; None where the row does not tell."""
     return row.measured(feature.entity, "declarations", feature.window_days)
 
 
-def _inspections(feature: Feature, row: Row) -> int | None:
+def _inspections(feature: Feature, row: Item) -> int | None:
     """Return the inspections concluded in the window; None where the row does not tell."""
     declared = _declarations(feature, row)
     rate = row.measured(feature.entity, "inspection_rate", feature.window_days)
     return None if not declared or rate is None else round(declared * rate)
 
 
-def _volume(value: float, feature: Feature, row: Row) -> Phrase:
+def _volume(value: float, feature: Feature, row: Item) -> Phrase:
     if value == 0:
         return Phrase("not_declared", _of(feature))
     return Phrase("declared", _of(feature, items=round(value)))
 
 
-def _value_declared(value: float, feature: Feature, row: Row) -> Phrase:
+def _value_declared(value: float, feature: Feature, row: Item) -> Phrase:
     if _declarations(feature, row) == 0:
         return Phrase("not_declared", _of(feature))
     return Phrase("value_declared", _of(feature, amount=value))
 
 
-def _inspection_rate(value: float, feature: Feature, row: Row) -> Phrase:
+def _inspection_rate(value: float, feature: Feature, row: Item) -> Phrase:
     inspections, declared = _inspections(feature, row), _declarations(feature, row)
     if inspections is None or declared is None:
         return Phrase("inspection_rate", _of(feature, rate=value))
@@ -161,7 +161,7 @@ def _inspection_rate(value: float, feature: Feature, row: Row) -> Phrase:
     return Phrase("inspected", _of(feature, inspections=inspections, items=round(declared)))
 
 
-def _hits(value: float, feature: Feature, row: Row) -> Phrase:
+def _hits(value: float, feature: Feature, row: Item) -> Phrase:
     inspections = _inspections(feature, row)
     if inspections:
         return Phrase("hits", _of(feature, rate=value, inspections=inspections))
@@ -172,7 +172,7 @@ def _hits(value: float, feature: Feature, row: Row) -> Phrase:
     return Phrase(key, _of(feature, rate=value))
 
 
-def _encoded(value: float, feature: Feature, row: Row) -> Phrase:
+def _encoded(value: float, feature: Feature, row: Item) -> Phrase:
     rate, inspections = (
         row.measured(feature.entity, each, feature.window_days) for each in ("hit_rate", "inspections")
     )
@@ -185,37 +185,37 @@ def _encoded(value: float, feature: Feature, row: Row) -> Phrase:
     return Phrase("hits", _of(feature, rate=rate, inspections=round(inspections)))
 
 
-def _revenue(value: float, feature: Feature, row: Row) -> Phrase:
+def _revenue(value: float, feature: Feature, row: Item) -> Phrase:
     if value == 0:
         return Phrase("nothing_recovered", _of(feature))
     return Phrase("recovered", _of(feature, amount=value))
 
 
-def _seen(value: float, feature: Feature, row: Row) -> Phrase:
+def _seen(value: float, feature: Feature, row: Item) -> Phrase:
     return Phrase("seen", {"of": feature.entity, "since": round(value)})
 
 
-def _hit(value: float, feature: Feature, row: Row) -> Phrase:
+def _hit(value: float, feature: Feature, row: Item) -> Phrase:
     return Phrase("hit", {"of": feature.entity, "since": round(value)})
 
 
-def _is_new(value: float, feature: Feature, row: Row) -> Phrase:
+def _is_new(value: float, feature: Feature, row: Item) -> Phrase:
     others = tuple(column for column in feature.entity if column != "importer_id")
     if value == 1:
         return Phrase("first_time", {"of": others, "span": feature.window_days})
     return Phrase("not_first_time", {"of": others, "span": feature.window_days})
 
 
-def _no_record(feature: Feature, row: Row) -> Phrase:
+def _no_record(feature: Feature, row: Item) -> Phrase:
     """Say that the declaration does not name whom it is about; only columns that may be null can be the cause."""
     blank = [column for column in feature.entity if column in _NULLABLE]
     return Phrase("not_given", {"noun": blank[0]}) if len(blank) == 1 else Phrase("no_record", {"of": feature.entity})
 
 
-def _never(key: str) -> Callable[[Feature, Row], Phrase]:
+def _never(key: str) -> Callable[[Feature, Item], Phrase]:
     """Return a function that says there was nothing in the window, where the declaration does name whom it is about."""
 
-    def say(feature: Feature, row: Row) -> Phrase:
+    def say(feature: Feature, row: Item) -> Phrase:
         always_named = not _NULLABLE & set(feature.entity)
         is_named = always_named or any(row.get(name) is not None for name in _COUNTED.get(feature.entity, ()))
         return Phrase(key, _of(feature)) if is_named else _no_record(feature, row)
@@ -226,7 +226,7 @@ def _never(key: str) -> Callable[[Feature, Row], Phrase]:
 # Prices and rates against what is usual.
 
 
-def _price(value: float, feature: Feature, row: Row) -> Phrase:
+def _price(value: float, feature: Feature, row: Item) -> Phrase:
     of = {"of": feature.entity}
     ratio, quantile = (
         row.measured(feature.entity, each, feature.window_days) for each in ("price_ratio", "price_quantile")
@@ -247,7 +247,7 @@ def _against(key: str, ratio: float, equal: float, values: dict[str, Any]) -> Ph
     return Phrase(f"{key}_below" if ratio < 1 else f"{key}_above", {**values, "difference": difference})
 
 
-def _no_price(feature: Feature, row: Row) -> Phrase:
+def _no_price(feature: Feature, row: Item) -> Phrase:
     price = feature_of(("net_mass_kg",), "value_per_kg").name
     if price not in row.values:
         return Phrase("price_unknown", {"of": feature.entity})
@@ -256,7 +256,7 @@ def _no_price(feature: Feature, row: Row) -> Phrase:
     return Phrase("price_few", {"of": feature.entity, "least": MIN_HISTORY, "span": feature.window_days})
 
 
-def _usual_rate(value: float, feature: Feature, row: Row) -> Phrase:
+def _usual_rate(value: float, feature: Feature, row: Item) -> Phrase:
     of = {"of": feature.entity}
     gap, rate = row.measured(feature.entity, "rate_gap", feature.window_days), row.measured(("tax_rate_pct",), "rate")
     if gap is None:
@@ -268,29 +268,29 @@ def _usual_rate(value: float, feature: Feature, row: Row) -> Phrase:
     return Phrase("rate_below" if gap < 0 else "rate_above", {**of, "duty_rate": rate, "usual_rate": rate - gap})
 
 
-def _no_usual_rate(feature: Feature, row: Row) -> Phrase:
+def _no_usual_rate(feature: Feature, row: Item) -> Phrase:
     return Phrase("no_usual_rate", {"of": feature.entity, "span": feature.window_days})
 
 
 # The declaration itself.
 
 
-def _number(key: str, placeholder: str) -> Callable[[float, Feature, Row], Phrase]:
-    def say(value: float, feature: Feature, row: Row) -> Phrase:
+def _number(key: str, placeholder: str) -> Callable[[float, Feature, Item], Phrase]:
+    def say(value: float, feature: Feature, row: Item) -> Phrase:
         return Phrase(key, {placeholder: value})
 
     return say
 
 
-def _named(value: float, feature: Feature, row: Row) -> Phrase:
+def _named(value: float, feature: Feature, row: Item) -> Phrase:
     return Phrase("named" if value else "not_given", {"noun": feature.entity[0]})
 
 
-def _gross_mass(value: float, feature: Feature, row: Row) -> Phrase:
+def _gross_mass(value: float, feature: Feature, row: Item) -> Phrase:
     return _against("gross_mass", value, _EQUAL_MASS, {})
 
 
-def _third_country(value: float, feature: Feature, row: Row) -> Phrase:
+def _third_country(value: float, feature: Feature, row: Item) -> Phrase:
     origin, departure = (row.measured((each,), "code") for each in ("origin_country", "departure_country"))
     key = "third_country" if value else "direct"
     if origin is None or departure is None:
@@ -301,14 +301,14 @@ def _third_country(value: float, feature: Feature, row: Row) -> Phrase:
     return Phrase(f"{key}_named", codes)
 
 
-def _missing(key: str) -> Callable[[Feature, Row], Phrase]:
-    def say(feature: Feature, row: Row) -> Phrase:
+def _missing(key: str) -> Callable[[Feature, Item], Phrase]:
+    def say(feature: Feature, row: Item) -> Phrase:
         return Phrase(key, {})
 
     return say
 
 
-_STATED: dict[str, Callable[[Any, Feature, Row], Phrase]] = {
+_STATED: dict[str, Callable[[Any, Feature, Item], Phrase]] = {
     "declarations": _volume,
     "value": _value_declared,
     "inspection_rate": _inspection_rate,
@@ -326,7 +326,7 @@ _STATED: dict[str, Callable[[Any, Feature, Row], Phrase]] = {
     "named": _named,
 }
 
-_MISSING: dict[str, Callable[[Feature, Row], Phrase]] = {
+_MISSING: dict[str, Callable[[Feature, Item], Phrase]] = {
     **dict.fromkeys(("declarations", "value", "hit_rate", "encoded", "revenue", "is_new"), _no_record),
     "inspection_rate": _never("not_declared"),
     "days_since_seen": _never("not_declared"),

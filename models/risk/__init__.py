@@ -3,7 +3,6 @@
 Not here: how it is trained (training).
 """
 
-from models.risk.boosting import Progress
 from models.risk.calibration import Calibration, calibrate
 from models.risk.critical import CriticalModel
 from models.risk.encoder import Encoder, Matrix
@@ -18,7 +17,6 @@ __all__ = [
     "LearnedPart",
     "LearnedParts",
     "Matrix",
-    "Progress",
     "RevenueModel",
     "RiskModel",
     "TrainingRecord",

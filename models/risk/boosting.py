@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from features.arrays import Floats
+from features.progress import Progress
 from models.risk.encoder import Encoder, Matrix
 from models.risk.forest import Forest
 
-Progress = Callable[[int, int], None]
 Parameters = dict[str, float | int]
-Network = dict[str, str | int]  # LightGBM's parameters for one worker among several; empty for a single one
+Machines = dict[str, str | int]  # LightGBM's parameters for one worker among several; empty for a single one
 Result = TypeVar("Result")
 
 THREADS = 2
@@ -113,7 +113,7 @@ def fit_until_best(
     max_rounds: int,
     patience: int,
     on_round: Progress | None = None,
-    network: Network | None = None,
+    network: Machines | None = None,
 ) -> Fit:
     """Boost until `patience` rounds brought no improvement on `validation`, which all workers of a network share."""
     train_set = _dataset(encoder, rows)
@@ -142,7 +142,7 @@ def fit_rounds(
     rows: Rows,
     rounds: int,
     on_round: Progress | None = None,
-    network: Network | None = None,
+    network: Machines | None = None,
 ) -> lgb.Booster:
     """Return a booster of exactly `rounds` rounds."""
     return lgb.train(

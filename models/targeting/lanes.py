@@ -79,7 +79,7 @@ def assign(frame: pl.DataFrame, targeting: policy.Targeting, rng: np.random.Gene
     >>> rows = pl.DataFrame({"declaration_id": ["a", "b", "c"], "item_number": 1, "office": "010"}).with_columns(
     ...     accepted_on=date(2024, 5, 2), score=pl.Series([0.9, 0.2, 0.1]), critical=pl.Series([0.0, 0.0, 0.7]),
     ...     revenue_if_illicit=100.0, hit_value=50.0)
-    >>> own = {"010": policy.Places(red=1, yellow=1, blue=0)}
+    >>> own = {"010": policy.Capacity(red=1, yellow=1, blue=0)}
     >>> targeting = policy.load().targeting.model_copy(update={"offices": own})
     >>> assign(rows, targeting, np.random.default_rng(1)).drop("item_number").rows()
     [('a', 'yellow', 'value', 0.99), ('b', 'green', 'none', 0.01), ('c', 'red', 'critical', 1.0)]

@@ -15,7 +15,7 @@ import polars as pl
 from features.contract import KEY
 from features.disk import write_atomically
 from features.facts import asof
-from models.policy import LANES, Places, Policy, Targeting
+from models.policy import LANES, Capacity, Policy, Targeting
 from models.targeting.exploration import Share
 from models.targeting.selector import adapted
 
@@ -90,7 +90,7 @@ def places_left(targeting: Targeting, log: pl.DataFrame, day: date) -> Targeting
     given = log.filter(pl.col("accepted_on") == day)
     counts = {office: dict(rows["lane"].value_counts().iter_rows()) for (office,), rows in given.group_by("office")}
     offices = {
-        office: Places(**{lane: max(getattr(own, lane) - counts.get(office, {}).get(lane, 0), 0) for lane in LANES})
+        office: Capacity(**{lane: max(getattr(own, lane) - counts.get(office, {}).get(lane, 0), 0) for lane in LANES})
         for office, own in targeting.offices.items()
     }
     return targeting.model_copy(update={"offices": offices})

@@ -18,6 +18,7 @@ import pyarrow as pa
 from features.arrays import Flags, Floats
 from features.code_digest import code_version
 from features.families import Feature
+from features.progress import Progress
 from models import policy
 from models.risk import (
     Calibration,
@@ -26,7 +27,6 @@ from models.risk import (
     LearnedPart,
     LearnedParts,
     Matrix,
-    Progress,
     RevenueModel,
     RiskModel,
     TrainingRecord,

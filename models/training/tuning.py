@@ -20,8 +20,9 @@ import polars as pl
 
 from features.families import Feature
 from features.history import PRIOR_WEIGHT
+from features.progress import Progress
 from models import policy
-from models.risk import Encoder, Progress, TrainingRecord, boosting
+from models.risk import Encoder, TrainingRecord, boosting
 from models.training.splits import labelled, split_off, window
 
 Fold = tuple[pl.DataFrame, pl.DataFrame]

@@ -4,7 +4,6 @@ A caller says which policy decides: that of the version in force, or, for what w
 """
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from features.disk import PARTIAL, atomic
 from features.matrix import Morning, cache
 from features.network_map import build
 from features.presentation import spreadsheet
+from features.progress import Progress
 from features.store import Store
 from features.validation import amounts
 from models.dossier import assessment
@@ -25,8 +25,6 @@ from models.reasons import reasons
 from models.risk import RiskModel
 from models.targeting import Backlog, selection_log, work_list
 from models.training import days
-
-Advance = Callable[[int, int], None]  # called with what is done and what there is to do
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,13 @@ class Workspace:
     def _matrix(self) -> Path:
         return self.places.features(self.source, self._delay)
 
-    def features(self, advance: Advance | None = None, run: cache.Run = cache.one_after_another) -> cache.Built:
+    def features(self, on_progress: Progress | None = None, run: cache.Runner = cache.one_after_another) -> cache.Built:
         """Compute the matrix of what is stored, for the days that are new or changed; the other days are cached.
 
         ValueError where amounts are of several currencies.
         """
         amounts.of_store(self.store)
-        return cache.build(self.store, self._delay, self._matrix, advance, run=run)
+        return cache.build(self.store, self._delay, self._matrix, on_progress, run=run)
 
     def dataset(self, built: cache.Built) -> pl.LazyFrame:
         """Return the features of every declaration with the labels that are known by now."""
@@ -99,10 +97,10 @@ class Workspace:
         return build.build(self.store, self._delay, self._matrix, self.places.networks / self.source, data_version)
 
     def explain(
-        self, version: assessment.Incumbent, declaration_id: str, language: str, advance: Advance | None = None
+        self, version: assessment.Incumbent, declaration_id: str, language: str, on_progress: Progress | None = None
     ) -> Explained:
         """Return what a version says of a stored declaration, and why; LookupError if it is not stored."""
-        items = self.features(advance).scan().filter(pl.col("declaration_id") == declaration_id).collect()
+        items = self.features(on_progress).scan().filter(pl.col("declaration_id") == declaration_id).collect()
         if items.is_empty():
             raise LookupError(f"declaration {declaration_id!r} is not stored in {self.places.store(self.source)}")
         own = self.store.scan("declarations").filter(pl.col("declaration_id") == declaration_id).select("importer_id")

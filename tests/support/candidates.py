@@ -28,7 +28,7 @@ from models.evaluation import burden
 from models.evidence import manifest as evidence
 from models.metrics.bootstrap import Estimate
 from models.metrics.cbpe import ExpectedPerformance
-from models.metrics.ranking import inclusion
+from models.metrics.ranking import chance_in_top
 from models.monitoring.drift_result import ColumnDrift, DriftResult, Promise, Quality, QualityCheck, Window
 from models.registry import serving
 from models.registry.registry import Candidate, Registry
@@ -73,7 +73,7 @@ def dossier() -> Dossier:
     model = train(labelled(600, 1), labelled(300, 2), FEATURES, settings, in_force.targeting)
     test, resamples = scored.rows(1500), in_force.evaluation.bootstrap_resamples
     figures = scored.evaluated(test).model_copy(update={"resamples": resamples})
-    chosen = {"model": inclusion(scored.scores(test, 0.3).priority, in_force.targeting.at_share)}
+    chosen = {"model": chance_in_top(scored.scores(test, 0.3).priority, in_force.targeting.at_share)}
     load = burden.measure(test.with_columns(currency=pl.lit("USD")), chosen, scored.SMALL).model_copy(
         update={"resamples": resamples}
     )

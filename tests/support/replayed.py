@@ -6,7 +6,7 @@ from features import simulator
 from features.contract import KEY
 from features.facts import kinds
 from models import policy
-from models.backtesting.replay import Setting, World
+from models.backtesting.replay import ReplayedWorld, Setting
 
 POLICY = policy.load()
 TARGETING = POLICY.targeting
@@ -17,7 +17,7 @@ QUICK = POLICY.model_copy(
 )
 
 
-def world(setting: Setting = SETTING, rows: int = 3000, months: int = 6, seed: int = 3) -> World:
+def world(setting: Setting = SETTING, rows: int = 3000, months: int = 6, seed: int = 3) -> ReplayedWorld:
     """Return a simulated world whose warm-up was all inspected, so that there is enough to learn from."""
     parameters = simulator.Parameters(rows=rows, months=months, seed=seed)
     tables = simulator.build(simulator.simulate(parameters), seed)
@@ -39,4 +39,4 @@ def world(setting: Setting = SETTING, rows: int = 3000, months: int = 6, seed: i
         .lazy()
     )
     past = kinds.build(declarations.lazy(), declarations.clear().lazy(), outcomes, outcomes.clear(), 7)
-    return World.of(past, truth, 7, setting, seed)
+    return ReplayedWorld.of(past, truth, 7, setting, seed)

@@ -136,7 +136,7 @@ def test_those_that_arrive_late_get_what_is_left_of_their_office_and_day(stored)
     rows = rows.filter(office=office)
     assert rows.height >= 6
     ours = policy.load()
-    own = ours.targeting.model_copy(update={"offices": {office: policy.Places(red=1, yellow=2, blue=0)}})
+    own = ours.targeting.model_copy(update={"offices": {office: policy.Capacity(red=1, yellow=2, blue=0)}})
     ours = ours.model_copy(update={"targeting": own})
     nothing = pl.DataFrame(schema=SCHEMA)
     early = workspace(ours).backlog(built, model, nothing).choose(rows.head(3), 1)

@@ -11,7 +11,7 @@ import flows.monitor as module
 from flows.monitor import BREACH, NothingToWatchError, fetch_watched, of_source
 from flows.requests.forms import AUTHOR, Forms
 from flows.requests.parameters import MonitorParameters
-from flows.requests.places import Places
+from flows.requests.places import Readable
 from flows.settings import Settings
 from tests.support import candidates
 
@@ -60,6 +60,6 @@ def test_a_retraining_on_drift_is_by_who_had_the_monitor_run(monkeypatch: pytest
 
 
 def test_who_is_signed_in_had_it_run_whatever_was_typed() -> None:
-    forms = Forms(Places(Path("/srv"), Path("/srv/.tidewaiter")))
+    forms = Forms(Readable(Path("/srv"), Path("/srv/.tidewaiter")))
     filled = forms.fill("flows/monitor.py:monitor", {"parameters": {AUTHOR: "bob"}}, "ann")
     assert filled["parameters"][AUTHOR] == "ann"

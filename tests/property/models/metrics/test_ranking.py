@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from models.metrics.ranking import Measures, Ranking, Sample, Scores, average_precision, inclusion, roc_auc
+from models.metrics.ranking import Measures, Ranking, Sample, Scores, average_precision, chance_in_top, roc_auc
 from tests.support.examples import examples
 
 SHARES = (0.05, 0.1, 0.2, 0.5)
@@ -65,7 +65,7 @@ def test_ties_count_as_expected_over_random_order(problem, share):
     assert hits[0] == pytest.approx(np.mean([sample.is_hit[best].sum() for best in chosen]))
     assert revenue[0] == pytest.approx(np.mean([sample.revenue[best].sum() for best in chosen]))
     often = np.bincount(np.concatenate(chosen), minlength=size) / len(chosen)
-    np.testing.assert_allclose(inclusion(score, share), often)
+    np.testing.assert_allclose(chance_in_top(score, share), often)
 
 
 @given(problems(), st.randoms(use_true_random=False))

@@ -20,7 +20,7 @@ from models.reasons import group_contributions, reasons
 from models.reasons.agreement import overlap, rank_correlation
 from models.reasons.grouping import groups
 from models.reasons.language import LANGUAGES, read
-from models.reasons.sentences import Row, phrase
+from models.reasons.sentences import Item, phrase
 from models.risk import boosting
 from models.risk.encoder import Encoder
 from models.training.fitting import train
@@ -175,7 +175,7 @@ def test_whatever_a_feature_holds_can_be_said(feature, value, others, is_alone):
     if feature.kind == "categorical":
         value = None if value is None else f"{value:.0f}"
     rest = {} if is_alone else {f.name: others for f in CATALOGUE if f.kind == "numeric"}
-    said = phrase(feature, Row(rest | {feature.name: value}))
+    said = phrase(feature, Item(rest | {feature.name: value}))
     texts = [read(language).render(said) for language in LANGUAGES]
     assert all(texts)
     assert not any(re.search(r"[{}]|\bnan\b|None|\de[+-]", text) for text in texts)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from models import policy
-from models.metrics.ranking import inclusion
+from models.metrics.ranking import chance_in_top
 from models.targeting.allocation import Contest, best, near_best
 from models.targeting.lanes import assign, capacity, hit_value
 from tests.support.examples import examples
@@ -141,7 +141,7 @@ def days(draw):
         proposed = pl.Series(random.random(rows) / 5)
         frame = frame.with_columns(explore=pl.when(pl.Series(random.random(rows) < 0.7)).then(proposed))
     shares = draw(st.sampled_from([(0.04, 0.04, 0.02), (0.0, 0.3, 0.25), (0.1, 0.0, 0.5)]))
-    own = policy.Places(red=draw(st.integers(0, 2)), yellow=draw(st.integers(0, 3)), blue=draw(st.integers(0, 60)))
+    own = policy.Capacity(red=draw(st.integers(0, 2)), yellow=draw(st.integers(0, 3)), blue=draw(st.integers(0, 60)))
     base = policy.load().targeting
     lanes = {
         name: getattr(base.lanes, name).model_copy(update={"capacity_share": share})
@@ -221,8 +221,8 @@ def test_the_worth_of_a_hit_is_the_least_that_keeps_precision(data, kept, share)
     revenue[0] += 1
 
     def keeps(worth):
-        reached = inclusion((score * (revenue + worth)).round(9), share) @ score
-        return reached >= kept * (inclusion(score, share) @ score) * (1 - 1e-9)
+        reached = chance_in_top((score * (revenue + worth)).round(9), share) @ score
+        return reached >= kept * (chance_in_top(score, share) @ score) * (1 - 1e-9)
 
     # Between the points where two rows change places nothing changes, so one point between each two is enough.
     slopes = [

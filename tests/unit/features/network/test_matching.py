@@ -138,7 +138,7 @@ def test_what_many_have_weighs_less_by_their_share_and_what_few_have_does_not() 
 
 
 def levels(attribute: str) -> list[dict[str, Any]]:
-    comparisons = json.loads(matching.MODEL.read_text())["comparisons"]
+    comparisons = json.loads(matching.PARAMETERS_FILE.read_text())["comparisons"]
     return next(each["comparison_levels"] for each in comparisons if each["output_column_name"] == attribute)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from features.store import parquet
-from features.store.store import BatchRecord, Part, Store, StoreError
+from features.store.store import BatchRecord, PartitionFile, Store, StoreError
 from tests.support.declarations import frame
 
 DAY = date(2024, 3, 1)
@@ -20,7 +20,7 @@ def rows(*names: str, day: int = 1) -> pl.DataFrame:
     return frame("declarations", given).with_columns(source_file=pl.lit("a.csv"), source_line=pl.lit(2, pl.Int64))
 
 
-def commit(store: Store, day: date, frame: pl.DataFrame | None, record: BatchRecord = RECORD) -> Part | None:
+def commit(store: Store, day: date, frame: pl.DataFrame | None, record: BatchRecord = RECORD) -> PartitionFile | None:
     part = None if frame is None else store.write_day("declarations", day, [frame.to_arrow()])
     store.commit({("declarations", day): part}, [record])
     return part

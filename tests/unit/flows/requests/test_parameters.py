@@ -16,11 +16,11 @@ from flows.requests.parameters import (
     SourceName,
     author,
 )
-from flows.requests.places import Places
+from flows.requests.places import Readable
 from models.runs.form_schemas import refuse_costly
 from tests.support.runs_server import form_schema
 
-forms = Forms(Places(Path("/srv"), Path("/srv/.tidewaiter")))
+forms = Forms(Readable(Path("/srv"), Path("/srv/.tidewaiter")))
 
 
 def test_the_default_is_a_simulation():

@@ -2,7 +2,7 @@ import pytest
 
 from flows.requests import forms
 from flows.requests.parameters import RehearseParameters, RetrainParameters
-from flows.requests.places import PlaceError, Places
+from flows.requests.places import PlaceError, Readable
 from flows.settings import Settings
 
 ELSEWHERE = ["../elsewhere/a.csv", "files/../../elsewhere/*", ".hidden/a.csv", "state/a.csv", "state/*", "**/*.csv"]
@@ -25,7 +25,7 @@ def project(tmp_path):
     for folder in (working / "files", working / "state", working / ".hidden", elsewhere, more):
         folder.mkdir(parents=True)
         (folder / "a.csv").write_text("x")
-    return Places(working, working / "state", (str(more), "s3://customs/in"))
+    return Readable(working, working / "state", (str(more), "s3://customs/in"))
 
 
 def refused(places, *patterns):
@@ -50,7 +50,7 @@ def test_what_is_elsewhere_is_not(project, pattern):
 def test_hidden_parts_of_the_folders_own_path_do_no_harm(tmp_path):
     working = tmp_path / ".projects" / "customs"
     (working / "files").mkdir(parents=True)
-    places = Places(working, working / ".tidewaiter")
+    places = Readable(working, working / ".tidewaiter")
     places.refuse("input", ["files/*.csv", str(working / "files" / "*.csv")])
     refused(places, str(working / ".tidewaiter" / "x"))
 

@@ -13,7 +13,7 @@ from features.facts import kinds
 from features.families import FAMILIES
 from features.history.history import History
 from features.matrix.matrix import CATALOGUE
-from models.backtesting.replay import Chooser, World, rehearse, replay
+from models.backtesting.replay import Chooser, ReplayedWorld, rehearse, replay
 from models.backtesting.result import FIGURES, SEVERAL_FOUND, summarise
 from models.backtesting.strategies import PROFILES, Bacuda, Product, Random, RiskProfile, _risky, best_first
 from models.targeting import lanes
@@ -40,12 +40,12 @@ class Oracle:
 
 
 @pytest.fixture(scope="module")
-def small() -> World:
+def small() -> ReplayedWorld:
     return world()
 
 
 @pytest.fixture(scope="module")
-def logs(small: World) -> dict[str, pl.DataFrame]:
+def logs(small: ReplayedWorld) -> dict[str, pl.DataFrame]:
     strategies = {
         "random": Random(TARGETING),
         "risk_profile": RiskProfile(TARGETING),
@@ -189,7 +189,7 @@ def test_a_setting_that_cannot_be_rehearsed_is_refused(change, message):
 
 def test_a_declaration_without_truth_is_refused(small):
     with pytest.raises(ValueError, match="the truth of 1 of 3000 declarations is not known"):
-        World.of(small.history, small.truth[1:], 7, SETTING, seed=1)
+        ReplayedWorld.of(small.history, small.truth[1:], 7, SETTING, seed=1)
 
 
 def test_risky_profiles_are_the_highest_tenth_by_smoothed_rate():

@@ -78,7 +78,7 @@ def test_the_champion_is_rehearsed_by_the_policy_that_was_signed_with_it(
     parts: Split, model: RiskModel, tmp_path: Path
 ) -> None:
     ours = policy.load()
-    none = policy.Places(red=0, yellow=0, blue=0)
+    none = policy.Capacity(red=0, yellow=0, blue=0)
     offices = dict.fromkeys(datasets.dataset()["office"].unique(), none.model_copy(update={"red": 1}))
     signed = ours.model_copy(update={"targeting": ours.targeting.model_copy(update={"offices": offices})})
     before = learned(parts, parts.train)

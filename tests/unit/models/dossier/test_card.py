@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from models.backtesting.side_by_side import Load, NotRehearsed, Side, SideBySide
-from models.dossier.card import DESCRIPTION_LIMIT, Places, describe, render
+from models.dossier.card import DESCRIPTION_LIMIT, Addresses, describe, render
 from models.evaluation import burden
 from models.evaluation.gates import judge
 from models.evaluation.schemes import SchemeRecall
@@ -41,7 +41,7 @@ REHEARSED = SideBySide(
     ),
 )
 PAGE = f"#/experiments/{'1' * 18}/runs/{'a' * 32}/artifacts"
-PLACES = Places(PAGE, f"get-artifact?run_uuid={'a' * 32}&path=")
+PLACES = Addresses(PAGE, f"get-artifact?run_uuid={'a' * 32}&path=")
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ from PIL import Image
 
 from models.evaluation import burden, burden_plots
 from models.evaluation.figures import sample_of
-from models.metrics.ranking import inclusion
+from models.metrics.ranking import chance_in_top
 from models.policy import LANES
 from tests.support.scored import SMALL, rows, scores
 
 POLICY = SMALL.model_copy(update={"burden": SMALL.burden.model_copy(update={"min_rows": 100})})
 TEST = rows(600).with_columns(currency=pl.lit("USD"))
-CHOSEN = inclusion(scores(TEST).priority, 0.1)
-OTHERS = {"risk_profile": inclusion(scores(TEST, noise=2.0).priority, 0.1)}
+CHOSEN = chance_in_top(scores(TEST).priority, 0.1)
+OTHERS = {"risk_profile": chance_in_top(scores(TEST, noise=2.0).priority, 0.1)}
 LANE = pl.Series("lane", np.where(CHOSEN > 0, np.resize(LANES, 600), "green"))
 IS_HIT = TEST["is_illicit"].to_numpy()
 

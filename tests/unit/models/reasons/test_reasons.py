@@ -23,7 +23,7 @@ from models.reasons.agreement import overlap, rank_correlation
 from models.reasons.explain import SCHEMA, leading
 from models.reasons.grouping import check, features_of, groups
 from models.reasons.language import LANGUAGES, read
-from models.reasons.sentences import Row, phrase
+from models.reasons.sentences import Item, phrase
 from models.risk import boosting
 from models.risk.encoder import Encoder
 from models.training.fitting import train
@@ -55,7 +55,7 @@ def model(rows):
 
 def said(name: str, language: str = "en", **values) -> str:
     """What feature `name` says in a row of `values`."""
-    return read(language).render(phrase(TOLD[name], Row(values), frozenset({"CN", "090121", "4"})))
+    return read(language).render(phrase(TOLD[name], Item(values), frozenset({"CN", "090121", "4"})))
 
 
 # What belongs together.
@@ -89,7 +89,7 @@ def test_what_says_the_same_thing_is_one_group():
 def test_a_window_of_another_entity_says_the_same_of_it():
     (window,) = features_of(("importer_hit_rate_90d",)).values()
     other = replace(window, name="by_seller_and_office", entity=("seller_id", "office"), window_days=180)
-    assert EN.render(phrase(other, Row({other.name: 0.25}))) == (
+    assert EN.render(phrase(other, Item({other.name: 0.25}))) == (
         "Past declarations with the same seller and customs office have an adjusted hit rate of 25% over the past 180 "
         "days."
     )
@@ -120,7 +120,7 @@ def phrases():
         for value, other in itertools.product(alike, (None, 0.0, 1.0, 7.0)):
             rest = {each: "CN" if TOLD[each].kind == "categorical" else other for each in members}
             for row in ({name: value}, rest | {name: value}, {name: value, "value_per_kg": other}):
-                yield phrase(TOLD[name], Row(row), frozenset({"CN"}))
+                yield phrase(TOLD[name], Item(row), frozenset({"CN"}))
 
 
 def test_every_sentence_is_there_in_every_language_and_none_is_for_nothing():
@@ -325,7 +325,7 @@ def test_the_sentence_is_that_of_the_leading_fact(model, rows):
         name = leading(moved, TOLD)
         known = frozenset(model.encoder.categories.get(name, ()))
         assert moved[name] > 0
-        assert reason["sentence"] == FR.render(phrase(TOLD[name], Row(some.row(line, named=True)), known))
+        assert reason["sentence"] == FR.render(phrase(TOLD[name], Item(some.row(line, named=True)), known))
 
 
 def test_what_adds_nothing_is_no_reason(model, rows):

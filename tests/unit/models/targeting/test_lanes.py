@@ -29,7 +29,7 @@ def targeting(own=None, shares=None, **settled):
     if own is not None:
         offices = own if isinstance(own, dict) else {"010": own}
         red_yellow_blue = {office: dict(zip(policy.LANES, places, strict=True)) for office, places in offices.items()}
-        settled["offices"] = {office: policy.Places(**places) for office, places in red_yellow_blue.items()}
+        settled["offices"] = {office: policy.Capacity(**places) for office, places in red_yellow_blue.items()}
     if shares is not None:
         lanes = dict(zip(policy.LANES, shares, strict=True))
         settled["lanes"] = base.lanes.model_copy(

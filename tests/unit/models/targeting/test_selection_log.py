@@ -86,14 +86,14 @@ def test_at_first_the_latest_day_waits_and_later_all_that_has_come_since():
     assert pending(declarations, log, days[2])["declaration_id"].to_list() == ["c", "d"]  # d arrived late
 
 
-def left(own: dict[str, policy.Places], log: pl.DataFrame) -> dict[str, tuple[int, int, int]]:
+def left(own: dict[str, policy.Capacity], log: pl.DataFrame) -> dict[str, tuple[int, int, int]]:
     """Red, yellow and blue places of each office on the first day."""
     after = places_left(POLICY.targeting.model_copy(update={"offices": own}), log, FIRST)
     return {office: (places.red, places.yellow, places.blue) for office, places in after.offices.items()}
 
 
 def test_those_that_arrive_late_have_the_places_that_are_left_of_their_office_and_day():
-    own = {"10": policy.Places(red=2, yellow=2, blue=1), "20": policy.Places(red=1, yellow=0, blue=3)}
+    own = {"10": policy.Capacity(red=2, yellow=2, blue=1), "20": policy.Capacity(red=1, yellow=0, blue=3)}
     log = selected(
         {"declaration_id": "a", "lane": "red"},
         {"declaration_id": "b", "lane": "yellow"},
@@ -111,7 +111,7 @@ def test_an_office_that_gave_away_more_places_than_it_has_by_now_owes_none():
     log = selected(
         *({"declaration_id": name, "lane": "red"} for name in "abc"), {"declaration_id": "d", "lane": "blue"}
     )
-    assert left({"10": policy.Places(red=1, yellow=4, blue=0)}, log) == {"10": (0, 4, 0)}
+    assert left({"10": policy.Capacity(red=1, yellow=4, blue=0)}, log) == {"10": (0, 4, 0)}
 
 
 def test_the_share_follows_what_a_period_brought_in():
