@@ -129,5 +129,6 @@ def _gate(name: str, passed: bool, observed: float | None, bound: float | None, 
 
 
 def _said(estimate: Estimate, form: str = ".3f") -> str:
-    is_whole = estimate.low is None and estimate.value is not None and estimate.value == int(estimate.value)
-    return estimate.text("g" if is_whole else form, "unknown")
+    has_interval = estimate.low is not None and estimate.high is not None
+    is_whole = estimate.value is not None and estimate.value == int(estimate.value)
+    return estimate.text("g" if is_whole and not has_interval else form, "unknown")
