@@ -15,8 +15,8 @@ from features.matrix import cache
 from features.store import Store
 from flows.host import unjudged, watch
 from flows.progress import stage
-from flows.requests import MonitorParameters
 from flows.retrain import compute_features
+from flows.run_requests import MonitorParameters
 from flows.settings import Settings
 from flows.steps import reports
 from models.dossier import assessment

@@ -10,7 +10,7 @@ from features.network_map import build
 from features.store import Store, versioning
 from flows.host import running
 from flows.progress import run_name, stage, wait
-from flows.requests import NetworkParameters
+from flows.run_requests import NetworkParameters
 from flows.settings import Settings
 from models.policy import Policy
 from models.workspace import Workspace, incumbents

@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp
 
-from flows.requests import forms
+from flows.run_requests import forms
 from flows.settings import Settings
 from models.access import Directory, Entrance, Names, accounts
 from models.runs import Rules, guard

@@ -22,7 +22,7 @@ from features.network import ties
 from features.sources import open_source
 from features.store import Store
 from flows.progress import stage
-from flows.requests import RehearseParameters, forms
+from flows.run_requests import RehearseParameters, forms
 from flows.settings import Settings
 from models.backtesting import Bacuda, Product, Random, RiskProfile, rehearsal_plots, replay, result
 from models.evaluation import schemes

@@ -27,7 +27,7 @@ from features.store import Store, versioning
 from flows.compute import Workforce, workforce
 from flows.host import running
 from flows.progress import run_name, stage, wait
-from flows.requests import RetrainParameters, Search, SourceName, asked, author, forms
+from flows.run_requests import RetrainParameters, Search, SourceName, asked, author, forms
 from flows.settings import Settings
 from flows.steps import Summary, Unchanged, reports
 from models.backtesting import side_by_side

@@ -20,8 +20,8 @@ from features.matrix import cache
 from features.store import Store
 from flows.host import running
 from flows.progress import run_name, stage, wait
-from flows.requests import SelectParameters
 from flows.retrain import compute_features, fetch_champion, version_data
+from flows.run_requests import SelectParameters
 from flows.settings import Settings
 from models.dossier import assessment
 from models.policy import LANES

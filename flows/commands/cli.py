@@ -46,7 +46,7 @@ from flows.host import (
     running,
     unjudged,
 )
-from flows.requests import (
+from flows.run_requests import (
     Language,
     MonitorParameters,
     NetworkParameters,
@@ -120,7 +120,7 @@ def retrain(
             {"source": source, "search": search, "again": again, **{k: v for k, v in given.items() if v is not None}}
         )
     )
-    from flows.requests import asked
+    from flows.run_requests import asked
 
     with failures():
         stored = asked.settle(parameters, checked(Settings))
@@ -285,7 +285,7 @@ def select(
     """
     tell_whom_to_wait_for(begin())
     from flows.progress import on_terminal
-    from flows.requests import SelectParameters
+    from flows.run_requests import SelectParameters
     from flows.select import select as run
 
     with on_terminal(err), failures():

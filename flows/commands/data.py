@@ -21,7 +21,7 @@ from flows.commands.terminal import (
     show_table,
 )
 from flows.host import running
-from flows.requests import RetrainParameters, SourceName
+from flows.run_requests import RetrainParameters, SourceName
 from flows.settings import Settings
 
 VERSION = re.compile(r"^[0-9a-f]{32}(\.dir)?$")

@@ -19,7 +19,7 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.host import embedded, prefect_api
 from flows.host.mlflow_server import UVICORN
-from flows.requests.forms import FORMS
+from flows.run_requests.forms import FORMS
 from flows.settings import Settings
 from models import policy
 from models.access import accounts

@@ -12,7 +12,7 @@ from features import families
 from features.matrix.matrix import CATALOGUE
 from flows.commands import terminal
 from flows.host import watch
-from flows.requests.parameters import RetrainParameters
+from flows.run_requests.parameters import RetrainParameters
 from flows.settings import PREFIX, Settings
 from models import policy
 from models.risk.risk_model import OUTPUTS

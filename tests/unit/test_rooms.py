@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,11 @@ def test_a_room_without_a_floor_is_caught(copied):
         assert linted(copied).returncode == 1
     finally:
         shutil.rmtree(copied / "models" / "attic")
+
+
+def test_no_module_of_flows_is_called_as_one_that_others_import():
+    """Prefect's worker puts the folder of a flow's file before all others, and whoever imports then would find it."""
+    ours = {place.stem for place in (PROJECT / "flows").iterdir() if place.suffix in ("", ".py")}
+    assert {"retrain", "run_requests"} <= ours
+    theirs = set(packages_distributions()) - {"flows"} | sys.stdlib_module_names
+    assert ours & theirs == {"select"}  # which Python itself has imported by then

@@ -18,7 +18,7 @@ from flows import retrain as retraining
 from flows.commands import cli, data, terminal
 from flows.host import running
 from flows.host.status import Check, Status
-from flows.requests.authors import os_user
+from flows.run_requests.authors import os_user
 from flows.settings import Settings
 from flows.steps import summary
 from models import policy

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from features.reading import files
-from flows.requests.parameters import (
+from flows.run_requests.parameters import (
     Authored,
     MonitorParameters,
     NetworkParameters,
@@ -19,7 +19,7 @@ from flows.requests.parameters import (
     RetrainParameters,
     SelectParameters,
 )
-from flows.requests.places import Readable
+from flows.run_requests.places import Readable
 from flows.settings import Settings
 
 FORMS: Mapping[str, type[BaseModel] | None] = {

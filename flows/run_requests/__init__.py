@@ -3,7 +3,7 @@
 Not here: running it.
 """
 
-from flows.requests.parameters import (
+from flows.run_requests.parameters import (
     Language,
     MonitorParameters,
     NetworkParameters,

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from flows.host import running
 from flows.host.running import Running
-from flows.requests import authors
-from flows.requests.authors import of_command, os_user
+from flows.run_requests import authors
+from flows.run_requests.authors import of_command, os_user
 from flows.settings import Settings
 from models.access.directory import Directory
 

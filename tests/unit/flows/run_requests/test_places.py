@@ -1,8 +1,8 @@
 import pytest
 
-from flows.requests import forms
-from flows.requests.parameters import RehearseParameters, RetrainParameters
-from flows.requests.places import PlaceError, Readable
+from flows.run_requests import forms
+from flows.run_requests.parameters import RehearseParameters, RetrainParameters
+from flows.run_requests.places import PlaceError, Readable
 from flows.settings import Settings
 
 ELSEWHERE = ["../elsewhere/a.csv", "files/../../elsewhere/*", ".hidden/a.csv", "state/a.csv", "state/*", "**/*.csv"]

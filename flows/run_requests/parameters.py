@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validat
 from pydantic.json_schema import SkipJsonSchema
 
 from features.sources import names
-from flows.requests.authors import os_user
+from flows.run_requests.authors import os_user
 from flows.settings import Engine
 from models.signoff import SERVICE
 

@@ -5,9 +5,9 @@ from prefect.utilities.schema_tools import validate
 from pydantic import ValidationError
 
 from features.sources import names
-from flows.requests.authors import os_user
-from flows.requests.forms import FORMS, Forms
-from flows.requests.parameters import (
+from flows.run_requests.authors import os_user
+from flows.run_requests.forms import FORMS, Forms
+from flows.run_requests.parameters import (
     LARGEST_SEED,
     WORLD,
     MonitorParameters,
@@ -16,7 +16,7 @@ from flows.requests.parameters import (
     SourceName,
     author,
 )
-from flows.requests.places import Readable
+from flows.run_requests.places import Readable
 from models.runs.form_schemas import refuse_costly
 from tests.support.runs_server import form_schema
 
