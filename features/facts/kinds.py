@@ -36,7 +36,7 @@ DERIVED = {
 
 @dataclass(frozen=True)
 class Kind:
-    """What is counted, and of which facts; `measures` are whole numbers.
+    """Tells what is counted, and of which facts; `measures` are whole numbers.
 
     A kind with `by_value` is named after a column, and facts with different values of that column are kept apart.
     """

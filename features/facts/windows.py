@@ -139,7 +139,7 @@ def order_statistics(facts: Facts, value: Floats, count: Ints, queries: Queries,
 
 @dataclass(frozen=True)
 class Standings:
-    """Where values stand among those of the facts visible on one day, so that queries can be answered one by one.
+    """Tells where values stand among those of the facts visible on one day, so that queries can be answered one by one.
 
     The `values` of an entity are in order, from its `start` up to the next entity's. Beside them is a Fenwick tree of
     how often each value counts; it begins with an element of its own. `present` is the total count of an entity's

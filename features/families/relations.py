@@ -244,7 +244,7 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Companies:
-    """What a week's network says of each of its nodes: `of_importer` holds features, `exposure` is a logarithm."""
+    """Holds what a week's network says of each of its nodes: `of_importer` are features, `exposure` is a logarithm."""
 
     week: Week
     of_importer: Mapping[str, Floats | Ints]

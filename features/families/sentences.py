@@ -72,7 +72,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Sentences:
-    """What is said of a feature that has a value, of one whose value is zero, and of one that has none.
+    """Tells what is said of a feature that has a value, of one whose value is zero, and of one that has none.
 
     Without words for zero, a zero is stated as any other value. Without words for none, an officer reads that the
     declaration does not give what the feature speaks of.

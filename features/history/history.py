@@ -103,7 +103,7 @@ class History:
 
 @dataclass(frozen=True)
 class Record:
-    """What the facts say of entities; `code` is the place of each query's entity among them, or negative."""
+    """Holds what the facts say of entities; `code` is the place of each query's entity among them, or negative."""
 
     history: History
     by: tuple[str, ...]

@@ -22,7 +22,7 @@ from features.network import Network, Week
 
 @dataclass(frozen=True)
 class Entities:
-    """What is said of some entities: their `hashes`, in order, and a row of `said` for each.
+    """Holds what is said of some entities: their `hashes`, in order, and a row of `said` for each.
 
     One of the entities is a stranger, of whom nothing is known; its place is `stranger`. The last row of `said` is for
     rows that name nobody.

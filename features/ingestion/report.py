@@ -9,7 +9,7 @@ from features.validation import Verdict, verdicts
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What happened to one batch. A batch that was skipped has only the record of when it was ingested."""
+    """Tells what happened to one batch. A batch that was skipped has only the record of when it was ingested."""
 
     record: BatchRecord
     is_skipped: bool
@@ -19,7 +19,7 @@ class BatchReport:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What happened to every batch, in order. The counts are of lines, in the batches that were not skipped."""
+    """Tells what happened to every batch, in order. The counts are of lines, in the batches that were not skipped."""
 
     batches: tuple[BatchReport, ...]
 

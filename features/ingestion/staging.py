@@ -23,7 +23,7 @@ WELL_FORMED = "line_is_well_formed"
 
 @dataclass
 class Staged:
-    """What the first pass says of one batch, which has this `number` in its group.
+    """Tells what the first pass says of one batch, which has this `number` in its group.
 
     `lines` counts all lines that were read, and `left_out` those that the mapping leaves out. `refused` counts lines of
     which anything was refused, and `in_part` has those of which something is left. `refused_by_reason` counts lines by

@@ -56,7 +56,7 @@ def one_after_another(work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iter
 
 @dataclass(frozen=True)
 class Built:
-    """What one build did: how many days the store has, and how many of them had to be computed."""
+    """Tells what one build did: how many days the store has, and how many of them had to be computed."""
 
     days: int
     computed_days: int

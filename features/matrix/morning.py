@@ -22,7 +22,7 @@ from features.store import Store
 
 @dataclass(frozen=True)
 class Morning:
-    """What was known before `day`. `digest` names it: the facts, what registers had told, and the features' code."""
+    """Holds what was known before `day`; `digest` covers the facts, what registers had told, and the features' code."""
 
     day: date
     digest: str

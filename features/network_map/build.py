@@ -37,7 +37,7 @@ CLUSTERS, _DESCRIPTION = "clusters.csv", "network.json"
 
 @dataclass(frozen=True)
 class Description:
-    """What a network is of: its files' folder, declared companies, first and last Monday, and the data's version."""
+    """Describes a network: its files' folder, declared companies, first and last Monday, and the data's version."""
 
     digest: str
     companies: int

@@ -35,7 +35,7 @@ _MOST_CODES_SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """How the texts are written from which a contract column is read.
+    """Tells how the texts are written from which a contract column is read.
 
     `codes` maps the source's codes to the contract's; a code that is not in it is unreadable. `date_format` is for
     instants, as in strftime; None means ISO 8601 without a zone. `decimal_comma` says that numbers are written as

@@ -52,7 +52,7 @@ _WHAT: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Layout:
-    """Where in a file its table is.
+    """Tells where in a file its table is.
 
     `header_line` is the line of the header, `columns` the names of the columns if a CSV file has no header, and `sheet`
     the sheet of a workbook.

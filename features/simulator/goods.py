@@ -19,7 +19,7 @@ FILE = Path(__file__).with_name("goods.csv")
 
 @dataclass(frozen=True)
 class Sector:
-    """How goods of a kind travel: median item value (USD), share in parcels, whether in bulk, and origins' weights."""
+    """Says how goods of a kind travel: median item value (USD), share in parcels, whether in bulk, origins' weights."""
 
     usd: float
     parcels: float

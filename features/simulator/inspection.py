@@ -54,7 +54,7 @@ _FINDS = np.array(
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What customs knows of each importer.
+    """Holds what customs knows of each importer.
 
     These are the inspections concluded, the hits, and the days of the last hit and of the first declaration; what never
     happened lies far in the past or the future.

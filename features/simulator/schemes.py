@@ -40,7 +40,7 @@ _MOST = 0.9
 
 @dataclass(frozen=True)
 class Declared:
-    """What a declaration says in the fields that a scheme may change, and the truth.
+    """Tells what a declaration says in the fields that a scheme may change, and the truth.
 
     `described` has the goods whose words are used.
     """

@@ -50,7 +50,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Setting:
-    """What holds for the whole simulation.
+    """Keeps what holds for the whole simulation.
 
     It has sellers' quality (by number), price drift (sectors x months), the day from which the later trade defence
     holds, and the month of each day.

@@ -40,7 +40,7 @@ class StoreError(RuntimeError):
 
 @dataclass(frozen=True)
 class BatchRecord:
-    """What one file brought, counted in source lines; `superseded` counts versions that a newer one replaced.
+    """Tells what one file brought, counted in source lines; `superseded` counts versions that a newer one replaced.
 
     `quarantined_by_reason` counts lines; a line refused for two reasons counts in both. Of the quarantined lines,
     `in_part` have something that was not refused and is in the store: the declaration beside a refused outcome.

@@ -31,7 +31,10 @@ class Example:
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """How many of `rows` fail one expectation. Severity `row` sends them to quarantine, `warning` lets them pass."""
+    """Counts how many of `rows` fail one expectation.
+
+    Severity `row` sends them to quarantine, `warning` lets them pass.
+    """
 
     table: str
     name: str

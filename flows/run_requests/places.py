@@ -24,7 +24,10 @@ class PlaceError(ValueError):
 
 @dataclass(frozen=True)
 class Readable:
-    """What may be read: `working` is the project's folder, `state` is left out, `more` is the setting input_folders."""
+    """Says what may be read.
+
+    `working` is the project's folder, `state` in it is left out, and `more` is the setting input_folders.
+    """
 
     working: Path
     state: Path

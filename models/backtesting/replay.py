@@ -41,7 +41,7 @@ _TRUTH = ("scheme", "is_illicit", "is_critical", "evaded_revenue")
 
 
 class Setting(Document):
-    """What is rehearsed. The weeks before the first replayed one are the warm-up: they stay as they were.
+    """Tells what is rehearsed. The weeks before the first replayed one are the warm-up: they stay as they were.
 
     `new_scheme` has no declaration before week `new_from_week` of the replay (from 0), so that nobody can have learned
     of it. There are fewer rounds than in a real training, because a rehearsal trains a dozen times for each strategy.
@@ -56,7 +56,7 @@ class Setting(Document):
 
 
 class Chooser(Protocol):
-    """What a strategy has learned by one day."""
+    """Holds what a strategy has learned by one day."""
 
     def choose(self, week: pl.DataFrame, rng: np.random.Generator, /) -> pl.DataFrame:
         """Return key, `lane`, `reason`, `selection_probability` of each row of `week`, in its order."""

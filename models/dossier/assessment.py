@@ -97,7 +97,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a model on the test rows.
+    """Holds what was measured of a model on the test rows.
 
     `scorers` has the scores of the model, the champion and the baselines, by name, in the order of the rows.
     `importance` is the mean absolute SHAP value of each feature, in log-odds.

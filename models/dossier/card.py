@@ -28,7 +28,7 @@ _CUT = "\n\nCut short here: the whole card is the run's artifact `card.md`.\n"
 
 @dataclass(frozen=True)
 class Subject:
-    """What the card is about, besides its figures.
+    """Holds what the card is about, besides its figures.
 
     The model learned on `train`, was tuned on `validation` and then fitted on `final`, which holds both. `importance`
     is the mean absolute SHAP value of features, in log-odds; `drift` is a sentence with the verdict; `changes` tell in
@@ -57,7 +57,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the run's artifacts are: `page` shows them, and `file`, followed by the path of one, is its content."""
+    """Says where the run's artifacts are: `page` shows them, and `file`, followed by a path, is the content of one."""
 
     page: str
     file: str

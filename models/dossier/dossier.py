@@ -36,7 +36,7 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class About(Document):
-    """What the card tells besides figures.
+    """Holds what the card tells besides figures.
 
     That is where the rows are from, the mean absolute contribution of each feature to the log-odds, how the making of
     the model differs from that of the champion, in a few words each, and how many labelled rows were left out for their

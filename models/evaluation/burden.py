@@ -62,7 +62,10 @@ class Group(Document):
 
 
 class Effort(Document):
-    """What inspections find and what they take. Money is in the report's currency; the return is revenue over cost."""
+    """Tells what inspections find and what they take.
+
+    Money is in the report's currency; the return is revenue over cost.
+    """
 
     inspected: Estimate
     hits: Estimate
@@ -317,7 +320,10 @@ def _measured(groups: Sequence[tuple[str, str]], sums: Floats, confidence: float
 
 @dataclass(frozen=True)
 class _Price:
-    """What an hour costs, and in which currency; where that is null, the reason. `adds_up` is for one currency only."""
+    """Tells what an hour costs, and in which currency; if that is null, `reason` says why.
+
+    `adds_up` is for one currency only.
+    """
 
     currency: str | None
     cost: Cost | None

@@ -58,7 +58,7 @@ class Code(_Part):
 
 
 class Manifest(_Part):
-    """What a signature stands for: only strings, whole numbers and flags, nothing that can be written in two ways."""
+    """Holds what a signature stands for: strings, whole numbers and flags, nothing that can be written in two ways."""
 
     layout: Literal[1] = 1
     code: Code

@@ -25,7 +25,11 @@ class Estimate(Document):
     reason: str | None = None
 
     def times(self, by: float) -> Self:
-        """Return the figure and its interval multiplied by a number that is not negative."""
+        """Return the figure and its interval multiplied by a number that is not negative.
+
+        >>> Estimate(value=0.5, low=0.25, high=0.75).times(100)
+        Estimate(value=50.0, low=25.0, high=75.0, reason=None)
+        """
         scaled = {name: None if one is None else one * by for name, one in self if name != "reason"}
         return self.model_copy(update=scaled)
 

@@ -17,7 +17,7 @@ _CELLS = 400_000  # drawn labels held at a time
 
 
 class ExpectedPerformance(Document):
-    """What calibrated scores promise, by figure; intervals cover what chance in the labels allows."""
+    """Tells what calibrated scores promise, by figure; intervals cover what chance in the labels allows."""
 
     rows: int
     shares: tuple[float, ...]

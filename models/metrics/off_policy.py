@@ -28,7 +28,10 @@ from models.metrics.ranking import check_amounts
 
 
 class Found(Document):
-    """What a selection finds. `revenue` is in currency, `revenue_share` is a share of all revenue there was to find."""
+    """Tells what a selection finds.
+
+    `revenue` is in currency, and `revenue_share` is a share of all revenue that there was to find.
+    """
 
     precision: Estimate
     recall: Estimate
@@ -58,7 +61,7 @@ class SelectionEstimates(Document):
 
 @dataclass(frozen=True)
 class Log:
-    """What was inspected, with which chance, and what was found; one value a row.
+    """Tells what was inspected, with which chance, and what was found; one value a row.
 
     `is_hit` and `revenue` (currency, 0 where no hit) count only where `is_inspected`. Rows that were not inspected need
     a propensity above 0 too: no weight makes up for rows that never had a chance.
@@ -85,7 +88,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the model expects of each row: `hit` is P(illicit), `revenue` is that times what a hit brings in."""
+    """Tells what the model expects of each row: `hit` is P(illicit), `revenue` is that times what a hit brings in."""
 
     hit: Floats
     revenue: Floats

@@ -24,7 +24,7 @@ AT_SHARE = ("precision", "recall", "lift", "revenue")
 
 @dataclass(frozen=True)
 class Sample:
-    """What was found: `is_hit` and `revenue` recovered (currency; 0 where no hit), one value a row."""
+    """Tells what was found: `is_hit` and `revenue` recovered (currency; 0 where no hit), one value a row."""
 
     is_hit: Flags
     revenue: Floats
@@ -60,7 +60,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Scores:
-    """What one scorer says of a sample's rows.
+    """Tells what one scorer says of a sample's rows.
 
     `score` is P(illicit); `priority` is what a selection for revenue ranks by, where the scorer has one.
     """

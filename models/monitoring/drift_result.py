@@ -37,7 +37,7 @@ class ColumnDrift(Document):
 
 
 class Quality(Document):
-    """How well scores met the outcomes of labelled rows; a figure is null where the rows do not define it."""
+    """Tells how well scores met the outcomes of labelled rows; a figure is null where the rows do not define it."""
 
     rows: int
     hits: int
@@ -73,7 +73,7 @@ class QualityCheck(Document):
 
 
 class Promise(Document):
-    """What the scores of the current window promise before labels arrive, and how far off they were.
+    """Tells what the scores of the current window promise before labels arrive, and how far off they were.
 
     `misses` are over rows that have an outcome, by figure; empty while there is none.
     """

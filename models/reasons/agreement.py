@@ -17,7 +17,7 @@ _FIGURES = ("overlap", "rank_correlation")
 
 
 class Stability(Document):
-    """What `stability` measured on `rows` declarations.
+    """Tells what `stability` measured on `rows` declarations.
 
     `overlap` is the mean Jaccard index of the `top` reasons before and after, from 0 (none is kept) to 1 (all are). A
     reason is kept if its group and its direction are. `rank_correlation` is the mean Spearman correlation, over groups,

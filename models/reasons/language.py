@@ -27,7 +27,7 @@ class _Section(BaseModel):
 
 
 class Numbers(_Section):
-    """How numbers are written. `one` holds the counts that take the singular."""
+    """Tells how numbers are written. `one` holds the counts that take the singular."""
 
     decimal: str
     thousands: str
@@ -36,7 +36,7 @@ class Numbers(_Section):
 
 
 class Together(_Section):
-    """How several columns are named at once: `whole` is put around the list, `item` around each noun."""
+    """Tells how several columns are named at once: `whole` is put around the list, `item` around each noun."""
 
     whole: str
     item: str

@@ -67,7 +67,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Registration:
-    """What became of a candidate. `version` is None if a gate failed; `is_new` is False if it existed before."""
+    """Tells what became of a candidate. `version` is None if a gate failed; `is_new` is False if it existed before."""
 
     digest: str
     run_id: str

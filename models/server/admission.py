@@ -28,7 +28,7 @@ class Unjudged(RuntimeError):
 
 
 class Shown(BaseModel):
-    """What MLflow shows of a version and of its run. `page` is where it shows the run's artifacts."""
+    """Tells what MLflow shows of a version and of its run. `page` is where it shows the run's artifacts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -18,7 +18,7 @@ AGAIN_AFTER_S = 600.0  # for a judgement that did not come to its end
 
 @dataclass
 class Looks:
-    """What is remembered, by the number of the version."""
+    """Keeps what is remembered, by the number of the version."""
 
     clock: Callable[[], float] = time.monotonic
     _judged: dict[int, Admission] = field(default_factory=dict)

@@ -103,7 +103,7 @@ _OWN = frozenset({("POST", f"tidewaiter/{name}") for name in ("inspect", "rollba
 
 
 class Kind(Enum):
-    """What becomes of a request."""
+    """Tells what becomes of a request."""
 
     OPEN = auto()  # anybody
     PASS = auto()  # for accounts; MLflow decides

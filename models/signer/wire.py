@@ -26,7 +26,7 @@ LARGEST_LINE = 1024 * 1024  # bytes; the longest entry stays far below
 
 
 class Answer(StrEnum):
-    """What became of a request."""
+    """Tells what became of a request."""
 
     DONE = "done"
     BROKEN = "broken"  # LedgerError: the ledger is not whole, or the entry is against the rules

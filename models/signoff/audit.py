@@ -23,7 +23,7 @@ from models.signoff.ledger import now
 
 
 class Audit(BaseModel):
-    """What was found. `faults` are sentences, none if everything holds; `chain_s` covers ledger and rules alone."""
+    """Tells what was found: `faults` are sentences, none if all is well; `chain_s` covers ledger and rules alone."""
 
     model_config = ConfigDict(frozen=True)
 

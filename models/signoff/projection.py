@@ -18,7 +18,7 @@ Tags = dict[str, str]
 
 @dataclass(frozen=True)
 class Stored:
-    """What MLflow has: version by alias, tags by version, and what the page of the model says."""
+    """Tells what MLflow has: version by alias, tags by version, and what the page of the model says."""
 
     aliases: Mapping[str, int]
     versions: Mapping[int, Tags]
@@ -26,7 +26,7 @@ class Stored:
 
 
 class Memory(BaseModel):
-    """What the last pass left behind, and which lasting alarms were told."""
+    """Tells what the last pass left behind, and which lasting alarms were told."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +48,7 @@ class Memory(BaseModel):
 
 @dataclass(frozen=True)
 class Plan:
-    """What differs from the ledger.
+    """Tells what differs from the ledger.
 
     These are tags and aliases to set (None: to take away), the description of the model to set (None: it is right), and
     what somebody must hear of.

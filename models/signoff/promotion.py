@@ -36,7 +36,7 @@ Tell = Callable[[Sequence[str]], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one pass did. `alarms` are all that it found, including those that an earlier pass told."""
+    """Tells what one pass did. `alarms` are all that it found, including those that an earlier pass told."""
 
     promoted: tuple[int, ...] = ()
     repaired: tuple[str, ...] = ()

@@ -53,7 +53,7 @@ class Contest:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which entries of a contest are `chosen`, and what decided it.
+    """Tells which entries of a contest are `chosen`, and what decided it.
 
     `merit` (lanes x rows) is what a row adds in a lane: worth found, and score as far as the floor makes it count.
     `floor` is what the scores have to add up to, and `binds` whether anything was given up for it.

@@ -19,7 +19,7 @@ from models.targeting.selector import Exploring, Selector
 
 @dataclass(frozen=True)
 class Backlog:
-    """What the choice for a day rests on.
+    """Holds what the choice for a day rests on.
 
     `log` holds the selections before: the places that they gave away are gone, and what exploring has brought in
     decides on its share. `outcomes` holds every version of outcomes (features.facts.asof.outcome_versions). `inspected`

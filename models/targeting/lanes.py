@@ -330,7 +330,7 @@ def _selection_probability(rows: _Rows, cases: _Cases, entries: _Entries) -> Flo
 
 @dataclass(frozen=True)
 class _Draw:
-    """What is drawn: the case of each queue and, for each row, whether it is inspected, by chance, and the reason."""
+    """Holds what is drawn: each queue's case and, for each row, whether it is inspected, by chance, and the reason."""
 
     case: Ints
     is_inspected: Flags

@@ -66,7 +66,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What the first pass finds, and an account of the parts in which it found it."""
+    """Holds what the first pass finds, and an account of the parts in which it found it."""
 
     train: LearnedPart
     validation: LearnedPart

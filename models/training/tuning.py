@@ -44,7 +44,7 @@ _LINEAR = ("feature_fraction", "bagging_fraction")
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a model is trained with. `smoothing` is that of encodings, in inspections (see models/risk/encoder.py).
+    """Holds what a model is trained with. `smoothing` is the encodings', in inspections (see models/risk/encoder.py).
 
     ValueError names what is missing, unknown or out of bounds.
 
