@@ -24,7 +24,7 @@ from models.evidence import manifest
 from models.monitoring import DriftResult, Quality
 from models.registry import Registry
 from models.risk import feature_code
-from models.workspace import Workspace, incumbents
+from models.workspace import Workspace, incumbents, why_empty
 
 BREACH = "tidewaiter.drift.breach"
 RESULT = "drift.json"
@@ -44,8 +44,8 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
     """
     settings = Settings()
     store = Store(settings.data_folder / parameters.source.value)
-    if not store.days():
-        raise NothingToWatchError(f"{store.root} holds no declarations; retrain on source {store.root.name} first")
+    if why := why_empty(store):
+        raise NothingToWatchError(why)
     registry = incumbents.registry_of(settings.places)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         watched = of_source(store.root.name, fetch_watched(settings, registry, Path(scratch)))

@@ -13,7 +13,7 @@ from flows.progress import run_name, stage, wait
 from flows.run_requests import NetworkParameters
 from flows.settings import Settings
 from models.policy import Policy
-from models.workspace import Workspace, incumbents
+from models.workspace import Workspace, incumbents, why_empty
 
 _DEFAULTS = NetworkParameters()
 
@@ -23,8 +23,8 @@ def network(parameters: NetworkParameters = _DEFAULTS) -> build.Description:
     """Build the network of a source; where nothing has changed, it stays as it is."""
     settings = Settings()
     store = Store(settings.data_folder / parameters.source.value)
-    if not store.days():
-        raise LookupError(f"{store.root} holds no declarations; retrain on source {store.root.name} first")
+    if why := why_empty(store):
+        raise LookupError(why)
     with running.turn(settings.state_folder, run_name("network"), wait):
         return build_network(settings, fetch_policy(settings, store), store)
 

@@ -28,14 +28,14 @@ from models.policy import LANES
 from models.risk import feature_code
 from models.targeting import lanes
 from models.training import splits
-from models.workspace import Workspace
+from models.workspace import Workspace, why_empty
 
 _DEFAULTS = SelectParameters()
 
 
 @dataclass(frozen=True)
 class Selected:
-    """What a run selected of source `source`.
+    """Tells what a run selected of source `source`.
 
     `number` counts the selections kept so far, this one included, and `work_list` is its file. `unplaced` counts goods
     that are likely to be critical and for which their office had no place left. `number` and `work_list` are None if
@@ -78,8 +78,8 @@ def select(parameters: SelectParameters = _DEFAULTS) -> Selected:
 
 def _why_nothing(store: Store, champion: assessment.Incumbent | None) -> str:
     source = store.root.name
-    if not store.days():
-        return f"{store.root} holds no declarations; retrain on source {source} first"
+    if why := why_empty(store):
+        return why
     if champion is None:
         return "no model is in force; the first version that all have signed selects"
     return f"the champion, version {champion.version}, is of source {champion.source}; none of {source} is in force"
@@ -93,8 +93,8 @@ def choose(
     workspace.name_finished()
     with stage("Choose"):
         choice = workspace.choose(built, champion)
-    if isinstance(choice, date):
-        why = f"every declaration until {choice} was selected before"
+    if choice.rows.is_empty():
+        why = f"every declaration until {choice.last_day} was selected before"
         return Selected(workspace.source, champion.version, why_nothing=why)
     with stage("Give reasons"):
         number, path = workspace.keep(choice, champion.model, parameters.language.value)

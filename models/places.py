@@ -1,4 +1,7 @@
-"""Where an installation keeps things: folders and addresses. Settings fill this record; nothing here opens anything."""
+"""Where an installation keeps things: folders and addresses. Settings fill this record; nothing here opens anything.
+
+tests/integration/test_folders.py tests that nothing lies anywhere else.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +12,8 @@ class Places:
     """The places of an installation.
 
     `data` holds a store for each source and the selections, and is versioned as a whole. `state` holds what can be
-    computed again, and reports. `signoff` holds the secrets of the sign-off server (models/signoff/
-    keys.py). `tracking_uri` is MLflow's, and `artifact_root` the URI below which experiments keep artifacts.
+    computed again, and reports. `signoff` holds the secrets of the sign-off server, see models/signoff/keys.py.
+    `tracking_uri` is MLflow's, and `artifact_root` the URI below which experiments keep artifacts.
     """
 
     data: Path

@@ -15,11 +15,14 @@ from features.families.price import MIN_HISTORY
 from features.families.sentences import Sentences, Words
 from features.history import History
 
-__all__ = ["FAMILIES", "MIN_HISTORY", "Family", "Feature", "Sentences", "Words"]
+__all__ = ["FAMILIES", "MIN_HISTORY", "Feature", "Sentences", "Words"]
 
 
 class Family(Protocol):
-    """What a family's module holds. `TABLES` are kinds of facts, each with columns that name whom they are about."""
+    """Says what a module of a family holds.
+
+    `TABLES` are kinds of facts, each with the columns that name whom they are about.
+    """
 
     NAME: str
     FEATURES: tuple[Feature, ...]

@@ -4,10 +4,11 @@ import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from features.store import Store
 from flows.progress import stage
 from flows.settings import Settings
 from models.risk import feature_code
-from models.workspace import Explained, Workspace, incumbents
+from models.workspace import Explained, Workspace, incumbents, why_empty
 
 _log = logging.getLogger(__name__)
 
@@ -18,6 +19,8 @@ def explain(settings: Settings, source: str, declaration_id: str, language: str)
     Raises LookupError if no version is registered, nothing of the source is stored, or the declaration is not stored.
     """
     places = settings.places
+    if why := why_empty(Store(places.store(source))):
+        raise LookupError(why)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
         version = incumbents.watched(places, incumbents.registry_of(places), Path(scratch), _log.warning)
         if version is None or version.source != source:

@@ -3,10 +3,9 @@
 Not here: where it is stored (registry) and who signed (signoff).
 """
 
-from models.evidence.manifest import Code, Manifest
+from models.evidence.manifest import Manifest
 
 __all__ = [
-    "Code",
     "Manifest",
     "manifest",
     "origins",

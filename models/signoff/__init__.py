@@ -4,7 +4,7 @@ Not here: what is signed (evidence), the process that holds the key (signer), th
 when things run (flows).
 """
 
-from models.signoff.book import ADMINISTRATOR, SERVER, SERVICE, Book, Case
+from models.signoff.book import ADMINISTRATOR, SERVER, SERVICE, Case
 from models.signoff.chain import Action, Entry, Head, LedgerError, Row
 from models.signoff.keys import Keys
 from models.signoff.ledger import Followed, Ledger, NotSigned, Table, Writer, now
@@ -14,7 +14,6 @@ __all__ = [
     "SERVER",
     "SERVICE",
     "Action",
-    "Book",
     "Case",
     "Entry",
     "Followed",

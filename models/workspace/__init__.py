@@ -5,6 +5,6 @@ Flows, commands, pages and benchmarks call it, whatever runs them.
 Not here: where things are (places), how each thing is computed (the rooms below), and when (flows).
 """
 
-from models.workspace.workspace import Choice, Explained, Workspace
+from models.workspace.workspace import Explained, Workspace, why_empty
 
-__all__ = ["Choice", "Explained", "Workspace", "incumbents"]
+__all__ = ["Explained", "Workspace", "incumbents", "why_empty"]

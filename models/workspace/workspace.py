@@ -27,10 +27,21 @@ from models.targeting import Backlog, selection_log, work_list
 from models.training import days
 
 
+def why_empty(store: Store) -> str | None:
+    """Return the sentence on a source of which nothing is stored; None if something is."""
+    if store.days():
+        return None
+    return f"{store.root} holds no declarations; retrain on source {store.root.name} first"
+
+
 @dataclass(frozen=True)
 class Choice:
-    """What a run chose: the `rows` that the log keeps, and the features of the same `declarations`, in their order."""
+    """Holds what a run chose: the `rows` that the log keeps, and the features of the same `declarations`, in order.
 
+    Both are empty if all declarations until `last_day`, the last one with any, were chosen before.
+    """
+
+    last_day: date
     declarations: pl.DataFrame
     rows: pl.DataFrame
 
@@ -48,7 +59,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Workspace:
-    """What can be done with the declarations of `source`, as `policy` decides about them."""
+    """Works with the declarations of `source`, as `policy` decides about them."""
 
     places: Places
     policy: Policy
@@ -113,8 +124,8 @@ class Workspace:
             reasons(version.model, items, language),
         )
 
-    def choose(self, built: cache.Built, champion: assessment.Incumbent) -> Choice | date:
-        """Choose a lane for every declaration that has none; the last day with declarations if none is left.
+    def choose(self, built: cache.Built, champion: assessment.Incumbent) -> Choice:
+        """Choose a lane for every declaration that has none.
 
         The draw is seeded by the system's entropy, so that no trader can foretell it. The seed is kept with what was
         drawn, so that an auditor can draw it again. Each day is drawn by itself, from what was known before it,
@@ -125,7 +136,7 @@ class Workspace:
         _, last_day = days.of_data(every)
         declarations = selection_log.pending(self._with_importers(every), before, last_day)
         if declarations.is_empty():
-            return last_day
+            return Choice(last_day, declarations, pl.DataFrame(schema=selection_log.SCHEMA))
         seed = secrets.randbits(128)
         waiting = self.backlog(built, champion.model, before)
         by_day = declarations.partition_by("accepted_on", maintain_order=True)
@@ -137,7 +148,7 @@ class Workspace:
             draw_seed=pl.lit(f"{seed:032x}"),
             selected_at=pl.lit(datetime.now(UTC)),
         )
-        return Choice(declarations, chosen)
+        return Choice(last_day, declarations, chosen)
 
     def backlog(self, built: cache.Built, model: RiskModel, log: pl.DataFrame) -> Backlog:
         """Read once what every day that waits is chosen by; `log` has the selections before."""

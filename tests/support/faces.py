@@ -20,8 +20,11 @@ def public_modules(room: Path) -> frozenset[str]:
             bound |= {each.asname or each.name for each in statement.names}
         elif isinstance(statement, ast.ClassDef | ast.FunctionDef):
             bound.add(statement.name)
-        elif isinstance(statement, ast.Assign) and [ast.unparse(target) for target in statement.targets] == ["__all__"]:
-            listed = frozenset(ast.literal_eval(statement.value))
+        elif isinstance(statement, ast.Assign):
+            names = {ast.unparse(target) for target in statement.targets}
+            if names == {"__all__"}:
+                listed = frozenset(ast.literal_eval(statement.value))
+            bound |= names
     return listed - bound
 
 
@@ -32,18 +35,21 @@ class Faces(Contract):
     packages = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Look for imports of modules that lie behind a face."""
-        behind = []
+        """Look for imports of modules that lie behind a face, and for what a face lists and does not have."""
+        faults: list[str] = []
         for package in self.packages:
-            rooms = {room for room in graph.find_children(package) if graph.find_children(room)}
-            for room in sorted(rooms):
+            for room in sorted(each for each in graph.find_children(package) if graph.find_children(each)):
                 public = {f"{room}.{name}" for name in public_modules(Path(*room.split(".")))}
-                for module in sorted(graph.find_descendants(room) - public):
+                faults += [
+                    f"{name} is listed in the face of {room} and does not exist" for name in public - graph.modules
+                ]
+                for module in graph.find_descendants(room) - public:
                     importers = graph.find_modules_that_directly_import(module)
-                    behind += [(each, module) for each in sorted(importers) if not f"{each}.".startswith(f"{room}.")]
-        return ContractCheck(kept=not behind, metadata={"behind": behind})
+                    others = [each for each in importers if not f"{each}.".startswith(f"{room}.")]
+                    faults += [f"{each} imports {module}, which is behind the face of {room}" for each in others]
+        return ContractCheck(kept=not faults, metadata={"faults": sorted(faults)})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """Write an import a line."""
-        for importer, module in check.metadata["behind"]:
-            output.print_error(f"{importer} imports {module}, which is behind the room's face")
+        """Write a fault a line."""
+        for fault in check.metadata["faults"]:
+            output.print_error(fault)

@@ -63,6 +63,20 @@ def test_a_wrong_import_is_caught(copied, module, statement, contract):
     assert any(line.startswith(contract) and line.endswith("BROKEN") for line in found.stdout.splitlines())
 
 
+def test_a_face_that_lists_what_is_not_there_is_caught(copied):
+    file = copied / "models" / "risk" / "__init__.py"
+    text = file.read_text()
+    file.write_text(text.replace('"boosting"', '"boosted"'))
+    try:
+        found = linted(copied)
+    finally:
+        file.write_text(text)
+    assert found.returncode == 1
+    assert "models.risk.boosted is listed in the face of models.risk and does not exist" in " ".join(
+        found.stdout.split()
+    )
+
+
 def test_a_room_without_a_floor_is_caught(copied):
     (copied / "models" / "attic").mkdir()
     (copied / "models" / "attic" / "__init__.py").write_text("")
