@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from features.facts import asof
-from features.families.feature import Feature
+from features.families.feature import Feature, frame
 from features.families.groups import group_of
 from features.history import History
 
@@ -57,16 +57,12 @@ def compute(history: History) -> pl.DataFrame:
     """Return the columns of `FEATURES`, one row a query; null where the group has fewer than `MIN_HISTORY` prices."""
     price = history.rows["log_value_per_kg"].to_numpy()  # a null is NaN
 
-    def usual(group: str) -> dict[str, np.ndarray]:
+    def usual(group: str) -> np.ndarray:
         statistics = history.order_statistics("log_value_per_kg", GROUPS[group], asof.YEAR_DAYS)
         count, below, low, median, high = statistics.T
         enough = count >= MIN_HISTORY
         spread = np.maximum(high - low, MIN_SPREAD) / IQR_OF_NORMAL
-        return {
-            f"price_z_{group}": np.where(enough, (price - median) / spread, np.nan),
-            f"price_quantile_{group}": np.where(enough, below, np.nan),
-            f"price_ratio_{group}": np.where(enough, 10 ** (price - median), np.nan),
-        }
+        found = ((price - median) / spread, below, 10 ** (price - median))  # z, quantile and ratio, as in FEATURES
+        return np.where(enough, np.stack(found), np.nan).astype(np.float32)
 
-    columns = {name: value for found in history.each(usual, GROUPS) for name, value in found.items()}
-    return pl.DataFrame({name: pl.Series(value, nan_to_null=True).cast(pl.Float32) for name, value in columns.items()})
+    return frame(FEATURES, history.each(usual, GROUPS))
