@@ -32,23 +32,14 @@ _users = sa.Table(
 )
 _assigned = sa.Table("user_role_assignments", _META, sa.Column("user_id", sa.Integer), sa.Column("role_id", sa.Integer))
 _roles = sa.Table("roles", _META, sa.Column("id", sa.Integer), sa.Column("name", sa.String))
-_granted = sa.Table(
-    "role_permissions",
-    _META,
-    sa.Column("role_id", sa.Integer),
-    sa.Column("resource_type", sa.String),
-    sa.Column("resource_pattern", sa.String),
-    sa.Column("permission", sa.String),
-)
 
 
 @dataclass(frozen=True)
 class Role:
-    """A role as it is now. `number` stays when the name changes; grants are (type, pattern, permission)."""
+    """A role as it is now. `number` stays when the name changes."""
 
     number: int
     name: str
-    grants: frozenset[tuple[str, str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -136,21 +127,18 @@ class Directory:
         return name, hmac.digest(self._secret, password.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
     def _read(self, name: str) -> list[sa.Row]:
-        """Return a row for each grant of each role of the account; at least one if the account exists."""
+        """Return a row for each role of the account; at least one if the account exists."""
         query = (
             sa.select(
                 _users.c.password_hash,
                 _users.c.is_admin,
                 _roles.c.id,
                 _roles.c.name,
-                _granted.c.resource_type,
-                _granted.c.resource_pattern,
-                _granted.c.permission,
             )
             .select_from(
-                _users.outerjoin(_assigned, _assigned.c.user_id == _users.c.id)
-                .outerjoin(_roles, _roles.c.id == _assigned.c.role_id)
-                .outerjoin(_granted, _granted.c.role_id == _roles.c.id)
+                _users.outerjoin(_assigned, _assigned.c.user_id == _users.c.id).outerjoin(
+                    _roles, _roles.c.id == _assigned.c.role_id
+                )
             )
             .where(_users.c.username == name)
         )
@@ -160,13 +148,5 @@ class Directory:
 
 def _roles_of(rows: Iterable[sa.Row]) -> tuple[Role, ...]:
     """Return the roles in rows, without those that MLflow makes by itself to keep what one account was granted."""
-    named: dict[int, str] = {}
-    grants: dict[int, set[tuple[str, str, str]]] = {}
-    for row in rows:
-        if row.id is None or row.name.startswith("__"):
-            continue
-        named[row.id] = row.name
-        found = grants.setdefault(row.id, set())
-        if row.resource_type is not None:
-            found.add((row.resource_type, row.resource_pattern, row.permission))
-    return tuple(Role(number, name, frozenset(grants[number])) for number, name in sorted(named.items()))
+    named = {row.id: row.name for row in rows if row.id is not None and not row.name.startswith("__")}
+    return tuple(Role(number, name) for number, name in sorted(named.items()))

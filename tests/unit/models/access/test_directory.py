@@ -34,9 +34,8 @@ def accounts(kept):
     found.close()
 
 
-def test_who_proves_the_password_is_told_with_roles_and_grants(accounts):
-    grants = frozenset({("registered_model", "*", "READ"), ("registered_model_version", "*", "EDIT")})
-    assert accounts.account("rea", PASSWORD) == Account("rea", (Role(2, "reviewer", grants),))
+def test_who_proves_the_password_is_told_with_roles(accounts):
+    assert accounts.account("rea", PASSWORD) == Account("rea", (Role(2, "reviewer"),))
     assert accounts.account("adam", PASSWORD) == Account("adam", (), is_administrator=True)
 
 
