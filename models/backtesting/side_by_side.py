@@ -17,12 +17,12 @@ import polars as pl
 from features.arrays import Floats
 from features.contract import KEY
 from models.backtesting.replay import WEEK_DAYS, Chooser
+from models.backtesting.result import LOADS
 from models.document import Document
 from models.metrics import Estimate, off_policy
 from models.policy import LANES, Policy
 from models.reasons import Stability
 
-LOADS = 10  # so many offices are listed, and so many chapters
 _NO_CHANGE = 1e-6  # inspections a week; smaller ones are rounding errors
 _UNRECORDED = "the chances of the inspections that were made are not on record"
 
