@@ -48,7 +48,7 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
         raise NothingToWatchError(why)
     registry = incumbents.registry_of(settings.places)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
-        watched = of_source(store.root.name, fetch_watched(settings, registry, Path(scratch)))
+        watched = of_source(store.root.name, fetch_watched(settings, Path(scratch)))
         if remark := feature_code.check(watched.model, f"{watched.alias} version {watched.version}", store.root.name):
             get_run_logger().warning(remark)
         workspace = Workspace(settings.places, watched.policy, store.root.name)
@@ -84,9 +84,9 @@ def tell_unjudged(settings: Settings, source: str, drift: DriftResult) -> State[
 
 
 @task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def fetch_watched(settings: Settings, registry: Registry, scratch: Path) -> assessment.Incumbent | None:
+def fetch_watched(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
     """Return the champion, or before the first promotion the challenger. Retried: MLflow may be restarting."""
-    return incumbents.watched(settings.places, registry, scratch, get_run_logger().warning)
+    return incumbents.watched(settings.places, scratch, get_run_logger().warning)
 
 
 def of_source(source: str, watched: assessment.Incumbent | None) -> assessment.Incumbent:
@@ -119,4 +119,4 @@ def record_drift(
     """Record the report as an MLflow run and as Prefect artifacts. Retried: it finds what it began."""
     with stage("Record"):
         run = registry.record_drift(drift, folder, watched.version, manifest.code_state().commit)
-    reports.publish_monitoring(drift, watched.version, reports.run_url(settings, registry, run))
+    reports.publish_monitoring(drift, watched.version, reports.run_url(settings, run))

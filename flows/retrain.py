@@ -37,7 +37,7 @@ from models.evidence import manifest, origins
 from models.monitoring import DriftResult, Quality
 from models.policy import Policy
 from models.policy import load as load_policy
-from models.registry import Candidate, Registration, Registry
+from models.registry import Candidate, Registration
 from models.risk import RiskModel, boosting
 from models.runs import CATCH_UP
 from models.signoff import reading
@@ -179,7 +179,7 @@ def version_data(settings: Settings) -> str:
 def find_the_same(settings: Settings, made_from: str) -> origins.Earlier | None:
     """Return the result of an earlier retraining from the same, if it stands. Retried: MLflow may be restarting."""
     with stage("Look for the same"):
-        return incumbents.of_the_same(settings.places, _registry(settings), made_from)
+        return incumbents.of_the_same(settings.places, made_from)
 
 
 @task(name="compute features", cache_policy=NO_CACHE)
@@ -192,7 +192,7 @@ def compute_features(workspace: Workspace, run: cache.Runner = cache.one_after_a
 @task(name="fetch the last version", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_last(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
     """Return the version trained last, from whose tuning this one starts. Retried: MLflow may be restarting."""
-    return incumbents.last_registered(settings.places, _registry(settings), scratch, get_run_logger().warning)
+    return incumbents.last_registered(settings.places, scratch, get_run_logger().warning)
 
 
 @task(name="train", cache_policy=NO_CACHE)
@@ -232,7 +232,7 @@ def train_model(
 @task(name="fetch the champion", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_champion(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
     """Return the model in force, if there is one. Retried: MLflow may be restarting."""
-    return incumbents.champion(settings.places, _registry(settings), scratch)
+    return incumbents.champion(settings.places, scratch)
 
 
 @task(name="evaluate", cache_policy=NO_CACHE)
@@ -319,7 +319,7 @@ def register_model(
     The champion itself, made again from unchanged data and code, is no candidate: it would only be compared with
     itself.
     """
-    registry = _registry(settings)
+    registry = incumbents.registry_of(settings.places)
     if champion and candidate.manifest.is_same_model(champion.manifest):
         return registry.registration(registry.version(champion.version))
     reports.gather_validation(settings, store, candidate.folder)
@@ -331,14 +331,14 @@ def register_model(
 def publish(settings: Settings, summary: Summary, candidate: Candidate) -> None:
     """Publish Prefect artifacts: what happened, the model card, and a link to the reports in MLflow."""
     card = (candidate.folder / CARD).read_text()
-    url = reports.run_url(settings, _registry(settings), summary.registration.run_id)
+    url = reports.run_url(settings, summary.registration.run_id)
     reports.publish_retraining(summary, card, url)
 
 
 @task(name="publish", cache_policy=NO_CACHE)
 def publish_unchanged(settings: Settings, unchanged: Unchanged) -> None:
     """Publish Prefect artifacts: that there was nothing to do, and a link to the earlier run in MLflow."""
-    url = reports.run_url(settings, _registry(settings), unchanged.earlier.run_id)
+    url = reports.run_url(settings, unchanged.earlier.run_id)
     reports.publish_unchanged(unchanged, url)
 
 
@@ -355,7 +355,3 @@ def _is_by_hand() -> bool:
         return True
     is_automatic = run.created_by is not None and run.created_by.type == "AUTOMATION"
     return not (run.auto_scheduled or is_automatic or CATCH_UP in run.tags)
-
-
-def _registry(settings: Settings) -> Registry:
-    return incumbents.registry_of(settings.places)

@@ -22,7 +22,7 @@ def explain(settings: Settings, source: str, declaration_id: str, language: str)
     if why := why_empty(Store(places.store(source))):
         raise LookupError(why)
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
-        version = incumbents.watched(places, incumbents.registry_of(places), Path(scratch), _log.warning)
+        version = incumbents.watched(places, Path(scratch), _log.warning)
         if version is None or version.source != source:
             raise LookupError(f"no version that learned from source {source} is in force; retrain on it first")
         if remark := feature_code.check(version.model, f"{version.alias} version {version.version}", source):

@@ -15,7 +15,8 @@ from features.validation import page as validation_page
 from flows.settings import Settings
 from flows.steps.summary import Summary, Unchanged, as_markdown
 from models.monitoring import DriftResult
-from models.registry import Registry, tracking
+from models.registry import tracking
+from models.workspace import incumbents
 
 
 def write_page(batch: BatchReport, folder: Path) -> None:
@@ -74,9 +75,10 @@ def publish_unchanged(unchanged: Unchanged, run_url: str) -> None:
     create_link_artifact(run_url, key="reports", link_text="Reports in MLflow", description="Of what was made before")
 
 
-def run_url(settings: Settings, registry: Registry, run_id: str) -> str:
+def run_url(settings: Settings, run_id: str) -> str:
     """Return the address of the page of a run's artifacts in MLflow."""
-    return f"{settings.pages_url}/{tracking.artifacts_page(registry.client.get_run(run_id))}"
+    run = incumbents.registry_of(settings.places).client.get_run(run_id)
+    return f"{settings.pages_url}/{tracking.artifacts_page(run)}"
 
 
 def publish_monitoring(drift: DriftResult, version: str, run_url: str) -> None:

@@ -33,30 +33,29 @@ def registry_of(places: Places) -> Registry:
     return Registry(places.tracking_uri, places.artifact_root)
 
 
-def champion(places: Places, registry: Registry, scratch: Path) -> assessment.Incumbent | None:
+def champion(places: Places, scratch: Path) -> assessment.Incumbent | None:
     """Return the version in force, by what was signed; None before the first promotion."""
-    folder = scratch / CHAMPION
-    version = signed.fetch(registry, Keys(places.signoff), load_policy().signoff, folder)
-    return _read(registry, version, CHAMPION, folder) if version else None
+    return _champion(places, registry_of(places), scratch)
 
 
-def watched(places: Places, registry: Registry, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
+def watched(places: Places, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
     """Return the version to watch: the champion, or before the first promotion the challenger."""
-    return champion(places, registry, scratch) or _challenger(registry, scratch / CHALLENGER, tell)
+    registry = registry_of(places)
+    return _champion(places, registry, scratch) or _challenger(registry, scratch / CHALLENGER, tell)
 
 
-def last_registered(places: Places, registry: Registry, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
+def last_registered(places: Places, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
     """Return the version that was trained last: the challenger, or the champion if no challenger waits."""
-    folder = scratch / "last"
-    return _challenger(registry, folder, tell) or champion(places, registry, folder)
+    registry, folder = registry_of(places), scratch / "last"
+    return _challenger(registry, folder, tell) or _champion(places, registry, folder)
 
 
-def of_the_same(places: Places, registry: Registry, made_from: str) -> origins.Earlier | None:
+def of_the_same(places: Places, made_from: str) -> origins.Earlier | None:
     """Return the result of an earlier retraining from the same, compared with today's champion; None if there is none.
 
     A version that people refused, whose signatures ran out, or that another has replaced, does not count.
     """
-    keys = Keys(places.signoff)
+    registry, keys = registry_of(places), Keys(places.signoff)
     if not keys.exist():  # no sign-off server was ever started, so nothing was ever signed
         return registry.made_from(made_from, None)
     book = reading.signed_book(registry.tracking_uri, keys, load_policy().signoff)
@@ -65,6 +64,12 @@ def of_the_same(places: Places, registry: Registry, made_from: str) -> origins.E
     if found and found.version and book.state(int(found.version), datetime.now(UTC)) not in _STANDS:
         return None
     return found
+
+
+def _champion(places: Places, registry: Registry, scratch: Path) -> assessment.Incumbent | None:
+    folder = scratch / CHAMPION
+    version = signed.fetch(registry, Keys(places.signoff), load_policy().signoff, folder)
+    return _read(registry, version, CHAMPION, folder) if version else None
 
 
 def _challenger(registry: Registry, folder: Path, tell: Tell) -> assessment.Incumbent | None:
@@ -86,7 +91,7 @@ def policy_of(source: str, places: Places, scratch: Path) -> Policy:
     """Return the policy that decides about a source: its champion's, as signed, or before there is one the disk's."""
     if not Keys(places.signoff).exist():  # nothing was ever signed, and perhaps there is no MLflow
         return load_policy()
-    decides = champion(places, registry_of(places), scratch)
+    decides = champion(places, scratch)
     return decides.policy if decides and decides.source == source else load_policy()
 
 

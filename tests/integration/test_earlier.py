@@ -76,7 +76,7 @@ def test_a_state_is_of_code_that_is_known_to_compute_the_same(left):
 
 def test_the_model_is_loaded_by_what_was_signed_and_scores_the_same(left, features, tmp_path):
     places = Settings().places
-    found = incumbents.champion(places, incumbents.registry_of(places), tmp_path)
+    found = incumbents.champion(places, tmp_path)
     assert found.version == "1"
     assert found.model.training.feature_code == left.told["feature_code"]
     assert feature_code.check(found.model, "champion version 1", "simulator") is None
@@ -85,7 +85,7 @@ def test_the_model_is_loaded_by_what_was_signed_and_scores_the_same(left, featur
 
 def test_a_model_that_is_read_and_written_again_is_the_same(left, tmp_path):
     places = Settings().places
-    found = incumbents.champion(places, incumbents.registry_of(places), tmp_path)
+    found = incumbents.champion(places, tmp_path)
     found.model.save(tmp_path / "again")
     for file in (tmp_path / "again").iterdir():
         assert file.read_bytes() == (tmp_path / "champion" / "model" / file.name).read_bytes()

@@ -191,7 +191,7 @@ def test_a_version_brings_the_policy_that_it_was_made_by(undisturbed, tmp_path):
     folder, _ = undisturbed
     settings = Settings(state_folder=folder / ".tidewaiter")
     places = settings.places
-    version = incumbents.watched(places, incumbents.registry_of(places), tmp_path, pytest.fail)
+    version = incumbents.watched(places, tmp_path, pytest.fail)
     assert version.policy == policy.load()
     assert version.policy.digest == hashlib.sha256(policy.POLICY_FILE.read_bytes()).hexdigest()
 

@@ -29,9 +29,9 @@ def test_a_model_of_another_source_is_not() -> None:
 
 def test_an_empty_registry_is_found_at_the_first_attempt(tmp_path: Path) -> None:
     """It is no failure of the task, which would be tried again twice."""
-    registry = candidates.open_registry(tmp_path)
+    candidates.open_registry(tmp_path)
     with disable_run_logger():
-        found = fetch_watched.fn(Settings(state_folder=tmp_path), registry, tmp_path / "scratch")
+        found = fetch_watched.fn(Settings(state_folder=tmp_path), tmp_path / "scratch")
     with pytest.raises(NothingToWatchError, match="no model of source 'kcs' to watch: none is registered"):
         of_source("kcs", found)
 

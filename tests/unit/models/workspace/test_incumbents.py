@@ -38,7 +38,7 @@ def in_force(places, monkeypatch):
     Keys(places.signoff).make()
     monkeypatch.setattr(incumbents, "registry_of", lambda places: None)
     version = SimpleNamespace(source="kcs", policy=SIGNED)
-    monkeypatch.setattr(incumbents, "champion", lambda places, registry, scratch: version)
+    monkeypatch.setattr(incumbents, "champion", lambda places, scratch: version)
 
 
 def test_it_is_the_one_that_was_signed_with_the_version_in_force(places, in_force, tmp_path):
@@ -47,7 +47,7 @@ def test_it_is_the_one_that_was_signed_with_the_version_in_force(places, in_forc
 
 def test_for_a_source_of_which_none_is_in_force_it_is_the_one_on_the_disk(places, in_force, tmp_path, monkeypatch):
     assert incumbents.policy_of("files", places, tmp_path) == policy.load()
-    monkeypatch.setattr(incumbents, "champion", lambda places, registry, scratch: None)
+    monkeypatch.setattr(incumbents, "champion", lambda places, scratch: None)
     assert incumbents.policy_of("kcs", places, tmp_path) == policy.load()
 
 
@@ -101,21 +101,23 @@ JUNK = (spoiled_number, spoiled_run, no_run, spoiled_source, made_up_digest, no_
 
 
 @pytest.fixture
-def store(registered, tmp_path):
+def store(registered, tmp_path, monkeypatch):
     """A copy of the database, to put junk in as older products took it; artifacts stay where they are."""
     shutil.copy(registered / "mlflow.db", tmp_path)
-    return tmp_path, candidates.Registry(f"sqlite:///{tmp_path}/mlflow.db", (registered / "artifacts").as_uri())
+    registry = candidates.Registry(f"sqlite:///{tmp_path}/mlflow.db", (registered / "artifacts").as_uri())
+    monkeypatch.setattr(incumbents, "registry_of", lambda places: registry)
+    return tmp_path, registry
 
 
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("step", [incumbents.last_registered, incumbents.watched])
 def test_a_challenger_that_cannot_be_read_is_told_and_the_night_goes_on(store, places, junk, step):
-    state, registry = store
+    state, _ = store
     told = []
-    assert step(places, registry, state / "sound", told.append).version == "1"
+    assert step(places, state / "sound", told.append).version == "1"
     assert told == []
     junk(state)
-    assert step(places, registry, state / "spoiled", told.append) is None
+    assert step(places, state / "spoiled", told.append) is None
     (sentence,) = told
     assert "the challenger, cannot be read, so this goes on without it: " in sentence
 
@@ -149,7 +151,7 @@ def test_where_mlflow_does_not_answer_the_night_is_not_told_that_all_is_well(sto
     monkeypatch.setattr(registry, "fetch_evidence", away)
     monkeypatch.setattr(registry, "_registered_model", iter([registry._registered_model()]).__next__)
     with pytest.raises(StopIteration):  # the second question, whether MLflow answers at all, was asked
-        incumbents.watched(places, registry, state / "away", pytest.fail)
+        incumbents.watched(places, state / "away", pytest.fail)
 
 
 ANOTHER = "c" * 64  # the evidence digest of a champion
@@ -176,15 +178,15 @@ def the_same(places, registry, monkeypatch):
             champion=champion, cases={champion: SimpleNamespace(digest=digest)}, state=lambda version, at: state
         )
         monkeypatch.setattr(reading, "signed_book", lambda *asked: book)
-        return incumbents.of_the_same(places, registry, made_from)
+        return incumbents.of_the_same(places, made_from)
 
     return find
 
 
 def test_what_was_made_from_the_same_is_found(places, registry, candidate, the_same):
-    assert incumbents.of_the_same(places, registry, "a" * 64) is None
+    assert incumbents.of_the_same(places, "a" * 64) is None
     registration = registry.register(candidate)
-    assert incumbents.of_the_same(places, registry, "a" * 64) == Earlier(registration.run_id, "1")
+    assert incumbents.of_the_same(places, "a" * 64) == Earlier(registration.run_id, "1")
     assert the_same() == Earlier(registration.run_id, "1")
     assert the_same(made_from="b" * 64) is None
 
