@@ -23,8 +23,7 @@ from models.dossier import assessment
 from models.evidence import manifest
 from models.monitoring import DriftResult, Quality
 from models.registry import Registry
-from models.risk import feature_code
-from models.workspace import Workspace, incumbents, why_empty
+from models.workspace import Workspace, feature_code, incumbents, why_empty
 
 BREACH = "tidewaiter.drift.breach"
 RESULT = "drift.json"

@@ -24,7 +24,7 @@ from features.store import Store
 from flows.progress import stage
 from flows.run_requests import RehearseParameters, forms
 from flows.settings import Settings
-from models.backtesting import Bacuda, Product, Random, RiskProfile, rehearsal_plots, replay, result
+from models.backtesting import rehearsal_plots, replay, result, strategies
 from models.evaluation import schemes
 from models.metrics import Estimate
 from models.policy import Policy
@@ -70,8 +70,8 @@ def replay_seed(
         past, truth = _simulated(parameters, seed, delay) if not parameters.input else _korean(parameters, policy)
         world = replay.ReplayedWorld.of(past, truth, delay, setting, seed)
     with stage(f"Replay {len(world.weeks)} weeks, seed {seed}") as advance:
-        strategies = _strategies(policy, setting, seed)
-        logs = replay.rehearse(world, strategies, setting.retrain_weeks, policy.targeting.lanes, seed, advance)
+        chosen = _strategies(policy, setting, seed)
+        logs = replay.rehearse(world, chosen, setting.retrain_weeks, policy.targeting.lanes, seed, advance)
     return logs, world.found_schemes
 
 
@@ -114,11 +114,11 @@ def _strategies(policy: Policy, setting: replay.Setting, seed: int) -> dict[str,
     shorter = {"max_rounds": setting.max_rounds, "early_stopping_rounds": setting.early_stopping_rounds}
     quick = policy.model_copy(update={"training": policy.training.model_copy(update=shorter)})
     return {
-        "random": Random(policy.targeting),
-        "risk_profile": RiskProfile(policy.targeting),
-        "bacuda": Bacuda(policy.targeting, seed),
-        "product": Product(quick, explores=False),
-        "exploring": Product(quick, explores=True),
+        "random": strategies.Random(policy.targeting),
+        "risk_profile": strategies.RiskProfile(policy.targeting),
+        "bacuda": strategies.Bacuda(policy.targeting, seed),
+        "product": strategies.Product(quick, explores=False),
+        "exploring": strategies.Product(quick, explores=True),
     }
 
 

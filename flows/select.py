@@ -25,10 +25,9 @@ from flows.run_requests import SelectParameters
 from flows.settings import Settings
 from models.dossier import assessment
 from models.policy import LANES
-from models.risk import feature_code
 from models.targeting import lanes
 from models.training import splits
-from models.workspace import Workspace, why_empty
+from models.workspace import Workspace, feature_code, why_empty
 
 _DEFAULTS = SelectParameters()
 

@@ -7,8 +7,7 @@ from tempfile import TemporaryDirectory
 from features.store import Store
 from flows.progress import stage
 from flows.settings import Settings
-from models.risk import feature_code
-from models.workspace import Explained, Workspace, incumbents, why_empty
+from models.workspace import Explained, Workspace, feature_code, incumbents, why_empty
 
 _log = logging.getLogger(__name__)
 

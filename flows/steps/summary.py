@@ -11,7 +11,7 @@ from rich.table import Table
 from features.ingestion import IngestReport
 from features.matrix import cache
 from features.store import BatchRecord
-from models.evaluation import AtShare, Evaluation, Gate, Scorer, figures
+from models.evaluation import Evaluation, Gate, figures
 from models.evidence import origins
 from models.metrics import Estimate
 from models.monitoring import DriftResult
@@ -140,7 +140,7 @@ def _made(summary: Summary) -> Iterator[Line]:
     yield "drift", summary.drift.verdict
 
 
-def _figures(scorers: Sequence[Scorer]) -> Iterator[Line]:
+def _figures(scorers: Sequence[figures.Scorer]) -> Iterator[Line]:
     for name, label in (
         ("roc_auc", "ROC-AUC"),
         ("average_precision", "avg. precision"),
@@ -158,7 +158,7 @@ def _figures(scorers: Sequence[Scorer]) -> Iterator[Line]:
                 )
 
 
-def _at(scorer: Scorer, share: float, by: str) -> AtShare | None:
+def _at(scorer: figures.Scorer, share: float, by: str) -> figures.AtShare | None:
     return next((each for each in scorer.at_shares if each.share == share and each.by == by), None)
 
 

@@ -4,16 +4,5 @@ Not here: metrics (metrics).
 """
 
 from models.backtesting.backtests import backtest
-from models.backtesting.strategies import Bacuda, Product, Random, RiskProfile
 
-__all__ = [
-    "Bacuda",
-    "Product",
-    "Random",
-    "RiskProfile",
-    "backtest",
-    "rehearsal_plots",
-    "replay",
-    "result",
-    "side_by_side",
-]
+__all__ = ["backtest", "rehearsal_plots", "replay", "result", "side_by_side", "strategies"]

@@ -12,8 +12,8 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from models.backtesting.result import Rehearsal, Replayed
 from models.backtesting.side_by_side import SideBySide
-from models.evaluation import plots
 from models.metrics import Estimate
+from models.plots import plots
 
 FOUND, PRECISION, NOVELTIES = "found.png", "precision.png", "new-schemes.png"
 _COLOURS = ("#8a8a8a", "#8e4b9e", "#38761d", "#b45f06", "#0b5394", "#a61c00", "#134f5c")

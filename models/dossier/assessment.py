@@ -14,24 +14,16 @@ import polars as pl
 
 from features.contract import KEY
 from features.families import Feature
-from models.backtesting import RiskProfile, rehearsal_plots, replay, side_by_side
+from models import burden
+from models.backtesting import rehearsal_plots, replay, side_by_side, strategies
+from models.burden import BurdenReport
 from models.dossier.dossier import EVALUATION, POLICY, About, Dossier, Judged, validation_of, verdicts
-from models.evaluation import (
-    BurdenReport,
-    Evaluation,
-    Gate,
-    baselines,
-    burden,
-    burden_plots,
-    figures,
-    plots,
-    repeats,
-    schemes,
-)
+from models.evaluation import Evaluation, Gate, baselines, figures, repeats, schemes
 from models.evidence import manifest as evidence
 from models.evidence import origins
 from models.metrics import Scores, off_policy, ranking
 from models.monitoring import DriftResult, Quality, drift
+from models.plots import burden_plots, plots
 from models.policy import Policy
 from models.policy import parse as parse_policy
 from models.reasons import Stability, group_contributions, stability
@@ -172,7 +164,7 @@ def rehearse(
         learned_until = max(_learned_until(model), _learned_until(incumbent))
     else:
         base_rate = float(split.before_test["is_illicit"].to_numpy().mean())
-        against = ("the risk profile", RiskProfile(policy.targeting, base_rate))
+        against = ("the risk profile", strategies.RiskProfile(policy.targeting, base_rate))
         learned_until = _learned_until(model)
     first, last = split.windows["test"]
     rows = splits.accepted_between(dataset, (max(first, learned_until + timedelta(days=1)), last)).with_columns(

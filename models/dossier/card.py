@@ -12,10 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from features.families import Feature
 from models.backtesting import side_by_side
-from models.evaluation import IDENTICAL_EARLIER_ROW, AtShare, BurdenReport, Evaluation, Gate, Scorer, Slice, figures
+from models.burden import BurdenReport
+from models.evaluation import Evaluation, Gate, figures, slices
 from models.metrics import Estimate
 from models.policy import SignoffStep
-from models.risk import LearnedPart
+from models.risk import training_record
 
 # The limit is in characters: MLflow's column is VARCHAR(5000). SQLite lets more pass, PostgreSQL and MySQL do not.
 DESCRIPTION_LIMIT = 5000
@@ -40,9 +41,9 @@ class Subject:
     source: str
     data_version: str
     code_commit: str
-    train: LearnedPart
-    validation: LearnedPart
-    final: LearnedPart
+    train: training_record.LearnedPart
+    validation: training_record.LearnedPart
+    final: training_record.LearnedPart
     features: Sequence[Feature]
     importance: Mapping[str, float]
     drift: str
@@ -99,7 +100,7 @@ def _fill(
     evaluation: Evaluation,
     gates: Sequence[Gate],
     rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
-    shown: Sequence[Slice],
+    shown: Sequence[slices.Slice],
     top_features: int,
     places: Addresses | None,
     burden: BurdenReport | None,
@@ -119,7 +120,7 @@ def _fill(
             scorers=scorers,
             shares=[each.share for each in evaluation.model.at_shares if each.by == "score"],
             main=_MAIN_SHARE,
-            repeats={part.value: part for part in evaluation.slices if part.dimension == IDENTICAL_EARLIER_ROW},
+            repeats={part.value: part for part in evaluation.slices if part.dimension == slices.IDENTICAL_EARLIER_ROW},
             families=_families(subject),
             top=_top(subject, top_features),
             is_whole=places is None,
@@ -146,11 +147,11 @@ def _environment() -> Environment:
     return environment
 
 
-def _telling(slices: Sequence[Slice], kept: int) -> list[Slice]:
+def _telling(parts: Sequence[slices.Slice], kept: int) -> list[slices.Slice]:
     """Return the telling slices: repeats and new importers, then the weakest by ROC-AUC of the larger half."""
-    first = [part for part in slices if part.dimension in (IDENTICAL_EARLIER_ROW, "importer")]
+    first = [part for part in parts if part.dimension in (slices.IDENTICAL_EARLIER_ROW, "importer")]
     rest = sorted(
-        (part for part in slices if part not in first and part.roc_auc.value is not None), key=lambda part: -part.rows
+        (part for part in parts if part not in first and part.roc_auc.value is not None), key=lambda part: -part.rows
     )
     weakest = sorted(rest[: (len(rest) + 1) // 2], key=lambda part: part.roc_auc.value or 0.0)
     return [*first, *weakest][:kept]
@@ -169,7 +170,7 @@ def _top(subject: Subject, kept: int) -> list[tuple[Feature, float]]:
     return [(known[name], value) for name, value in ordered[:kept]]
 
 
-def _at(scorer: Scorer, share: float, by: str) -> AtShare | None:
+def _at(scorer: figures.Scorer, share: float, by: str) -> figures.AtShare | None:
     return next((each for each in scorer.at_shares if each.share == share and each.by == by), None)
 
 

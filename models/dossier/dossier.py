@@ -16,11 +16,12 @@ from pydantic import BaseModel, ValidationError
 
 from features.matrix import CATALOGUE
 from features.store import BatchRecord
-from models import policy
+from models import burden, policy
 from models.backtesting import side_by_side
+from models.burden import BurdenReport
 from models.document import Document
 from models.dossier import card
-from models.evaluation import BurdenReport, Evaluation, Gate, burden, gates
+from models.evaluation import Evaluation, Gate, gates
 from models.evidence import manifest
 from models.monitoring import DriftResult
 from models.names import MODEL

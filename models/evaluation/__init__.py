@@ -1,27 +1,9 @@
-"""A model on rows it has not seen: figures, slices, baselines, gates, burden, and their plots.
+"""A model on rows it has not seen: figures, slices, baselines and gates.
 
-Not here: single metrics (metrics).
+Not here: single metrics (metrics), whom inspections fall upon (burden), and pictures (plots).
 """
 
-from models.evaluation.burden import BurdenReport
-from models.evaluation.figures import AtShare, Evaluation, Scorer
+from models.evaluation.figures import Evaluation
 from models.evaluation.gates import Gate
-from models.evaluation.slices import IDENTICAL_EARLIER_ROW, Slice
 
-__all__ = [
-    "IDENTICAL_EARLIER_ROW",
-    "AtShare",
-    "BurdenReport",
-    "Evaluation",
-    "Gate",
-    "Scorer",
-    "Slice",
-    "baselines",
-    "burden",
-    "burden_plots",
-    "figures",
-    "gates",
-    "plots",
-    "repeats",
-    "schemes",
-]
+__all__ = ["Evaluation", "Gate", "baselines", "figures", "gates", "repeats", "schemes", "slices"]

@@ -47,7 +47,7 @@ def _at_least(name: str, what: str, observed: Estimate, bound: float) -> Gate:
         return _undefined(name, what, observed, bound)
     passed = observed.value >= bound
     verdict = "reaches" if passed else "is below"
-    return _gate(name, passed, observed.value, bound, f"{what} {_said(observed)} {verdict} {bound:g}")
+    return entered(name, passed, observed.value, bound, f"{what} {said(observed)} {verdict} {bound:g}")
 
 
 def _calibration(observed: Estimate, bound: float) -> Gate:
@@ -56,7 +56,7 @@ def _calibration(observed: Estimate, bound: float) -> Gate:
         return _undefined(name, what, observed, bound)
     passed = observed.value <= bound
     verdict = "is within" if passed else "exceeds"
-    return _gate(name, passed, observed.value, bound, f"{what} {_said(observed)} {verdict} {bound:g}")
+    return entered(name, passed, observed.value, bound, f"{what} {said(observed)} {verdict} {bound:g}")
 
 
 def _lift(unseen: Slice, bound: float) -> Gate:
@@ -81,54 +81,54 @@ def _baselines(evaluation: Evaluation, names: tuple[str, ...]) -> Iterator[Gate]
             continue
         passed = observed.value > bound
         verdict = "beats" if passed else "does not beat"
-        sentence = f"average precision {_said(observed)} {verdict} {name}'s {_said(known[name])}"
-        yield _gate(gate, passed, observed.value, bound, sentence)
+        sentence = f"average precision {said(observed)} {verdict} {name}'s {said(known[name])}"
+        yield entered(gate, passed, observed.value, bound, sentence)
 
 
 def _champion(evaluation: Evaluation, margin: float) -> Gate:
     comparison = evaluation.champion
     if comparison is None:
-        return _gate("champion", True, None, -margin, "no champion yet, so there is none to fall behind")
+        return entered("champion", True, None, -margin, "no champion yet, so there is none to fall behind")
     difference = comparison.differences["average_precision"]
     what = f"average precision less that of champion version {comparison.version}"
     if difference.value is None:
         return _undefined("champion", what, difference, -margin)
     passed = difference.value >= -margin
     verdict = "is within the margin of" if passed else "is worse than the margin of"
-    sentence = f"{what} on the same rows, {_said(difference, '+.3f')}, {verdict} {-margin:g}"
-    return _gate("champion", passed, difference.value, -margin, sentence)
+    sentence = f"{what} on the same rows, {said(difference, '+.3f')}, {verdict} {-margin:g}"
+    return entered("champion", passed, difference.value, -margin, sentence)
 
 
 def _slices(evaluation: Evaluation, min_rows: int, bound: float) -> Gate:
     large = [part for part in evaluation.slices if part.rows >= min_rows]
     measured = [(part.roc_auc.value, part) for part in large if part.roc_auc.value is not None]
     if not measured:
-        return _gate(
+        return entered(
             "slices", True, None, bound, f"no slice has {min_rows} rows with hits and other rows; none is judged"
         )
     worst, part = min(measured, key=lambda entry: entry[0])
     below = sorted((entry for entry in measured if entry[0] < bound), key=lambda entry: entry[0])
     if below:
-        named = "; ".join(f"{p.dimension} {p.value}, {_said(p.roc_auc)}" for _, p in below[:_NAMED_SLICES])
+        named = "; ".join(f"{p.dimension} {p.value}, {said(p.roc_auc)}" for _, p in below[:_NAMED_SLICES])
         sentence = f"ROC-AUC is below {bound:g} in {len(below)} of {len(measured)} slices judged, lowest first: {named}"
     else:
-        weakest = f"{part.dimension} {part.value}, {_said(part.roc_auc)}"
+        weakest = f"{part.dimension} {part.value}, {said(part.roc_auc)}"
         sentence = (
             f"ROC-AUC reaches {bound:g} in all {len(measured)} slices of {min_rows} rows or more; weakest: {weakest}"
         )
-    return _gate("slices", not below, worst, bound, sentence)
+    return entered("slices", not below, worst, bound, sentence)
 
 
 def _undefined(name: str, what: str, observed: Estimate, bound: float | None) -> Gate:
-    return _gate(name, False, None, bound, f"{what} could not be measured: {observed.reason}")
+    return entered(name, False, None, bound, f"{what} could not be measured: {observed.reason}")
 
 
-def _gate(name: str, passed: bool, observed: float | None, bound: float | None, sentence: str) -> Gate:
+def entered(name: str, passed: bool, observed: float | None, bound: float | None, sentence: str) -> Gate:
     sentence = f"{sentence[0].upper()}{sentence[1:]}."
     return Gate(name=name, passed=passed, observed=observed, bound=bound, sentence=sentence)
 
 
-def _said(estimate: Estimate, form: str = ".3f") -> str:
+def said(estimate: Estimate, form: str = ".3f") -> str:
     has_interval = estimate.low is not None and estimate.high is not None
     is_whole = estimate.value is not None and estimate.value == int(estimate.value)
     return estimate.text("g" if is_whole and not has_interval else form, "unknown")

@@ -20,21 +20,7 @@ from features.code_digest import code_version
 from features.families import Feature
 from features.progress import Progress
 from models import policy
-from models.risk import (
-    Calibration,
-    CriticalModel,
-    Encoder,
-    LearnedPart,
-    LearnedParts,
-    Matrix,
-    RevenueModel,
-    RiskModel,
-    TrainingRecord,
-    boosting,
-    calibrate,
-    critical,
-    revenue,
-)
+from models.risk import Encoder, Matrix, RiskModel, boosting, calibration, critical, revenue, training_record
 from models.targeting import lanes
 from models.training.splits import labelled, window
 from models.training.tuning import AS_THEY_STAND, Tuning
@@ -58,23 +44,23 @@ class _Part:
         target = frame["is_illicit"].cast(pl.Float64).to_numpy()
         return cls(frame, boosting.Rows(matrix, target), critical.rows_of(frame, matrix), revenue.Hits.of(frame))
 
-    def account(self) -> LearnedPart:
+    def account(self) -> training_record.LearnedPart:
         first, last = window(self.frame)
         hits = int(self.rows.target.sum())
-        return LearnedPart(first_day=first, last_day=last, rows=self.frame.height, hits=hits)
+        return training_record.LearnedPart(first_day=first, last_day=last, rows=self.frame.height, hits=hits)
 
 
 @dataclass(frozen=True)
 class _Learned:
     """Holds what the first pass finds, and an account of the parts in which it found it."""
 
-    train: LearnedPart
-    validation: LearnedPart
+    train: training_record.LearnedPart
+    validation: training_record.LearnedPart
     fit: boosting.Fit
-    calibration: Calibration
-    revenue: RevenueModel
+    calibration: calibration.Calibration
+    revenue: revenue.RevenueModel
     revenue_rounds: int
-    critical: CriticalModel
+    critical: critical.CriticalModel
     critical_rounds: int
     hit_value: float
 
@@ -129,9 +115,11 @@ def train(
         ),
         critical_probability=selection.critical_probability,
         hit_value=learned.hit_value,
-        training=TrainingRecord(
+        training=training_record.TrainingRecord(
             feature_code=code_version(),
-            parts=LearnedParts(train=learned.train, validation=learned.validation, final=final.account()),
+            parts=training_record.LearnedParts(
+                train=learned.train, validation=learned.validation, final=final.account()
+            ),
             seed=training.seed,
             parameters=parameters,
             smoothing=smoothing,
@@ -168,11 +156,11 @@ def _first_pass(
     )
     fit = grow(until_best, fitted.rows, _progress(on_progress, training, 0))
     raw = boosting.predict(fit.booster, held_out.rows.matrix)
-    calibration = calibrate(raw, held_out.rows.target > 0)
+    calibrated = calibration.calibrate(raw, held_out.rows.target > 0)
     amounts, revenue_rounds = revenue.fit(
         encoder, fitted.hits, held_out.hits, training.seed, training.max_rounds, training.early_stopping_rounds
     )
-    score = calibration(raw)
+    score = calibrated(raw)
     expected = amounts(held_out.frame, held_out.rows.matrix)
     factor = revenue.correction(score * expected, held_out.hits)
     judged = revenue.bounded(replace(amounts, factor=factor), held_out.hits, encoder.encode(held_out.hits.frame))
@@ -190,7 +178,7 @@ def _first_pass(
         fitted.account(),
         held_out.account(),
         fit,
-        calibration,
+        calibrated,
         judged,
         revenue_rounds,
         dangers,

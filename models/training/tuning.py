@@ -22,7 +22,7 @@ from features.families import Feature
 from features.history import PRIOR_WEIGHT
 from features.progress import Progress
 from models import policy
-from models.risk import Encoder, TrainingRecord, boosting
+from models.risk import Encoder, boosting, training_record
 from models.training.splits import labelled, split_off, window
 
 Fold = tuple[pl.DataFrame, pl.DataFrame]
@@ -97,7 +97,7 @@ class Found:
         }
 
 
-def reused(record: TrainingRecord) -> Tuning:
+def reused(record: training_record.TrainingRecord) -> Tuning:
     """Return the tuning of a trained model; ValueError where it could not be found today."""
     return Tuning(dict(record.parameters), record.smoothing)
 

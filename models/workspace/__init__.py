@@ -7,4 +7,4 @@ Not here: where things are (places), how each thing is computed (the rooms below
 
 from models.workspace.workspace import Explained, Workspace, why_empty
 
-__all__ = ["Explained", "Workspace", "incumbents", "why_empty"]
+__all__ = ["Explained", "Workspace", "feature_code", "incumbents", "why_empty"]

@@ -21,10 +21,9 @@ from mlflow import MlflowClient
 
 from features.store import versioning
 from features.store.store import BatchRecord
-from models import policy
+from models import burden, policy
 from models.backtesting.side_by_side import NotRehearsed
 from models.dossier.dossier import About, Dossier, Judged, Validation, verdicts
-from models.evaluation import burden
 from models.evidence import manifest as evidence
 from models.metrics.bootstrap import Estimate
 from models.metrics.cbpe import ExpectedPerformance

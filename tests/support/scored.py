@@ -11,7 +11,7 @@ from models.evaluation import baselines, figures, repeats
 from models.evaluation.figures import Evaluation
 from models.metrics.ranking import Scores
 from models.policy import Policy
-from models.risk import LearnedPart
+from models.risk import training_record
 from tests.support.described import catalogued
 
 FEATURES = catalogued("office", "hs6", "tax_type", "item_value", "importer_hit_rate_365d", "hs6_hit_rate_365d")
@@ -82,9 +82,15 @@ def subject(is_simulated: bool = False) -> Subject:
         source="kcs",
         data_version="0f3c9a.dir",
         code_commit="99b1a27",
-        train=LearnedPart(first_day=date(2023, 1, 1), last_day=date(2023, 10, 31), rows=12_000, hits=2_400),
-        validation=LearnedPart(first_day=date(2023, 11, 8), last_day=date(2023, 12, 31), rows=2_000, hits=410),
-        final=LearnedPart(first_day=date(2023, 1, 1), last_day=date(2023, 12, 31), rows=14_200, hits=2_840),
+        train=training_record.LearnedPart(
+            first_day=date(2023, 1, 1), last_day=date(2023, 10, 31), rows=12_000, hits=2_400
+        ),
+        validation=training_record.LearnedPart(
+            first_day=date(2023, 11, 8), last_day=date(2023, 12, 31), rows=2_000, hits=410
+        ),
+        final=training_record.LearnedPart(
+            first_day=date(2023, 1, 1), last_day=date(2023, 12, 31), rows=14_200, hits=2_840
+        ),
         features=FEATURES,
         importance={"importer_hit_rate_365d": 0.8, "office": 0.1},
         changes=("data version 0f3c9a.dir -> 1a2b3c.dir", "same features"),

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models import policy
-from models.evaluation import burden
+from models import burden, policy
 from models.metrics.bootstrap import Estimate
 from models.policy import LANES, Cost
 from tests.support.examples import examples

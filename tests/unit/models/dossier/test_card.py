@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from markdown_it import MarkdownIt
 
+from models import burden
 from models.backtesting.side_by_side import Load, NotRehearsed, Side, SideBySide
 from models.dossier.card import DESCRIPTION_LIMIT, Addresses, describe, render
-from models.evaluation import burden
 from models.evaluation.gates import judge
 from models.evaluation.schemes import SchemeRecall
 from models.metrics.bootstrap import Estimate

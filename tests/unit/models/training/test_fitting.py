@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.risk import LearnedPart
+from models.risk import training_record
 from models.risk.risk_model import RiskModel
 from models.training.fitting import _hit_value, train
 from models.training.splits import split_by_time
@@ -91,7 +91,7 @@ def test_the_account_says_how_it_came_about():
     account = trained().training
     first, last = SPLIT.windows["validation"]
     hits = SPLIT.validation["is_illicit"].sum()
-    assert account.parts.validation == LearnedPart(
+    assert account.parts.validation == training_record.LearnedPart(
         first_day=first, last_day=last, rows=SPLIT.validation.height, hits=hits
     )
     assert 1 <= account.rounds <= TRAINING.max_rounds

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from features.history.history import PRIOR_WEIGHT
-from models.risk import LearnedPart, LearnedParts, TrainingRecord, boosting
+from models.risk import boosting, training_record
 from models.training.fitting import train
 from models.training.splits import split_by_time, window
 from models.training.tuning import AS_THEY_STAND, Tuning, folds, reused, search
@@ -14,9 +14,9 @@ from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 DELAY = 7
 SPLIT = split_by_time(dataset(rows=1500), TRAINING, DELAY)
 
-_PART = LearnedPart(first_day=date(2024, 1, 1), last_day=date(2024, 6, 30), rows=900, hits=90)
-RECORD = TrainingRecord(
-    parts=LearnedParts(train=_PART, validation=_PART, final=_PART),
+_PART = training_record.LearnedPart(first_day=date(2024, 1, 1), last_day=date(2024, 6, 30), rows=900, hits=90)
+RECORD = training_record.TrainingRecord(
+    parts=training_record.LearnedParts(train=_PART, validation=_PART, final=_PART),
     seed=7,
     parameters=boosting.PARAMETERS,
     smoothing=10.0,

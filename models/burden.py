@@ -22,10 +22,7 @@ from features.contract import KEY
 from features.facts import asof
 from features.matrix import feature_of
 from models.document import Document
-from models.evaluation.figures import sample_of
-from models.evaluation.gates import Gate
-from models.evaluation.gates import _gate as gate
-from models.evaluation.gates import _said as said
+from models.evaluation import Gate, figures, gates
 from models.metrics import Estimate, Sample, bootstrap
 from models.policy import LANES, Burden, Cost, Lanes, Policy
 
@@ -142,7 +139,7 @@ def measure(rows: pl.DataFrame, selections: Mapping[str, Floats], policy: Policy
     first = next(iter(chances.values()))
     chances[RANDOM] = np.full(rows.height, first.sum() / max(rows.height, 1))
 
-    sample, price = sample_of(rows), _Price.of(rows, policy.costs)
+    sample, price = figures.sample_of(rows), _Price.of(rows, policy.costs)
     labels = label(rows, policy.burden.min_rows)
     groups = _groups_of(labels)
     efforts, inspection = _efforts(chances, sample, rows, policy.targeting.lanes, price)
@@ -209,10 +206,10 @@ def judge(report: BurdenReport, bounds: Burden) -> tuple[Gate, ...]:
     """
 
     def selected(group: Group) -> str:
-        return f"inspected {said(group.selection_rate, '.1%')} of {group.rows:,} rows"
+        return f"inspected {gates.said(group.selection_rate, '.1%')} of {group.rows:,} rows"
 
     def wasted(group: Group) -> str:
-        shares = [said(share, ".1%") for share in (group.wasted_share, group.inspected_share)]
+        shares = [gates.said(share, ".1%") for share in (group.wasted_share, group.inspected_share)]
         return f"{shares[0]} of those for nothing, {shares[1]} of all"
 
     large = [group for group in report.groups if group.rows >= bounds.min_rows]
@@ -235,11 +232,13 @@ def _within(
         if ratio.value is not None
     ]
     if not judged:
-        return gate(name, True, None, bound, f"{what}: no group is large enough and inspected, so none is judged")
+        return gates.entered(
+            name, True, None, bound, f"{what}: no group is large enough and inspected, so none is judged"
+        )
     judged.sort(key=lambda entry: -entry[0])
     above = [entry for entry in judged if entry[0] > bound]
     named = "; ".join(
-        f"{group.dimension} {group.value}, {said(ratio, '.2f')}, {details(group)}"
+        f"{group.dimension} {group.value}, {gates.said(ratio, '.2f')}, {details(group)}"
         for _, ratio, group in (above[:_NAMED_GROUPS] or judged[:1])
     )
     if above:
@@ -247,7 +246,7 @@ def _within(
         sentence = f"{what} surely exceeds {bound:g} in {found}, highest first: {named}"
     else:
         sentence = f"{what} surely exceeds {bound:g} in none of {len(judged)} groups judged; highest: {named}"
-    return gate(name, not above, judged[0][0], bound, sentence)
+    return gates.entered(name, not above, judged[0][0], bound, sentence)
 
 
 def _groups_of(labels: pl.DataFrame) -> list[tuple[str, str]]:

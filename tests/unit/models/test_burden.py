@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from models.evaluation import burden, burden_plots
+from models import burden
 from models.evaluation.figures import sample_of
 from models.metrics.ranking import chance_in_top
+from models.plots import burden_plots
 from models.policy import LANES
 from tests.support.scored import SMALL, rows, scores
 

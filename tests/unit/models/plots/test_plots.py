@@ -3,8 +3,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from models.evaluation import baselines, plots
+from models.evaluation import baselines
 from models.evaluation.figures import sample_of
+from models.plots import plots
 from tests.support.scored import FEATURES, rows, scores
 
 TEST = rows(400)

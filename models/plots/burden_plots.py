@@ -6,9 +6,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
-from models.evaluation.burden import BurdenReport, Group
-from models.evaluation.plots import COLOURS, TITLES, styled
+from models.burden import BurdenReport, Group
 from models.metrics import Estimate, Sample, Scores, ranking
+from models.plots.plots import COLOURS, TITLES, styled
 
 _HIT_COLOUR, _GAP = COLOURS["champion"], 1.6  # lines between dimensions; one of them is for the title
 

@@ -4,7 +4,7 @@ features/code_digest.py says what that code is; a model keeps its digest in the 
 """
 
 from features.code_digest import code_version
-from models.risk.risk_model import RiskModel
+from models.risk import RiskModel
 
 # Earlier code whose values today's code computes to the last bit; tests/integration/test_earlier.py checks this.
 SAME_VALUES = frozenset({"47b91782462652a1c1c11dd153865e449fc320343af6404f40b72e77aee39e46"})

@@ -4,11 +4,11 @@ import pytest
 
 from features.code_digest import code_version
 from models import policy
-from models.risk import feature_code
-from models.risk.feature_code import OtherFeaturesError, check
 from models.risk.risk_model import RiskModel
 from models.risk.training_record import TrainingRecord
 from models.training import train
+from models.workspace import feature_code
+from models.workspace.feature_code import OtherFeaturesError, check
 from tests.support.candidates import FEATURES, labelled
 
 
