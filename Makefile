@@ -52,7 +52,7 @@ test-cluster: setup
 trial: setup
 	$(BIN)/python -m tests.trials $(NAME) $(UNITS)
 
-# One change at a time to the code that decides, and whether a test notices; hours, or MODULES=models/signoff/chain.py MOST=20.
+# One change at a time to the code that decides, and whether a test notices; hours, or MODULES=models/ledger/chain.py MOST=20.
 mutants: setup
 	$(if $(MOST),MOST=$(MOST)) $(if $(AGAIN),AGAIN=1) $(BIN)/python -m benchmarks.mutants $(MODULES)
 

@@ -21,13 +21,13 @@ from time import perf_counter
 
 import measuring
 
+from models.ledger.book import SERVICE, Book
+from models.ledger.chain import Chain, Entry, check_head
+from models.ledger.keys import Keys
+from models.ledger.storage import Followed, Ledger, Table
 from models.policy import Signoff, load
 from models.signer import asking
 from models.signer.asking import AskedLedger
-from models.signoff.book import SERVICE, Book
-from models.signoff.chain import Chain, Entry, check_head
-from models.signoff.keys import Keys
-from models.signoff.ledger import Followed, Ledger, Table
 
 ENTRIES = 100_000
 APPENDS = 200

@@ -1,7 +1,7 @@
 """Whether tests fail where the code is wrong: modules of mutants.toml with one change at a time, by Cosmic Ray.
 
     make mutants                                       every module; hours
-    make mutants MODULES=models/signoff/lifecycle.py   some; the others' results stay
+    make mutants MODULES=models/ledger/lifecycle.py   some; the others' results stay
     make mutants MOST=50                               so many places of each module, drawn by lot
     make mutants AGAIN=1                               only what survived, now that there are more tests
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 
 from features.network_map.build import described
 from features.network_map.queries import Graph
-from flows.host import prefect_api
+from flows.servers import prefect_api
 from models.network_page.page import address
 from tests.browser import started
 from tests.browser.started import Servers

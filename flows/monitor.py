@@ -13,12 +13,12 @@ from prefect.states import Completed
 
 from features.matrix import cache
 from features.store import Store
-from flows.host import unjudged, watch
+from flows.parameters import MonitorParameters
 from flows.progress import stage
 from flows.retrain import compute_features
-from flows.run_requests import MonitorParameters
 from flows.settings import Settings
 from flows.steps import reports
+from flows.watching import unjudged, watch
 from models.dossier import assessment
 from models.evidence import manifest
 from models.monitoring import DriftResult, Quality

@@ -8,9 +8,9 @@ from prefect.cache_policies import NO_CACHE
 
 from features.network_map import build
 from features.store import Store, versioning
-from flows.host import running
+from flows.parameters import NetworkParameters
+from flows.processes import running
 from flows.progress import run_name, stage, wait
-from flows.run_requests import NetworkParameters
 from flows.settings import Settings
 from models.policy import Policy
 from models.workspace import Workspace, incumbents, why_empty

@@ -8,11 +8,12 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.states import Completed
 
-from flows.host import watch
 from flows.settings import Settings
+from flows.watching import watch
+from models.ledger import Keys, reading
 from models.policy import load as load_policy
 from models.runs import RESOURCE
-from models.signoff import Keys, promotion, reading
+from models.signoff import promotion
 
 MEMORY = "promotion.json"
 

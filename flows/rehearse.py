@@ -21,8 +21,9 @@ from features.ingestion import ingest
 from features.network import ties
 from features.sources import open_source
 from features.store import Store
+from flows.parameters import RehearseParameters
 from flows.progress import stage
-from flows.run_requests import RehearseParameters, forms
+from flows.run_requests import forms
 from flows.settings import Settings
 from models.backtesting import rehearsal_plots, replay, result, strategies
 from models.evaluation import schemes

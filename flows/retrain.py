@@ -25,22 +25,23 @@ from features.reading import Source
 from features.sources import open_source, simulator
 from features.store import Store, versioning
 from flows.compute import Workforce, workforce
-from flows.host import running
+from flows.parameters import RetrainParameters, Search, SourceName
+from flows.processes import running
 from flows.progress import run_name, stage, wait
-from flows.run_requests import RetrainParameters, Search, SourceName, asked, author, forms
+from flows.run_requests import asked, authors, forms
 from flows.settings import Settings
 from flows.steps import Summary, Unchanged, reports
 from models.backtesting import side_by_side
 from models.dossier import CARD, assessment
 from models.evaluation import Evaluation, Gate
 from models.evidence import manifest, origins
+from models.ledger import reading
 from models.monitoring import DriftResult, Quality
 from models.policy import Policy
 from models.policy import load as load_policy
 from models.registry import Candidate, Registration
 from models.risk import RiskModel, boosting
 from models.runs import CATCH_UP
-from models.signoff import reading
 from models.targeting import selection_log
 from models.training import Found, Split, splits, train, tuning
 from models.workspace import Workspace, incumbents
@@ -68,7 +69,7 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary | Unchanged:
 
     The flow ends after it has versioned the data if a version was made from the same before, against the same champion.
     """
-    made_by = author(parameters.requested_by, deployment.name, _is_by_hand())  # first: a run without one costs nothing
+    made_by = authors.of_run(parameters.requested_by, deployment.name, _is_by_hand())  # first, as it costs nothing
     settings = Settings()
     if deployment.name:
         forms.judge_run(parameters, settings, Path.cwd())

@@ -18,10 +18,10 @@ from prefect.logging import get_run_logger
 
 from features.matrix import cache
 from features.store import Store
-from flows.host import running
+from flows.parameters import SelectParameters
+from flows.processes import running
 from flows.progress import run_name, stage, wait
 from flows.retrain import compute_features, fetch_champion, version_data
-from flows.run_requests import SelectParameters
 from flows.settings import Settings
 from models.dossier import assessment
 from models.policy import LANES

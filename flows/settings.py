@@ -220,7 +220,7 @@ class Settings(BaseSettings):
 
     @property
     def signoff_folder(self) -> Path:
-        """Return the folder with the secrets of the sign-off server; see models/signoff/keys.py."""
+        """Return the folder with the secrets of the sign-off server; see models/ledger/keys.py."""
         return self.state_folder.absolute() / "signoff"
 
     @property

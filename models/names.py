@@ -1,4 +1,4 @@
-"""The names in MLflow: the registered model, its aliases and its tags, and our page on its server.
+"""The names in MLflow: the registered model, its aliases and its tags, accounts of no person, and our page there.
 
 They are apart from registry.py, because the MLflow server needs the names and nothing that a registration imports.
 """
@@ -9,6 +9,11 @@ CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 
 SIGNOFF = "signoff."  # the prefix of the name of a step
 PENDING = "pending"
+
+# Accounts that stand for no person, as the ledger records them.
+SERVICE = "tidewaiter"  # the account that the flows use; it moves aliases and signs nothing
+ADMINISTRATOR = "administrator"  # not one of MLflow's roles but its flag, recorded as if it were a role
+SERVER = "mlflow-server"  # the actor where nobody asked: it opens what it finds, and voids what was altered
 
 AUTHOR = "author"
 RUN_KEY = "run_key"  # the tag by which a run is found again

@@ -12,7 +12,7 @@ class Places:
     """The places of an installation.
 
     `data` holds a store for each source and the selections, and is versioned as a whole. `state` holds what can be
-    computed again, and reports. `signoff` holds the secrets of the sign-off server, see models/signoff/keys.py.
+    computed again, and reports. `signoff` holds the secrets of the sign-off server, see models/ledger/keys.py.
     `tracking_uri` is MLflow's, and `artifact_root` the URI below which experiments keep artifacts.
     """
 

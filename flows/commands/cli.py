@@ -1,7 +1,7 @@
 """The `tidewaiter` command: its options, help and exit codes. The work of the commands is elsewhere.
 
 Flows are imported inside the commands: importing Prefect costs seconds, which `--help` and `status` need not pay, and
-flows.host.embedded must have set the environment before.
+flows.servers.embedded must have set the environment before.
 """
 
 import json
@@ -35,27 +35,13 @@ from flows.commands.terminal import (
     show_table,
     tell_whom_to_wait_for,
 )
-from flows.host import (
-    AlreadyRunningError,
-    ChildError,
-    PortInUseError,
-    ProjectError,
-    Status,
-    Up,
-    look,
-    running,
-    unjudged,
-)
-from flows.run_requests import (
-    Language,
-    MonitorParameters,
-    NetworkParameters,
-    RetrainParameters,
-    Search,
-    SourceName,
-    authors,
-)
+from flows.host import PortInUseError, Status, Up, look
+from flows.parameters import Language, MonitorParameters, NetworkParameters, RetrainParameters, Search, SourceName
+from flows.processes import AlreadyRunningError, ChildError, running
+from flows.run_requests import authors
+from flows.servers import ProjectError
 from flows.settings import Engine, Settings
+from flows.watching import unjudged
 
 app = typer.Typer(
     cls=Commands,
@@ -284,8 +270,8 @@ def select(
     The selection is kept with the data, and the officers' work list is written, with the reasons.
     """
     tell_whom_to_wait_for(begin())
+    from flows.parameters import SelectParameters
     from flows.progress import on_terminal
-    from flows.run_requests import SelectParameters
     from flows.select import select as run
 
     with on_terminal(err), failures():

@@ -20,8 +20,8 @@ from flows.commands.terminal import (
     out,
     show_table,
 )
-from flows.host import running
-from flows.run_requests import RetrainParameters, SourceName
+from flows.parameters import RetrainParameters, SourceName
+from flows.processes import running
 from flows.settings import Settings
 
 VERSION = re.compile(r"^[0-9a-f]{32}(\.dir)?$")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from models.access import accounts
-from models.signoff import SERVICE
+from models.names import SERVICE
 
 _TIMEOUT_S = 60.0
 

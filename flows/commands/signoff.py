@@ -15,9 +15,9 @@ from rich.table import Table
 
 from flows.commands.people import Desk, RefusedError, desk
 from flows.commands.terminal import EXIT_CODES, AsJson, begin, checked, fail, failures, out, show_table
-from flows.host import running
+from flows.processes import running
 from flows.settings import Settings
-from models.signoff import Head, Keys, LedgerError
+from models.ledger import Keys, LedgerError, chain
 
 users = typer.Typer(no_args_is_help=True, help="Accounts of the people who sign in to MLflow; for its administrator.")
 audit = typer.Typer(no_args_is_help=True, help="Who signed what, and proof that nobody altered it since.")
@@ -200,9 +200,9 @@ def _keys(settings: Settings) -> Keys:
     return keys
 
 
-def _taken(file: Path) -> Head:
+def _taken(file: Path) -> chain.Head:
     try:
-        return Head.model_validate_json(file.read_bytes())
+        return chain.Head.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise ValueError(f"{file} is not a head; allowed: what `tidewaiter audit export-head` wrote") from error
 

@@ -20,7 +20,8 @@ from typer._click import Context
 from typer.core import TyperGroup
 
 from features.validation import verdicts
-from flows.host import embedded, machine, running
+from flows.processes import machine, running
+from flows.servers import embedded
 from flows.settings import FILE, PREFIX, Settings
 
 OK, FAILED, USAGE, NOT_RUNNING, GATES_FAILED, NOT_JUDGED = range(6)
@@ -137,7 +138,7 @@ def failures() -> Generator[None]:
     from features.reading import files
     from features.store import StoreError, versioning
     from flows.compute import ClusterError
-    from models.signoff import LedgerError
+    from models.ledger import LedgerError
 
     named = (files.ReadError, StoreError, versioning.VersionError, LedgerError, ClusterError)
     try:

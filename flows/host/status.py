@@ -6,22 +6,14 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from flows.host import (
-    deploy,
-    machine,
-    mlflow_server,
-    nights,
-    prefect_api,
-    run_as,
-    running,
-    unjudged,
-    watch,
-)
-from flows.host.prefect_api import Deployment, Run
+from flows.processes import machine, run_as, running
+from flows.servers import deploy, mlflow_server, prefect_api
+from flows.servers.prefect_api import Deployment, Run
 from flows.settings import Settings
+from flows.watching import nights, unjudged, watch
+from models.ledger import Keys
 from models.names import MODEL
 from models.signer import asking
-from models.signoff import Keys
 
 NIGHTS_SHOWN = 7
 LOOKS_SHOWN = 10

@@ -19,21 +19,12 @@ from types import FrameType
 
 import httpx
 
-from flows.host import (
-    children,
-    deploy,
-    embedded,
-    machine,
-    mlflow_server,
-    nights,
-    prefect_api,
-    run_as,
-    running,
-    watch,
-)
-from flows.host.children import Children, Program
 from flows.outliving import RUN_VARIABLE
+from flows.processes import children, machine, run_as, running
+from flows.processes.children import Children, Program
+from flows.servers import deploy, embedded, mlflow_server, prefect_api
 from flows.settings import PREFIX, Settings
+from flows.watching import nights, watch
 from models.access import accounts
 
 SERVER_TIMEOUT_S = 240.0  # both servers migrate their databases at their first start
@@ -249,7 +240,7 @@ class Up:
                 "PREFECT_UI_API_URL": "/api",
                 "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": settings.prefect_url,
                 "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "120",
-                "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.host.event_order",
+                "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.servers.event_order",
                 # The default is half a minute, which a promotion would wait that meets the scheduled one of the minute.
                 "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
             }

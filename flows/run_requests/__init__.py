@@ -1,31 +1,6 @@
-"""What a run is asked for, and by whom: parameters, their form in the page, authors, folders that may be named.
+"""By whom a run is asked for, its form in the page, and the folders that may be named.
 
-Not here: running it.
+Not here: what may be chosen about a run (parameters), and running it.
 """
 
-from flows.run_requests.parameters import (
-    Language,
-    MonitorParameters,
-    NetworkParameters,
-    RehearseParameters,
-    RetrainParameters,
-    Search,
-    SelectParameters,
-    SourceName,
-    author,
-)
-
-__all__ = [
-    "Language",
-    "MonitorParameters",
-    "NetworkParameters",
-    "RehearseParameters",
-    "RetrainParameters",
-    "Search",
-    "SelectParameters",
-    "SourceName",
-    "asked",
-    "author",
-    "authors",
-    "forms",
-]
+__all__ = ["asked", "authors", "forms"]

@@ -4,7 +4,7 @@ from features.ingestion import worlds
 from features.simulator import Parameters
 from features.sources import open_source
 from features.store import Store
-from flows.run_requests.parameters import WORLD, RetrainParameters, SourceName
+from flows.parameters import WORLD, RetrainParameters, SourceName
 from flows.settings import Settings
 
 

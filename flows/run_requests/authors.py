@@ -1,4 +1,4 @@
-"""The author of what a retraining on the command line makes.
+"""The author of what a retraining makes, on the command line or in Prefect.
 
 If `tidewaiter up` runs, there are accounts, and whoever starts a run says which account is theirs by signing in. If it
 does not run, the user of this machine is written down, which proves no more than that.
@@ -10,11 +10,35 @@ from collections.abc import Mapping
 
 import httpx
 
-from flows.host import mlflow_server, running
+from flows.processes import running
+from flows.servers import mlflow_server
 from flows.settings import Settings
 from models.access import accounts
+from models.names import SERVICE
 
 _TIMEOUT_S = 60.0
+
+
+def of_run(requested_by: str, deployment: str | None, is_by_hand: bool) -> str:
+    """Return who made a model: the person who asked for it, as the guard or the command line knows; or the service.
+
+    >>> of_run("", "nightly", is_by_hand=False), of_run("ann", "adhoc", is_by_hand=True)
+    ('tidewaiter', 'ann')
+    >>> of_run("", "adhoc", is_by_hand=True)
+    Traceback (most recent call last):
+    ...
+    ValueError: nobody knows who asked for retrain/adhoc; start it in the Prefect of `tidewaiter up`, signed in ...
+    """
+    if requested_by:
+        return requested_by
+    if deployment is None:
+        return os_user()
+    if is_by_hand:
+        raise ValueError(
+            f"nobody knows who asked for retrain/{deployment}; start it in the Prefect of `tidewaiter up`, signed in "
+            "as yourself: who triggers a run may not sign its model"
+        )
+    return SERVICE
 
 
 def of_command(settings: Settings, environment: Mapping[str, str] = os.environ) -> str:

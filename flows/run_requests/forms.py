@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from features.reading import files
-from flows.run_requests.parameters import (
+from flows.parameters import (
     Authored,
     MonitorParameters,
     NetworkParameters,

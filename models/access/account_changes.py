@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from models.access.accounts import SERVICE_ROLE, refuse_name
 from models.access.call import Call, Refused
-from models.signoff import SERVER, SERVICE
+from models.names import SERVER, SERVICE
 
 CREATE = "mlflow/users/create"
 OWN_PASSWORD = "mlflow/users/update-password"

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from models.names import SERVER, SERVICE
 from models.policy import Signoff
-from models.signoff import SERVER, SERVICE
 
 if TYPE_CHECKING:
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore

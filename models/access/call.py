@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from models.names import LONGEST_TAG
-from models.signoff import ADMINISTRATOR, SERVICE, Action, Entry
+from models.ledger import Entry, chain
+from models.names import ADMINISTRATOR, LONGEST_TAG, SERVICE
 
 LONGEST_TEXT = LONGEST_TAG
 
@@ -75,7 +75,7 @@ class Call:
     def with_body(self, **fields: object) -> "Call":
         return replace(self, body={**self.body, **fields})
 
-    def entry(self, action: Action, at: datetime, **parts: Any) -> Entry:  # noqa: ANN401  fields of Entry
+    def entry(self, action: chain.Action, at: datetime, **parts: Any) -> Entry:  # noqa: ANN401  fields of Entry
         """Return the ledger's entry for this call."""
         return Entry(
             at=at,

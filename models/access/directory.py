@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from models.database import connect
-from models.signoff import ADMINISTRATOR
+from models.names import ADMINISTRATOR
 
 _MOST_REMEMBERED = 10_000
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # no database keeps these

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from models.database import connect
-from models.signoff import reading
+from models.ledger import reading
 
 _rows = sa.Table(
     "tidewaiter_network_openings",

@@ -10,8 +10,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from models.access import Refused, accounts
+from models.names import SERVICE
 from models.runs.routes import EVENTS, Kind, Route, Socket
-from models.signoff import SERVICE
 
 if TYPE_CHECKING:  # each run asks these rules for a name, and does not need the database behind an account
     from models.access import Account

@@ -13,7 +13,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from starlette.types import ASGIApp
 
-from models.signoff import Keys
+from models.ledger import Keys
 
 
 class AppSettings(BaseSettings):

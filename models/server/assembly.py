@@ -16,6 +16,7 @@ from mlflow.server.auth.requirements import Requirement
 
 from models import policy
 from models.access import Directory, Entrance, Names, accounts
+from models.ledger import Keys, storage
 from models.names import MODEL, NETWORK_PAGE
 from models.network_page import Answers, NetworkPage, openings
 from models.runs import CHANGED, RESOURCE
@@ -28,7 +29,6 @@ from models.server.pages import Page
 from models.server.rules import Rules
 from models.server.uploads import EvidenceLock
 from models.signer import asking
-from models.signoff import Keys, Table, now
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def assemble(settings: AppSettings) -> Guard:
     handlers.initialize_backend_stores(settings.database_uri, settings.database_uri, settings.artifact_root)
     inner = auth.create_app()
     accounts.prepare(auth.store, signoff, keys.service_password)
-    table = Table(settings.database_uri)
+    table = storage.Table(settings.database_uri)
     ledger = asking.AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
     directory = Directory(auth.auth_config.database_uri)
     tell_prefect = partial(_tell, settings.prefect_api, settings.prefect_password)
@@ -86,7 +86,7 @@ def _tell(prefect_api: str, password: str) -> None:
     event = {
         "id": str(uuid4()),
         "event": CHANGED,
-        "occurred": now().isoformat(),
+        "occurred": storage.now().isoformat(),
         "resource": {"prefect.resource.id": RESOURCE},
     }
 

@@ -30,12 +30,12 @@ from models.access import (
     strict_json,
     whole,
 )
+from models.ledger import LedgerError, storage
 from models.server import routes, uploads
 from models.server.pages import OWN, Page
 from models.server.routes import Kind
 from models.server.rules import Rules
 from models.server.uploads import EvidenceLock
-from models.signoff import LedgerError, NotSigned, Table
 
 LARGEST_BODY = 32 * 1024 * 1024  # for those who write runs: MLflow's own batches stay far below
 LARGEST_SENTENCE = 64 * 1024  # for everybody else: a decision, a password, a question
@@ -54,7 +54,7 @@ class Guard:
     inner: ASGIApp
     entrance: Entrance
     rules: Rules
-    table: Table
+    table: storage.Table
     pages: Sequence[Page]
     front: Callable[[], Response]
     lock: EvidenceLock
@@ -82,7 +82,7 @@ class Guard:
             answer = await self._answer(scope, receive, send, method, route)
         except Refused as refusal:
             answer = _refusal(str(refusal), refusal.status)
-        except NotSigned as error:
+        except storage.NotSigned as error:
             answer = _refusal(str(error), 503)
         except LedgerError as error:
             _log.error("The ledger does not verify: %s", error)
@@ -155,7 +155,9 @@ class Guard:
             with anyio.fail_after(DECIDING_S):
                 await self._places.acquire()
         except TimeoutError:
-            raise NotSigned(f"others have been waiting for the ledger for {DECIDING_S:.0f} s: try again") from None
+            raise storage.NotSigned(
+                f"others have been waiting for the ledger for {DECIDING_S:.0f} s: try again"
+            ) from None
         try:
             return await anyio.to_thread.run_sync(decide, *given)
         finally:

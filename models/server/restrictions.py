@@ -16,11 +16,11 @@ from models.names import (
     MODEL,
     PENDING,
     PREVIOUS,
+    SERVICE,
     SERVICE_RUN_TAGS,
     SIGNOFF,
 )
 from models.server import stored
-from models.signoff import SERVICE
 
 Rule = Callable[[Call], Call]
 

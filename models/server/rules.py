@@ -15,17 +15,18 @@ from mlflow.entities.model_registry import ModelVersion
 
 from models.access import LONGEST_TEXT, Call, Refused, account_changes
 from models.evidence import manifest
-from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
+from models.ledger import Case, Entry, chain, lifecycle, storage
+from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SERVER, SIGNOFF
 from models.registry import tracking
 from models.server import restrictions, stored
 from models.server.admission import Unjudged
 from models.server.looks import Looks
 from models.server.restrictions import Rule
 from models.server.stored import Admission
-from models.signoff import SERVER, Action, Case, Entry, Followed, Writer, lifecycle, now, waiting
+from models.signoff import waiting
 
 _DECISION = re.compile(r"\s*(approved|rejected|revoked)\s*:\s*(.*)", re.DOTALL | re.IGNORECASE)
-_ACTIONS: dict[str, Action] = {"approved": "approve", "rejected": "reject", "revoked": "revoke"}
+_ACTIONS: dict[str, chain.Action] = {"approved": "approve", "rejected": "reject", "revoked": "revoke"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Rules:
     they are now, and `accounts` the names of its accounts. `admit` judges a version before it is opened.
     """
 
-    ledger: Followed
+    ledger: storage.Followed
     changed: Callable[[], None]
     grant: Callable[[str], str]
     role_numbers: Callable[[], Mapping[str, int]]
@@ -69,7 +70,7 @@ class Rules:
         with self.noting(call):  # only this is noted: a candidate that cannot be opened is asked about each minute
             if not call.is_service:
                 raise Refused(f"only the promotion service asks for an inspection, not {call.actor}")
-        number, at = call.number(), now()
+        number, at = call.number(), storage.now()
         self._admit(number)
         is_due = self._looks.is_due(number)
         with self.ledger.writing() as writer:
@@ -83,7 +84,7 @@ class Rules:
     def roll_back(self, call: Call) -> dict[str, object]:
         """Make the last champion whose evidence still stands the champion again."""
         with self.noting(call):
-            reason, at = call.text("reason"), now()
+            reason, at = call.text("reason"), storage.now()
             with self.ledger.writing() as writer:
                 if target := self._fallback(writer, at):
                     about = {"version": target.version, "digest": target.digest, "reason": reason}
@@ -95,7 +96,7 @@ class Rules:
         self.changed()
         return {"version": str(target.version)}
 
-    def _fallback(self, writer: Writer, at: datetime) -> Case | None:
+    def _fallback(self, writer: storage.Writer, at: datetime) -> Case | None:
         """Return the last earlier champion whose evidence stands now; void those whose evidence does not."""
         while target := self.ledger.book.fallback():
             try:
@@ -120,7 +121,7 @@ class Rules:
         return restrictions.judge_tag(call)
 
     def _decide(self, call: Call) -> Call:
-        number, value, at = call.number(), call.text("value"), now()
+        number, value, at = call.number(), call.text("value"), storage.now()
         key = call.text("key")
         match = _DECISION.fullmatch(value)
         if match is None:
@@ -144,7 +145,7 @@ class Rules:
         """Let the service set a tag to what the ledger says, or to `pending` if it says nothing yet."""
         number, key = call.number(), call.text("key")
         case = self.ledger.refresh().cases.get(number)
-        expected = case.tags(now()).get(key) if case else PENDING
+        expected = case.tags(storage.now()).get(key) if case else PENDING
         if call.text("value") != expected:
             raise Refused(f"{call.actor} signs nothing: by the ledger, {key} of version {number} is {expected!r}")
         return call
@@ -152,7 +153,7 @@ class Rules:
     def _set_alias(self, call: Call) -> Call:
         if not restrictions.is_ours(call) or not restrictions.is_reserved(call.text("alias")):
             return call
-        alias, number, at = call.text("alias"), call.number(), now()
+        alias, number, at = call.text("alias"), call.number(), storage.now()
         if not call.is_service:
             raise Refused(f"only the promotion service moves {alias}, not {call.actor}: sign the steps, and it follows")
         if alias == CHALLENGER:
@@ -186,7 +187,7 @@ class Rules:
         """Let the service set the model's description to what the ledger says, and to nothing else."""
         if not restrictions.is_ours(call) or not call.is_service:
             return restrictions.leave_ours(call)
-        if call.text("description") != waiting.describe(self.ledger.refresh(), stored.numbers(), now()):
+        if call.text("description") != waiting.describe(self.ledger.refresh(), stored.numbers(), storage.now()):
             raise Refused(f"{call.actor} describes nothing: {MODEL} is described as the ledger has it at that moment")
         return call
 
@@ -201,7 +202,7 @@ class Rules:
         if stored.version(number) is None:
             raise Refused(f"there is no version {number} of {MODEL}", 404)
         with self.ledger.writing() as writer:
-            refusal = writer.attempt(call.entry("clear", now(), version=number))
+            refusal = writer.attempt(call.entry("clear", storage.now(), version=number))
         if refusal:
             raise Refused(refusal, is_noted=True)
         return call
@@ -211,7 +212,7 @@ class Rules:
         if number not in self.ledger.refresh().cases:
             self._looks.admit(number, lambda: self.admit(_there(number)))
 
-    def _look(self, writer: Writer, number: int, at: datetime, is_thorough: bool = True) -> str:
+    def _look(self, writer: storage.Writer, number: int, at: datetime, is_thorough: bool = True) -> str:
         """Return the digest of a version's evidence in the store; open or void the version as the evidence demands."""
         found, book = _there(number), self.ledger.book
         case = book.cases.get(number)
@@ -247,7 +248,7 @@ class Rules:
         except Refused as refusal:
             if not refusal.is_noted:
                 entry = call.entry(
-                    "write", now(), version=call.version, refusal=tracking.cut(str(refusal), LONGEST_TEXT)
+                    "write", storage.now(), version=call.version, refusal=tracking.cut(str(refusal), LONGEST_TEXT)
                 )
                 with self.ledger.writing() as writer:
                     writer.append(entry)
@@ -268,14 +269,16 @@ class Rules:
     def _change_account(self, call: Call) -> Call:
         told = account_changes.judge(call, self.role_numbers(), self.accounts())
         with self.ledger.writing() as writer:
-            writer.append(call.entry("account", now(), reason=manifest.canonical(told).decode()))
+            writer.append(call.entry("account", storage.now(), reason=manifest.canonical(told).decode()))
         return call
 
     def answered(self, call: Call, status: int) -> None:
         """Note whether MLflow has made a change of an account that was noted before MLflow was asked."""
         told = account_changes.judge(call, self.role_numbers(), ())  # a new account exists by now
         with self.ledger.writing() as writer:
-            writer.append(call.entry("account", now(), reason=manifest.canonical({**told, "answer": status}).decode()))
+            writer.append(
+                call.entry("account", storage.now(), reason=manifest.canonical({**told, "answer": status}).decode())
+            )
 
     def note_roles(self) -> None:
         """Note which number each role has, if the ledger has others."""
@@ -283,13 +286,13 @@ class Rules:
         with self.ledger.writing() as writer:
             if self.ledger.book.role_numbers != found:
                 what = "the roles as they stand when the server starts"
-                writer.append(Entry(at=now(), actor=SERVER, action="account", reason=what, role_numbers=found))
+                writer.append(Entry(at=storage.now(), actor=SERVER, action="account", reason=what, role_numbers=found))
 
     def note_guesses(self, name: str, address: str, count: int) -> None:
         """Note that somebody tries passwords for an account."""
         what = f"{count} wrong passwords in a row for {name}"
         with self.ledger.writing() as writer:
-            writer.append(Entry(at=now(), actor=SERVER, address=address, action="write", refusal=what))
+            writer.append(Entry(at=storage.now(), actor=SERVER, address=address, action="write", refusal=what))
 
 
 def _found(version: ModelVersion, sealed: str | None, is_thorough: bool) -> stored.Finding:

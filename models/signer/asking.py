@@ -10,28 +10,28 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from models.ledger import Entry, LedgerError, chain, storage
 from models.policy import Signoff
 from models.signer import wire
 from models.signer.wire import LONGEST_WAIT_S, Answer, Line
-from models.signoff import Entry, Followed, Head, LedgerError, NotSigned, Row, Table, Writer
 
 PROBE_S = 10.0  # within that time the signer says what it waits for
 
 
-class AskedLedger(Followed):
+class AskedLedger(storage.Followed):
     """A ledger whose signer listens at `socket_file`. NotSigned if it is away, or busy with others for too long."""
 
     def __init__(
-        self, table: Table, public_key: Ed25519PublicKey, head_file: Path, policy: Signoff, socket_file: Path
+        self, table: storage.Table, public_key: Ed25519PublicKey, head_file: Path, policy: Signoff, socket_file: Path
     ) -> None:
         super().__init__(table, public_key, head_file, policy)
         self._socket_file = socket_file
 
     @contextmanager
-    def writing(self) -> Generator[Writer]:
+    def writing(self) -> Generator[storage.Writer]:
         """Open a section, as for any ledger: the signer serves one section at a time."""
         with self._alone(), _line(self._socket_file) as line:
-            self._catch_up_with(Head.model_validate(_ask(line, do="begin")["head"]))
+            self._catch_up_with(chain.Head.model_validate(_ask(line, do="begin")["head"]))
             added: list[Entry] = []
 
             def add(do: str, entry: Entry) -> Entry:
@@ -44,21 +44,21 @@ class AskedLedger(Followed):
                 add("append", entry)
 
             try:
-                yield Writer(append, lambda entry: add("attempt", entry).refusal)
+                yield storage.Writer(append, lambda entry: add("attempt", entry).refusal)
                 if added:
-                    self._take_over([Row.model_validate(row) for row in _ask(line, do="commit")["rows"]], added)
+                    self._take_over([chain.Row.model_validate(row) for row in _ask(line, do="commit")["rows"]], added)
             except BaseException:
                 if added:
                     self._copy = None
                 raise
 
-    def _catch_up_with(self, head: Head) -> None:
+    def _catch_up_with(self, head: chain.Head) -> None:
         self._catch_up(self._table.rows)
         if self.head != head:
             ours, self._copy = self.head, None
             raise LedgerError(f"the signer is at row {head.number}, and the table ends otherwise, at row {ours.number}")
 
-    def _take_over(self, rows: list[Row], added: list[Entry]) -> None:
+    def _take_over(self, rows: list[chain.Row], added: list[Entry]) -> None:
         """Take over the rows of entries that the book has taken in already."""
         if self._held().chain.extend(rows) != added:
             raise LedgerError("the signer has added something else than it said")
@@ -71,7 +71,7 @@ def answers(socket_file: Path) -> bool:
             _ask(line, do="probe")
     except LedgerError:
         return False
-    except NotSigned as error:
+    except storage.NotSigned as error:
         return not isinstance(error.__cause__, wire.Gone)
     return True
 
@@ -81,7 +81,7 @@ def why_not(socket_file: Path) -> str | None:
     try:
         with wire.connected(socket_file, PROBE_S) as line:
             _ask(line, do="probe")
-    except (NotSigned, LedgerError, wire.Gone) as error:
+    except (storage.NotSigned, LedgerError, wire.Gone) as error:
         return str(error)
     return None
 
@@ -92,7 +92,7 @@ def _line(socket_file: Path) -> Generator[Line]:
         with wire.connected(socket_file, LONGEST_WAIT_S) as line:
             yield line
     except wire.Gone as error:
-        raise NotSigned(
+        raise storage.NotSigned(
             f"nothing can be signed or changed now, since the ledger's signer is away ({error}); "
             "it is started again by itself: try again in a minute"
         ) from error
@@ -107,4 +107,4 @@ def _ask(line: Line, **request: Any) -> dict[str, Any]:  # noqa: ANN401  fields 
         case Answer.BROKEN:
             raise LedgerError(found["why"])
         case Answer.NOT_NOW:
-            raise NotSigned(found["why"])
+            raise storage.NotSigned(found["why"])

@@ -33,10 +33,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 
 from models import policy
+from models.ledger import Entry, Keys, LedgerError, storage
 from models.policy import Signoff
 from models.signer import wire
 from models.signer.wire import SECTION_S, TURN_S, Answer, Line, Request
-from models.signoff import Entry, Keys, Ledger, LedgerError, NotSigned, Table, Writer, now
 
 CLOCK_MAY_BE_BEHIND = timedelta(seconds=60)
 PROBED_S = 2  # how long a probe waits for those who sign, and then for the database
@@ -62,7 +62,7 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, ledger: Ledger, table: Table, signoff: Signoff, address: str) -> None:
+    def __init__(self, ledger: storage.Ledger, table: storage.Table, signoff: Signoff, address: str) -> None:
         self.ledger, self._table, self._signoff = ledger, table, signoff
         self._turn = Lock()
         self._places = BoundedSemaphore(_MOST_CONNECTIONS)
@@ -95,18 +95,18 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def _probe(self) -> None:
         """Read what is new, check the clock, and write the note of the head as it is, with the table locked."""
         if not self._turn.acquire(timeout=PROBED_S):
-            raise NotSigned(f"whoever signs has been waiting for {PROBED_S} s or more")
+            raise storage.NotSigned(f"whoever signs has been waiting for {PROBED_S} s or more")
         try:
             self._table.probe(PROBED_S)
             self.ledger.refresh()
-            self._refuse_clock_behind(now())
+            self._refuse_clock_behind(storage.now())
             self.ledger.note_again()
         finally:
             self._turn.release()
 
     def _section(self, connection: socket) -> None:
         if not self._turn.acquire(timeout=TURN_S):
-            raise NotSigned(f"others have been signing for {TURN_S} s: try again")
+            raise storage.NotSigned(f"others have been signing for {TURN_S} s: try again")
         try:
             with self.ledger.writing() as writer:
                 line = Line(connection, SECTION_S)  # its time counts from here, since waiting was not its fault
@@ -118,13 +118,13 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         finally:
             self._turn.release()
 
-    def _take_entries(self, line: Line, writer: Writer) -> None:
+    def _take_entries(self, line: Line, writer: storage.Writer) -> None:
         """Take entries until the client wants them written; wire.Gone if it went away before."""
         while (request := _read(line, "append", "attempt", "commit")).do != "commit":
             if request.entry is None:
-                raise NotSigned(f"{request.do} is asked without an entry")
+                raise storage.NotSigned(f"{request.do} is asked without an entry")
             try:
-                entry = self.stamped(request.entry, now())
+                entry = self.stamped(request.entry, storage.now())
                 if request.do == "append":
                     self.ledger.book.check(entry)
                 elif entry.is_accepted:
@@ -146,7 +146,7 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         """Return the latest moment of any row; NotSigned if it is too far after `at`."""
         latest = self.ledger.latest_at or at
         if latest - at > CLOCK_MAY_BE_BEHIND:
-            raise NotSigned(
+            raise storage.NotSigned(
                 f"the clock of this machine is behind the ledger: it says {at:%Y-%m-%d %H:%M:%S}, and the last row is "
                 f"of {latest:%Y-%m-%d %H:%M:%S} UTC; nothing is signed until it is right"
             )
@@ -167,9 +167,9 @@ def _read(line: Line, *allowed: str) -> Request:
     try:
         request = Request.model_validate(content)
     except ValidationError as error:
-        raise NotSigned(f"this is no request of a signer: {error.errors()[0]['msg']}") from None
+        raise storage.NotSigned(f"this is no request of a signer: {error.errors()[0]['msg']}") from None
     if request.do not in allowed:
-        raise NotSigned(f"{request.do} is not asked here; allowed: {', '.join(allowed)}")
+        raise storage.NotSigned(f"{request.do} is not asked here; allowed: {', '.join(allowed)}")
     return request
 
 
@@ -184,7 +184,7 @@ def _answering(connection: socket) -> Generator[None]:
         yield
     except LedgerError as error:
         tell(Answer.BROKEN, str(error))
-    except NotSigned as error:
+    except storage.NotSigned as error:
         _log.warning("Not now: %s", error)
         tell(Answer.NOT_NOW, str(error))
     except (SQLAlchemyError, OSError) as error:
@@ -203,8 +203,8 @@ def main() -> None:
     try:
         keys.check()
         with _only_one(keys.socket_file):
-            table = Table(settings.database_uri)
-            ledger = Ledger(table, keys.private_key, keys.head_file, signoff)
+            table = storage.Table(settings.database_uri)
+            ledger = storage.Ledger(table, keys.private_key, keys.head_file, signoff)
             with wire.place(keys.socket_file) as address, Signer(ledger, table, signoff, address) as signer:
                 _log.info("Ready: the ledger ends with row %d", ledger.head.number)
                 signer.serve_forever()

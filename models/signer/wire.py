@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from models import database
-from models.signoff import Entry
+from models.ledger import Entry
 
 TURN_S = 30  # how long a section waits for those before it
 SECTION_S = 60  # how long a section may last, without its wait for the database

@@ -12,14 +12,13 @@ from tempfile import TemporaryDirectory
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel, ConfigDict
 
+from models.ledger import Book, Case, Keys, reading
+from models.ledger.chain import Chain, Entry, Head, LedgerError, Row, check_head
+from models.ledger.storage import now
 from models.names import CHAMPION, MODEL, PENDING, PREVIOUS, SIGNOFF
 from models.policy import Signoff
 from models.registry import Registry
-from models.signoff import champion, reading
-from models.signoff.book import Book, Case
-from models.signoff.chain import Chain, Entry, Head, LedgerError, Row, check_head
-from models.signoff.keys import Keys
-from models.signoff.ledger import now
+from models.signoff import champion
 
 
 class Audit(BaseModel):

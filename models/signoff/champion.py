@@ -9,11 +9,9 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion
 
 from models.evidence import seal
+from models.ledger import Case, Keys, reading
 from models.policy import Signoff
 from models.registry import Registry
-from models.signoff import reading
-from models.signoff.book import Case
-from models.signoff.keys import Keys
 
 
 def fetch(registry: Registry, keys: Keys, policy: Signoff, folder: Path) -> ModelVersion | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.disk import write_atomically
+from models.ledger import Book
+from models.ledger.lifecycle import State
 from models.names import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOUS, SIGNOFF
 from models.signoff import waiting
-from models.signoff.book import Book
-from models.signoff.lifecycle import State
 
 Tags = dict[str, str]
 

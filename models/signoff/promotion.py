@@ -19,13 +19,11 @@ import httpx
 
 from models.evidence import manifest as evidence
 from models.evidence import seal
+from models.ledger import Book, Case, Keys, reading
+from models.ledger.chain import LedgerError
+from models.ledger.lifecycle import State
 from models.names import CHALLENGER, CHAMPION, MODEL
 from models.policy import Signoff
-from models.signoff import reading
-from models.signoff.book import Book, Case
-from models.signoff.chain import LedgerError
-from models.signoff.keys import Keys
-from models.signoff.lifecycle import State
 from models.signoff.projection import Memory, Plan, Stored, Tags, aliases_of, compare, named, to_inspect
 
 _SECOND_LOOK_S = 2.0  # by then the server has written what it was just about to write

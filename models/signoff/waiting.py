@@ -6,9 +6,9 @@ It is rewritten when that changes, and nobody signs it: a version's own card say
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from models.ledger import Book, Case
+from models.ledger.lifecycle import State
 from models.names import MODEL
-from models.signoff.book import Book, Case
-from models.signoff.lifecycle import State
 
 PURPOSE = "Which import declarations to inspect."
 _MOST = 10  # versions; MLflow keeps 5,000 characters, and nobody reads more

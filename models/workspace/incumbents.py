@@ -13,12 +13,12 @@ from mlflow.exceptions import MlflowException
 
 from models.dossier import assessment
 from models.evidence import origins
+from models.ledger import Keys, lifecycle, reading
 from models.names import CHALLENGER, CHAMPION
 from models.places import Places
 from models.policy import Policy
 from models.policy import load as load_policy
 from models.registry import Registry
-from models.signoff import Keys, lifecycle, reading
 from models.signoff import champion as signed
 
 # A version in one of these states is the outcome of a retraining from the same.

@@ -6,8 +6,8 @@ from dataclasses import replace
 import mlflow
 import pytest
 
+from models.ledger.book import SERVICE
 from models.registry.registry import Registry
-from models.signoff.book import SERVICE
 from tests.attacks.scene import (
     ALTERED,
     APPROVED,

@@ -20,10 +20,10 @@ import httpx
 
 from models import policy
 from models.evidence import manifest
+from models.ledger.book import SERVICE
+from models.ledger.chain import Entry
 from models.registry.registry import Registry
 from models.signoff import audit
-from models.signoff.book import SERVICE
-from models.signoff.chain import Entry
 from tests.support.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, API, Server, password
 
 POLICY = policy.load().signoff

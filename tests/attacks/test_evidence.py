@@ -18,8 +18,8 @@ import mlflow
 import pytest
 
 from models.evidence import manifest as evidence
+from models.ledger.book import SERVICE
 from models.registry.registry import Candidate, Registry
-from models.signoff.book import SERVICE
 from tests.attacks.scene import MODEL, REIGNING, WAITING, Scene, tag
 from tests.support import candidates, signoff_server
 from tests.support.signoff_server import ADMINISTRATOR, API, password

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from models.signoff import audit, champion, reading
-from models.signoff.book import SERVICE
-from models.signoff.chain import Chain, Entry, LedgerError
-from models.signoff.ledger import Table
+from models.ledger import reading
+from models.ledger.book import SERVICE
+from models.ledger.chain import Chain, Entry, LedgerError
+from models.ledger.storage import Table
+from models.signoff import audit, champion
 from tests.attacks.scene import (
     ALIAS,
     APPROVED,

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from models.access.entrance import BODIES_AT_ONCE, WRONG_IN_A_ROW
+from models.ledger.book import SERVER
 from models.server.guard import LARGEST_SENTENCE
-from models.signoff.book import SERVER
 from tests.attacks.scene import MODEL
 from tests.support.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, AJAX, API, password
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from models.access.accounts import TELLER, UP
+from models.ledger.book import SERVICE
 from models.runs.guard import LARGEST_OF_PEOPLE
-from models.signoff.book import SERVICE
 from tests.support.runs_server import PASSWORDS
 
 ID = "00000000-0000-4000-8000-000000000000"

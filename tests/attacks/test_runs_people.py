@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.host import deploy, prefect_api
+from flows.servers import deploy, prefect_api
 from models.access.accounts import UP
-from models.signoff.book import SERVICE
+from models.ledger.book import SERVICE
 from tests.support.runs_server import PASSWORDS
 
 PATHS = [

@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from models.access.accounts import TELLER, UP
-from models.signoff.book import SERVICE
+from models.ledger.book import SERVICE
 from tests.support.runs_server import PASSWORDS
 
 IN, OUT, LOGS = "/api/events/in", "/api/events/out", "/api/logs/out"

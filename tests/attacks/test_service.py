@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.signoff.book import SERVICE
+from models.ledger.book import SERVICE
 from tests.attacks.scene import WAITING
 from tests.support.signoff_server import ADMINISTRATOR
 

@@ -6,8 +6,9 @@ import shutil
 import mlflow
 import pytest
 
-from models.signoff import champion, reading
-from models.signoff.book import SERVICE, Book
+from models.ledger import reading
+from models.ledger.book import SERVICE, Book
+from models.signoff import champion
 from tests.attacks.scene import (
     ALIAS,
     ALTERED,

@@ -20,7 +20,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from flows.commands.people import desk
-from flows.host import children
+from flows.processes import children
 from flows.settings import PREFIX
 from models.access.accounts import ADMINISTRATOR_ACCOUNT
 

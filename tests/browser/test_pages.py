@@ -12,8 +12,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from flows.parameters import RetrainParameters, Search, SourceName
 from flows.run_requests.forms import AUTHOR
-from flows.run_requests.parameters import RetrainParameters, Search, SourceName
 from models.access.accounts import ADMINISTRATOR_ACCOUNT
 from models.names import CHAMPION
 from tests.browser import started

@@ -14,9 +14,9 @@ from features.contract import KEY
 from flows import select as flow
 from flows.settings import Settings
 from models import policy
+from models.ledger.keys import Keys
 from models.risk.risk_model import OUTPUTS
 from models.signoff import audit
-from models.signoff.keys import Keys
 from models.targeting.selection_log import SelectionLog
 from models.workspace import feature_code, incumbents
 from tests.support import earlier

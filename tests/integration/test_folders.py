@@ -9,7 +9,7 @@ SCRIPT = """
 from rich.console import Console
 
 from features.store.store import Store
-from flows.run_requests.parameters import RetrainParameters
+from flows.parameters import RetrainParameters
 from flows.progress import on_terminal
 from flows.retrain import compute_features, ingest_declarations, version_data
 from flows.settings import Settings

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.commands import cli, data
-from flows.run_requests.parameters import RetrainParameters
+from flows.parameters import RetrainParameters
 from flows.settings import PREFIX, Settings
 
 TIDEWAITER = (sys.executable, "-c", "from flows.commands.cli import app; app()")

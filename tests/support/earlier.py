@@ -26,12 +26,12 @@ from features.sources.simulator import SimulatorSource
 from features.store.store import Store
 from models import policy
 from models.evidence import seal
+from models.ledger.book import SERVICE
+from models.ledger.chain import Entry
+from models.ledger.keys import Keys
+from models.ledger.storage import Ledger, Table, now
 from models.names import CHAMPION, MODEL, SIGNOFF
 from models.risk.risk_model import OUTPUTS
-from models.signoff.book import SERVICE
-from models.signoff.chain import Entry
-from models.signoff.keys import Keys
-from models.signoff.ledger import Ledger, Table, now
 from tests.support import candidates
 from tests.support.signing import AUTHOR, POLICY, ROLES
 

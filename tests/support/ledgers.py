@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from models.signoff.book import SERVICE, Book
-from models.signoff.chain import Chain, Head, LedgerError
-from models.signoff.keys import Keys
-from models.signoff.ledger import Ledger, Table
-from models.signoff.lifecycle import State
+from models.ledger.book import SERVICE, Book
+from models.ledger.chain import Chain, Head, LedgerError
+from models.ledger.keys import Keys
+from models.ledger.lifecycle import State
+from models.ledger.storage import Ledger, Table
 from tests.support.signing import POLICY, chained, entry, on, opening, promotion, signing
 
 WRITERS, EACH = 3, 8

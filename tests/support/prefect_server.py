@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.host import embedded, prefect_api
+from flows.servers import embedded, prefect_api
 from flows.settings import Settings
 
 FOLDER = "TESTS_PREFECT_FOLDER"  # an environment variable, which workers inherit

@@ -6,15 +6,15 @@ import pytest
 from mlflow.entities.model_registry import ModelVersion
 
 from models.access.call import Call
+from models.ledger.book import ADMINISTRATOR, SERVICE
+from models.ledger.chain import Entry
+from models.ledger.keys import Keys
+from models.ledger.storage import Ledger, Table
 from models.names import MODEL
 from models.policy import load
 from models.server import stored
 from models.server.admission import Unjudged
 from models.server.rules import Rules
-from models.signoff.book import ADMINISTRATOR, SERVICE
-from models.signoff.chain import Entry
-from models.signoff.keys import Keys
-from models.signoff.ledger import Ledger, Table
 
 ROLES = {
     "ana": ("risk-analyst",),

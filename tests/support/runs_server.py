@@ -17,14 +17,14 @@ from typing import Any
 import httpx
 from prefect.utilities.callables import parameter_schema
 
-from flows.host import embedded, prefect_api
-from flows.host.mlflow_server import UVICORN
 from flows.run_requests.forms import FORMS
+from flows.servers import embedded, prefect_api
+from flows.servers.mlflow_server import UVICORN
 from flows.settings import Settings
 from models import policy
 from models.access import accounts
 from models.access.accounts import TELLER, UP
-from models.signoff.book import SERVICE
+from models.ledger.book import SERVICE
 
 PASSWORDS = {
     UP: "up-0123456789-0123456789",

@@ -19,16 +19,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from models.ledger import storage as ledgers
+from models.ledger.book import SERVICE
+from models.ledger.chain import BACKWARDS, Chain, Head, LedgerError
+from models.ledger.keys import Keys
+from models.ledger.lifecycle import State
+from models.ledger.storage import Ledger, NotSigned, Table, now
 from models.policy import Signoff, SignoffStep, load
 from models.signer import asking, signer, wire
 from models.signer.asking import AskedLedger
 from models.signer.signer import CLOCK_MAY_BE_BEHIND, Signer
-from models.signoff import ledger as ledgers
-from models.signoff.book import SERVICE
-from models.signoff.chain import BACKWARDS, Chain, Head, LedgerError
-from models.signoff.keys import Keys
-from models.signoff.ledger import Ledger, NotSigned, Table, now
-from models.signoff.lifecycle import State
 from tests.support.ledgers import OnDatabases, write, write_and_fail
 from tests.support.signing import POLICY, entry, opening, signing
 
@@ -297,7 +297,7 @@ class SignerTests(OnDatabases):
         write(ledger, opening())
         assert asking.why_not(keys.socket_file) is None
         with monkeypatch.context() as set_back:
-            set_back.setattr(signer, "now", lambda: served.ledger.latest_at - timedelta(hours=1))
+            set_back.setattr(ledgers, "now", lambda: served.ledger.latest_at - timedelta(hours=1))
             assert "the clock of this machine is behind the ledger" in asking.why_not(keys.socket_file)
             assert asking.answers(keys.socket_file)  # `up` starts all the same: nights need no signature
         with monkeypatch.context() as full:

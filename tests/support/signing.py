@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from models.ledger.book import ADMINISTRATOR, SERVER, SERVICE, Book
+from models.ledger.chain import Chain, Entry, Row
+from models.ledger.lifecycle import Event
 from models.policy import Signoff, SignoffStep
-from models.signoff.book import ADMINISTRATOR, SERVER, SERVICE, Book
-from models.signoff.chain import Chain, Entry, Row
-from models.signoff.lifecycle import Event
 
 # The event of the lifecycle that stands for each action of an accepted entry.
 EVENTS = {

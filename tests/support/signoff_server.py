@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 
-from flows.host.mlflow_server import UVICORN
+from flows.servers.mlflow_server import UVICORN
+from models.ledger.book import SERVICE
+from models.ledger.keys import Keys
 from models.registry.registry import Candidate, Registration
-from models.signoff.book import SERVICE
-from models.signoff.keys import Keys
 from tests.support import candidates
 
 ADMINISTRATOR, ADMINISTRATOR_PASSWORD = "admin", "only-for-tests-0123"

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from features.store import versioning
 from features.store.store import Store
-from flows.run_requests.parameters import RetrainParameters
+from flows.parameters import RetrainParameters
 from models.registry.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
 from tests.support.commands import Retraining
 from tests.support.prefect_server import hosting, prefect_server

@@ -14,8 +14,8 @@ import httpx
 import psutil
 
 from models import policy
-from models.signoff import reading
-from models.signoff.chain import Chain, Entry
+from models.ledger import reading
+from models.ledger.chain import Chain, Entry
 from tests.support import signoff_server
 from tests.support.signoff_server import AJAX, Server
 from tests.trials.running import Trial, Unit

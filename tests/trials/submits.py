@@ -18,7 +18,7 @@ from uuid import uuid4
 import httpx
 from websockets.asyncio.client import connect
 
-from models.signoff.book import SERVICE
+from models.ledger.book import SERVICE
 from tests.support import runs_server
 from tests.support.runs_server import PASSWORDS, Runs
 from tests.trials.running import Trial, Unit

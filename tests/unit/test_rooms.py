@@ -40,7 +40,7 @@ def test_the_walls_stand():
     [
         ("features/facts/asof.py", "from models import policy", "Flows use models, models use features"),
         ("models/targeting/lanes.py", "import flows.settings", "Flows use models, models use features"),
-        ("models/signoff/book.py", "import prefect", "Prefect is known to flows alone"),
+        ("models/ledger/book.py", "import prefect", "Prefect is known to flows alone"),
         ("features/store/store.py", "import features.ingestion.batches", "Floors of features"),
         ("features/network/links.py", "import features.validation.verdicts", "Floors of features"),
         ("models/risk/forest.py", "from models.training import splits", "Floors of models"),
@@ -48,7 +48,7 @@ def test_the_walls_stand():
         ("models/dossier/card.py", "from models.risk.forest import Forest", "Other rooms import from a room's face"),
         ("features/matrix/cache.py", "from features.store.store import Store", "Other rooms import from a room's face"),
         ("flows/select.py", "from features.ingestion.batches import ingest", "Other rooms import from a room's face"),
-        ("models/server/app.py", "import models.signoff.book", "Other rooms import from a room's face"),
+        ("models/server/app.py", "import models.ledger.book", "Other rooms import from a room's face"),
     ],
 )
 def test_a_wrong_import_is_caught(copied, module, statement, contract):

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer._click.exceptions import MissingParameter
 
-from flows.run_requests.parameters import RetrainParameters
+from flows.parameters import RetrainParameters
 from tests.support import shown
 from tests.support.shown import PAGES, ROOT, Line
 

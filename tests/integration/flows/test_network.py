@@ -10,7 +10,7 @@ from features.network_map import build
 from features.network_map.files import FILES
 from features.network_map.queries import Graph
 from flows.network import network
-from flows.run_requests.parameters import NetworkParameters, SourceName
+from flows.parameters import NetworkParameters, SourceName
 from tests.support import networks
 from tests.support.prefect_server import prefect_server
 from tests.support.stores import put

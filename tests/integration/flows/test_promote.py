@@ -11,12 +11,13 @@ import httpx
 import pytest
 
 from models import policy
+from models.ledger import reading
+from models.ledger.book import SERVICE
+from models.ledger.chain import LedgerError
 from models.names import CHAMPION
 from models.registry.registry import Registry
 from models.signer import asking
-from models.signoff import champion, promotion, reading
-from models.signoff.book import SERVICE
-from models.signoff.chain import LedgerError
+from models.signoff import champion, promotion
 from tests.support import signoff_server
 from tests.support.signoff_server import Server
 

@@ -18,7 +18,7 @@ from features.sources.simulator import SimulatorSource, write
 from features.store import versioning
 from features.store.store import Store
 from flows import select as flow
-from flows.run_requests.parameters import Language, SelectParameters
+from flows.parameters import Language, SelectParameters
 from flows.settings import Settings
 from models import policy
 from models.targeting.selection_log import SCHEMA, SelectionLog

@@ -9,8 +9,8 @@ from prefect.logging import disable_run_logger
 
 import flows.monitor as module
 from flows.monitor import BREACH, NothingToWatchError, fetch_watched, of_source
+from flows.parameters import MonitorParameters
 from flows.run_requests.forms import AUTHOR, Forms
-from flows.run_requests.parameters import MonitorParameters
 from flows.run_requests.places import Readable
 from flows.settings import Settings
 from tests.support import candidates

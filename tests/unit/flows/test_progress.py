@@ -14,7 +14,7 @@ from flows.progress import on_terminal, stage, wait
 FAILS = """
 import logging
 from pathlib import Path
-from flows.host import embedded
+from flows.servers import embedded
 from flows.settings import Settings
 embedded.use(Settings(state_folder=Path("state")))
 from prefect import flow, task

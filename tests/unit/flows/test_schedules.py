@@ -11,8 +11,9 @@ import pytest
 from prefect.server.schemas.schedules import CronSchedule
 
 from flows import schedules
-from flows.host import prefect_api, status
-from flows.host.nights import decide
+from flows.host import status
+from flows.servers import prefect_api
+from flows.watching.nights import decide
 
 SINCE, UNTIL = datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 ZONES = (

@@ -15,9 +15,10 @@ from features.store.store import Store
 from features.store.versioning import VersionError
 from flows.settings import Settings
 from models import policy
+from models.ledger import reading
+from models.ledger.book import SERVICE
 from models.registry.registry import Registry
-from models.signoff import champion, promotion, reading
-from models.signoff.book import SERVICE
+from models.signoff import champion, promotion
 from tests.support import candidates, signoff_server
 from tests.support.ingestion import LIMITS, tree
 from tests.support.object_storage import ObjectStorage, object_storage, storage_server

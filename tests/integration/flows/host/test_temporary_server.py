@@ -9,7 +9,7 @@ import pytest
 # In a process of its own, as a command is one.
 ASKED = """
 import json, os
-from flows.host import embedded
+from flows.servers import embedded
 from flows.settings import Settings
 embedded.use(Settings())
 import httpx

@@ -19,8 +19,10 @@ from threading import Thread
 import psutil
 import pytest
 
-from flows.host import children, nights, prefect_api
-from models.signoff.keys import Keys
+from flows.processes import children
+from flows.servers import prefect_api
+from flows.watching import nights
+from models.ledger.keys import Keys
 
 ROOT = Path(__file__).parents[4]
 TIDEWAITER = Path(sys.executable).with_name("tidewaiter")

@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import sqlalchemy as sa
 
-from flows.host import deploy
+from flows.servers import deploy
 from tests.integration.flows.host.test_up import ROOT, Project, wait_for
 from tests.support.kubernetes import cluster
 from tests.support.postgres import database, postgres, postgres_uri

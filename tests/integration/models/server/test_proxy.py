@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from models.signoff import reading
+from models.ledger import reading
 from tests.integration.flows.host.test_up import free_port
 from tests.support import signoff_server
 from tests.support.signoff_server import AJAX, Server

@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from models import policy
+from models.ledger import reading
+from models.ledger.book import SERVICE
 from models.names import CHAMPION
 from models.registry.registry import Registry
-from models.signoff import audit, promotion, reading
-from models.signoff.book import SERVICE
+from models.signoff import audit, promotion
 from tests.support import signoff_server
 from tests.support.postgres import postgres, postgres_uri
 

@@ -11,8 +11,8 @@ from features.ingestion.batches import ingest
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
 from features.store.store import Store
+from flows.parameters import RetrainParameters
 from flows.run_requests import asked
-from flows.run_requests.parameters import RetrainParameters
 from flows.settings import Settings
 from tests.support.ingestion import LIMITS
 

@@ -16,8 +16,8 @@ from features.store.store import Store
 from flows import backtest, steps
 from flows import retrain as retraining
 from flows.commands import cli, data, terminal
-from flows.host import running
 from flows.host.status import Check, Status
+from flows.processes import running
 from flows.run_requests.authors import os_user
 from flows.settings import Settings
 from flows.steps import summary

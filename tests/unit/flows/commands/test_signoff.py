@@ -7,11 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.commands import cli, terminal
-from flows.host import embedded, running
-from flows.host.running import Running
+from flows.processes import running
+from flows.processes.running import Running
+from flows.servers import embedded
 from flows.settings import Settings
+from models.ledger.keys import Keys
 from models.network_page.openings import Opening, Openings
-from models.signoff.keys import Keys
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ import yaml
 from prefect.client.schemas.objects import FlowRun
 from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
 
-from flows.host import deploy, mlflow_server, prefect_api, run_as
+from flows.processes import run_as
+from flows.servers import deploy, mlflow_server, prefect_api
 from flows.settings import PREFIX, Settings
 from models.access.entrance import Names
 

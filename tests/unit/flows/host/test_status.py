@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.host import machine, running
-from flows.host.prefect_api import Deployment, Run, Schedule
-from flows.host.running import Running
 from flows.host.status import GRACE, Check, Status, _disk, _runs, last_look, last_night, look
+from flows.processes import machine, running
+from flows.processes.running import Running
+from flows.servers.prefect_api import Deployment, Run, Schedule
 from flows.settings import Settings
 
 DUE = datetime(2024, 3, 5, 1, 30, tzinfo=UTC)

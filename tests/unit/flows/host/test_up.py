@@ -8,10 +8,12 @@ from threading import Event
 
 import pytest
 
-from flows.host import deploy, mlflow_server, running, up
+from flows.host import up
 from flows.host import up as ups
-from flows.host.children import ChildError, Children, Program
 from flows.host.up import PortInUseError, Up, check_ports
+from flows.processes import running
+from flows.processes.children import ChildError, Children, Program
+from flows.servers import deploy, mlflow_server
 from flows.settings import Settings
 from models import artifact_places
 

@@ -6,8 +6,8 @@ from threading import Thread
 import pytest
 import sqlalchemy as sa
 
-from flows.host import running
-from flows.host.running import Running
+from flows.processes import running
+from flows.processes.running import Running
 from flows.run_requests import authors
 from flows.run_requests.authors import of_command, os_user
 from flows.settings import Settings
@@ -105,3 +105,23 @@ def test_a_server_that_does_not_answer_is_named(settings):
         claim.announce(Running(1, "http://127.0.0.1:9", "http://127.0.0.1:9", is_ready=True))
         with pytest.raises(ValueError, match=r"MLflow at http://127\.0\.0\.1:9 does not answer"):
             of_command(settings, SIGNED_IN)
+
+
+@pytest.mark.parametrize(
+    ("requested_by", "deployment", "is_by_hand", "expected"),
+    [
+        ("ann", "adhoc", True, "ann"),
+        ("ann", "nightly", True, "ann"),
+        ("", "nightly", False, "tidewaiter"),
+        ("", "on-drift", False, "tidewaiter"),
+        ("", None, True, os_user()),
+    ],
+)
+def test_an_author_is_who_asked_else_the_service(requested_by, deployment, is_by_hand, expected):
+    assert authors.of_run(requested_by, deployment, is_by_hand) == expected
+
+
+@pytest.mark.parametrize("deployment", ["adhoc", "nightly", "on-drift"])
+def test_a_run_by_hand_is_refused_without_who_asked(deployment):
+    with pytest.raises(ValueError, match=rf"nobody knows who asked for retrain/{deployment}; start it in"):
+        authors.of_run("", deployment, is_by_hand=True)

@@ -1,7 +1,7 @@
 import pytest
 
+from flows.parameters import RehearseParameters, RetrainParameters
 from flows.run_requests import forms
-from flows.run_requests.parameters import RehearseParameters, RetrainParameters
 from flows.run_requests.places import PlaceError, Readable
 from flows.settings import Settings
 

@@ -3,7 +3,7 @@
 import pytest
 
 from models.access.call import Refused
-from models.signoff.book import SERVICE
+from models.ledger.book import SERVICE
 from tests.support.rules import NAMES_OF_NOBODY, NUMBERS, call, grants, last, numbers, rules, store, table, told
 
 __all__ = ["grants", "numbers", "rules", "store", "table", "told"]

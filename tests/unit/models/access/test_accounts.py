@@ -11,7 +11,7 @@ from models.access.accounts import (
     has_administrator,
     prepare,
 )
-from models.signoff.book import SERVICE
+from models.ledger.book import SERVICE
 from tests.support.signing import POLICY
 
 PASSWORD = "long-enough-0123"

@@ -8,8 +8,8 @@ import mlflow.environment_variables
 import pytest
 from mlflow.server import constants
 
+from models.ledger.keys import Keys
 from models.server.app import AppSettings, for_mlflow
-from models.signoff.keys import Keys
 
 URI, ROOT = "postgresql://db/mlflow", "s3://bucket/artifacts"
 

@@ -13,11 +13,11 @@ from starlette.responses import HTMLResponse, JSONResponse
 from models.access.call import Refused
 from models.access.directory import Account, Role
 from models.access.entrance import Entrance, Names
+from models.ledger.chain import LedgerError, Row
 from models.server import guard as guards
 from models.server.guard import LARGEST_BODY, LARGEST_SENTENCE, Guard
 from models.server.pages import Page
 from models.server.uploads import EvidenceLock
-from models.signoff.chain import LedgerError, Row
 
 ROUTE = "/api/2.0/mlflow/runs/set-tag"
 ACCOUNT, DATA_SCIENTIST, NOBODY = ("ana", "secret"), ("dan", "secret"), ("new", "secret")

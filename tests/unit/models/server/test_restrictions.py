@@ -3,9 +3,9 @@
 import pytest
 
 from models.access.call import Refused
+from models.ledger.book import SERVICE
 from models.names import MODEL
 from models.server import restrictions
-from models.signoff.book import SERVICE
 from tests.support.rules import LOGGED, RUN, call, entries, grants, last, numbers, rules, store, table, tagging, told
 
 __all__ = ["grants", "numbers", "rules", "store", "table", "told"]

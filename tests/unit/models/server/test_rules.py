@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from models.access.call import LONGEST_TEXT, Call, Refused
+from models.ledger.book import SERVICE
+from models.ledger.chain import Entry, LedgerError
+from models.ledger.lifecycle import State
+from models.ledger.storage import now
 from models.names import MODEL
 from models.signoff import waiting
-from models.signoff.book import SERVICE
-from models.signoff.chain import Entry, LedgerError
-from models.signoff.ledger import now
-from models.signoff.lifecycle import State
 from tests.support.rules import (
     NUMBERS,
     ROLES,

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from models.evidence import manifest, seal
+from models.ledger.book import SERVICE, Case
+from models.ledger.chain import Entry, LedgerError
+from models.ledger.keys import Keys
+from models.ledger.storage import Ledger, Table, now
 from models.names import CHAMPION, MODEL, SIGNOFF
 from models.signoff import audit, champion
-from models.signoff.book import SERVICE, Case
-from models.signoff.chain import Entry, LedgerError
-from models.signoff.keys import Keys
-from models.signoff.ledger import Ledger, Table, now
 from tests.support import candidates
 from tests.support.signing import AUTHOR, POLICY, ROLES
 
@@ -185,7 +185,7 @@ def test_time_that_ran_backwards_is_told(registry, state):
     keys = Keys(state / "signoff")
     table = Table(registry.tracking_uri)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.signoff.chain.BACKWARDS", timedelta.max)
+        patch.setattr("models.ledger.chain.BACKWARDS", timedelta.max)
         with Ledger(table, keys.private_key, keys.head_file, POLICY).writing() as writer:
             writer.append(Entry(at=now() - timedelta(hours=1), actor="root", action="account"))
     table.close()

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
+from models.ledger.book import SERVER, SERVICE
+from models.ledger.chain import LedgerError
 from models.names import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOUS
 from models.signoff import promotion
-from models.signoff.book import SERVER, SERVICE
-from models.signoff.chain import LedgerError
 from models.signoff.projection import Memory, Stored
 from models.signoff.promotion import Promoter
 from tests.support import signing

@@ -2,8 +2,8 @@
 
 import pytest
 
+from models.ledger.book import SERVER
 from models.signoff import waiting
-from models.signoff.book import SERVER
 from tests.support.signing import book_of, entry, on, opening, promotion, signing
 
 LINK = "[version {0}](#/models/customs-risk/versions/{0})"

@@ -11,11 +11,11 @@ from mlflow.exceptions import MlflowException
 
 from models import policy
 from models.evidence.origins import NO_CHAMPION, Earlier
+from models.ledger import reading
+from models.ledger.keys import Keys
+from models.ledger.lifecycle import State
 from models.names import MODEL, REGISTRATION
 from models.places import Places
-from models.signoff import reading
-from models.signoff.keys import Keys
-from models.signoff.lifecycle import State
 from models.workspace import incumbents
 from tests.support import candidates
 
