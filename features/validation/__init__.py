@@ -15,6 +15,7 @@ __all__ = [
     "Verdict",
     "amounts",
     "arrival",
+    "at_once",
     "check_batch",
     "judge",
     "page",
