@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs import make_contract, make_rooms
-from features import families
+from docs import make_contract, make_messages, make_rooms
+from features import families, messages
 from features.matrix.matrix import CATALOGUE
+from features.messages import cusdec, wco
 from flows.commands import terminal
 from flows.parameters import RetrainParameters
 from flows.settings import PREFIX, Settings
@@ -36,6 +37,24 @@ def anchors(page: Path) -> set[str]:
 
 def test_the_contract_page_is_current() -> None:
     assert make_contract.PAGE.read_text() == make_contract.page(), "run: python -m docs.make_contract"
+
+
+def test_the_tables_of_the_page_of_messages_are_current() -> None:
+    text = make_messages.PAGE.read_text()
+    assert text == make_messages.page(text), "run: python -m docs.make_messages"
+    assert text.count("\n| `") > len(wco.MAPPED) + len(cusdec.MAPPED)
+
+
+def test_the_messages_that_are_shown_become_rows_and_the_code_beside_them_runs() -> None:
+    text = read("docs/messages.md")
+    for kind in messages.KINDS:
+        name = kind.removeprefix("application/")
+        (content,) = re.findall(rf"^```{name}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        found = messages.read(content.encode(), kind, datetime(2024, 3, 1, 9, 30))
+        assert (found.rows.height, found.refusals) == (1, ())
+    for name, code in python().items():
+        if name.startswith("docs/messages.md"):
+            exec(code, {})
 
 
 def test_the_page_of_rooms_is_current() -> None:
