@@ -95,7 +95,8 @@ MAPPED: Final = (
 def declarations(content: bytes) -> list[Declaration]:
     """Return the declarations of an interchange, with the faults of their form; MessageRefused if it is none."""
     found = edifact.messages(content)
-    refuse_too_many("UNZ, element 1 (number of messages)", len(found))
+    items = sum(segment.tag == "CST" for message in found for segment in message.segments)
+    refuse_too_many("UNZ, element 1 (number of messages)", len(found), items)
     return [_declaration(each, f"message {place}: " if len(found) > 1 else "") for place, each in enumerate(found, 1)]
 
 

@@ -9,12 +9,23 @@ from collections import Counter
 from typing import Any
 
 from features import contract
-from features.messages.told import Cell, Declaration, Fault, Item, MessageRefused, refuse_too_many
+from features.messages.told import (
+    MOST_DECLARATIONS,
+    MOST_ITEMS,
+    Cell,
+    Declaration,
+    Fault,
+    Item,
+    MessageRefused,
+    refuse_too_many,
+)
 from features.messages.values import shown
 
 SET_BY_CUSTOMS = ("accepted_at", "recorded_at")  # by customs' clock; no message says when it arrived
 AT_DECLARATION = ("declaration_id",)
 AT_ITEM = ("item_number",)
+MOST_KEYS = 100
+MOST_OBJECTS = MOST_DECLARATIONS + MOST_ITEMS
 COLUMNS = tuple(field.name for field in contract.DECLARATION if field.name not in SET_BY_CUSTOMS)
 
 
@@ -23,12 +34,18 @@ class _Object(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        times = Counter(key for key, _ in pairs)
-        self.repeated = sorted(key for key, number in times.items() if number > 1)
+        self.repeated: list[str] = []
+        if len(self) < len(pairs):
+            times = Counter(key for key, _ in pairs)
+            self.repeated = sorted(key for key, number in times.items() if number > 1)
 
 
 def declarations(content: bytes) -> list[Declaration]:
     """Return the declarations of a message, with the faults of their form; MessageRefused if it is no such JSON."""
+    for sign in (b"{", b"["):  # counted before anything is built of them, since an empty object takes much memory
+        if content.count(sign) > MOST_OBJECTS:
+            told = f"{content.count(sign):,} times {sign.decode()}"
+            raise MessageRefused("message", told, f"at most {MOST_OBJECTS:,} times")
     try:
         found = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_Object)
     except UnicodeDecodeError as error:
@@ -40,10 +57,10 @@ def declarations(content: bytes) -> list[Declaration]:
         raise MessageRefused("message", "nested too deep", "declarations with a list of items") from None
     except ValueError:
         raise MessageRefused("message", "a number with thousands of digits", "numbers of the contract") from None
-    if isinstance(found, list):
-        refuse_too_many("message", len(found))
-        return [_declaration(each, f"[{place}]") for place, each in enumerate(found)]
-    return [_declaration(found, "")]
+    told = found if isinstance(found, list) else [found]
+    items = (each.get("items") for each in told if isinstance(each, _Object))
+    refuse_too_many("message", len(told), sum(len(each) for each in items if isinstance(each, list)))
+    return [_declaration(each, f"[{place}]" if isinstance(found, list) else "") for place, each in enumerate(told)]
 
 
 def _declaration(found: object, path: str) -> Declaration:
@@ -76,6 +93,8 @@ def _item(found: object, path: str, shared: dict[str, Cell]) -> Item:
 
 def _keys(found: _Object, before: str, allowed: tuple[str, ...]) -> list[Fault]:
     """Return a fault for each key that may not stand in this object, and for each that is given twice."""
+    if len(found) > MOST_KEYS:
+        return [Fault(before.removesuffix(".") or "message", f"{len(found):,} keys", f"at most {MOST_KEYS}")]
     faults = [Fault(before + _name(key), "given twice", "once") for key in found.repeated]
     for key in found:
         if key in SET_BY_CUSTOMS:

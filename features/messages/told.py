@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 MOST_DECLARATIONS = 1_000
+MOST_ITEMS = 10_000  # of all declarations together; without this, a message of empty items would ask for gigabytes
 
 
 class Cell(NamedTuple):
@@ -62,7 +63,9 @@ def merged(shared: Mapping[str, Cell], own: Mapping[str, Cell]) -> dict[str, Cel
     return {**shared, **{name: cell for name, cell in own.items() if cell.given is not None or name not in said}}
 
 
-def refuse_too_many(element: str, number: int) -> None:
-    """Raise MessageRefused if a message has more than MOST_DECLARATIONS declarations, or none."""
-    if not 1 <= number <= MOST_DECLARATIONS:
-        raise MessageRefused(element, f"{number:,} declarations", f"1 to {MOST_DECLARATIONS:,}")
+def refuse_too_many(element: str, declarations: int, items: int) -> None:
+    """Raise MessageRefused if a message has no declarations, more than MOST_DECLARATIONS, or more than MOST_ITEMS."""
+    if not 1 <= declarations <= MOST_DECLARATIONS:
+        raise MessageRefused(element, f"{declarations:,} declarations", f"1 to {MOST_DECLARATIONS:,}")
+    if items > MOST_ITEMS:
+        raise MessageRefused(element, f"{items:,} goods items", f"at most {MOST_ITEMS:,} in all")

@@ -86,7 +86,8 @@ def _text(field: Field, given: object) -> str | None:
         text = given.strip()
     else:
         text = _cleaned(given, has_words=field.name in conform.WORDS)
-    if field.name not in conform.WORDS and (re.fullmatch(_FLOAT, text) or re.fullmatch(written.EXPONENT, text)):
+    is_number = text[:1].isdigit() and (re.fullmatch(_FLOAT, text) or re.fullmatch(written.EXPONENT, text))
+    if is_number and field.name not in conform.WORDS:
         raise Unreadable("text with all its digits, and without a decimal point")
     return text or None
 

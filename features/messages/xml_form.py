@@ -32,7 +32,7 @@ def declarations(content: bytes) -> list[Declaration]:
         raise MessageRefused("MetaData/WCODataModelVersionCode", shown(version), MODEL_VERSION)
     name = f"{{{NAMESPACE}}}Declaration"
     found = [root] if root.tag == name else root.findall(name)
-    refuse_too_many("MetaData/Declaration", len(found))
+    refuse_too_many("MetaData/Declaration", len(found), sum(len(_items(each)) for each in found))
     paths = ["Declaration" if len(found) == 1 else f"Declaration[{place}]" for place in range(1, len(found) + 1)]
     return [_declaration(each, path) for each, path in zip(found, paths, strict=True)]
 
@@ -72,7 +72,7 @@ def _declaration(found: etree._Element, path: str) -> Declaration:
     shared, faults = _Section(found, f"{path}/", ""), _faults(found, path)
     cells = {mapped.column: shared.cell(mapped) for mapped in MAPPED}
     declaration = Declaration(cells["declaration_id"], faults=[*faults, *shared.faults], remarks=shared.remarks)
-    for place, each in enumerate(found.iterfind(_prefixed(ITEM), _PREFIXES), 1):
+    for place, each in enumerate(_items(found), 1):
         own = _Section(each, f"{path}/{ITEM}[{place}]", ITEM)
         of_item = {mapped.column: own.cell(mapped) for mapped in MAPPED if mapped.paths[0].startswith(ITEM)}
         declaration.items.append(Item(merged(cells, of_item), own.faults, own.remarks))
@@ -92,12 +92,16 @@ def _faults(found: etree._Element, path: str) -> list[Fault]:
         faults.append(Fault(f"{path}/FunctionCode", shown(function), allowed))
     if kind is not None and kind.startswith("EX"):
         faults.append(Fault(f"{path}/TypeCode", shown(kind), "an import declaration"))
-    items = len(found.findall(_prefixed(ITEM), _PREFIXES))
+    items = len(_items(found))
     if not items:
         faults.append(Fault(f"{path}/{ITEM}", shown(None), "at least one goods item"))
     if stated is not None and stated != str(items):
         faults.append(Fault(f"{path}/GoodsItemQuantity", shown(stated), f"{items}, as many as there are"))
     return faults
+
+
+def _items(declaration: etree._Element) -> list[etree._Element]:
+    return declaration.findall(_prefixed(ITEM), _PREFIXES)
 
 
 class _Section:

@@ -166,6 +166,11 @@ def test_a_declaration_without_items_is_refused():
     assert "CST: empty; expected: at least one goods item" in told(changed((MESSAGE[begin:end], "")))
 
 
+def test_more_items_than_an_interchange_may_have_are_refused():
+    (refusal,) = told(changed(("UNS+S'", "CST'\n" * 10_000 + "UNS+S'")))
+    assert refusal.endswith("10,001 goods items; expected: at most 10,000 in all")
+
+
 def test_no_more_than_a_thousand_messages_are_read():
     many = [declaration(declaration_id=f"D{number}") for number in range(1001)]
     (refusal,) = told(messages.in_edifact(*many).decode())

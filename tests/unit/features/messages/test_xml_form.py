@@ -296,6 +296,13 @@ def test_deep_trees_are_refused():
     assert told(changed(("Roasted", "<x>" * 100_000 + "</x>" * 100_000)))[0].startswith("message: ")
 
 
+def test_more_items_than_a_message_may_have_are_refused():
+    item = "<GovernmentAgencyGoodsItem/>"
+    assert told(changed(("</GoodsShipment>", item * 10_000 + "</GoodsShipment>"))) == [
+        "MetaData/Declaration: 10,001 goods items; expected: at most 10,000 in all"
+    ]
+
+
 def test_texts_of_megabytes_are_refused():
     (refusal,) = told(changed(("Roasted", "x" * 9_000_000)))
     assert refusal.startswith(f"{ITEM}[1]/Commodity/Description: 'xxx")
