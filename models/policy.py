@@ -79,6 +79,7 @@ class Lane(_Section):
     detects: float = Field(gt=0, le=1)
     officer_hours: float = Field(ge=0)
     delay_hours: float = Field(ge=0)
+    carried_days: int = Field(0, ge=0, le=31)
 
 
 class Lanes(_Section):
@@ -98,6 +99,7 @@ class Targeting(_Section):
     critical_probability: float = Field(gt=0, le=1)
     kept_precision: float = Field(ge=0, le=1)
     at_share: float = Field(gt=0, lt=1)
+    online_hit_bonus: float = Field(0, ge=0)
     lanes: Lanes
     offices: dict[str, Capacity] = {}
 
