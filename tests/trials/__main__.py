@@ -3,9 +3,15 @@
 import sys
 from pathlib import Path
 
-from tests.trials import kills, running, seeds, signatures, submits
+from tests.trials import kills, online, running, seeds, signatures, submits
 
-TRIALS = {"kills": kills.TRIAL, "seeds": seeds.TRIAL, "signatures": signatures.TRIAL, "submits": submits.TRIAL}
+TRIALS = {
+    "kills": kills.TRIAL,
+    "online": online.TRIAL,
+    "seeds": seeds.TRIAL,
+    "signatures": signatures.TRIAL,
+    "submits": submits.TRIAL,
+}
 KEPT = Path(".tidewaiter/trials")
 
 
