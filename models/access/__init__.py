@@ -21,5 +21,6 @@ __all__ = [
     "refuse_length",
     "row_number",
     "strict_json",
+    "tokens",
     "whole",
 ]
