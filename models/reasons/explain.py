@@ -5,7 +5,9 @@ group's contribution is the sum of its features' contributions, and all groups w
 of the row.
 """
 
+import operator
 from collections.abc import Mapping
+from functools import reduce
 
 import numpy as np
 import polars as pl
@@ -103,6 +105,7 @@ def _contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _summed(shares: pl.DataFrame, members: Mapping[str, list[str]]) -> pl.DataFrame:
-    # Not by sum_horizontal: its threads add in any order, so the last digits of a reason would vary.
-    sums = {group: shares.select(names).to_numpy().sum(axis=1) for group, names in members.items()}
+    # One after another: sum_horizontal and NumPy's sum add in an order that depends on how many rows there are, and the
+    # last digits of a reason would too.
+    sums = {group: reduce(operator.add, shares.select(names).get_columns()) for group, names in members.items()}
     return pl.DataFrame(sums, schema=dict.fromkeys(members, pl.Float64))
