@@ -3,8 +3,8 @@
 Not here: scores (risk), the choice over a whole day (targeting), and all that has a clock, a database or a network.
 """
 
-from models.live.placing import Candidate, Placement, amend, place
+from models.live.placing import Placement, amend, place
 from models.live.plan import Plan, plan_day
 from models.live.state import State
 
-__all__ = ["Candidate", "Placement", "Plan", "State", "amend", "chance", "place", "plan_day"]
+__all__ = ["Placement", "Plan", "State", "amend", "chance", "forecast", "place", "placing", "plan_day", "state"]

@@ -1,0 +1,233 @@
+"""The log of decisions in its database, SQLite or PostgreSQL: rows are added, many in one commit, and never changed.
+
+One process adds: the window's. Others read, by their own log.
+"""
+
+import zlib
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from models import database
+from models.decisions import record
+from models.decisions.record import Decision, Link
+from models.decisions.tables import days, decisions, documents
+
+WAIT_S = 5.0  # for the database: longer than that, and the spool takes its place
+_PAGE = 1_000
+
+
+class Unavailable(RuntimeError):
+    """The database of decisions does not answer. The message says why."""
+
+
+class BrokenChain(ValueError):
+    """The log is not as it was written. The message names the decision and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """How far the log had come: number and hash of its last decision."""
+
+    number: int = 0
+    hash: str = record.FIRST_HASH
+
+
+@dataclass(frozen=True)
+class Document:
+    """Something that decisions name by its digest: the message of one, or what its answer was made by."""
+
+    media_type: str
+    content: bytes
+
+
+class DecisionLog:
+    """The log at a database address. Unavailable, from every method, if the database does not answer."""
+
+    def __init__(self, database_uri: str, wait_s: float = WAIT_S) -> None:
+        self._engine = database.connect(database_uri, wait_s)
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _make_durable)
+
+    def migrate(self) -> None:
+        """Make the tables, or bring them to what this release reads."""
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self._writing() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def head(self) -> Head:
+        """Return number and hash of the last decision."""
+        query = sa.select(decisions.c.number, decisions.c.hash).order_by(decisions.c.number.desc()).limit(1)
+        with self._reading() as connection:
+            found = connection.execute(query).first()
+        return Head(*found) if found else Head()
+
+    def append(self, links: Sequence[Link], told: Mapping[str, Document]) -> None:
+        """Add links, and the documents that they name by digest, in one commit.
+
+        What is there already, to the byte, is not added again, so that a spool can be emptied twice. ValueError if
+        another decision has a link's number, id or version.
+        """
+        if not links:
+            return
+        known = self._links(links[0].number - 1, links[-1].number)
+        fresh = [link for link in links if link.number not in known]
+        if any(known[link.number].hash != link.hash for link in links if link.number in known):
+            raise BrokenChain(f"decision {links[0].number} or one after it is there already, and is another one")
+        with self._writing() as connection:
+            there = connection.execute(
+                sa.select(documents.c.digest).where(documents.c.digest.in_(list(told)))
+            ).scalars()
+            if new := told.keys() - set(there):
+                connection.execute(documents.insert(), [_document_row(digest, told[digest]) for digest in sorted(new)])
+            if fresh:
+                connection.execute(decisions.insert(), [_row(link) for link in fresh])
+
+    def versions(self, declaration_id: str) -> list[Decision]:
+        """Return the decisions about a declaration, in order of its versions."""
+        query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).order_by(decisions.c.version)
+        with self._reading() as connection:
+            found = connection.execute(query.where(decisions.c.declaration_id == declaration_id)).all()
+        return [Link(*row).decision for row in found]
+
+    def decision(self, decision_id: str) -> Decision | None:
+        """Return the decision with this id; None if there is none."""
+        query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash)
+        with self._reading() as connection:
+            found = connection.execute(query.where(decisions.c.decision_id == decision_id)).first()
+        return Link(*found).decision if found else None
+
+    def of_day(self, day: date) -> Iterator[Decision]:
+        """Yield the decisions of a day in their order."""
+        query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).where(decisions.c.day == day)
+        with self._reading() as connection:
+            for row in connection.execute(query.order_by(decisions.c.number)).yield_per(_PAGE):
+                yield Link(*row).decision
+
+    def declarations(self) -> set[str]:
+        """Return the ids of all declarations that were ever decided."""
+        with self._reading() as connection:
+            return set(connection.execute(sa.select(decisions.c.declaration_id).distinct()).scalars())
+
+    def last_of_offices(self) -> list[Decision]:
+        """Return the last decision of each office, in the order in which they were made."""
+        last = sa.select(sa.func.max(decisions.c.number)).group_by(decisions.c.office)
+        query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).where(decisions.c.number.in_(last))
+        with self._reading() as connection:
+            return [Link(*row).decision for row in connection.execute(query.order_by(decisions.c.number))]
+
+    def document(self, digest: str) -> Document | None:
+        """Return the document with this digest; None if there is none."""
+        query = sa.select(documents.c.media_type, documents.c.content).where(documents.c.digest == digest)
+        with self._reading() as connection:
+            found = connection.execute(query).first()
+        return Document(found.media_type, zlib.decompress(found.content)) if found else None
+
+    def commit_to(self, day: date, commitment: str) -> None:
+        """Note the commitment to a day's secret, once; ValueError if another one is noted."""
+        with self._writing() as connection:
+            known = connection.execute(sa.select(days.c.commitment).where(days.c.day == day)).scalar()
+            if known is None:
+                connection.execute(days.insert().values(day=day, commitment=commitment))
+        if known not in (None, commitment):
+            raise ValueError(f"the secret of {day} is another one: {known} was committed to, not {commitment}")
+
+    def publish(self, day: date, secret: str) -> None:
+        """Publish the secret, in hexadecimal, of a day that is over and was committed to."""
+        with self._writing() as connection:
+            connection.execute(days.update().where(days.c.day == day).values(secret=secret))
+
+    def days(self) -> list[tuple[date, str, str | None]]:
+        """Return each day with its commitment, and its secret if that is published."""
+        query = sa.select(days.c.day, days.c.commitment, days.c.secret).order_by(days.c.day)
+        with self._reading() as connection:
+            return [(day, commitment, secret) for day, commitment, secret in connection.execute(query)]
+
+    def verify(self, after: Head = Head()) -> Head:
+        """Return the head, once every decision after `after` was found whole; BrokenChain names the one that is not."""
+        last = after
+        while page := self._links(last.number, last.number + _PAGE):
+            for number in sorted(page):
+                last = _followed(last, page[number])
+        if last.number != self.head().number:
+            raise BrokenChain(f"decision {last.number + 1} is missing: the log ends at {self.head().number}")
+        return last
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._engine.dispose()
+
+    def _links(self, after: int, until: int) -> dict[int, Link]:
+        query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash)
+        wanted = query.where(decisions.c.number > after, decisions.c.number <= until)
+        with self._reading() as connection:
+            return {row.number: Link(*row) for row in connection.execute(wanted)}
+
+    @contextmanager
+    def _reading(self) -> Generator[sa.Connection]:
+        with _answering(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Generator[sa.Connection]:
+        with _answering(), self._engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _answering() -> Generator[None]:
+    """Say of a database that does not answer that it does not; what it refuses is an error of the caller."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise Unavailable(f"the database of decisions does not answer: {error.__cause__ or error}") from error
+
+
+def _make_durable(connection: Any, _: object) -> None:  # noqa: ANN401  whatever the driver has
+    """Have SQLite end no commit before it is on the disk, and let others read meanwhile."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _document_row(digest: str, document: Document) -> dict[str, object]:
+    return {"digest": digest, "media_type": document.media_type, "content": zlib.compress(document.content, 1)}
+
+
+def _row(link: Link) -> dict[str, object]:
+    decision = link.decision
+    return {
+        "number": link.number,
+        "decision_id": decision.decision_id,
+        "declaration_id": decision.declaration_id,
+        "version": decision.version,
+        "content": decision.content,
+        "day": decision.day,
+        "office": decision.office,
+        "text": link.text,
+        "hash": link.hash,
+    }
+
+
+def _followed(last: Head, link: Link) -> Head:
+    """Return the head after `link`; BrokenChain if it does not follow on `last`."""
+    if link.number != last.number + 1:
+        raise BrokenChain(f"decision {last.number + 1} is missing: after {last.number} comes {link.number}")
+    try:
+        text = zlib.decompress(link.text)
+    except zlib.error as error:
+        raise BrokenChain(f"decision {link.number} cannot be read: {error}") from error
+    if record.hash_of(link.number, last.hash, text) != link.hash:
+        raise BrokenChain(f"decision {link.number} does not follow from what is before it: it was altered, or put in")
+    return Head(link.number, link.hash)

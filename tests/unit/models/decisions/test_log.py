@@ -1,0 +1,193 @@
+import sqlite3
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+
+from models.decisions import DecisionLog, Unavailable, record
+from models.decisions.log import BrokenChain, Document, Head
+from models.decisions.record import linked
+from models.decisions.spool import Spool
+from models.decisions.tables import META
+from tests.support.decided import DAY, decision
+
+XML = Document("application/xml", b"<Declaration/>" * 50)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "decisions.db"
+
+
+@pytest.fixture
+def log(file):
+    log = DecisionLog(f"sqlite:///{file}", wait_s=0.1)
+    log.migrate()
+    yield log
+    log.close()
+
+
+def links(*decisions, after=Head()):  # noqa: B008  it cannot be changed
+    return list(linked(decisions, after.number, after.hash))
+
+
+def test_what_was_added_is_found_again_to_the_last_bit(log):
+    one, two = decision(1), decision(2)
+    log.append(links(one, two), {one.message: XML})
+    assert log.decision(two.decision_id) == two
+    assert list(log.of_day(DAY)) == [one, two]
+    assert log.document(one.message) == XML
+    assert log.document(two.message) is log.decision("other") is None
+    assert log.head().number == 2
+    assert log.verify() == log.head()
+
+
+def test_the_versions_of_a_declaration_come_in_their_order(log):
+    first, other, second = (
+        decision(1, declaration_id="D", version=1),
+        decision(2),
+        decision(3, declaration_id="D", version=2),
+    )
+    log.append(links(first, other, second), {})
+    assert log.versions("D") == [first, second]
+    assert log.versions("nobody's") == []
+
+
+def test_a_message_of_two_commits_is_kept_once(log):
+    one, two = decision(1), decision(2)
+    log.append(links(one), {one.message: XML})
+    log.append(links(two, after=log.head()), {one.message: XML})
+    assert log.document(one.message) == XML
+
+
+def test_what_is_there_is_not_added_again_but_another_decision_in_its_place_is_refused(log):
+    one, two, other = decision(1), decision(2), decision(9)
+    log.append(links(one), {})
+    log.append(links(one, two), {})
+    assert log.head().number == 2
+    with pytest.raises(BrokenChain, match="decision 1 or one after it is there already"):
+        log.append(links(other), {})
+    assert list(log.of_day(DAY)) == [one, two]
+
+
+def test_a_declaration_has_each_version_once(log):
+    log.append(links(decision(1, declaration_id="D")), {})
+    with pytest.raises(sa.exc.IntegrityError):
+        log.append(links(decision(2, declaration_id="D"), after=log.head()), {})
+    assert log.head().number == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        (
+            "UPDATE decisions SET text = (SELECT text FROM decisions WHERE number = 1) WHERE number = 2",
+            "decision 2 does not",
+        ),
+        ("UPDATE decisions SET text = x'00' WHERE number = 2", "decision 2 cannot be read"),
+        ("DELETE FROM decisions WHERE number = 2", "decision 2 is missing: after 1 comes 3"),
+        ("UPDATE decisions SET hash = 'f' || substr(hash, 2) WHERE number = 3", "decision 3 does not follow"),
+    ],
+)
+def test_a_log_that_was_altered_does_not_verify(log, file, statement, fault):
+    log.append(links(*map(decision, range(1, 5))), {})
+    with closing(sqlite3.connect(file)) as other, other:
+        other.execute(statement)
+    with pytest.raises(BrokenChain, match=fault):
+        log.verify()
+
+
+def test_the_end_verifies_from_a_head_that_was_noted(log):
+    log.append(links(decision(1), decision(2)), {})
+    noted = log.head()
+    log.append(links(decision(3), after=noted), {})
+    assert log.verify(noted).number == 3
+    with pytest.raises(BrokenChain, match="decision 3 does not follow"):
+        log.verify(Head(2, "0" * 64))
+
+
+def test_a_database_that_is_locked_is_unavailable_and_takes_nothing(log, file):
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Unavailable, match="locked"):
+            log.append(links(decision(1)), {})
+        other.execute("ROLLBACK")
+    assert log.head() == Head()
+
+
+def test_migrating_makes_the_tables_that_the_code_reads_and_can_be_done_again(log, file):
+    log.migrate()
+    engine = sa.create_engine(f"sqlite:///{file}")
+    made, wanted = sa.inspect(engine), META.tables
+    for name, table in wanted.items():
+        assert {column["name"]: str(column["type"]) for column in made.get_columns(name)} == {
+            column.name: str(column.type.compile(engine.dialect)) for column in table.columns
+        }
+        assert {index["name"] for index in made.get_indexes(name)} == {index.name for index in table.indexes}
+    assert set(made.get_table_names()) == {*wanted, "alembic_version"}
+    engine.dispose()
+
+
+def test_a_days_secret_is_committed_to_once_and_published_later(log):
+    log.commit_to(DAY, "1" * 64)
+    log.commit_to(DAY, "1" * 64)
+    assert log.days() == [(DAY, "1" * 64, None)]
+    with pytest.raises(ValueError, match="the secret of 2024-05-02 is another one"):
+        log.commit_to(DAY, "2" * 64)
+    log.publish(DAY, "ab" * 32)
+    assert log.days() == [(DAY, "1" * 64, "ab" * 32)]
+
+
+class TestSpool:
+    @pytest.fixture
+    def spool(self, tmp_path):
+        return Spool(tmp_path / "spool.jsonl")
+
+    def test_what_waits_goes_into_the_log_in_order_with_its_documents(self, spool, log):
+        one, two, three = map(decision, (1, 2, 3))
+        made = links(one, two, three)
+        spool.append(made[:2], {one.message: XML})
+        spool.append(made[2:], {})
+        assert spool.links() == made
+        assert spool.empty_into(log) == 3
+        assert list(log.of_day(DAY)) == [one, two, three]
+        assert log.document(one.message) == XML
+        assert spool.links() == []
+        assert spool.empty_into(log) == 0
+
+    def test_it_stays_while_the_database_is_away_and_can_be_emptied_twice(self, spool, log, file):
+        made = links(decision(1), decision(2))
+        spool.append(made, {})
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(Unavailable):
+                spool.empty_into(log)
+            other.execute("ROLLBACK")
+        assert spool.links() == made
+        log.append(made, {})  # the process ended after the commit, before the file was gone
+        spool.empty_into(log)
+        assert log.verify().number == 2
+
+    def test_a_line_without_its_end_was_never_answered(self, spool):
+        made = links(decision(1), decision(2))
+        spool.append(made, {})
+        spool.file.write_bytes(spool.file.read_bytes()[:-3])
+        assert spool.links() == made[:1]
+
+    def test_a_write_that_fails_leaves_what_was_there(self, spool, monkeypatch):
+        made = links(decision(1), decision(2))
+        spool.append(made[:1], {})
+
+        def full(_):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("models.decisions.spool.os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            spool.append(made[1:], {})
+        monkeypatch.undo()
+        spool.append(made[1:], {})
+        assert spool.links() == made
+
+
+def test_a_digest_does_not_depend_on_how_the_numbers_were_written():
+    assert record.digest([1.50, "é"]) == record.digest([1.5, "é"]) != record.digest([1.25, "é"])
