@@ -104,6 +104,14 @@ class Store:
         return self._manifest_file.exists()
 
     @property
+    def committed_at(self) -> int:
+        """Return when something was last committed, in nanoseconds of the clock; 0 if nothing ever was."""
+        try:
+            return self._manifest_file.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    @property
     def _manifest_file(self) -> Path:
         return self.root / "manifest.json"
 

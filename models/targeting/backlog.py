@@ -39,15 +39,19 @@ class Backlog:
         day.
         """
         day: date = declarations["accepted_on"][0]
+        exploring = self.exploring(day)
+        left = places_left(self.policy.targeting, self.log, day)
+        today = self.policy.model_copy(update={"targeting": left})
+        selector = Selector(today, self.model, exploring)
+        return selector.choose(declarations, np.random.default_rng([seed, day.toordinal()])).with_columns(
+            declarations["accepted_on"], declarations["office"], exploring_share=pl.lit(exploring.share.value)
+        )
+
+    def exploring(self, day: date) -> Exploring:
+        """Return the share of places that explores on `day`, and what is familiar by then; ValueError as `choose`."""
         outcomes = self.outcomes.lazy()
         known = asof.labels(outcomes, day - timedelta(days=1)).select(KEY).collect()
         inspected = self.inspected.join(known, on=KEY, how="semi", maintain_order="left")
         if inspected.is_empty():
             raise ValueError(f"no inspection was known before {day}; there is nothing to tell the unfamiliar from")
-        share = exploring_share(self.log, outcomes, self.policy, day)
-        left = places_left(self.policy.targeting, self.log, day)
-        today = self.policy.model_copy(update={"targeting": left})
-        selector = Selector(today, self.model, Exploring.of(share, self.model, inspected))
-        return selector.choose(declarations, np.random.default_rng([seed, day.toordinal()])).with_columns(
-            declarations["accepted_on"], declarations["office"], exploring_share=pl.lit(share.value)
-        )
+        return Exploring.of(exploring_share(self.log, outcomes, self.policy, day), self.model, inspected)

@@ -38,6 +38,11 @@ def champion(places: Places, scratch: Path) -> assessment.Incumbent | None:
     return _champion(places, registry_of(places), scratch)
 
 
+def challenger(places: Places, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
+    """Return the version that awaits sign-off; None if none does, or it cannot be read, of which `tell` is told."""
+    return _challenger(registry_of(places), scratch, tell)
+
+
 def watched(places: Places, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
     """Return the version to watch: the champion, or before the first promotion the challenger."""
     registry = registry_of(places)

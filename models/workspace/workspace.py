@@ -5,7 +5,7 @@ A caller says which policy decides: that of the version in force, or, for what w
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -149,6 +149,12 @@ class Workspace:
             selected_at=pl.lit(datetime.now(UTC)),
         )
         return Choice(last_day, declarations, chosen)
+
+    def recent(self, built: cache.Built, day: date, days: int) -> pl.DataFrame:
+        """Return features and importers of what was accepted in so many days before `day`, in order of acceptance."""
+        accepted_on = pl.col("accepted_at").dt.date()
+        window = accepted_on.is_between(day - timedelta(days=days), day, closed="left")
+        return self._with_importers(built.scan().filter(window)).collect().sort("accepted_at", *KEY)
 
     def backlog(self, built: cache.Built, model: RiskModel, log: pl.DataFrame) -> Backlog:
         """Read once what every day that waits is chosen by; `log` has the selections before."""

@@ -1,0 +1,303 @@
+"""One declaration after another gets its decision, which is kept before it is told; places are used up in this order.
+
+One thread decides. What waits when it comes round is judged together, decided one by one, and kept in one commit. If
+the database does not answer, decisions go to the spool, and if that fails too nobody is answered and nothing has
+happened. A declaration that comes again with the same content gets the answer that it had.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import polars as pl
+
+from models.decisions import Decision, DecisionLog, Document, Head, Spool, Unavailable, record
+from models.live import Plan, State
+from models.window.answering import Asked, decide
+from models.window.ground import Ground, Judged, digest_of_names, names_as_json
+
+MOST_ROWS = 500  # items judged together
+MOST_WAITING = 5_000  # items
+LATEST_S = 5.0  # whoever has waited longer has given up, or soon will
+RETRY_S = 1.0  # until the spool is tried again
+_JSON = "application/json"
+
+_log = logging.getLogger(__name__)
+
+
+class NotDecided(RuntimeError):
+    """There is no decision, and asking again later is right. The message says why."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The declarations of one message, and who waits for their decisions."""
+
+    asked: Sequence[Asked]
+    documents: Mapping[str, Document]
+    came_at: float
+    decisions: "Future[list[Decision]]"
+
+    @property
+    def rows(self) -> int:
+        return sum(each.rows.height for each in self.asked)
+
+
+@dataclass
+class _Memory:
+    """What was decided, as far as the next decision needs it.
+
+    `last` has the last decision about each declaration of the day, `known` the ids of all declarations ever decided,
+    `offices` each office's last day and the state after its last decision.
+    """
+
+    head: Head
+    day: date | None = None
+    last: dict[str, Decision] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    offices: dict[str, tuple[date, State]] = field(default_factory=dict)
+
+    def take(self, decision: Decision) -> None:
+        """Take a decision in that follows on all before it."""
+        if decision.day != self.day:
+            self.day, self.last = decision.day, {}
+        self.last[decision.declaration_id] = decision
+        self.known.add(decision.declaration_id)
+        self.offices[decision.office] = (decision.day, State.from_json(decision.after.encode()))
+
+    def state(self, office: str, day: date, plan: Plan) -> State:
+        """Return the state of an office on a day, for its next decision by `plan`."""
+        last, state = self.offices.get(office, (None, None))
+        if state is None or last != day:
+            return State.morning(plan, state.evening() if state else None)
+        return replace(state, plan=plan.digest)  # another champion has another plan, for the places that are left
+
+
+class Decider:
+    """The one who decides; `ground` gives the present ground, and `fallback` one for the case that the model fails."""
+
+    def __init__(
+        self, log: DecisionLog, spool: Spool, ground: Callable[[], Ground], fallback: Callable[[str], Ground]
+    ) -> None:
+        self._log, self._spool, self._ground, self._fallback = log, spool, ground, fallback
+        self._jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._waiting, self._lock = 0, threading.Lock()
+        self._plans: dict[str, Plan] = {}
+        self._kept: set[str] = set()  # digests of documents that are in the log for sure
+        self._memory: _Memory | None = None
+        self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
+
+    def start(self) -> None:
+        """Begin to decide; decisions made before are read first."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Decide what waits, and end."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what was decided before is known, without which nothing can be decided."""
+        return self._memory is not None
+
+    def ask(self, asked: Sequence[Asked], documents: Mapping[str, Document]) -> "Future[list[Decision]]":
+        """Return what will be the decisions, in the order of `asked`; NotDecided, here or later, if there are none.
+
+        `documents` are those that the declarations name by digest. No declaration may be there twice.
+        """
+        job = _Job(asked, documents, time.monotonic(), Future())
+        with self._lock:
+            if self._waiting + job.rows > MOST_WAITING and self._waiting:
+                raise NotDecided(f"{self._waiting} items are waiting")
+            self._waiting += job.rows
+        self._jobs.put(job)
+        return job.decisions
+
+    def _run(self) -> None:
+        put_off: list[_Job] = []
+        is_ending = False
+        while not (is_ending and not put_off):
+            jobs, put_off = put_off, []
+            try:
+                job = self._jobs.get(timeout=0 if jobs else RETRY_S)
+                is_ending = is_ending or job is None
+                jobs += [job] if job else []
+                while sum(each.rows for each in jobs) < MOST_ROWS:
+                    job = self._jobs.get_nowait()
+                    is_ending = is_ending or job is None
+                    jobs += [job] if job else []
+            except queue.Empty:
+                pass
+            now, put_off = _apart(jobs)
+            self._serve(now)
+
+    def _serve(self, jobs: list[_Job]) -> None:
+        """Decide jobs, none of which asks about a declaration of another one; whatever happens, each is answered."""
+        try:
+            memory, ground = self._ready(), self._ground()
+            last: dict[str, Decision | None] = {}
+            going = [job for job in jobs if self._goes(job, memory, ground, last)]
+            if going:
+                found = self._decided(memory, ground, [each for job in going for each in job.asked], last, going)
+                for job in going:
+                    self._answer(job, [found[each.declaration_id] for each in job.asked])
+        except (Unavailable, NotDecided, OSError) as error:
+            self._give_up(jobs, error)
+        except Exception as error:  # noqa: BLE001  one message must not end the decisions about all others
+            _log.error("Nothing was decided", exc_info=error)
+            self._give_up(jobs, error)
+
+    def _give_up(self, jobs: Sequence[_Job], error: Exception) -> None:
+        for job in jobs:
+            self._answer(job, NotDecided(f"nothing can be decided now: {error}"))
+
+    def _goes(self, job: _Job, memory: _Memory, ground: Ground, last: dict[str, Decision | None]) -> bool:
+        """Whether a job can be decided now; otherwise it is answered. `last` gets the last decisions about it."""
+        try:
+            if time.monotonic() - job.came_at > LATEST_S:
+                raise NotDecided("others were asked about before, and it took too long")
+            if any(each.day != ground.day for each in job.asked):
+                raise NotDecided(f"the day has turned to {ground.day}")
+            last |= {each.declaration_id: self._last(memory, each.declaration_id) for each in job.asked}
+        except (NotDecided, Unavailable) as error:
+            self._answer(job, NotDecided(str(error)))
+            return False
+        return True
+
+    def _answer(self, job: _Job, answer: "list[Decision] | NotDecided") -> None:
+        if job.decisions.done():
+            return
+        with self._lock:
+            self._waiting -= job.rows
+        if isinstance(answer, NotDecided):
+            job.decisions.set_exception(answer)
+        else:
+            job.decisions.set_result(answer)
+
+    def _ready(self) -> _Memory:
+        """Return the memory; the log is read at first, and whatever waits in the spool goes there as soon as it can."""
+        if self._memory is None:
+            self._log.migrate()
+            self._spool.empty_into(self._log)
+            memory = _Memory(self._log.head(), known=self._log.declarations())
+            for decision in self._log.last_of_offices():
+                memory.take(decision)
+            if memory.day:
+                for decision in self._log.of_day(memory.day):
+                    memory.take(decision)
+            self._memory = memory
+        elif not self._spool.is_empty:
+            try:
+                self._spool.empty_into(self._log)
+            except Unavailable as error:
+                _log.warning("Decisions wait in %s: %s", self._spool.file, error)
+        return self._memory
+
+    def _decided(
+        self,
+        memory: _Memory,
+        ground: Ground,
+        asked: Sequence[Asked],
+        last: Mapping[str, Decision | None],
+        jobs: Sequence[_Job],
+    ) -> dict[str, Decision]:
+        """Return the decision about each declaration by its id, old or new; new ones are kept."""
+        same = {each.declaration_id: decision for each in asked if (decision := _same(each, last)) is not None}
+        fresh = [each for each in asked if each.declaration_id not in same]
+        if not fresh:
+            return same
+        made, named = self._made(memory, ground, fresh, last)
+        links = list(record.linked(made, memory.head.number, memory.head.hash))
+        named |= {digest: document for job in jobs for digest, document in job.documents.items()}
+        self._keep(links, {digest: document for digest, document in named.items() if digest not in self._kept})
+        self._kept |= self._plans.keys() | {digest_of_names()}
+        memory.head = Head(links[-1].number, links[-1].hash)
+        for decision in made:
+            memory.take(decision)
+        return same | {decision.declaration_id: decision for decision in made}
+
+    def _made(
+        self, memory: _Memory, ground: Ground, fresh: Sequence[Asked], last: Mapping[str, Decision | None]
+    ) -> tuple[list[Decision], dict[str, Document]]:
+        """Return decisions, and what they name besides messages; nothing is kept or remembered yet."""
+        try:
+            judged = _judged(ground, fresh)
+        except Exception as error:  # noqa: BLE001  whatever it is, no answer of the model is not a release
+            _log.error("The model does not answer", exc_info=error)
+            ground = self._fallback(f"the model failed: {type(error).__name__}: {error}")
+            judged = _judged(ground, fresh)
+        states: dict[str, State] = {}
+        made = []
+        for asked, said in zip(fresh, judged, strict=True):
+            plan = ground.plan(asked.office)
+            self._plans[plan.digest] = plan
+            state = states.get(asked.office) or memory.state(asked.office, ground.day, plan)
+            decision, states[asked.office] = decide(
+                ground, asked, said, state, last[asked.declaration_id], self._earlier_plan
+            )
+            made.append(decision)
+        named = {digest: Document(_JSON, plan.as_json()) for digest, plan in self._plans.items()}
+        return made, named | {digest_of_names(): Document(_JSON, names_as_json())}
+
+    def _earlier_plan(self, digest: str) -> Plan:
+        if digest not in self._plans:
+            found = self._log.document(digest)
+            if found is None:
+                raise NotDecided(f"the plan {digest} by which this was decided at first is not in the log")
+            self._plans[digest] = Plan.from_json(found.content)
+        return self._plans[digest]
+
+    def _last(self, memory: _Memory, declaration_id: str) -> Decision | None:
+        """Return the last decision about a declaration; NotDecided if the database, which would know, is away."""
+        if declaration_id in memory.last:
+            return memory.last[declaration_id]
+        if declaration_id not in memory.known:
+            return None
+        return self._log.versions(declaration_id)[-1]
+
+    def _keep(self, links: Sequence[record.Link], documents: Mapping[str, Document]) -> None:
+        """Keep links in the log, or in the spool if the log does not answer or older ones wait there."""
+        if self._spool.is_empty:
+            try:
+                self._log.append(links, documents)
+            except Unavailable as error:
+                _log.warning("Decisions go to %s: %s", self._spool.file, error)
+            else:
+                return
+        self._spool.append(links, documents)
+
+
+def _apart(jobs: Sequence[_Job]) -> tuple[list[_Job], list[_Job]]:
+    """Return the jobs to be decided now, and those that ask about a declaration that one before them asks about."""
+    now, later, taken = [], [], set()
+    for job in jobs:
+        names = {each.declaration_id for each in job.asked}
+        (later if taken & names else now).append(job)
+        taken |= names
+    return now, later
+
+
+def _same(asked: Asked, last: Mapping[str, Decision | None]) -> Decision | None:
+    """Return the last decision if it was about the same content."""
+    decision = last[asked.declaration_id]
+    return decision if decision and decision.content == asked.content else None
+
+
+def _judged(ground: Ground, fresh: Sequence[Asked]) -> list[Judged]:
+    """Return what the ground says of each, in order; those of one language are judged together."""
+    found: dict[int, Judged] = {}
+    for language in {each.language for each in fresh}:
+        places = [place for place, each in enumerate(fresh) if each.language == language]
+        whole = ground.judged(pl.concat(fresh[place].rows for place in places), language)
+        start = 0
+        for place in places:
+            end = start + fresh[place].rows.height
+            found[place] = whole.part(start, end)
+            start = end
+    return [found[place] for place in range(len(fresh))]

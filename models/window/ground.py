@@ -1,0 +1,167 @@
+"""What the answers of a day stand on, made once and the same for all: morning, champion, shadows, plans of offices.
+
+Nothing here changes while the day goes on; what does, the offices' states, is in deciding.py. Where no model can be
+asked, the ground says why, and goes by the risk profile: how often importer and goods were found before. Where there
+is no morning either, nothing is known of anybody, and places go by chance and to those who come first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from features.arrays import Floats
+from features.contract import KEY
+from features.matrix import CATALOGUE, Morning
+from models.decisions import Reason, record
+from models.dossier import assessment
+from models.live import Plan, chance, plan_day
+from models.policy import Policy
+from models.reasons import reasons
+from models.targeting import Exploring, exploration
+from models.window.profile import profiled
+
+REASONS = 3
+TOLD = ("score", "critical", "expected_revenue", "revenue_if_illicit", "priority")
+_COMPARED = 500  # past rows among which a weight of exploration is found
+_NAMES = tuple(feature.name for feature in CATALOGUE)
+_NOTHING = dict.fromkeys((*TOLD, "explore"), 0.0)
+
+
+@dataclass(frozen=True)
+class Familiar:
+    """What exploration goes by: the day's share, what was inspected, and past rows among which a weight is found."""
+
+    exploring: Exploring
+    champion: assessment.Incumbent
+    score: Floats
+    revenue: Floats
+    rarity: Floats
+
+    @classmethod
+    def of(cls, exploring: Exploring, champion: assessment.Incumbent, past: pl.DataFrame) -> "Familiar":
+        """Return it for `past` rows: features, `importer_id` and the champion's predictions, in order of acceptance."""
+        compared = past.gather_every(max(past.height // _COMPARED, 1))
+        return cls(
+            exploring,
+            champion,
+            compared["score"].to_numpy(),
+            compared["revenue_if_illicit"].to_numpy(),
+            exploring.rarity(champion.model, compared),
+        )
+
+    def weights(self, asked: pl.DataFrame) -> list[float]:
+        """Return the weight of each of `asked` (features, `importer_id`, predictions) among the past rows.
+
+        Each is weighed by itself: its weight does not depend on which others are asked about together with it.
+        """
+        strategy, rare = self.champion.policy.exploration.strategy, self.exploring.rarity(self.champion.model, asked)
+        found = []
+        for line, (score, revenue) in enumerate(asked.select("score", "revenue_if_illicit").iter_rows()):
+            own = (np.append(self.score, score), np.append(self.revenue, revenue), np.append(self.rarity, rare[line]))
+            found.append(float(exploration.weights(strategy, *own)[-1]))
+        return found
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a ground says of rows, in their order.
+
+    `told` has TOLD and `explore` of each, `features` its values by `feature_names`, and `reasons` up to REASONS of
+    them. `shadows` has scores by the version that awaits sign-off, as (version, digest).
+    """
+
+    told: Sequence[Mapping[str, float]]
+    features: Sequence[tuple[Any, ...]]
+    feature_names: tuple[str, ...]
+    reasons: Sequence[tuple[Reason, ...]]
+    shadows: Mapping[tuple[str, str], Sequence[float]]
+
+    def part(self, start: int, end: int) -> "Judged":
+        """Return the rows from `start` up to, but not including, `end`."""
+        rows = slice(start, end)
+        shadows = {version: scores[rows] for version, scores in self.shadows.items()}
+        return Judged(self.told[rows], self.features[rows], self.feature_names, self.reasons[rows], shadows)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The ground of a day's answers.
+
+    `policy` is the champion's, as signed, or the one on the disk where there is none. `past` are declarations of the
+    weeks before, scored as those of the day will be (see models.live.plan_day). `secret` is the day's. `unscored` says
+    why no champion is asked, and is empty if one is.
+    """
+
+    day: date
+    policy: Policy
+    secret: bytes
+    past: pl.DataFrame
+    morning: Morning | None = None
+    champion: assessment.Incumbent | None = None
+    shadows: tuple[assessment.Incumbent, ...] = ()
+    familiar: Familiar | None = None  # None where nothing explores, as nothing was inspected before
+    unscored: str = ""
+    _plans: dict[str, Plan] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if (self.champion is None) != bool(self.unscored) or (self.champion and not self.morning):
+            raise ValueError("a ground has a champion and a morning, or says why it has none")
+
+    @property
+    def version(self) -> tuple[str, str]:
+        """Return the champion's version and the digest of its model; empty texts if there is none."""
+        return (self.champion.version, self.champion.model.digest) if self.champion else ("", "")
+
+    def plan(self, office: str) -> Plan:
+        """Return the office's plan for the day; it is made when the office is first asked about."""
+        if office not in self._plans:
+            share = self.familiar.exploring.share.value if self.familiar else 0.0
+            rounding = chance.rounding(self.secret, office)
+            self._plans[office] = plan_day(office, self.day, self.past, self.policy.targeting, rounding, share)
+        return self._plans[office]
+
+    def judged(self, declared: pl.DataFrame, language: str) -> Judged:
+        """Return what is known and thought of rows of the contract, all accepted on the day; each by itself."""
+        if self.morning is None:
+            return Judged([_NOTHING] * declared.height, [()] * declared.height, (), [()] * declared.height, {})
+        features = self.morning.features(declared)
+        values = features.select(_NAMES).rows()
+        if self.champion is None:
+            told = [_NOTHING | said for said in profiled(features).to_dicts()]
+            return Judged(told, values, _NAMES, [()] * declared.height, {})
+        predicted = self.champion.model.predict(features)
+        explore = [0.0] * declared.height
+        if self.familiar:
+            explore = self.familiar.weights(features.with_columns(declared["importer_id"], *predicted.drop(KEY)))
+        told = predicted.select(TOLD).with_columns(explore=pl.Series(explore, dtype=pl.Float64)).to_dicts()
+        shadows = {
+            (each.version, each.model.digest): each.model.predict(features)["score"].to_list() for each in self.shadows
+        }
+        return Judged(told, values, _NAMES, _reasons(self.champion, features, language), shadows)
+
+
+def _reasons(champion: assessment.Incumbent, features: pl.DataFrame, language: str) -> list[tuple[Reason, ...]]:
+    # Rows are told apart by their place: two declarations of one batch may have items of one number.
+    lines = features.with_columns(declaration_id=pl.int_range(pl.len()).cast(pl.String))
+    found: list[list[Reason]] = [[] for _ in range(features.height)]
+    told = reasons(champion.model, lines, language, REASONS)
+    for line, *reason in told.select("declaration_id", "group", "contribution", "direction", "sentence").iter_rows():
+        found[int(line)].append(Reason(*reason))
+    return [tuple(each) for each in found]
+
+
+def names_as_json() -> bytes:
+    """Return the list of features, in the order in which decisions have their values."""
+    return msgspec.json.encode(_NAMES)
+
+
+@cache
+def digest_of_names() -> str:
+    """Return the digest by which decisions name the list of features."""
+    return record.digest(_NAMES)

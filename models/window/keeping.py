@@ -1,0 +1,183 @@
+"""The ground in force: a thread looks every few seconds whether the day, the champion or those that wait are others.
+
+A new ground is made beside the one in force and takes its place at once, so nobody waits, and no answer mixes two
+models. If no model can be asked, the ground says why and goes by the risk profile, and if even that cannot be made, by
+chance alone. Such a ground is made anew at every look, until there is a better one.
+"""
+
+import logging
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from features.matrix import Morning, cache
+from features.store import Store
+from models.decisions import DecisionLog, Unavailable
+from models.ledger import Keys, reading
+from models.places import Places
+from models.policy import Policy
+from models.policy import load as load_policy
+from models.window import making
+from models.window.ground import Ground
+from models.window.secrets import Secrets
+from models.workspace import Workspace, feature_code, incumbents, why_empty
+
+LOOK_S = 5.0
+_NONE = "no model is in force; the first version that all have signed is asked"
+_log = logging.getLogger(__name__)
+
+
+class NoGround(RuntimeError):
+    """There is no ground yet. The message says why."""
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """What a ground is made for: another one is needed when this changes."""
+
+    day: date
+    stored_at: int
+    champion: int | None
+    challenger: str | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known before a day, for whichever model is asked, of what was stored by then."""
+
+    stored_at: int
+    delay: int
+    built: cache.Built
+    morning: Morning
+
+
+@dataclass
+class Keeper:
+    """Keeps the ground of `source`; `today` gives the day by the administration's legal time.
+
+    `alarm` is told in a sentence when no model can be asked, once for each reason.
+    """
+
+    places: Places
+    source: str
+    log: DecisionLog
+    secrets: Secrets
+    today: Callable[[], date]
+    alarm: Callable[[str], None]
+    _ground: Ground | None = field(default=None, init=False)
+    _for: _Standing | None = field(default=None, init=False)
+    _known: _Known | None = field(default=None, init=False)
+    _profiled: Ground | None = field(default=None, init=False)
+    _why: str = field(default="the window is starting", init=False)
+    _ending: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def start(self) -> threading.Thread:
+        """Begin to look, in a thread that ends after `stop`."""
+        thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        thread.start()
+        return thread
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._ending.set()
+
+    def ground(self) -> Ground:
+        """Return the ground in force; NoGround if there is none yet."""
+        if self._ground is None:
+            raise NoGround(self._why)
+        return self._ground
+
+    def without_model(self, why: str) -> Ground:
+        """Return a ground of the same day on which no model is asked, because of `why`."""
+        ground = self.ground()
+        self._warn(why)
+        if self._profiled is None or self._profiled.day != ground.day:
+            self._profiled = self._by_profile(ground.day, ground.policy, ground.secret, why)
+        return replace(self._profiled, unscored=why)
+
+    def look(self) -> None:
+        """Make the ground that is needed now, unless it is in force already."""
+        day = self.today()
+        try:
+            secret = self.secrets.of(day, self.log)
+            self.secrets.publish(day, self.log)
+        except (Unavailable, OSError, ValueError) as error:
+            if self._ground is None or self._ground.day != day:
+                self._ground, self._why = None, f"there is no secret of {day}: {error}"
+            self._warn(str(error))
+            return
+        try:
+            standing = self._standing(day)
+            if standing != self._for:
+                self._ground, self._for = self._scored(day, secret), standing
+                self._why = ""
+        except Exception as error:  # noqa: BLE001  whatever is wrong with a model or with data, people wait for answers
+            _log.error("No model can be asked", exc_info=error)
+            why = str(error) if isinstance(error, _Unasked) else f"{type(error).__name__}: {error}"
+            self._warn(why)
+            policy = self._ground.policy if self._ground else load_policy()
+            self._ground, self._for = self._by_profile(day, policy, secret, why), None
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            self.look()
+            self._ending.wait(LOOK_S)
+
+    def _warn(self, why: str) -> None:
+        """Tell of a reason once."""
+        if why != self._why:
+            self._why = why
+            self.alarm(why)
+
+    def _standing(self, day: date) -> _Standing:
+        """Return what the ledger says; whatever `reading` raises if it is not whole."""
+        keys = Keys(self.places.signoff)
+        if not keys.exist():
+            raise _Unasked(_NONE)
+        book = reading.signed_book(self.places.tracking_uri, keys, load_policy().signoff)
+        challenger = incumbents.registry_of(self.places).challenger_number()
+        return _Standing(day, Store(self.places.store(self.source)).committed_at, book.champion, challenger)
+
+    def _scored(self, day: date, secret: bytes) -> Ground:
+        scratch = Path(tempfile.mkdtemp(prefix="tidewaiter-window-"))
+        try:
+            champion = incumbents.champion(self.places, scratch)
+            if champion is None:
+                raise _Unasked(_NONE)
+            if champion.source != self.source:
+                raise _Unasked(f"the champion, version {champion.version}, is of source {champion.source}")
+            feature_code.check(champion.model, f"champion version {champion.version}", self.source)
+            shadow = incumbents.challenger(self.places, scratch / "challenger", _log.warning)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        workspace, known = self._before(day, champion.policy)
+        shadows = (shadow,) if shadow and shadow.source == self.source else ()
+        return making.scored(workspace, known.built, known.morning, champion, shadows, secret)
+
+    def _by_profile(self, day: date, policy: Policy, secret: bytes, why: str) -> Ground:
+        """Return a ground on which no model is asked: by the risk profile, or by chance alone if nothing is known."""
+        try:
+            workspace, known = self._before(day, policy)
+            return making.by_profile(workspace, known.built, known.morning, policy, secret, why)
+        except Exception as error:  # noqa: BLE001  as in `look`
+            _log.error("Nothing is known of the days before", exc_info=error)
+            return Ground(day, policy, secret, making.NOTHING_PAST, unscored=why)
+
+    def _before(self, day: date, policy: Policy) -> tuple[Workspace, _Known]:
+        """Return what is known before a day, made once for all models that read features of one label delay."""
+        workspace = Workspace(self.places, policy, self.source)
+        if why := why_empty(workspace.store):
+            raise _Unasked(why)
+        stored_at, delay = workspace.store.committed_at, policy.features.label_delay_days
+        held = self._known
+        if held is None or (held.stored_at, held.morning.day, held.delay) != (stored_at, day, delay):
+            held = self._known = _Known(stored_at, delay, workspace.features(), workspace.morning(day))
+        return workspace, held
+
+
+class _Unasked(RuntimeError):
+    """There is no model to ask. The message is a sentence for people."""

@@ -1,0 +1,93 @@
+"""A small world with a champion, and the grounds of its last day: what the window's tests decide on."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from features.contract import schema
+from features.ingestion.batches import ingest
+from features.matrix import CATALOGUE, cache
+from features.simulator import Parameters
+from features.sources.simulator import SimulatorSource, write
+from models import policy
+from models.dossier.assessment import Incumbent
+from models.places import Places
+from models.risk import RiskModel
+from models.training import train
+from models.window import Asked, Ground, making
+from models.workspace import Workspace
+
+SECRET = bytes(range(32))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A world on its last day: the declarations of that day are not known to the grounds."""
+
+    workspace: Workspace
+    built: cache.Built
+    day: date
+    champion: Incumbent
+    declared: pl.DataFrame
+
+    def ground(self, secret: bytes = SECRET, shadows: tuple[Incumbent, ...] = ()) -> Ground:
+        """Return the ground on which the champion is asked."""
+        morning = self.workspace.morning(self.day)
+        return making.scored(self.workspace, self.built, morning, self.champion, shadows, secret)
+
+    def profile(self, why: str = "no model is in force") -> Ground:
+        """Return the ground on which the risk profile is asked."""
+        morning = self.workspace.morning(self.day)
+        return making.by_profile(self.workspace, self.built, morning, self.champion.policy, SECRET, why)
+
+    def asked(self, place: int, language: str = "en", **changed: object) -> Asked:
+        """Return a declaration of the day, by its place in their order, perhaps with some columns changed."""
+        name = self.declared["declaration_id"].unique(maintain_order=True)[place]
+        rows = self.declared.filter(pl.col("declaration_id") == name).sort("item_number")
+        rows = rows.with_columns(
+            pl.lit(value).cast(rows.schema[column]).alias(column) for column, value in changed.items()
+        )
+        return Asked(rows, f"{place:064x}", "system", language, received_at(rows))
+
+
+def received_at(rows: pl.DataFrame) -> datetime:
+    """Return the instant at which rows were accepted, in a zone."""
+    return rows["accepted_at"][0].replace(tzinfo=UTC)
+
+
+def opened(folder: Path, rows: int = 4000, months: int = 6) -> Opened:
+    """Make the world in `folder`: its champion learned from all but the last weeks, and offices have few places."""
+    places = Places(folder / "data", folder / "state", folder / "signoff", "", "")
+    written = policy.load()
+    source = SimulatorSource(Parameters(rows=rows, months=months, seed=4), folder / "simulated")
+    write(source)
+    store = Workspace(places, written, "simulator").store
+    ingest(source, store, written.ingestion)
+    offices = store.scan("declarations").select("office").unique().collect()["office"]
+    own = {office: policy.Capacity(red=2, yellow=2, blue=1) for office in offices}
+    targeting = written.targeting.model_copy(update={"offices": own})
+    rules = _Signed.model_validate({**written.model_dump(), "targeting": targeting.model_dump()})
+    workspace = Workspace(places, rules, "simulator")
+    built = workspace.features()
+    day = workspace.store.days()[-1]
+    labelled = workspace.dataset(built).filter(pl.col("is_illicit").is_not_null()).collect().sort("accepted_at")
+    begins = datetime.combine(day - timedelta(days=40), datetime.min.time())
+    learned = labelled.filter(pl.col("accepted_at") < begins)
+    middle = learned.height * 2 // 3
+    model: RiskModel = train(learned[:middle], learned[middle:], CATALOGUE, _TRAINING, targeting)
+    champion = Incumbent("3", "champion", "simulator", None, model, None, rules)  # ty: ignore[invalid-argument-type]
+    declared = workspace.store.scan("declarations", day, day).select(schema("declarations").names()).collect()
+    return Opened(workspace, built, day, champion, declared.sort("accepted_at", "declaration_id", "item_number"))
+
+
+class _Signed(policy.Policy):
+    """A policy that says more than its file, and still has a digest."""
+
+    @property
+    def digest(self) -> str:
+        return "c" * 64
+
+
+_TRAINING = policy.load().training.model_copy(update={"max_rounds": 40, "early_stopping_rounds": 10})

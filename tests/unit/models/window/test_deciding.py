@@ -1,0 +1,205 @@
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from models.decisions import DecisionLog, Document, Spool
+from models.live import Plan, State
+from models.window import Decider, NotDecided
+from models.window import deciding as deciding_module
+from tests.support.opened import opened
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return opened(tmp_path_factory.mktemp("window"))
+
+
+@pytest.fixture(scope="module")
+def ground(world):
+    return world.ground()
+
+
+@pytest.fixture
+def log(tmp_path):
+    log = DecisionLog(f"sqlite:///{tmp_path / 'decisions.db'}", wait_s=0.1)
+    yield log
+    log.close()
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(tmp_path / "spool.jsonl")
+
+
+@contextmanager
+def deciding(log, spool, ground, fallback=None):
+    decider = Decider(log, spool, lambda: ground, fallback or (lambda why: pytest.fail(why)))
+    decider.start()
+    try:
+        yield decider
+    finally:
+        decider.stop()
+
+
+def decided(decider, *asked):
+    documents = {each.message: Document("application/json", each.message.encode()) for each in asked}
+    return decider.ask(asked, documents).result(timeout=30)
+
+
+def test_a_declaration_gets_a_decision_that_is_kept_with_all_it_was_made_from(world, ground, log, spool):
+    with deciding(log, spool, ground) as decider:
+        (found,) = decided(decider, world.asked(0))
+    assert log.decision(found.decision_id) == found
+    assert log.document(found.message).content == found.message.encode()
+    assert log.document(found.feature_names) is not None
+    assert Plan.from_json(log.document(found.items[0].plan).content) == ground.plan(found.office)
+    assert (found.model_version, found.model_digest) == ("3", world.champion.model.digest)
+    assert found.morning == ground.morning.digest
+    assert found.items[0].score == pytest.approx(
+        world.champion.model.predict(ground.morning.features(world.asked(0).rows))["score"][0], abs=0
+    )
+    assert len(found.items[0].reasons) == 3
+    assert log.verify().number == 1
+
+
+def test_the_same_again_gets_the_same_answer_also_from_another_process(world, ground, log, spool):
+    with deciding(log, spool, ground) as decider:
+        first = decided(decider, world.asked(0), world.asked(1))
+        assert decided(decider, replace(world.asked(1), caller="other", message="f" * 64)) == first[1:]
+    with deciding(log, spool, ground) as again:
+        assert decided(again, world.asked(0), world.asked(1)) == first
+    assert log.head().number == 2
+
+
+def test_places_are_used_up_in_the_order_of_asking_and_a_new_process_goes_on_from_there(world, ground, log, spool):
+    count = world.declared["declaration_id"].n_unique()
+    with deciding(log, spool, ground) as decider:
+        for place in range(count // 2):
+            decided(decider, world.asked(place))
+    with deciding(log, spool, ground) as decider:
+        decided(decider, *map(world.asked, range(count // 2, count)))
+    with closing(DecisionLog(str(log._engine.url))) as whole:
+        found = list(whole.of_day(world.day))
+    assert len(found) == count
+    by_office = {}
+    for decision in found:
+        expected = by_office.get(decision.office) or State.morning(ground.plan(decision.office))
+        assert decision.before == expected.as_json().decode()
+        by_office[decision.office] = State.from_json(decision.after.encode())
+    lanes = pl.DataFrame(
+        [(decision.office, item.lane) for decision in found for item in decision.items],
+        ["office", "lane"],
+        orient="row",
+    )
+    assert set(lanes["lane"]) > {"green", "red"}
+    given = lanes.filter(pl.col("lane") == "red").group_by("office").len()
+    assert given["len"].max() <= 2
+
+
+def test_one_batch_decides_as_one_after_another(world, ground, tmp_path):
+    count = world.declared["declaration_id"].n_unique()
+    results = []
+    for name, sizes in (("single", [1] * count), ("whole", [count])):
+        with closing(DecisionLog(f"sqlite:///{tmp_path / name}.db")) as log:
+            places = iter(range(count))
+            with deciding(log, Spool(tmp_path / f"{name}.jsonl"), ground) as decider:
+                results.append(
+                    [
+                        each
+                        for size in sizes
+                        for each in decided(decider, *(world.asked(next(places)) for _ in range(size)))
+                    ]
+                )
+    assert results[0] == results[1]
+
+
+def test_an_amended_declaration_is_a_new_version_whose_lane_never_falls(world, ground, log, spool):
+    with deciding(log, spool, ground) as decider:
+        first = [decided(decider, world.asked(place))[0] for place in range(10)]
+        second = [decided(decider, world.asked(place, item_value=1.0, net_mass_kg=0.5))[0] for place in range(10)]
+        third = [decided(decider, world.asked(place, item_value=9e6))[0] for place in range(10)]
+    order = ("red", "yellow", "blue", "green")
+    for one, two, three in zip(first, second, third, strict=True):
+        assert (one.version, two.version, three.version) == (1, 2, 3)
+        assert one.key == two.key == three.key
+        for before, after in ((one, two), (two, three)):
+            for item, amended in zip(before.items, after.items, strict=True):
+                assert order.index(amended.lane) <= order.index(item.lane)
+                assert amended.probability >= item.probability
+                assert (amended.draws, amended.came, amended.plan) == (item.draws, item.came, item.plan)
+    assert any(one.lane != three.lane for one, three in zip(first, third, strict=True))
+
+
+def test_a_declaration_asked_about_twice_at_once_is_decided_once(world, ground, log, spool):
+    with deciding(log, spool, ground) as decider:
+        waiting = [decider.ask([world.asked(0)], {}) for _ in range(8)]
+        found = {each.result(timeout=30).pop().decision_id for each in waiting}
+    assert len(found) == log.head().number == 1
+
+
+def test_what_the_database_cannot_take_waits_in_the_spool_and_goes_there_later(world, ground, log, spool, tmp_path):
+    with deciding(log, spool, ground) as decider:
+        (first,) = decided(decider, world.asked(0))
+        with closing(sqlite3.connect(tmp_path / "decisions.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            away = [decided(decider, world.asked(place))[0] for place in (1, 2)]
+            assert decided(decider, world.asked(1)) == away[:1]
+            assert len(spool.links()) == 2
+            other.execute("ROLLBACK")
+        (last,) = decided(decider, world.asked(3))
+    assert spool.is_empty
+    assert list(log.of_day(world.day)) == [first, *away, last]
+    assert log.verify().number == 4
+
+
+def test_without_database_and_spool_nobody_is_answered_and_nothing_has_happened(
+    world, ground, log, spool, tmp_path, monkeypatch
+):
+    with deciding(log, spool, ground) as decider:
+        decided(decider, world.asked(0))
+        with closing(sqlite3.connect(tmp_path / "decisions.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with monkeypatch.context() as full:
+                full.setattr(Spool, "append", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+                with pytest.raises(NotDecided, match="No space left"):
+                    decided(decider, world.asked(1))
+            other.execute("ROLLBACK")
+        (found,) = decided(decider, world.asked(1))
+    assert found.before == State.morning(ground.plan(found.office)).as_json().decode() or found.office == "?"
+    assert log.verify().number == 2
+
+
+def test_a_model_that_fails_gives_way_to_the_profile_and_the_decision_says_why(world, ground, log, spool, monkeypatch):
+    told = []
+
+    def fallback(why):
+        told.append(why)
+        return world.profile(why)
+
+    monkeypatch.setattr(type(world.champion.model), "predict", lambda *_: 1 / 0)
+    with deciding(log, spool, ground, fallback) as decider:
+        (found,) = decided(decider, world.asked(0))
+    assert told == [found.unscored] == ["the model failed: ZeroDivisionError: division by zero"]
+    assert (found.model_version, found.items[0].score, found.items[0].reasons) == ("", None, ())
+    assert 0 < found.items[0].probability <= 1
+
+
+def test_who_waits_for_too_long_is_told_so_and_too_many_are_not_taken_in(world, ground, log, spool, monkeypatch):
+    monkeypatch.setattr(deciding_module, "LATEST_S", -1.0)
+    with deciding(log, spool, ground) as decider, pytest.raises(NotDecided, match="took too long"):
+        decided(decider, world.asked(0))
+    monkeypatch.setattr(deciding_module, "MOST_WAITING", 1)
+    decider = Decider(log, spool, lambda: ground, pytest.fail)
+    decider.ask([world.asked(0)], {})
+    with pytest.raises(NotDecided, match="items are waiting"):
+        decider.ask([world.asked(1)], {})
+
+
+def test_after_midnight_a_declaration_of_the_day_before_is_asked_about_again(world, ground, log, spool):
+    late = world.asked(0)
+    yesterday = replace(late, rows=late.rows.with_columns(pl.col("accepted_at").dt.offset_by("-1d")))
+    with deciding(log, spool, ground) as decider, pytest.raises(NotDecided, match="the day has turned to"):
+        decided(decider, yesterday)
