@@ -23,6 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from features.sources import names as sources
 from flows import schedules
 from models.places import Places
 
@@ -81,6 +82,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that the servers of `tidewaiter up` listen on")
     mlflow_port: int = Field(5000, ge=1, le=65535)
     prefect_port: int = Field(4200, ge=1, le=65535)
+    window_source: str | None = Field(
+        None, description="the source whose declarations the window answers; default: `up` opens no window"
+    )
+    window_port: int = Field(4300, ge=1, le=65535)
+    decisions_database_uri: str | None = Field(
+        None, description="where the window keeps its decisions; default: a file in state_folder"
+    )
     public_urls: tuple[str, ...] = Field(
         (), description="where a proxy or a service serves these servers, as https://customs.example; besides loopback"
     )
@@ -165,6 +173,21 @@ class Settings(BaseSettings):
             raise ValueError(f"{scheme!r} is not a database for MLflow here; allowed: postgresql://user@host/database")
         return uri
 
+    @field_validator("decisions_database_uri")
+    @classmethod
+    def _decisions_database_is_postgresql(cls, uri: str | None) -> str | None:
+        if uri is not None and not uri.startswith(("postgresql://", "postgresql+psycopg2://")):
+            scheme = uri.partition(":")[0]
+            raise ValueError(f"{scheme!r} is not a database for decisions; allowed: postgresql://user@host/database")
+        return uri
+
+    @field_validator("window_source")
+    @classmethod
+    def _source_exists(cls, source: str | None) -> str | None:
+        if source is not None and source not in sources():
+            raise ValueError(f"{source!r} is not a source; allowed: {', '.join(sorted(sources()))}")
+        return source
+
     @field_validator("prefect_database_uri")
     @classmethod
     def _prefect_database_is_postgresql(cls, uri: str | None) -> str | None:
@@ -194,8 +217,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _numbers_agree(self) -> Self:
-        if self.mlflow_port == self.prefect_port:
-            raise ValueError(f"mlflow_port and prefect_port are both {self.mlflow_port}; they must differ")
+        ports: dict[int, str] = {}
+        for name in ("mlflow_port", "prefect_port", "window_port"):
+            other = ports.setdefault(getattr(self, name), name)
+            if other != name:
+                raise ValueError(f"{other} and {name} are both {getattr(self, name)}; they must differ")
         if self.zombie_after_seconds <= self.heartbeat_seconds:
             raise ValueError(
                 f"zombie_after_seconds is {self.zombie_after_seconds}; it must exceed heartbeat_seconds, "
@@ -251,6 +277,16 @@ class Settings(BaseSettings):
     def prefect_url(self) -> str:
         """Return the address of the Prefect server that `tidewaiter up` starts; its API is below /api."""
         return f"http://{self.host}:{self.prefect_port}"
+
+    @property
+    def window_url(self) -> str:
+        """Return the address of the window that `tidewaiter up` opens."""
+        return f"http://{self.host}:{self.window_port}"
+
+    @property
+    def decisions_uri(self) -> str:
+        """Return where the window keeps its decisions: the database that is set, or a SQLite file in state_folder."""
+        return self.decisions_database_uri or f"sqlite:///{self.state_folder.absolute() / 'window' / 'decisions.db'}"
 
     @property
     def runs_folder(self) -> Path:

@@ -16,7 +16,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows.commands import data, signoff
+from flows.commands import data, signoff, window
 from flows.commands.terminal import (
     EXIT_CODES,
     FAILED,
@@ -60,6 +60,8 @@ app = typer.Typer(
 app.add_typer(data.data, name="data")
 app.add_typer(signoff.users, name="users")
 app.add_typer(signoff.audit, name="audit")
+app.add_typer(window.tokens, name="tokens")
+app.add_typer(window.window, name="window")
 app.command(epilog=f"{EXIT_CODES}.")(signoff.rollback)
 
 

@@ -85,6 +85,7 @@ def look(settings: Settings, project: Path, now: datetime) -> Status:
         _answers("mlflow", f"{up.mlflow_url}/health", up.mlflow_url),
         _answers("prefect", f"{up.prefect_api}/health", up.prefect_url),
         _signer(settings),
+        *_window(settings),
         _disk(settings),
         _runs(settings, up.pid),
         *_monitoring(settings),
@@ -217,6 +218,14 @@ def _monitoring(settings: Settings) -> list[Check]:
         )
         for each in noted
     ]
+
+
+def _window(settings: Settings) -> list[Check]:
+    return (
+        [_answers("window", f"{settings.window_url}/window/health", settings.window_url)]
+        if settings.window_source
+        else []
+    )
 
 
 def _answers(name: str, url: str, shown: str) -> Check:

@@ -22,7 +22,7 @@ import httpx
 from flows.outliving import RUN_VARIABLE
 from flows.processes import children, machine, run_as, running
 from flows.processes.children import Children, Program
-from flows.servers import deploy, embedded, mlflow_server, prefect_api
+from flows.servers import deploy, embedded, mlflow_server, prefect_api, window
 from flows.settings import PREFIX, Settings
 from flows.watching import nights, watch
 from models.access import accounts
@@ -35,7 +35,7 @@ TICK_S = 1.0
 LEAST_TO_START_BYTES = 16 * 2**20  # with less, programs end while they start
 LOOK_TICKS = 20  # how often it looks for runs that never began
 JOB_SECRET = "tidewaiter-job"  # in Kubernetes; deploy/kubernetes/job-template.yaml takes the environment from it
-_SERVERS = {"mlflow": "mlflow_port", "prefect": "prefect_port"}  # the setting of each server's port
+_SERVERS = {"mlflow": "mlflow_port", "prefect": "prefect_port", "window": "window_port"}  # the setting of each's port
 
 Say = Callable[[str], None]
 
@@ -117,6 +117,9 @@ class Up:
         processes.start(mlflow_server.program(self.settings, password, self._teller_password))
         processes.wait_ready("prefect", SERVER_TIMEOUT_S)
         processes.wait_ready("mlflow", SERVER_TIMEOUT_S)
+        if source := self.settings.window_source:
+            processes.start(window.program(self.settings, source, self.settings.time_zone or "UTC"))
+            processes.wait_ready("window", window.PREPARED_S)
         if stopping.is_set():
             return
         with self._client() as client:
@@ -203,7 +206,7 @@ class Up:
                 ):  # the next start does it
                     nights.bury(client, "Stopped together with `tidewaiter up`.")
         finally:
-            for name in ("prefect", "mlflow", "signer"):
+            for name in ("window", "prefect", "mlflow", "signer"):
                 processes.stop(name)
             processes.stop_strays(grace_s=1)
 
@@ -212,10 +215,13 @@ class Up:
         return running.Running(os.getpid(), settings.mlflow_url, settings.prefect_url, is_ready, is_stopping)
 
     def _greet(self) -> None:
+        url = f"{self.settings.window_url}/window/declarations"
+        opened = f"  window   {url}   decisions while a trader waits\n" if self.settings.window_source else ""
         self.say(
             f"Ready.\n"
             f"  Prefect  {self.settings.prefect_url}   runs, schedules, parameters\n"
             f"  MLflow   {self.settings.mlflow_url}   models, metrics, sign-off\n"
+            f"{opened}"
             f"  logs     {self.settings.logs_folder}\n"
             f"Next: `tidewaiter users add NAME --role ROLE` lets people sign in to MLflow, and `tidewaiter status`, in "
             f"another terminal, shows what is healthy. To retrain now, open "
@@ -306,8 +312,9 @@ class Up:
 
 def check_ports(settings: Settings) -> None:
     """Raise PortInUseError if a port that the servers need is taken."""
-    for name in _SERVERS.values():
-        check_port(settings, name)
+    for server, name in _SERVERS.items():
+        if server != "window" or settings.window_source:
+            check_port(settings, name)
 
 
 def check_port(settings: Settings, name: str) -> None:

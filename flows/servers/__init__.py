@@ -1,8 +1,8 @@
-"""Prefect's and MLflow's servers: how each is started, asked and brought up to date, or embedded in one command.
+"""Prefect's and MLflow's servers and the window: how each is started, asked, or embedded in one command.
 
 Not here: what is watched on them (watching) and in which order they start (host).
 """
 
 from flows.servers.deploy import ProjectError
 
-__all__ = ["ProjectError", "deploy", "embedded", "event_order", "mlflow_server", "prefect_api"]
+__all__ = ["ProjectError", "deploy", "embedded", "event_order", "mlflow_server", "prefect_api", "window"]

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 
 DATA_SCIENTIST, AUDITOR = "data-scientist", "auditor"
+# Of machines, which have tokens (tokens.py) and no accounts; what each is told at the window.
+SYSTEM, TRADE = "declaration-system", "trade-system"
+MACHINES = {
+    SYSTEM: "customs' own system: it is told lanes, scores and reasons",
+    TRADE: "a trader's or broker's system: it is told whether goods are released or held",
+}
 SERVICE_ROLE = "service"  # only the account SERVICE has it
 ADMINISTRATOR_ACCOUNT = "admin"
 WORKSPACE = "default"

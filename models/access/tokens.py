@@ -13,13 +13,9 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from models.access.accounts import MACHINES
 from models.database import connect
 
-SYSTEM, TRADE = "declaration-system", "trade-system"
-ROLES = {
-    SYSTEM: "customs' own system: it is told lanes, scores and reasons",
-    TRADE: "a trader's or broker's system: it is told whether goods are released or held",
-}
 _PREFIX = "tw_"  # whoever finds one in a file knows what it is
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _rows = sa.Table(
@@ -36,7 +32,7 @@ _rows = sa.Table(
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine with a token: its name, its role (one of ROLES), who made the token and when (UTC, ISO 8601).
+    """A machine with a token: its name, its role (one of MACHINES), who made the token and when (UTC, ISO 8601).
 
     `revoked_at` is None while the token counts.
     """
@@ -59,8 +55,8 @@ class Tokens:
         """Make a token and return it; ValueError if name or role is not allowed, or the name was used before."""
         if not _NAME.fullmatch(name):
             raise ValueError(f"name is {name!r}; allowed: up to 63 small letters, digits and . _ -, as 'single-window'")
-        if role not in ROLES:
-            raise ValueError(f"role is {role!r}; allowed: {', '.join(ROLES)}")
+        if role not in MACHINES:
+            raise ValueError(f"role is {role!r}; allowed: {', '.join(MACHINES)}")
         token = _PREFIX + secrets.token_urlsafe(32)
         row = {"name": name, "role": role, "digest": _digest(token), "made_by": made_by, "made_at": _now()}
         try:

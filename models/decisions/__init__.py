@@ -5,8 +5,17 @@ A decision is in the database, or on the disk in the spool, before its answer le
 Not here: how a decision is made (window), and how its lane is chosen (live).
 """
 
-from models.decisions.log import DecisionLog, Document, Head, Unavailable
-from models.decisions.record import Decision, Item, Reason
+from models.decisions.log import BrokenChain, DecisionLog, Document, Head, Unavailable
+from models.decisions.record import Decision
 from models.decisions.spool import Spool
 
-__all__ = ["Decision", "DecisionLog", "Document", "Head", "Item", "Reason", "Spool", "Unavailable", "record"]
+__all__ = [
+    "BrokenChain",
+    "Decision",
+    "DecisionLog",
+    "Document",
+    "Head",
+    "Spool",
+    "Unavailable",
+    "record",
+]

@@ -155,14 +155,18 @@ class DecisionLog:
         with self._reading() as connection:
             return [(day, commitment, secret) for day, commitment, secret in connection.execute(query)]
 
-    def verify(self, after: Head = Head()) -> Head:
-        """Return the head, once every decision after `after` was found whole; BrokenChain names the one that is not."""
-        last = after
-        while page := self._links(last.number, last.number + _PAGE):
+    def verify(self, after: Head = Head(), until: int | None = None) -> Head:
+        """Return the head once every decision after `after` was found whole, to the end or up to number `until`.
+
+        BrokenChain names the decision that is not whole, or that is missing.
+        """
+        last, end = after, self.head().number if until is None else until
+        while last.number < end:
+            page = self._links(last.number, min(last.number + _PAGE, end))
+            if not page:
+                raise BrokenChain(f"decision {last.number + 1} is missing, and {end - last.number} were to come")
             for number in sorted(page):
                 last = _followed(last, page[number])
-        if last.number != self.head().number:
-            raise BrokenChain(f"decision {last.number + 1} is missing: the log ends at {self.head().number}")
         return last
 
     def close(self) -> None:

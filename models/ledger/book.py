@@ -180,13 +180,15 @@ class Book:
                 self.role_numbers = dict(entry.role_numbers)
             case "clear":
                 self.cleared.add(_version(entry))
-            case "align" | "account" | "write":
+            case "align" | "account" | "write" | "decisions":
                 pass
 
     def refusal(self, entry: Entry) -> str | None:
         """Return why an attempt is not allowed, in one sentence for the person who made it; None if it is allowed."""
         if entry.action in ("align", "account", "write"):
             return None
+        if entry.action == "decisions":
+            return _refuse_sealing(entry)
         if entry.action == "clear":
             return _refuse_clearing(entry, self.cases)
         if entry.version is None or entry.digest is None:
@@ -315,6 +317,12 @@ def _refuse_clearing(entry: Entry, cases: dict[int, Case]) -> str | None:
     if entry.version is None:
         return "clear needs a version"
     return f"version {entry.version} was opened, and stays as it was registered" if entry.version in cases else None
+
+
+def _refuse_sealing(entry: Entry) -> str | None:
+    if entry.actor != SERVER:
+        return f"only the window seals its decisions, not {entry.actor}"
+    return None if entry.digest and entry.reason.isdecimal() else "decisions are sealed by number and hash"
 
 
 def _refuse_voiding(entry: Entry, case: Case) -> str | None:

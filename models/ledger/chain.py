@@ -26,7 +26,18 @@ from models.evidence import manifest
 from models.policy import SignoffStep
 
 Action = Literal[
-    "open", "approve", "reject", "revoke", "promote", "roll back", "void", "align", "account", "write", "clear"
+    "open",
+    "approve",
+    "reject",
+    "revoke",
+    "promote",
+    "roll back",
+    "void",
+    "align",
+    "account",
+    "write",
+    "clear",
+    "decisions",
 ]
 
 # Fields that came later; they are left out of the text if they say nothing.
@@ -53,6 +64,7 @@ class Entry(_Record):
     evidence as it lay in the store. `reason` is the actor's own; `refusal` says why the attempt was refused.
     `role_numbers` are those roles by what they are, whatever they are called; `grant` is by what MLflow lets the actor
     write the tag of a step. Both are there since the server notes which number each role has.
+    `digest` of `decisions` is the hash up to which the window's log of decisions was sealed, and `reason` its number.
     `authors`, `steps` and `valid_days` belong to `open`: who made the version, and the policy it is judged by; so does
     `seal`, the digest of the list of all its files (models/evidence/seal.py), which versions opened earlier have not.
     """

@@ -12,11 +12,11 @@ from functools import cached_property
 import polars as pl
 import polars.selectors as cs
 
-from models.decisions import Decision, Item, record
-from models.decisions.record import Shadow
+from models.decisions import Decision, record
+from models.decisions.record import Item, Shadow
 from models.live import Plan, State, amend, chance, place
 from models.live.placing import Candidate
-from models.window.ground import TOLD, Ground, Judged
+from models.window.ground import TOLD, Ground, Judged, digest_of_columns
 
 _OF_CUSTOMS = ("accepted_at", "recorded_at")  # by customs' clock: the same declaration has others when it comes again
 
@@ -26,7 +26,8 @@ class Asked:
     """One version of a declaration as it came.
 
     `rows` are its items by the contract, all of one office and accepted on the ground's day, in order of their numbers.
-    `message` is the digest of the message, `caller` who sent it, and `received_at` the instant, with its zone.
+    `message` is the digest of the message, `caller` who sent it, and `received_at` the instant, with its zone. A caller
+    may be one that speaks `is_own_alone`: it amends no declaration of another caller.
     """
 
     rows: pl.DataFrame
@@ -34,6 +35,7 @@ class Asked:
     caller: str
     language: str
     received_at: datetime
+    is_own_alone: bool = False
 
     @property
     def declaration_id(self) -> str:
@@ -117,7 +119,7 @@ def decide(
         model_version=model_version,
         model_digest=model_digest,
         policy_digest=ground.policy.digest,
-        feature_names=record.digest(judged.feature_names) if judged.feature_names else "",
+        feature_names=digest_of_columns() if ground.morning else "",
         features=tuple(judged.features),
         before=state.as_json().decode(),
         after=now.as_json().decode(),

@@ -19,7 +19,7 @@ import polars as pl
 from models.decisions import Decision, DecisionLog, Document, Head, Spool, Unavailable, record
 from models.live import Plan, State
 from models.window.answering import Asked, decide
-from models.window.ground import Ground, Judged, digest_of_names, names_as_json
+from models.window.ground import Ground, Judged, columns_as_json, digest_of_columns
 
 MOST_ROWS = 500  # items judged together
 MOST_WAITING = 5_000  # items
@@ -32,6 +32,10 @@ _log = logging.getLogger(__name__)
 
 class NotDecided(RuntimeError):
     """There is no decision, and asking again later is right. The message says why."""
+
+
+class NotYours(ValueError):
+    """A declaration was lodged by somebody else, and the caller may speak of its own alone. The message is its id."""
 
 
 @dataclass(frozen=True)
@@ -164,18 +168,26 @@ class Decider:
                 raise NotDecided("others were asked about before, and it took too long")
             if any(each.day != ground.day for each in job.asked):
                 raise NotDecided(f"the day has turned to {ground.day}")
-            last |= {each.declaration_id: self._last(memory, each.declaration_id) for each in job.asked}
-        except (NotDecided, Unavailable) as error:
+            found = {each.declaration_id: self._last(memory, each.declaration_id) for each in job.asked}
+            for each in job.asked:
+                before = found[each.declaration_id]
+                if each.is_own_alone and before and before.caller != each.caller:
+                    raise NotYours(each.declaration_id)
+            last |= found
+        except (NotDecided, NotYours) as error:
+            self._answer(job, error)
+            return False
+        except Unavailable as error:
             self._answer(job, NotDecided(str(error)))
             return False
         return True
 
-    def _answer(self, job: _Job, answer: "list[Decision] | NotDecided") -> None:
+    def _answer(self, job: _Job, answer: "list[Decision] | NotDecided | NotYours") -> None:
         if job.decisions.done():
             return
         with self._lock:
             self._waiting -= job.rows
-        if isinstance(answer, NotDecided):
+        if isinstance(answer, Exception):
             job.decisions.set_exception(answer)
         else:
             job.decisions.set_result(answer)
@@ -216,7 +228,7 @@ class Decider:
         links = list(record.linked(made, memory.head.number, memory.head.hash))
         named |= {digest: document for job in jobs for digest, document in job.documents.items()}
         self._keep(links, {digest: document for digest, document in named.items() if digest not in self._kept})
-        self._kept |= self._plans.keys() | {digest_of_names()}
+        self._kept |= named.keys() - {each.message for each in asked}
         memory.head = Head(links[-1].number, links[-1].hash)
         for decision in made:
             memory.take(decision)
@@ -243,7 +255,10 @@ class Decider:
             )
             made.append(decision)
         named = {digest: Document(_JSON, plan.as_json()) for digest, plan in self._plans.items()}
-        return made, named | {digest_of_names(): Document(_JSON, names_as_json())}
+        return made, named | {
+            digest_of_columns(): Document(_JSON, columns_as_json()),
+            ground.policy.digest: Document("application/toml", ground.policy.written),
+        }
 
     def _earlier_plan(self, digest: str) -> Plan:
         if digest not in self._plans:

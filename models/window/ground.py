@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -17,8 +17,9 @@ import polars as pl
 
 from features.arrays import Floats
 from features.contract import KEY
-from features.matrix import CATALOGUE, Morning
-from models.decisions import Reason, record
+from features.matrix import CATALOGUE
+from models.decisions import record
+from models.decisions.record import Reason
 from models.dossier import assessment
 from models.live import Plan, chance, plan_day
 from models.policy import Policy
@@ -30,6 +31,7 @@ REASONS = 3
 TOLD = ("score", "critical", "expected_revenue", "revenue_if_illicit", "priority")
 _COMPARED = 500  # past rows among which a weight of exploration is found
 _NAMES = tuple(feature.name for feature in CATALOGUE)
+_COLUMNS = tuple((feature.name, feature.kind) for feature in CATALOGUE)
 _NOTHING = dict.fromkeys((*TOLD, "explore"), 0.0)
 
 
@@ -72,13 +74,13 @@ class Familiar:
 class Judged:
     """What a ground says of rows, in their order.
 
-    `told` has TOLD and `explore` of each, `features` its values by `feature_names`, and `reasons` up to REASONS of
-    them. `shadows` has scores by the version that awaits sign-off, as (version, digest).
+    `told` has TOLD and `explore` of each, `features` its values in the order of the catalogue, or none where nothing is
+    known, and `reasons` up to REASONS of them. `shadows` has scores by version and digest of a model that awaits
+    sign-off.
     """
 
     told: Sequence[Mapping[str, float]]
     features: Sequence[tuple[Any, ...]]
-    feature_names: tuple[str, ...]
     reasons: Sequence[tuple[Reason, ...]]
     shadows: Mapping[tuple[str, str], Sequence[float]]
 
@@ -86,7 +88,16 @@ class Judged:
         """Return the rows from `start` up to, but not including, `end`."""
         rows = slice(start, end)
         shadows = {version: scores[rows] for version, scores in self.shadows.items()}
-        return Judged(self.told[rows], self.features[rows], self.feature_names, self.reasons[rows], shadows)
+        return Judged(self.told[rows], self.features[rows], self.reasons[rows], shadows)
+
+
+class Known(Protocol):
+    """What was known before a day: features.matrix.Morning, or what a decision has stored of it."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def features(self, declarations: pl.DataFrame) -> pl.DataFrame: ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,7 @@ class Ground:
     policy: Policy
     secret: bytes
     past: pl.DataFrame
-    morning: Morning | None = None
+    morning: Known | None = None
     champion: assessment.Incumbent | None = None
     shadows: tuple[assessment.Incumbent, ...] = ()
     familiar: Familiar | None = None  # None where nothing explores, as nothing was inspected before
@@ -126,15 +137,19 @@ class Ground:
             self._plans[office] = plan_day(office, self.day, self.past, self.policy.targeting, rounding, share)
         return self._plans[office]
 
+    def put(self, plan: Plan) -> None:
+        """Have an office go by a plan that was made before."""
+        self._plans[plan.office] = plan
+
     def judged(self, declared: pl.DataFrame, language: str) -> Judged:
         """Return what is known and thought of rows of the contract, all accepted on the day; each by itself."""
         if self.morning is None:
-            return Judged([_NOTHING] * declared.height, [()] * declared.height, (), [()] * declared.height, {})
+            return Judged([_NOTHING] * declared.height, [()] * declared.height, [()] * declared.height, {})
         features = self.morning.features(declared)
         values = features.select(_NAMES).rows()
         if self.champion is None:
             told = [_NOTHING | said for said in profiled(features).to_dicts()]
-            return Judged(told, values, _NAMES, [()] * declared.height, {})
+            return Judged(told, values, [()] * declared.height, {})
         predicted = self.champion.model.predict(features)
         explore = [0.0] * declared.height
         if self.familiar:
@@ -143,10 +158,11 @@ class Ground:
         shadows = {
             (each.version, each.model.digest): each.model.predict(features)["score"].to_list() for each in self.shadows
         }
-        return Judged(told, values, _NAMES, _reasons(self.champion, features, language), shadows)
+        return Judged(told, values, reasons_of(self.champion, features, language), shadows)
 
 
-def _reasons(champion: assessment.Incumbent, features: pl.DataFrame, language: str) -> list[tuple[Reason, ...]]:
+def reasons_of(champion: assessment.Incumbent, features: pl.DataFrame, language: str) -> list[tuple[Reason, ...]]:
+    """Return the champion's reasons for each row of `features`, in their order."""
     # Rows are told apart by their place: two declarations of one batch may have items of one number.
     lines = features.with_columns(declaration_id=pl.int_range(pl.len()).cast(pl.String))
     found: list[list[Reason]] = [[] for _ in range(features.height)]
@@ -156,12 +172,12 @@ def _reasons(champion: assessment.Incumbent, features: pl.DataFrame, language: s
     return [tuple(each) for each in found]
 
 
-def names_as_json() -> bytes:
-    """Return the list of features, in the order in which decisions have their values."""
-    return msgspec.json.encode(_NAMES)
+def columns_as_json() -> bytes:
+    """Return name and kind of each feature, in the order in which decisions have their values."""
+    return msgspec.json.encode(_COLUMNS)
 
 
 @cache
-def digest_of_names() -> str:
+def digest_of_columns() -> str:
     """Return the digest by which decisions name the list of features."""
-    return record.digest(_NAMES)
+    return record.digest(_COLUMNS)

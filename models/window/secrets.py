@@ -31,6 +31,18 @@ class Secrets:
         log.commit_to(day, chance.commitment(secret))
         return secret
 
+    def read(self, day: date, log: DecisionLog) -> bytes:
+        """Return a day's secret, from its file or as it was published; LookupError if this user can see neither."""
+        try:
+            return bytes.fromhex((self.folder / f"{day}.hex").read_text())
+        except OSError:
+            published = {known: secret for known, _, secret in log.days()}
+            if secret := published.get(day):
+                return bytes.fromhex(secret)
+            raise LookupError(
+                f"the secret of {day} is not published yet, and only the window's user can read it"
+            ) from None
+
     def publish(self, before: date, log: DecisionLog) -> None:
         """Publish the secrets of all days before `before`, in the log; ValueError as `of`."""
         for day, _, published in log.days():

@@ -38,6 +38,14 @@ def champion(places: Places, scratch: Path) -> assessment.Incumbent | None:
     return _champion(places, registry_of(places), scratch)
 
 
+def registered(places: Places, number: str, scratch: Path) -> assessment.Incumbent:
+    """Return a version by its number, whatever became of it; MlflowException if there is none."""
+    registry = registry_of(places)
+    version = registry.version(number)
+    registry.fetch_evidence(version, scratch)
+    return _read(registry, version, "", scratch)
+
+
 def challenger(places: Places, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
     """Return the version that awaits sign-off; None if none does, or it cannot be read, of which `tell` is told."""
     return _challenger(registry_of(places), scratch, tell)

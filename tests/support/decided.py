@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from models.decisions import Decision, Item, Reason
+from models.decisions.record import Decision, Item, Reason
 from models.live.chance import Draws
 from models.live.placing import Candidate, Chances
 

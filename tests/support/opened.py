@@ -66,9 +66,8 @@ def opened(folder: Path, rows: int = 4000, months: int = 6) -> Opened:
     store = Workspace(places, written, "simulator").store
     ingest(source, store, written.ingestion)
     offices = store.scan("declarations").select("office").unique().collect()["office"]
-    own = {office: policy.Capacity(red=2, yellow=2, blue=1) for office in offices}
-    targeting = written.targeting.model_copy(update={"offices": own})
-    rules = _Signed.model_validate({**written.model_dump(), "targeting": targeting.model_dump()})
+    own = "".join(f'"{office}" = {{red = 2, yellow = 2, blue = 1}}\n' for office in sorted(offices))
+    rules = policy.parse(written.written.replace(b"\n[targeting.offices]", f"\n[targeting.offices]\n{own}#".encode()))
     workspace = Workspace(places, rules, "simulator")
     built = workspace.features()
     day = workspace.store.days()[-1]
@@ -76,18 +75,10 @@ def opened(folder: Path, rows: int = 4000, months: int = 6) -> Opened:
     begins = datetime.combine(day - timedelta(days=40), datetime.min.time())
     learned = labelled.filter(pl.col("accepted_at") < begins)
     middle = learned.height * 2 // 3
-    model: RiskModel = train(learned[:middle], learned[middle:], CATALOGUE, _TRAINING, targeting)
+    model: RiskModel = train(learned[:middle], learned[middle:], CATALOGUE, _TRAINING, rules.targeting)
     champion = Incumbent("3", "champion", "simulator", None, model, None, rules)  # ty: ignore[invalid-argument-type]
     declared = workspace.store.scan("declarations", day, day).select(schema("declarations").names()).collect()
     return Opened(workspace, built, day, champion, declared.sort("accepted_at", "declaration_id", "item_number"))
-
-
-class _Signed(policy.Policy):
-    """A policy that says more than its file, and still has a digest."""
-
-    @property
-    def digest(self) -> str:
-        return "c" * 64
 
 
 _TRAINING = policy.load().training.model_copy(update={"max_rounds": 40, "early_stopping_rounds": 10})

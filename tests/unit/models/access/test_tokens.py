@@ -3,7 +3,8 @@ from contextlib import closing
 
 import pytest
 
-from models.access.tokens import SYSTEM, TRADE, Tokens
+from models.access.accounts import SYSTEM, TRADE
+from models.access.tokens import Tokens
 
 
 @pytest.fixture

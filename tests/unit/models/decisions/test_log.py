@@ -104,6 +104,9 @@ def test_the_end_verifies_from_a_head_that_was_noted(log):
     assert log.verify(noted).number == 3
     with pytest.raises(BrokenChain, match="decision 3 does not follow"):
         log.verify(Head(2, "0" * 64))
+    assert log.verify(until=2) == noted
+    with pytest.raises(BrokenChain, match="decision 4 is missing, and 2 were to come"):
+        log.verify(until=5)
 
 
 def test_a_database_that_is_locked_is_unavailable_and_takes_nothing(log, file):

@@ -1,0 +1,137 @@
+"""The commands of the window: tokens for machines (`tokens`), and proof of what it has decided (`window`)."""
+
+import json
+import os
+import sys
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import httpx
+import typer
+from rich.table import Table
+
+from flows.commands.terminal import EXIT_CODES, AsJson, begin, fail, out, show_table
+from flows.settings import Settings
+from models.access import accounts
+
+if TYPE_CHECKING:
+    from features.matrix import Morning
+    from models.decisions import Decision
+
+_TIMEOUT_S = 60.0
+
+tokens = typer.Typer(no_args_is_help=True, help="Tokens of the machines that ask the window; for its administrator.")
+window = typer.Typer(no_args_is_help=True, help="What the window has decided, and proof that it stands as it was.")
+
+
+@tokens.command("add", epilog=f"{EXIT_CODES}.")
+def tokens_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As decisions will name the machine.")],
+    role: Annotated[str, typer.Option("--role", help=f"What it may be told: {' or '.join(accounts.MACHINES)}.")],
+) -> None:
+    """Make a token for a machine, and show it, once."""
+    made = _ask("POST", "tokens", {"name": name, "role": role})
+    out.print(f"{name} asks the window with the token {made['token']}", markup=False)
+    out.print("It is shown this once and kept nowhere: hand it over now.")
+
+
+@tokens.command("list", epilog=f"{EXIT_CODES}.")
+def tokens_list(as_json: AsJson = False) -> None:
+    """Every machine that has or had a token."""
+    found = _ask("GET", "tokens")["machines"]
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    table = Table("machine", "role", "made", "by", "revoked")
+    for each in found:
+        table.add_row(each["name"], each["role"], each["made_at"], each["made_by"], each["revoked_at"] or "")
+    show_table(table)
+
+
+@tokens.command("revoke", epilog=f"{EXIT_CODES}.")
+def tokens_revoke(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Revoke a machine's token; what it was answered stays."""
+    _ask("DELETE", f"tokens/{name}")
+    out.print(f"{name} is told nothing any more.", markup=False)
+
+
+@window.command("verify", epilog=f"{EXIT_CODES}.")
+def window_verify() -> None:
+    """Check that no decision was changed, added or taken away since it was made, by the log and the ledger's seals."""
+    from models.decisions import BrokenChain, DecisionLog, Unavailable
+    from models.ledger import Keys, LedgerError
+    from models.signoff import audit
+    from models.window import sealing
+
+    settings = begin()
+    with closing(DecisionLog(settings.decisions_uri)) as log:
+        try:
+            head = sealing.verified(log, audit.entries(settings.tracking_uri, Keys(settings.signoff_folder)))
+        except (BrokenChain, LedgerError, Unavailable, OSError) as error:
+            fail(str(error))
+    out.print(f"{head.number:,} decisions are as they were made; the last one has the hash {head.hash[:12]}.")
+
+
+@window.command("replay", epilog=f"{EXIT_CODES}.")
+def window_replay(decision: Annotated[str, typer.Argument(metavar="DECISION", help="Its id.")]) -> None:
+    """Make a decision again from what was stored with it, and compare to the last bit."""
+    from mlflow.exceptions import MlflowException
+
+    from models.decisions import DecisionLog, Unavailable
+    from models.ledger import Keys
+    from models.policy import parse
+    from models.window import replaying
+    from models.window.secrets import Secrets
+    from models.workspace import Workspace, incumbents
+
+    settings = begin()
+    secrets = Secrets(Keys(settings.signoff_folder).secret_folder / "days")
+
+    def morning(of: "Decision") -> "Morning | None":
+        written = log.document(of.policy_digest)
+        if settings.window_source is None or written is None:
+            return None
+        return Workspace(settings.places, parse(written.content), settings.window_source).morning(of.day)
+
+    with closing(DecisionLog(settings.decisions_uri)) as log, TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        try:
+            found = replaying.replay(
+                log,
+                decision,
+                lambda day: secrets.read(day, log),
+                lambda version: incumbents.registered(settings.places, version, Path(scratch)),
+                morning,
+            )
+        except (LookupError, Unavailable, MlflowException, OSError, ValueError) as error:
+            fail(str(error))
+    for note in found.notes:
+        out.print(f"Note: {note}.", markup=False)
+    if found.differences:
+        fail(f"{decision} comes out otherwise: {', '.join(found.differences)}")
+    out.print(f"{decision} comes out the same, to the last bit: {found.stored.lane}.", markup=False)
+
+
+def _ask(method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    """Ask the window as an administrator; it ends with a sentence if the window refuses or does not answer."""
+    settings = begin()
+    with _as_administrator(settings) as client:
+        try:
+            answer = client.request(method, f"/window/{path}", json=body)
+        except httpx.TransportError as error:
+            what_to_do = "set window_source and start `tidewaiter up`"
+            fail(f"the window at {settings.window_url} does not answer: {what_to_do} ({error})")
+    if answer.is_error:
+        fail(answer.json()["error"] if "json" in answer.headers.get("Content-Type", "") else answer.text[:200])
+    return answer.json()
+
+
+@contextmanager
+def _as_administrator(settings: Settings) -> Generator[httpx.Client]:
+    name = os.environ.get("MLFLOW_TRACKING_USERNAME") or typer.prompt("Name", err=True)
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or typer.prompt("Password", hide_input=True, err=True)
+    asking = httpx.Client(base_url=settings.window_url, auth=(name, password), timeout=_TIMEOUT_S, trust_env=False)
+    with asking as client:
+        yield client

@@ -1,0 +1,45 @@
+"""The window: how `tidewaiter up` starts it, and where commands find what it has kept."""
+
+import json
+import sys
+from datetime import timedelta
+
+from flows.processes.children import Program
+from flows.servers import prefect_api
+from flows.settings import Settings
+
+PREPARED_S = 240.0  # importing the rules and reading what was decided
+
+
+def program(settings: Settings, source: str, time_zone: str, ahead: timedelta = timedelta(0)) -> Program:
+    """Return the window's program; `time_zone` is the administration's, and `ahead` moves its clock for days played."""
+    listen = ("--host", settings.host, "--port", str(settings.window_port))
+    places = settings.places
+    return Program(
+        "window",
+        (
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--factory",
+            "models.window.service:create_app",
+            *listen,
+            "--no-server-header",
+            "--no-proxy-headers",
+            "--no-access-log",
+        ),
+        {
+            "WINDOW_SOURCE": source,
+            "WINDOW_DATA": str(places.data.absolute()),
+            "WINDOW_STATE": str(places.state.absolute()),
+            "WINDOW_SIGNOFF": str(places.signoff),
+            "WINDOW_TRACKING_URI": places.tracking_uri,
+            "WINDOW_ARTIFACT_ROOT": places.artifact_root,
+            "WINDOW_ACCOUNTS_URI": settings.accounts_uri,
+            "WINDOW_DECISIONS_URI": settings.decisions_uri,
+            "WINDOW_PUBLIC_URLS": json.dumps(settings.public_urls),
+            "WINDOW_TIME_ZONE": time_zone,
+            "WINDOW_AHEAD": str(ahead.total_seconds()),
+        },
+        lambda: prefect_api.answers(f"{settings.window_url}/window/health"),
+    )

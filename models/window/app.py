@@ -1,0 +1,286 @@
+"""The window on the network: machines ask by HTTP, each with its token, and are told what their role may know.
+
+Customs' own system is told lane, score and reasons. A trader's system is told whether the goods are released or held,
+and what to present; the answer looks the same whether chance, value or a rule holds them, and leaves at moments that do
+not depend on what was decided. What is wrong with a declaration is told to both alike, because it is the declarant's to
+mend.
+"""
+
+import asyncio
+import hashlib
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+import polars as pl
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Lifespan
+
+from features import messages
+from models.access import Account, Entrance, Refused, refuse_length, strict_json, whole
+from models.access.accounts import SYSTEM, TRADE
+from models.access.tokens import Machine, Tokens
+from models.decisions import Decision, DecisionLog, Document
+from models.evidence import manifest
+from models.ledger import Entry, LedgerError, storage
+from models.reasons import LANGUAGES
+from models.window import openapi
+from models.window.answering import Asked
+from models.window.deciding import Decider, NotDecided, NotYours
+
+MOST_BYTES = 10_000_000
+MOST_OF_A_FORM = 10_000
+RETRY_AFTER_S = 2
+# Answers to a trader's system leave at whole multiples of this after the request came in.
+STEP_S = 0.25
+PRESENT = {"red": "goods and documents", "yellow": "documents"}  # blue is looked at after the goods have left
+
+_log = logging.getLogger(__name__)
+_NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+@dataclass(frozen=True)
+class Window:
+    """What the window's routes work with.
+
+    `now` gives the instant with its zone, the administration's legal one. `note` writes into the ledger of sign-off who
+    made and revoked tokens.
+    """
+
+    decider: Decider
+    log: DecisionLog
+    tokens: Tokens
+    entrance: Entrance
+    now: Callable[[], datetime]
+    note: Callable[[Entry], None]
+    lifespan: Lifespan | None = None
+
+    def app(self) -> Starlette:
+        """Return the application."""
+        routes = [
+            Route("/window/health", self._health),
+            Route("/window/openapi.json", self._openapi),
+            Route("/window/days", self._days),
+            Route("/window/declarations", self._declarations, methods=["POST"]),
+            Route("/window/tokens", self._tokens, methods=["GET", "POST"]),
+            Route("/window/tokens/{name}", self._revoke, methods=["DELETE"]),
+        ]
+        handlers = {Refused: _refused, 404: _unknown, 405: _unknown}
+        return Starlette(routes=routes, exception_handlers=handlers, lifespan=self.lifespan)
+
+    async def _health(self, request: Request) -> Response:
+        """Say whether the window decides, and nothing else: nobody has to sign in for this."""
+        self._refuse_page(request)
+        is_ready = self.decider.is_ready
+        return _json({"is_ready": is_ready}, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def _openapi(self, request: Request) -> Response:
+        await self._machine(request)
+        return _json(openapi.DOCUMENT)
+
+    async def _days(self, request: Request) -> Response:
+        """Tell commitments, and the secrets of days that are over: whoever was drawn by chance can check it."""
+        await self._machine(request)
+        days = await anyio.to_thread.run_sync(self.log.days)
+        return _json(
+            {"days": [{"day": str(day), "commitment": given, "secret": secret} for day, given, secret in days]}
+        )
+
+    async def _declarations(self, request: Request) -> Response:
+        came_at = asyncio.get_running_loop().time()
+        machine = await self._machine(request)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in messages.KINDS:
+            raise Refused(f"Content-Type is {kind[:60]!r}; allowed: {', '.join(messages.KINDS)}", 415)
+        language = request.query_params.get("language", "en")
+        if language not in LANGUAGES:
+            raise Refused(f"language is {language[:20]!r}; allowed: {', '.join(LANGUAGES)}", 400)
+        refuse_length(request.headers, MOST_BYTES)
+        content = await whole(request.receive, MOST_BYTES)
+        answer = await self._answered(content, kind, machine, language)
+        if machine.role == TRADE:
+            loop = asyncio.get_running_loop()
+            steps = math.floor((loop.time() - came_at) / STEP_S) + 1
+            await asyncio.sleep(came_at + steps * STEP_S - loop.time())
+        return answer
+
+    async def _answered(self, content: bytes, kind: str, machine: Machine, language: str) -> Response:
+        """Return the answer to a message: each of its declarations is decided, or refused with what is wrong."""
+        received_at = self.now()
+        read = await anyio.to_thread.run_sync(messages.read, content, kind, received_at.replace(tzinfo=None))
+        taken, refused = _sorted_out(read)
+        digest = hashlib.sha256(content).hexdigest()
+        asked = [Asked(rows, digest, machine.name, language, received_at, machine.role == TRADE) for rows in taken]
+        decisions: list[Decision] = []
+        if asked:
+            try:
+                waiting = self.decider.ask(asked, {digest: Document(kind, content)})
+                decisions = await asyncio.wrap_future(waiting)
+            except NotYours as error:
+                allowed = "a reference that no other declarant has used"
+                whose = messages.Refusal(str(error), None, "declaration_id", str(error), allowed)
+                return _json({"decisions": [], "refused": [asdict(whose)]}, HTTPStatus.UNPROCESSABLE_ENTITY)
+            except NotDecided as error:
+                _log.warning("No answer to %s: %s", machine.name, error)
+                again = {"Retry-After": str(RETRY_AFTER_S)}
+                return _json({"error": "nothing can be decided now; ask again"}, HTTPStatus.SERVICE_UNAVAILABLE, again)
+        told = in_full if machine.role == SYSTEM else in_brief
+        status = HTTPStatus.OK if decisions else HTTPStatus.UNPROCESSABLE_ENTITY
+        answer = {"decisions": [told(each) for each in decisions], "refused": [asdict(each) for each in refused]}
+        return _json(answer, status)
+
+    async def _tokens(self, request: Request) -> Response:
+        """List machines, or make a token for one, which is in the answer and nowhere else; for administrators."""
+        account = await self._administrator(request)
+        if request.method == "GET":
+            machines = await anyio.to_thread.run_sync(self.tokens.machines)
+            return _json({"machines": [asdict(each) for each in machines]})
+        body = strict_json.parse(await whole(request.receive, MOST_OF_A_FORM), request.headers)
+        if not (isinstance(body, dict) and body.keys() == {"name", "role"} and all(map(_is_text, body.values()))):
+            raise Refused('the body is no such JSON; allowed: {"name": "...", "role": "..."}', 400)
+        name, role = body["name"], body["role"]
+        token = await self._done(
+            request, account, {"token": name, "role": role}, self.tokens.make, name, role, account.name
+        )
+        return _json({"name": name, "role": role, "token": token}, HTTPStatus.CREATED)
+
+    async def _revoke(self, request: Request) -> Response:
+        account, name = await self._administrator(request), request.path_params["name"]
+        await self._done(request, account, {"token": name, "revoked": True}, self.tokens.revoke, name)
+        return _json({"name": name})
+
+    async def _done(
+        self, request: Request, account: Account, what: Mapping[str, object], do: Callable[..., Any], *given: str
+    ) -> Any:  # noqa: ANN401  whatever `do` returns
+        """Do something about tokens and note it in the ledger; if it cannot be noted, it is not done."""
+        entry = Entry(
+            at=storage.now(),
+            actor=account.name,
+            roles=account.role_names,
+            address=request.client.host if request.client else "",
+            request=f"{request.method} {request.url.path}",
+            action="account",
+            reason=manifest.canonical(dict(what)).decode(),
+        )
+
+        def do_it() -> Any:  # noqa: ANN401
+            self.note(entry)
+            return do(*given)
+
+        try:
+            return await anyio.to_thread.run_sync(do_it)
+        except ValueError as error:
+            raise Refused(str(error), 400) from error
+        except (storage.NotSigned, LedgerError) as error:
+            raise Refused(f"nothing was done, since the ledger cannot note it: {error}", 503) from error
+
+    async def _administrator(self, request: Request) -> Account:
+        """Return the administrator who asks, by name and password; Refused if it is nobody of the kind."""
+        self._refuse_page(request)
+        address = request.client.host if request.client else ""
+        account = await self.entrance.signed_in(request.headers, address)
+        if not account.is_administrator:
+            raise Refused(f"tokens are an administrator's business, which {account.name} is not")
+        return account
+
+    async def _machine(self, request: Request) -> Machine:
+        """Return who asks, by its token; Refused if it is nobody's, or if a browser's page asks."""
+        self._refuse_page(request)
+        given = request.headers.getlist("authorization")
+        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        machine = await anyio.to_thread.run_sync(self.tokens.machine, token) if scheme.lower() == "bearer" else None
+        if machine is None:
+            raise Refused("Bring a token: Authorization: Bearer tw_...", 401)
+        return machine
+
+    def _refuse_page(self, request: Request) -> None:
+        """Raise Refused for another name than this server's, and for pages: only programs ask here."""
+        host = request.headers.get("host", "")
+        if not self.entrance.names.is_host(host):
+            raise Refused(f"Host {host[:100]!r} is not a name of this server")
+        if "origin" in request.headers or "sec-fetch-mode" in request.headers:
+            raise Refused("no page asks here: the window is for programs with a token")
+
+
+def in_full(decision: Decision) -> dict[str, Any]:
+    """Return what customs' own system is told of a decision."""
+    return {
+        "declaration_id": decision.declaration_id,
+        "version": decision.version,
+        "decision_id": decision.decision_id,
+        "lane": decision.lane,
+        "items": [
+            {
+                "item_number": item.item_number,
+                "lane": item.lane,
+                "reason": item.reason,
+                "selection_probability": item.probability,
+                "score": item.score,
+                "expected_revenue": item.expected_revenue,
+                "reasons": [msgspec.structs.asdict(reason) for reason in item.reasons],
+            }
+            for item in decision.items
+        ],
+        "unscored": decision.unscored or None,
+        "morning": decision.morning or None,
+        "model_version": decision.model_version or None,
+        "model_digest": decision.model_digest or None,
+        "policy_digest": decision.policy_digest,
+    }
+
+
+def in_brief(decision: Decision) -> dict[str, Any]:
+    """Return what a trader's system is told of a decision: the same for whatever reason goods are held."""
+    present = PRESENT.get(decision.lane)
+    return {
+        "declaration_id": decision.declaration_id,
+        "version": decision.version,
+        "decision_id": decision.decision_id,
+        "answer": "held" if present else "released",
+        "present": present or "",
+    }
+
+
+def _sorted_out(read: messages.Read) -> tuple[list[pl.DataFrame], list[messages.Refusal]]:
+    """Return the rows of each declaration that is taken, by item, and all refusals; one item refuses all others."""
+    refusals = list(read.refusals)
+    parts = read.rows.sort("item_number", maintain_order=True).partition_by("declaration_id", maintain_order=True)
+    for rows in parts:
+        offices = rows["office"].unique(maintain_order=True).to_list()
+        if len(offices) > 1:
+            one = rows["declaration_id"][0]
+            refusals.append(messages.Refusal(one, None, "office", ", ".join(offices), "one office for all its items"))
+    names = {each.declaration for each in refusals}
+    taken = [] if None in names else [rows for rows in parts if rows["declaration_id"][0] not in names]
+    return taken, refusals
+
+
+def _json(content: object, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, {**_NO_STORE, **(headers or {})}, "application/json")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = error.status if isinstance(error, Refused) else HTTPStatus.INTERNAL_SERVER_ERROR
+    headers = (
+        {"WWW-Authenticate": 'Bearer realm="window", Basic realm="window"'} if status == HTTPStatus.UNAUTHORIZED else {}
+    )
+    return _json({"error": str(error)}, status, headers)
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    return _json(
+        {"error": f"{request.method} {request.url.path[:100]} is not part of the window"}, HTTPStatus.NOT_FOUND
+    )

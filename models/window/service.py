@@ -1,0 +1,102 @@
+"""The window's process: `uvicorn --factory models.window.service:create_app`, with one worker, which alone decides.
+
+Its settings come from the environment, since `tidewaiter up` starts it. It is ready as soon as it knows what was
+decided before; the ground is made beside it, and until there is one, whoever asks is told to ask again.
+"""
+
+import logging
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+
+from models import policy
+from models.access import Directory, Entrance, Names
+from models.access.tokens import Tokens
+from models.decisions import DecisionLog, Head, Spool, Unavailable
+from models.ledger import Entry, Keys, LedgerError, storage
+from models.places import Places
+from models.signer import asking
+from models.window.app import Window
+from models.window.deciding import Decider
+from models.window.keeping import Keeper
+from models.window.sealing import EVERY_S, seal
+from models.window.secrets import Secrets
+
+_log = logging.getLogger("window")
+
+
+class WindowSettings(BaseSettings):
+    """The settings of the window, read from WINDOW_SOURCE, WINDOW_DATA and so on."""
+
+    model_config = SettingsConfigDict(frozen=True, env_prefix="WINDOW_")
+
+    source: str = Field(description="whose declarations it answers: what was known of them before")
+    data: Path = Field(description="the declarations; see models/places.py, as for the next four")
+    state: Path
+    signoff: Path
+    tracking_uri: str
+    artifact_root: str
+    accounts_uri: str = Field(description="where accounts and tokens are")
+    decisions_uri: str = Field(description="the database of decisions")
+    public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
+    time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
+    ahead: timedelta = Field(
+        timedelta(0), description="how far its clock is ahead of the machine's; for days that are played"
+    )
+
+
+def create_app() -> Starlette:
+    """Return the application that uvicorn serves."""
+    settings = WindowSettings()
+    places = Places(settings.data, settings.state, settings.signoff, settings.tracking_uri, settings.artifact_root)
+    keys, signoff = Keys(settings.signoff), policy.load().signoff
+    zone = ZoneInfo(settings.time_zone)
+
+    def now() -> datetime:
+        return datetime.now(zone) + settings.ahead
+
+    folder = settings.state / "window"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = DecisionLog(settings.decisions_uri)
+    secrets = Secrets(keys.secret_folder / "days")
+    keeper = Keeper(places, settings.source, log, secrets, lambda: now().date(), partial(_log.error, "ALARM: %s"))
+    decider = Decider(log, Spool(folder / "spool.jsonl"), keeper.ground, keeper.without_model)
+    table = storage.Table(settings.tracking_uri)
+    ledger = asking.AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
+
+    def note(entry: Entry) -> None:
+        with ledger.writing() as writer:
+            writer.append(entry)
+
+    ending = threading.Event()
+
+    def keep_sealed() -> None:
+        last = Head()
+        while not ending.wait(EVERY_S):
+            try:
+                last = seal(log, ledger, last)
+            except (Unavailable, storage.NotSigned, LedgerError, SQLAlchemyError) as error:
+                _log.error("ALARM: decisions could not be sealed: %s", error)
+
+    @asynccontextmanager
+    async def running(app: Starlette) -> AsyncGenerator[None]:
+        decider.start()
+        keeper.start()
+        threading.Thread(target=keep_sealed, name="sealer", daemon=True).start()
+        yield
+        ending.set()
+        keeper.stop()
+        decider.stop()
+
+    directory = Directory(settings.accounts_uri)
+    entrance = Entrance(directory, Names(settings.public_urls))
+    return Window(decider, log, Tokens(settings.accounts_uri), entrance, now, note, running).app()

@@ -1,0 +1,241 @@
+"""What machines are told by HTTP, and what nobody is told."""
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from starlette.testclient import TestClient
+from werkzeug.security import generate_password_hash
+
+from models.access import Directory, Entrance, Names
+from models.access.accounts import SYSTEM, TRADE
+from models.access.tokens import Tokens
+from models.decisions import DecisionLog, Spool
+from models.ledger import storage
+from models.window import Decider, app, openapi
+from models.window.app import Window
+from tests.support.opened import opened
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return opened(tmp_path_factory.mktemp("window"))
+
+
+@pytest.fixture(scope="module")
+def accounts_uri(tmp_path_factory):
+    """Return a database with the tables of MLflow's accounts that are read here: an administrator, and Ann."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('accounts') / 'accounts.db'}"
+    engine = sa.create_engine(uri)
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE TABLE users (id INTEGER, username TEXT, password_hash TEXT, is_admin BOOLEAN)",
+            "CREATE TABLE roles (id INTEGER, name TEXT)",
+            "CREATE TABLE user_role_assignments (user_id INTEGER, role_id INTEGER)",
+        ):
+            connection.exec_driver_sql(statement)
+        for number, name in ((1, "admin"), (2, "ann")):
+            row = {"id": number, "name": name, "hash": generate_password_hash(f"{name}'s"), "admin": number == 1}
+            connection.execute(sa.text("INSERT INTO users VALUES (:id, :name, :hash, :admin)"), row)
+    engine.dispose()
+    return uri
+
+
+@pytest.fixture(scope="module")
+def served(world, accounts_uri, tmp_path_factory):
+    """Return a client of a window on the world's last day at nine, its tokens by role, and what its ledger was told."""
+    folder, ground = tmp_path_factory.mktemp("served"), world.ground()
+    with closing(DecisionLog(f"sqlite:///{folder / 'decisions.db'}")) as log:
+        decider = Decider(log, Spool(folder / "spool.jsonl"), lambda: ground, world.profile)
+        decider.start()
+        tokens, noted = Tokens(accounts_uri), []
+        entrance = Entrance(Directory(accounts_uri), Names())
+        at = datetime.combine(world.day, datetime.min.time(), UTC).replace(hour=9)
+        window = Window(decider, log, tokens, entrance, lambda: at, noted.append)
+        given = {role: tokens.make(f"a-{role}", role, "admin") for role in (SYSTEM, TRADE)}
+        with TestClient(window.app(), base_url="http://127.0.0.1", headers={"User-Agent": "system/1"}) as client:
+            client.window, client.given, client.noted = window, given, noted
+            yield client
+        decider.stop()
+        tokens.close()
+
+
+def declared(number, **changed):
+    return {**openapi.EXAMPLE, "declaration_id": f"E{number}", "transport_document_id": f"MAEU-{number}", **changed}
+
+
+def ask(client, role, content, **more):
+    headers = {"Authorization": f"Bearer {client.given[role]}", "Content-Type": "application/json"}
+    return client.post("/window/declarations", content=json.dumps(content), headers=headers, **more)
+
+
+def test_customs_own_system_is_told_lane_score_and_reasons_in_its_language(served):
+    answer = ask(served, SYSTEM, declared(1), params={"language": "fr"})
+    assert answer.status_code == 200, answer.text
+    (found,) = answer.json()["decisions"]
+    assert found["declaration_id"] == "E1"
+    assert found["model_version"] == "3"
+    (item,) = found["items"]
+    assert 0 < item["score"] < 1
+    assert 0 < item["selection_probability"] <= 1
+    assert len(item["reasons"]) == 3
+    assert any(word in item["reasons"][0]["sentence"] for word in (" de ", " du ", " des ", "L'", " la "))
+    assert answer.headers["cache-control"] == "no-store"
+    assert ask(served, SYSTEM, declared(1)).json()["decisions"] == [found]
+
+
+def test_a_traders_system_is_told_only_whether_goods_are_held_and_what_to_present(served):
+    found = [
+        ask(served, TRADE, declared(number, importer_id=f"FR{number}")).json()["decisions"][0]
+        for number in range(100, 108)
+    ]
+    for each in found:
+        assert each.keys() == {"declaration_id", "version", "decision_id", "answer", "present"}
+        assert (each["answer"], each["present"]) in {
+            ("released", ""),
+            ("held", "documents"),
+            ("held", "goods and documents"),
+        }
+
+
+def test_whatever_holds_goods_a_trader_is_told_the_same(served):
+    (decision,) = served.window.log.versions("E1")
+    told = {reason: app.in_brief(_held(decision, reason)) for reason in ("random", "critical", "exploration", "value")}
+    assert len({json.dumps(each) for each in told.values()}) == 1
+    assert told["random"]["answer"] == "held"
+
+
+def _held(decision, reason):
+    items = tuple(msgspec.structs.replace(item, lane="red", reason=reason, score=0.9) for item in decision.items)
+    return msgspec.structs.replace(decision, items=items)
+
+
+def test_a_trader_is_answered_at_whole_steps_of_time(served):
+    took = []
+    for number in (120, 121, 122):
+        answer = ask(served, TRADE, declared(number))
+        took.append(answer.elapsed.total_seconds() / app.STEP_S)
+    assert all(each >= 1 for each in took)
+
+
+def test_several_declarations_are_decided_or_refused_each_by_itself(served):
+    wrong = declared(3, items=[{**openapi.EXAMPLE["items"][0], "hs_code": "61", "origin_country": "XX"}])
+    answer = ask(served, SYSTEM, [declared(2), wrong, declared(4)])
+    assert answer.status_code == 200
+    assert [each["declaration_id"] for each in answer.json()["decisions"]] == ["E2", "E4"]
+    refused = {(each["declaration"], each["item"], each["value"]) for each in answer.json()["refused"]}
+    assert refused == {("E3", 1, "'61'"), ("E3", 1, "'XX'")}
+    assert ask(served, SYSTEM, wrong).status_code == 422
+
+
+def test_an_amended_declaration_is_a_new_version(served):
+    first = ask(served, SYSTEM, declared(5)).json()["decisions"][0]
+    second = ask(served, SYSTEM, declared(5, importer_id="FR999")).json()["decisions"][0]
+    assert (first["version"], second["version"]) == (1, 2)
+    assert first["decision_id"] != second["decision_id"]
+
+
+def test_a_traders_system_amends_no_declaration_of_another(served):
+    ask(served, SYSTEM, declared(9))
+    stolen = ask(served, TRADE, declared(9, importer_id="FR1"))
+    assert stolen.status_code == 422
+    assert stolen.json()["refused"][0]["allowed"] == "a reference that no other declarant has used"
+    assert len(served.window.log.versions("E9")) == 1
+    ask(served, TRADE, declared(10))
+    assert ask(served, SYSTEM, declared(10, importer_id="FR1")).json()["decisions"][0]["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer tw_forged"}, 401),
+        ({"Authorization": "Basic YWRtaW46YWRtaW4ncw=="}, 401),
+        ({"Host": "evil.example"}, 403),
+        ({"Origin": "http://127.0.0.1"}, 403),
+        ({"Sec-Fetch-Mode": "navigate"}, 403),
+    ],
+)
+@pytest.mark.parametrize("path", ["/window/declarations", "/window/days", "/window/openapi.json", "/window/tokens"])
+def test_nobody_is_told_anything(served, headers, status, path):
+    method = "POST" if path.endswith("declarations") else "GET"
+    answer = served.request(method, path, headers=headers)
+    if path.endswith("tokens") and "Basic" in headers.get("Authorization", ""):
+        assert answer.status_code == 200  # this is the administrator
+    else:
+        assert answer.status_code == status
+        assert answer.json().keys() == {"error"}
+
+
+def test_other_forms_languages_and_sizes_are_refused_by_name(served):
+    token = {"Authorization": f"Bearer {served.given[SYSTEM]}"}
+    csv = served.post("/window/declarations", content=b"a,b", headers={**token, "Content-Type": "text/csv"})
+    assert (csv.status_code, "allowed: application/json" in csv.json()["error"]) == (415, True)
+    latin = ask(served, SYSTEM, declared(6), params={"language": "la"})
+    assert (latin.status_code, "allowed: en, fr, zh" in latin.json()["error"]) == (400, True)
+    large = {**token, "Content-Type": "application/json", "Content-Length": str(app.MOST_BYTES + 1)}
+    assert served.post("/window/declarations", content=b"", headers=large).status_code == 413
+    assert served.get("/window/elsewhere", headers=token).status_code == 404
+
+
+def test_while_nothing_can_be_decided_who_asks_is_told_when_to_ask_again(served, monkeypatch):
+    monkeypatch.setattr("models.window.deciding.LATEST_S", -1.0)
+    answer = ask(served, SYSTEM, declared(7))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert served.window.log.versions("E7") == []
+
+
+def test_tokens_are_made_and_revoked_by_an_administrator_and_the_ledger_knows(served):
+    before = len(served.noted)
+    wanted = {"name": "broker-9", "role": TRADE}
+    assert served.post("/window/tokens", json=wanted, auth=("ann", "ann's")).status_code == 403
+    assert served.post("/window/tokens", json=wanted, auth=("admin", "wrong")).status_code == 401
+    made = served.post("/window/tokens", json=wanted, auth=("admin", "admin's"))
+    assert made.status_code == 201
+    headers = {"Authorization": f"Bearer {made.json()['token']}", "Content-Type": "application/json"}
+    content = json.dumps(declared(8))
+    assert served.post("/window/declarations", content=content, headers=headers).status_code == 200
+    assert served.delete("/window/tokens/broker-9", auth=("admin", "admin's")).status_code == 200
+    assert served.post("/window/declarations", content=content, headers=headers).status_code == 401
+    listed = served.get("/window/tokens", auth=("admin", "admin's")).json()["machines"]
+    assert {each["name"] for each in listed} >= {"broker-9", f"a-{SYSTEM}"}
+    assert "token" not in json.dumps(listed)
+    reasons = [json.loads(entry.reason) for entry in served.noted[before:]]
+    assert reasons == [{"role": TRADE, "token": "broker-9"}, {"revoked": True, "token": "broker-9"}]
+    assert {entry.actor for entry in served.noted[before:]} == {"admin"}
+
+
+def test_what_the_ledger_cannot_note_is_not_done(served):
+    def away(_):
+        raise storage.NotSigned("the signer is away")
+
+    object.__setattr__(served.window, "note", away)
+    answer = served.post("/window/tokens", json={"name": "late", "role": TRADE}, auth=("admin", "admin's"))
+    object.__setattr__(served.window, "note", served.noted.append)
+    assert answer.status_code == 503
+    assert "late" not in {each.name for each in served.window.tokens.machines()}
+
+
+def test_the_document_describes_what_is_answered(served):
+    token = {"Authorization": f"Bearer {served.given[SYSTEM]}"}
+    document = served.get("/window/openapi.json", headers=token).json()
+    answer = ask(served, SYSTEM, openapi.EXAMPLE)
+    assert answer.status_code == 200
+    told = document["paths"]["/window/declarations"]["post"]["responses"]["200"]["content"]["application/json"][
+        "schema"
+    ]
+    in_full = told["properties"]["decisions"]["items"]["oneOf"][0]
+    assert answer.json()["decisions"][0].keys() == in_full["properties"].keys()
+    assert (
+        answer.json()["decisions"][0]["items"][0].keys() == in_full["properties"]["items"]["items"]["properties"].keys()
+    )
+    in_brief = told["properties"]["decisions"]["items"]["oneOf"][1]
+    assert ask(served, TRADE, declared(11)).json()["decisions"][0].keys() == in_brief["properties"].keys()
+
+
+def test_whether_it_lives_is_told_to_anybody_on_this_machine(served):
+    answer = served.get("/window/health")
+    assert (answer.status_code, answer.json()) == (200, {"is_ready": True})

@@ -1,0 +1,128 @@
+"""Decisions are made again to the last bit, and what is not as it was is named."""
+
+import hashlib
+import json
+from contextlib import closing
+from dataclasses import replace
+
+import msgspec
+import polars as pl
+import pytest
+
+from models.decisions import DecisionLog, Document, Spool
+from models.decisions.record import linked
+from models.window import Decider
+from models.window.replaying import CannotReplay, replay
+from tests.support.opened import SECRET, opened
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return opened(tmp_path_factory.mktemp("window"))
+
+
+@pytest.fixture(scope="module")
+def log(world, tmp_path_factory):
+    """Return a log of every declaration of the day, of amended ones, and of some that were decided without a model."""
+    folder = tmp_path_factory.mktemp("log")
+    count = world.declared["declaration_id"].n_unique()
+    with closing(DecisionLog(f"sqlite:///{folder / 'decisions.db'}")) as log:
+        for ground, asked in (
+            (world.ground(), [world.asked(place, "fr") for place in range(count - 2)]),
+            (world.ground(), [world.asked(place, "zh", item_value=9e5) for place in range(4)]),
+            (world.profile(), [world.asked(place) for place in (count - 2, count - 1)]),
+        ):
+            decider = Decider(log, Spool(folder / "spool.jsonl"), lambda ground=ground: ground, pytest.fail)
+            decider.start()
+            for each in asked:
+                content = message(each.rows)
+                named = replace(each, message=hashlib.sha256(content).hexdigest())
+                decider.ask([named], {named.message: Document("application/json", content)}).result(timeout=30)
+            decider.stop()
+        yield log
+
+
+def message(rows):
+    """Return what a declarant's message about rows looks like."""
+    items = [
+        {k: v for k, v in row.items() if v is not None} for row in rows.drop("accepted_at", "recorded_at").to_dicts()
+    ]
+    shared = {"declaration_id": items[0]["declaration_id"]}
+    return json.dumps(
+        {**shared, "items": [{k: v for k, v in each.items() if k not in shared} for each in items]}
+    ).encode()
+
+
+def again(log, world, decision, morning=None, model=None):
+    return replay(
+        log,
+        decision.decision_id,
+        lambda day: SECRET,
+        model or (lambda version: world.champion),
+        morning or (lambda _: None),
+    )
+
+
+def test_every_decision_is_made_again_from_what_is_stored(world, log):
+    decisions = list(log.of_day(world.day))
+    assert {each.version for each in decisions} == {1, 2}
+    assert {bool(each.unscored) for each in decisions} == {True, False}
+    for decision in decisions:
+        found = again(log, world, decision)
+        assert found.differences == ()
+        assert found.notes[0].startswith("features are as stored")
+
+
+def test_with_the_same_data_the_features_are_made_again_too(world, log):
+    for decision in log.of_day(world.day):
+        found = again(log, world, decision, morning=lambda each: world.workspace.morning(each.day))
+        assert (found.differences, found.notes) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"features": "moved"}, {"items"}),
+        ({"language": "en"}, {"items"}),
+        ({"before": "moved"}, {"items", "after"}),
+        ({"content": "f" * 64}, {"content", "what the message declares"}),
+        ({"key": "f" * 64}, {"key"}),
+    ],
+)
+def test_what_was_not_decided_so_is_named(world, log, tmp_path, changed, named):
+    stored = next(log.of_day(world.day))
+    if "features" in changed:
+        values = [[each / 2 + 3 if isinstance(each, float) else each for each in row] for row in stored.features]
+        changed = {"features": tuple(map(tuple, values))}
+    if "before" in changed:
+        state = json.loads(stored.before)
+        changed = {"before": json.dumps({**state, "sequence": 7}, separators=(",", ":"))}
+    forged = msgspec.structs.replace(stored, **changed)
+    with closing(DecisionLog(f"sqlite:///{tmp_path / 'other.db'}")) as other:
+        other.migrate()
+        digests = (forged.message, forged.policy_digest, forged.feature_names, *(item.plan for item in forged.items))
+        other.append(list(linked([forged], 0, "0" * 64)), {digest: log.document(digest) for digest in digests})
+        found = again(other, world, forged)
+    assert set(found.differences) >= named
+
+
+def test_what_is_missing_is_named(world, log):
+    with pytest.raises(CannotReplay, match="there is no decision 'nothing'"):
+        replay(log, "nothing", lambda day: SECRET, lambda version: world.champion, lambda _: None)
+    decision = next(log.of_day(world.day))
+    other = msgspec.structs.replace(decision)
+    assert other == decision
+    with pytest.raises(CannotReplay, match="version 3 has another model than the one that was asked"):
+        again(log, world, decision, model=lambda version: _Other())
+
+
+class _Other:
+    class model:  # noqa: N801
+        digest = "f" * 64
+
+
+def test_another_secret_gives_other_draws(world, log):
+    decision = next(log.of_day(world.day))
+    found = replay(log, decision.decision_id, lambda day: bytes(32), lambda version: world.champion, lambda _: None)
+    assert "items" in found.differences
+    assert pl.Series(found.differences).is_duplicated().sum() == 0
