@@ -163,7 +163,8 @@ def cutoffs(plan: Plan, state: State, coming: float) -> tuple[float, ...]:
     illicit + the plan's hit value). It is infinite where no place is left, apart from those that are kept for chance.
     """
     kept = _reserve(plan, coming)
-    lefts = tuple(accumulate(state.left(lane) for lane in plan.by_detects))
+    # What a lane owes comes off its places of the days to come, and not off those of other lanes.
+    lefts = tuple(accumulate(max(state.left(lane), 0) for lane in plan.by_detects))
     found = [each.price(min(left, lefts[-1] - kept), coming) for each, left in zip(plan.prices, lefts, strict=True)]
     return tuple(accumulate(reversed(found), max))[::-1]
 

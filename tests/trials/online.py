@@ -35,7 +35,7 @@ from tests.trials.running import Trial, Unit
 
 ROWS, MONTHS, OFFICES = 200_000, 9, 10
 PAST_DAYS, LATE_MONTHS = 28, 4
-SECRETS, CHECKED_OFFICE, CHECKED_DAYS = 10_000, 4, 3
+SECRETS, CHECKED_OFFICE, CHECKED_DAYS = 10_000, 4, 2
 _ENOUGH_VARIANCE = 5.0
 CARRIED = {"not carried": (0, 0, 0), "red not carried": (0, 5, 5), "carried": (5, 5, 5)}
 

@@ -67,6 +67,12 @@ def test_a_full_lane_sends_to_the_next_and_then_to_a_better_one():
         assert place(ours, state(ours, *left), worth(amount), UNDRAWN)[0].lane == lane
 
 
+def test_what_one_lane_owes_keeps_nobody_from_another():
+    ours = plan()
+    placed, after = place(ours, state(ours, 1, -2, 0), worth(100), UNDRAWN)
+    assert (placed.lane, [after.left(lane) for lane in range(3)]) == ("red", [0, -2, 0])
+
+
 def test_without_a_place_worth_gives_none():
     ours = plan()
     placed, after = place(ours, state(ours, 0, 0, 0), worth(1e9, critical=0.9, explore=1e9), UNDRAWN)
