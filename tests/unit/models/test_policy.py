@@ -105,6 +105,20 @@ def test_a_policy_signed_in_the_past_is_read_and_decides_as_it_did(path):
     assert decided(signed) == (LANES, SHARE)
 
 
+@pytest.mark.parametrize("path", SIGNED, ids=lambda path: path.stem)
+def test_a_policy_that_says_nothing_of_placing_online_carries_nothing(path):
+    text = path.read_bytes()
+    signed = policy.parse(text)
+    assert [getattr(signed.targeting.lanes, lane).carried_days for lane in policy.LANES] == [0, 0, 0]
+    assert signed.targeting.online_hit_bonus == 0
+    assert signed.digest == hashlib.sha256(text).hexdigest()
+
+
+def test_the_delivered_policy_carries_documents_and_audits_and_no_crew():
+    lanes = policy.load().targeting.lanes
+    assert (lanes.red.carried_days, lanes.yellow.carried_days, lanes.blue.carried_days) == (0, 5, 5)
+
+
 def test_there_are_policies_of_the_past():
     assert len(SIGNED) == 3
 
