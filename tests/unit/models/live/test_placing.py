@@ -168,6 +168,12 @@ def test_where_nothing_is_carried_places_are_kept_for_chance_until_the_day_is_ov
     assert place(ours, low, late, UNDRAWN)[0].lane == "red"
 
 
+def test_where_places_are_carried_none_is_kept_for_chance():
+    ours = plan(own=(2, 1, 0), random_share=0.2)
+    early = replace(worth(1e9), second=0)
+    assert place(ours, state(ours, 1, 0, 0), early, UNDRAWN)[0].lane == "red"
+
+
 def test_a_state_of_another_plan_is_refused():
     ours = plan()
     with pytest.raises(ValueError, match=f"the state goes by plan x; allowed: {ours.digest}"):
@@ -210,7 +216,8 @@ def test_an_amendment_never_lowers_the_lane_and_keeps_what_made_it():
     after, then = amend(ours, first, before, worth(1), UNDRAWN, now)
     assert (after, then) == (before, now)
     yellow = Placement("yellow", "value", before.chances)
-    assert amend(ours, first, yellow, worth(20), UNDRAWN, now)[0].lane == "yellow"
+    assert amend(ours, first, yellow, worth(20), UNDRAWN, first)[0].lane == "yellow"
+    assert amend(ours, first, yellow, worth(50), UNDRAWN, first) == (yellow, first)
     assert amend(ours, first, yellow, worth(100), UNDRAWN, now)[0].lane == "yellow"  # red is used up
     assert amend(ours, first, yellow, worth(100), UNDRAWN, first)[0].lane == "red"
 
