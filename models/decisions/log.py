@@ -116,10 +116,18 @@ class DecisionLog:
             for row in connection.execute(query.order_by(decisions.c.number)).yield_per(_PAGE):
                 yield Link(*row).decision
 
-    def declarations(self) -> set[str]:
-        """Return the ids of all declarations that were ever decided."""
+    def known(self) -> tuple[set[str], set[str]]:
+        """Return the ids of all declarations that were ever decided, and the keys that their chances were drawn for."""
         with self._reading() as connection:
-            return set(connection.execute(sa.select(decisions.c.declaration_id).distinct()).scalars())
+            found = connection.execute(sa.select(decisions.c.declaration_id, decisions.c.key)).all()
+        return {name for name, _ in found}, {key for _, key in found}
+
+    def first_of_key(self, key: str) -> Decision | None:
+        """Return the first decision whose chances were drawn for `key`; None if there is none."""
+        query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).where(decisions.c.key == key)
+        with self._reading() as connection:
+            found = connection.execute(query.order_by(decisions.c.number).limit(1)).first()
+        return Link(*found).decision if found else None
 
     def last_of_offices(self) -> list[Decision]:
         """Return the last decision of each office, in the order in which they were made."""
@@ -162,11 +170,16 @@ class DecisionLog:
         """
         last, end = after, self.head().number if until is None else until
         while last.number < end:
-            page = self._links(last.number, min(last.number + _PAGE, end))
+            query = sa.select(decisions).where(decisions.c.number > last.number, decisions.c.number <= end)
+            with self._reading() as connection:
+                page = connection.execute(query.order_by(decisions.c.number).limit(_PAGE)).all()
             if not page:
                 raise BrokenChain(f"decision {last.number + 1} is missing, and {end - last.number} were to come")
-            for number in sorted(page):
-                last = _followed(last, page[number])
+            for row in page:
+                link = Link(row.number, row.text, row.hash)
+                last = _followed(last, link)
+                if _row(link) != row._asdict():
+                    raise BrokenChain(f"decision {row.number} is filed as something that it does not say")
         return last
 
     def close(self) -> None:
@@ -219,6 +232,7 @@ def _row(link: Link) -> dict[str, object]:
         "content": decision.content,
         "day": decision.day,
         "office": decision.office,
+        "key": decision.key,
         "text": link.text,
         "hash": link.hash,
     }

@@ -15,10 +15,12 @@ decisions = sa.Table(
     sa.Column("content", sa.String(64), nullable=False),
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("office", sa.String(12), nullable=False),
+    sa.Column("key", sa.String(64), nullable=False),
     sa.Column("text", sa.LargeBinary, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
     sa.UniqueConstraint("declaration_id", "version", name="decisions_version"),
     sa.Index("decisions_day", "day", "office"),
+    sa.Index("decisions_key", "key"),
 )
 
 # What decisions name by its digest: messages as they came, plans of offices, and names of features.

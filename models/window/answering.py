@@ -49,6 +49,12 @@ class Asked:
     def day(self) -> date:
         return self.rows["accepted_at"][0].date()
 
+    @property
+    def key(self) -> str:
+        """Return what its chances are drawn for, if it never came before; its first item stands for all."""
+        goods = self.rows.row(0, named=True)
+        return chance.chance_key(goods["declaration_id"], goods["importer_id"], goods["transport_document_id"])
+
     @cached_property
     def content(self) -> str:
         """Return the digest of what is declared: the same for the same declaration, whenever and however it comes."""
@@ -61,15 +67,18 @@ def decide(
     judged: Judged,
     state: State,
     last: Decision | None,
+    drawn: Decision | None,
     earlier_plan: Callable[[str], Plan],
 ) -> tuple[Decision, State]:
     """Return the decision about a declaration, and the state of its office after it.
 
     `judged` has what the ground says of the rows, in their order. `last` is the decision about the version before this
     one, or None. An amended item competes by the plan and the state that it first came to, see models.live.amend;
-    `earlier_plan` gives a plan by its digest.
+    `earlier_plan` gives a plan by its digest. `drawn` is the first decision about the same goods, under whatever id, or
+    None: what was drawn for them then is drawn for them now.
     """
-    key = last.key if last else _chance_key(asked.rows)
+    key = last.key if last else asked.key
+    drawn_before = {item.item_number: item.draws for item in drawn.items} if drawn else {}
     before = {item.item_number: item for item in last.items} if last else {}
     accepted_at: datetime = asked.rows["accepted_at"][0]
     second = accepted_at.hour * 3600 + accepted_at.minute * 60 + accepted_at.second
@@ -82,7 +91,8 @@ def decide(
             plan, came, draws = earlier_plan(known.plan), State.from_json(known.came.encode()), known.draws
             placement, now = amend(plan, came, known.placement, candidate, draws, now)
         else:
-            plan, came, draws = ground.plan(asked.office), now, chance.draws(ground.secret, key, number)
+            plan, came = ground.plan(asked.office), now
+            draws = drawn_before.get(number) or chance.draws(ground.secret, key, number)
             placement, now = place(plan, now, candidate, draws)
         items.append(
             Item(
@@ -128,9 +138,3 @@ def decide(
         unscored=ground.unscored,
     )
     return decision, now
-
-
-def _chance_key(rows: pl.DataFrame) -> str:
-    """Return what the chances of a declaration are drawn for; its first item stands for all."""
-    goods = rows.row(0, named=True)
-    return chance.chance_key(goods["declaration_id"], goods["importer_id"], goods["transport_document_id"])

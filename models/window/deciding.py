@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
 import polars as pl
 
@@ -52,26 +53,39 @@ class _Job:
         return sum(each.rows.height for each in self.asked)
 
 
+class _Before(NamedTuple):
+    """What was decided before: the `last` decision about a declaration, and the one that its goods were `drawn` for."""
+
+    last: Decision | None
+    drawn: Decision | None
+
+
 @dataclass
 class _Memory:
     """What was decided, as far as the next decision needs it.
 
-    `last` has the last decision about each declaration of the day, `known` the ids of all declarations ever decided,
-    `offices` each office's last day and the state after its last decision.
+    `last` has the last decision about each declaration of the day, and `drawn` the first about the goods of each key.
+    `known` has the ids of all declarations ever decided, and `keys` what their chances were drawn for. `offices` has
+    each office's last day, and the state after its last decision.
     """
 
     head: Head
     day: date | None = None
     last: dict[str, Decision] = field(default_factory=dict)
+    drawn: dict[str, Decision] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
     offices: dict[str, tuple[date, State]] = field(default_factory=dict)
 
     def take(self, decision: Decision) -> None:
         """Take a decision in that follows on all before it."""
         if decision.day != self.day:
-            self.day, self.last = decision.day, {}
+            self.day, self.last, self.drawn = decision.day, {}, {}
         self.last[decision.declaration_id] = decision
         self.known.add(decision.declaration_id)
+        if decision.key not in self.keys:
+            self.keys.add(decision.key)
+            self.drawn[decision.key] = decision
         self.offices[decision.office] = (decision.day, State.from_json(decision.after.encode()))
 
     def state(self, office: str, day: date, plan: Plan) -> State:
@@ -145,10 +159,10 @@ class Decider:
         """Decide jobs, none of which asks about a declaration of another one; whatever happens, each is answered."""
         try:
             memory, ground = self._ready(), self._ground()
-            last: dict[str, Decision | None] = {}
-            going = [job for job in jobs if self._goes(job, memory, ground, last)]
+            before: dict[str, _Before] = {}
+            going = [job for job in jobs if self._goes(job, memory, ground, before)]
             if going:
-                found = self._decided(memory, ground, [each for job in going for each in job.asked], last, going)
+                found = self._decided(memory, ground, [each for job in going for each in job.asked], before, going)
                 for job in going:
                     self._answer(job, [found[each.declaration_id] for each in job.asked])
         except (Unavailable, NotDecided, OSError) as error:
@@ -161,19 +175,19 @@ class Decider:
         for job in jobs:
             self._answer(job, NotDecided(f"nothing can be decided now: {error}"))
 
-    def _goes(self, job: _Job, memory: _Memory, ground: Ground, last: dict[str, Decision | None]) -> bool:
-        """Whether a job can be decided now; otherwise it is answered. `last` gets the last decisions about it."""
+    def _goes(self, job: _Job, memory: _Memory, ground: Ground, before: dict[str, _Before]) -> bool:
+        """Whether a job can be decided now; otherwise it is answered. `before` gets what was decided on it before."""
         try:
             if time.monotonic() - job.came_at > LATEST_S:
                 raise NotDecided("others were asked about before, and it took too long")
             if any(each.day != ground.day for each in job.asked):
                 raise NotDecided(f"the day has turned to {ground.day}")
-            found = {each.declaration_id: self._last(memory, each.declaration_id) for each in job.asked}
+            found = {each.declaration_id: self._before(memory, each) for each in job.asked}
             for each in job.asked:
-                before = found[each.declaration_id]
-                if each.is_own_alone and before and before.caller != each.caller:
+                last = found[each.declaration_id].last
+                if each.is_own_alone and last and last.caller != each.caller:
                     raise NotYours(each.declaration_id)
-            last |= found
+            before |= found
         except (NotDecided, NotYours) as error:
             self._answer(job, error)
             return False
@@ -197,7 +211,8 @@ class Decider:
         if self._memory is None:
             self._log.migrate()
             self._spool.empty_into(self._log)
-            memory = _Memory(self._log.head(), known=self._log.declarations())
+            known, keys = self._log.known()
+            memory = _Memory(self._log.head(), known=known, keys=keys)
             for decision in self._log.last_of_offices():
                 memory.take(decision)
             if memory.day:
@@ -216,15 +231,15 @@ class Decider:
         memory: _Memory,
         ground: Ground,
         asked: Sequence[Asked],
-        last: Mapping[str, Decision | None],
+        before: Mapping[str, _Before],
         jobs: Sequence[_Job],
     ) -> dict[str, Decision]:
         """Return the decision about each declaration by its id, old or new; new ones are kept."""
-        same = {each.declaration_id: decision for each in asked if (decision := _same(each, last)) is not None}
+        same = {each.declaration_id: decision for each in asked if (decision := _same(each, before)) is not None}
         fresh = [each for each in asked if each.declaration_id not in same]
         if not fresh:
             return same
-        made, named = self._made(memory, ground, fresh, last)
+        made, named = self._made(memory, ground, fresh, before)
         links = list(record.linked(made, memory.head.number, memory.head.hash))
         named |= {digest: document for job in jobs for digest, document in job.documents.items()}
         self._keep(links, {digest: document for digest, document in named.items() if digest not in self._kept})
@@ -235,7 +250,7 @@ class Decider:
         return same | {decision.declaration_id: decision for decision in made}
 
     def _made(
-        self, memory: _Memory, ground: Ground, fresh: Sequence[Asked], last: Mapping[str, Decision | None]
+        self, memory: _Memory, ground: Ground, fresh: Sequence[Asked], before: Mapping[str, _Before]
     ) -> tuple[list[Decision], dict[str, Document]]:
         """Return decisions, and what they name besides messages; nothing is kept or remembered yet."""
         try:
@@ -251,10 +266,11 @@ class Decider:
             self._plans[plan.digest] = plan
             state = states.get(asked.office) or memory.state(asked.office, ground.day, plan)
             decision, states[asked.office] = decide(
-                ground, asked, said, state, last[asked.declaration_id], self._earlier_plan
+                ground, asked, said, state, *before[asked.declaration_id], self._earlier_plan
             )
             made.append(decision)
-        named = {digest: Document(_JSON, plan.as_json()) for digest, plan in self._plans.items()}
+        new = [plan for digest, plan in self._plans.items() if digest not in self._kept]
+        named = {plan.digest: Document(_JSON, plan.as_json()) for plan in new}
         return made, named | {
             digest_of_columns(): Document(_JSON, columns_as_json()),
             ground.policy.digest: Document("application/toml", ground.policy.written),
@@ -268,13 +284,16 @@ class Decider:
             self._plans[digest] = Plan.from_json(found.content)
         return self._plans[digest]
 
-    def _last(self, memory: _Memory, declaration_id: str) -> Decision | None:
-        """Return the last decision about a declaration; NotDecided if the database, which would know, is away."""
-        if declaration_id in memory.last:
-            return memory.last[declaration_id]
-        if declaration_id not in memory.known:
-            return None
-        return self._log.versions(declaration_id)[-1]
+    def _before(self, memory: _Memory, asked: Asked) -> _Before:
+        """Return what was decided before; Unavailable if the database, which alone knows it, is away."""
+        last = memory.last.get(asked.declaration_id)
+        if last is None and asked.declaration_id in memory.known:
+            last = self._log.versions(asked.declaration_id)[-1]
+        key = last.key if last else asked.key
+        drawn = memory.drawn.get(key)
+        if drawn is None and key in memory.keys:
+            drawn = self._log.first_of_key(key)
+        return _Before(last, drawn)
 
     def _keep(self, links: Sequence[record.Link], documents: Mapping[str, Document]) -> None:
         """Keep links in the log, or in the spool if the log does not answer or older ones wait there."""
@@ -298,10 +317,10 @@ def _apart(jobs: Sequence[_Job]) -> tuple[list[_Job], list[_Job]]:
     return now, later
 
 
-def _same(asked: Asked, last: Mapping[str, Decision | None]) -> Decision | None:
+def _same(asked: Asked, before: Mapping[str, _Before]) -> Decision | None:
     """Return the last decision if it was about the same content."""
-    decision = last[asked.declaration_id]
-    return decision if decision and decision.content == asked.content else None
+    last = before[asked.declaration_id].last
+    return last if last and last.content == asked.content else None
 
 
 def _judged(ground: Ground, fresh: Sequence[Asked]) -> list[Judged]:

@@ -85,12 +85,19 @@ def replay(
         _as_stored(ground.judged(rows, stored.language), stored),
         state,
         last[0] if last else None,
+        _drawn_before(log, stored),
         lambda digest: _plan(log, digest),
     )
     found = [name for name in Decision.__struct_fields__ if getattr(again, name) != getattr(stored, name)]
     if _told(log, stored, rows) != stored.content:
         found.append("what the message declares")
     return Replayed(stored, tuple(found), tuple(notes))
+
+
+def _drawn_before(log: DecisionLog, stored: Decision) -> Decision | None:
+    """Return the first decision about the same goods, if that is another one."""
+    first = log.first_of_key(stored.key)
+    return first if first and first.decision_id != stored.decision_id else None
 
 
 def _as_stored(judged: Judged, stored: Decision) -> Judged:

@@ -18,11 +18,13 @@ def upgrade() -> None:
         sa.Column("content", sa.String(64), nullable=False),
         sa.Column("day", sa.Date, nullable=False),
         sa.Column("office", sa.String(12), nullable=False),
+        sa.Column("key", sa.String(64), nullable=False),
         sa.Column("text", sa.LargeBinary, nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.UniqueConstraint("declaration_id", "version", name="decisions_version"),
     )
     op.create_index("decisions_day", "decisions", ["day", "office"])
+    op.create_index("decisions_key", "decisions", ["key"])
     op.create_table(
         "documents",
         sa.Column("digest", sa.String(64), primary_key=True),

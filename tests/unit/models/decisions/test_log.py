@@ -86,6 +86,10 @@ def test_a_declaration_has_each_version_once(log):
         ),
         ("UPDATE decisions SET text = x'00' WHERE number = 2", "decision 2 cannot be read"),
         ("DELETE FROM decisions WHERE number = 2", "decision 2 is missing: after 1 comes 3"),
+        (
+            "UPDATE decisions SET office = '999' WHERE number = 2",
+            "decision 2 is filed as something that it does not say",
+        ),
         ("UPDATE decisions SET hash = 'f' || substr(hash, 2) WHERE number = 3", "decision 3 does not follow"),
     ],
 )
@@ -107,6 +111,15 @@ def test_the_end_verifies_from_a_head_that_was_noted(log):
     assert log.verify(until=2) == noted
     with pytest.raises(BrokenChain, match="decision 4 is missing, and 2 were to come"):
         log.verify(until=5)
+
+
+def test_the_first_decision_about_the_same_goods_is_found_by_its_key(log):
+    first, second = decision(1), decision(2)
+    log.append(links(first, second), {})
+    assert log.first_of_key(second.key) == second
+    assert log.first_of_key("0" * 64) is None
+    assert log.known() == ({"D1", "D2"}, {first.key, second.key})
+    assert log.last_of_offices() == [second]
 
 
 def test_a_database_that_is_locked_is_unavailable_and_takes_nothing(log, file):

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from models.decisions import DecisionLog, Document, Spool
-from models.live import Plan, State
+from models.live import Plan, State, chance
 from models.window import Decider, NotDecided
 from models.window import deciding as deciding_module
 from tests.support.opened import opened
@@ -131,6 +131,21 @@ def test_an_amended_declaration_is_a_new_version_whose_lane_never_falls(world, g
                 assert amended.probability >= item.probability
                 assert (amended.draws, amended.came, amended.plan) == (item.draws, item.came, item.plan)
     assert any(one.lane != three.lane for one, three in zip(first, third, strict=True))
+
+
+def test_the_same_goods_lodged_again_under_another_id_have_the_same_chances_on_whichever_day(world, ground, log, spool):
+    paper = {"transport_document_id": "MAEU-17"}
+    with deciding(log, spool, ground) as decider:
+        (first,) = decided(decider, world.asked(0, **paper))
+        (again,) = decided(decider, world.asked(0, declaration_id="AGAIN", **paper))
+        (other,) = decided(decider, world.asked(1, **paper))
+    with deciding(log, spool, replace(ground, secret=bytes(32), _plans={})) as decider:
+        (later,) = decided(decider, world.asked(0, declaration_id="LATER", **paper))
+        (fresh,) = decided(decider, world.asked(2))
+    assert first.key == again.key == later.key != other.key
+    assert first.items[0].draws == again.items[0].draws == later.items[0].draws
+    assert fresh.items[0].draws == chance.draws(bytes(32), fresh.key, 1)
+    assert first.items[0].draws != other.items[0].draws
 
 
 def test_a_declaration_asked_about_twice_at_once_is_decided_once(world, ground, log, spool):
