@@ -2,7 +2,6 @@
 
 import json
 import sys
-from datetime import timedelta
 
 from flows.processes.children import Program
 from flows.servers import prefect_api
@@ -11,8 +10,8 @@ from flows.settings import Settings
 PREPARED_S = 240.0  # importing the rules and reading what was decided
 
 
-def program(settings: Settings, source: str, time_zone: str, ahead: timedelta = timedelta(0)) -> Program:
-    """Return the window's program; `time_zone` is the administration's, and `ahead` moves its clock for days played."""
+def program(settings: Settings, source: str, time_zone: str, ahead_s: float = 0.0) -> Program:
+    """Return the window's program, for the administration's `time_zone`; `ahead_s` moves its clock, to play days."""
     listen = ("--host", settings.host, "--port", str(settings.window_port))
     places = settings.places
     return Program(
@@ -39,7 +38,7 @@ def program(settings: Settings, source: str, time_zone: str, ahead: timedelta = 
             "WINDOW_DECISIONS_URI": settings.decisions_uri,
             "WINDOW_PUBLIC_URLS": json.dumps(settings.public_urls),
             "WINDOW_TIME_ZONE": time_zone,
-            "WINDOW_AHEAD": str(ahead.total_seconds()),
+            "WINDOW_AHEAD_S": str(ahead_s),
         },
         lambda: prefect_api.answers(f"{settings.window_url}/window/health"),
     )

@@ -73,6 +73,7 @@ class Keeper:
     _known: _Known | None = field(default=None, init=False)
     _profiled: Ground | None = field(default=None, init=False)
     _why: str = field(default="the window is starting", init=False)
+    _fell_back: tuple[date, int, str] | None = field(default=None, init=False)
     _ending: threading.Event = field(default_factory=threading.Event, init=False)
 
     def start(self) -> threading.Thread:
@@ -110,17 +111,20 @@ class Keeper:
                 self._ground, self._why = None, f"there is no secret of {day}: {error}"
             self._warn(str(error))
             return
+        stored_at = Store(self.places.store(self.source)).committed_at
         try:
-            standing = self._standing(day)
+            standing = self._standing(day, stored_at)
             if standing != self._for:
                 self._ground, self._for = self._scored(day, secret), standing
-                self._why = ""
+                self._why, self._fell_back = "", None
         except Exception as error:  # noqa: BLE001  whatever is wrong with a model or with data, people wait for answers
-            _log.error("No model can be asked", exc_info=error)
             why = str(error) if isinstance(error, _Unasked) else f"{type(error).__name__}: {error}"
-            self._warn(why)
-            policy = self._ground.policy if self._ground else load_policy()
-            self._ground, self._for = self._by_profile(day, policy, secret, why), None
+            if (day, stored_at, why) != self._fell_back:
+                _log.error("No model can be asked: %s", why, exc_info=not isinstance(error, _Unasked))
+                self._warn(why)
+                policy = self._ground.policy if self._ground else load_policy()
+                self._ground, self._for = self._by_profile(day, policy, secret, why), None
+                self._fell_back = day, stored_at, why
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -133,14 +137,14 @@ class Keeper:
             self._why = why
             self.alarm(why)
 
-    def _standing(self, day: date) -> _Standing:
+    def _standing(self, day: date, stored_at: int) -> _Standing:
         """Return what the ledger says; whatever `reading` raises if it is not whole."""
         keys = Keys(self.places.signoff)
         if not keys.exist():
             raise _Unasked(_NONE)
         book = reading.signed_book(self.places.tracking_uri, keys, load_policy().signoff)
         challenger = incumbents.registry_of(self.places).challenger_number()
-        return _Standing(day, Store(self.places.store(self.source)).committed_at, book.champion, challenger)
+        return _Standing(day, stored_at, book.champion, challenger)
 
     def _scored(self, day: date, secret: bytes) -> Ground:
         scratch = Path(tempfile.mkdtemp(prefix="tidewaiter-window-"))
@@ -164,7 +168,7 @@ class Keeper:
             workspace, known = self._before(day, policy)
             return making.by_profile(workspace, known.built, known.morning, policy, secret, why)
         except Exception as error:  # noqa: BLE001  as in `look`
-            _log.error("Nothing is known of the days before", exc_info=error)
+            _log.error("Nothing is known before %s: %s", day, error, exc_info=not isinstance(error, _Unasked))
             return Ground(day, policy, secret, making.NOTHING_PAST, unscored=why)
 
     def _before(self, day: date, policy: Policy) -> tuple[Workspace, _Known]:

@@ -49,9 +49,7 @@ class WindowSettings(BaseSettings):
     decisions_uri: str = Field(description="the database of decisions")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
-    ahead: timedelta = Field(
-        timedelta(0), description="how far its clock is ahead of the machine's; for days that are played"
-    )
+    ahead_s: float = Field(0.0, description="seconds that its clock is ahead of the machine's, to play days")
 
 
 def create_app() -> Starlette:
@@ -62,7 +60,7 @@ def create_app() -> Starlette:
     zone = ZoneInfo(settings.time_zone)
 
     def now() -> datetime:
-        return datetime.now(zone) + settings.ahead
+        return datetime.now(zone) + timedelta(seconds=settings.ahead_s)
 
     folder = settings.state / "window"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

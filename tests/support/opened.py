@@ -16,7 +16,9 @@ from models.dossier.assessment import Incumbent
 from models.places import Places
 from models.risk import RiskModel
 from models.training import train
-from models.window import Asked, Ground, making
+from models.window import making
+from models.window.answering import Asked
+from models.window.ground import Ground
 from models.workspace import Workspace
 
 SECRET = bytes(range(32))

@@ -15,8 +15,9 @@ from models.access.accounts import SYSTEM, TRADE
 from models.access.tokens import Tokens
 from models.decisions import DecisionLog, Spool
 from models.ledger import storage
-from models.window import Decider, app, openapi
+from models.window import app, openapi
 from models.window.app import Window
+from models.window.deciding import Decider
 from tests.support.opened import opened
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from models.decisions import DecisionLog, Document, Spool
 from models.live import Plan, State, chance
-from models.window import Decider, NotDecided
 from models.window import deciding as deciding_module
+from models.window.deciding import Decider, NotDecided
 from tests.support.opened import opened
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from models.decisions import DecisionLog, Document, Spool
 from models.decisions.record import linked
-from models.window import Decider
+from models.window.deciding import Decider
 from models.window.replaying import CannotReplay, replay
 from tests.support.opened import SECRET, opened
 
