@@ -3,14 +3,11 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from scipy.optimize import linprog
 
 from models import policy
-from models.targeting.allocation import Contest, near_best
 from models.targeting.lanes import assign, capacity, hit_value, unplaced
 
 DAY = date(2024, 3, 1)
-DETECTS = np.array([0.9, 0.65, 0.6])
 
 
 def frame(score, revenue=0.0, critical=0.0, office="010", **more):
@@ -101,45 +98,6 @@ def test_the_floor_holds_over_all_offices_together():
     assert 0 <= results[0.93][0] - 0.93 * by_score < 1 / 400  # less than one exchange of rows above it
     assert results[0.0][1] > results[0.93][1] > results[1.0][1]
     assert results[0.0][0] < 0.93 * by_score
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_large_contest_is_won_but_for_one_swap(seed):
-    random = np.random.default_rng(seed)
-    queues, size, kept = 6, 80, 0.9
-    score, revenue = random.beta(0.6, 2, queues * size), random.lognormal(0, 1.5, queues * size)
-    worth, places = score * revenue, random.integers(0, 8, (queues, 3))
-    queue, rows = np.repeat(np.arange(queues), size), queues * size
-    contest = Contest(
-        starts=np.arange(queues + 1) * size,
-        score=score,
-        worth=worth,
-        competes=np.ones(rows, bool),
-        queue=np.arange(queues),
-        probability=np.ones(queues),
-        places=places,
-        detects=DETECTS,
-    )
-    chosen = near_best(contest, kept).chosen
-    assert np.bincount(queue[chosen], minlength=queues).tolist() == places.sum(axis=1).tolist()
-    lanes = [np.repeat(DETECTS, of_lanes) for of_lanes in places]
-    found = sum(np.sort(worth[chosen & (queue == one)])[::-1] @ lanes[one] for one in range(queues))
-    floor = kept * sum(np.sort(score[queue == one])[::-1][: len(lanes[one])].sum() for one in range(queues))
-    assert score[chosen].sum() >= floor - 1e-9
-
-    # The linear relaxation, of one variable a row and lane, bounds the optimum from above; its dual is the multiplier.
-    lane_of_queue = (3 * queue[:, None] + np.arange(3)).ravel()
-    relaxed = linprog(
-        -np.outer(worth, DETECTS).ravel(),
-        A_ub=np.vstack([np.repeat(np.eye(rows), 3, axis=1), -np.repeat(score, 3)]),
-        b_ub=np.append(np.ones(rows), -floor),
-        A_eq=np.arange(3 * queues)[:, None] == lane_of_queue,
-        b_eq=places.ravel(),
-    )
-    multiplier = -relaxed.ineqlin.marginals[-1]
-    swap = max(np.ptp(score[queue == one]) for one in range(queues))
-    assert multiplier > 0
-    assert -relaxed.fun - multiplier * swap <= found <= -relaxed.fun + 1e-9
 
 
 def test_critical_goods_come_first_and_those_without_a_place_are_told():
