@@ -3,40 +3,20 @@
 import os
 import subprocess
 import sys
-from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from models import policy
 from models.monitoring import drift
 from models.monitoring.drift_result import DriftResult, Quality
+from tests.support.drifting import window
 
 POLICY = policy.load().drift
 AT_TRAINING = Quality(rows=5000, hits=500, precision_at_10pct=0.5, roc_auc=0.8, brier=0.1)
-
-
-def window(rows: int, seed: int, labelled: float = 0.0) -> pl.DataFrame:
-    """Scored rows over 28 days, all windows of one distribution; a share of them with outcomes that fit the score."""
-    random = np.random.default_rng(seed)
-    score = random.beta(1, 8, rows)
-    known = random.random(rows) < labelled
-    columns: dict[str, object] = {
-        "declaration_id": [f"D{seed}-{i}" for i in range(rows)],
-        "item_number": pl.Series([1] * rows, dtype=pl.Int32),
-        "accepted_at": [datetime(2024, 1, 1) + timedelta(minutes=28 * 1440 * i // rows) for i in range(rows)],
-        "is_illicit": pl.Series(random.random(rows) < score).zip_with(
-            pl.Series(known), pl.Series([None] * rows, dtype=pl.Boolean)
-        ),
-    }
-    columns |= {name: random.zipf(1.5, rows).clip(0, 60).astype(str) for name in drift.CATEGORICAL}
-    columns |= {name: random.normal(10, 3, rows) for name in drift.LINEAR}
-    columns |= {name: random.lognormal(6, 2, rows) for name in drift.LOG_SCALE}
-    columns["score"] = score
-    return pl.DataFrame(columns)
 
 
 def check(
@@ -105,15 +85,6 @@ def test_columns_without_any_value_and_constant_ones_do_not_drift(reference: pl.
     assert result.drifted == ()
 
 
-def test_small_window_is_reported_but_not_judged(reference: pl.DataFrame, page: Path) -> None:
-    current = window(POLICY.min_rows - 1, 2).with_columns(**dict.fromkeys(drift.CATEGORICAL, pl.lit("new")))
-    result = check(reference, current, page)
-    assert set(drift.CATEGORICAL) <= set(result.drifted)
-    assert not result.is_judged
-    assert not result.is_breach
-    assert "not judged, as the current window has 499 rows and 500 are needed" in result.verdict
-
-
 def test_quality_is_not_judged_before_outcomes_arrive(reference: pl.DataFrame, page: Path) -> None:
     result = check(reference, window(1500, 2), page)
     assert result.quality.current.rows == 0
@@ -152,72 +123,11 @@ def test_quality_drop_is_a_breach(reference: pl.DataFrame, page: Path) -> None:
     assert "against 0.950 at training; a drop of more than 0.05 is a breach." in bad.verdict
 
 
-@pytest.mark.parametrize(
-    ("labels", "at_training", "said"),
-    [(False, AT_TRAINING, "ROC-AUC needs both hits and others"), (None, None, "none from training to compare with")],
-)
-def test_quality_is_not_judged_without_both_classes_or_a_reference(
-    reference: pl.DataFrame, page: Path, labels: bool | None, at_training: Quality | None, said: str
-) -> None:
-    current = window(1500, 2, labelled=0.5)
-    if labels is not None:
-        current = current.with_columns(is_illicit=pl.lit(labels))
-    result = check(reference, current, page, at_training)
-    assert not result.quality.is_judged
-    assert said in result.verdict
-
-
-def test_quality_agrees_with_scikit_learn() -> None:
-    frame = window(2000, 3, labelled=0.4)
-    known = frame.filter(pl.col("is_illicit").is_not_null())
-    quality = drift.measure(frame)
-    best = known.sort("score", descending=True).head(round(len(known) * 0.1))
-    assert quality.rows == len(known)
-    assert quality.roc_auc == pytest.approx(roc_auc_score(known["is_illicit"], known["score"]))
-    assert quality.brier == pytest.approx(brier_score_loss(known["is_illicit"], known["score"]))
-    assert quality.precision_at_10pct == pytest.approx(best["is_illicit"].mean())
-
-
-def test_large_windows_are_sampled_and_the_result_says_so(page: Path) -> None:
-    few = POLICY.model_copy(update={"max_sample_rows": 1000})
-    result = drift.check(drift.sample_by_day(window(3000, 1), 1000, 7), window(1000, 2), few, 7, None, page)
-    assert (result.reference.rows, result.reference.sampled) == (3000, 1000)
-    assert (result.current.rows, result.current.sampled) == (1000, 1000)
-    assert "stratified by day: 1000 of 3000 reference rows, 1000 of 1000 current rows" in result.verdict
-
-
-def test_sample_takes_the_same_share_of_every_day_and_the_same_rows_in_any_order() -> None:
-    frame = window(2800, 1)
-    sample = drift.sample_by_day(frame, 700, 7).rows
-    assert len(sample) == 700
-    days = sample["accepted_at"].dt.date().value_counts()["count"]
-    assert (days.len(), days.min(), days.max()) == (28, 25, 25)
-    assert drift.sample_by_day(frame.sample(fraction=1, shuffle=True, seed=3), 700, 7).rows.equals(sample)
-    assert not drift.sample_by_day(frame, 700, 8).rows.equals(sample)
-
-
-def test_reference_leaves_out_the_first_weeks_of_all_records() -> None:
-    start = date(2024, 1, 1)
-    days = [start + timedelta(days=i) for i in range(200)]
-    dataset = pl.DataFrame({"accepted_at": days}).cast(pl.Datetime("us"))
-    rows = drift.reference_rows(dataset, start, date(2024, 5, 1)).collect()["accepted_at"].dt.date()
-    assert (rows.min(), rows.max()) == (start + timedelta(days=drift.WARM_UP_DAYS), date(2024, 5, 1))
-    later = drift.reference_rows(dataset, date(2024, 5, 1), date(2024, 5, 31)).collect()
-    assert len(later) == 31
-    assert len(drift.reference_rows(dataset.head(60), start, date(2024, 5, 1)).collect()) == 60
-
-
-def test_empty_window_and_absent_column_are_refused(reference: pl.DataFrame, page: Path) -> None:
-    with pytest.raises(ValueError, match="the current window has no rows"):
-        check(reference, reference.clear(), page)
-    with pytest.raises(ValueError, match="the reference window lacks the columns office, score"):
-        check(reference.drop("office", "score"), reference, page)
-
-
 def test_result_is_the_same_json_in_another_process(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path;"
-        "from tests.integration.models.monitoring.test_drift import check, window;"
+        "from tests.integration.models.monitoring.test_drift import check;"
+        "from tests.support.drifting import window;"
         "result = check(window(2000, 1), window(800, 2, 0.5), Path(sys.argv[1]));"
         "sys.stdout.write(result.model_dump_json())"
     )
