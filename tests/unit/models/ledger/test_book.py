@@ -2,10 +2,11 @@
 
 import pytest
 
-from models.ledger.book import SERVER, SERVICE, Book
+from models.names import SIGNOFF
+from models.policy import Signoff, SignoffStep
+from models.ledger.book import SERVER, SERVICE, Book, Signature
 from models.ledger.chain import LedgerError
 from models.ledger.lifecycle import State
-from models.policy import Signoff, SignoffStep
 from tests.support.signing import POLICY, book_of, entry, on, opening, promotion, signing
 
 TECHNICAL, GOVERNANCE = POLICY.steps
@@ -308,3 +309,99 @@ def test_what_is_only_noted_changes_nothing(action):
     before = str(book.cases)
     book.apply(entry(action, "ann"))
     assert (str(book.cases), book.champion) == (before, 1)
+
+
+def test_once_versions_are_sealed_all_that_follow_are():
+    book = book_of(opening(1), opening(2).model_copy(update={"seal": "a" * 64}))
+    assert [book.cases[version].seal for version in (1, 2)] == [None, "a" * 64]
+    refused(book, opening(3), "version 3 is not sealed, as versions before it were")
+    book.apply(opening(3).model_copy(update={"seal": "b" * 64}))
+    assert book.opening(4, "d", ("eve",), on(0), "c" * 64).seal == "c" * 64
+
+
+def test_an_administrator_clears_versions_that_were_never_opened_and_they_stay_away():
+    book = book_of(opening(1))
+    others = "versions that were never opened are cleared by an administrator, not by dee"
+    refused(book, entry("clear", "dee", 2), others)
+    refused(book, entry("clear", "root", 1), "version 1 was opened, and stays as it was registered")
+    assert book.refusal(entry("clear", "root").model_copy(update={"version": None})) == "clear needs a version"
+    book.apply(entry("clear", "root", 2))
+    assert book.cleared == {2}
+    refused(book, opening(2), "version 2 was cleared away by an administrator")
+    book.apply(opening(3))
+
+
+NUMBERS = {"risk-analyst": 3, "reviewer": 4}
+
+
+def noted(*entries):
+    """A book in which the server has noted which number each role has."""
+    return book_of(entry("account", SERVER, role_numbers=NUMBERS), *entries)
+
+
+def test_only_the_server_notes_the_numbers_of_roles_and_only_if_it_has_some():
+    book = noted(entry("account", "root", role_numbers={"reviewer": 9}), entry("account", SERVER))
+    assert book.role_numbers == NUMBERS
+    book.apply(entry("account", SERVER, role_numbers={"reviewer": 5}))
+    assert book.role_numbers == {"reviewer": 5}
+    book.apply(entry("align", SERVER, role_numbers={"reviewer": 6}))
+    assert book.role_numbers == {"reviewer": 5}
+
+
+def test_a_role_by_the_same_name_with_another_number_signs_nothing():
+    book = noted(opening())
+    attempt = approve("ann", "technical", role_numbers={"risk-analyst": 7}, grant="role 7")
+    sentence = "the role risk-analyst is number 3; what ann has under this name is number {}"
+    refused(book, attempt, sentence.format(7))
+    refused(book, attempt.model_copy(update={"role_numbers": {}}), sentence.format(None))
+    book.apply(attempt.model_copy(update={"role_numbers": NUMBERS}))
+    assert book.words(1, on(0)) == "awaiting governance"
+
+
+def test_who_may_not_write_tags_signs_nothing_once_roles_have_numbers():
+    attempt = approve("ann", "technical", role_numbers=NUMBERS)
+    refused(noted(opening()), attempt, "MLflow does not let ann write the tags of a version")
+    assert book_of(opening()).refusal(attempt) is None
+
+
+def test_a_rollback_takes_the_number_of_the_role_too():
+    book = noted()
+    for each in reign(1, 2):
+        book.apply(each.model_copy(update={"role_numbers": NUMBERS, "grant": "role"}))
+    attempt = entry("roll back", "bob", 1, role_numbers={"reviewer": 5})
+    refused(book, attempt, "the role reviewer is number 4; what bob has under this name is number 5")
+    book.apply(attempt.model_copy(update={"role_numbers": {"reviewer": 4}}))
+    assert book.champion == 1
+
+
+@pytest.mark.parametrize("reason", ["x", "x" * 1000, f" {'x' * 1000}\n"])
+def test_a_reason_may_be_as_long_as_that(reason):
+    assert book_of(opening()).refusal(approve("ann", "technical", reason=reason)) is None
+
+
+def test_tags_are_cut_to_what_is_kept_of_them():
+    start = "approved by ann. ann: "
+    for length, ends in ((5000 - len(start), "xx"), (5001 - len(start), "x…")):
+        book = book_of(opening())
+        book.cases[1].approvals.append(Signature("technical", "ann", "x" * length, on(0)))
+        tags = book.cases[1].tags(on(0))
+        assert list(tags) == [f"{SIGNOFF}technical", f"{SIGNOFF}governance"]
+        assert tags[f"{SIGNOFF}governance"] == "pending"
+        assert len(tags[f"{SIGNOFF}technical"]) == 5000
+        assert tags[f"{SIGNOFF}technical"].startswith(start)
+        assert tags[f"{SIGNOFF}technical"].endswith(ends)
+
+
+def test_before_anything_was_opened_there_is_no_champion_and_nothing_to_go_back_to():
+    book = book_of()
+    assert (book.champion, book.previous, book.reigns, book.role_numbers) == (None, None, [], {})
+    refused(
+        book_of(*reign(1)), entry("roll back", "bob", 1), "there is no earlier champion whose evidence still stands"
+    )
+
+
+def test_what_was_refused_is_no_part_of_the_book():
+    book = book_of(opening())
+    book.apply(entry("void", SERVER, digest=ALTERED, refusal="no"))
+    book.check(approve("bob", "technical", refusal="no"))
+    assert book.state(1, on(0)) is State.AWAITING
