@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 
@@ -5,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from models.risk import risk_model
 from models.risk.risk_model import OUTPUTS, RiskModel
 from models.training.fitting import train
 from models.training.splits import split_by_time
@@ -54,6 +56,34 @@ def test_what_was_saved_predicts_the_same(model, tmp_path):
     folder = tmp_path / "of the year" / "again"
     again.save(folder)
     assert all(path.read_bytes() == (folder / path.name).read_bytes() for path in (tmp_path / "model").iterdir())
+
+
+def test_what_identifies_the_model_names_every_booster(model, tmp_path):
+    model.save(tmp_path)
+    model.save(tmp_path)
+    assert list(model.files)[-1] == "model.json"
+    content = (tmp_path / "model.json").read_bytes()
+    assert model.digest == hashlib.sha256(content).hexdigest()
+    described = json.loads(content)
+    assert described["format"] == 3
+    assert (described["hit_value"], described["critical_probability"]) == (model.hit_value, model.critical_probability)
+    assert described["files"] == {
+        name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in model.files if name != "model.json"
+    }
+    assert content.endswith(b"}\n")
+    assert replace(model, hit_value=model.hit_value + 1).digest != model.digest
+
+
+def test_a_number_that_is_none_is_not_written(model):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        _ = replace(model, hit_value=np.nan).files
+
+
+@pytest.mark.parametrize("rows", [1, 7, 8])
+def test_predictions_do_not_depend_on_how_many_rows_are_looked_at_together(model, monkeypatch, rows):
+    monkeypatch.setattr(risk_model, "_PART_ROWS", rows)
+    few = SPLIT.test.head(15)
+    assert model.predict(few).equals(model.predict(SPLIT.test).head(15))
 
 
 def test_labels_play_no_part_in_predictions(model):

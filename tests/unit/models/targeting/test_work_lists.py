@@ -45,6 +45,28 @@ def test_an_office_finds_its_days_in_order_and_of_a_lane_the_weightiest_first(mo
     assert listed["declaration_id"].to_list() == rows["declaration_id"].gather([6, 5, 7, 8, 4, 3, 2, 1, 0]).to_list()
 
 
+def test_what_the_model_said_is_shown_in_few_digits(model):
+    rows = dataset(2, seed=3, days=1)
+    said = {"score": [0.123456, 0.5], "expected_revenue": [1234.5678, 10.0], "priority": [2.0, 1.0]}
+    picked = chosen(model, rows, ["red", "red"]).with_columns(pl.Series(name, of) for name, of in said.items())
+    listed = work_list(model, rows, picked.with_columns(office=pl.lit("10")), "en")
+    assert listed["score"].to_list() == [0.1235, 0.5]
+    assert listed["expected_revenue"].to_list() == [1234.57, 10.0]
+    assert listed["accepted_on"].to_list() == [date(2024, 5, 2)] * 2
+
+
+def test_facts_are_those_of_their_row_the_weightiest_first(model):
+    rows = dataset(12, seed=3, days=1)
+    lanes = ["red", "green"] * 6
+    listed = work_list(model, rows, chosen(model, rows, lanes), "en")
+    told = reasons(model, rows, "en", 3).sort("declaration_id", "rank")
+    words = {"raises": "raises: {}", "lowers": "lowers: {}"}
+    for row in listed.iter_rows(named=True):
+        facts = told.filter(pl.col("declaration_id") == row["declaration_id"]).head(3)
+        expected = [words[direction].format(text) for direction, text in facts.select("direction", "sentence").rows()]
+        assert [row[f"why_{n}"] for n in (1, 2, 3)] == [*expected, None, None, None][:3]
+
+
 def test_a_day_on_which_nothing_is_inspected_has_a_list_without_rows(model):
     rows = dataset(3, seed=3, days=1)
     listed = work_list(model, rows, chosen(model, rows, ["green"] * 3), "en")
