@@ -110,3 +110,12 @@ def test_what_stands_on_one_day_is_what_an_order_of_all_days_says_of_it(past: tu
     on_day = Queries(queries.entity, Days(np.full(len(queries.entity), day)))
     got = standings.order_statistics(queries.entity, at)
     np.testing.assert_array_equal(got, order_statistics(facts, value, count, on_day, at))
+
+
+def test_the_least_value_of_the_first_entity_can_be_taken_back_too() -> None:
+    entity, value, count = _array([0, 0, 0]), np.array([1.0, 1.0, 2.0]), _array([1, -1, 1])
+    facts = Facts(entity, Days(_array([1, 1, 1])), Days(_array([9, 9, 9])))
+    queries, at = Queries(_array([0]), Days(_array([5]))), np.array([1.0])
+    expected = [[1, 0, 2, 2, 2]]
+    assert order_statistics(facts, value, count, queries, at).tolist() == expected
+    assert Standings.of(entity, value, count, entities=1).order_statistics(queries.entity, at).tolist() == expected

@@ -95,6 +95,7 @@ def test_what_is_not_defined_says_why():
         ({"propensity": [0.5, 0.0, 0.5]}, r"propensity is 0\.0 at row 1; allowed: above 0, at most 1"),
         ({"propensity": [0.5, 0.5, np.nan]}, "propensity is nan at row 2; allowed: above 0, at most 1"),
         ({"propensity": [1.5, 0.5, 0.5]}, r"propensity is 1\.5 at row 0; allowed: above 0, at most 1"),
+        ({"propensity": [0.5, 0.0, 1.5]}, r"propensity is 0\.0 at row 1; allowed: above 0, at most 1"),
         ({"propensity": [0.5, 0.5]}, r"propensity has shape \(2,\); allowed: \(3,\), one a row"),
         ({"revenue": [-1.0, 0.0, 0.0]}, r"revenue is -1\.0 at row 0; allowed: a finite amount from 0 where inspected"),
     ],
@@ -261,6 +262,16 @@ def test_where_no_hit_was_found_one_more_is_worth_what_the_model_expects_of_it(h
     assert found.naive.revenue.high == pytest.approx(one * -np.log(2 * 0.025))
     assert found.ipw.precision.high == 1
     assert found.ipw.precision.low == 0
+
+
+def test_no_rows_hold_nothing_for_sure():
+    none, rows = np.zeros(0), np.zeros(0, bool)
+    found = estimate(Log(rows, none, rows, none), none, Expected(none, none), 0.95)
+    assert (found.rows, found.inspected, found.hits, found.chosen) == (0, 0, 0, 0)
+    for by in (found.naive, found.ipw, found.dr):
+        assert (by.revenue.low, by.revenue.value, by.revenue.high) == (0, 0, 0)
+    assert found.snipw.revenue.reason == "no row was inspected"
+    assert found.ipw.precision.reason == "nothing is chosen"
 
 
 def test_a_certain_part_has_no_interval_and_is_told_with_the_rest():

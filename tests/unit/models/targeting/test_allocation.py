@@ -98,10 +98,22 @@ def test_the_floor_lets_scores_in_as_far_as_it_asks(kept, optimum, by_multiplier
 
 
 @pytest.mark.parametrize("choose", [best, near_best])
+def test_the_first_row_alone_may_be_enough_for_the_floor(choose):
+    plan = choose(contest([0.9, 0.9, 0.1, 0.1], [0, 0, 10, 10], [2, 0, 0]), 0.5)
+    assert (plan.chosen[:2].sum(), plan.chosen[2:].sum()) == (1, 1)
+
+
+@pytest.mark.parametrize("choose", [best, near_best])
 def test_of_copies_as_few_as_reach_the_floor_are_chosen_for_their_score(choose):
     # Five of ten: 5 x 0.9 + 5 x 0.1 = 5.0, and four would give 4.2; half of the best by score is 4.5.
     plan = choose(contest([0.9] * 10 + [0.1] * 10, [0] * 10 + [10] * 10, [4, 3, 3]), 0.5)
     assert (plan.chosen[:10].sum(), plan.chosen[10:].sum()) == (5, 5)
+
+
+def test_the_optimum_is_not_only_near():
+    # By score 1.7, so 1.36 is asked for. Rows 0, 1, 2 and 5 have 1.5 and 0.9 x (11 + 10 + 9) + 0.65 x 7 = 31.55.
+    eight = contest([0.6, 0.5, 0.3, 0.3, 0.1, 0.1, 0.1, 0.2], [9, 7, 10, 6, 7, 11, 8, 7], [3, 1, 0])
+    assert rows(best(eight, 0.8)) == [0, 1, 2, 5]
 
 
 def test_the_floor_holds_over_the_cases_of_all_queues_by_their_probability():

@@ -13,6 +13,7 @@ from models.targeting.selection_log import SCHEMA
 from models.targeting.work_lists import work_list
 from models.training.fitting import train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
+from tests.support.described import catalogued
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,13 @@ def test_facts_are_those_of_their_row_the_weightiest_first(model):
         facts = told.filter(pl.col("declaration_id") == row["declaration_id"]).head(3)
         expected = [words[direction].format(text) for direction, text in facts.select("direction", "sentence").rows()]
         assert [row[f"why_{n}"] for n in (1, 2, 3)] == [*expected, None, None, None][:3]
+
+
+def test_a_model_that_knows_little_gives_fewer_facts():
+    little = train(dataset(), dataset(400, seed=2), catalogued("office"), TRAINING, TARGETING)
+    rows = dataset(3, seed=3, days=1)
+    listed = work_list(little, rows, chosen(little, rows, ["red"] * 3), "en")
+    assert listed.select("why_1", "why_2", "why_3").null_count().row(0) == (0, 3, 3)
 
 
 def test_a_day_on_which_nothing_is_inspected_has_a_list_without_rows(model):
