@@ -98,6 +98,13 @@ def test_the_floor_lets_scores_in_as_far_as_it_asks(kept, optimum, by_multiplier
 
 
 @pytest.mark.parametrize("choose", [best, near_best])
+def test_the_floor_itself_is_enough(choose):
+    plan = choose(contest([0.8, 0.4], [0, 10], [1, 0, 0]), 0.5)
+    assert rows(plan) == [1]
+    assert not plan.binds
+
+
+@pytest.mark.parametrize("choose", [best, near_best])
 def test_the_first_row_alone_may_be_enough_for_the_floor(choose):
     plan = choose(contest([0.9, 0.9, 0.1, 0.1], [0, 0, 10, 10], [2, 0, 0]), 0.5)
     assert (plan.chosen[:2].sum(), plan.chosen[2:].sum()) == (1, 1)
