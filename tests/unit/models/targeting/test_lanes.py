@@ -168,6 +168,15 @@ def test_offices_with_few_declarations_get_their_share_in_the_long_run():
     assert rows.with_columns(assigned["lane"]).filter(pl.col("lane") != "green")["accepted_on"].is_unique().all()
 
 
+def test_who_is_next_is_decided_by_what_the_last_place_finds():
+    """Rows 1 and 0 are level where the floor makes 27.3 of worth count as much as a score of 1; in the red lane row 2
+    is then ahead of row 3, which has less worth and more score, and in a blue one it would be behind."""
+    rows = frame([0.9, 0.2, 0.1, 0.3], revenue=[1.0, 100.0, 120.0, 18.0]).with_columns(hit_value=0.0)
+    assigned = run(rows, targeting(own=(3, 0, 0), random_share=0.5, kept_precision=0.9))
+    # Chance draws two of the four rows: row 0 has a place anyway, row 1 where row 0 is drawn, row 2 where both are.
+    assert assigned["selection_probability"].to_list() == [1.0, 0.833333333333, 0.666666666667, 0.5]
+
+
 def test_what_only_chance_would_inspect_has_exactly_its_probability():
     for size in (3, 40):
         score = np.append(np.linspace(0.3, 0.9, size - 1), 0.0)
@@ -240,7 +249,9 @@ def test_the_worth_of_a_hit_where_there_is_nothing_to_settle():
     assert hit_value(np.full(9, 0.3), np.arange(9.0), 1.0, 0.3) == 0
     assert hit_value(np.array([0.5, 0.2]), np.array([9.0, 1.0]), 1.0, 0.5) == 0
     assert hit_value(np.array([0.5, 0.2]), np.zeros(2), 0.9, 0.5) == 1
-    with pytest.raises(ValueError, match=r"kept_precision is 1.5; allowed: 0 to 1"):
-        hit_value(np.array([0.5]), np.array([1.0]), 1.5, 0.5)
+    for kept, share, name in ((1.5, 0.5, "kept_precision is 1.5"), (-0.5, 0.5, "kept_precision is -0.5"),
+                              (0.5, 1.5, "share is 1.5"), (0.5, -0.5, "share is -0.5")):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{name}; allowed: 0 to 1"):
+            hit_value(np.array([0.5]), np.array([1.0]), kept, share)
     with pytest.raises(ValueError, match=r"revenue_if_illicit has shape \(1,\); allowed: \(2,\)"):
         hit_value(np.array([0.5, 0.2]), np.array([1.0]), 0.9, 0.5)

@@ -73,6 +73,10 @@ def test_nobody_is_selected_twice(tmp_path):
     with pytest.raises(ValueError, match="declaration a item 1 was selected before; allowed: each once"):
         log.append(selected({"declaration_id": "b"}, {"declaration_id": "a"}))
     assert log.read()["declaration_id"].to_list() == ["a"]
+    log.append(selected({"declaration_id": "c", "item_number": 2}))
+    again = ({"declaration_id": "c", "item_number": 2}, {"declaration_id": "a"})
+    with pytest.raises(ValueError, match="declaration c item 2 was selected before"):
+        log.append(selected(*again))
 
 
 def test_at_first_the_latest_day_waits_and_later_all_that_has_come_since():
