@@ -101,8 +101,9 @@ def test_the_floor_holds_over_all_offices_together():
 
 
 def test_critical_goods_come_first_and_those_without_a_place_are_told():
-    rows = frame([0.9, 0.1, 0.1, 0.1], revenue=[1e9, 0, 0, 0], critical=[0.0, 0.3, 0.9, 0.5])
     settled = targeting(own=(1, 1, 0), random_share=NO_CHANCE)
+    just = settled.critical_probability
+    rows = frame([0.9, 0.1, 0.1, 0.1], revenue=[1e9, 0, 0, 0], critical=[0.0, just, 0.9, 0.5])
     assigned = run(rows, settled)
     assert assigned["lane"].to_list() == ["green", "green", "red", "yellow"]
     assert assigned["reason"].to_list() == ["none", "none", "critical", "critical"]
@@ -199,6 +200,13 @@ def test_exploration_leaves_critical_goods_their_places():
     rows = frame(np.full(6, 0.5), critical=[0.9, 0.8, 0.0, 0.0, 0.0, 0.0], explore=np.ones(6))
     assigned = run(rows, targeting(own=(2, 1, 0), random_share=NO_CHANCE))
     assert sorted(assigned["reason"]) == ["critical", "critical", "exploration", "none", "none", "none"]
+
+
+def test_where_there_are_places_for_all_the_last_one_that_is_explored_has_its_own():
+    rows = frame([0.9, 0.8, 0.7, 0.1], explore=[0.0, 0.0, 0.0, 1.0])
+    assigned = run(rows, targeting(own=(5, 0, 0), random_share=0.25))
+    assert assigned["selection_probability"].to_list() == [1, 1, 1, 1]
+    assert sorted(assigned["lane"]) == ["red"] * 4
 
 
 def test_what_chance_draws_is_looked_at_by_the_lane_that_detects_most():
