@@ -295,6 +295,20 @@ def test_a_rollback_takes_the_last_steps_role_and_a_reason():
     refused(book, entry("roll back", "bob", 1, reason=" "), "a rollback needs a reason")
 
 
+def test_of_three_steps_the_last_ones_role_rolls_back():
+    steps = tuple(SignoffStep(name=role, role=role, signatures=1) for role in ("one", "two", "three"))
+    book = Book(Signoff(valid_days=30, steps=steps))
+    for version in (1, 2):
+        book.apply(opening(version, policy=Signoff(valid_days=30, steps=steps)))
+        for actor, role in zip(("ann", "bob", "cid"), ("one", "two", "three"), strict=True):
+            book.apply(entry("approve", actor, version, role, roles=(role,)))
+        book.apply(entry("promote", SERVICE, version))
+    attempt = entry("roll back", "bob", 1, roles=("two",))
+    refused(book, attempt, "a rollback takes the role three; bob has two")
+    book.apply(attempt.model_copy(update={"roles": ("three",)}))
+    assert book.champion == 1
+
+
 def test_a_change_of_policy_leaves_open_versions_under_theirs():
     book = Book(Signoff(valid_days=1, steps=(SignoffStep(name="board", role="director", signatures=1),)))
     book.apply(opening())

@@ -47,6 +47,12 @@ def test_priority_is_money_and_hits_and_critical_goods_go_first(model):
     assert (urgent["priority"] == 1e15 * (1 + urgent["critical"])).all()
 
 
+def test_goods_that_just_reach_the_probability_go_first(model):
+    critical = model.predict(SPLIT.test)["critical"]
+    predictions = replace(model, critical_probability=critical.max()).predict(SPLIT.test)
+    assert (predictions["priority"] >= 1e15).equals(critical == critical.max())
+
+
 def test_what_was_saved_predicts_the_same(model, tmp_path):
     model.save(tmp_path / "model")
     again = RiskModel.load(tmp_path / "model")

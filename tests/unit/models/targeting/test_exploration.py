@@ -50,6 +50,14 @@ def test_the_gate_lies_between_bate_and_chance():
     assert half_open / half_open.sum() == pytest.approx((by_bate / by_bate[1] + 1) / (by_bate / by_bate[1] + 1).sum())
 
 
+def test_where_the_gate_is_half_open_half_of_the_weight_follows_the_benefit():
+    benefit = np.log([2 + 1 / 2, 2 + 3 / 2])  # the median of 10 and 30 is 20
+    benefit /= benefit.mean()
+    found = relative("gate", [0.5, 0.25], [10.0, 30.0], [0.3, 0.3])
+    expected = 0.5 * np.array([1.0, 0.75]) * benefit + 0.5
+    assert found / found[0] == pytest.approx(expected / expected[0])
+
+
 def test_a_row_that_looks_sure_and_familiar_keeps_its_chance():
     score, rare = np.array([0.0, *FIVE]), np.array([0.0, *FIVE])
     for strategy in STRATEGIES:
@@ -177,7 +185,8 @@ def test_a_share_comes_back_from_either_bound():
 def test_a_gain_that_is_no_amount_is_refused():
     with pytest.raises(ValueError, match="gain_explored is nan; allowed: a finite amount from 0"):
         Share(0.1).updated(EXPLORATION, np.nan, 0.5, 0)
-    with pytest.raises(ValueError, match=r"drift is 1\.5; allowed: 0 to 1"):
-        Share(0.1).updated(EXPLORATION, 0.1, 0.5, 1.5)
+    for drift in (1.5, -0.5):
+        with pytest.raises(ValueError, match=f"drift is {drift}; allowed: 0 to 1"):
+            Share(0.1).updated(EXPLORATION, 0.1, 0.5, drift)
     with pytest.raises(ValueError, match=r"value is -0\.1; allowed: a share from 0 to 1"):
         Share(-0.1)
