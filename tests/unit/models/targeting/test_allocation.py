@@ -105,9 +105,9 @@ def test_the_floor_itself_is_enough(choose):
 
 
 @pytest.mark.parametrize("choose", [best, near_best])
-def test_the_first_row_alone_may_be_enough_for_the_floor(choose):
-    plan = choose(contest([0.9, 0.9, 0.1, 0.1], [0, 0, 10, 10], [2, 0, 0]), 0.5)
-    assert (plan.chosen[:2].sum(), plan.chosen[2:].sum()) == (1, 1)
+def test_the_first_row_alone_may_be_weighed_for_its_score(choose):
+    # The floor is 0.6 x 1.7 = 1.02. Rows 0 and 1 have 0.6; where row 0 gives way to row 3, these have 1.3.
+    assert rows(choose(contest([0.1, 0.5, 0.9, 0.8], [8, 4, 0, 2], [2, 0, 0]), 0.6)) == [1, 3]
 
 
 @pytest.mark.parametrize("choose", [best, near_best])
