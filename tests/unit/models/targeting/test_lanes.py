@@ -251,6 +251,12 @@ def test_what_cannot_be_assigned_is_refused(change, message):
         run(frame([0.5]).drop("critical"), targeting())
 
 
+def test_the_worth_of_a_hit_is_found_to_a_billionth_of_the_mean_revenue():
+    score, revenue = np.array([0.9, 0.8, 0.1]), np.array([0.0, 10.0, 1000.0])
+    # Row 0 comes first from where 0.9 x worth = 0.1 x (1000 + worth).
+    assert 125 <= hit_value(score, revenue, 0.9, 1 / 3) <= 125 + revenue.mean() / 2**30
+
+
 def test_the_worth_of_a_hit_where_there_is_nothing_to_settle():
     assert hit_value(np.zeros(0), np.zeros(0), 0.9, 0.1) == 0
     assert hit_value(np.array([0.5, 0.2]), np.array([1.0, 9.0]), 0.9, 0.0) == 0

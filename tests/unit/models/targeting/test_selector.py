@@ -76,6 +76,14 @@ def test_how_much_chance_may_explain_is_the_policys_confidence():
         assert adapted(Share(0.1), alike, score, ours).value == pytest.approx(expected)
 
 
+def test_what_chance_explains_just_as_often_as_the_policy_allows_is_no_drift():
+    alike = results(("exploration", True, 50.0), ("value", True, 50.0))
+    evaluation = POLICY.evaluation.model_copy(update={"confidence": 0.0})
+    ours = POLICY.model_copy(update={"evaluation": evaluation})
+    # Two rows always lie apart, so chance explains any distance of theirs.
+    assert adapted(Share(0.1), alike, np.array([0.1, 0.9]), ours).value == pytest.approx(0.1)
+
+
 def day(rows: int, seed: int) -> pl.DataFrame:
     importer, heading = (pl.Series([f"{name}{row % 7}" for row in range(rows)]) for name in "ih")
     return dataset(rows, seed=seed, days=1).with_columns(
