@@ -2,11 +2,11 @@
 
 import pytest
 
-from models.names import SIGNOFF
-from models.policy import Signoff, SignoffStep
 from models.ledger.book import SERVER, SERVICE, Book, Signature
 from models.ledger.chain import LedgerError
 from models.ledger.lifecycle import State
+from models.names import SIGNOFF
+from models.policy import Signoff, SignoffStep
 from tests.support.signing import POLICY, book_of, entry, on, opening, promotion, signing
 
 TECHNICAL, GOVERNANCE = POLICY.steps
