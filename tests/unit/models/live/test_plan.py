@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
 from models.live.plan import Plan, plan_day
+from models.live.prices import Demand, prices
 from models.policy import Capacity
 from tests.support import live_offices
 from tests.support.live_offices import DAY, EVEN, NOTHING, past, plan, targeting
@@ -77,6 +79,23 @@ def test_cutoffs_rise_with_demand_and_fall_with_places():
     assert few.prices[0].price(2, 40) > few.prices[1].price(4, 40) > few.prices[2].price(6, 40)
     busy = plan(targeting((2, 2, 2), (0, 0, 0)), past(daily=400))
     assert busy.prices[2].price(6, 400) > few.prices[2].price(6, 40)
+
+
+@pytest.mark.parametrize(("carried", "by_chance_from_all"), [((0, 0, 0), 0.0), ((0, 5, 5), 0.3)])
+def test_prices_count_what_chance_takes_of_the_places_that_all_compete_for(carried, by_chance_from_all):
+    """Where nothing is carried, chance has places of its own, but it still takes those of the best lanes."""
+    rows = past()
+    ours = plan(targeting((4, 3, 2), carried, random_share=0.3), rows, exploring=0.0)
+    worth = (rows["score"] * (rows["revenue_if_illicit"] + ours.hit_value)).sort().to_numpy()
+    assert (rows["critical"] < ours.critical_probability).all()
+    days = max(carried)
+    places = (
+        [(4.0, 0.0, 0), (7.0, 0.0, 0), (9.0, 0.0, 0)] if not days else [(4.0, 0.0, 0), (4.0, 3.0, 5), (4.0, 5.0, 5)]
+    )
+    for found, taken, pool in zip(ours.prices, (0.3, 0.3, by_chance_from_all), places, strict=True):
+        expected = prices(Demand(worth, ours.forecast.today, ours.forecast.usual, taken), *pool)
+        assert (found.bundle, found.coming) == (expected.bundle, expected.coming)
+        np.testing.assert_allclose(found.of, expected.of, rtol=1e-9, atol=1e-9)
 
 
 def test_a_column_that_is_missing_is_named():
