@@ -1,6 +1,7 @@
 """Each day that waits is chosen by what was known before it, even if the data of all days were read at once."""
 
 from datetime import date, datetime
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -54,7 +55,12 @@ def waiting():
 def learned(monkeypatch):
     """The items that each choice took for familiar."""
     found = []
-    monkeypatch.setattr(backlog.Exploring, "of", lambda share, model, known: found.append(known))
+
+    def of(share, model, known):
+        found.append(known)
+        return SimpleNamespace(share=share)
+
+    monkeypatch.setattr(backlog.Exploring, "of", of)
     monkeypatch.setattr(backlog.Selector, "choose", lambda self, declarations, rng: declarations.select(KEY))
     return found
 
@@ -79,6 +85,7 @@ def test_a_day_knows_what_was_known_before_it_in_the_order_of_acceptance(waiting
     chosen = waiting.choose(day(of), 1)
     assert learned[0]["declaration_id"].to_list() == familiar
     assert (chosen["accepted_on"].item(), chosen["office"].item()) == (of, "10")
+    assert chosen["exploring_share"].item() == waiting.policy.exploration.initial_share
 
 
 def test_a_day_before_any_inspection_is_refused_by_name(waiting, learned):
