@@ -13,7 +13,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows.commands.terminal import EXIT_CODES, AsJson, begin, fail, out, show_table
+from flows.commands.terminal import EXIT_CODES, AsJson, begin, checked, fail, out, show_table
 from flows.settings import Settings
 from models.access import accounts
 
@@ -116,7 +116,7 @@ def window_replay(decision: Annotated[str, typer.Argument(metavar="DECISION", he
 
 def _ask(method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
     """Ask the window as an administrator; it ends with a sentence if the window refuses or does not answer."""
-    settings = begin()
+    settings = checked(Settings)
     with _as_administrator(settings) as client:
         try:
             answer = client.request(method, f"/window/{path}", json=body)

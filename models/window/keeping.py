@@ -22,6 +22,7 @@ from models.places import Places
 from models.policy import Policy
 from models.policy import load as load_policy
 from models.window import making
+from models.window.deciding import NotDecided
 from models.window.ground import Ground
 from models.window.secrets import Secrets
 from models.workspace import Workspace, feature_code, incumbents, why_empty
@@ -29,10 +30,6 @@ from models.workspace import Workspace, feature_code, incumbents, why_empty
 LOOK_S = 5.0
 _NONE = "no model is in force; the first version that all have signed is asked"
 _log = logging.getLogger(__name__)
-
-
-class NoGround(RuntimeError):
-    """There is no ground yet. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +84,9 @@ class Keeper:
         self._ending.set()
 
     def ground(self) -> Ground:
-        """Return the ground in force; NoGround if there is none yet."""
+        """Return the ground in force; NotDecided if there is none yet."""
         if self._ground is None:
-            raise NoGround(self._why)
+            raise NotDecided(self._why)
         return self._ground
 
     def without_model(self, why: str) -> Ground:
