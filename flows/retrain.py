@@ -85,6 +85,9 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
     workspace = Workspace(settings.places, policy, parameters.source.value)
     store = workspace.store
     ingested = ingest_declarations(parameters, settings, policy, store)
+    if settings.window_source == workspace.source:
+        handed_over = take_in_decided_days(settings, workspace)
+        ingested = IngestReport((*ingested.batches, *handed_over.batches))
     version = version_data(settings)
     made_from = origins.digest(store.root.name, version, code, policy, parameters.search.value)
     if not parameters.again and (earlier := find_the_same(settings, made_from)):
@@ -153,6 +156,18 @@ def ingest_declarations(
                 date.max if is_simulated else None,  # made-up days need not have come
                 source.parameters.model_dump(mode="json") if is_simulated else None,
             )
+        except IngestRejected as rejection:
+            reports.publish_rejection(rejection, reports.write_rejection(rejection, pages))
+            raise
+
+
+@task(name="take in the days that the window has decided", cache_policy=NO_CACHE)
+def take_in_decided_days(settings: Settings, workspace: Workspace) -> IngestReport:
+    """Bring what was declared at the window, and how it was chosen, into data/; each batch gets its page."""
+    pages = settings.places.validation_pages(workspace.source)
+    with stage("Take in decided days"):
+        try:
+            return workspace.take_in(lambda batch: reports.write_page(batch, pages))
         except IngestRejected as rejection:
             reports.publish_rejection(rejection, reports.write_rejection(rejection, pages))
             raise

@@ -43,6 +43,10 @@ class Places:
         """Return the folder of the networks of companies that people look at, with a folder for each source."""
         return self.state.absolute() / "cache" / "networks"
 
+    def decided_days(self, source: str) -> Path:
+        """Return the folder of what the window hands over of days that are over; see models/decisions/exports.py."""
+        return self.state.absolute() / "decided" / source
+
     def work_lists(self, source: str) -> Path:
         """Return the folder of the officers' work lists."""
         return self.state / "reports" / "selections" / source

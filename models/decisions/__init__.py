@@ -17,5 +17,6 @@ __all__ = [
     "Head",
     "Spool",
     "Unavailable",
+    "exports",
     "record",
 ]

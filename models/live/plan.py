@@ -38,8 +38,12 @@ class LanePlan:
 
     @property
     def lends(self) -> int:
-        """Return how many places of the days to come chance may take: as many as the lane brings while it carries."""
-        return math.floor(self.carried_days * self.daily)
+        """Return how many places of the days to come chance may take: as many as the lane brings while it carries.
+
+        A part of a place counts as a whole one. An office with a place in a hundred days would else never draw anybody,
+        and nothing would ever be learned of it.
+        """
+        return math.ceil(self.carried_days * self.daily)
 
     def places(self, declarations: int) -> int:
         """Return the day's places once so many declarations have come; more of them never make it fewer places."""

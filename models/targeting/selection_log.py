@@ -114,7 +114,7 @@ def exploring_share(log: pl.DataFrame, outcomes: pl.LazyFrame, policy: Policy, d
         results = log.join(known.select(*KEY, "is_illicit", "recovered_revenue"), on=KEY, how="inner")
         accepted = log.filter(pl.col("accepted_on").is_between(begins, ends, closed="left"))
         latest = accepted.filter(pl.col("model_digest") == pl.col("model_digest").last())
-        share = adapted(share, results, latest.sort("accepted_on", *KEY)["score"].to_numpy(), policy)
+        share = adapted(share, results, latest.sort("accepted_on", *KEY)["score"].drop_nulls().to_numpy(), policy)
         begins = ends
     return share
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from features.matrix import Morning, cache
 from features.store import Store
-from models.decisions import DecisionLog, Unavailable
+from models.decisions import DecisionLog, Unavailable, exports
 from models.ledger import Keys, reading
 from models.places import Places
 from models.policy import Policy
@@ -103,6 +103,7 @@ class Keeper:
         try:
             secret = self.secrets.of(day, self.log)
             self.secrets.publish(day, self.log)
+            exports.hand_over(self.log, self.places.decided_days(self.source), day)
         except (Unavailable, OSError, ValueError) as error:
             if self._ground is None or self._ground.day != day:
                 self._ground, self._why = None, f"there is no secret of {day}: {error}"

@@ -13,9 +13,9 @@ import msgspec
 import polars as pl
 
 from features import messages
-from features.contract import KEY, schema
+from features.contract import KEY
 from models import policy
-from models.decisions import Decision, DecisionLog, Document
+from models.decisions import Decision, DecisionLog, Document, exports
 from models.dossier import assessment
 from models.live import Plan, State
 from models.window.answering import Asked, decide
@@ -64,7 +64,7 @@ def replay(
     stored = log.decision(decision_id)
     if stored is None:
         raise CannotReplay(f"there is no decision {decision_id!r}")
-    rows, notes = _declared(stored), []
+    rows, notes = exports.rows_of(stored), []
     known: Known | None = None
     if stored.morning:
         known = morning(stored)
@@ -108,15 +108,6 @@ def _as_stored(judged: Judged, stored: Decision) -> Judged:
         told=told,
         shadows={(each.model_version, each.model_digest): each.scores for each in stored.shadows},
     )
-
-
-def _declared(stored: Decision) -> pl.DataFrame:
-    """Return the items of a decision as rows of the contract."""
-    columns = schema("declarations")
-    instants = [name for name, dtype in columns.items() if dtype == pl.Datetime("us")]
-    text = {name: pl.String() if name in instants else dtype for name, dtype in columns.items()}
-    rows = pl.DataFrame(list(stored.declared), schema=text)
-    return rows.with_columns(pl.col(name).str.to_datetime(time_unit="us") for name in instants)
 
 
 def _features(log: DecisionLog, stored: Decision, rows: pl.DataFrame) -> pl.DataFrame:

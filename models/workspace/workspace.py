@@ -4,6 +4,8 @@ A caller says which policy decides: that of the version in force, or, for what w
 """
 
 import secrets
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,12 +14,14 @@ import polars as pl
 
 from features.contract import KEY
 from features.disk import PARTIAL, atomic
+from features.ingestion import BatchReport, IngestReport, ingest
 from features.matrix import Morning, cache
 from features.network_map import build
 from features.presentation import spreadsheet
 from features.progress import Progress
 from features.store import Store
 from features.validation import amounts
+from models.decisions import exports
 from models.dossier import assessment
 from models.places import Places
 from models.policy import Policy
@@ -149,6 +153,20 @@ class Workspace:
             selected_at=pl.lit(datetime.now(UTC)),
         )
         return Choice(last_day, declarations, chosen)
+
+    def take_in(self, on_batch: Callable[[BatchReport], None]) -> IngestReport:
+        """Bring what the window has handed over into the log of selections and the store; errors are those of `ingest`.
+
+        Selections come first: what was chosen already must not be chosen again by the night.
+        """
+        folder = self.places.decided_days(self.source)
+        known = self.selections.read().select(KEY)
+        new = exports.selections(folder).join(known, on=KEY, how="anti", maintain_order="left")
+        if not new.is_empty():
+            self.selections.append(new)
+        # How many come by way of the window says nothing of whether data are missing.
+        limits = self.policy.ingestion.model_copy(update={"volume_min_rows": sys.maxsize})
+        return ingest(exports.HandedOver(folder), self.store, limits, on_batch=on_batch)
 
     def recent(self, built: cache.Built, day: date, days: int) -> pl.DataFrame:
         """Return features and importers of what was accepted in so many days before `day`, in order of acceptance."""

@@ -57,6 +57,7 @@ def test_a_lane_lends_what_it_brings_while_it_carries():
         now = now.without(lane)
     assert lent == [1] * 6 + [2] * 2
     assert lender(plan(carried=(0, 0, 0)), State.morning(plan(carried=(0, 0, 0)))) is None
+    assert [replace(lane, daily=0.04).lends for lane in ours.lanes] == [0, 1, 1]
 
 
 def test_an_own_number_of_places_stays_whatever_comes():
