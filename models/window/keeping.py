@@ -106,8 +106,8 @@ class Keeper:
             exports.hand_over(self.log, self.places.decided_days(self.source), day)
         except (Unavailable, OSError, ValueError) as error:
             if self._ground is None or self._ground.day != day:
-                self._ground, self._why = None, f"there is no secret of {day}: {error}"
-            self._warn(str(error))
+                self._ground = None
+            self._warn(f"there is no secret of {day}: {error}")
             return
         stored_at = Store(self.places.store(self.source)).committed_at
         try:

@@ -1,0 +1,282 @@
+"""What a decision costs at the window: features, scores, reasons, place and a durable log; and how long who asks waits.
+
+Run by `make bench`. The store is simulated, and a model learns from it; the declarations of its last full day are asked
+about one by one, in batches of 100, and over HTTP by a driver in a process of its own, so many a second. Costs are CPU
+time of all threads together; beside them stand LightGBM's score of the same rows, and the declaration's features alone.
+Compare figures only within one run.
+"""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import httpx
+import measuring
+import numpy as np
+import polars as pl
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from features.contract import DECLARATION, schema
+from features.ingestion.batches import ingest
+from features.matrix import CATALOGUE
+from features.simulator import Parameters
+from features.sources.simulator import SimulatorSource
+from models import policy
+from models.access import Directory, Entrance, Names
+from models.access.accounts import SYSTEM
+from models.access.tokens import Tokens
+from models.decisions import DecisionLog, Document, Spool
+from models.dossier.assessment import Incumbent
+from models.places import Places
+from models.risk import RiskModel
+from models.training import train
+from models.window import making
+from models.window.answering import Asked
+from models.window.app import Window
+from models.window.deciding import Decider
+from models.window.ground import Ground
+from models.workspace import Workspace
+
+BATCH = 100
+A_SECOND = 50
+SECONDS = 20
+SECRET = bytes(range(32))
+_SET_BY_CUSTOMS = ("accepted_at", "recorded_at")
+
+
+def prepare(folder: Path, rows: int) -> dict[str, Any]:
+    """Make the store, its features and a model."""
+    workspace = _workspace(folder)
+    ingest(SimulatorSource(Parameters(rows=rows), folder / "simulated"), workspace.store, workspace.policy.ingestion)
+    labelled = workspace.dataset(workspace.features()).filter(pl.col("is_illicit").is_not_null()).collect()
+    learned = labelled.sort("accepted_at").filter(pl.col("accepted_at") < _at(_day(workspace)) - timedelta(days=40))
+    middle = learned.height * 5 // 6
+    rules = workspace.policy
+    train(learned[:middle], learned[middle:], CATALOGUE, rules.training, rules.targeting).save(folder / "model")
+    return {}
+
+
+def decided(folder: Path, rows: int) -> dict[str, Any]:
+    """Return CPU ms and seconds of decisions one by one and in batches, and the parts that they consist of."""
+    workspace = _workspace(folder)
+    started = perf_counter()
+    ground = _ground(folder, workspace)
+    made = perf_counter() - started
+    each = _declarations(workspace)
+    with _deciding(folder, ground) as decider:
+        for asked in each[:20]:  # kernels, plans and connections
+            _ask(decider, [asked], "warm")
+        single = [_cost(lambda asked=asked: _ask(decider, [asked], "single")) for asked in each]
+        batches = [each[start : start + BATCH] for start in range(0, len(each), BATCH)]
+        many = [_cost(lambda batch=batch: _ask(decider, batch, "many")) for batch in batches]
+    features = [_cost(lambda asked=asked: ground.morning.features(asked.rows)) for asked in each]
+    matrix = ground.champion.model.encoder.encode(ground.morning.features(pl.concat([asked.rows for asked in each])))
+    booster = ground.champion.model.illicit
+    scored = [
+        _cost(lambda row=row: booster.predict(matrix[row : row + 1], num_threads=1)) for row in range(len(matrix))
+    ]
+    return {
+        "declarations": len(each),
+        "ground_seconds": made,
+        "cpu_ms": {
+            "decision, one by one": _mean(cpu for cpu, _ in single),
+            f"decision, in batches of {BATCH}": sum(cpu for cpu, _ in many) / len(each),
+            "features alone": _mean(cpu for cpu, _ in features),
+            "LightGBM's score alone": _mean(cpu for cpu, _ in scored),
+        },
+        "one_by_one_ms": {"p50": _part(single, 0.5), "p99": _part(single, 0.99)},
+        "batches_a_second": len(each) / sum(seconds for _, seconds in many) * 1000,
+    }
+
+
+def asked_by_http(folder: Path, rows: int) -> dict[str, Any]:
+    """Return how long answers take over HTTP at A_SECOND requests a second, and CPU ms a request of the server."""
+    workspace = _workspace(folder)
+    ground, each = _ground(folder, workspace), _declarations(workspace)
+    uri = f"sqlite:///{folder / 'accounts.db'}"
+    tokens = Tokens(uri)
+    token = tokens.make("bench", SYSTEM, "bench")
+    now = _at(ground.day).replace(hour=12, tzinfo=UTC)
+    (folder / "messages.json").write_text(json.dumps([_message(asked) for asked in each]))
+    with _deciding(folder, ground) as decider, _log_in(folder) as log:
+        window = Window(decider, log, tokens, Entrance(Directory(uri), Names()), lambda: now, print)
+        server = uvicorn.Server(uvicorn.Config(window.app(), port=0, log_level="error", access_log=False))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        while not server.started:
+            pass
+        port = server.servers[0].sockets[0].getsockname()[1]
+        arguments = ["--stage", "drive", "--folder", folder, "--port", port, "--token", token]
+        before = process_time()
+        done = subprocess.run(
+            [sys.executable, __file__, *map(str, arguments)], check=True, capture_output=True, text=True
+        )
+        cpu = process_time() - before
+        server.should_exit = True
+        thread.join()
+    told = json.loads(done.stdout.splitlines()[-1])
+    return {**told, "cpu_ms": cpu * 1000 / told["requests"]}
+
+
+async def _drive(folder: Path, port: int, token: str) -> dict[str, Any]:
+    messages = json.loads((folder / "messages.json").read_text())
+    took: list[float] = []
+    headers = {"Authorization": f"Bearer {token}"}
+
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+
+        async def one(number: int) -> None:
+            message = {**messages[number % len(messages)], "declaration_id": f"H{number}"}
+            started = perf_counter()
+            answer = await client.post("/window/declarations", json=message)
+            if number >= A_SECOND:  # the first second opens connections
+                took.append((perf_counter() - started) * 1000)
+            assert answer.status_code == httpx.codes.OK, answer.text
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(A_SECOND * (SECONDS + 1)):
+                group.create_task(one(number))
+                await asyncio.sleep(1 / A_SECOND)
+    spread = {name: float(np.quantile(took, part)) for name, part in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+    return {"requests": A_SECOND * (SECONDS + 1), "a_second": A_SECOND, "ms": spread}
+
+
+STAGES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+    "prepare": prepare,
+    "decided": decided,
+    "asked_by_http": asked_by_http,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--stage", choices=[*STAGES, "drive"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--token", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.stage == "drive":
+        print(json.dumps(asyncio.run(_drive(given.folder, given.port, given.token))))
+        return
+    if given.stage:
+        print(json.dumps(STAGES[given.stage](given.folder, given.rows)))
+        return
+    console, results = Console(), {}
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, console.status("") as status:
+        for stage in STAGES:
+            status.update(stage)
+            results[stage] = measuring.apart(__file__, "--stage", stage, "--folder", folder, "--rows", given.rows)
+    del results["prepare"]
+    _print(console, results, given.rows)
+    libraries = ("polars", "numpy", "lightgbm", "msgspec", "sqlalchemy", "starlette", "uvicorn")
+    measuring.save("window", libraries, rows=given.rows, **results)
+
+
+def _print(console: Console, results: dict[str, Any], rows: int) -> None:
+    alone, http = results["decided"], results["asked_by_http"]
+    table = Table("", "CPU ms", title=f"{alone['declarations']} declarations of a day, {rows:,} in the store")
+    for part, ms in alone["cpu_ms"].items():
+        table.add_row(part, f"{ms:.2f}")
+    table.add_row(f"request over HTTP, {http['a_second']} a second", f"{http['cpu_ms']:.2f}")
+    console.print(table)
+    console.print(
+        f"over HTTP p50 {http['ms']['p50']:.1f} ms, p99 {http['ms']['p99']:.1f} ms; in batches "
+        f"{alone['batches_a_second']:.0f} declarations/s; the ground was made in {alone['ground_seconds']:.1f} s"
+    )
+
+
+def _workspace(folder: Path) -> Workspace:
+    places = Places(folder / "data", folder / "state", folder / "signoff", "", "")
+    return Workspace(places, policy.load(), "simulator")
+
+
+def _ground(folder: Path, workspace: Workspace) -> Ground:
+    model = RiskModel.load(folder / "model")
+    champion = Incumbent("1", "champion", "simulator", None, model, None, workspace.policy)
+    morning = workspace.morning(_day(workspace))
+    return making.scored(workspace, workspace.features(), morning, champion, (), SECRET)
+
+
+def _day(workspace: Workspace) -> date:
+    """Return the last full day; the archive ends a week later."""
+    return workspace.store.days()[-1] - timedelta(days=7)
+
+
+def _at(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time())
+
+
+def _declarations(workspace: Workspace) -> list[Asked]:
+    """Return the day's declarations, in the order in which they came."""
+    day = _day(workspace)
+    rows = workspace.store.scan("declarations", day, day).select(schema("declarations").names()).collect()
+    parts = rows.sort("accepted_at", "item_number").partition_by("declaration_id", maintain_order=True)
+    return [Asked(part, "0" * 64, "bench", "en", part["accepted_at"][0].replace(tzinfo=UTC)) for part in parts]
+
+
+def _message(asked: Asked) -> dict[str, Any]:
+    """Return a declaration as a system sends it."""
+    names = [field.name for field in DECLARATION if field.name not in _SET_BY_CUSTOMS]
+    rows = [{name: row[name] for name in names if row[name] is not None} for row in asked.rows.to_dicts()]
+    return {"items": [{name: value for name, value in row.items() if name != "declaration_id"} for row in rows]}
+
+
+@contextmanager
+def _deciding(folder: Path, ground: Ground) -> Iterator[Decider]:
+    with tempfile.TemporaryDirectory(dir=folder) as own, _log_in(Path(own)) as log:
+        decider = Decider(log, Spool(Path(own) / "spool.jsonl"), lambda: ground, lambda why: ground)
+        decider.start()
+        yield decider
+        decider.stop()
+
+
+@contextmanager
+def _log_in(folder: Path) -> Iterator[DecisionLog]:
+    log = DecisionLog(f"sqlite:///{folder / 'decisions.db'}")
+    yield log
+    log.close()
+
+
+def _ask(decider: Decider, asked: list[Asked], turn: str) -> None:
+    """Have declarations decided, under ids of this turn, so that each is a new one."""
+    renamed = [
+        Asked(each.rows.with_columns(declaration_id=pl.lit(turn) + pl.col("declaration_id")), *_rest(each))
+        for each in asked
+    ]
+    decider.ask(renamed, {"0" * 64: Document("application/json", b"{}")}).result(timeout=60)
+
+
+def _rest(asked: Asked) -> tuple[str, str, str, datetime]:
+    return asked.message, asked.caller, asked.language, asked.received_at
+
+
+def _cost(work: Callable[[], object]) -> tuple[float, float]:
+    """Return CPU milliseconds and milliseconds of `work`."""
+    cpu, started = process_time(), perf_counter()
+    work()
+    return (process_time() - cpu) * 1000, (perf_counter() - started) * 1000
+
+
+def _mean(values: Iterator[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _part(costs: list[tuple[float, float]], part: float) -> float:
+    return float(np.quantile([seconds for _, seconds in costs], part))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The ground in force: which one stands when, and that nobody is left without an answer or without being told why."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from models.decisions import DecisionLog
+from models.ledger import LedgerError
+from models.window import keeping
+from models.window.deciding import NotDecided
+from models.window.keeping import Keeper
+from models.window.secrets import Secrets
+from tests.support.opened import opened
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return opened(tmp_path_factory.mktemp("window"))
+
+
+@pytest.fixture
+def log(tmp_path):
+    with closing(DecisionLog(f"sqlite:///{tmp_path / 'decisions.db'}", wait_s=0.1)) as log:
+        log.migrate()
+        yield log
+
+
+@pytest.fixture
+def registry(world, monkeypatch):
+    """What the ledger and the registry say; tests change it."""
+    says = SimpleNamespace(champion=3, challenger=None, incumbent=world.champion, shadow=None)
+    monkeypatch.setattr(keeping.Keys, "exist", lambda self: True)
+    monkeypatch.setattr(keeping.reading, "signed_book", lambda *_: SimpleNamespace(champion=says.champion))
+    registry = SimpleNamespace(challenger_number=lambda: says.challenger)
+    monkeypatch.setattr(keeping.incumbents, "registry_of", lambda places: registry)
+    monkeypatch.setattr(keeping.incumbents, "champion", lambda places, scratch: says.incumbent)
+    monkeypatch.setattr(keeping.incumbents, "challenger", lambda places, scratch, tell: says.shadow)
+    return says
+
+
+@pytest.fixture
+def keeper(world, log, tmp_path):
+    """Return a keeper on the world's last day, with the sentences of its alarm as `told` and its day as `day[0]`."""
+    day, told = [world.day], []
+    keeper = Keeper(world.workspace.places, "simulator", log, Secrets(tmp_path / "days"), lambda: day[0], told.append)
+    keeper.told, keeper.day = told, day
+    return keeper
+
+
+def test_a_champion_is_asked_and_nothing_is_made_again_while_nothing_changes(keeper, registry, world):
+    with pytest.raises(NotDecided, match="the window is starting"):
+        keeper.ground()
+    keeper.look()
+    ground = keeper.ground()
+    assert (ground.champion, ground.unscored, ground.day) == (world.champion, "", world.day)
+    assert ground.policy == world.champion.policy
+    assert ground.past.height > 50
+    keeper.look()
+    assert keeper.ground() is ground
+    assert keeper.told == []
+
+
+def test_another_champion_takes_its_place_on_the_same_morning(keeper, registry, world):
+    keeper.look()
+    before = keeper.ground()
+    registry.champion, registry.incumbent = 4, replace(world.champion, version="4")
+    keeper.look()
+    after = keeper.ground()
+    assert (before.version[0], after.version[0]) == ("3", "4")
+    assert after.morning is before.morning
+    assert after.secret == before.secret
+
+
+def test_a_version_that_waits_runs_in_its_shadow(keeper, registry, world):
+    registry.challenger, registry.shadow = "5", replace(world.champion, version="5", alias="challenger")
+    keeper.look()
+    (shadow,) = keeper.ground().shadows
+    assert shadow.version == "5"
+    judged = keeper.ground().judged(world.asked(0).rows, "en")
+    assert judged.shadows == {("5", world.champion.model.digest): [judged.told[0]["score"]]}
+    registry.challenger = registry.shadow = None
+    keeper.look()
+    assert keeper.ground().shadows == ()
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ("ledger", "LedgerError: row 7 is missing"),
+        ("nobody", "no model is in force"),
+        ("other source", "the champion, version 3, is of source kcs"),
+        ("evidence", "ValueError: the evidence was altered"),
+    ],
+)
+def test_where_no_model_can_be_asked_the_profile_is_and_somebody_is_told_once(
+    keeper, registry, world, monkeypatch, broken, why
+):
+    def fail(error):
+        raise error
+
+    keeper.look()
+    with monkeypatch.context() as broke:
+        registry.champion = 4
+        match broken:
+            case "ledger":
+                broke.setattr(keeping.reading, "signed_book", lambda *_: fail(LedgerError("row 7 is missing")))
+            case "nobody":
+                registry.incumbent = None
+            case "other source":
+                registry.incumbent = replace(world.champion, source="kcs")
+            case "evidence":
+                broke.setattr(keeping.incumbents, "champion", lambda *_: fail(ValueError("the evidence was altered")))
+        keeper.look()
+        ground = keeper.ground()
+        keeper.look()
+    assert ground.unscored.startswith(why)
+    assert ground.champion is None
+    assert ground.morning is not None
+    assert ground.policy == world.champion.policy  # as signed, and not the file on the disk
+    assert keeper.ground() is ground
+    assert len(keeper.told) == 1
+    assert keeper.told[0].startswith(why)
+    registry.champion, registry.incumbent = 3, world.champion
+    keeper.look()
+    assert keeper.ground().champion == world.champion
+
+
+def test_a_model_that_fails_gives_way_on_the_same_day(keeper, registry):
+    keeper.look()
+    ground = keeper.without_model("the model failed")
+    assert (ground.unscored, ground.champion, ground.day) == ("the model failed", None, keeper.day[0])
+    assert ground.past.height == keeper.ground().past.height
+    assert keeper.told == ["the model failed"]
+
+
+def test_the_next_day_has_another_secret_and_the_day_before_publishes_its_own(keeper, registry, log, world):
+    keeper.look()
+    first = keeper.ground()
+    assert log.days() == [(world.day, log.days()[0][1], None)]
+    keeper.day[0] += timedelta(days=1)
+    keeper.look()
+    second = keeper.ground()
+    assert second.secret != first.secret
+    assert second.day == world.day + timedelta(days=1)
+    assert [secret for _, _, secret in log.days()] == [first.secret.hex(), None]
+
+
+def test_without_a_secret_that_is_committed_to_nobody_is_decided(keeper, registry, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "decisions.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        keeper.look()
+        with pytest.raises(NotDecided, match="there is no secret of"):
+            keeper.ground()
+        other.execute("ROLLBACK")
+    keeper.look()
+    assert keeper.ground().unscored == ""
+
+
+def test_where_nothing_is_stored_chance_alone_decides(keeper, registry, monkeypatch, tmp_path):
+    keeper.places = replace(keeper.places, data=tmp_path / "nothing")
+    keeper.look()
+    ground = keeper.ground()
+    assert "holds no declarations" in ground.unscored
+    assert ground.morning is None
+    assert ground.past.is_empty()
