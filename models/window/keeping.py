@@ -9,6 +9,7 @@ import logging
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from features.matrix import Morning, cache
 from features.store import Store
-from models.decisions import DecisionLog, Unavailable, exports
+from models.decisions import DecisionLog, Spool, Unavailable, exports
 from models.ledger import Keys, reading
 from models.places import Places
 from models.policy import Policy
@@ -28,6 +29,7 @@ from models.window.secrets import Secrets
 from models.workspace import Workspace, feature_code, incumbents, why_empty
 
 LOOK_S = 5.0
+SETTLED_S = 60.0
 _NONE = "no model is in force; the first version that all have signed is asked"
 _log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Keeper:
     places: Places
     source: str
     log: DecisionLog
+    spool: Spool
     secrets: Secrets
     today: Callable[[], date]
     alarm: Callable[[str], None]
@@ -70,6 +73,8 @@ class Keeper:
     _known: _Known | None = field(default=None, init=False)
     _profiled: Ground | None = field(default=None, init=False)
     _why: str = field(default="the window is starting", init=False)
+    _day: date | None = field(default=None, init=False)
+    _since: float = field(default=0.0, init=False)
     _fell_back: tuple[date, int, str] | None = field(default=None, init=False)
     _ending: threading.Event = field(default_factory=threading.Event, init=False)
 
@@ -102,8 +107,6 @@ class Keeper:
         day = self.today()
         try:
             secret = self.secrets.of(day, self.log)
-            self.secrets.publish(day, self.log)
-            exports.hand_over(self.log, self.places.decided_days(self.source), day)
         except (Unavailable, OSError, ValueError) as error:
             if self._ground is None or self._ground.day != day:
                 self._ground = None
@@ -124,9 +127,27 @@ class Keeper:
                 self._ground, self._for = self._by_profile(day, policy, secret, why), None
                 self._fell_back = day, stored_at, why
 
+    def end_days(self) -> None:
+        """Publish the secrets of days that are over, and hand these days over to the night.
+
+        A day is over once the ground has been that of a later one for SETTLED_S, and nothing waits in the spool: what
+        came in its last second is decided by then.
+        """
+        ground = self._ground
+        if ground is None or ground.day != self._day:
+            self._day, self._since = ground.day if ground else None, time.monotonic()
+        if ground is None or time.monotonic() - self._since < SETTLED_S or not self.spool.is_empty:
+            return
+        try:
+            self.secrets.publish(ground.day, self.log)
+            exports.hand_over(self.log, self.places.decided_days(self.source), ground.day)
+        except (Unavailable, OSError, ValueError) as error:
+            _log.error("ALARM: days that are over are not handed over: %s", error)
+
     def _run(self) -> None:
         while not self._ending.is_set():
             self.look()
+            self.end_days()
             self._ending.wait(LOOK_S)
 
     def _warn(self, why: str) -> None:

@@ -66,8 +66,11 @@ def create_app() -> Starlette:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = DecisionLog(settings.decisions_uri)
     secrets = Secrets(keys.secret_folder / "days")
-    keeper = Keeper(places, settings.source, log, secrets, lambda: now().date(), partial(_log.error, "ALARM: %s"))
-    decider = Decider(log, Spool(folder / "spool.jsonl"), keeper.ground, keeper.without_model)
+    spool = Spool(folder / "spool.jsonl")
+    keeper = Keeper(
+        places, settings.source, log, spool, secrets, lambda: now().date(), partial(_log.error, "ALARM: %s")
+    )
+    decider = Decider(log, spool, keeper.ground, keeper.without_model)
     table = storage.Table(settings.tracking_uri)
     ledger = asking.AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
 

@@ -8,9 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.decisions import DecisionLog
+from models.decisions import DecisionLog, Spool
+from models.decisions.record import FIRST_HASH, linked
 from models.ledger import LedgerError
+from models.live import State
 from models.window import keeping
+from models.window.answering import decide
 from models.window.deciding import NotDecided
 from models.window.keeping import Keeper
 from models.window.secrets import Secrets
@@ -46,7 +49,9 @@ def registry(world, monkeypatch):
 def keeper(world, log, tmp_path):
     """Return a keeper on the world's last day, with the sentences of its alarm as `told` and its day as `day[0]`."""
     day, told = [world.day], []
-    keeper = Keeper(world.workspace.places, "simulator", log, Secrets(tmp_path / "days"), lambda: day[0], told.append)
+    spool, secrets = Spool(tmp_path / "spool.jsonl"), Secrets(tmp_path / "days")
+    places = replace(world.workspace.places, state=tmp_path / "state")
+    keeper = Keeper(places, "simulator", log, spool, secrets, lambda: day[0], told.append)
     keeper.told, keeper.day = told, day
     return keeper
 
@@ -137,16 +142,48 @@ def test_a_model_that_fails_gives_way_on_the_same_day(keeper, registry):
     assert keeper.told == ["the model failed"]
 
 
-def test_the_next_day_has_another_secret_and_the_day_before_publishes_its_own(keeper, registry, log, world):
+def test_the_next_day_has_another_secret_and_the_day_before_is_published_and_handed_over_once_it_is_settled(
+    keeper, registry, log, world, monkeypatch
+):
     keeper.look()
     first = keeper.ground()
-    assert log.days() == [(world.day, log.days()[0][1], None)]
+    found, _ = decide(
+        first, world.asked(0), first.judged(world.asked(0).rows, "en"), start(first, world), None, None, str
+    )
+    log.append(list(linked([found], 0, FIRST_HASH)), {})
+    keeper.end_days()
     keeper.day[0] += timedelta(days=1)
     keeper.look()
     second = keeper.ground()
     assert second.secret != first.secret
     assert second.day == world.day + timedelta(days=1)
-    assert [secret for _, _, secret in log.days()] == [first.secret.hex(), None]
+    clock = [0.0]
+    monkeypatch.setattr(keeping.time, "monotonic", lambda: clock[0])
+    folder = keeper.places.decided_days("simulator")
+    for now, is_over in ((1000.0, False), (1000.0 + keeping.SETTLED_S - 1, False), (1000.0 + keeping.SETTLED_S, True)):
+        clock[0] = now
+        keeper.end_days()
+        assert [bool(secret) for _, _, secret in log.days()] == [is_over, False]
+        assert len(list(folder.glob("*.parquet"))) == 2 * is_over
+    assert log.days()[0][2] == first.secret.hex()
+
+
+def test_a_day_is_not_handed_over_while_its_decisions_wait_in_the_spool(keeper, registry, log, world, monkeypatch):
+    keeper.look()
+    keeper.day[0] += timedelta(days=1)
+    keeper.look()
+    keeper.end_days()
+    monkeypatch.setattr(keeping, "SETTLED_S", 0.0)
+    keeper.spool.file.write_text("")
+    keeper.end_days()
+    assert log.days()[0][2] is None
+    keeper.spool.file.unlink()
+    keeper.end_days()
+    assert log.days()[0][2] is not None
+
+
+def start(ground, world):
+    return State.morning(ground.plan(world.asked(0).office))
 
 
 def test_without_a_secret_that_is_committed_to_nobody_is_decided(keeper, registry, tmp_path):
