@@ -89,11 +89,11 @@ class _Memory:
         self.offices[decision.office] = (decision.day, State.from_json(decision.after.encode()))
 
     def state(self, office: str, day: date, plan: Plan) -> State:
-        """Return the state of an office on a day, for its next decision by `plan`."""
+        """Return the state of an office on a day; before its first decision it is the morning's by `plan`."""
         last, state = self.offices.get(office, (None, None))
         if state is None or last != day:
             return State.morning(plan, state.evening() if state else None)
-        return replace(state, plan=plan.digest)  # another champion has another plan, for the places that are left
+        return state
 
 
 class Decider:
@@ -130,6 +130,7 @@ class Decider:
         `documents` are those that the declarations name by digest. No declaration may be there twice.
         """
         job = _Job(asked, documents, time.monotonic(), Future())
+        job.decisions.set_running_or_notify_cancel()  # who gives up waiting cannot take back what is being decided
         with self._lock:
             if self._waiting + job.rows > MOST_WAITING and self._waiting:
                 raise NotDecided(f"{self._waiting} items are waiting")
@@ -242,7 +243,11 @@ class Decider:
         made, named = self._made(memory, ground, fresh, before)
         links = list(record.linked(made, memory.head.number, memory.head.hash))
         named |= {digest: document for job in jobs for digest, document in job.documents.items()}
-        self._keep(links, {digest: document for digest, document in named.items() if digest not in self._kept})
+        try:
+            self._keep(links, {digest: document for digest, document in named.items() if digest not in self._kept})
+        except BaseException:
+            self._memory = None  # whether the database has taken it is not known: it is asked before the next decision
+            raise
         self._kept |= named.keys() - {each.message for each in asked}
         memory.head = Head(links[-1].number, links[-1].hash)
         for decision in made:
@@ -253,28 +258,34 @@ class Decider:
         self, memory: _Memory, ground: Ground, fresh: Sequence[Asked], before: Mapping[str, _Before]
     ) -> tuple[list[Decision], dict[str, Document]]:
         """Return decisions, and what they name besides messages; nothing is kept or remembered yet."""
-        try:
-            judged = _judged(ground, fresh)
-        except Exception as error:  # noqa: BLE001  whatever it is, no answer of the model is not a release
-            _log.error("The model does not answer", exc_info=error)
-            ground = self._fallback(f"the model failed: {type(error).__name__}: {error}")
-            judged = _judged(ground, fresh)
         states: dict[str, State] = {}
-        made = []
-        for asked, said in zip(fresh, judged, strict=True):
-            plan = ground.plan(asked.office)
+        made, named = [], {digest_of_columns(): Document(_JSON, columns_as_json())}
+        for asked, (by, said) in zip(fresh, self._judged(ground, fresh), strict=True):
+            plan = by.plan(asked.office)
             self._plans[plan.digest] = plan
-            state = states.get(asked.office) or memory.state(asked.office, ground.day, plan)
+            state = states.get(asked.office) or memory.state(asked.office, by.day, plan)
+            state = replace(state, plan=plan.digest)  # another ground has another plan, for the places that are left
             decision, states[asked.office] = decide(
-                ground, asked, said, state, *before[asked.declaration_id], self._earlier_plan
+                by, asked, said, state, *before[asked.declaration_id], self._earlier_plan
             )
             made.append(decision)
+            named[by.policy.digest] = Document("application/toml", by.policy.written)
         new = [plan for digest, plan in self._plans.items() if digest not in self._kept]
-        named = {plan.digest: Document(_JSON, plan.as_json()) for plan in new}
-        return made, named | {
-            digest_of_columns(): Document(_JSON, columns_as_json()),
-            ground.policy.digest: Document("application/toml", ground.policy.written),
-        }
+        return made, named | {plan.digest: Document(_JSON, plan.as_json()) for plan in new}
+
+    def _judged(self, ground: Ground, fresh: Sequence[Asked]) -> list[tuple[Ground, Judged]]:
+        """Return what is said of each, and the ground that says it: one at which the model fails has another ground.
+
+        If the model fails at several together, each is judged by itself, so that one message spoils no other's answer.
+        """
+        try:
+            return [(ground, judged) for judged in _judged(ground, fresh)]
+        except Exception as error:  # noqa: BLE001  whatever it is, no answer of the model is not a release
+            if len(fresh) > 1:
+                return [found for each in fresh for found in self._judged(ground, [each])]
+            _log.error("The model does not answer", exc_info=error)
+            ground = self._fallback(f"the model failed: {type(error).__name__}: {error}")
+            return [(ground, judged) for judged in _judged(ground, fresh)]
 
     def _earlier_plan(self, digest: str) -> Plan:
         if digest not in self._plans:

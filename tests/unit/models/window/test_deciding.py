@@ -1,3 +1,4 @@
+import json
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -5,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from models.decisions import DecisionLog, Document, Spool
+from models.decisions import DecisionLog, Document, Spool, Unavailable
 from models.live import Plan, State, chance
 from models.window import deciding as deciding_module
 from models.window.deciding import Decider, NotDecided
@@ -187,6 +188,32 @@ def test_without_database_and_spool_nobody_is_answered_and_nothing_has_happened(
     assert log.verify().number == 2
 
 
+def test_what_may_have_been_kept_is_asked_before_the_next_decision(world, ground, log, spool, monkeypatch):
+    append = DecisionLog.append
+
+    def kept_and_lost(self, links, documents):
+        append(self, links, documents)
+        raise Unavailable("the connection broke")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with deciding(log, spool, ground) as decider:
+        decided(decider, world.asked(0))
+        with monkeypatch.context() as broken:
+            broken.setattr(DecisionLog, "append", kept_and_lost)
+            broken.setattr(Spool, "append", full)
+            with pytest.raises(NotDecided, match="No space left"):
+                decided(decider, world.asked(1))
+        (again,) = decided(decider, world.asked(1))
+        (next_one,) = decided(decider, world.asked(2))
+    assert [each.declaration_id for each in log.of_day(world.day)][1:] == [
+        again.declaration_id,
+        next_one.declaration_id,
+    ]
+    assert log.verify().number == 3
+
+
 def test_a_model_that_fails_gives_way_to_the_profile_and_the_decision_says_why(world, ground, log, spool, monkeypatch):
     told = []
 
@@ -200,6 +227,40 @@ def test_a_model_that_fails_gives_way_to_the_profile_and_the_decision_says_why(w
     assert told == [found.unscored] == ["the model failed: ZeroDivisionError: division by zero"]
     assert (found.model_version, found.items[0].score, found.items[0].reasons) == ("", None, ())
     assert 0 < found.items[0].probability <= 1
+
+
+def test_a_declaration_at_which_the_model_fails_spoils_no_other_answer(world, ground, log, spool, monkeypatch):
+    predict = type(world.champion.model).predict
+    bad = {world.asked(1).declaration_id, "S3"}
+
+    def failing(self, frame):
+        if bad & set(frame["declaration_id"]):
+            raise ArithmeticError("no number")
+        return predict(self, frame)
+
+    monkeypatch.setattr(type(world.champion.model), "predict", failing)
+    with deciding(log, spool, ground, world.profile) as decider:
+        found = decided(decider, *map(world.asked, range(3)))
+    assert [each.unscored for each in found] == ["", "the model failed: ArithmeticError: no number", ""]
+    assert [each.items[0].score is None for each in found] == [False, True, False]
+    same = [world.asked(place, office=world.asked(0).office, declaration_id=f"S{place}") for place in (3, 4)]
+    with deciding(log, spool, ground, world.profile) as decider:
+        first, second = decided(decider, *same)
+    assert (bool(first.unscored), bool(second.unscored)) == (True, False)
+    before, after = json.loads(second.before), json.loads(first.after)
+    assert before == {**after, "plan": ground.plan(second.office).digest} != after
+
+
+def test_who_gives_up_waiting_leaves_no_trace_and_the_decision_stands(world, ground, log, spool, monkeypatch):
+    monkeypatch.setattr(deciding_module, "MOST_WAITING", 1)
+    decider = Decider(log, spool, lambda: ground, pytest.fail)
+    gone = decider.ask([world.asked(0)], {})
+    assert not gone.cancel()
+    decider.start()
+    (first,) = gone.result(timeout=30)
+    (again,) = decided(decider, world.asked(1))
+    decider.stop()
+    assert [each.declaration_id for each in log.of_day(world.day)] == [first.declaration_id, again.declaration_id]
 
 
 def test_who_waits_for_too_long_is_told_so_and_too_many_are_not_taken_in(world, ground, log, spool, monkeypatch):
