@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import sqlalchemy as sa
+from werkzeug.security import generate_password_hash
 
 from features.contract import schema
 from features.ingestion.batches import ingest
@@ -84,3 +86,23 @@ def opened(folder: Path, rows: int = 4000, months: int = 6) -> Opened:
 
 
 _TRAINING = policy.load().training.model_copy(update={"max_rounds": 40, "early_stopping_rounds": 10})
+
+
+def accounts(uri: str) -> str:
+    """Make the tables of MLflow's accounts that are read here, with an administrator, `admin`, and `ann`; return `uri`.
+
+    Their passwords are admin's and ann's.
+    """
+    engine = sa.create_engine(uri)
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE TABLE users (id INTEGER, username TEXT, password_hash TEXT, is_admin BOOLEAN)",
+            "CREATE TABLE roles (id INTEGER, name TEXT)",
+            "CREATE TABLE user_role_assignments (user_id INTEGER, role_id INTEGER)",
+        ):
+            connection.exec_driver_sql(statement)
+        for number, name in ((1, "admin"), (2, "ann")):
+            row = {"id": number, "name": name, "hash": generate_password_hash(f"{name}'s"), "admin": number == 1}
+            connection.execute(sa.text("INSERT INTO users VALUES (:id, :name, :hash, :admin)"), row)
+    engine.dispose()
+    return uri

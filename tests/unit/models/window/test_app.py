@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 from starlette.testclient import TestClient
-from werkzeug.security import generate_password_hash
 
 from models.access import Directory, Entrance, Names
 from models.access.accounts import SYSTEM, TRADE
@@ -18,7 +16,7 @@ from models.ledger import storage
 from models.window import app, openapi
 from models.window.app import Window
 from models.window.deciding import Decider
-from tests.support.opened import opened
+from tests.support.opened import accounts, opened
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +26,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def accounts_uri(tmp_path_factory):
-    """Return a database with the tables of MLflow's accounts that are read here: an administrator, and Ann."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('accounts') / 'accounts.db'}"
-    engine = sa.create_engine(uri)
-    with engine.begin() as connection:
-        for statement in (
-            "CREATE TABLE users (id INTEGER, username TEXT, password_hash TEXT, is_admin BOOLEAN)",
-            "CREATE TABLE roles (id INTEGER, name TEXT)",
-            "CREATE TABLE user_role_assignments (user_id INTEGER, role_id INTEGER)",
-        ):
-            connection.exec_driver_sql(statement)
-        for number, name in ((1, "admin"), (2, "ann")):
-            row = {"id": number, "name": name, "hash": generate_password_hash(f"{name}'s"), "admin": number == 1}
-            connection.execute(sa.text("INSERT INTO users VALUES (:id, :name, :hash, :admin)"), row)
-    engine.dispose()
-    return uri
+    return accounts(f"sqlite:///{tmp_path_factory.mktemp('accounts') / 'accounts.db'}")
 
 
 @pytest.fixture(scope="module")

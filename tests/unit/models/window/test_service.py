@@ -1,20 +1,26 @@
-"""The window as a process of its own: it starts with the settings that `up` gives it, and answers without a model."""
+"""The window as a process of its own, as `up` starts it; its commands ask it, and the signer notes what they do."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
+from contextlib import closing, contextmanager
 
 import httpx
 import pytest
 
-from flows.servers import window
-from flows.settings import Settings
-from models.access.accounts import SYSTEM
-from models.access.tokens import Tokens
+from flows.servers import mlflow_server, window
+from flows.settings import PREFIX, Settings
+from models.decisions import DecisionLog
 from models.ledger.keys import Keys
+from models.ledger.storage import Table
 from models.window import openapi
+from tests.support import commands
+from tests.support.opened import accounts
+
+SAID = "no model is in force; the first version that all have signed is asked"
 
 
 def free_port():
@@ -25,7 +31,8 @@ def free_port():
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(
+    """Return the settings of an installation with accounts, keys and an empty ledger."""
+    found = Settings(
         state_folder=tmp_path / "state",
         data_folder=tmp_path / "data",
         mlflow_port=free_port(),
@@ -33,37 +40,76 @@ def settings(tmp_path):
         window_port=free_port(),
         window_source="simulator",
     )
+    found.state_folder.mkdir()
+    Keys(found.signoff_folder).make()
+    accounts(found.accounts_uri)
+    Table(found.tracking_uri).close()
+    return found
 
 
-def test_it_starts_as_up_starts_it_and_answers_by_chance_where_nothing_is_known(settings):
-    settings.state_folder.mkdir()
-    keys = Keys(settings.signoff_folder)
-    keys.make()
-    tokens = Tokens(settings.accounts_uri)
-    token = tokens.make("single-window", SYSTEM, "admin")
-    tokens.close()
-    program = window.program(settings, "simulator", "Asia/Seoul")
-    environment = {**os.environ, **program.environment}
-    with subprocess.Popen(program.command, env=environment) as process:
+@contextmanager
+def running(program):
+    """Run a program of `up` until the block ends."""
+    with subprocess.Popen(program.command, env={**os.environ, **program.environment}) as process:
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 90
             while not program.is_ready():
                 assert process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-            headers = {"Authorization": f"Bearer {token}"}
-            with httpx.Client(base_url=settings.window_url, headers=headers, timeout=30, trust_env=False) as client:
-                answer = client.post("/window/declarations", json=openapi.EXAMPLE)
-                while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                    assert answer.headers["retry-after"] == "2"
-                    assert time.monotonic() < deadline
-                    time.sleep(0.5)
-                    answer = client.post("/window/declarations", json=openapi.EXAMPLE)
-                (found,) = answer.json()["decisions"]
-                days = client.get("/window/days").json()["days"]
+            yield process
         finally:
             process.terminate()
-    assert found["unscored"] == "no model is in force; the first version that all have signed is asked"
-    assert found["model_version"] is found["items"][0]["score"] is None
-    assert [each["secret"] for each in days] == [None]
+
+
+def tell(settings, *arguments, user="admin"):
+    """Run a command as somebody, and return its exit code and what it said."""
+    names = ("state_folder", "data_folder", "mlflow_port", "prefect_port", "window_port", "window_source")
+    own = {PREFIX + name.upper(): str(getattr(settings, name)) for name in names}
+    own |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": f"{user}'s"}
+    process = commands.start(settings.state_folder.parent, *arguments, environment=own)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out + err
+
+
+def ask(client):
+    """Ask about the example until there is an answer."""
+    deadline = time.monotonic() + 60
+    while (answer := client.post("/window/declarations", json=openapi.EXAMPLE)).status_code == 503:
+        assert answer.headers["retry-after"] == "2"
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return answer.json()["decisions"][0]
+
+
+def test_a_machine_gets_a_token_is_answered_and_the_answer_is_proved_afterwards(settings):
+    with (
+        running(mlflow_server.signer(settings)),
+        running(window.program(settings, "simulator", "Asia/Seoul")) as process,
+    ):
+        code, said = tell(settings, "tokens", "add", "single-window", "--role", "declaration-system", user="ann")
+        assert (code, "an administrator's business, which ann is not" in said) == (1, True)
+        code, said = tell(settings, "tokens", "add", "single-window", "--role", "declaration-system")
+        assert code == 0, said
+        (token,) = re.findall(r"tw_\S+", said)
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=settings.window_url, headers=headers, timeout=30, trust_env=False) as client:
+            found = ask(client)
+            assert found["unscored"] == SAID
+            assert found["model_version"] is found["items"][0]["score"] is None
+            assert [each["secret"] for each in client.get("/window/days").json()["days"]] == [None]
+            assert tell(settings, "tokens", "revoke", "single-window")[0] == 0
+            assert client.get("/window/days").status_code == 401
+        code, said = tell(settings, "tokens", "list")
+        assert re.search(r"single-window\s.*declaration-system.*20\d\d-.*\badmin\b.*20\d\d-", said)
+        assert token not in said
     assert process.returncode == -signal.SIGTERM  # uvicorn ends in order, and then by the signal
+
+    code, said = tell(settings, "window", "verify")
+    assert (code, "1 decisions are as they were made" in said) == (0, True), said
+    code, said = tell(settings, "window", "replay", found["decision_id"])
+    assert (code, f"{found['decision_id']} comes out the same, to the last bit" in said) == (0, True), said
+    with closing(DecisionLog(settings.decisions_uri)) as log, log._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE decisions SET office = '999'")
+    code, said = tell(settings, "window", "verify")
+    assert (code, "decision 1 is filed as something that it does not say" in said) == (1, True), said
