@@ -32,9 +32,24 @@ def log(tmp_path):
         yield log
 
 
+@pytest.fixture(scope="module")
+def known(world):
+    """What is known of the world before a day, made once for all tests."""
+    made, make = {}, keeping.Workspace.morning
+
+    def morning(workspace, day):
+        if day not in made:
+            made[day] = make(world.workspace, day)
+        return made[day]
+
+    return SimpleNamespace(morning=morning, features=lambda workspace: world.built)
+
+
 @pytest.fixture
-def registry(world, monkeypatch):
+def registry(world, known, monkeypatch):
     """What the ledger and the registry say; tests change it."""
+    monkeypatch.setattr(keeping.Workspace, "morning", known.morning)
+    monkeypatch.setattr(keeping.Workspace, "features", known.features)
     says = SimpleNamespace(champion=3, challenger=None, incumbent=world.champion, shadow=None)
     monkeypatch.setattr(keeping.Keys, "exist", lambda self: True)
     monkeypatch.setattr(keeping.reading, "signed_book", lambda *_: SimpleNamespace(champion=says.champion))

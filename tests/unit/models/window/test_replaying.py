@@ -74,8 +74,9 @@ def test_every_decision_is_made_again_from_what_is_stored(world, log):
 
 
 def test_with_the_same_data_the_features_are_made_again_too(world, log):
+    morning = world.workspace.morning(world.day)
     for decision in log.of_day(world.day):
-        found = again(log, world, decision, morning=lambda each: world.workspace.morning(each.day))
+        found = again(log, world, decision, morning=lambda each: morning)
         assert (found.differences, found.notes) == ((), ())
 
 
