@@ -42,7 +42,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Read:
-    """What a message became: `rows` of the contract's table `declarations`, refusals, and remarks.
+    """Holds what a message became: `rows` of the contract's table `declarations`, refusals, and remarks.
 
     Each goods item is a row, or a refusal names it, its declaration or the message. A declaration may have both rows
     and refusals; whether it is then taken at all is for the caller to say. A remark names a value that was left out of

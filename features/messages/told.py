@@ -23,7 +23,7 @@ class Cell(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is wrong with an element: the value that was given, as text, and what would be allowed."""
+    """Names what is wrong with an element: the value that was given, as text, and what would be allowed."""
 
     element: str
     value: str

@@ -37,7 +37,7 @@ class BrokenChain(ValueError):
 
 @dataclass(frozen=True)
 class Head:
-    """How far the log had come: number and hash of its last decision."""
+    """Says how far the log had come: number and hash of its last decision."""
 
     number: int = 0
     hash: str = record.FIRST_HASH

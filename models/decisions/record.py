@@ -35,7 +35,7 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was decided about one item of a declaration.
+    """Holds what was decided about one item of a declaration.
 
     `lane`, `reason` and `chances` are its placement (models/live), and `probability` is the chance that it is
     inspected, over all that is drawn and over all versions of the declaration. It was placed for `candidate` by
@@ -65,7 +65,7 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Shadow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a version that awaits sign-off says of the same items, in their order; nobody at a desk sees it."""
+    """Holds the scores that a version awaiting sign-off gives the same items, in their order; no desk shows them."""
 
     model_version: str
     model_digest: str

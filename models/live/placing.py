@@ -25,7 +25,7 @@ _DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Candidate:
-    """What needs a lane: an item of a declaration, as the model sees it.
+    """An item of a declaration that needs a lane, as the model sees it.
 
     `second` is when it came, in seconds after midnight. `score` is P(illicit), `critical` P(critical), and
     `revenue_if_illicit` an amount in the currency of the plan. `explore` is its weight for exploration, among past rows
@@ -95,7 +95,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class _Claim:
-    """What an item may ask for when it comes: its chances, and lanes by preference for each reason that it has."""
+    """Says what an item may ask for when it comes: its chances, and for each of its reasons the lanes by preference."""
 
     chances: Chances
     is_critical: bool

@@ -72,7 +72,7 @@ class Plan:
 
     @cached_property
     def lends(self) -> bool:
-        """Whether some lane lends chance places; if none does, some of the day's are kept for it."""
+        """Say whether some lane lends chance places; if none does, some of the day's are kept for it."""
         return any(lane.lends for lane in self.lanes)
 
     @cached_property

@@ -50,7 +50,7 @@ _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 @dataclass(frozen=True)
 class Window:
-    """What the window's routes work with.
+    """Holds what the window's routes work with.
 
     `now` gives the instant with its zone, the administration's legal one. `note` writes into the ledger of sign-off who
     made and revoked tokens.

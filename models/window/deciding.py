@@ -54,7 +54,7 @@ class _Job:
 
 
 class _Before(NamedTuple):
-    """What was decided before: the `last` decision about a declaration, and the one that its goods were `drawn` for."""
+    """Holds the `last` decision about a declaration, and the first one about its goods, for which chance was `drawn`."""
 
     last: Decision | None
     drawn: Decision | None
@@ -62,7 +62,7 @@ class _Before(NamedTuple):
 
 @dataclass
 class _Memory:
-    """What was decided, as far as the next decision needs it.
+    """Remembers what was decided, as far as the next decision needs it.
 
     `last` has the last decision about each declaration of the day, and `drawn` the first about the goods of each key.
     `known` has the ids of all declarations ever decided, and `keys` what their chances were drawn for. `offices` has
@@ -121,7 +121,7 @@ class Decider:
 
     @property
     def is_ready(self) -> bool:
-        """Whether what was decided before is known, without which nothing can be decided."""
+        """Say whether earlier decisions have been read; until then, nothing can be decided."""
         return self._memory is not None
 
     def ask(self, asked: Sequence[Asked], documents: Mapping[str, Document]) -> "Future[list[Decision]]":
@@ -177,7 +177,7 @@ class Decider:
             self._answer(job, NotDecided(f"nothing can be decided now: {error}"))
 
     def _goes(self, job: _Job, memory: _Memory, ground: Ground, before: dict[str, _Before]) -> bool:
-        """Whether a job can be decided now; otherwise it is answered. `before` gets what was decided on it before."""
+        """Say whether a job can be decided now; if not, answer it. Put what was decided on it earlier into `before`."""
         try:
             if time.monotonic() - job.came_at > LATEST_S:
                 raise NotDecided("others were asked about before, and it took too long")

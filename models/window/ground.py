@@ -37,7 +37,7 @@ _NOTHING = dict.fromkeys((*TOLD, "explore"), 0.0)
 
 @dataclass(frozen=True)
 class Familiar:
-    """What exploration goes by: the day's share, what was inspected, and past rows among which a weight is found."""
+    """Holds what exploration goes by: the share, what was inspected, and past rows among which a weight is found."""
 
     exploring: Exploring
     champion: assessment.Incumbent
@@ -72,7 +72,7 @@ class Familiar:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a ground says of rows, in their order.
+    """Holds what a ground says of rows, in their order.
 
     `told` has TOLD and `explore` of each, `features` its values in the order of the catalogue, or none where nothing is
     known, and `reasons` up to REASONS of them. `shadows` has scores by version and digest of a model that awaits
@@ -92,7 +92,7 @@ class Judged:
 
 
 class Known(Protocol):
-    """What was known before a day: features.matrix.Morning, or what a decision has stored of it."""
+    """Tells what was known before a day, as features.matrix.Morning does, or what a decision has stored of it."""
 
     @property
     def digest(self) -> str: ...

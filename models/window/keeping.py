@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Standing:
-    """What a ground is made for: another one is needed when this changes."""
+    """Identifies what a ground was made for: another one is needed when this changes."""
 
     day: date
     stored_at: int
@@ -46,7 +46,7 @@ class _Standing:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known before a day, for whichever model is asked, of what was stored by then."""
+    """Holds what is known before a day, for whichever model is asked, of what was stored by then."""
 
     stored_at: int
     delay: int

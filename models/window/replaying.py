@@ -31,7 +31,7 @@ class CannotReplay(LookupError):
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of it: `differences` names each field that is another one now, `notes` what was not made again."""
+    """Tells what came of it: `differences` names each field that is another one now, `notes` what was not made again."""
 
     stored: Decision
     differences: tuple[str, ...]
@@ -40,7 +40,7 @@ class Replayed:
 
 @dataclass(frozen=True)
 class _Stored:
-    """What a decision has stored of its morning."""
+    """Holds what a decision has stored of its morning."""
 
     digest: str
     rows: pl.DataFrame
