@@ -32,7 +32,7 @@ STRATEGIES = ("badge", "bate", "gate")
 def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Floats) -> Floats:
     """Return the weight of each candidate row, with mean 1 and never below `BLIND_SHARE`.
 
-    `score` is P(illicit), `revenue_if_illicit` an amount in any currency, `rarity` as from `rarity()`. badge: p(1 - p)
+    `score` is P(illicit), `revenue_if_illicit` an amount in any currency, `rarity` from `Familiarity`. badge: p(1 - p)
     times the squared rarity, as k-means++ draws by squared distance. bate: that times the benefit, which is the
     logarithm of the revenue in units of the candidates' median; the revenue itself would leave nothing to small
     consignments.
@@ -66,38 +66,60 @@ def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Fl
         is_shut = (rankdata(rarity) - 0.5) / len(rarity)
         wanted = (1 - is_shut) * uncertainty * _benefit(revenue_if_illicit) + is_shut
     taught = wanted * unlike
-    # Where no row would teach anything, all are equally worth a look.
-    relative = taught / taught.mean() if taught.mean() > 0 else np.ones(len(taught))
+    # Where no row would teach anything, all are equally worth a look. Below `tiny`, a quotient is not exact any more.
+    relative = taught / taught.mean() if taught.mean() > np.finfo(np.float64).tiny else np.ones(len(taught))
     return (1 - BLIND_SHARE) * relative + BLIND_SHARE
 
 
-def rarity(leaves_of_candidates: Ints, leaves_of_inspected: Ints) -> Floats:
-    """Return how rare a candidate's leaves are among inspected rows: 1 if none was ever inspected, towards 0 for many.
+@dataclass(frozen=True)
+class Familiarity:
+    """Knows how often each leaf was inspected; counted once, it answers for any number of candidates.
 
-    The arguments are rows x trees each, from `booster.predict(matrix, pred_leaf=True)`. The result is the mean over
-    trees of 1 / sqrt(1 + rows inspected in that leaf), like the bonus of count-based exploration (Bellemare et al.,
-    NeurIPS 2016). A tree sends a value that it has never seen down some familiar branch. So columns of codes that are
-    new now and then (origin, heading) may stand beside the trees' columns, if both arguments number them alike.
-
-    >>> rarity(np.array([[0, 7], [1, 2]]), np.array([[1, 2], [1, 2], [1, 2]])).tolist()
-    [1.0, 0.5]
+    `bonuses` has 1 / sqrt(1 + rows inspected in that leaf) for the leaves of each tree, one tree after another, and a 1
+    behind each tree's last one, for all leaves beyond it. `first` (trees + 1) says where a tree's begin.
     """
-    if leaves_of_candidates.ndim != 2 or leaves_of_candidates.shape[1:] != leaves_of_inspected.shape[1:]:
-        raise ValueError(
-            f"leaves_of_candidates has shape {leaves_of_candidates.shape}, leaves_of_inspected "
-            f"{leaves_of_inspected.shape}; allowed: rows x trees, with the same trees"
-        )
-    for name, leaves in (("leaves_of_candidates", leaves_of_candidates), ("leaves_of_inspected", leaves_of_inspected)):
-        if leaves.size and leaves.min() < 0:
-            raise ValueError(f"{name} holds {leaves.min()}; allowed: leaf numbers from 0")
-    rows, trees = leaves_of_candidates.shape
-    if not trees:
-        raise ValueError("leaves_of_candidates has no trees; allowed: at least one")
-    bonus = np.zeros(rows)
-    for candidate, inspected in zip(leaves_of_candidates.T, leaves_of_inspected.T, strict=True):
-        seen = np.bincount(inspected, minlength=int(candidate.max(initial=0)) + 1)
-        bonus += 1 / np.sqrt(1 + seen[candidate])
-    return bonus / trees
+
+    bonuses: Floats
+    first: Ints
+
+    @classmethod
+    def of(cls, leaves_of_inspected: Ints) -> "Familiarity":
+        """Count the leaves (rows x trees, from `booster.predict(matrix, pred_leaf=True)`) of rows that were inspected.
+
+        A tree sends a value that it has never seen down some familiar branch. So columns of codes that are new now and
+        then (origin, heading) may stand beside the trees' columns, if the candidates' leaves number them alike.
+        """
+        _check_leaves("leaves_of_inspected", leaves_of_inspected)
+        seen = [np.append(np.bincount(tree), 0) for tree in leaves_of_inspected.T]
+        first = np.cumsum([0, *(len(tree) for tree in seen)])
+        return cls(1 / np.sqrt(1 + np.concatenate(seen)), first)
+
+    def rarity(self, leaves_of_candidates: Ints) -> Floats:
+        """Return how rare a candidate's leaves are: 1 if none was ever inspected, towards 0 for many.
+
+        It is the mean bonus over trees, like that of count-based exploration (Bellemare et al., NeurIPS 2016). Trees
+        are added up in their order, so that a candidate's rarity is the same to the last bit whoever else is asked
+        about.
+
+        >>> Familiarity.of(np.array([[1, 2], [1, 2], [1, 2]])).rarity(np.array([[0, 7], [1, 2]])).tolist()
+        [1.0, 0.5]
+        """
+        _check_leaves("leaves_of_candidates", leaves_of_candidates)
+        trees = len(self.first) - 1
+        if leaves_of_candidates.shape[1] != trees:
+            raise ValueError(
+                f"leaves_of_candidates has shape {leaves_of_candidates.shape}, and {trees} trees were counted; "
+                "allowed: rows x trees, with the same trees"
+            )
+        found = self.bonuses[np.minimum(self.first[:-1] + leaves_of_candidates, self.first[1:] - 1)]
+        return found.cumsum(axis=1)[:, -1] / trees
+
+
+def _check_leaves(name: str, leaves: Ints) -> None:
+    if leaves.ndim != 2 or not leaves.shape[1]:
+        raise ValueError(f"{name} has shape {leaves.shape}; allowed: rows x trees, with at least one tree")
+    if leaves.size and leaves.min() < 0:
+        raise ValueError(f"{name} holds {leaves.min()}; allowed: leaf numbers from 0")
 
 
 def inclusion(weights: Floats, places: float) -> Floats:

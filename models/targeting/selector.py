@@ -5,6 +5,7 @@ says what is worth exploring; this module gives both what they need to know of a
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -36,7 +37,11 @@ class Exploring:
 
     def rarity(self, model: RiskModel, week: pl.DataFrame) -> Floats:
         """Return how unlike the rows learned from each row is."""
-        return exploration.rarity(_leaves(model, self.codes, week), self.leaves)
+        return self._familiarity.rarity(_leaves(model, self.codes, week))
+
+    @cached_property
+    def _familiarity(self) -> exploration.Familiarity:
+        return exploration.Familiarity.of(self.leaves)
 
 
 @dataclass(frozen=True)

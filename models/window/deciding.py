@@ -54,7 +54,7 @@ class _Job:
 
 
 class _Before(NamedTuple):
-    """Holds the `last` decision about a declaration, and the first one about its goods, for which chance was `drawn`."""
+    """Holds the `last` decision about a declaration, and the one in which chance was `drawn` for its goods."""
 
     last: Decision | None
     drawn: Decision | None

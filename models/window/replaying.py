@@ -31,7 +31,7 @@ class CannotReplay(LookupError):
 
 @dataclass(frozen=True)
 class Replayed:
-    """Tells what came of it: `differences` names each field that is another one now, `notes` what was not made again."""
+    """Tells what came of it: `differences` names fields that are others now, `notes` what was not made again."""
 
     stored: Decision
     differences: tuple[str, ...]

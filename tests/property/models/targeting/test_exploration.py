@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from models.policy import Exploration
-from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Share, inclusion, rarity, weights
+from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Familiarity, Share, inclusion, weights
 
 untimed = settings(deadline=None)
 shares = st.floats(0, 1)
@@ -47,7 +47,10 @@ def test_the_order_of_candidates_does_not_matter(rows, strategy, random):
 @untimed
 def test_rarity_equals_counting_row_by_row(leaves, inspected):
     expected = [np.mean([(1 + (inspected[:, tree] == row[tree]).sum()) ** -0.5 for tree in range(3)]) for row in leaves]
-    assert rarity(leaves, inspected) == pytest.approx(expected)
+    familiarity = Familiarity.of(inspected)
+    found = familiarity.rarity(leaves)
+    assert found == pytest.approx(expected)
+    assert [familiarity.rarity(row[None])[0] for row in leaves] == found.tolist()
 
 
 @given(floats(st.integers(1, 40), 0, 1e6), st.floats(0, 50))

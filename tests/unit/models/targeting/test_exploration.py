@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from models.policy import load
-from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Share, inclusion, rarity, weights
+from models.targeting.exploration import BLIND_SHARE, STRATEGIES, Familiarity, Share, inclusion, weights
 
 EXPLORATION = load().exploration
 FIVE = np.linspace(0.1, 0.9, 5)
@@ -85,27 +85,32 @@ def test_bad_values_are_refused(score, revenue, rare, message):
         weights("badge", *(np.array(values, float) for values in (score, revenue, rare)))
 
 
+def test_what_is_too_small_to_be_divided_teaches_nothing():
+    none = np.zeros(3)
+    assert weights("badge", np.array([0.0, 5e-324, 5e-324]), none, np.ones(3)).tolist() == [1, 1, 1]
+
+
 def test_rarity_counts_the_inspected_rows_of_each_leaf():
     inspected = np.array([[0, 1]] * 3 + [[2, 1]] * 5)
-    found = rarity(np.array([[0, 1], [2, 1], [1, 0], [9, 9]]), inspected)
+    found = Familiarity.of(inspected).rarity(np.array([[0, 1], [2, 1], [1, 0], [9, 9]]))
     assert found == pytest.approx([(1 / 2 + 1 / 3) / 2, (1 / np.sqrt(6) + 1 / 3) / 2, 1, 1])
 
 
 def test_with_nothing_inspected_everything_is_rare():
-    assert rarity(np.array([[0, 1], [3, 2]]), np.zeros((0, 2), np.int64)).tolist() == [1, 1]
+    assert Familiarity.of(np.zeros((0, 2), np.int64)).rarity(np.array([[0, 1], [3, 2]])).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(
     ("candidates", "inspected", "message"),
     [
-        ([[0, 1]], [[0]], r"shape \(1, 2\), leaves_of_inspected \(1, 1\); allowed: rows x trees, with the same trees"),
+        ([[0, 1]], [[0]], r"shape \(1, 2\), and 1 trees were counted; allowed: rows x trees, with the same trees"),
         ([[0, -1]], [[0, 1]], "leaves_of_candidates holds -1; allowed: leaf numbers from 0"),
-        ([[]], [[]], "no trees; allowed: at least one"),
+        ([[]], [[]], r"leaves_of_inspected has shape \(1, 0\); allowed: rows x trees, with at least one tree"),
     ],
 )
 def test_leaves_of_another_shape_are_refused(candidates, inspected, message):
     with pytest.raises(ValueError, match=message):
-        rarity(np.array(candidates, np.int64), np.array(inspected, np.int64))
+        Familiarity.of(np.array(inspected, np.int64)).rarity(np.array(candidates, np.int64))
 
 
 def world(rows, scheme, seed):
@@ -130,7 +135,8 @@ def test_leaves_of_a_real_booster_lead_the_gate_to_a_scheme_that_scores_low():
     today, _, is_new = world(4000, 0.01, seed=3)
     score = booster.predict(today)
     assert score[is_new].mean() < score.mean() / 2
-    rare = rarity(booster.predict(today, pred_leaf=True), booster.predict(features[inspected], pred_leaf=True))
+    familiarity = Familiarity.of(booster.predict(features[inspected], pred_leaf=True))
+    rare = familiarity.rarity(booster.predict(today, pred_leaf=True))
     chances = {name: inclusion(weights(name, score, np.ones(4000), rare), 80) for name in STRATEGIES}
     assert rare[is_new].mean() > 1.1 * rare.mean()
     blindly = 80 / 4000
