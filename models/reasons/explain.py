@@ -51,7 +51,8 @@ def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) 
 
     told = features_of(model.encoder.names)
     known_codes = {name: frozenset(values) for name, values in model.encoder.categories.items()}
-    catalogued = frame.select(feature.name for feature in CATALOGUE if feature.name in frame.columns)
+    columns = frame.schema
+    catalogued = frame.select([feature.name for feature in CATALOGUE if feature.name in columns])
     names = list(members)
     found: list[tuple[int, int, str, float, str, str]] = []
     for line, values in enumerate(catalogued.iter_rows(named=True)):
@@ -107,5 +108,6 @@ def _contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
 def _summed(shares: pl.DataFrame, members: Mapping[str, list[str]]) -> pl.DataFrame:
     # One after another: sum_horizontal and NumPy's sum add in an order that depends on how many rows there are, and the
     # last digits of a reason would too.
-    sums = {group: reduce(operator.add, shares.select(names).get_columns()) for group, names in members.items()}
+    of = dict(zip(shares.columns, shares.get_columns(), strict=True))
+    sums = {group: reduce(operator.add, [of[name] for name in names]) for group, names in members.items()}
     return pl.DataFrame(sums, schema=dict.fromkeys(members, pl.Float64))

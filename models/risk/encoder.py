@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -54,12 +55,12 @@ class Encoder:
 
     def check(self, frame: pl.DataFrame) -> None:
         """Raise ValueError unless `frame` has every feature, numeric or text as it should be."""
-        missing = [name for name in self.names if name not in frame.columns]
+        schema = frame.schema
+        missing = [name for name in self.names if name not in schema]
         if missing:
             raise ValueError(
                 f"feature column {missing[0]!r} is not in the frame ({len(missing)} of {len(self.names)} missing)"
             )
-        schema = frame.schema
         for name in self.names:
             is_text, dtype = name in self.categories, schema[name]
             if dtype != pl.Null and is_text != (dtype == pl.String):
@@ -89,13 +90,18 @@ class Encoder:
 
     def _encoded(self, frame: pl.DataFrame) -> pl.DataFrame:
         self.check(frame)
+        return frame.select(self._numbers).with_columns(self._smoothed_rates())
+
+    @cached_property
+    def _numbers(self) -> list[pl.Expr]:
+        """Return the expressions of the columns, which are made once: who waits for one answer would wait for them."""
         columns = []
         for name in self.names:
             column = pl.col(name)
             if name in self.categories:
                 column = column.cast(pl.String).cast(pl.Enum(self.categories[name]), strict=False).to_physical()
             columns.append(column.cast(pl.Float32))
-        return frame.select(columns).with_columns(self._smoothed_rates())
+        return columns
 
     def _smoothed_rates(self) -> list[pl.Expr]:
         """Return the rates of target encodings at this smoothing."""
