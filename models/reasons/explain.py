@@ -44,13 +44,14 @@ def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) 
     words = read(language)
     shares = _contributions(model, frame)
     members = groups(model.encoder.names)
-    places = {group: [model.encoder.names.index(name) for name in names] for group, names in members.items()}
+    place_of = {name: place for place, name in enumerate(model.encoder.names)}
+    places = {group: [place_of[name] for name in names] for group, names in members.items()}
     shapley = shares.select(model.encoder.names).to_numpy()
     weight = _summed(shares, members).to_numpy()
     best = np.argsort(-np.abs(weight), axis=1, kind="stable")[:, :top]
 
     told = features_of(model.encoder.names)
-    known_codes = {name: frozenset(values) for name, values in model.encoder.categories.items()}
+    known_codes: dict[str, frozenset[str]] = {}
     columns = frame.schema
     catalogued = frame.select([feature.name for feature in CATALOGUE if feature.name in columns])
     names = list(members)
@@ -64,7 +65,9 @@ def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) 
             sign = 1 if contribution > 0 else -1
             moved = dict(zip(members[group], sign * shapley[line, places[group]], strict=True))
             name = leading(moved, told)
-            sentence = words.render(phrase(told[name], row, known_codes.get(name, frozenset())))
+            if name not in known_codes:
+                known_codes[name] = frozenset(model.encoder.categories.get(name, ()))
+            sentence = words.render(phrase(told[name], row, known_codes[name]))
             found.append((line, rank, group, contribution, "raises" if sign > 0 else "lowers", sentence))
     lines = pl.DataFrame(found, schema={"line": pl.UInt32(), **SCHEMA}, orient="row")
     return frame.select(KEY).with_row_index("line").join(lines, on="line", maintain_order="left_right").drop("line")
