@@ -6,11 +6,14 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,6 +34,16 @@ def apart(script: str, *arguments: object, python: str = sys.executable) -> dict
     command = [python, script, *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def staged(script: str, stages: Iterable[str], rows: int) -> dict[str, dict[str, Any]]:
+    """Run each stage of `script` in a process of its own, all in one folder; return what they measured, by stage."""
+    results = {}
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, Console().status("") as status:
+        for stage in stages:
+            status.update(stage)
+            results[stage] = apart(script, "--stage", stage, "--folder", folder, "--rows", rows)
+    return results
 
 
 def timed(work: Callable[[], int]) -> dict[str, float]:

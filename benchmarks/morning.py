@@ -9,7 +9,6 @@ runs in a process of its own, with kernels that are already compiled. Compare fi
 import argparse
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -126,13 +125,9 @@ def main() -> None:
     if given.stage:
         print(json.dumps(STAGES[given.stage](given.folder, given.rows)))
         return
-    console, results = Console(), {}
-    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, console.status("") as status:
-        for stage in STAGES:
-            status.update(stage)
-            results[stage] = measuring.apart(__file__, "--stage", stage, "--folder", folder, "--rows", given.rows)
+    results = measuring.staged(__file__, STAGES, given.rows)
     del results["prepare"]
-    _print(console, results, given.rows)
+    _print(Console(), results, given.rows)
     measuring.save("morning", ("polars", "numpy", "numba"), rows=given.rows, **results)
 
 

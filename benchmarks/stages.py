@@ -7,7 +7,6 @@ run. `--rows` picks the sizes.
 
 import argparse
 import json
-import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -191,11 +190,7 @@ def _watched() -> list[float]:
 
 
 def _measure(rows: int, console: Console) -> dict[str, dict[str, float]]:
-    results = {}
-    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, console.status("") as status:
-        for stage in STAGES:
-            status.update(f"{rows:,} rows: {stage}")
-            results[stage] = measuring.apart(__file__, "--stage", stage, "--folder", folder, "--rows", rows)
+    results = measuring.staged(__file__, STAGES, rows)
     table = Table(
         "stage",
         "rows",

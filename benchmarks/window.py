@@ -174,13 +174,9 @@ def main() -> None:
     if given.stage:
         print(json.dumps(STAGES[given.stage](given.folder, given.rows)))
         return
-    console, results = Console(), {}
-    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, console.status("") as status:
-        for stage in STAGES:
-            status.update(stage)
-            results[stage] = measuring.apart(__file__, "--stage", stage, "--folder", folder, "--rows", given.rows)
+    results = measuring.staged(__file__, STAGES, given.rows)
     del results["prepare"]
-    _print(console, results, given.rows)
+    _print(Console(), results, given.rows)
     libraries = ("polars", "numpy", "lightgbm", "msgspec", "sqlalchemy", "starlette", "uvicorn")
     measuring.save("window", libraries, rows=given.rows, **results)
 

@@ -1,32 +1,23 @@
-"""The window: how `tidewaiter up` starts it, and where commands find what it has kept."""
+"""The window's server: how `tidewaiter up` starts it."""
 
 import json
 import sys
 
 from flows.processes.children import Program
-from flows.servers import prefect_api
+from flows.servers import mlflow_server, prefect_api
 from flows.settings import Settings
 
 PREPARED_S = 240.0  # importing the rules and reading what was decided
 
 
-def program(settings: Settings, source: str, time_zone: str, ahead_s: float = 0.0) -> Program:
-    """Return the window's program, for the administration's `time_zone`; `ahead_s` moves its clock, to play days."""
+def program(settings: Settings, source: str, time_zone: str) -> Program:
+    """Return the window's program, for the declarations of `source` in the administration's `time_zone`."""
     listen = ("--host", settings.host, "--port", str(settings.window_port))
+    options = (*listen, *mlflow_server.UVICORN, "--no-access-log")
     places = settings.places
     return Program(
         "window",
-        (
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--factory",
-            "models.window.service:create_app",
-            *listen,
-            "--no-server-header",
-            "--no-proxy-headers",
-            "--no-access-log",
-        ),
+        (sys.executable, "-m", "uvicorn", "--factory", "models.window.service:create_app", *options),
         {
             "WINDOW_SOURCE": source,
             "WINDOW_DATA": str(places.data.absolute()),
@@ -38,7 +29,6 @@ def program(settings: Settings, source: str, time_zone: str, ahead_s: float = 0.
             "WINDOW_DECISIONS_URI": settings.decisions_uri,
             "WINDOW_PUBLIC_URLS": json.dumps(settings.public_urls),
             "WINDOW_TIME_ZONE": time_zone,
-            "WINDOW_AHEAD_S": str(ahead_s),
         },
         lambda: prefect_api.answers(f"{settings.window_url}/window/health"),
     )

@@ -53,10 +53,6 @@ class Spool:
     def is_empty(self) -> bool:
         return not self.file.exists()
 
-    def links(self) -> list[Link]:
-        """Return what waits here, in order."""
-        return [Link(line.number, line.text, line.hash) for line in self._lines()]
-
     def empty_into(self, log: DecisionLog) -> int:
         """Bring what waits into the log, and return how much; Unavailable if it cannot take it yet."""
         lines = self._lines()

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -49,7 +49,6 @@ class WindowSettings(BaseSettings):
     decisions_uri: str = Field(description="the database of decisions")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
-    ahead_s: float = Field(0.0, description="seconds that its clock is ahead of the machine's, to play days")
 
 
 def create_app() -> Starlette:
@@ -57,10 +56,7 @@ def create_app() -> Starlette:
     settings = WindowSettings()
     places = Places(settings.data, settings.state, settings.signoff, settings.tracking_uri, settings.artifact_root)
     keys, signoff = Keys(settings.signoff), policy.load().signoff
-    zone = ZoneInfo(settings.time_zone)
-
-    def now() -> datetime:
-        return datetime.now(zone) + timedelta(seconds=settings.ahead_s)
+    now = partial(datetime.now, ZoneInfo(settings.time_zone))
 
     folder = settings.state / "window"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

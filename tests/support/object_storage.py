@@ -1,7 +1,6 @@
 """An S3 server for tests: moto in a process of its own, on a free port of loopback, which asks for credentials."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from urllib.error import URLError
 import boto3
 import pytest
 from mlflow.store.artifact.s3_artifact_repo import _cached_get_s3_client
+
+from tests.support.ports import free_port
 
 _READY_S = 60
 _REGION = "us-east-1"
@@ -56,7 +57,7 @@ class ObjectStorage:
 @pytest.fixture(scope="session")
 def storage_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ObjectStorage]:
     log = tmp_path_factory.mktemp("object-storage") / "log"
-    with serving(_free_port(), log) as storage:
+    with serving(free_port(), log) as storage:
         yield storage
 
 
@@ -110,9 +111,3 @@ def _wait(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> None:
         except (URLError, ConnectionError):
             time.sleep(0.1)
     raise RuntimeError(f"the S3 server did not start: {log.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]

@@ -23,6 +23,7 @@ from flows.processes import children
 from flows.servers import prefect_api
 from flows.watching import nights
 from models.ledger.keys import Keys
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[4]
 TIDEWAITER = Path(sys.executable).with_name("tidewaiter")
@@ -58,12 +59,6 @@ def wait_for(condition, seconds, what, shown=lambda: ""):
             pytest.fail(f"{what}: not within {seconds} s\n{shown()}")
         time.sleep(0.3)
     return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Project:

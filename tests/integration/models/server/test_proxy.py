@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from models.ledger import reading
-from tests.integration.flows.host.test_up import free_port
 from tests.support import signoff_server
+from tests.support.ports import free_port
 from tests.support.signoff_server import AJAX, Server
 
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not there: apt-get install nginx-light")

@@ -116,6 +116,17 @@ def test_several_declarations_are_decided_or_refused_each_by_itself(served):
     assert ask(served, SYSTEM, wrong).status_code == 422
 
 
+def test_a_declaration_of_two_offices_is_refused(served):
+    first = openapi.EXAMPLE["items"][0]
+    items = [{**first, "office": "010"}, {**first, "item_number": 2, "office": "020"}]
+    shared = {name: value for name, value in declared(13, items=items).items() if name != "office"}
+    answer = ask(served, SYSTEM, [shared, declared(14)])
+    assert [each["declaration_id"] for each in answer.json()["decisions"]] == ["E14"]
+    (refused,) = answer.json()["refused"]
+    assert (refused["declaration"], refused["value"]) == ("E13", "010, 020")
+    assert refused["allowed"] == "one office for all its items"
+
+
 def test_an_amended_declaration_is_a_new_version(served):
     first = ask(served, SYSTEM, declared(5)).json()["decisions"][0]
     second = ask(served, SYSTEM, declared(5, importer_id="FR999")).json()["decisions"][0]

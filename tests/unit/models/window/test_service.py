@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from contextlib import closing, contextmanager
@@ -19,14 +18,9 @@ from models.ledger.storage import Table
 from models.window import openapi
 from tests.support import commands
 from tests.support.opened import accounts
+from tests.support.ports import free_port
 
 SAID = "no model is in force; the first version that all have signed is asked"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
