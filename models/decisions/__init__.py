@@ -5,7 +5,8 @@ A decision is in the database, or on the disk in the spool, before its answer le
 Not here: how a decision is made (window), and how its lane is chosen (live).
 """
 
-from models.decisions.log import BrokenChain, DecisionLog, Document, Head, Unavailable
+from models.database import Unavailable
+from models.decisions.log import BrokenChain, DecisionLog, Document, Head
 from models.decisions.record import Decision
 from models.decisions.spool import Spool
 

@@ -4,31 +4,20 @@ One process adds: the window's. Others read, by their own log.
 """
 
 import zlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import event
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from models import database
+from models.database import Tables
 from models.decisions import record
 from models.decisions.record import Decision, Link
 from models.decisions.tables import days, decisions, documents
 
 WAIT_S = 5.0  # for the database: longer than that, and the spool takes its place
 _PAGE = 1_000
-
-
-class Unavailable(RuntimeError):
-    """The database of decisions does not answer. The message says why."""
 
 
 class BrokenChain(ValueError):
@@ -55,22 +44,16 @@ class DecisionLog:
     """The log at a database address. Unavailable, from every method, if the database does not answer."""
 
     def __init__(self, database_uri: str, wait_s: float = WAIT_S) -> None:
-        self._engine = database.connect(database_uri, wait_s)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _make_durable)
+        self._tables = Tables(database_uri, Path(__file__).parent / "migrations", wait_s)
 
     def migrate(self) -> None:
         """Make the tables, or bring them to what this release reads."""
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self._writing() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        self._tables.migrate()
 
     def head(self) -> Head:
         """Return number and hash of the last decision."""
         query = sa.select(decisions.c.number, decisions.c.hash).order_by(decisions.c.number.desc()).limit(1)
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             found = connection.execute(query).first()
         return Head(*found) if found else Head()
 
@@ -86,7 +69,7 @@ class DecisionLog:
         fresh = [link for link in links if link.number not in known]
         if any(known[link.number].hash != link.hash for link in links if link.number in known):
             raise BrokenChain(f"decision {links[0].number} or one after it is there already, and is another one")
-        with self._writing() as connection:
+        with self._tables.writing() as connection:
             there = connection.execute(
                 sa.select(documents.c.digest).where(documents.c.digest.in_(list(told)))
             ).scalars()
@@ -98,34 +81,41 @@ class DecisionLog:
     def versions(self, declaration_id: str) -> list[Decision]:
         """Return the decisions about a declaration, in order of its versions."""
         query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).order_by(decisions.c.version)
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             found = connection.execute(query.where(decisions.c.declaration_id == declaration_id)).all()
         return [Link(*row).decision for row in found]
 
     def decision(self, decision_id: str) -> Decision | None:
         """Return the decision with this id; None if there is none."""
         query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash)
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             found = connection.execute(query.where(decisions.c.decision_id == decision_id)).first()
         return Link(*found).decision if found else None
 
     def of_day(self, day: date) -> Iterator[Decision]:
         """Yield the decisions of a day in their order."""
         query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).where(decisions.c.day == day)
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             for row in connection.execute(query.order_by(decisions.c.number)).yield_per(_PAGE):
                 yield Link(*row).decision
 
+    def after(self, number: int, most: int = _PAGE) -> list[tuple[int, Decision]]:
+        """Return up to `most` decisions that follow on the one with this number, in order, each with its own number."""
+        query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).where(decisions.c.number > number)
+        with self._tables.reading() as connection:
+            found = connection.execute(query.order_by(decisions.c.number).limit(most)).all()
+        return [(row.number, Link(*row).decision) for row in found]
+
     def known(self) -> tuple[set[str], set[str]]:
         """Return the ids of all declarations that were ever decided, and the keys that their chances were drawn for."""
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             found = connection.execute(sa.select(decisions.c.declaration_id, decisions.c.key)).all()
         return {name for name, _ in found}, {key for _, key in found}
 
     def first_of_key(self, key: str) -> Decision | None:
         """Return the first decision whose chances were drawn for `key`; None if there is none."""
         query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).where(decisions.c.key == key)
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             found = connection.execute(query.order_by(decisions.c.number).limit(1)).first()
         return Link(*found).decision if found else None
 
@@ -133,19 +123,19 @@ class DecisionLog:
         """Return the last decision of each office, in the order in which they were made."""
         last = sa.select(sa.func.max(decisions.c.number)).group_by(decisions.c.office)
         query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).where(decisions.c.number.in_(last))
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             return [Link(*row).decision for row in connection.execute(query.order_by(decisions.c.number))]
 
     def document(self, digest: str) -> Document | None:
         """Return the document with this digest; None if there is none."""
         query = sa.select(documents.c.media_type, documents.c.content).where(documents.c.digest == digest)
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             found = connection.execute(query).first()
         return Document(found.media_type, zlib.decompress(found.content)) if found else None
 
     def commit_to(self, day: date, commitment: str) -> None:
         """Note the commitment to a day's secret, once; ValueError if another one is noted."""
-        with self._writing() as connection:
+        with self._tables.writing() as connection:
             known = connection.execute(sa.select(days.c.commitment).where(days.c.day == day)).scalar()
             if known is None:
                 connection.execute(days.insert().values(day=day, commitment=commitment))
@@ -154,13 +144,13 @@ class DecisionLog:
 
     def publish(self, day: date, secret: str) -> None:
         """Publish the secret, in hexadecimal, of a day that is over and was committed to."""
-        with self._writing() as connection:
+        with self._tables.writing() as connection:
             connection.execute(days.update().where(days.c.day == day).values(secret=secret))
 
     def days(self) -> list[tuple[date, str, str | None]]:
         """Return each day with its commitment, and its secret if that is published."""
         query = sa.select(days.c.day, days.c.commitment, days.c.secret).order_by(days.c.day)
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             return [(day, commitment, secret) for day, commitment, secret in connection.execute(query)]
 
     def verify(self, after: Head = Head(), until: int | None = None) -> Head:
@@ -171,7 +161,7 @@ class DecisionLog:
         last, end = after, self.head().number if until is None else until
         while last.number < end:
             query = sa.select(decisions).where(decisions.c.number > last.number, decisions.c.number <= end)
-            with self._reading() as connection:
+            with self._tables.reading() as connection:
                 page = connection.execute(query.order_by(decisions.c.number).limit(_PAGE)).all()
             if not page:
                 raise BrokenChain(f"decision {last.number + 1} is missing, and {end - last.number} were to come")
@@ -184,38 +174,13 @@ class DecisionLog:
 
     def close(self) -> None:
         """Close the connections to the database."""
-        self._engine.dispose()
+        self._tables.close()
 
     def _links(self, after: int, until: int) -> dict[int, Link]:
         query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash)
         wanted = query.where(decisions.c.number > after, decisions.c.number <= until)
-        with self._reading() as connection:
+        with self._tables.reading() as connection:
             return {row.number: Link(*row) for row in connection.execute(wanted)}
-
-    @contextmanager
-    def _reading(self) -> Generator[sa.Connection]:
-        with _answering(), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Generator[sa.Connection]:
-        with _answering(), self._engine.begin() as connection:
-            yield connection
-
-
-@contextmanager
-def _answering() -> Generator[None]:
-    """Say of a database that does not answer that it does not; what it refuses is an error of the caller."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        raise Unavailable(f"the database of decisions does not answer: {error.__cause__ or error}") from error
-
-
-def _make_durable(connection: Any, _: object) -> None:  # noqa: ANN401  whatever the driver has
-    """Have SQLite end no commit before it is on the disk, and let others read meanwhile."""
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
 
 
 def _document_row(digest: str, document: Document) -> dict[str, object]:

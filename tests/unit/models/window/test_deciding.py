@@ -82,7 +82,7 @@ def test_places_are_used_up_in_the_order_of_asking_and_a_new_process_goes_on_fro
             decided(decider, world.asked(place))
     with deciding(log, spool, ground) as decider:
         decided(decider, *map(world.asked, range(count // 2, count)))
-    with closing(DecisionLog(str(log._engine.url))) as whole:
+    with closing(DecisionLog(str(log._tables._engine.url))) as whole:
         found = list(whole.of_day(world.day))
     assert len(found) == count
     by_office = {}

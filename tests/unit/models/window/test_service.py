@@ -103,7 +103,7 @@ def test_a_machine_gets_a_token_is_answered_and_the_answer_is_proved_afterwards(
     assert (code, "1 decisions are as they were made" in said) == (0, True), said
     code, said = tell(settings, "window", "replay", found["decision_id"])
     assert (code, f"{found['decision_id']} comes out the same, to the last bit" in said) == (0, True), said
-    with closing(DecisionLog(settings.decisions_uri)) as log, log._engine.begin() as connection:
+    with closing(DecisionLog(settings.decisions_uri)) as log, log._tables.writing() as connection:
         connection.exec_driver_sql("UPDATE decisions SET office = '999'")
     code, said = tell(settings, "window", "verify")
     assert (code, "decision 1 is filed as something that it does not say" in said) == (1, True), said
