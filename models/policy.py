@@ -132,6 +132,19 @@ class Burden(_Section):
     max_wasted_ratio: float = Field(ge=1)
 
 
+class Hours(_Section):
+    red: float = Field(24, gt=0)
+    yellow: float = Field(24, gt=0)
+    blue: float = Field(720, gt=0)
+
+
+class Desk(_Section):
+    lease_minutes: float = Field(60, gt=0)
+    second_look_share: float = Field(0, ge=0, le=0.5)
+    is_score_hidden: bool = False
+    hours: Hours = Hours()
+
+
 class SignoffStep(_Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     role: str
@@ -157,6 +170,7 @@ class Policy(_Section):
     exploration: Exploration
     costs: dict[str, Cost]
     burden: Burden
+    desk: Desk = Desk()
     signoff: Signoff
     _written: bytes | None = PrivateAttr(None)
 

@@ -1,0 +1,77 @@
+"""Findings as they are filed, and what they say of each item together.
+
+Not here: who may file one (findings.py).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from models.desk.record import CaseItem, Filed, Finding
+from models.desk.tables import findings, items, rulings
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is found of an item; `revenue` is None where an infringement is found and nobody knows what it recovers."""
+
+    is_illicit: bool
+    is_critical: bool = False
+    revenue: float | None = 0.0
+
+
+def filed(connection: sa.Connection, number: int) -> tuple[Filed, ...]:
+    """Return everything that was filed about a case, in order."""
+    query = sa.select(findings).where(findings.c.case_number == number).order_by(findings.c.number)
+    return tuple(
+        Filed(row.number, Finding.from_json(row.content), row.officer, row.at, row.conflict)
+        for row in connection.execute(query)
+    )
+
+
+def standing(connection: sa.Connection, number: int) -> list[Filed]:
+    """Return the findings of a case that count: in time, or accepted by a supervisor, and not replaced."""
+    query = sa.select(rulings.c.key).where(rulings.c.case_number == number, rulings.c.key.is_not(None))
+    accepted = set(connection.execute(query).scalars())
+    counted = [each for each in filed(connection, number) if not each.conflict or each.finding.key in accepted]
+    replaced = {each.finding.replaces for each in counted}
+    return [each for each in counted if each.finding.key not in replaced]
+
+
+def judged(counted: Sequence[Finding], of: Iterable[CaseItem]) -> dict[int, Judged]:
+    """Return what findings say of each item, by its number; an item of which they say nothing is left out.
+
+    >>> from datetime import UTC, datetime
+    >>> at = datetime(2024, 5, 2, tzinfo=UTC)
+    >>> one = Finding(key="a", case=1, found_at=at, item_number=1, kind="origin", revenue=200.0)
+    >>> rest = Finding(key="b", case=1, found_at=at)
+    >>> items = [CaseItem(1, "red"), CaseItem(2, "red"), CaseItem(3, "green")]
+    >>> {number: each.is_illicit for number, each in judged([one, rest], items).items()}
+    {1: True, 2: False}
+    """
+    found: dict[int, Judged] = {}
+    for item in of:
+        own = [each for each in counted if each.is_infringement and each.item_number == item.item_number]
+        known = [each.revenue for each in own if each.revenue is not None]
+        if own:
+            is_critical = any(each.is_critical for each in own)
+            found[item.item_number] = Judged(True, is_critical, sum(known) if known else None)
+        elif any(
+            each.item_number == item.item_number or (each.item_number is None and item.is_inspected)
+            for each in counted
+            if not each.is_infringement
+        ):
+            found[item.item_number] = Judged(False)
+    return found
+
+
+def items_of(connection: sa.Connection, number: int) -> list[CaseItem]:
+    """Return the items of a case, in order."""
+    query = sa.select(items.c.item_number, items.c.lane).where(items.c.case_number == number)
+    return [CaseItem(*row) for row in connection.execute(query.order_by(items.c.item_number))]
+
+
+def judgement(connection: sa.Connection, number: int) -> dict[int, Judged]:
+    """Return what the standing findings of a case say of each of its items."""
+    return judged([each.finding for each in standing(connection, number)], items_of(connection, number))

@@ -1,0 +1,102 @@
+"""The queue: by time limit, and nobody holds what somebody else does."""
+
+from datetime import timedelta
+
+import pytest
+
+from models.desk import Officer, Refused
+from models.policy import Desk as Rules
+from models.policy import Hours
+from tests.support import desks
+from tests.support.desks import ANA, BEN, ELSEWHERE, SUE
+
+RULES = Rules(lease_minutes=30, hours=Hours(red=10, yellow=2, blue=100))
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = desks.world(tmp_path, RULES)
+    yield world
+    world.desk.close()
+    world.log.close()
+
+
+def test_the_nearest_time_limit_comes_first_and_each_office_sees_its_own(world):
+    red, yellow, blue = world.declare("red", "yellow", "blue")
+    (other,) = world.declare("red", office="020")
+    queue = world.desk.queue
+    assert [case.number for case in queue.page(ANA)] == [yellow, red, blue]
+    assert [case.number for case in queue.page(ELSEWHERE)] == [other]
+    assert [case.number for case in queue.page(SUE)] == [yellow, red, other, blue]
+    assert [case.number for case in queue.page(SUE, office="010", lane="red")] == [red]
+    first, second = queue.page(SUE, most=2)
+    assert [case.number for case in queue.page(SUE, after=(second.due_at, second.number))] == [other, blue]
+    assert first.due_at - first.opened_at == timedelta(hours=2)
+    assert queue.take_next(ANA).number == yellow
+    assert queue.take_next(ANA).number == red
+
+
+def test_a_case_that_is_held_is_free_again_when_its_lease_has_ended(world):
+    (number,) = world.declare("red")
+    queue = world.desk.queue
+    assert queue.take(ANA, number).holder == "ana"
+    with pytest.raises(Refused, match=f"ana holds case {number} until 2024-05-02T12:30"):
+        queue.take(BEN, number)
+    assert queue.take_next(BEN) is None
+    world.clock.wait(minutes=29)
+    assert queue.take(ANA, number).lease_until == world.clock() + timedelta(minutes=30)
+    world.clock.wait(minutes=30)
+    assert queue.page(ANA)[0].holder is None
+    assert queue.page(ANA, held_by="ana") == []
+    assert queue.take_next(BEN).number == number
+    assert [case.number for case in queue.page(ANA, held_by="ben")] == [number]
+    told = [(event.actor, event.action, event.words) for event in world.desk.looking.open(BEN, number).history]
+    assert told[1:] == [
+        ("ana", "took", ""),
+        ("ana", "renewed", ""),
+        ("desk", "lease ended", "ana"),
+        ("ben", "took", ""),
+        ("ben", "looked", ""),
+    ]
+
+
+def test_a_case_is_given_back_and_handed_over(world):
+    (number,) = world.declare("red")
+    queue = world.desk.queue
+    queue.take(ANA, number)
+    with pytest.raises(Refused, match="is not in your hands: ana holds it"):
+        queue.give_back(BEN, number)
+    queue.give_back(ANA, number)
+    with pytest.raises(Refused, match="is not in your hands: nobody holds it"):
+        queue.hand_over(ANA, number, BEN)
+    queue.take(ANA, number)
+    with pytest.raises(Refused, match=f"case {number} cannot go to eve"):
+        queue.hand_over(ANA, number, ELSEWHERE)
+    assert queue.hand_over(ANA, number, BEN).holder == "ben"
+    assert queue.hand_over(SUE, number, ANA).holder == "ana"
+
+
+def test_a_case_of_another_office_is_as_none(world):
+    (number,) = world.declare("red")
+    for act in (world.desk.queue.take, world.desk.looking.open, world.desk.queue.give_back):
+        with pytest.raises(Refused, match=f"case {number} does not exist in your offices: 020"):
+            act(ELSEWHERE, number)
+    with pytest.raises(Refused, match="office 010 is not yours; allowed: 020"):
+        world.desk.queue.take_next(ELSEWHERE, ["010"])
+    with pytest.raises(Refused, match="does not exist in your offices: none"):
+        world.desk.queue.take(Officer("new", ()), number)
+    assert world.desk.queue.take_next(ELSEWHERE) is None
+
+
+def test_counts_tell_what_waits_what_is_free_and_what_is_late(world):
+    numbers = world.declare("red", "red", "yellow")
+    world.declare("blue", office="020")
+    world.desk.queue.take(ANA, numbers[0])
+    counts = world.desk.queue.counts
+    assert [(count.office, count.lane, count.waiting, count.free, count.late) for count in counts(SUE)] == [
+        ("010", "red", 2, 1, 0),
+        ("010", "yellow", 1, 1, 0),
+        ("020", "blue", 1, 1, 0),
+    ]
+    world.clock.wait(hours=9)
+    assert [(count.lane, count.free, count.late) for count in counts(ANA)] == [("red", 2, 0), ("yellow", 1, 1)]
