@@ -5,20 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models.desk import Officer, Refused
-from models.policy import Desk as Rules
-from models.policy import Hours
-from tests.support import desks
 from tests.support.desks import ANA, BEN, ELSEWHERE, SUE
-
-RULES = Rules(lease_minutes=30, hours=Hours(red=10, yellow=2, blue=100))
-
-
-@pytest.fixture
-def world(tmp_path):
-    world = desks.world(tmp_path, RULES)
-    yield world
-    world.desk.close()
-    world.log.close()
 
 
 def test_the_nearest_time_limit_comes_first_and_each_office_sees_its_own(world):

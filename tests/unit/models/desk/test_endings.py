@@ -1,0 +1,104 @@
+"""Work on a case ends by a finding of every item, by an override, or in another lane; red takes two people to lower."""
+
+import pytest
+
+from models.desk import Refused
+from tests.support.desks import ANA, BEN, ELSEWHERE, SUE, placed
+
+
+def test_a_case_is_released_once_every_inspected_item_is_judged(world):
+    world.decide(placed(1, lanes=("red", "blue")))
+    world.desk.cases.follow(world.log)
+    number = world.every()[0].number
+    with pytest.raises(Refused, match="nobody holds it"):
+        world.desk.endings.release(ANA, number)
+    world.desk.queue.take(ANA, number)
+    world.desk.findings.add(ANA, world.finding(number, item_number=1, kind="origin"))
+    with pytest.raises(Refused, match=f"nothing was found yet of item 2 of case {number}; allowed: a finding for each"):
+        world.desk.endings.release(ANA, number)
+    world.desk.findings.add(ANA, world.finding(number, item_number=2))
+    closed = world.desk.endings.release(ANA, number)
+    assert (closed.closed_by, closed.ending, closed.holder, closed.closed_at) == (
+        "ana",
+        "released",
+        None,
+        world.clock(),
+    )
+    assert world.every() == []
+    for act in (world.desk.endings.release, world.desk.queue.take, world.desk.queue.give_back):
+        with pytest.raises(Refused, match=f"case {number} was closed by ana"):
+            act(ANA, number)
+
+
+def test_yellow_and_blue_are_overridden_with_a_reason(world):
+    (number,) = world.declare("yellow")
+    world.desk.queue.take(ANA, number)
+    for reason in ("", "  ", "x" * 4001):
+        with pytest.raises(Refused, match="allowed: 1 to 4000"):
+            world.desk.endings.override(ANA, number, reason)
+    closed = world.desk.endings.override(ANA, number, "a humanitarian consignment")
+    assert (closed.ending, closed.lane) == ("overridden", "yellow")
+    assert world.desk.looking.open(SUE, number).history[-2].words == "a humanitarian consignment"
+
+
+def test_a_red_case_is_overridden_by_two_people(world):
+    (number,) = world.declare("red")
+    world.desk.queue.take(ANA, number)
+    asked = world.desk.endings.override(ANA, number, "perishable")
+    assert (asked.is_closed, asked.asked_lane, asked.asked_by, asked.holder) == (False, "green", "ana", "ana")
+    with pytest.raises(Refused, match="you asked for green yourself; allowed: somebody else"):
+        world.desk.endings.confirm(ANA, number)
+    with pytest.raises(Refused, match="does not exist"):
+        world.desk.endings.confirm(ELSEWHERE, number)
+    closed = world.desk.endings.confirm(BEN, number, "seen")
+    assert (closed.ending, closed.closed_by, closed.asked_lane) == ("overridden", "ana", None)
+    told = [(event.actor, event.action, event.words) for event in world.desk.looking.open(SUE, number).history[2:5]]
+    assert told == [
+        ("ana", "asked", "green: perishable"),
+        ("ben", "confirmed", "seen"),
+        ("ana", "overridden", "confirmed by ben"),
+    ]
+
+
+def test_a_red_case_is_lowered_by_two_people_and_raised_by_one(world):
+    world.decide(placed(1, lanes=("red", "blue")))
+    world.desk.cases.follow(world.log)
+    number = world.every()[0].number
+    world.desk.queue.take(ANA, number)
+    world.desk.endings.pass_on(ANA, number, "yellow", "nothing to see in a container")
+    assert world.every()[0].lane == "red"
+    declined = world.desk.endings.decline(BEN, number, "look at it")
+    assert (declined.lane, declined.asked_lane, declined.asked_by) == ("red", None, None)
+    with pytest.raises(Refused, match="nobody has asked"):
+        world.desk.endings.confirm(BEN, number)
+    world.desk.endings.pass_on(ANA, number, "yellow", "really")
+    lowered = world.desk.endings.confirm(BEN, number)
+    assert (lowered.lane, lowered.holder, lowered.asked_by) == ("yellow", None, None)
+    assert [item.lane for item in lowered.items] == ["yellow", "blue"]
+    assert (lowered.due_at - world.clock()).total_seconds() == 2 * 3600
+    world.desk.queue.take(BEN, number)
+    raised = world.desk.endings.pass_on(BEN, number, "red", "the seal is broken")
+    assert [item.lane for item in raised.items] == ["red", "red"]
+    assert world.desk.looking.open(SUE, number).history[-2].words == "from yellow to red: the seal is broken"
+
+
+def test_documents_go_to_audit_without_a_second_person(world):
+    (number,) = world.declare("yellow")
+    world.desk.queue.take(ANA, number)
+    for lane in ("yellow", "green"):
+        with pytest.raises(Refused, match=f"lane is '{lane}'; allowed: red, blue"):
+            world.desk.endings.pass_on(ANA, number, lane, "so")
+    with pytest.raises(Refused, match="lane is 'orange'"):
+        world.desk.endings.pass_on(ANA, number, "orange", "so")
+    passed = world.desk.endings.pass_on(ANA, number, "blue", "the accounts tell more")
+    assert (passed.lane, [item.lane for item in passed.items]) == ("blue", ["blue", "green"])
+
+
+def test_what_was_asked_falls_when_an_amendment_comes(world):
+    (number,) = world.declare("red")
+    world.desk.queue.take(ANA, number)
+    world.desk.endings.override(ANA, number, "perishable")
+    world.decide(placed(2, "red", declaration_id="D1", version=2))
+    world.desk.cases.follow(world.log)
+    with pytest.raises(Refused, match="nobody has asked"):
+        world.desk.endings.confirm(BEN, number)
