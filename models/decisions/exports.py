@@ -2,9 +2,10 @@
 
     declarations-2024-05-02.parquet   every version that was decided on that day, as rows of the contract
     selections-2024-05-02.parquet     how each declaration that first came on that day was chosen in the end
+    outcomes-000000123.parquet        what officers found of items, see models/desk/exports.py
 
 So training and the nightly selection read `data/` alone, where these files go by ordinary ingestion. A file is written
-once, when its day is over.
+once; one of a day, when its day is over.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from models.decisions.record import Decision
 from models.live import Plan
 from models.targeting import selection_log
 
+OUTCOMES = "outcomes-"
 _DECLARATIONS, _SELECTIONS = "declarations-", "selections-"
 
 
@@ -62,26 +64,29 @@ def selections(folder: Path) -> pl.DataFrame:
 
 
 @dataclass(frozen=True)
-class Declared(files.InputFile):
-    """One day's declarations, as a batch of a source."""
+class Told(files.InputFile):
+    """One file of rows of a contract table, as a batch of a source."""
+
+    table: str
 
     def chunks(self) -> Iterator[Chunk]:
         rows = pl.read_parquet(self.path).with_row_index("source_line", offset=1)
         rows = rows.with_columns(pl.col("source_line").cast(pl.Int64), unreadable=pl.lit(None, pl.String()))
-        raw = rows.drop("unreadable").cast({name: pl.String() for name in schema("declarations")})
-        yield Chunk(raw, {"declarations": rows})
+        raw = rows.drop("unreadable").cast({name: pl.String() for name in schema(self.table)})
+        yield Chunk(raw, {self.table: rows})
 
 
 @dataclass(frozen=True)
 class HandedOver:
-    """The source of what the window has handed over."""
+    """The source of what the window and the desk have handed over."""
 
     folder: Path
     name: str = "window"
 
     def batches(self) -> Iterator[Batch]:
-        for path in sorted(self.folder.glob(f"{_DECLARATIONS}*.parquet")):
-            yield Declared(path)
+        for begins, table in ((_DECLARATIONS, "declarations"), (OUTCOMES, "outcomes")):
+            for path in sorted(self.folder.glob(f"{begins}*.parquet")):
+                yield Told(path, table)
 
 
 def _declarations(log: DecisionLog, decisions: list[Decision]) -> pl.DataFrame:

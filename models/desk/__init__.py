@@ -6,4 +6,4 @@ Not here: how lanes are chosen (live, window, targeting), and the pages that sho
 from models.desk.desk import Desk
 from models.desk.record import Case, Finding, Officer, Refused
 
-__all__ = ["Case", "Desk", "Finding", "Officer", "Refused"]
+__all__ = ["Case", "Desk", "Finding", "Officer", "Refused", "exports", "interchange", "record"]

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from models.database import Tables
 from models.desk.cases import Cases
+from models.desk.checks import Checks
 from models.desk.endings import Endings
+from models.desk.figures import Supervision
 from models.desk.findings import Findings
 from models.desk.looking import Looking
 from models.desk.photos import Photos
 from models.desk.queue import Queue
+from models.desk.second_look import SecondLooks
 from models.desk.shared import Shared
 from models.policy import Desk as Rules
 
@@ -36,6 +39,9 @@ class Desk:
         self.findings = Findings(self.shared)
         self.endings = Endings(self.shared)
         self.photos = Photos(self.shared, photos)
+        self.second_looks = SecondLooks(self.shared)
+        self.checks = Checks(self.shared)
+        self.supervision = Supervision(self.shared)
 
     def migrate(self) -> None:
         """Make the desk's tables, or bring them to what this release reads."""

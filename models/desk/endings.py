@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from models.desk.cases import DESK
 from models.desk.filing import items_of, judgement
 from models.desk.record import GREEN, LONGEST, OVERRIDDEN, RELEASED, Case, Officer, Refused, rank
-from models.desk.shared import SECOND, Shared, require_held, require_open
+from models.desk.shared import SECOND, Shared, holder, require_held, require_open, require_supervisor
 from models.desk.tables import cases, items
 from models.policy import LANES
 
@@ -28,18 +28,25 @@ class Endings:
         """Close a case that the officer holds, and of which every inspected item is judged; Refused if one is not."""
         with self.shared.tables.writing() as connection:
             row = self._held(connection, officer, number)
-            found = judgement(connection, number)
-            missing = [
-                item.item_number
-                for item in items_of(connection, number)
-                if item.is_inspected and item.item_number not in found
-            ]
-            if missing:
+            if missing := _not_judged(connection, number):
                 raise Refused(
                     f"nothing was found yet of item {', '.join(map(str, missing))} of case {number}; allowed: a "
                     "finding for each, or an override with its reason"
                 )
             return self._close(connection, row, officer.name, RELEASED, "")
+
+    def release_judged(self, officer: Officer, number: int, name: str) -> bool:
+        """Close a case that `name` judged in another case system, on a supervisor's word; return whether it did.
+
+        A case that somebody has in hand here, that is closed, or of which an item is not judged, stays as it is.
+        """
+        require_supervisor(officer)
+        with self.shared.tables.writing() as connection:
+            row = self.shared.row(connection, officer, number)
+            if row.closed_at is not None or holder(row, self.shared.now()) or _not_judged(connection, number):
+                return False
+            self._close(connection, row, name, RELEASED, f"brought in by {officer.name}")
+            return True
 
     def override(self, officer: Officer, number: int, reason: str) -> Case:
         """Close a case without findings; of a red one, ask for it: somebody else has to confirm."""
@@ -154,6 +161,14 @@ class Endings:
     def _change(self, connection: sa.Connection, number: int, **values: object) -> Case:
         changed = cases.update().where(cases.c.number == number).values(**values).returning(cases)
         return self.shared.case(connection, connection.execute(changed).one())
+
+
+def _not_judged(connection: sa.Connection, number: int) -> list[int]:
+    """Return the inspected items of a case of which its findings say nothing yet."""
+    found = judgement(connection, number)
+    return [
+        item.item_number for item in items_of(connection, number) if item.is_inspected and item.item_number not in found
+    ]
 
 
 def _require_words(reason: str) -> None:

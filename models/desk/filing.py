@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from models.desk.record import CaseItem, Filed, Finding
-from models.desk.tables import findings, items, rulings
+from models.desk.tables import cases, findings, items, rulings
+
+Numbers = sa.Select[tuple[int]]
 
 
 @dataclass(frozen=True)
@@ -23,20 +25,52 @@ class Judged:
 
 def filed(connection: sa.Connection, number: int) -> tuple[Filed, ...]:
     """Return everything that was filed about a case, in order."""
-    query = sa.select(findings).where(findings.c.case_number == number).order_by(findings.c.number)
-    return tuple(
-        Filed(row.number, Finding.from_json(row.content), row.officer, row.at, row.conflict)
-        for row in connection.execute(query)
-    )
+    return tuple(_filed(connection, sa.select(sa.literal(number))).get(number, ()))
 
 
 def standing(connection: sa.Connection, number: int) -> list[Filed]:
     """Return the findings of a case that count: in time, or accepted by a supervisor, and not replaced."""
-    query = sa.select(rulings.c.key).where(rulings.c.case_number == number, rulings.c.key.is_not(None))
-    accepted = set(connection.execute(query).scalars())
-    counted = [each for each in filed(connection, number) if not each.conflict or each.finding.key in accepted]
-    replaced = {each.finding.replaces for each in counted}
-    return [each for each in counted if each.finding.key not in replaced]
+    return standing_of(connection, sa.select(sa.literal(number))).get(number, [])
+
+
+def standing_of(connection: sa.Connection, wanted: Numbers) -> dict[int, list[Filed]]:
+    """Return the findings that count of each of the cases that a query numbers."""
+    accepted = sa.select(rulings.c.key).where(rulings.c.case_number.in_(wanted), rulings.c.key.is_not(None))
+    keys = set(connection.execute(accepted).scalars())
+    return {
+        number: not_replaced([each for each in every if not each.conflict or each.finding.key in keys])
+        for number, every in _filed(connection, wanted).items()
+    }
+
+
+def given_of(connection: sa.Connection, wanted: Numbers) -> dict[int, list[Filed]]:
+    """Return what was found in each of the cases that a query numbers, as it stood when the case was closed.
+
+    So it is what those who worked on the case made of it, and not what an appeal or a supervisor has made of it since.
+    """
+    when = sa.select(cases.c.number, cases.c.closed_at).where(cases.c.number.in_(wanted))
+    closed = {row.number: row.closed_at for row in connection.execute(when)}
+    return {
+        number: not_replaced(
+            [each for each in every if not each.conflict and closed[number] is not None and each.at <= closed[number]]
+        )
+        for number, every in _filed(connection, wanted).items()
+    }
+
+
+def not_replaced(every: Sequence[Filed]) -> list[Filed]:
+    """Return findings without those that another one of them replaces."""
+    replaced = {each.finding.replaces for each in every}
+    return [each for each in every if each.finding.key not in replaced]
+
+
+def _filed(connection: sa.Connection, wanted: Numbers) -> dict[int, list[Filed]]:
+    found: dict[int, list[Filed]] = {}
+    query = sa.select(findings).where(findings.c.case_number.in_(wanted)).order_by(findings.c.number)
+    for row in connection.execute(query):
+        told = Filed(row.number, Finding.from_json(row.content), row.officer, row.at, row.conflict)
+        found.setdefault(row.case_number, []).append(told)
+    return found
 
 
 def judged(counted: Sequence[Finding], of: Iterable[CaseItem]) -> dict[int, Judged]:

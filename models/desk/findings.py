@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models.desk.filing import Judged, filed, items_of, judged, judgement, standing
 from models.desk.record import GREEN, Filed, Finding, Officer, Refused
-from models.desk.shared import SECOND, Shared, holder, worked_on
+from models.desk.shared import SECOND, Shared, holder, require_supervisor, worked_on
 from models.desk.tables import cases, cursors, findings, items, photos, results, rulings
 
 _RESULTS = "results"
@@ -37,10 +37,22 @@ class Findings:
         except IntegrityError:  # the same came twice at once, and is there now
             return self._add(officer, finding)
 
+    def bring_in(self, officer: Officer, name: str, finding: Finding) -> Filed:
+        """File what somebody called `name` found in another case system, on a supervisor's word; otherwise as `add`.
+
+        They need not have had the case here, nor an account.
+        """
+        require_supervisor(officer)
+        other = Officer(name, officer.offices)
+        try:
+            return self._add(other, finding, brought_by=officer.name)
+        except IntegrityError:
+            return self._add(other, finding, brought_by=officer.name)
+
     def accept(self, officer: Officer, key: str, words: str) -> None:
         """Have a finding count that came too late; Refused to others than supervisors."""
         with self.shared.tables.writing() as connection:
-            _require_supervisor(officer)
+            require_supervisor(officer)
             query = sa.select(findings.c.case_number, findings.c.conflict).where(findings.c.key == key)
             found = connection.execute(query).first()
             if found is None or not found.conflict:
@@ -56,7 +68,7 @@ class Findings:
         Until then those of the first look count. Refused to others than supervisors, and where there is one look.
         """
         with self.shared.tables.writing() as connection:
-            _require_supervisor(officer)
+            require_supervisor(officer)
             row = self.shared.row(connection, officer, number)
             query = sa.select(cases).where(cases.c.declaration_id == row.declaration_id).order_by(cases.c.look)
             looks = connection.execute(query).all()
@@ -86,7 +98,7 @@ class Findings:
                 for row in connection.execute(query)
             ]
 
-    def _add(self, officer: Officer, finding: Finding) -> Filed:
+    def _add(self, officer: Officer, finding: Finding, brought_by: str = "") -> Filed:
         content = msgspec.json.encode(finding, order="deterministic").decode()
         with self.shared.tables.writing() as connection:
             known = connection.execute(sa.select(findings).where(findings.c.key == finding.key)).first()
@@ -95,7 +107,8 @@ class Findings:
                     raise Refused(f"key {finding.key!r} has another finding; allowed: a key of its own for each")
                 return Filed(known.number, finding, known.officer, known.at, known.conflict)
             row = self.shared.row(connection, officer, finding.case)
-            if not officer.is_supervisor and not worked_on(connection, officer, row.number):
+            may_file = officer.is_supervisor or brought_by or worked_on(connection, officer, row.number)
+            if not may_file:
                 raise Refused(f"case {row.number} was never in your hands; take it first")
             self._check(connection, officer, finding)
             conflict = "" if officer.is_supervisor else _conflict(row, officer, self.shared.now())
@@ -112,8 +125,9 @@ class Findings:
                 )
                 .returning(findings.c.number)
             ).scalar_one()
-            told = finding.kind or "nothing"
-            self.shared.note(connection, row.number, officer.name, "found", f"{told}: conflict" if conflict else told)
+            told = (finding.kind or "nothing") + (": conflict" if conflict else "")
+            words = f"{told}, brought in by {brought_by}" if brought_by else told
+            self.shared.note(connection, row.number, officer.name, "found", words)
             if not conflict:
                 self._count(connection, row)
             return Filed(number, finding, officer.name, at, conflict)
@@ -202,8 +216,3 @@ def _conflict(row: sa.Row, officer: Officer, now: datetime) -> str:
         return f"{row.closed_by} has closed the case"
     held_by = holder(row, now)
     return "" if held_by in (None, officer.name) else f"{held_by} has the case in hand"
-
-
-def _require_supervisor(officer: Officer) -> None:
-    if not officer.is_supervisor:
-        raise Refused(f"{officer.name} is no supervisor; allowed: supervisors")

@@ -15,10 +15,20 @@ KINDS = ("undervaluation", "misclassification", "origin", "quantity", "prohibite
 GREEN = "green"
 RELEASED, OVERRIDDEN = "released", "overridden"
 LONGEST = 4_000  # characters of what somebody writes
+_LONGEST_KEY, _MOST, _SHOWN = 64, 1e15, 60
 
 
 class Refused(ValueError):
     """What was asked for is not allowed, or not possible any more. The message says why, and what is allowed."""
+
+
+class Wrong(Refused):
+    """A field of a finding holds what is not allowed."""
+
+    def __init__(self, column: str, value: str, allowed: str) -> None:
+        shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
+        super().__init__(f"{column} is {shown!r}; allowed: {allowed}")
+        self.column, self.value, self.allowed = column, value, allowed
 
 
 class Officer(msgspec.Struct, frozen=True):
@@ -97,7 +107,7 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     >>> Finding(key="k-2", case=7, found_at=at, kind="smuggling", item_number=1)
     Traceback (most recent call last):
     ...
-    models.desk.record.Refused: kind is 'smuggling'; allowed: undervaluation, misclassification, origin, ...
+    models.desk.record.Wrong: kind is 'smuggling'; allowed: undervaluation, misclassification, origin, ...
     """
 
     key: str
@@ -114,22 +124,24 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     replaces: str = ""
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.key) <= 64:
-            raise Refused(f"key has {len(self.key)} characters; allowed: 1 to 64")
+        if not 1 <= len(self.key) <= _LONGEST_KEY:
+            raise Wrong("key", self.key, f"1 to {_LONGEST_KEY} characters")
         if self.found_at.tzinfo is None:
-            raise Refused(f"found_at is {self.found_at}; allowed: an instant with its zone")
+            raise Wrong("found_at", str(self.found_at), "an instant with its zone")
         if self.kind and self.kind not in KINDS:
-            raise Refused(f"kind is {self.kind!r}; allowed: {', '.join(KINDS)}, or nothing where nothing was found")
+            raise Wrong("kind", self.kind, f"{', '.join(KINDS)}, or nothing where nothing was found")
         if self.kind and self.item_number is None:
-            raise Refused("item_number is missing; allowed: the item that infringes")
+            raise Wrong("item_number", "", "the item that infringes")
         if len(self.words) > LONGEST:
-            raise Refused(f"words has {len(self.words)} characters; allowed: up to {LONGEST}")
+            raise Wrong("words", self.words, f"up to {LONGEST} characters, and these are {len(self.words)}")
         for name in ("value", "revenue", "net_mass_kg"):
             amount = getattr(self, name)
-            if amount is not None and not 0 <= amount <= 1e15:
-                raise Refused(f"{name} is {amount}; allowed: 0 to 1e15")
-        if not self.kind and (self.is_critical or self.revenue):
-            raise Refused("a finding of nothing is critical or recovers revenue; allowed: a kind of infringement")
+            if amount is not None and not 0 <= amount <= _MOST:
+                raise Wrong(name, str(amount), f"0 to {_MOST:.0e}")
+        if not self.kind and self.is_critical:
+            raise Wrong("is_critical", "true", "false where nothing was found, or a kind of infringement")
+        if not self.kind and self.revenue:
+            raise Wrong("revenue", str(self.revenue), "0 where nothing was found, or a kind of infringement")
 
     @property
     def is_infringement(self) -> bool:

@@ -170,3 +170,9 @@ def worked_on(connection: sa.Connection, officer: Officer, number: int) -> bool:
     )
     found = sa.select(sa.literal(1)).where(findings.c.case_number == number, findings.c.officer == officer.name)
     return bool(connection.execute(sa.select(sa.or_(sa.exists(had), sa.exists(found)))).scalar())
+
+
+def require_supervisor(officer: Officer) -> None:
+    """Raise Refused unless the officer is a supervisor."""
+    if not officer.is_supervisor:
+        raise Refused(f"{officer.name} is no supervisor; allowed: supervisors")

@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
-from tests.trials import kills, online, running, seeds, signatures, submits
+from tests.trials import checks, kills, online, running, seeds, signatures, submits
 
 TRIALS = {
+    "checks": checks.TRIAL,
     "kills": kills.TRIAL,
     "online": online.TRIAL,
     "seeds": seeds.TRIAL,

@@ -1,0 +1,107 @@
+"""What officers found goes to the night as outcomes, each once, and comes into data/ by ordinary ingestion."""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+import pytest
+
+from features.contract import schema
+from models import policy
+from models.desk import exports
+from models.places import Places
+from models.workspace import Workspace
+from tests.support.desks import ANA, BEN, NOON, SUE, placed
+
+MIDNIGHT = NOON + timedelta(hours=12)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "decided"
+
+
+def test_what_is_found_in_the_afternoon_is_an_outcome_that_night(world, folder):
+    one, two = world.declare("red", "yellow")
+    world.clock.wait(hours=2)
+    world.close(ANA, one, item_number=1, kind="prohibited_goods", is_critical=True, revenue=50.0)
+    world.close(BEN, two)
+    path = exports.hand_over(world.desk, folder, MIDNIGHT)
+    assert path.name == "outcomes-000000002.parquet"
+    rows = pl.read_parquet(path)
+    assert rows.schema == schema("outcomes")
+    assert rows.to_dicts() == [
+        {
+            "declaration_id": name,
+            "item_number": 1,
+            "accepted_at": datetime(2024, 5, 2, 9),
+            "is_inspected": True,
+            "is_illicit": is_hit,
+            "is_critical": is_hit,
+            "recovered_revenue": revenue,
+            "inspection_channel": lane,
+            "selection_probability": probability,
+            "known_at": datetime(2024, 5, 2, 14),
+        }
+        for name, is_hit, revenue, lane, probability in (
+            ("D1", True, 50.0, "red", 1 / 4),
+            ("D2", False, 0.0, "yellow", 1 / 5),
+        )
+    ]
+    assert exports.hand_over(world.desk, folder, MIDNIGHT) is None
+
+
+def test_what_is_known_later_waits_for_the_next_night(world, folder):
+    one, two = world.declare("red", "red")
+    world.close(ANA, one)
+    world.clock.wait(hours=12)
+    world.close(ANA, two)
+    assert exports.hand_over(world.desk, folder, NOON) is None
+    assert not folder.exists()
+    first = exports.hand_over(world.desk, folder, MIDNIGHT)
+    assert pl.read_parquet(first)["declaration_id"].to_list() == ["D1"]
+    second = exports.hand_over(world.desk, folder, MIDNIGHT + timedelta(days=1))
+    assert pl.read_parquet(second)["declaration_id"].to_list() == ["D2"]
+    assert second.name == "outcomes-000000002.parquet"
+
+
+def test_outcomes_are_stored_and_an_appeal_replaces_them(world, tmp_path):
+    ours = policy.load()
+    workspace = Workspace(Places(tmp_path / "data", tmp_path / "state", tmp_path / "signoff", "", ""), ours, "files")
+    folder = workspace.places.decided_days("files")
+    world.decide(placed(1, lanes=("red", "yellow")))
+    world.desk.cases.follow(world.log)
+    number = world.every()[0].number
+    finding = world.finding(number, item_number=1, kind="origin", revenue=70.0)
+    world.desk.queue.take(ANA, number)
+    world.desk.findings.add(ANA, finding)
+    world.desk.findings.add(ANA, world.finding(number, item_number=2))
+    world.desk.endings.release(ANA, number)
+    exports.hand_over(world.desk, folder, MIDNIGHT)
+    told = []
+    report = workspace.take_in(told.append)
+    assert (report.rows_in, report.quarantined) == (2, 0)
+    stored = workspace.store.scan("outcomes").collect().sort("item_number")
+    assert stored["is_illicit"].to_list() == [True, False]
+    assert stored["inspection_channel"].to_list() == ["red", "yellow"]
+
+    world.clock.wait(days=3)
+    world.desk.findings.add(SUE, world.finding(number, item_number=1, replaces=finding.key))
+    exports.hand_over(world.desk, folder, MIDNIGHT + timedelta(days=3))
+    report = workspace.take_in(told.append)
+    assert report.quarantined == 0
+    stored = workspace.store.scan("outcomes").collect().sort("item_number")
+    assert stored["is_illicit"].to_list() == [False, False]
+    assert stored["recovered_revenue"].to_list() == [0.0, 0.0]
+    before = workspace.store.scan("outcomes_superseded").collect()
+    assert before["recovered_revenue"].to_list() == [70.0]
+
+
+def test_a_file_that_is_lost_is_written_again_in_whole(world, folder):
+    for number in world.declare("red", "red"):
+        world.close(ANA, number)
+        exports.hand_over(world.desk, folder, MIDNIGHT)
+    first, second = sorted(folder.iterdir())
+    whole = pl.concat([pl.read_parquet(first), pl.read_parquet(second)])
+    for path in (first, second):
+        path.unlink()
+    assert pl.read_parquet(exports.hand_over(world.desk, folder, MIDNIGHT)).equals(whole)
