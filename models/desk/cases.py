@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from features.contract import KEY
 from models.decisions import Decision, DecisionLog
+from models.desk.filing import last_number
 from models.desk.record import GREEN, rank
 from models.desk.shared import Shared
 from models.desk.tables import cases, cursors, items
@@ -122,7 +123,7 @@ class Cases:
         number = connection.execute(
             cases.insert().values(**case, look=1, due_at=due_at).returning(cases.c.number)
         ).scalar_one()
-        connection.execute(items.insert(), [{"case_number": number, **row} for row in rows])
+        connection.execute(items.insert(), [{"case_number": number, "after_finding": 0, **row} for row in rows])
         self.shared.note(connection, number, DESK, "opened", at=case["opened_at"])
 
     def _amend(
@@ -131,18 +132,20 @@ class Cases:
         """Bring a case to a later version of its declaration."""
         query = sa.select(items.c.item_number, items.c.lane).where(items.c.case_number == known.number)
         lanes: dict[int, str] = {row.item_number: row.lane for row in connection.execute(query)}
-        is_raised = False
+        last, is_raised = last_number(connection, known.number), False
         for row in rows:
             before = lanes.get(row["item_number"], GREEN)
             lane = min(before, row["lane"], key=rank)
-            is_raised |= lane != before
-            of_item = sa.and_(items.c.case_number == known.number, items.c.item_number == row["item_number"])
+            changed: dict[str, Any] = {**row, "lane": lane}
+            if lane != before:
+                is_raised, changed["after_finding"] = True, last
             if row["item_number"] in lanes:
-                connection.execute(items.update().where(of_item).values(**row | {"lane": lane}))
+                of_item = sa.and_(items.c.case_number == known.number, items.c.item_number == row["item_number"])
+                connection.execute(items.update().where(of_item).values(**changed))
             else:
-                connection.execute(items.insert().values(case_number=known.number, **row))
+                connection.execute(items.insert().values({"after_finding": 0, **changed}, case_number=known.number))
         lane = min(known.lane, decision.lane, key=rank)
-        changed: dict[str, Any] = {
+        told: dict[str, Any] = {
             "version": decision.version,
             "decision_id": decision.decision_id,
             "office": decision.office,
@@ -152,13 +155,13 @@ class Cases:
         }
         words = f"version {decision.version}"
         if lane != known.lane:
-            changed["due_at"] = min(known.due_at, self.shared.due_at(lane, decision.received_at))
+            told["due_at"] = min(known.due_at, self.shared.due_at(lane, decision.received_at))
             words += f": from {known.lane} to {lane}"
         if is_raised and known.closed_at is not None:
-            changed |= {"closed_at": None, "closed_by": None, "ending": None, "holder": None, "lease_until": None}
-            changed["due_at"] = self.shared.due_at(lane, decision.received_at)
+            told |= {"closed_at": None, "closed_by": None, "ending": None, "holder": None, "lease_until": None}
+            told["due_at"] = self.shared.due_at(lane, decision.received_at)
             words += "; open again"
-        connection.execute(cases.update().where(cases.c.number == known.number).values(**changed))
+        connection.execute(cases.update().where(cases.c.number == known.number).values(**told))
         self.shared.note(connection, known.number, DESK, "amended", words, at=decision.received_at)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from models.desk.cases import DESK
-from models.desk.filing import items_of, judgement
+from models.desk.filing import items_of, judgement, last_number
 from models.desk.record import GREEN, LONGEST, OVERRIDDEN, RELEASED, Case, Officer, Refused, rank
 from models.desk.shared import SECOND, Shared, holder, require_held, require_open, require_supervisor
 from models.desk.tables import cases, items
@@ -107,9 +107,12 @@ class Endings:
         # Items that are inspected follow their case: up to a lane that detects more, or down to one that detects less.
         order = (*LANES, GREEN)
         is_raised = rank(lane) < rank(row.lane)
-        follow = order[rank(lane) :] if is_raised else order[: rank(lane)]
+        follow = order[rank(lane) + 1 : -1] if is_raised else order[: rank(lane)]
+        changed: dict[str, object] = {"lane": lane}
+        if is_raised:  # what was found in papers clears no goods
+            changed["after_finding"] = last_number(connection, row.number)
         moved = items.update().where(items.c.case_number == row.number, items.c.lane.in_(follow))
-        connection.execute(moved.where(items.c.lane != GREEN).values(lane=lane))
+        connection.execute(moved.values(**changed))
         self.shared.note(connection, row.number, actor, "passed", f"from {row.lane} to {lane}: {reason}")
         return self._change(
             connection,
@@ -153,9 +156,10 @@ class Endings:
             "due_at": self.shared.due_at(row.lane, now),
         }
         number = connection.execute(cases.insert().values(second).returning(cases.c.number)).scalar_one()
-        rest = [column for column in items.c if column.name != "case_number"]
-        source = sa.select(sa.literal(number), *rest).where(items.c.case_number == row.number)
-        connection.execute(items.insert().from_select(["case_number", *(column.name for column in rest)], source))
+        rest = [column for column in items.c if column.name not in ("case_number", "after_finding")]
+        source = sa.select(sa.literal(number), sa.literal(0), *rest).where(items.c.case_number == row.number)
+        names = ["case_number", "after_finding", *(column.name for column in rest)]
+        connection.execute(items.insert().from_select(names, source))
         self.shared.note(connection, number, DESK, "opened")
 
     def _change(self, connection: sa.Connection, number: int, **values: object) -> Case:

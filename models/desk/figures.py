@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 import sqlalchemy as sa
 
-from models.desk.filing import Numbers, judged, standing_of
-from models.desk.record import RELEASED, CaseItem, Officer
+from models.desk.filing import Item, Numbers, judged, standing_of
+from models.desk.record import RELEASED, Officer
 from models.desk.shared import SECOND, Shared, require_supervisor
 from models.desk.tables import cases, events, items
 
@@ -117,8 +117,7 @@ def _judged_items(connection: sa.Connection, numbers: Numbers) -> dict[int, list
         of_case[row.case_number].append(row)
     told = defaultdict(list)
     for number, own in of_case.items():
-        counted = [each.finding for each in found.get(number, ())]
-        result = judged(counted, [CaseItem(item.item_number, item.lane) for item in own])
+        result = judged(found.get(number, ()), [Item(item.item_number, item.lane, item.after_finding) for item in own])
         told[number] = [(item.score, result[item.item_number].is_illicit) for item in own if item.item_number in result]
     return told
 

@@ -8,10 +8,23 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from models.desk.record import CaseItem, Filed, Finding
+from models.desk.record import GREEN, Filed, Finding
 from models.desk.tables import cases, findings, items, rulings
 
 Numbers = sa.Select[tuple[int]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item to be judged; what was found before it was raised, up to number `after_finding`, clears it no more."""
+
+    item_number: int
+    lane: str
+    after_finding: int = 0
+
+    @property
+    def is_inspected(self) -> bool:
+        return self.lane != GREEN
 
 
 @dataclass(frozen=True)
@@ -73,39 +86,50 @@ def _filed(connection: sa.Connection, wanted: Numbers) -> dict[int, list[Filed]]
     return found
 
 
-def judged(counted: Sequence[Finding], of: Iterable[CaseItem]) -> dict[int, Judged]:
+def judged(counted: Sequence[Filed], of: Iterable[Item]) -> dict[int, Judged]:
     """Return what findings say of each item, by its number; an item of which they say nothing is left out.
 
     >>> from datetime import UTC, datetime
     >>> at = datetime(2024, 5, 2, tzinfo=UTC)
     >>> one = Finding(key="a", case=1, found_at=at, item_number=1, kind="origin", revenue=200.0)
     >>> rest = Finding(key="b", case=1, found_at=at)
-    >>> items = [CaseItem(1, "red"), CaseItem(2, "red"), CaseItem(3, "green")]
-    >>> {number: each.is_illicit for number, each in judged([one, rest], items).items()}
+    >>> items = [Item(1, "red"), Item(2, "red"), Item(3, "green"), Item(4, "red", after_finding=2)]
+    >>> told = judged([Filed(1, one, "ana", at), Filed(2, rest, "ana", at)], items)
+    >>> {number: each.is_illicit for number, each in told.items()}
     {1: True, 2: False}
     """
     found: dict[int, Judged] = {}
     for item in of:
-        own = [each for each in counted if each.is_infringement and each.item_number == item.item_number]
+        own = [each.finding for each in counted if each.finding.kind and each.finding.item_number == item.item_number]
         known = [each.revenue for each in own if each.revenue is not None]
         if own:
             is_critical = any(each.is_critical for each in own)
             found[item.item_number] = Judged(True, is_critical, sum(known) if known else None)
-        elif any(
-            each.item_number == item.item_number or (each.item_number is None and item.is_inspected)
-            for each in counted
-            if not each.is_infringement
-        ):
+        elif any(_clears(each, item) for each in counted):
             found[item.item_number] = Judged(False)
     return found
 
 
-def items_of(connection: sa.Connection, number: int) -> list[CaseItem]:
+def _clears(each: Filed, item: Item) -> bool:
+    if each.finding.is_infringement or each.number <= item.after_finding:
+        return False
+    return each.finding.item_number == item.item_number or (each.finding.item_number is None and item.is_inspected)
+
+
+def items_of(connection: sa.Connection, number: int) -> list[Item]:
     """Return the items of a case, in order."""
-    query = sa.select(items.c.item_number, items.c.lane).where(items.c.case_number == number)
-    return [CaseItem(*row) for row in connection.execute(query.order_by(items.c.item_number))]
+    query = sa.select(items.c.item_number, items.c.lane, items.c.after_finding).where(items.c.case_number == number)
+    return [Item(*row) for row in connection.execute(query.order_by(items.c.item_number))]
 
 
 def judgement(connection: sa.Connection, number: int) -> dict[int, Judged]:
     """Return what the standing findings of a case say of each of its items."""
-    return judged([each.finding for each in standing(connection, number)], items_of(connection, number))
+    return judged(standing(connection, number), items_of(connection, number))
+
+
+def last_number(connection: sa.Connection, number: int) -> int:
+    """Return the number of the last finding of a case; 0 without one."""
+    return (
+        connection.execute(sa.select(sa.func.max(findings.c.number)).where(findings.c.case_number == number)).scalar()
+        or 0
+    )

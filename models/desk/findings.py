@@ -174,7 +174,7 @@ class Findings:
         counted = standing(connection, counts)
         if not counted:
             return
-        by_item = judged([each.finding for each in counted], items_of(connection, counts))
+        by_item = judged(counted, items_of(connection, counts))
         lanes = sa.select(items.c.item_number, items.c.lane, items.c.probability)
         told = {each.item_number: each for each in connection.execute(lanes.where(items.c.case_number == first.number))}
         for item_number, found in sorted(by_item.items()):

@@ -58,7 +58,8 @@ cases = sa.Table(
     sa.Index("desk_cases_closed", "closed_at"),
 )
 
-# What was decided about each item of a case's declaration.
+# What was decided about each item of a case's declaration. Since it last went to a lane that detects more, only findings
+# with a number above `after_finding` clear it.
 items = sa.Table(
     "desk_items",
     META,
@@ -71,6 +72,7 @@ items = sa.Table(
     sa.Column("critical", sa.Float),
     sa.Column("expected_revenue", sa.Float),
     sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("after_finding", _NUMBER, nullable=False),
 )
 
 # Everything that anybody did to a case.

@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("critical", sa.Float),
         sa.Column("expected_revenue", sa.Float),
         sa.Column("reasons", sa.Text, nullable=False),
+        sa.Column("after_finding", _NUMBER, nullable=False),
     )
     op.create_table(
         "desk_events",

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
+from models.desk import Refused
 from models.desk.record import CaseItem
 from models.targeting import selection_log
 from tests.support.desks import ANA, NOON, SUE, placed
@@ -77,6 +78,18 @@ def test_a_closed_case_is_open_again_only_if_an_amendment_raises_it(world):
     (case,) = world.every()
     assert (case.number, case.lane, case.holder, case.ending) == (number, "yellow", None, None)
     assert history(world, number)[-1] == ("amended", "version 3; open again")
+
+
+def test_what_was_found_before_an_amendment_does_not_clear_what_it_has_raised(world):
+    (number,) = world.declare("yellow")
+    world.close(ANA, number)
+    world.decide(placed(2, "yellow", declaration_id="D1", version=2, lanes=("yellow", "red")))
+    world.desk.cases.follow(world.log)
+    world.desk.queue.take(ANA, number)
+    with pytest.raises(Refused, match="nothing was found yet of item 2 of case"):
+        world.desk.endings.release(ANA, number)
+    world.desk.findings.add(ANA, world.finding(number))
+    assert world.desk.endings.release(ANA, number).is_closed
 
 
 def selected(*rows):

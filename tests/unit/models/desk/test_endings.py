@@ -94,6 +94,21 @@ def test_documents_go_to_audit_without_a_second_person(world):
     assert (passed.lane, [item.lane for item in passed.items]) == ("blue", ["blue", "green"])
 
 
+def test_papers_in_order_do_not_clear_goods_that_are_to_be_examined(world):
+    (number,) = world.declare("yellow")
+    world.desk.queue.take(ANA, number)
+    world.desk.findings.add(ANA, world.finding(number))
+    world.desk.endings.pass_on(ANA, number, "red", "the seal is broken")
+    world.desk.queue.take(BEN, number)
+    with pytest.raises(Refused, match="nothing was found yet of item 1"):
+        world.desk.endings.release(BEN, number)
+    world.desk.findings.add(BEN, world.finding(number, item_number=1, kind="quantity"))
+    world.desk.endings.pass_on(BEN, number, "blue", "look at the books")
+    lowered = world.desk.endings.confirm(ANA, number)
+    world.desk.queue.take(ANA, lowered.number)
+    assert world.desk.endings.release(ANA, number).is_closed
+
+
 def test_what_was_asked_falls_when_an_amendment_comes(world):
     (number,) = world.declare("red")
     world.desk.queue.take(ANA, number)
