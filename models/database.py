@@ -17,6 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 WAIT_S = 60
+_CONNECTIONS = 15  # of a process; they stay open, because making one costs more than most questions
 _MIGRATING = 7_203_001  # the advisory lock that whoever migrates holds; any number that nobody else takes
 
 
@@ -24,13 +25,13 @@ class Unavailable(RuntimeError):
     """The database of decisions does not answer. The message says why."""
 
 
-def connect(database_uri: str, wait_s: float = WAIT_S) -> sa.Engine:
+def connect(database_uri: str, wait_s: float = WAIT_S, **options: Any) -> sa.Engine:  # noqa: ANN401  SQLAlchemy's own
     """Return an engine that waits for a lock up to `wait_s`, and notices a connection that the database has dropped."""
     if database_uri.startswith("sqlite"):
         arguments: dict[str, Any] = {"timeout": wait_s}
     else:
         arguments = {"options": f"-c lock_timeout={wait_s * 1000:.0f}ms"}
-    return sa.create_engine(database_uri, connect_args=arguments, pool_pre_ping=True)
+    return sa.create_engine(database_uri, connect_args=arguments, pool_pre_ping=True, **options)
 
 
 class Tables:
@@ -41,7 +42,7 @@ class Tables:
     """
 
     def __init__(self, database_uri: str, migrations: Path, wait_s: float) -> None:
-        self._engine = connect(database_uri, wait_s)
+        self._engine = connect(database_uri, wait_s, pool_size=_CONNECTIONS, max_overflow=0)
         self._migrations = migrations
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         # In SQLite one writes at a time. Threads that wait here take turns; the database would have them sleep and try.

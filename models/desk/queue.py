@@ -13,10 +13,31 @@ import sqlalchemy as sa
 
 from models.desk.cases import DESK
 from models.desk.record import Case, Officer, Refused
-from models.desk.shared import Shared, holder, may_judge, may_see, require_held, require_open
+from models.desk.shared import Shared, holder, is_for, may_judge, may_see, require_held, require_open
 from models.desk.tables import cases
 
 PAGE = 50
+# Made once, see shared.py.
+_IS_FREE = sa.and_(cases.c.closed_at.is_(None), cases.c.holder.is_(None))
+_IS_HELD = sa.and_(cases.c.closed_at.is_(None), cases.c.holder.is_not(None))
+_NEXT = (
+    sa.select(cases.c.number)
+    .where(_IS_FREE, is_for(sa.bindparam("offices", expanding=True), sa.bindparam("name")))
+    .order_by(cases.c.due_at, cases.c.number)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_ENDED = (
+    sa.select(cases.c.number, cases.c.holder, cases.c.lease_until)
+    .where(_IS_HELD, cases.c.lease_until <= sa.bindparam("now"))
+    .with_for_update(skip_locked=True)
+)
+_GIVE = (
+    cases.update()
+    .where(cases.c.number == sa.bindparam("case"))
+    .values(holder=sa.bindparam("name"), lease_until=sa.bindparam("until"))
+    .returning(cases)
+)
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -104,18 +125,9 @@ class Queue:
             raise Refused(f"office {others[0]} is not yours; allowed: {', '.join(officer.offices) or 'none'}")
         with self.shared.tables.writing() as connection:
             self._end_leases(connection)
-            free = sa.and_(cases.c.closed_at.is_(None), cases.c.holder.is_(None), may_judge(officer))
-            nearest = []
-            for office in offices or officer.offices:
-                own = sa.select(sa.func.min(cases.c.due_at)).where(free, cases.c.office == office)
-                if (due_at := connection.execute(own).scalar()) is not None:
-                    nearest.append((due_at, office))
-            for _, office in sorted(nearest):
-                query = sa.select(cases.c.number).where(free, cases.c.office == office)
-                first = query.order_by(cases.c.due_at, cases.c.number).limit(1).with_for_update(skip_locked=True)
-                if (number := connection.execute(first).scalar()) is not None:
-                    return self._give(connection, number, officer, "took")
-        return None
+            wanted = {"offices": list(offices or officer.offices), "name": officer.name}
+            number = connection.execute(_NEXT, wanted).scalar()
+            return None if number is None else self._give(connection, number, officer, "took")
 
     def give_back(self, officer: Officer, number: int) -> None:
         """Put a case that the officer holds back into the queue."""
@@ -143,19 +155,14 @@ class Queue:
             return self._give(connection, number, to, "received")
 
     def _give(self, connection: sa.Connection, number: int, officer: Officer, action: str) -> Case:
-        now = self.shared.now()
-        row = connection.execute(
-            _of(number).values(holder=officer.name, lease_until=now + self.shared.lease).returning(cases)
-        ).one()
+        given = {"case": number, "name": officer.name, "until": self.shared.now() + self.shared.lease}
+        row = connection.execute(_GIVE, given).one()
         self.shared.note(connection, number, officer.name, action)
         return self.shared.case(connection, row)
 
     def _end_leases(self, connection: sa.Connection) -> None:
         """Free what was held too long; what another transaction is about is left to it."""
-        query = sa.select(cases.c.number, cases.c.holder, cases.c.lease_until).where(
-            cases.c.closed_at.is_(None), cases.c.holder.is_not(None), cases.c.lease_until <= self.shared.now()
-        )
-        for number, held_by, until in connection.execute(query.with_for_update(skip_locked=True)).all():
+        for number, held_by, until in connection.execute(_ENDED, {"now": self.shared.now()}).all():
             connection.execute(_of(number).values(holder=None, lease_until=None))
             self.shared.note(connection, number, DESK, "lease ended", held_by, until)
 

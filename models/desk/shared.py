@@ -5,7 +5,7 @@ A case of somebody else's office is as one that does not exist.
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,49 @@ from models.policy import Desk as Rules
 
 SECOND = 2
 _DIGITS = 53  # binary digits of a double between 0 and 1
+
+
+def may_judge(officer: Officer) -> sa.ColumnElement[bool]:
+    """Say in SQL which cases an officer may take: of their offices, and second looks at what others judged."""
+    return is_for(officer.offices, officer.name)
+
+
+def is_for(offices: Sequence[str] | sa.BindParameter[str], name: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
+    """Say in SQL which cases somebody called `name`, of `offices`, may take.
+
+    Whoever has had anything to do with the first look would not be blind in the second.
+    """
+    first = cases.alias("first")
+    is_known = (
+        sa.select(sa.literal(1))
+        .where(
+            first.c.declaration_id == cases.c.declaration_id,
+            first.c.look != SECOND,
+            events.c.case_number == first.c.number,
+            events.c.actor == name,
+        )
+        .correlate(cases)
+    )
+    is_blind = sa.or_(cases.c.look != SECOND, sa.not_(sa.exists(is_known)))
+    return sa.and_(cases.c.office.in_(offices), is_blind)
+
+
+def may_see(officer: Officer) -> sa.ColumnElement[bool]:
+    """Say in SQL which cases are an officer's business: those that they may judge, and to a supervisor all."""
+    return cases.c.office.in_(officer.offices) if officer.is_supervisor else may_judge(officer)
+
+
+# SQLAlchemy takes longer to make a statement than a database to answer it, so what officers wait for is made once.
+_NOTE = events.insert()
+_ITEMS = (
+    sa.select(items.c.case_number, items.c.item_number, items.c.lane)
+    .where(items.c.case_number.in_(sa.bindparam("numbers", expanding=True)))
+    .order_by(items.c.item_number)
+)
+_ANY = sa.select(cases).where(cases.c.number == sa.bindparam("case")).with_for_update()
+_OFFICES, _NAME = sa.bindparam("offices", expanding=True), sa.bindparam("name")
+_ROW = _ANY.where(cases.c.office.in_(_OFFICES))
+_ROW_TO_JUDGE = _ANY.where(is_for(_OFFICES, _NAME))
 
 
 @dataclass(frozen=True)
@@ -52,17 +95,17 @@ class Shared:
         at: datetime | None = None,
     ) -> None:
         """Write down what somebody did to a case."""
-        connection.execute(
-            events.insert().values(case_number=number, at=at or self.now(), actor=actor, action=action, words=words)
-        )
+        told = {"case_number": number, "at": at or self.now(), "actor": actor, "action": action, "words": words}
+        connection.execute(_NOTE, told)
 
     def row(self, connection: sa.Connection, officer: Officer, number: int, *, to_judge: bool = False) -> sa.Row:
         """Return a case's row, which nobody else changes until the transaction ends.
 
         Refused if the case is not the officer's business, or, `to_judge` it, if they know of its first look.
         """
-        allowed = may_judge(officer) if to_judge else may_see(officer)
-        found = connection.execute(sa.select(cases).where(cases.c.number == number, allowed).with_for_update()).first()
+        query = _ROW if officer.is_supervisor and not to_judge else _ROW_TO_JUDGE
+        told = {"case": number, "offices": list(officer.offices), "name": officer.name}
+        found = connection.execute(query, told).first()
         if found is None:
             raise Refused(f"case {number} does not exist in your offices: {', '.join(officer.offices) or 'none'}")
         return found
@@ -83,11 +126,9 @@ class Shared:
 
     def listed(self, connection: sa.Connection, rows: list[sa.Row]) -> list[Case]:
         """Return cases as officers see them, in the order of their rows."""
-        query = sa.select(items.c.case_number, items.c.item_number, items.c.lane).where(
-            items.c.case_number.in_([row.number for row in rows])
-        )
         found: dict[int, list[CaseItem]] = {}
-        for case_number, item_number, lane in connection.execute(query.order_by(items.c.item_number)):
+        numbers = {"numbers": [row.number for row in rows]}
+        for case_number, item_number, lane in connection.execute(_ITEMS, numbers):
             found.setdefault(case_number, []).append(CaseItem(item_number, lane))
         now, zone = self.now(), self.now().tzinfo
 
@@ -121,31 +162,6 @@ class Shared:
 def holder(row: sa.Row, now: datetime) -> str | None:
     """Return who holds a case; None where nobody does, or the lease has ended."""
     return row.holder if row.holder and row.lease_until > now else None
-
-
-def may_judge(officer: Officer) -> sa.ColumnElement[bool]:
-    """Say in SQL which cases an officer may take: of their offices, and second looks at what others judged.
-
-    Whoever has had anything to do with the first look would not be blind in the second.
-    """
-    first = cases.alias("first")
-    is_known = (
-        sa.select(sa.literal(1))
-        .where(
-            first.c.declaration_id == cases.c.declaration_id,
-            first.c.look != SECOND,
-            events.c.case_number == first.c.number,
-            events.c.actor == officer.name,
-        )
-        .correlate(cases)
-    )
-    is_blind = sa.or_(cases.c.look != SECOND, sa.not_(sa.exists(is_known)))
-    return sa.and_(cases.c.office.in_(officer.offices), is_blind)
-
-
-def may_see(officer: Officer) -> sa.ColumnElement[bool]:
-    """Say in SQL which cases are an officer's business: those that they may judge, and to a supervisor all."""
-    return cases.c.office.in_(officer.offices) if officer.is_supervisor else may_judge(officer)
 
 
 def require_open(row: sa.Row) -> None:

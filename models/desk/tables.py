@@ -53,13 +53,13 @@ cases = sa.Table(
     sa.Column("ending", sa.String(12)),
     sa.UniqueConstraint("declaration_id", "look", name="desk_cases_look"),
     sa.Index("desk_cases_open", "office", "lane", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
-    sa.Index("desk_cases_free", "office", "due_at", "number", sqlite_where=_FREE, postgresql_where=_FREE),
+    sa.Index("desk_cases_free", "due_at", "number", "office", sqlite_where=_FREE, postgresql_where=_FREE),
     sa.Index("desk_cases_held", "lease_until", sqlite_where=_HELD, postgresql_where=_HELD),
     sa.Index("desk_cases_closed", "closed_at"),
 )
 
-# What was decided about each item of a case's declaration. Since it last went to a lane that detects more, only findings
-# with a number above `after_finding` clear it.
+# What was decided about each item of a case's declaration. Once it went to a lane that detects more, only findings with
+# a number above `after_finding` clear it.
 items = sa.Table(
     "desk_items",
     META,

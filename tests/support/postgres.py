@@ -23,10 +23,10 @@ _READY_S = 120
 @pytest.fixture(scope="session")
 def postgres() -> Generator[sa.URL]:
     """Run a server; the test is skipped where there cannot be one."""
-    programs = _programs()
+    programs = installed()
     if programs is None:
         pytest.skip(_MISSING)
-    with _cluster(programs) as url:
+    with cluster(programs) as url:
         yield url
 
 
@@ -49,7 +49,7 @@ def database(postgres: sa.URL) -> Generator[sa.URL]:
     engine.dispose()
 
 
-def _programs() -> Path | None:
+def installed() -> Path | None:
     """Return the folder of initdb and pg_ctl: the newest of Debian's, which are not on the PATH, or the PATH's."""
     versions = sorted(_DEBIAN.glob("*/bin/pg_ctl"), key=lambda file: int(file.parts[-3]))
     if versions:
@@ -59,7 +59,7 @@ def _programs() -> Path | None:
 
 
 @contextmanager
-def _cluster(programs: Path) -> Generator[sa.URL]:
+def cluster(programs: Path) -> Generator[sa.URL]:
     # Not below pytest's folder, which other users cannot enter; and the path of a socket must be short.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     data, log = folder / "data", folder / "log"

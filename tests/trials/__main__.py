@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.trials import checks, kills, online, running, seeds, signatures, submits
+from tests.trials import checks, kills, online, running, seeds, signatures, submits, takes
 
 TRIALS = {
     "checks": checks.TRIAL,
@@ -12,6 +12,7 @@ TRIALS = {
     "seeds": seeds.TRIAL,
     "signatures": signatures.TRIAL,
     "submits": submits.TRIAL,
+    "takes": takes.TRIAL,
 }
 KEPT = Path(".tidewaiter/trials")
 

@@ -39,7 +39,7 @@ def upgrade() -> None:
         "desk_cases_open", "desk_cases", ["office", "lane", "due_at"], sqlite_where=_OPEN, postgresql_where=_OPEN
     )
     op.create_index(
-        "desk_cases_free", "desk_cases", ["office", "due_at", "number"], sqlite_where=_FREE, postgresql_where=_FREE
+        "desk_cases_free", "desk_cases", ["due_at", "number", "office"], sqlite_where=_FREE, postgresql_where=_FREE
     )
     op.create_index("desk_cases_held", "desk_cases", ["lease_until"], sqlite_where=_HELD, postgresql_where=_HELD)
     op.create_index("desk_cases_closed", "desk_cases", ["closed_at"])
