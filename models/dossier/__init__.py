@@ -3,6 +3,6 @@
 Not here: digests of them (evidence).
 """
 
-from models.dossier.dossier import CARD, DRIFT, EVALUATION, POLICY, Dossier
+from models.dossier.dossier import CARD, DRIFT, EVALUATION, POLICY, Dossier, Judged
 
-__all__ = ["CARD", "DRIFT", "EVALUATION", "POLICY", "Dossier", "assessment"]
+__all__ = ["CARD", "DRIFT", "EVALUATION", "POLICY", "Dossier", "Judged", "assessment"]

@@ -8,6 +8,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from urllib.parse import urlencode
 
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.access import Call, Refused, accounts, row_number
@@ -38,11 +39,11 @@ class NetworkPage:
     answers: Answers
     openings: Openings
 
-    def answer(self, call: Call, query: Mapping[str, str]) -> Response:
+    def answer(self, call: Call, request: Request) -> Response:
         """Return the answer to a GET of a route of this page; Refused if there is none."""
         if not call.name.startswith(API):
             return _file(call.name.removeprefix(NETWORK_PAGE).removeprefix("/") or "index.html")
-        return JSONResponse(self._told(call, query), headers={"Cache-Control": "no-store"})
+        return JSONResponse(self._told(call, request.query_params), headers={"Cache-Control": "no-store"})
 
     def _told(self, call: Call, query: Mapping[str, str]) -> dict[str, object]:
         match call.name.removeprefix(API):

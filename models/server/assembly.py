@@ -15,8 +15,8 @@ from mlflow.server import auth, handlers
 from mlflow.server.auth.requirements import Requirement
 
 from models import policy
-from models.access import Directory, Entrance, Names, accounts
-from models.ledger import Keys, storage
+from models.access import Call, Directory, Entrance, Names, accounts
+from models.ledger import Keys, chain, storage
 from models.names import MODEL, NETWORK_PAGE
 from models.network_page import Answers, NetworkPage, openings
 from models.runs import CHANGED, RESOURCE
@@ -29,6 +29,8 @@ from models.server.pages import Page
 from models.server.rules import Rules
 from models.server.uploads import EvidenceLock
 from models.signer import asking
+from models.signoff_page import PREFIX as SIGNOFF_PAGE
+from models.signoff_page import SignoffPage, Versions
 
 _log = logging.getLogger(__name__)
 
@@ -61,9 +63,21 @@ def assemble(settings: AppSettings) -> Guard:
 
     network = NetworkPage(Answers(settings.networks), openings.Openings(settings.database_uri))
     entrance = Entrance(directory, Names(settings.public_urls), tell)
-    front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered)
-    pages = [Page(NETWORK_PAGE, network.answer)]
+    landings = {step.role: f"/{SIGNOFF_PAGE}" for step in signoff.steps}
+    front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered, landings)
+    versions = Versions(ledger, table, chain.Chain(keys.public_key), stored.numbers, stored.file)
+    signing = SignoffPage(versions, partial(_sign, rules))
+    pages = [
+        Page(NETWORK_PAGE, network.answer),
+        Page(SIGNOFF_PAGE, signing.answer, signing.act, is_noted=False),
+    ]
     return Guard(inner, entrance, rules, table, pages, front.page, EvidenceLock(settings.folder))
+
+
+def _sign(rules: Rules, call: Call) -> None:
+    """Have a signature judged, and its tag stored, as when MLflow's page sends it."""
+    passed = rules.judge(call)
+    stored.set_tag(passed.number(), passed.text("key"), passed.text("value"))
 
 
 def _grant(name: str) -> str:

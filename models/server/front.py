@@ -7,7 +7,7 @@ the page: see front.js.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,23 +67,33 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Front:
-    """MLflow's page, which is `index`; `is_registered` tells whether there is a model to open it at."""
+    """MLflow's page, which is `index`; `is_registered` tells whether there is a model to open it at.
+
+    Whoever has one of the roles of `landings` begins at the page of ours that stands there, the first that matches.
+    """
 
     index: str
     is_registered: Callable[[], bool]
+    landings: Mapping[str, str]
 
     @classmethod
-    def of(cls, build: Path, is_registered: Callable[[], bool]) -> "Front":
+    def of(cls, build: Path, is_registered: Callable[[], bool], landings: Mapping[str, str]) -> "Front":
         """Read MLflow's page from the folder with its built pages; ValueError if the page is not as expected."""
         index = (build / "index.html").read_text()
         if index.count(_HEAD) != 1:
             raise ValueError(f"{build / 'index.html'} has not one {_HEAD}: MLflow's page is another than is known here")
-        return cls(index, is_registered)
+        return cls(index, is_registered, landings)
 
-    def page(self) -> HTMLResponse:
-        """Return the page. The browser asks for it anew each time, since it begins elsewhere once there is a model."""
+    def page(self, roles: Collection[str]) -> HTMLResponse:
+        """Return the page for an account with these roles.
+
+        The browser asks for it anew each time, since it begins elsewhere once there is a model. Where the address says
+        which of MLflow's pages is meant, it is that one for everybody.
+        """
         told = {name: json.dumps(value) for name, value in PREFERENCES.items()}
-        begin = f"if (!location.hash) location.replace({json.dumps(_MODEL_PAGE)});" if self.is_registered() else ""
+        own = next((page for role, page in self.landings.items() if role in roles), "")
+        first = own or (_MODEL_PAGE if self.is_registered() else "")
+        begin = f"if (!location.hash) location.replace({json.dumps(first)});" if first else ""
         script = (
             f"Object.entries({json.dumps(told)}).forEach(([name, value]) => localStorage.setItem(name, value));{begin}"
         )

@@ -7,7 +7,7 @@ they decide on is read once, and goes on to MLflow as it was judged. It refuses 
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TypeVar
@@ -56,7 +56,7 @@ class Guard:
     rules: Rules
     table: storage.Table
     pages: Sequence[Page]
-    front: Callable[[], Response]
+    front: Callable[[Collection[str]], Response]
     lock: EvidenceLock
     _places: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECIDING_AT_ONCE), init=False, repr=False)
 
@@ -99,9 +99,11 @@ class Guard:
         account = await self.entrance.signed_in(headers, address)
         call = _call(account, method, route.name, address, scope)
         if route.kind is Kind.FRONT:
-            return await anyio.to_thread.run_sync(self.front)
-        if route.page is not None:
+            return await anyio.to_thread.run_sync(self.front, call.roles)
+        if route.kind is Kind.PAGE and route.page is not None:
             return await anyio.to_thread.run_sync(_shown, route.page, call, Request(scope))
+        if route.kind is Kind.FORM and route.page is not None:
+            return await self._acted(route.page, account, call, Request(scope), receive)
         scope = _without_origin(scope)
         if route.kind is Kind.PASS and method in ("GET", "HEAD", "OPTIONS"):
             await self.inner(scope, receive, send)
@@ -130,6 +132,15 @@ class Guard:
         async with self.lock.around(call.name):
             await self._pass(call, body, scope, send)
         return None
+
+    async def _acted(self, page: Page, account: Account, call: Call, request: Request, receive: Receive) -> Response:
+        """Return what a page answers to a form that was sent to it."""
+        page.refuse_stranger(call)
+        refuse_length(request.headers, page.largest)
+        async with self.entrance.taking_in(account):
+            body = await whole(receive, page.largest)
+        assert page.act is not None  # otherwise there would be no such route
+        return await self._decided(call, page.act, call, request, body)
 
     async def _pass(self, call: Call, body: bytes, scope: Scope, send: Send) -> None:
         """Judge the request that was taken in, and have MLflow answer it."""
@@ -205,7 +216,7 @@ def _shown(page: Page, call: Call, request: Request) -> Response:
     if call.name.startswith(f"{OWN}/") and request.headers.get("sec-fetch-dest", "empty") != "empty":
         # Anybody can put a picture or a link into a description that others look at.
         raise Refused(f"this is opened by the page /{page.prefix}, and by nothing that leads to it")
-    return page.answer(call, request.query_params)
+    return page.answer(call, request)
 
 
 def _writes_runs(call: Call) -> bool:

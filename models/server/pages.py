@@ -3,9 +3,10 @@
 tests/unit/models/server/test_guard.py tests it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from models.access import Call, Refused
@@ -17,18 +18,23 @@ OWN = "tidewaiter"  # the part of the API that is ours
 class Page:
     """A page at /`prefix`, with its files below it and what it asks for below /api/2.0/tidewaiter/`prefix`.
 
-    All of it is asked by GET. `answer` takes a call and its query, and raises Refused if there is no answer. It is for
-    accounts that have one of `roles`; where there are none, any role will do.
+    `answer` takes a call and its request, which is a GET, and raises Refused if there is no answer. `act` takes a
+    form, or whatever else is sent to an address of the page by POST, with its body of at most `largest` bytes. The page
+    is for accounts that have one of `roles`; where there are none, any role will do. `is_noted` says that what is
+    opened below the page is written down, so that no link of another site may lead there.
     """
 
     prefix: str
-    answer: Callable[[Call, Mapping[str, str]], Response]
+    answer: Callable[[Call, Request], Response]
+    act: Callable[[Call, Request, bytes], Response] | None = None
     roles: frozenset[str] = frozenset()
+    largest: int = 64 * 1024
+    is_noted: bool = True
 
     def has(self, name: str) -> bool:
         """Whether the name of a route (models/server/routes.py) is one of this page's.
 
-        >>> desk = Page("desk", answer=lambda call, query: Response())
+        >>> desk = Page("desk", answer=lambda call, request: Response())
         >>> [desk.has(name) for name in ("desk", "desk/desk.js", "tidewaiter/desk/queue", "desks", "mlflow/desk")]
         [True, True, True, False, False]
         """

@@ -112,6 +112,7 @@ class Kind(Enum):
     OWN = auto()  # answered by the guard
     CLOSED = auto()
     PAGE = auto()  # answered by a page of ours
+    FORM = auto()  # sent to a page of ours
     FRONT = auto()  # MLflow's page, as front.py changes it
 
 
@@ -126,8 +127,9 @@ class Route:
     @property
     def leaves_trace(self) -> bool:
         """Whether a request changes something, or is written down."""
-        is_opened = self.page is not None and self.name == self.page.prefix
-        return self.kind not in (Kind.OPEN, Kind.PASS, Kind.FRONT) and not is_opened
+        if self.kind is Kind.PAGE and self.page is not None:
+            return self.page.is_noted and self.name != self.page.prefix
+        return self.kind not in (Kind.OPEN, Kind.PASS, Kind.FRONT)
 
 
 def find(method: str, path: str, pages: Sequence[Page] = ()) -> Route:
@@ -150,8 +152,10 @@ def find(method: str, path: str, pages: Sequence[Page] = ()) -> Route:
         return Route(Kind.PASS, path)
     match = _API.fullmatch(path)
     name = f"{match[1]}/{match[2]}" if match else path[1:]
-    if method == "GET" and (page := next((each for each in pages if each.has(name)), None)):
-        return Route(Kind.PAGE, name, page)
+    if page := next((each for each in pages if each.has(name)), None):
+        if method == "GET":
+            return Route(Kind.PAGE, name, page)
+        return Route(Kind.FORM, name, page) if method == "POST" and page.act else Route(Kind.CLOSED, path)
     return Route(_kind(method, name), name) if match else Route(Kind.CLOSED, path)
 
 

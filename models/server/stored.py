@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 from mlflow.entities import LoggedModel, Run
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL
 from mlflow.exceptions import MlflowException
 from mlflow.server import handlers
@@ -71,6 +71,24 @@ def numbers() -> list[int]:
         is_there = SqlModelVersion.current_stage != STAGE_DELETED_INTERNAL
         asked = sa.select(SqlModelVersion.version).where(SqlModelVersion.name == MODEL, is_there)
         return [int(number) for number in connection.execute(asked).scalars()]
+
+
+def set_tag(number: int, key: str, value: str) -> None:
+    """Set a tag of a version, which was judged before."""
+    _registry().set_model_version_tag(MODEL, str(number), ModelVersionTag(key, value))
+
+
+def file(number: int, name: str) -> bytes:
+    """Return the content of a file of a version's run, by its path; FileNotFoundError if there is none."""
+    found = version(number)
+    if found is None:
+        raise FileNotFoundError(f"there is no version {number}")
+    with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        try:
+            _download(_run(found).info.artifact_uri, name, Path(scratch))
+            return (Path(scratch) / name).read_bytes()
+        except (MlflowException, *_OTHERWISE) as error:
+            raise FileNotFoundError(f"version {number} has no file {name}") from error
 
 
 def is_registered() -> bool:

@@ -220,6 +220,8 @@ def test_a_rejection_ends_a_version(signed_in: SignedIn) -> None:
 def test_a_reviewer_begins_at_what_waits_and_sees_pictures_and_all_tags(servers: Servers, page: Page) -> None:
     """From the address of the server to the row that is edited, as somebody who was never here."""
     page.goto(servers.mlflow_url)
+    expect(page.get_by_text(f"Version {TO_PROMOTE} decides now.")).to_be_visible()
+    page.get_by_role("link", name="MLflow", exact=True).click()
     expect(page.get_by_text(f"The {CHAMPION}, version {TO_PROMOTE}, decides")).to_be_visible()
     expect(page.get_by_text("Waiting for signatures")).to_be_visible()
     with page.expect_popup() as opened:

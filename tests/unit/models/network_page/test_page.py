@@ -14,7 +14,7 @@ from models.access.call import Call, Refused
 from models.network_page.answers import Answers
 from models.network_page.openings import Openings, rows
 from models.network_page.page import NetworkPage
-from tests.support import networks
+from tests.support import networks, requests
 from tests.support.ingestion import tree
 from tests.support.spoiling import spoil
 from tests.support.stores import put
@@ -45,7 +45,7 @@ def ask(answers, openings):
 
     def asked(path, roles=("reviewer",), who="rea", **query):
         call = Call("GET", path, who, roles, "10.0.0.7", f"GET {path}", {})
-        return page.answer(call, query)
+        return page.answer(call, requests.get(path, **query))
 
     return asked
 

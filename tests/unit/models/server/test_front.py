@@ -12,8 +12,9 @@ from models.server.front import PREFERENCES, Front
 BUILD = Path(mlflow.server.app.static_folder or "")
 
 
-def page(is_registered=True):
-    answer = Front.of(BUILD, lambda: is_registered).page()
+def page(is_registered=True, roles=("data-scientist",)):
+    landings = {"officer": "/desk", "reviewer": "/signoff"}
+    answer = Front.of(BUILD, lambda: is_registered, landings).page(roles)
     assert answer.headers["cache-control"] == "no-cache"
     return answer.body.decode()
 
@@ -32,6 +33,12 @@ def test_what_is_told_the_browser_comes_before_mlflows_own_script_runs():
 def test_it_opens_at_the_model_once_there_is_one():
     assert 'location.replace("#/models/customs-risk")' in page()
     assert "location.replace" not in page(is_registered=False)
+
+
+def test_officers_and_reviewers_begin_at_pages_of_their_own():
+    for roles, begun in ((("reviewer",), "/signoff"), (("auditor", "officer", "reviewer"), "/desk")):
+        for is_registered in (True, False):
+            assert f'if (!location.hash) location.replace("{begun}");' in page(is_registered, roles)
 
 
 def test_mlflow_looks_for_every_preference_by_its_name():
@@ -54,4 +61,4 @@ def test_mlflow_marks_the_editor_of_a_tag_as_the_script_looks_for_it():
 def test_a_page_of_another_kind_is_refused(tmp_path, index):
     (tmp_path / "index.html").write_text(index)
     with pytest.raises(ValueError, match=r"index\.html has not one </head>"):
-        Front.of(tmp_path, lambda: True)
+        Front.of(tmp_path, lambda: True, {})

@@ -72,14 +72,22 @@ def rules():
     return Recorder()
 
 
-def network(call, query):
-    return JSONResponse({"name": call.name, "actor": call.actor, "source": query["source"]})
+def network(call, request):
+    return JSONResponse({"name": call.name, "actor": call.actor, "source": request.query_params["source"]})
 
 
-PAGES = (Page("network", network), Page("desk", network, frozenset({"officer"})))
+def taken(call, request, body):
+    return JSONResponse({"name": call.name, "actor": call.actor, "body": body.decode()})
 
 
-def front():
+PAGES = (
+    Page("network", network),
+    Page("desk", network, taken, frozenset({"officer"})),
+    Page("signoff", network, taken, largest=40, is_noted=False),
+)
+
+
+def front(roles):
     return HTMLResponse("<p>the page</p>")
 
 
@@ -331,6 +339,34 @@ def test_another_page_has_nothing_written_down_as_looked_at(send):
     assert (led.status_code, led.headers["location"]) == (303, "/network")
     own = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
     assert send("GET", "/network", headers=own, params={"source": "files"}).status_code == 200
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def test_a_form_reaches_its_page_with_who_sends_it(send, rules):
+    told = send("POST", "/signoff/versions/3", content=b"step=technical", headers=FORM)
+    assert told.json() == {"name": "signoff/versions/3", "actor": ACCOUNT[0], "body": "step=technical"}
+    assert send("POST", "/signoff/versions/3", auth=None, content=b"a=1", headers=FORM).status_code == 401
+    assert send("POST", "/signoff/versions/3", auth=NOBODY, content=b"a=1", headers=FORM).status_code == 403
+    assert send("POST", "/desk/cases/1", content=b"a=1", headers=FORM).status_code == 403
+    for method in ("PUT", "DELETE", "PATCH"):
+        assert send(method, "/signoff/versions/3", content=b"a=1", headers=FORM).status_code == 404
+    assert rules.calls == []
+
+
+def test_a_form_is_only_as_large_as_its_page_takes(send):
+    for content in (b"a" * 41, [b"a" * 20, b"a" * 21]):
+        assert send("POST", "/signoff/x", content=content, headers=FORM).status_code == 413
+    assert send("POST", "/signoff/x", content=[b"a" * 20, b"b" * 20], headers=FORM).status_code == 200
+
+
+def test_another_site_sends_no_form_but_its_links_lead_where_nothing_is_written_down(send):
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    for headers in (link, {"Origin": "http://evil"}, {"Origin": "null"}):
+        assert send("POST", "/signoff/versions/3", content=b"a=1", headers=FORM | headers).status_code == 403
+    assert send("GET", "/signoff/versions/3", headers=link, params={"source": "mail"}).status_code == 200
+    assert send("GET", "/network/page.js", headers=link, params={"source": "mail"}).status_code == 403
 
 
 def test_what_is_not_part_of_the_product_is_closed_to_everybody(send, rules):
