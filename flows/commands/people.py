@@ -12,6 +12,7 @@ from models.access import accounts
 from models.names import SERVICE
 
 _TIMEOUT_S = 60.0
+_OFFICES = "2.0/tidewaiter/offices/accounts"
 
 
 class RefusedError(RuntimeError):
@@ -20,11 +21,12 @@ class RefusedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Person:
-    """An account of the MLflow server."""
+    """An account of the MLflow server; `offices` are those of an officer or a supervisor."""
 
     name: str
     roles: tuple[str, ...]
     is_administrator: bool
+    offices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class Desk:
     def people(self) -> list[Person]:
         """Return every account, by name."""
         found = self._ask("GET", "2.0/mlflow/users/list")["users"]
+        offices = self._ask("GET", _OFFICES)["accounts"]
         people = (
             Person(
                 # MLflow gives each account a role of its own, for what it has made.
                 name=user["username"],
                 roles=tuple(sorted(role["name"] for role in user["roles"] if not role["name"].startswith("__"))),
                 is_administrator=user["is_admin"],
+                offices=tuple(offices.get(user["username"], ())),
             )
             for user in found
         )
@@ -63,6 +67,10 @@ class Desk:
         for role in roles:
             self._ask("POST", "3.0/mlflow/roles/assign", {"username": name, "role_id": ids[role]})
         return password
+
+    def give_offices(self, name: str, offices: Sequence[str]) -> None:
+        """Let these be the offices of an officer or a supervisor, and no others."""
+        self._ask("POST", _OFFICES, {"username": name, "offices": list(offices)})
 
     def remove(self, name: str) -> None:
         """Take an account away. What it has signed stays signed."""

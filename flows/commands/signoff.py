@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,10 @@ def users_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As it will stand beside every signature.")],
     role: Annotated[
         list[str],
-        typer.Option("--role", help="A role that signs (models/policy.toml), data-scientist or auditor; repeatable."),
+        typer.Option(
+            "--role",
+            help="A role that signs (models/policy.toml), data-scientist, auditor, officer or supervisor; repeatable.",
+        ),
     ],
 ) -> None:
     """Make an account with roles, and show its password, once."""
@@ -40,16 +44,28 @@ def users_add(
 
 @users.command("list", epilog=f"{EXIT_CODES}.")
 def users_list(as_json: AsJson = False) -> None:
-    """Every account and its roles."""
+    """Every account, its roles and its offices."""
     with _signed_in() as server:
         people = server.people()
     if as_json:
-        _json([{"name": p.name, "roles": p.roles, "is_administrator": p.is_administrator} for p in people])
+        _json([asdict(person) for person in people])
         return
-    table = Table("name", "roles")
+    table = Table("name", "roles", "offices")
     for person in people:
-        table.add_row(person.name, ", ".join([*person.roles, *(["administrator"] if person.is_administrator else [])]))
+        roles = [*person.roles, *(["administrator"] if person.is_administrator else [])]
+        table.add_row(person.name, ", ".join(roles), ", ".join(person.offices))
     show_table(table)
+
+
+@users.command("offices", epilog=f"{EXIT_CODES}.")
+def users_offices(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An officer's or a supervisor's account.")],
+    offices: Annotated[list[str] | None, typer.Argument(metavar="OFFICE", help="As declarations have it.")] = None,
+) -> None:
+    """Say which customs offices are an officer's or a supervisor's, and no others; without an office, none is."""
+    with _signed_in() as server:
+        server.give_offices(name, offices or [])
+    out.print(f"{name} works on the cases of {', '.join(offices) if offices else 'no office'}.", markup=False)
 
 
 @users.command("remove", epilog=f"{EXIT_CODES}.")

@@ -17,6 +17,7 @@ __all__ = [
     "Refused",
     "account_changes",
     "accounts",
+    "offices",
     "parts",
     "refuse_length",
     "row_number",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 
 DATA_SCIENTIST, AUDITOR = "data-scientist", "auditor"
+OFFICER, SUPERVISOR = "officer", "supervisor"  # of the inspection desk, each in their offices (offices.py)
 # Of machines, which have tokens (tokens.py) and no accounts; what each is told at the window.
 SYSTEM, TRADE = "declaration-system", "trade-system"
 MACHINES = {
@@ -48,7 +49,7 @@ _SERVING: Grants = {"experiment": "EDIT", "registered_model": "MANAGE"}  # MANAG
 def grants(signoff: Signoff) -> dict[str, Grants]:
     """Return every role and its grants."""
     reviewers = {step.role: _REVIEWING for step in signoff.steps}
-    return {**reviewers, DATA_SCIENTIST: _ALL, AUDITOR: _READING, SERVICE_ROLE: _SERVING}
+    return {**reviewers, DATA_SCIENTIST: _ALL, AUDITOR: _READING, OFFICER: {}, SUPERVISOR: {}, SERVICE_ROLE: _SERVING}
 
 
 def prepare(store: "SqlAlchemyStore", signoff: Signoff, service_password: str) -> None:

@@ -100,6 +100,11 @@ class Directory:
         with self._engine.connect() as connection:
             return frozenset(connection.execute(sa.select(_users.c.username)).scalars())
 
+    def role_names(self, name: str) -> tuple[str, ...]:
+        """Return the roles of an account as the ledger has them; none if there is no such account."""
+        rows = self._read(name)
+        return Account(name, _roles_of(rows), any(row.is_admin for row in rows)).role_names
+
     def roles(self) -> dict[str, int]:
         """Return the number of each role by its name; MLflow's own roles are left out."""
         with self._engine.connect() as connection:

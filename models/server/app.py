@@ -29,6 +29,10 @@ class AppSettings(BaseSettings):
         None, description="the state folder, where they are kept; see features/store/versioning.py"
     )
     networks: Path = Field(description="the networks of companies, a folder for each source; see models/network_page")
+    decisions_uri: str = Field(description="the database of decisions and of the desk")
+    photos: Path = Field(description="where photos of the desk are kept")
+    window_source: str = Field("", description="the source whose declarations the window answers; empty: it is closed")
+    time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     prefect_api: str = Field("", description="told at once of what the promotion flow waits for; empty: nobody is")
     prefect_password: str = Field("", description="of the name by which this server tells Prefect its one event")

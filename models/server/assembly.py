@@ -3,11 +3,14 @@
 Only app.py imports this module, once it has told MLflow what to read when it is imported.
 """
 
+import hmac
 import logging
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 import mlflow.server
@@ -15,15 +18,20 @@ from mlflow.server import auth, handlers
 from mlflow.server.auth.requirements import Requirement
 
 from models import policy
-from models.access import Call, Directory, Entrance, Names, accounts
-from models.ledger import Keys, chain, storage
+from models.access import Call, Directory, Entrance, Names, accounts, offices
+from models.decisions import DecisionLog
+from models.desk import Desk
+from models.desk_page import LARGEST, ROLES, DeskPage
+from models.desk_page import PREFIX as DESK_PAGE
+from models.ledger import Entry, Keys, chain, storage
 from models.names import MODEL, NETWORK_PAGE
 from models.network_page import Answers, NetworkPage, openings
 from models.runs import CHANGED, RESOURCE
-from models.server import local_files, stored
+from models.server import given_offices, local_files, stored
 from models.server.admission import Judge
 from models.server.app import AppSettings
 from models.server.front import Front
+from models.server.given_offices import GivenOffices
 from models.server.guard import Guard
 from models.server.pages import Page
 from models.server.rules import Rules
@@ -63,15 +71,36 @@ def assemble(settings: AppSettings) -> Guard:
 
     network = NetworkPage(Answers(settings.networks), openings.Openings(settings.database_uri))
     entrance = Entrance(directory, Names(settings.public_urls), tell)
-    landings = {step.role: f"/{SIGNOFF_PAGE}" for step in signoff.steps}
+    landings = dict.fromkeys(sorted(ROLES), f"/{DESK_PAGE}") | {step.role: f"/{SIGNOFF_PAGE}" for step in signoff.steps}
     front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered, landings)
     versions = Versions(ledger, table, chain.Chain(keys.public_key), stored.numbers, stored.file)
     signing = SignoffPage(versions, partial(_sign, rules))
+    given = offices.Offices(directory.database_uri)
+    giving = GivenOffices(given, directory.role_names, partial(_note, ledger))
+    desk = _desk(settings, keys, directory, given)
     pages = [
+        Page(given_offices.PREFIX, giving.answer, giving.act),
+        Page(DESK_PAGE, desk.answer, desk.act, ROLES, LARGEST),
         Page(NETWORK_PAGE, network.answer),
         Page(SIGNOFF_PAGE, signing.answer, signing.act, is_noted=False),
     ]
     return Guard(inner, entrance, rules, table, pages, front.page, EvidenceLock(settings.folder))
+
+
+def _desk(settings: AppSettings, keys: Keys, directory: Directory, given: offices.Offices) -> DeskPage:
+    """Return the desk's pages over the database of decisions, whose tables are made if they are not there."""
+    log = DecisionLog(settings.decisions_uri)
+    log.migrate()
+    secret = hmac.digest(keys.form_secret.encode(), b"desk", "sha256")
+    now = partial(datetime.now, ZoneInfo(settings.time_zone))
+    desk = Desk(settings.decisions_uri, policy.load().desk, secret, settings.photos, now)
+    desk.migrate()
+    return DeskPage.over(desk, log, given.of, directory.role_names, settings.window_source)
+
+
+def _note(ledger: storage.Followed, entry: Entry) -> None:
+    with ledger.writing() as writer:
+        writer.append(entry)
 
 
 def _sign(rules: Rules, call: Call) -> None:

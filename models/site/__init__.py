@@ -6,7 +6,7 @@ Not here: who may open a page (server), and what it tells (signoff_page).
 """
 
 from models.site.forms import Form
-from models.site.language import LANGUAGES
+from models.site.language import LANGUAGES, Words
 from models.site.site import Site
 
-__all__ = ["LANGUAGES", "Form", "Site"]
+__all__ = ["LANGUAGES", "Form", "Site", "Words"]

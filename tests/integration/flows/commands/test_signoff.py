@@ -56,7 +56,9 @@ def test_a_person_is_added_signs_in_and_is_removed(server, tidewaiter):
     code, said, _ = tidewaiter("zoe", "users", "list", "--json", password=password)
     assert code == 0
     # MLflow tells people their own roles only.
-    assert {"name": "zoe", "roles": ["auditor", "reviewer"], "is_administrator": False} in json.loads(said)
+    assert {"name": "zoe", "roles": ["auditor", "reviewer"], "is_administrator": False, "offices": []} in json.loads(
+        said
+    )
     assert tidewaiter(ADMINISTRATOR, "users", "remove", "zoe")[0] == 0
     code, _, told = tidewaiter("zoe", "users", "list", password=password)
     assert (code, told.strip()) == (1, "MLflow does not know this name with this password")
