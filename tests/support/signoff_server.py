@@ -32,6 +32,9 @@ PEOPLE: Mapping[str, tuple[str, ...]] = {
     "aud": ("auditor",),
     "two": ("risk-analyst", "reviewer"),
     "max": ("data-scientist", "risk-analyst", "reviewer"),  # makes models and could sign them
+    "ola": ("officer",),
+    "oli": ("officer",),
+    "sue": ("supervisor",),
 }
 API, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 _READY_S = 300  # a busy machine takes its time

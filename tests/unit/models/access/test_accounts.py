@@ -5,7 +5,9 @@ from models.access.accounts import (
     ADMINISTRATOR_ACCOUNT,
     AUDITOR,
     DATA_SCIENTIST,
+    OFFICER,
     SERVICE_ROLE,
+    SUPERVISOR,
     WORKSPACE,
     grants,
     has_administrator,
@@ -44,7 +46,7 @@ def expected():
 
 def test_every_role_of_the_policy_and_ours_are_made(store):
     prepare(store, POLICY, PASSWORD)
-    assert set(shown(store)) == {"risk-analyst", "reviewer", DATA_SCIENTIST, AUDITOR, SERVICE_ROLE}
+    assert set(shown(store)) == {"risk-analyst", "reviewer", DATA_SCIENTIST, AUDITOR, OFFICER, SUPERVISOR, SERVICE_ROLE}
     assert shown(store) == expected()
     assert store.authenticate_user(SERVICE, PASSWORD)
     account = store.get_user(SERVICE)

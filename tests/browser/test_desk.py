@@ -1,0 +1,224 @@
+"""The inspection desk, in Chromium, on a real server behind the guard: by keyboard, on a phone, without a network."""
+
+import gzip
+import io
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Page, Route, expect
+
+from models.decisions.log import DecisionLog
+from models.decisions.record import Reason
+from models.desk import Desk, Officer
+from models.policy import Desk as Rules
+from tests.browser import started
+from tests.support import desks, signoff_server
+from tests.support.signoff_server import ADMINISTRATOR, Server
+
+pytestmark = [
+    pytest.mark.skipif(started.CHROMIUM is None, reason=started.NO_CHROMIUM),
+    pytest.mark.timeout(300),
+]
+OFFICES = {"ola": ["010"], "oli": ["010"], "sue": ["010", "020"]}
+LARGEST_PAGE = 150_000  # bytes, compressed
+MOST_KEYS = 12
+SUPERVISOR = Officer("sue", ("010", "020"), is_supervisor=True)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("state")
+    with signoff_server.server(folder) as running:
+        signoff_server.add_people(running)
+        for name, offices in OFFICES.items():
+            given = {"username": name, "offices": offices}
+            running.call(ADMINISTRATOR, "POST", "/api/2.0/tidewaiter/offices/accounts", **given).raise_for_status()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def log(server: Server) -> DecisionLog:
+    return DecisionLog(f"sqlite:///{server.folder}/decisions.db")
+
+
+@pytest.fixture(scope="module")
+def desk(server: Server) -> Desk:
+    """The desk's database, to look into."""
+    uri = f"sqlite:///{server.folder}/decisions.db"
+    return Desk(uri, Rules(), bytes(32), server.folder / "photos", lambda: datetime.now(UTC))
+
+
+@contextmanager
+def browser(server: Server, who: str) -> Generator[Page]:
+    """A browser of one of the people; the test fails where a page raises an error or asks another server."""
+    errors: list[str] = []
+    with started.browser_page(who, signoff_server.password(who)) as page:
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if "Content Security" in said.text else None)
+        page.on("request", lambda asked: None if asked.url.startswith(server.url) else errors.append(asked.url))
+        yield page
+    assert errors == []
+
+
+def declare(log: DecisionLog, *lanes: str) -> None:
+    """Have the window put declarations of office 010 into lanes, an hour ago."""
+    number = log.head().number
+    since = datetime.now(UTC) - timedelta(hours=1)
+    made = []
+    for place, lane in enumerate(lanes, number + 1):
+        decision = desks.placed(place, lane, received_at=since + timedelta(seconds=place))
+        reason = Reason("importer", 1.2, "up", "The importer's hit rate is well above the usual.")
+        items = tuple(msgspec.structs.replace(item, score=0.42, reasons=(reason,)) for item in decision.items)
+        declared = tuple(
+            {**row, "hs_code": "640399", "importer_id": "I-42", "item_value": 1250.5, "currency": "USD"}
+            for row in decision.declared
+        )
+        made.append(msgspec.structs.replace(decision, items=items, declared=declared))
+    desks.World(None, log, None).decide(*made)  # type: ignore[arg-type]
+
+
+def number_of(page: Page) -> int:
+    found = re.search(r"/desk/cases/(\d+)", page.url)
+    assert found
+    return int(found[1])
+
+
+def press(page: Page, *keys: str) -> int:
+    for key in keys:
+        page.keyboard.press(key)
+    return len(keys)
+
+
+def test_a_finding_takes_few_keys(server: Server, log: DecisionLog, desk: Desk) -> None:
+    declare(log, "red")
+    with browser(server, "ola") as page:
+        page.goto(server.url)
+        expect(page).to_have_url(f"{server.url}/desk")
+        keys = press(page, "Enter")  # takes the next case
+        expect(page.get_by_role("heading", name="Your first impression")).to_be_visible()
+        number = number_of(page)
+        expect(page.get_by_text("It is shown after your first impression.")).to_be_visible()
+        keys += press(page, "Tab", "Enter")  # suspicious
+        expect(page.locator("[value=nothing]")).to_be_focused()
+        keys += press(page, "ArrowRight", "Tab", "Tab", "4", "0", "0", "Enter")  # undervaluation, of 400
+        expect(page).to_have_url(f"{server.url}/desk")
+    assert keys <= MOST_KEYS
+    opened = desk.looking.open(SUPERVISOR, number)
+    (found,) = opened.findings
+    assert (found.finding.kind, found.finding.value, opened.case.ending) == ("undervaluation", 400.0, "released")
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "zh"])
+def test_a_screen_reader_and_a_telephone_get_all_of_it(server: Server, log: DecisionLog, language: str) -> None:
+    declare(log, "yellow", "blue")
+    with browser(server, "oli") as page:
+        page.goto(f"{server.url}/desk?language={language}")
+        pages = {"queue": page.url}
+        page.locator("form.inline button.main").click()
+        page.wait_for_url("**/desk/cases/*")
+        pages["case"] = page.url
+        for address in pages.values():
+            page.goto(address)
+            for summary in page.locator("summary").all():
+                summary.click()
+            if page.locator("[name=what]").count():
+                page.locator("[value=origin]").check()
+            page.set_viewport_size({"width": 1280, "height": 800})
+            results = Axe().run(page)
+            assert results.violations_count == 0, results.generate_report()
+            page.set_viewport_size({"width": 390, "height": 844})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for button in page.locator("#finding button").all():
+            box = button.bounding_box()
+            assert box
+            assert box["height"] >= 40
+
+
+def test_a_page_is_small(server: Server, log: DecisionLog) -> None:
+    declare(log, "red")
+    with browser(server, "ola") as page:
+        loaded: list[int] = []
+        page.on("response", lambda answer: loaded.append(len(gzip.compress(answer.body()))) if answer.ok else None)
+        page.goto(f"{server.url}/desk")
+        page.wait_for_load_state("networkidle")
+        page.locator("form.inline button.main").click()
+        page.wait_for_url("**/desk/cases/*")
+        page.wait_for_load_state("networkidle")
+    assert 10_000 < sum(loaded) < LARGEST_PAGE
+
+
+def photo(shade: int) -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (64, 48), (shade, 80, 80)).save(made, "JPEG")
+    return made.getvalue()
+
+
+def test_findings_and_photos_are_kept_without_a_network_and_arrive_once(
+    server: Server, log: DecisionLog, desk: Desk
+) -> None:
+    """Half of the answers are lost, and the pages are closed in between."""
+    declare(log, *["red"] * 4)
+    with browser(server, "ola") as page:
+        numbers = []
+        for _ in range(4):
+            page.goto(f"{server.url}/desk")
+            page.get_by_role("button", name="Take the next case").click()
+            page.wait_for_url("**/desk/cases/*")
+            page.wait_for_function("navigator.serviceWorker.controller !== null")
+            page.reload()  # the worker keeps what it has seen
+            numbers.append(number_of(page))
+        page.context.set_offline(True)
+        for place, number in enumerate(numbers):
+            page.goto(f"{server.url}/desk/cases/{number}")
+            page.locator("[value=nothing]").check()
+            page.get_by_label("In words").fill(f"seen at berth {number}")
+            picture = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo(40 * place)}
+            page.get_by_label("Photos").set_input_files(picture)  # type: ignore[arg-type]
+            page.get_by_role("button", name="File it and release").click()
+            expect(page.get_by_text(f"The finding on case {number} is kept on this device")).to_be_visible()
+        lost: list[str] = []
+
+        def answer(route: Route) -> None:
+            fetched = route.fetch()
+            if len(lost) < 4 and fetched.ok:
+                lost.append(route.request.url)
+                route.abort()
+            else:
+                route.fulfill(response=fetched)
+
+        page.context.set_offline(False)
+        page.context.route(re.compile(r"/desk/cases/\d+/(finding|photos)"), answer)
+        for _ in range(6):  # each opening of the desk sends what waits, until an answer is lost
+            page.close()
+            page = page.context.new_page()
+            page.goto(f"{server.url}/desk")
+            page.wait_for_load_state("networkidle")
+        expect(page.locator("#outbox")).to_be_hidden()
+        assert len(lost) == 4
+    for number in numbers:
+        opened = desk.looking.open(SUPERVISOR, number)
+        (found,) = opened.findings
+        assert (found.finding.words, len(found.finding.photos)) == (f"seen at berth {number}", 1)
+        assert opened.case.ending == "released"
+
+
+def test_what_somebody_else_has_closed_meanwhile_is_shown_and_not_overwritten(
+    server: Server, log: DecisionLog, desk: Desk
+) -> None:
+    declare(log, "red")
+    with browser(server, "ola") as page:
+        page.goto(f"{server.url}/desk")
+        page.get_by_role("button", name="Take the next case").click()
+        page.wait_for_url("**/desk/cases/*")
+        number = number_of(page)
+        desk.queue.hand_over(SUPERVISOR, number, Officer("oli", ("010",)))
+        page.locator("[value=other]").check()
+        page.get_by_role("button", name="File it and release").click()
+        expect(page.get_by_text("A finding of ola came too late (oli has the case in hand)")).to_be_visible()
+    assert not desk.looking.open(SUPERVISOR, number).case.is_closed
