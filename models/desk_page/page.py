@@ -5,7 +5,7 @@ forms.py has what officers send. Whatever the desk refuses is told on the page w
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -19,9 +19,9 @@ from models.access import Refused as Closed
 from models.database import Unavailable
 from models.decisions import DecisionLog
 from models.desk import Case, Desk, Officer, Refused, record
-from models.desk_page import forms
+from models.desk_page import forms, supervision
 from models.desk_page.panels import PANELS, About
-from models.policy import LANES
+from models.policy import LANES, Lanes
 from models.site import Site
 
 PREFIX = "desk"
@@ -33,26 +33,19 @@ _WORKER = "worker.js"
 
 @dataclass(frozen=True)
 class DeskPage:
-    """The pages, over one desk and the log of decisions; `offices` tells the offices of an account."""
+    """The pages, over one desk and the log of decisions.
+
+    `offices` and `roles` tell those of an account. `source` is the one whose declarations the window answers, and
+    `lanes` are the policy's.
+    """
 
     desk: Desk
     log: DecisionLog
     offices: Callable[[str], tuple[str, ...]]
     roles: Callable[[str], tuple[str, ...]]
     source: str
-    site: Site
-
-    @classmethod
-    def over(
-        cls,
-        desk: Desk,
-        log: DecisionLog,
-        offices: Callable[[str], tuple[str, ...]],
-        roles: Callable[[str], tuple[str, ...]],
-        source: str,
-    ) -> "DeskPage":
-        """Return the pages with their templates and words."""
-        return cls(desk, log, offices, roles, source, Site(PREFIX, Path(__file__).parent))
+    lanes: Lanes
+    site: Site = field(default_factory=lambda: Site(PREFIX, Path(__file__).parent))
 
     def answer(self, call: Call, request: Request) -> Response:
         """Return what is shown at an address below /desk; Closed if there is nothing."""
@@ -60,6 +53,10 @@ class DeskPage:
         try:
             if call.name == PREFIX:
                 return self._queue(call, request)
+            if call.name == f"{PREFIX}/{supervision.NAME}":
+                officer = self.officer(call.actor, call.roles)
+                values = supervision.shown(self.desk, officer, self.lanes, request.query_params)
+                return self.site.render("supervision.html", call, request, values)
             if found and found[2] is None:
                 return self._case(call, request, int(found[1]))
             if found and found[2] == "photos" and found[3]:
@@ -105,7 +102,7 @@ class DeskPage:
             return self._refused(call, request, refusal, int(found[1]) if found else None)
         except Unavailable as error:
             raise Closed(str(error), HTTPStatus.SERVICE_UNAVAILABLE) from error
-        return self.site.back_to(f"/cases/{number}")
+        return self.site.back_to(f"/{supervision.NAME}" if action == "settle" else f"/cases/{number}")
 
     def officer(self, name: str, roles: tuple[str, ...]) -> Officer:
         """Return who an account is at the desk."""

@@ -93,9 +93,11 @@ def _desk(settings: AppSettings, keys: Keys, directory: Directory, given: office
     log.migrate()
     secret = hmac.digest(keys.form_secret.encode(), b"desk", "sha256")
     now = partial(datetime.now, ZoneInfo(settings.time_zone))
-    desk = Desk(settings.decisions_uri, policy.load().desk, secret, settings.photos, now)
+    in_force = policy.load()
+    desk = Desk(settings.decisions_uri, in_force.desk, secret, settings.photos, now)
     desk.migrate()
-    return DeskPage.over(desk, log, given.of, directory.role_names, settings.window_source)
+    lanes = in_force.targeting.lanes
+    return DeskPage(desk, log, given.of, directory.role_names, settings.window_source, lanes)
 
 
 def _note(ledger: storage.Followed, entry: Entry) -> None:

@@ -140,6 +140,19 @@ def test_a_screen_reader_and_a_telephone_get_all_of_it(server: Server, log: Deci
             assert box["height"] >= 40
 
 
+@pytest.mark.parametrize("language", ["en", "fr", "zh"])
+def test_a_supervisors_page_too(server: Server, log: DecisionLog, language: str) -> None:
+    declare(log, "red")
+    with browser(server, "sue") as page:
+        page.goto(f"{server.url}/desk")
+        page.get_by_role("link", name="Supervision").click()
+        page.goto(f"{page.url}?language={language}")
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_a_page_is_small(server: Server, log: DecisionLog) -> None:
     declare(log, "red")
     with browser(server, "ola") as page:

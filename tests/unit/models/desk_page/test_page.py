@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from PIL import Image
 
+from models import policy
 from models.access.call import Call
 from models.access.call import Refused as Closed
 from models.decisions.log import Document
@@ -39,9 +40,12 @@ def world(tmp_path):
 
 @pytest.fixture
 def page(world):
-    return DeskPage.over(
-        world.desk, world.log, lambda name: OFFICES.get(name, ()), lambda name: ROLES.get(name, ()), "files"
-    )
+    return over(world)
+
+
+def over(world):
+    offices, roles = (lambda name: OFFICES.get(name, ())), (lambda name: ROLES.get(name, ()))
+    return DeskPage(world.desk, world.log, offices, roles, "files", policy.load().targeting.lanes)
 
 
 def rich(decision: Decision, features: str = "", values: tuple = ()) -> Decision:
@@ -389,3 +393,56 @@ def test_a_lease_that_ended_is_free_again(world, page):
     world.clock.wait(minutes=61)
     assert 'action="/desk/cases/1/take"' in text(page, "ben", "desk/cases/1")
     assert timedelta(minutes=world.desk.shared.rules.lease_minutes) < timedelta(minutes=61)
+
+
+def judged(world, page, number, who, **finding):
+    sent(page, who, f"desk/cases/{number}/take")
+    filed(page, who, number, key=f"{who}-{number}", release="1", **finding)
+
+
+def test_a_supervisor_sees_what_was_found_against_what_was_expected(world, page):
+    declare(world, *["red"] * 5, "yellow")
+    text(page, "ana")
+    for number in (1, 2, 3):
+        judged(world, page, number, "ana", what="quantity", item="1")
+    judged(world, page, 4, "ben")
+    world.clock.wait(minutes=5)
+    body = re.sub(r"<svg.*?</svg>", "", text(page, "sue", "desk/supervision"), flags=re.DOTALL)
+    cells = [re.sub("<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", body, re.DOTALL)]
+    assert cells[:7] == ["010", "red: physical inspection", "4", "3", "1.7", "", "0"]
+    assert "From 2024-04-05 to the end of 2024-05-02" in body
+    assert re.search(r"<td>ana</td><td class=.number.>[^<]+</td><td class=.number.>3</td>", body)
+    assert text(page, "sue", "desk/supervision", since="2024-01-01", until="2024-01-02").count(
+        "No case was open or closed"
+    )
+
+
+def test_two_looks_that_disagree_are_settled_by_a_supervisor(tmp_path):
+    world = desks.world(tmp_path, Rules(second_look_share=0.5))
+    page = over(world)
+    declare(world, *["red"] * 6)
+    text(page, "ana")
+    for number in range(1, 7):
+        judged(world, page, number, "ana")
+    number = int(sent(page, "ben", "desk/next").headers["location"].rpartition("/")[2])
+    assert number > 6
+    judged(world, page, number, "ben", what="origin", item="1")
+    body = text(page, "sue", "desk/supervision")
+    assert "Two looks disagree" in body
+    assert f'action="/desk/cases/{number}/settle"' in body
+    answer = sent(page, "sue", f"desk/cases/{number}/settle", reason="the certificate is forged")
+    assert answer.headers["location"] == "/desk/supervision"
+    assert "Two looks disagree" not in text(page, "sue", "desk/supervision")
+
+
+@pytest.mark.parametrize(
+    ("who", "query", "why"),
+    [
+        ("ana", {}, "ana is no supervisor"),
+        ("sue", {"since": "May"}, "since is &#39;May&#39;; allowed: a day"),
+        ("sue", {"since": "2024-05-03", "until": "2024-05-01"}, "since is 2024-05-03, after 2024-05-01"),
+    ],
+)
+def test_figures_are_refused_in_words(world, page, who, query, why):
+    answer = shown(page, who, "desk/supervision", **query)
+    assert (answer.status_code, why in answer.body.decode()) == (409, True)
