@@ -23,17 +23,18 @@ TURNS = (
     "tests/attacks/",
     "tests/integration/",
     "tests/browser/",
+    "tests/unit/models/window/",
     "tests/property/",
     "tests/integration/flows/host/",
     "",
 )
 
-# Folders whose files share one server: they go to one worker, which starts it once.
-SHARED = ("tests/attacks/",)
+# Folders whose files share a server or a world: they go to one worker, which makes it once.
+SHARED = ("tests/attacks/", "tests/unit/models/window/")
 
 
 class _Sharing(LoadFileScheduling):
-    """Sends each file to one worker, and each folder that shares a server too."""
+    """Sends each file to one worker, and each folder of SHARED too."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in SHARED if nodeid.startswith(folder)), super()._split_scope(nodeid))

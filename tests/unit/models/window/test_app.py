@@ -16,12 +16,7 @@ from models.ledger import storage
 from models.window import app, openapi
 from models.window.app import Window
 from models.window.deciding import Decider
-from tests.support.opened import accounts, opened
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return opened(tmp_path_factory.mktemp("window"))
+from tests.support.opened import accounts
 
 
 @pytest.fixture(scope="module")

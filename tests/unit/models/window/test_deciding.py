@@ -10,12 +10,6 @@ from models.decisions import DecisionLog, Document, Spool, Unavailable
 from models.live import Plan, State, chance
 from models.window import deciding as deciding_module
 from models.window.deciding import Decider, NotDecided
-from tests.support.opened import opened
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return opened(tmp_path_factory.mktemp("window"))
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,6 @@ from models.window.answering import decide
 from models.window.deciding import NotDecided
 from models.window.keeping import Keeper
 from models.window.secrets import Secrets
-from tests.support.opened import opened
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return opened(tmp_path_factory.mktemp("window"))
 
 
 @pytest.fixture

@@ -13,12 +13,7 @@ from models.decisions import DecisionLog, Document, Spool
 from models.decisions.record import linked
 from models.window.deciding import Decider
 from models.window.replaying import CannotReplay, replay
-from tests.support.opened import SECRET, opened
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return opened(tmp_path_factory.mktemp("window"))
+from tests.support.opened import SECRET
 
 
 @pytest.fixture(scope="module")
