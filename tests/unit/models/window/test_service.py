@@ -6,17 +6,19 @@ import signal
 import subprocess
 import time
 from contextlib import closing, contextmanager
+from unittest.mock import patch
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from flows.commands import cli
 from flows.servers import mlflow_server, window
 from flows.settings import PREFIX, Settings
 from models.decisions import DecisionLog
 from models.ledger.keys import Keys
 from models.ledger.storage import Table
 from models.window import openapi
-from tests.support import commands
 from tests.support.opened import accounts
 from tests.support.ports import free_port
 
@@ -60,10 +62,10 @@ def tell(settings, *arguments, user="admin"):
     """Run a command as somebody, and return its exit code and what it said."""
     names = ("state_folder", "data_folder", "mlflow_port", "prefect_port", "window_port", "window_source")
     own = {PREFIX + name.upper(): str(getattr(settings, name)) for name in names}
-    own |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": f"{user}'s"}
-    process = commands.start(settings.state_folder.parent, *arguments, environment=own)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out + err
+    own |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": f"{user}'s", "COLUMNS": "250"}
+    with patch.dict(os.environ, own):  # and what a command adds to it is taken away
+        result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    return result.exit_code, result.stdout + result.stderr
 
 
 def ask(client):
