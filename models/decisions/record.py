@@ -19,19 +19,11 @@ from models.live import Placement
 from models.live.chance import Draws
 from models.live.placing import GREEN, Candidate, Chances
 from models.policy import LANES
+from models.reasons import Reason
 
 FIRST_HASH = "0" * 64
 _FASTEST = 1  # of zlib: higher levels take several times as long and save a tenth
 _encode = msgspec.json.Encoder().encode
-
-
-class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A reason as it was given (models/reasons): `contribution` is in log-odds of the score before calibration."""
-
-    group: str
-    contribution: float
-    direction: str
-    sentence: str
 
 
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,16 @@ score is worth, and reasons for a choice that the score does not explain (a draw
 """
 
 from models.reasons.agreement import Stability, stability
-from models.reasons.explain import group_contributions, reasons
+from models.reasons.explain import Reason, group_contributions, reasons, reasons_by_row
 from models.reasons.language import LANGUAGES, read
 
-__all__ = ["LANGUAGES", "Stability", "group_contributions", "read", "reasons", "stability"]
+__all__ = [
+    "LANGUAGES",
+    "Reason",
+    "Stability",
+    "group_contributions",
+    "read",
+    "reasons",
+    "reasons_by_row",
+    "stability",
+]

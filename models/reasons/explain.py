@@ -5,20 +5,21 @@ group's contribution is the sum of its features' contributions, and all groups w
 of the row.
 """
 
-import operator
 from collections.abc import Mapping
-from functools import reduce
+from functools import cache
 
+import msgspec
 import numpy as np
 import polars as pl
 
+from features.arrays import Floats
 from features.contract import KEY
 from features.families import Feature, Sentences
 from features.matrix import CATALOGUE
 from models.reasons.grouping import features_of, groups
 from models.reasons.language import read
 from models.reasons.sentences import Item, phrase
-from models.risk import RiskModel
+from models.risk import Matrix, RiskModel, boosting
 
 SCHEMA = pl.Schema(
     {
@@ -31,55 +32,68 @@ SCHEMA = pl.Schema(
 )
 
 
-def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) -> pl.DataFrame:
-    """Return the key and `SCHEMA`: up to `top` reasons for each row of `frame`, in its order, the weightiest first.
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A reason for the score of a row.
 
     `contribution` is what the group adds to the log-odds of the score before calibration; `direction` is "raises" or
-    "lowers". `language` is en, fr or zh. The sentence states the fact that moved the group's contribution most in its
-    direction. A group that adds nothing is no reason, so a row may have fewer than `top`. ValueError where the language
-    or `top` is not allowed, or the frame lacks a feature.
+    "lowers". The sentence states the fact that moved the group's contribution most in its direction.
     """
-    if top < 1:
-        raise ValueError(f"top is {top}; allowed: 1 or more")
-    words = read(language)
-    shares = _contributions(model, frame)
-    members = groups(model.encoder.names)
-    place_of = {name: place for place, name in enumerate(model.encoder.names)}
-    places = {group: [place_of[name] for name in names] for group, names in members.items()}
-    shapley = shares.select(model.encoder.names).to_numpy()
-    weight = _summed(shares, members).to_numpy()
-    best = np.argsort(-np.abs(weight), axis=1, kind="stable")[:, :top]
 
-    told = features_of(model.encoder.names)
-    known_codes: dict[str, frozenset[str]] = {}
-    columns = frame.schema
-    catalogued = frame.select([feature.name for feature in CATALOGUE if feature.name in columns])
-    names = list(members)
-    found: list[tuple[int, int, str, float, str, str]] = []
-    for line, values in enumerate(catalogued.iter_rows(named=True)):
-        row = Item(values)
-        for rank, place in enumerate(best[line], start=1):
-            group, contribution = names[place], float(weight[line, place])
-            if contribution == 0:
-                break
-            sign = 1 if contribution > 0 else -1
-            moved = dict(zip(members[group], sign * shapley[line, places[group]], strict=True))
-            name = leading(moved, told)
-            if name not in known_codes:
-                known_codes[name] = frozenset(model.encoder.categories.get(name, ()))
-            sentence = words.render(phrase(told[name], row, known_codes[name]))
-            found.append((line, rank, group, contribution, "raises" if sign > 0 else "lowers", sentence))
+    group: str
+    contribution: float
+    direction: str
+    sentence: str
+
+
+def reasons(model: RiskModel, frame: pl.DataFrame, language: str, top: int = 4) -> pl.DataFrame:
+    """Return the key and `SCHEMA`: the reasons for each row of `frame` as `reasons_by_row` gives them, by rank."""
+    found = [
+        (line, rank, *msgspec.structs.astuple(reason))
+        for line, of_row in enumerate(reasons_by_row(model, frame, model.encoder.encode(frame), language, top))
+        for rank, reason in enumerate(of_row, start=1)
+    ]
     lines = pl.DataFrame(found, schema={"line": pl.UInt32(), **SCHEMA}, orient="row")
     return frame.select(KEY).with_row_index("line").join(lines, on="line", maintain_order="left_right").drop("line")
 
 
+def reasons_by_row(
+    model: RiskModel, frame: pl.DataFrame, matrix: Matrix, language: str, top: int
+) -> list[tuple[Reason, ...]]:
+    """Return up to `top` reasons for each row of `frame`, in its order, the weightiest first.
+
+    `matrix` is `frame`, encoded. `language` is en, fr or zh. A group that adds nothing is no reason, so a row may have
+    fewer than `top`. ValueError where the language or `top` is not allowed, or the frame lacks a feature.
+    """
+    if top < 1:
+        raise ValueError(f"top is {top}; allowed: 1 or more")
+    words, told, places = read(language), features_of(model.encoder.names), _places(model.encoder.names)
+    shares = boosting.contributions(model.illicit, matrix)
+    weight = _summed(shares, places)
+    best = np.argsort(-np.abs(weight), axis=1, kind="stable")[:, :top]
+    columns = set(frame.columns)
+    names = [feature.name for feature in CATALOGUE if feature.name in columns]
+    by_place = list(places)
+    found = []
+    for line, values in enumerate(frame[names].rows()):
+        row, of_row = Item(dict(zip(names, values, strict=True))), []
+        for place in best[line].tolist():
+            group, contribution = by_place[place], float(weight[line, place])
+            if contribution == 0:
+                break
+            sign = 1 if contribution > 0 else -1
+            moved = {model.encoder.names[each]: sign * float(shares[line, each]) for each in places[group]}
+            name = leading(moved, told)
+            sentence = words.render(phrase(told[name], row, model.encoder.known_codes.get(name, frozenset())))
+            of_row.append(Reason(group, contribution, "raises" if sign > 0 else "lowers", sentence))
+        found.append(tuple(of_row))
+    return found
+
+
 def group_contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
     """Return the key, what each group adds to a row's raw log-odds, and their common start as `baseline`."""
-    shares = _contributions(model, frame)
-    return pl.concat(
-        [shares.select(KEY), _summed(shares, groups(model.encoder.names)), shares.select("baseline")],
-        how="horizontal",
-    )
+    shares, places = boosting.contributions(model.illicit, model.encoder.encode(frame)), _places(model.encoder.names)
+    sums = pl.DataFrame(_summed(shares, places), schema=dict.fromkeys(places, pl.Float64))
+    return pl.concat([frame.select(KEY), sums.with_columns(baseline=shares[:, -1])], how="horizontal")
 
 
 def leading(moved: Mapping[str, float], told: Mapping[str, Feature]) -> str:
@@ -100,17 +114,15 @@ def leading(moved: Mapping[str, float], told: Mapping[str, Feature]) -> str:
     return max((name for name in moved if (told[name].sentences, told[name].entity) == most), key=moved.__getitem__)
 
 
-def _contributions(model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
-    if not frame.is_empty():
-        return model.contributions(frame)
-    model.encoder.check(frame)  # LightGBM divides by the number of rows
-    none = [pl.Series(name, [], pl.Float64) for name in (*model.encoder.names, "baseline")]
-    return frame.select(KEY).with_columns(none)
+@cache
+def _places(names: tuple[str, ...]) -> dict[str, list[int]]:
+    """Return the groups, in alphabetical order, with the places of their features in `names`."""
+    place_of = {name: place for place, name in enumerate(names)}
+    return {group: [place_of[name] for name in members] for group, members in groups(names).items()}
 
 
-def _summed(shares: pl.DataFrame, members: Mapping[str, list[str]]) -> pl.DataFrame:
-    # One after another: sum_horizontal and NumPy's sum add in an order that depends on how many rows there are, and the
-    # last digits of a reason would too.
-    of = dict(zip(shares.columns, shares.get_columns(), strict=True))
-    sums = {group: reduce(operator.add, [of[name] for name in names]) for group, names in members.items()}
-    return pl.DataFrame(sums, schema=dict.fromkeys(members, pl.Float64))
+def _summed(shares: Floats, places: Mapping[str, list[int]]) -> Floats:
+    """Return rows x groups."""
+    # Feature by feature: a sum in NumPy adds in an order that depends on how many rows there are, and the last digits
+    # of a reason would too.
+    return np.column_stack([shares[:, of_group].cumsum(axis=1)[:, -1] for of_group in places.values()])

@@ -13,7 +13,7 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 
-from features.arrays import Floats
+from features.arrays import Floats, Ints
 from features.progress import Progress
 from models.risk.encoder import Encoder, Matrix
 from models.risk.forest import Forest
@@ -23,6 +23,7 @@ Machines = dict[str, str | int]  # LightGBM's parameters for one worker among se
 Result = TypeVar("Result")
 
 THREADS = 2
+FEW_ROWS = 100  # with fewer, waking a second thread takes longer than the rows do
 MANY_ROWS = 10_000  # from so many rows on, a forest saves more time than reading its trees takes
 _PREDICT_ROWS = 100_000
 
@@ -158,7 +159,7 @@ def predict(booster: lgb.Booster, matrix: Matrix) -> Floats:
     forest = _forest(booster) if len(matrix) >= MANY_ROWS else None
     if forest is not None:
         return forest(matrix, THREADS)
-    return _in_parts(matrix, lambda part: cast(Floats, booster.predict(part, num_threads=THREADS)))
+    return _by_lightgbm(booster, matrix)
 
 
 @lru_cache(maxsize=8)  # one for each head in use; a booster's trees do not change once it is trained
@@ -168,13 +169,22 @@ def _forest(booster: lgb.Booster) -> Forest | None:
 
 def contributions(booster: lgb.Booster, matrix: Matrix) -> Floats:
     """Return rows x (features + 1): what each feature adds to the raw score, and the average raw score last."""
-    return _in_parts(matrix, lambda part: cast(Floats, booster.predict(part, pred_contrib=True, num_threads=THREADS)))
+    if not len(matrix):  # LightGBM divides by the number of rows
+        return np.empty((0, booster.num_feature() + 1))
+    return _by_lightgbm(booster, matrix, pred_contrib=True)
 
 
-def _in_parts(matrix: Matrix, compute: Callable[[Matrix], Floats]) -> Floats:
+def leaves(booster: lgb.Booster, matrix: Matrix) -> Ints:
+    """Return rows x trees: the number of the leaf that each tree sends a row to."""
+    return _by_lightgbm(booster, matrix, pred_leaf=True).astype(np.int64).reshape(len(matrix), -1)
+
+
+def _by_lightgbm(booster: lgb.Booster, matrix: Matrix, **what: bool) -> Floats:
     # LightGBM copies the rows that it predicts; working in parts keeps the copy small.
+    threads = 1 if len(matrix) < FEW_ROWS else THREADS
     starts = range(0, max(len(matrix), 1), _PREDICT_ROWS)
-    return np.concatenate([compute(matrix[start : start + _PREDICT_ROWS]) for start in starts])
+    parts = [booster.predict(matrix[start : start + _PREDICT_ROWS], num_threads=threads, **what) for start in starts]
+    return np.concatenate(cast(list[Floats], parts))
 
 
 def _all_parameters(objective: dict[str, Any], parameters: Parameters, seed: int) -> dict[str, Any]:

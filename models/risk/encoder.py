@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -53,6 +54,11 @@ class Encoder:
         """Return the places of the categorical features."""
         return [place for place, name in enumerate(self.names) if name in self.categories]
 
+    @cached_property
+    def known_codes(self) -> dict[str, frozenset[str]]:
+        """Return the categories of each categorical feature, to look codes up in."""
+        return {name: frozenset(known) for name, known in self.categories.items()}
+
     def check(self, frame: pl.DataFrame) -> None:
         """Raise ValueError unless `frame` has every feature, numeric or text as it should be."""
         schema = frame.schema
@@ -79,7 +85,7 @@ class Encoder:
         ValueError: feature column 'item_value' is not in the frame (1 of 2 missing)
         """
         # Column by column, because that is how Polars holds the values and how the trees read them.
-        return self._encoded(frame).with_columns(pl.all().fill_null(np.nan)).to_numpy(order="fortran")
+        return self._encoded(frame).to_numpy(order="fortran")
 
     def table(self, frame: pl.DataFrame) -> pa.Table:
         """Return the same numbers to learn from.
@@ -90,19 +96,21 @@ class Encoder:
 
     def _encoded(self, frame: pl.DataFrame) -> pl.DataFrame:
         self.check(frame)
-        return frame.select(self._numbers).with_columns(self._smoothed_rates())
+        # Features come in single precision. For a single row it takes longer to say what is to be done with a column
+        # than to do it, so only columns that change are named.
+        numbers = frame[list(self.names)].with_columns(self._numbers)
+        return numbers.with_columns(self._smoothed_rates) if self._smoothed_rates else numbers
 
     @cached_property
     def _numbers(self) -> list[pl.Expr]:
-        """Return the expressions of the columns, which are made once: who waits for one answer would wait for them."""
-        columns = []
-        for name in self.names:
-            column = pl.col(name)
-            if name in self.categories:
-                column = column.cast(pl.String).cast(pl.Enum(self.categories[name]), strict=False).to_physical()
-            columns.append(column.cast(pl.Float32))
-        return columns
+        """Return the expressions of the columns that are not numbers of single precision yet."""
+        codes = [
+            pl.col(name).cast(pl.String).cast(pl.Enum(known), strict=False).to_physical().cast(pl.Float32)
+            for name, known in self.categories.items()
+        ]
+        return [*codes, (~cs.by_dtype(pl.Float32) - cs.by_name(*self.categories)).cast(pl.Float32)]
 
+    @cached_property
     def _smoothed_rates(self) -> list[pl.Expr]:
         """Return the rates of target encodings at this smoothing."""
         more = self.smoothing - PRIOR_WEIGHT

@@ -151,7 +151,8 @@ def stake(frame: pl.DataFrame) -> Floats:
     """Return the duty at stake of each row, 0 where unknown."""
     if STAKE not in frame.columns:
         raise ValueError(f"column {STAKE!r} is not in the frame; the value of a hit is estimated from it")
-    return frame[STAKE].cast(pl.Float64).fill_nan(None).fill_null(0).to_numpy()
+    known = frame[STAKE].cast(pl.Float64).to_numpy()
+    return np.where(np.isnan(known), 0.0, known)
 
 
 def _line(hits: Hits) -> RevenueModel:

@@ -6,6 +6,7 @@ Nothing here learns; see models/training/fitting.py.
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import lightgbm as lgb
@@ -16,7 +17,7 @@ from features.contract import KEY
 from models.risk import boosting
 from models.risk.calibration import Calibration
 from models.risk.critical import CriticalModel
-from models.risk.encoder import Encoder
+from models.risk.encoder import Encoder, Matrix
 from models.risk.revenue import RevenueModel
 from models.risk.training_record import TrainingRecord
 
@@ -50,17 +51,19 @@ class RiskModel:
     hit_value: float
     training: TrainingRecord
 
-    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def predict(self, frame: pl.DataFrame, matrix: Matrix | None = None) -> pl.DataFrame:
         """Return the key and `OUTPUTS` for each row of `frame`, in its order.
 
-        `frame` has the key and the features; ValueError names a feature that is missing or of the wrong type.
+        `frame` has the key and the features; ValueError names a feature that is missing or of the wrong type. `matrix`
+        is `frame`, encoded, for a caller who has that already.
         """
+        if matrix is not None:
+            return self._predict(frame, matrix)
         # It works in parts, because the matrix of all rows would be as large again as the frame.
-        parts = [self._predict(part) for part in frame.iter_slices(_PART_ROWS)] or [self._predict(frame)]
-        return pl.concat(parts)
+        parts = frame.iter_slices(_PART_ROWS) if frame.height else [frame]
+        return pl.concat(self._predict(part, self.encoder.encode(part)) for part in parts)
 
-    def _predict(self, frame: pl.DataFrame) -> pl.DataFrame:
-        matrix = self.encoder.encode(frame)
+    def _predict(self, frame: pl.DataFrame, matrix: Matrix) -> pl.DataFrame:
         score = self.calibration(boosting.predict(self.illicit, matrix))
         revenue = self.revenue(frame, matrix)
         critical = self.critical(score, matrix)
@@ -68,7 +71,7 @@ class RiskModel:
         priority = np.where(critical >= self.critical_probability, CRITICAL_FIRST * (1 + critical), value)
         values = (score, score * revenue, priority, critical, revenue, *self.revenue.bounds(revenue))
         outputs = [pl.Series(name, value, pl.Float64) for name, value in zip(OUTPUTS, values, strict=True)]
-        return frame.select(KEY).with_columns(outputs)
+        return pl.DataFrame([*frame[list(KEY)], *outputs])
 
     def contributions(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the key, what each feature adds to a row's raw log-odds, and their common start as `baseline`.
@@ -79,7 +82,7 @@ class RiskModel:
         columns = [*self.encoder.names, "baseline"]
         return frame.select(KEY).with_columns(pl.Series(name, shares[:, i]) for i, name in enumerate(columns))
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Return the SHA-256 of model.json, which holds those of the boosters: it identifies the model."""
         return hashlib.sha256(self.files[MODEL_FILE]).hexdigest()

@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 from features.arrays import Floats, Ints
 from features.contract import KEY
 from models.policy import LANES, Policy
-from models.risk import RiskModel, boosting
+from models.risk import Matrix, RiskModel, boosting
 from models.targeting import exploration, lanes
 from models.targeting.exploration import Share
 
@@ -33,11 +33,16 @@ class Exploring:
     @classmethod
     def of(cls, share: Share, model: RiskModel, known: pl.DataFrame) -> "Exploring":
         codes = {name: pl.Enum(known[name].unique().sort()) for name in _CODES}
-        return cls(share, known.select(KEY), _leaves(model, codes, known), codes)
+        leaves = _leaves(model, _numbers(codes), known, model.encoder.encode(known))
+        return cls(share, known.select(KEY), leaves, codes)
 
-    def rarity(self, model: RiskModel, week: pl.DataFrame) -> Floats:
-        """Return how unlike the rows learned from each row is."""
-        return self._familiarity.rarity(_leaves(model, self.codes, week))
+    def rarity(self, model: RiskModel, week: pl.DataFrame, matrix: Matrix) -> Floats:
+        """Return how unlike the rows learned from each row is; `matrix` is `week`, encoded."""
+        return self._familiarity.rarity(_leaves(model, self._numbers, week, matrix))
+
+    @cached_property
+    def _numbers(self) -> list[pl.Expr]:
+        return _numbers(self.codes)
 
     @cached_property
     def _familiarity(self) -> exploration.Familiarity:
@@ -63,7 +68,7 @@ class Selector:
             hit_value=pl.lit(self.model.hit_value),
         )
         if self.exploring:
-            rare = self.exploring.rarity(self.model, declarations)
+            rare = self.exploring.rarity(self.model, declarations, self.model.encoder.encode(declarations))
             frame = frame.with_columns(explore=self._explore(frame, rare, self.exploring.share))
         assigned = lanes.assign(frame, self.policy.targeting, rng)
         return pl.concat([assigned, predicted.drop(KEY)], how="horizontal")
@@ -118,12 +123,14 @@ def _drift(score: Floats, significance: float) -> float:
     return float(moved.statistic) if moved.pvalue < significance else 0.0
 
 
-def _leaves(model: RiskModel, codes: dict[str, pl.Enum], frame: pl.DataFrame) -> Ints:
-    """Return the leaf of each row in each tree, with the row's codes beside them; all new codes get the same number."""
-    matrix = model.encoder.encode(frame)
-    leaves = np.asarray(model.illicit.predict(matrix, pred_leaf=True, num_threads=boosting.THREADS), np.int64)
-    numbers = [
-        frame[name].cast(known, strict=False).to_physical().fill_null(len(known.categories)).cast(pl.Int64).to_numpy()
+def _numbers(codes: dict[str, pl.Enum]) -> list[pl.Expr]:
+    """Return the expressions that number a row's codes; all new codes of a column get the same number."""
+    return [
+        pl.col(name).cast(known, strict=False).to_physical().fill_null(len(known.categories)).cast(pl.Int64)
         for name, known in codes.items()
     ]
-    return np.column_stack([leaves.reshape(frame.height, -1), *numbers])
+
+
+def _leaves(model: RiskModel, numbers: list[pl.Expr], frame: pl.DataFrame, matrix: Matrix) -> Ints:
+    """Return the leaf of each row in each tree, with the numbers of the row's codes beside them."""
+    return np.column_stack([boosting.leaves(model.illicit, matrix), frame.select(numbers).to_numpy()])

@@ -16,21 +16,20 @@ import numpy as np
 import polars as pl
 
 from features.arrays import Floats
-from features.contract import KEY
 from features.matrix import CATALOGUE
 from models.decisions import record
-from models.decisions.record import Reason
 from models.dossier import assessment
 from models.live import Plan, chance, plan_day
 from models.policy import Policy
-from models.reasons import reasons
+from models.reasons import Reason, reasons_by_row
+from models.risk import Matrix
 from models.targeting import Exploring, exploration
 from models.window.profile import profiled
 
 REASONS = 3
 TOLD = ("score", "critical", "expected_revenue", "revenue_if_illicit", "priority")
 _COMPARED = 500  # past rows among which a weight of exploration is found
-_NAMES = tuple(feature.name for feature in CATALOGUE)
+_NAMES = [feature.name for feature in CATALOGUE]
 _COLUMNS = tuple((feature.name, feature.kind) for feature in CATALOGUE)
 _NOTHING = dict.fromkeys((*TOLD, "explore"), 0.0)
 
@@ -54,17 +53,19 @@ class Familiar:
             champion,
             compared["score"].to_numpy(),
             compared["revenue_if_illicit"].to_numpy(),
-            exploring.rarity(champion.model, compared),
+            exploring.rarity(champion.model, compared, champion.model.encoder.encode(compared)),
         )
 
-    def weights(self, asked: pl.DataFrame) -> list[float]:
-        """Return the weight of each of `asked` (features, `importer_id`, predictions) among the past rows.
+    def weights(self, asked: pl.DataFrame, matrix: Matrix, predicted: pl.DataFrame) -> list[float]:
+        """Return the weight of each of `asked` (features and `importer_id`) among the past rows.
 
-        Each is weighed by itself: its weight does not depend on which others are asked about together with it.
+        `matrix` is `asked`, encoded, and `predicted` what the champion says of it. Each is weighed by itself: its
+        weight does not depend on which others are asked about together with it.
         """
-        strategy, rare = self.champion.policy.exploration.strategy, self.exploring.rarity(self.champion.model, asked)
+        strategy = self.champion.policy.exploration.strategy
+        rare = self.exploring.rarity(self.champion.model, asked, matrix)
         found = []
-        for line, (score, revenue) in enumerate(asked.select("score", "revenue_if_illicit").iter_rows()):
+        for line, (score, revenue) in enumerate(predicted["score", "revenue_if_illicit"].rows()):
             own = (np.append(self.score, score), np.append(self.revenue, revenue), np.append(self.rarity, rare[line]))
             found.append(float(exploration.weights(strategy, *own)[-1]))
         return found
@@ -146,30 +147,22 @@ class Ground:
         if self.morning is None:
             return Judged([_NOTHING] * declared.height, [()] * declared.height, [()] * declared.height, {})
         features = self.morning.features(declared)
-        values = features.select(_NAMES).rows()
+        values = features[_NAMES].rows()
         if self.champion is None:
             told = [_NOTHING | said for said in profiled(features).to_dicts()]
             return Judged(told, values, [()] * declared.height, {})
-        predicted = self.champion.model.predict(features)
+        matrix = self.champion.model.encoder.encode(features)
+        predicted = self.champion.model.predict(features, matrix)
         explore = [0.0] * declared.height
         if self.familiar:
-            explore = self.familiar.weights(features.with_columns(declared["importer_id"], *predicted.drop(KEY)))
-        told = predicted.select(TOLD).with_columns(explore=pl.Series(explore, dtype=pl.Float64)).to_dicts()
+            explore = self.familiar.weights(features.hstack([declared["importer_id"]]), matrix, predicted)
+        said = {name: predicted[name].to_list() for name in TOLD} | {"explore": explore}
+        told = [dict(zip(said, row, strict=True)) for row in zip(*said.values(), strict=True)]
         shadows = {
             (each.version, each.model.digest): each.model.predict(features)["score"].to_list() for each in self.shadows
         }
-        return Judged(told, values, reasons_of(self.champion, features, language), shadows)
-
-
-def reasons_of(champion: assessment.Incumbent, features: pl.DataFrame, language: str) -> list[tuple[Reason, ...]]:
-    """Return the champion's reasons for each row of `features`, in their order."""
-    # Rows are told apart by their place: two declarations of one batch may have items of one number.
-    lines = features.with_columns(declaration_id=pl.int_range(pl.len()).cast(pl.String))
-    found: list[list[Reason]] = [[] for _ in range(features.height)]
-    told = reasons(champion.model, lines, language, REASONS)
-    for line, *reason in told.select("declaration_id", "group", "contribution", "direction", "sentence").iter_rows():
-        found[int(line)].append(Reason(*reason))
-    return [tuple(each) for each in found]
+        why = reasons_by_row(self.champion.model, features, matrix, language, REASONS)
+        return Judged(told, values, why, shadows)
 
 
 def columns_as_json() -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from msgspec.structs import astuple
 from scipy.stats import spearmanr
 
 from features import simulator
@@ -18,7 +19,7 @@ from features.history.history import History
 from features.matrix import matrix
 from features.matrix.matrix import CATALOGUE
 from models.policy import load
-from models.reasons import group_contributions, reasons, stability
+from models.reasons import group_contributions, reasons, reasons_by_row, stability
 from models.reasons.agreement import overlap, rank_correlation
 from models.reasons.explain import SCHEMA, leading
 from models.reasons.grouping import check, features_of, groups
@@ -305,6 +306,16 @@ def test_reasons_are_the_weightiest_groups_of_each_row(model, rows):
         assert list(zip(of_row["group"], of_row["contribution"], strict=True)) == by_weight[: of_row.height]
     assert found.filter(pl.col("direction") == "raises")["contribution"].min() > 0
     assert found.filter(pl.col("direction") == "lowers")["contribution"].max() < 0
+
+
+def test_a_rows_reasons_are_the_same_to_the_last_bit_whoever_else_is_asked_about(model, rows):
+    some = rows.tail(150)  # more than LightGBM predicts with one thread
+    matrix = model.encoder.encode(some)
+    together = reasons_by_row(model, some, matrix, "en", top=9)
+    alone = [reasons_by_row(model, some[line], matrix[line : line + 1], "en", top=9) for line in range(some.height)]
+    assert alone == [[of_row] for of_row in together]
+    told = reasons(model, some, "en", top=9).drop(*KEY, "rank").rows()
+    assert told == [astuple(reason) for of_row in together for reason in of_row]
 
 
 def test_languages_give_the_same_reasons_in_other_words(model, rows):

@@ -72,3 +72,26 @@ def test_smoothing_is_as_if_the_rates_had_been_counted_so(smoothing):
     assert matrix[:, 0] == pytest.approx(counted(smoothing), rel=1e-5)
     assert matrix[:, 1:].tolist() == np.column_stack([inspections, hits]).tolist()
     assert Encoder.from_json(encoder.as_json()) == encoder
+
+
+def test_numbers_of_any_type_become_single_precision():
+    encoder = Encoder(("whole", "double", "truth", "unknown", "single"), {})
+    rows = pl.DataFrame(
+        {
+            "whole": [3, None],
+            "double": [0.1, None],
+            "truth": [True, None],
+            "unknown": [None, None],
+            "single": [0.1, None],
+        },
+        schema_overrides={"single": pl.Float32},
+    )
+    tenth = float(np.float32(0.1))
+    matrix = encoder.encode(rows)
+    assert matrix.dtype == np.float32
+    np.testing.assert_array_equal(matrix, [[3, tenth, 1, np.nan, tenth], [np.nan] * 5])
+
+
+def test_codes_that_training_met_can_be_looked_up():
+    encoder = Encoder(("office", "item_value"), {"office": ("A", "B")})
+    assert encoder.known_codes == {"office": {"A", "B"}}

@@ -108,7 +108,7 @@ def explored(model, known, share, rows):
     frame = rows.select(*KEY, "office", "accepted_on").with_columns(
         model.predict(rows).select("score", "revenue_if_illicit")
     )
-    return selector._explore(frame, exploring.rarity(model, rows), exploring.share)
+    return selector._explore(frame, exploring.rarity(model, rows, model.encoder.encode(rows)), exploring.share)
 
 
 def test_every_office_explores_with_its_share_of_its_places(model, known):
@@ -124,7 +124,7 @@ def test_every_office_explores_with_its_share_of_its_places(model, known):
 def test_codes_that_were_never_seen_are_rare(model, known):
     rows = day(40, seed=6)
     exploring = Exploring.of(Share(0.1), model, known)
-    usual = exploring.rarity(model, rows)
+    usual = exploring.rarity(model, rows, model.encoder.encode(rows))
     new = rows.with_columns(importer_id=pl.lit("new"))
     newer = new.with_columns(hs4=pl.lit("new"), origin_country=pl.lit("ZZ"))
     columns = exploring.leaves.shape[1]
@@ -133,8 +133,13 @@ def test_codes_that_were_never_seen_are_rare(model, known):
     # An importer that was never inspected counts as 1, of so many columns.
     counts = known["importer_id"].value_counts()
     seen = rows.join(counts, on="importer_id", how="left", maintain_order="left")["count"].to_numpy()
-    np.testing.assert_allclose(exploring.rarity(model, new) - usual, (1 - 1 / np.sqrt(1 + seen)) / columns)
-    assert (exploring.rarity(model, newer) > exploring.rarity(model, new)).all()
+    np.testing.assert_allclose(
+        exploring.rarity(model, new, model.encoder.encode(new)) - usual, (1 - 1 / np.sqrt(1 + seen)) / columns
+    )
+    assert (
+        exploring.rarity(model, newer, model.encoder.encode(newer))
+        > exploring.rarity(model, new, model.encoder.encode(new))
+    ).all()
 
 
 def test_what_is_chosen_comes_with_what_the_model_says(model, known):

@@ -227,10 +227,10 @@ def test_a_declaration_at_which_the_model_fails_spoils_no_other_answer(world, gr
     predict = type(world.champion.model).predict
     bad = {world.asked(1).declaration_id, "S3"}
 
-    def failing(self, frame):
+    def failing(self, frame, matrix):
         if bad & set(frame["declaration_id"]):
             raise ArithmeticError("no number")
-        return predict(self, frame)
+        return predict(self, frame, matrix)
 
     monkeypatch.setattr(type(world.champion.model), "predict", failing)
     with deciding(log, spool, ground, world.profile) as decider:
