@@ -65,15 +65,17 @@ class DecisionLog:
         """
         if not links:
             return
-        known = self._links(links[0].number - 1, links[-1].number)
-        fresh = [link for link in links if link.number not in known]
-        if any(known[link.number].hash != link.hash for link in links if link.number in known):
-            raise BrokenChain(f"decision {links[0].number} or one after it is there already, and is another one")
+        span = decisions.c.number.between(links[0].number, links[-1].number)
         with self._tables.writing() as connection:
-            there = connection.execute(
+            there = connection.execute(sa.select(decisions.c.number, decisions.c.hash).where(span))
+            known = {row.number: row.hash for row in there}
+            if any(known.get(link.number, link.hash) != link.hash for link in links):
+                raise BrokenChain(f"decision {links[0].number} or one after it is there already, and is another one")
+            fresh = [link for link in links if link.number not in known]
+            told_before = connection.execute(
                 sa.select(documents.c.digest).where(documents.c.digest.in_(list(told)))
             ).scalars()
-            if new := told.keys() - set(there):
+            if new := told.keys() - set(told_before):
                 connection.execute(documents.insert(), [_document_row(digest, told[digest]) for digest in sorted(new)])
             if fresh:
                 connection.execute(decisions.insert(), [_row(link) for link in fresh])
@@ -175,12 +177,6 @@ class DecisionLog:
     def close(self) -> None:
         """Close the connections to the database."""
         self._tables.close()
-
-    def _links(self, after: int, until: int) -> dict[int, Link]:
-        query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash)
-        wanted = query.where(decisions.c.number > after, decisions.c.number <= until)
-        with self._tables.reading() as connection:
-            return {row.number: Link(*row) for row in connection.execute(wanted)}
 
 
 def _document_row(digest: str, document: Document) -> dict[str, object]:
