@@ -5,8 +5,10 @@ Not here: who gets a place (placing.py).
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Self
+
+import msgspec
 
 from models.live.plan import Plan
 
@@ -70,7 +72,7 @@ class State:
 
     def as_json(self) -> bytes:
         """Return the state as JSON; the same state always gives the same bytes."""
-        return json.dumps(asdict(self), separators=(",", ":")).encode()
+        return msgspec.json.encode(self)
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:

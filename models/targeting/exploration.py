@@ -17,7 +17,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from features.arrays import Floats, Ints
 from models import policy
@@ -63,7 +62,7 @@ def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Fl
     elif strategy == "bate":
         wanted = uncertainty * _benefit(revenue_if_illicit)
     else:
-        is_shut = (rankdata(rarity) - 0.5) / len(rarity)
+        is_shut = (_ranks(rarity) - 0.5) / len(rarity)
         wanted = (1 - is_shut) * uncertainty * _benefit(revenue_if_illicit) + is_shut
     taught = wanted * unlike
     # Where no row would teach anything, all are equally worth a look. Below `tiny`, a quotient is not exact any more.
@@ -191,6 +190,12 @@ class Share:
         learned = explore / (explore + 1 - self.value)
         shared = (1 - drift) * learned + drift / 2
         return Share(min(max(shared, exploration.min_share), exploration.max_share))
+
+
+def _ranks(values: Floats) -> Floats:
+    """Return ranks from 1, the mean one for equal values, as scipy.stats.rankdata does in twice the time."""
+    ordered = np.sort(values)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") + 1) / 2
 
 
 def _benefit(revenue: Floats) -> Floats:

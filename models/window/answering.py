@@ -58,7 +58,9 @@ class Asked:
     @cached_property
     def content(self) -> str:
         """Return the digest of what is declared: the same for the same declaration, whenever and however it comes."""
-        return record.digest(self.rows.drop(_OF_CUSTOMS).to_dicts())
+        return record.digest(
+            [{name: value for name, value in row.items() if name not in _OF_CUSTOMS} for row in self.rows.to_dicts()]
+        )
 
 
 def decide(
