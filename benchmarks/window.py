@@ -1,14 +1,17 @@
 """What a decision costs at the window: features, scores, reasons, place and a durable log; and how long who asks waits.
 
-Run by `make bench`. The store is simulated, and a model learns from it; the declarations of its last full day are asked
-about one by one, in batches of 100, and over HTTP by a driver in a process of its own, so many a second. Costs are CPU
-time of all threads together; beside them stand LightGBM's score of the same rows, and the declaration's features alone.
-Compare figures only within one run.
+Run by `make bench`. The store is simulated, and a model learns from it; the declarations of a day near its end are
+asked about one by one, in batches of 100, and over HTTP by a driver in a process of its own, so many a second. Costs
+are CPU time of all threads together. Beside them stand, for the same rows: the features alone, LightGBM's score, the
+model as MLflow loads it (a pyfunc), and MLflow's own scoring server under the same driver. These three are given the
+features, and tell neither reasons nor a lane; the window is given a declaration. Compare figures only within one run.
 """
 
 import argparse
-import asyncio
+import gc
 import json
+import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,14 +20,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 from typing import Any
 
 import httpx
 import measuring
+import mlflow
 import numpy as np
 import polars as pl
+import psutil
 import uvicorn
+from driving import A_SECOND, REQUESTS, driven
+from mlflow.pyfunc import scoring_server
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +46,10 @@ from models.access.accounts import SYSTEM
 from models.access.tokens import Tokens
 from models.decisions import DecisionLog, Document, Spool
 from models.dossier.assessment import Incumbent
+from models.evidence.manifest import PROJECT
+from models.names import RISK_MODEL
 from models.places import Places
+from models.registry import serving
 from models.risk import RiskModel
 from models.training import train
 from models.window import making
@@ -50,8 +60,6 @@ from models.window.ground import Ground
 from models.workspace import Workspace
 
 BATCH = 100
-A_SECOND = 50
-SECONDS = 20
 SECRET = bytes(range(32))
 _SET_BY_CUSTOMS = ("accepted_at", "recorded_at")
 
@@ -89,6 +97,7 @@ def decided(folder: Path, rows: int) -> dict[str, Any]:
     ]
     return {
         "declarations": len(each),
+        "items": sum(asked.rows.height for asked in each),
         "ground_seconds": made,
         "cpu_ms": {
             "decision, one by one": _mean(cpu for cpu, _ in single),
@@ -109,7 +118,8 @@ def asked_by_http(folder: Path, rows: int) -> dict[str, Any]:
     tokens = Tokens(uri)
     token = tokens.make("bench", SYSTEM, "bench")
     now = _at(ground.day).replace(hour=12, tzinfo=UTC)
-    (folder / "messages.json").write_text(json.dumps([_message(asked) for asked in each]))
+    messages = [_message(asked) for asked in each]
+    bodies = [{**messages[number % len(each)], "declaration_id": f"H{number}"} for number in range(REQUESTS)]
     with _deciding(folder, ground) as decider, _log_in(folder) as log:
         window = Window(decider, log, tokens, Entrance(Directory(uri), Names()), lambda: now, print)
         server = uvicorn.Server(uvicorn.Config(window.app(), port=0, log_level="error", access_log=False))
@@ -118,79 +128,111 @@ def asked_by_http(folder: Path, rows: int) -> dict[str, Any]:
         while not server.started:
             pass
         port = server.servers[0].sockets[0].getsockname()[1]
-        arguments = ["--stage", "drive", "--folder", folder, "--port", port, "--token", token]
         before = process_time()
-        done = subprocess.run(
-            [sys.executable, __file__, *map(str, arguments)], check=True, capture_output=True, text=True
-        )
+        ms = driven(folder, f"http://127.0.0.1:{port}/window/declarations", bodies, token)
         cpu = process_time() - before
         server.should_exit = True
         thread.join()
-    told = json.loads(done.stdout.splitlines()[-1])
-    return {**told, "cpu_ms": cpu * 1000 / told["requests"]}
+    return {"requests": REQUESTS, "a_second": A_SECOND, "cpu_ms": cpu * 1000 / REQUESTS, "ms": ms}
 
 
-async def _drive(folder: Path, port: int, token: str) -> dict[str, Any]:
-    messages = json.loads((folder / "messages.json").read_text())
-    took: list[float] = []
-    headers = {"Authorization": f"Bearer {token}"}
+def served_by_mlflow(folder: Path, rows: int) -> dict[str, Any]:
+    """Return CPU ms of MLflow's pyfunc for the rows of a declaration, and what its scoring server takes for them."""
+    workspace = _workspace(folder)
+    model = RiskModel.load(folder / "model")
+    morning, each = workspace.morning(_day(workspace)), _declarations(workspace)
+    inputs = [serving.as_input(morning.features(asked.rows), model.encoder) for asked in each]
+    mlflow.pyfunc.save_model(
+        folder / "served",
+        python_model=serving.__file__,
+        artifacts={RISK_MODEL: str(folder / "model")},
+        code_paths=[str(PROJECT / package) for package in ("features", "models")],
+        pip_requirements=[],
+        signature=serving.signature(model.encoder),
+    )
+    loaded = mlflow.pyfunc.load_model(str(folder / "served"))
+    for given in inputs[:20]:
+        loaded.predict(given)
+    pyfunc = [_cost(lambda given=given: loaded.predict(given)) for given in inputs]
+    asked = [{"dataframe_split": json.loads(given.to_json(orient="split", index=False))} for given in inputs]
+    bodies = [asked[number % len(asked)] for number in range(REQUESTS)]
+    with _scoring_server(folder / "served") as (server, url):
+        before = sum(server.cpu_times()[:2])
+        ms = driven(folder, f"{url}/invocations", bodies)
+        cpu = sum(server.cpu_times()[:2]) - before
+    return {
+        "pyfunc_cpu_ms": _mean(cpu for cpu, _ in pyfunc),
+        "requests": REQUESTS,
+        "a_second": A_SECOND,
+        "cpu_ms": cpu * 1000 / REQUESTS,
+        "ms": ms,
+    }
 
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
 
-        async def one(number: int) -> None:
-            message = {**messages[number % len(messages)], "declaration_id": f"H{number}"}
-            started = perf_counter()
-            answer = await client.post("/window/declarations", json=message)
-            if number >= A_SECOND:  # the first second opens connections
-                took.append((perf_counter() - started) * 1000)
-            assert answer.status_code == httpx.codes.OK, answer.text
+@contextmanager
+def _scoring_server(model: Path) -> Iterator[tuple[psutil.Process, str]]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command, environment = scoring_server.get_cmd(str(model), port=port, host="127.0.0.1")
+    url, started = f"http://127.0.0.1:{port}", subprocess.DEVNULL
+    on_path = {**environment, "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
+    with subprocess.Popen(shlex.split(command), env=on_path, stdout=started, stderr=started) as server:
+        try:
+            while not _answers(url):
+                assert server.poll() is None, f"MLflow's scoring server ended: {command}"
+                sleep(0.5)
+            yield psutil.Process(server.pid), url
+        finally:
+            server.terminate()
 
-        async with asyncio.TaskGroup() as group:
-            for number in range(A_SECOND * (SECONDS + 1)):
-                group.create_task(one(number))
-                await asyncio.sleep(1 / A_SECOND)
-    spread = {name: float(np.quantile(took, part)) for name, part in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
-    return {"requests": A_SECOND * (SECONDS + 1), "a_second": A_SECOND, "ms": spread}
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/ping").is_success
+    except httpx.TransportError:
+        return False
 
 
 STAGES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "prepare": prepare,
     "decided": decided,
     "asked_by_http": asked_by_http,
+    "served_by_mlflow": served_by_mlflow,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--stage", choices=[*STAGES, "drive"], help=argparse.SUPPRESS)
+    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--token", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.stage == "drive":
-        print(json.dumps(asyncio.run(_drive(given.folder, given.port, given.token))))
-        return
     if given.stage:
         print(json.dumps(STAGES[given.stage](given.folder, given.rows)))
         return
     results = measuring.staged(__file__, STAGES, given.rows)
     del results["prepare"]
     _print(Console(), results, given.rows)
-    libraries = ("polars", "numpy", "lightgbm", "msgspec", "sqlalchemy", "starlette", "uvicorn")
+    libraries = ("polars", "numpy", "lightgbm", "mlflow", "msgspec", "sqlalchemy", "starlette", "uvicorn")
     measuring.save("window", libraries, rows=given.rows, **results)
 
 
 def _print(console: Console, results: dict[str, Any], rows: int) -> None:
-    alone, http = results["decided"], results["asked_by_http"]
+    alone, http, mlflow_server = results["decided"], results["asked_by_http"], results["served_by_mlflow"]
     table = Table("", "CPU ms", title=f"{alone['declarations']} declarations of a day, {rows:,} in the store")
     for part, ms in alone["cpu_ms"].items():
         table.add_row(part, f"{ms:.2f}")
-    table.add_row(f"request over HTTP, {http['a_second']} a second", f"{http['cpu_ms']:.2f}")
+    table.add_row("MLflow's pyfunc, given the features", f"{mlflow_server['pyfunc_cpu_ms']:.2f}")
+    served = {"the window": http, "MLflow's scoring server, given the features": mlflow_server}
+    for name, each in served.items():
+        table.add_row(f"request over HTTP to {name}", f"{each['cpu_ms']:.2f}")
     console.print(table)
+    for name, each in served.items():
+        spread = ", ".join(f"{part} {ms:.1f} ms" for part, ms in each["ms"].items())
+        console.print(f"over HTTP, {each['a_second']} requests a second to {name}: {spread}")
     console.print(
-        f"over HTTP p50 {http['ms']['p50']:.1f} ms, p99 {http['ms']['p99']:.1f} ms; in batches "
-        f"{alone['batches_a_second']:.0f} declarations/s; the ground was made in {alone['ground_seconds']:.1f} s"
+        f"in batches of {BATCH} {alone['batches_a_second']:.0f} declarations/s; the ground was made in "
+        f"{alone['ground_seconds']:.1f} s"
     )
 
 
@@ -203,12 +245,17 @@ def _ground(folder: Path, workspace: Workspace) -> Ground:
     model = RiskModel.load(folder / "model")
     champion = Incumbent("1", "champion", "simulator", None, model, None, workspace.policy)
     morning = workspace.morning(_day(workspace))
-    return making.scored(workspace, workspace.features(), morning, champion, (), SECRET)
+    ground = making.scored(workspace, workspace.features(), morning, champion, (), SECRET)
+    gc.freeze()  # as the window does
+    return ground
 
 
 def _day(workspace: Workspace) -> date:
-    """Return the last full day; the archive ends a week later."""
-    return workspace.store.days()[-1] - timedelta(days=7)
+    """Return the fullest day of the last whole week; the archive ends a week later."""
+    last = workspace.store.days()[-1] - timedelta(days=7)
+    week = workspace.store.scan("declarations", last - timedelta(days=6), last)
+    counts = week.group_by(pl.col("accepted_at").dt.date().alias("day")).len().sort("len", "day").collect()
+    return counts["day"][-1]
 
 
 def _at(day: date) -> datetime:
