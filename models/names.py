@@ -12,6 +12,7 @@ PENDING = "pending"
 
 # Accounts that stand for no person, as the ledger records them.
 SERVICE = "tidewaiter"  # the account that the flows use; it moves aliases and signs nothing
+ANALYST = "analyst"  # the role of those who propose and confirm criteria
 ADMINISTRATOR = "administrator"  # not one of MLflow's roles but its flag, recorded as if it were a role
 SERVER = "mlflow-server"  # the actor where nobody asked: it opens what it finds, and voids what was altered
 

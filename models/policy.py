@@ -153,6 +153,7 @@ class SignoffStep(_Section):
 
 class Signoff(_Section):
     valid_days: int = Field(ge=1)
+    criterion_days: int = Field(0, ge=0, le=366)
     steps: tuple[SignoffStep, ...] = Field(min_length=1)
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from models.names import SERVER, SERVICE
+from models.names import ANALYST, SERVER, SERVICE
 from models.policy import Signoff
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ _SERVING: Grants = {"experiment": "EDIT", "registered_model": "MANAGE"}  # MANAG
 def grants(signoff: Signoff) -> dict[str, Grants]:
     """Return every role and its grants."""
     reviewers = {step.role: _REVIEWING for step in signoff.steps}
-    return {**reviewers, DATA_SCIENTIST: _ALL, AUDITOR: _READING, OFFICER: {}, SUPERVISOR: {}, SERVICE_ROLE: _SERVING}
+    reading = {AUDITOR: _READING, ANALYST: _READING, OFFICER: {}, SUPERVISOR: {}}
+    return {**reviewers, **reading, DATA_SCIENTIST: _ALL, SERVICE_ROLE: _SERVING}
 
 
 def prepare(store: "SqlAlchemyStore", signoff: Signoff, service_password: str) -> None:

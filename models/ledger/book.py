@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from models.criteria import Register, Step
 from models.ledger.chain import Entry, LedgerError
 from models.ledger.lifecycle import State
-from models.names import ADMINISTRATOR, LONGEST_TAG, SERVER, SERVICE, SIGNOFF
+from models.names import ADMINISTRATOR, ANALYST, LONGEST_TAG, SERVER, SERVICE, SIGNOFF
 from models.policy import Signoff, SignoffStep
 
 _LONGEST_REASON = 1000
@@ -92,6 +93,7 @@ class Book:
         self.cases: dict[int, Case] = {}
         self.role_numbers: dict[str, int] = {}  # as the server noted them last; empty before it did so
         self.cleared: set[int] = set()  # versions never opened, taken away by an administrator
+        self.criteria = Register()
         self.reigns: list[int] = []  # champions, each above the one it replaced; a rollback removes the upper ones
 
     @property
@@ -147,6 +149,11 @@ class Book:
             valid_days=self._policy.valid_days,
         )
 
+    @property
+    def criterion_days(self) -> int:
+        """Return how long a criterion may live that is proposed under the present policy."""
+        return self._policy.criterion_days
+
     def check(self, entry: Entry) -> None:
         """Raise LedgerError if an entry is accepted against the rules."""
         if entry.is_accepted and (refusal := self.refusal(entry)):
@@ -180,6 +187,8 @@ class Book:
                 self.role_numbers = dict(entry.role_numbers)
             case "clear":
                 self.cleared.add(_version(entry))
+            case "criterion":
+                self.criteria.apply(_step(entry))
             case "align" | "account" | "write" | "decisions":
                 pass
 
@@ -189,6 +198,8 @@ class Book:
             return None
         if entry.action == "decisions":
             return _refuse_sealing(entry)
+        if entry.action == "criterion":
+            return self._refuse_criterion(entry)
         if entry.action == "clear":
             return _refuse_clearing(entry, self.cases)
         if entry.version is None or entry.digest is None:
@@ -273,6 +284,13 @@ class Book:
             return f"{step.name} has all its signatures"
         return self._refuse_out_of_turn(case, step, entry.at)
 
+    def _refuse_criterion(self, entry: Entry) -> str | None:
+        if ADMINISTRATOR in entry.roles or entry.actor in (SERVICE, SERVER):
+            return f"{entry.actor} administers or serves, and so has no say in criteria"
+        if ANALYST not in entry.roles:
+            return f"criteria take the role {ANALYST}; {entry.actor} has {_roles(entry)}"
+        return self._refuse_impostor(entry, ANALYST) or self.criteria.refusal(_step(entry))
+
     def _refuse_impostor(self, entry: Entry, role: str) -> str | None:
         """Return why a role with this name but another number does not count; None if the number is right."""
         if not self.role_numbers or entry.role_numbers.get(role) == self.role_numbers.get(role):
@@ -336,6 +354,12 @@ def _refuse_voiding(entry: Entry, case: Case) -> str | None:
 def _version(entry: Entry) -> int:
     assert entry.version is not None  # `refusal` has seen to it
     return entry.version
+
+
+def _step(entry: Entry) -> Step:
+    reason = " ".join(entry.reason.split())
+    digest = entry.digest or ""
+    return Step(entry.step or "", entry.actor, entry.at, digest, reason, entry.criterion, entry.valid_days)
 
 
 def _signature(entry: Entry) -> Signature:

@@ -22,6 +22,7 @@ from pydantic import (
     model_serializer,
 )
 
+from models.criteria import Criterion
 from models.evidence import manifest
 from models.policy import SignoffStep
 
@@ -38,10 +39,11 @@ Action = Literal[
     "write",
     "clear",
     "decisions",
+    "criterion",
 ]
 
 # Fields that came later; they are left out of the text if they say nothing.
-_LATER = frozenset({"role_numbers", "grant", "seal"})
+_LATER = frozenset({"role_numbers", "grant", "seal", "criterion"})
 
 
 # How far the time of a row may be behind that of a row before it. The signer adds no row that is behind at all; older
@@ -64,6 +66,8 @@ class Entry(_Record):
     evidence as it lay in the store. `reason` is the actor's own; `refusal` says why the attempt was refused.
     `role_numbers` are those roles by what they are, whatever they are called; `grant` is by what MLflow lets the actor
     write the tag of a step. Both are there since the server notes which number each role has.
+    `digest` of `criterion` is that of the criterion that `step` is about; the entry that proposes it has the
+    `criterion` too, and in `valid_days` how long it may live.
     `digest` of `decisions` is the hash up to which the window's log of decisions was sealed, and `reason` its number.
     `authors`, `steps` and `valid_days` belong to `open`: who made the version, and the policy it is judged by; so does
     `seal`, the digest of the list of all its files (models/evidence/seal.py), which versions opened earlier have not.
@@ -86,6 +90,7 @@ class Entry(_Record):
     role_numbers: dict[str, int] = {}
     grant: str = ""
     seal: str | None = None
+    criterion: Criterion | None = None
 
     @model_serializer(mode="wrap")
     def _as_it_was_written_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

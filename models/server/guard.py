@@ -127,6 +127,7 @@ class Guard:
                 "tidewaiter/inspect": self.rules.inspect,
                 "tidewaiter/rollback": self.rules.roll_back,
                 "tidewaiter/registering": self.rules.judge_registration,
+                "tidewaiter/criteria": self.rules.take_step,
             }
             return JSONResponse(await self._decided(call, acts[route.name], call))
         async with self.lock.around(call.name):

@@ -99,7 +99,7 @@ _GUARDED = frozenset(
     for name in names
 )
 _LOGGED_MODEL = re.compile(r"mlflow/logged-models/[^/]+(?:/params|/tags(?:/[^/]+)?)?")
-_OWN = frozenset({("POST", f"tidewaiter/{name}") for name in ("inspect", "rollback", "registering")})
+_OWN = frozenset({("POST", f"tidewaiter/{name}") for name in ("inspect", "rollback", "registering", "criteria")})
 
 
 class Kind(Enum):

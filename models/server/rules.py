@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 
+from models import criteria
 from models.access import LONGEST_TEXT, Call, Refused, account_changes
 from models.evidence import manifest
 from models.ledger import Case, Entry, chain, lifecycle, storage
@@ -95,6 +97,17 @@ class Rules:
                 raise Refused(refusal, is_noted=True)
         self.changed()
         return {"version": str(target.version)}
+
+    def take_step(self, call: Call) -> dict[str, object]:
+        """Propose, confirm, refuse or withdraw a criterion; return its digest."""
+        with self.noting(call):
+            at, parts = storage.now(), _step(call)
+            with self.ledger.writing() as writer:
+                days = self.ledger.book.criterion_days if "criterion" in parts else None
+                refusal = writer.attempt(call.entry("criterion", at, valid_days=days, **parts))
+            if refusal:
+                raise Refused(refusal, is_noted=True)
+        return {"digest": parts["digest"]}
 
     def _fallback(self, writer: storage.Writer, at: datetime) -> Case | None:
         """Return the last earlier champion whose evidence stands now; void those whose evidence does not."""
@@ -293,6 +306,18 @@ class Rules:
         what = f"{count} wrong passwords in a row for {name}"
         with self.ledger.writing() as writer:
             writer.append(Entry(at=storage.now(), actor=SERVER, address=address, action="write", refusal=what))
+
+
+def _step(call: Call) -> dict[str, Any]:
+    """Return what a call says of a criterion, as fields of an entry; Refused for a criterion that cannot be."""
+    said = {"step": call.text("step"), "reason": call.text("reason")}
+    if said["step"] != "propose":
+        return {**said, "digest": call.text("digest")}
+    try:
+        proposed = criteria.criterion.read(call.body.get("criterion"))
+    except ValueError as error:
+        raise Refused(str(error), 400) from error
+    return {**said, "digest": proposed.digest, "criterion": proposed}
 
 
 def _found(version: ModelVersion, sealed: str | None, is_thorough: bool) -> stored.Finding:

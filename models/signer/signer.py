@@ -140,6 +140,8 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         said: dict[str, Any] = {"at": max(at, self._refuse_clock_behind(at))}
         if entry.action == "open":
             said |= {"steps": self._signoff.steps, "valid_days": self._signoff.valid_days}
+        if entry.action == "criterion" and entry.step == "propose":
+            said |= {"valid_days": self._signoff.criterion_days}
         return entry.model_copy(update=said)
 
     def _refuse_clock_behind(self, at: datetime) -> datetime:

@@ -21,11 +21,13 @@ ROLES = {
     "rea": ("reviewer",),
     "rob": ("reviewer",),
     "dan": ("data-scientist",),
+    "pia": ("analyst",),
+    "pol": ("analyst",),
     "max": ("data-scientist", "risk-analyst"),
     "root": (ADMINISTRATOR, "reviewer", "risk-analyst"),
     SERVICE: ("service",),
 }
-NUMBERS = {"risk-analyst": 1, "reviewer": 2, "data-scientist": 3, "auditor": 4, "service": 5}
+NUMBERS = {"risk-analyst": 1, "reviewer": 2, "data-scientist": 3, "auditor": 4, "service": 5, "analyst": 6}
 RUN, LOGGED = "1" * 32, f"m-{'2' * 32}"
 
 

@@ -22,6 +22,7 @@ EVENTS = {
 }
 POLICY = Signoff(
     valid_days=30,
+    criterion_days=90,
     steps=(
         SignoffStep(name="technical", role="risk-analyst", signatures=1),
         SignoffStep(name="governance", role="reviewer", signatures=2),
@@ -33,6 +34,8 @@ ROLES = {
     "cid": ("reviewer",),
     "dee": ("reviewer", "risk-analyst"),
     "eve": ("data-scientist", "reviewer", "risk-analyst"),
+    "pia": ("analyst",),
+    "pol": ("analyst", "auditor"),
     "root": (ADMINISTRATOR, "reviewer", "risk-analyst"),
     SERVICE: ("reviewer", "risk-analyst"),
     SERVER: ("reviewer", "risk-analyst"),

@@ -30,6 +30,8 @@ PEOPLE: Mapping[str, tuple[str, ...]] = {
     "ria": ("reviewer",),
     "dan": ("data-scientist",),
     "aud": ("auditor",),
+    "pia": ("analyst",),  # proposes criteria, which pol confirms
+    "pol": ("analyst",),
     "two": ("risk-analyst", "reviewer"),
     "max": ("data-scientist", "risk-analyst", "reviewer"),  # makes models and could sign them
     "ola": ("officer",),

@@ -3,6 +3,7 @@ from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 
 from models.access.accounts import (
     ADMINISTRATOR_ACCOUNT,
+    ANALYST,
     AUDITOR,
     DATA_SCIENTIST,
     OFFICER,
@@ -46,7 +47,8 @@ def expected():
 
 def test_every_role_of_the_policy_and_ours_are_made(store):
     prepare(store, POLICY, PASSWORD)
-    assert set(shown(store)) == {"risk-analyst", "reviewer", DATA_SCIENTIST, AUDITOR, OFFICER, SUPERVISOR, SERVICE_ROLE}
+    own = {DATA_SCIENTIST, AUDITOR, ANALYST, OFFICER, SUPERVISOR, SERVICE_ROLE}
+    assert set(shown(store)) == {"risk-analyst", "reviewer", *own}
     assert shown(store) == expected()
     assert store.authenticate_user(SERVICE, PASSWORD)
     account = store.get_user(SERVICE)

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
 from models.ledger.chain import Chain, Entry, Head, LedgerError, check_head
+from tests.support.criteria import criterion
 from tests.support.signing import chained, entry, promotion
 
 KEY = Ed25519PrivateKey.generate()
@@ -50,9 +51,9 @@ def test_a_ledger_that_was_written_long_ago_is_hashed_as_it_was_then():
 
 
 def test_fields_that_came_later_are_written_only_where_they_say_something():
-    later = {"role_numbers", "grant", "seal"}
+    later = {"role_numbers", "grant", "seal", "criterion"}
     assert [set(json.loads(row.entry)) for row in ROWS] == [set(Entry.model_fields) - later] * len(ROWS)
-    given = entry("approve", "ann", role_numbers={"risk-analyst": 3}, grant="role", seal="s")
+    given = entry("approve", "ann", role_numbers={"risk-analyst": 3}, grant="role", seal="s", criterion=criterion())
     assert set(json.loads(chained([given], KEY)[0].entry)) == set(Entry.model_fields)
 
 

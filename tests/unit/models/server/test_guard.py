@@ -49,6 +49,9 @@ class Recorder:
         if self.refusal:
             raise self.refusal
 
+    def take_step(self, call):
+        return {"step": call.body["step"]}
+
     def answered(self, call, status):
         self.answers.append((call.name, status))
 
@@ -300,6 +303,7 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(send, rules):
 def test_own_routes(send):
     assert send("POST", "/api/2.0/tidewaiter/inspect", json={"version": "3"}).json() == {"inspected": "3"}
     assert send("POST", "/api/2.0/tidewaiter/registering", json={"author": "dan"}).json() == {"author": "dan"}
+    assert send("POST", "/api/2.0/tidewaiter/criteria", json={"step": "confirm"}).json() == {"step": "confirm"}
     answer = send("POST", "/api/2.0/tidewaiter/rollback", json={})
     assert answer.status_code == 503
     assert answer.json()["message"].endswith("row 3 is missing")
