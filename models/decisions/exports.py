@@ -60,7 +60,7 @@ def hand_over(log: DecisionLog, folder: Path, before: date) -> list[Path]:
 def selections(folder: Path) -> pl.DataFrame:
     """Return all selections that were handed over (selection_log.SCHEMA), in the order of their days."""
     found = sorted(folder.glob(f"{_SELECTIONS}*.parquet"))
-    return pl.read_parquet(found) if found else pl.DataFrame(schema=selection_log.SCHEMA)
+    return selection_log.read_files(found)
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,7 @@ def _selections(log: DecisionLog, decisions: list[Decision], commitment: str) ->
                     "policy_digest": decision.policy_digest,
                     "draw_seed": commitment,
                     "selected_at": decision.received_at,
+                    "criterion": item.criterion or None,
                 }
             )
     return pl.DataFrame(rows, schema=selection_log.SCHEMA)

@@ -32,7 +32,8 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `lane`, `reason` and `chances` are its placement (models/live), and `probability` is the chance that it is
     inspected, over all that is drawn and over all versions of the declaration. It was placed for `candidate` by
     `draws`. `plan` is the digest of the plan, and `came` the state of the office, by which it was placed when it first
-    came; later versions keep them. What the model says is None where no model could be asked.
+    came; later versions keep them. What the model says is None where no model could be asked. `criterion` names the one
+    whose place it has, if one gave it a place.
     """
 
     item_number: int
@@ -50,10 +51,11 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revenue_if_illicit: float | None
     priority: float | None
     reasons: tuple[Reason, ...]
+    criterion: str = ""
 
     @property
     def placement(self) -> Placement:
-        return Placement(self.lane, self.reason, self.chances)
+        return Placement(self.lane, self.reason, self.chances, self.criterion)
 
 
 class Shadow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +72,8 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `declared` has the items as rows of the contract, `content` is their digest, and `message` that of the message that
     they came in. `key` is what the declaration's chances are drawn for. `feature_names` is the digest of the list of
     features, of which `features` has the values for each item; both are empty where no model was asked, and `unscored`
-    says why. `before` and `after` are the states of the office (models/live).
+    says why. `before` and `after` are the states of the office (models/live). `criteria` is the digest of the criteria
+    that were in force, and empty if none was.
     """
 
     decision_id: str
@@ -96,6 +99,7 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: tuple[Item, ...]
     shadows: tuple[Shadow, ...] = ()
     unscored: str = ""
+    criteria: str = ""
 
     @property
     def lane(self) -> str:

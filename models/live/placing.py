@@ -2,7 +2,8 @@
 
 Everything here is a function of its arguments: it has no clock and no chance of its own, and its numbers are plain
 Python floats. The reasons and their order are those of the night (models/targeting/lanes.py): chance, critical goods,
-exploration, value. Not here: the plan of the day (plan.py) and the numbers drawn (chance.py).
+criteria of officers, exploration, value. Not here: which criteria an item meets (models/criteria), the plan of the day
+(plan.py) and the numbers drawn (chance.py).
 
 Chance comes first, with the same probability for everybody. Where some lane's places are carried, its draws are met
 even when all places are used up: it takes places of the days to come, up to as many as are carried. Where none are, the
@@ -11,9 +12,11 @@ nothing is left of all this, nobody is inspected any more on that day, and the s
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from models.criteria import Criterion
 from models.live.chance import Draws
 from models.live.plan import Plan
 from models.live.state import State, arrived, lender
@@ -58,7 +61,7 @@ class Candidate:
 class Chances:
     """Tells which numbers lead to an inspection: a random one below `random`, or an exploring one below `explored`.
 
-    What `is_entitled`, for its worth or as critical goods, is inspected whatever is drawn.
+    What `is_entitled`, for its worth, as critical goods or by a criterion, is inspected whatever is drawn.
     """
 
     random: float
@@ -81,11 +84,15 @@ class Chances:
 
 @dataclass(frozen=True)
 class Placement:
-    """The lane (of LANES, or green), the reason for it ("none" if green), and the chances that there were."""
+    """The lane (of LANES, or green), the reason for it ("none" if green), and the chances that there were.
+
+    `criterion` is the name of the one whose place it has, if that is the reason.
+    """
 
     lane: str
     reason: str
     chances: Chances
+    criterion: str = ""
 
     @property
     def probability(self) -> float:
@@ -95,45 +102,75 @@ class Placement:
 
 @dataclass(frozen=True)
 class _Claim:
-    """Says what an item may ask for when it comes: its chances, and for each of its reasons the lanes by preference."""
+    """Says what an item may ask for when it comes: its chances, and for each of its reasons the lanes by preference.
 
-    chances: Chances
+    `without` are its chances as if there were no criteria; `criterion` is the one that gives it a place, if one does.
+    """
+
+    without: Chances
     is_critical: bool
     for_worth: tuple[int, ...]
+    criterion: Criterion | None
 
-    def asks(self, plan: Plan, draws: Draws) -> tuple[str, tuple[int, ...]]:
-        """Return the reason and the lanes by preference, apart from chance; no lanes if it is to be released."""
-        if self.chances.is_entitled:
+    @property
+    def chances(self) -> Chances:
+        return replace(self.without, is_entitled=True) if self.criterion else self.without
+
+    def best(self, plan: Plan, state: State, draws: Draws, held: int = len(LANES)) -> tuple[str, int | None]:
+        """Return the reason and the free lane, apart from chance, that it gets above lane `held`; None if none.
+
+        A criterion gives its lane, or the nearest free one as worth does, or what the item would get without it if that
+        is higher: no criterion lowers a lane.
+        """
+        reason, lanes = self._asks(plan, draws)
+        lane = _free(state, lanes, held)
+        if self.criterion is None:
+            return reason, lane
+        own = LANES.index(self.criterion.lane)
+        given = _free(state, (*range(own, len(LANES)), *reversed(range(own))), held)
+        return "criterion", lane if given is None or (lane is not None and lane < given) else given
+
+    def _asks(self, plan: Plan, draws: Draws) -> tuple[str, tuple[int, ...]]:
+        """Return the reason and the lanes by preference, apart from chance and criteria; no lanes if there are none."""
+        if self.without.is_entitled:
             return ("critical", tuple(range(len(LANES)))) if self.is_critical else ("value", self.for_worth)
-        if draws.exploration < self.chances.explored:
+        if draws.exploration < self.without.explored:
             return "exploration", plan.by_detects[::-1]
         return "none", ()
 
 
-def place(plan: Plan, state: State, candidate: Candidate, draws: Draws) -> tuple[Placement, State]:
+def place(
+    plan: Plan, state: State, candidate: Candidate, draws: Draws, criteria: Sequence[Criterion] = ()
+) -> tuple[Placement, State]:
     """Return the placement of an item that comes now, and the state after it.
 
-    The decision is made again by the same arguments, to the last bit. ValueError if the state goes by another plan.
+    `criteria` are those in force that the item meets, in the order in which they are asked. The decision is made again
+    by the same arguments, to the last bit. ValueError if the state goes by another plan.
     """
     if state.plan != plan.digest:
         raise ValueError(f"the state goes by plan {state.plan}; allowed: {plan.digest}, the plan given")
     now = arrived(plan, state)
-    claim = _claim(plan, now, candidate)
+    claim = _claim(plan, now, candidate, now.unused(criteria))
     is_drawn = draws.random < plan.random_share
     if is_drawn and claim.chances.random:
         reason, lane = "random", _lane_for_chance(plan, now, claim)
         now = replace(now, drawn=now.drawn + 1)
     else:
-        reason, lanes = claim.asks(plan, draws)
-        lane = now.free(lanes)
+        reason, lane = claim.best(plan, now, draws)
         now = replace(now, missed=now.missed + is_drawn)
     if lane is None:
         return Placement(GREEN, "none", claim.chances), now
-    return Placement(LANES[lane], reason, claim.chances), now.without(lane)
+    return _placed(lane, reason, claim, now)
 
 
 def amend(
-    plan: Plan, first: State, before: Placement, candidate: Candidate, draws: Draws, state: State
+    plan: Plan,
+    first: State,
+    before: Placement,
+    candidate: Candidate,
+    draws: Draws,
+    state: State,
+    criteria: Sequence[Criterion] = (),
 ) -> tuple[Placement, State]:
     """Return the placement of an item whose declaration was amended, and the office's `state` after it.
 
@@ -142,18 +179,19 @@ def amend(
     nothing is gained by amending late, or often, and the probability stays exact: it is that of being inspected by any
     of the versions. The lane may rise and never falls. It rises only if the office has a place for it now, which may be
     one that was kept for chance; the place that it had stays used, as work on it may have begun.
+
+    `criteria` are those in force now that it meets in this form; one gives it a place if it has one left now.
     """
-    claim = _claim(plan, arrived(plan, first), candidate)
+    claim = _claim(plan, arrived(plan, first), candidate, state.unused(criteria))
     held = (*LANES, GREEN).index(before.lane)
     if held == len(LANES) and state.free(range(len(LANES))) is None:
         return before, state
-    amended = replace(before, chances=before.chances.or_else(claim.chances))
-    reason, lanes = claim.asks(plan, draws)
-    higher = [lane for lane in lanes if lane < held]
-    lane = state.free(higher) if lanes and lanes[0] < held else None
+    chances = before.chances.or_else(claim.chances)
+    reason, lane = claim.best(plan, state, draws, held)
     if lane is None:
-        return amended, state
-    return replace(amended, lane=LANES[lane], reason=reason), state.without(lane)
+        return replace(before, chances=chances), state
+    placed, after = _placed(lane, reason, claim, state)
+    return replace(placed, chances=chances), after
 
 
 def cutoffs(plan: Plan, state: State, coming: float) -> tuple[float, ...]:
@@ -169,8 +207,24 @@ def cutoffs(plan: Plan, state: State, coming: float) -> tuple[float, ...]:
     return tuple(accumulate(reversed(found), max))[::-1]
 
 
-def _claim(plan: Plan, now: State, candidate: Candidate) -> _Claim:
-    """Return what an item may ask for that has just come, as the last in `now.sequence`."""
+def _free(state: State, lanes: Sequence[int], held: int) -> int | None:
+    """Return the first of `lanes` above lane `held` that has a place; None if the first choice is not above it."""
+    return state.free(lane for lane in lanes if lane < held) if lanes and lanes[0] < held else None
+
+
+def _placed(lane: int, reason: str, claim: _Claim, state: State) -> tuple[Placement, State]:
+    """Return the placement in a lane, and the state without the place."""
+    after, name = state.without(lane), ""
+    if reason == "criterion" and claim.criterion:
+        after, name = after.using(claim.criterion), claim.criterion.name
+    return Placement(LANES[lane], reason, claim.chances, name), after
+
+
+def _claim(plan: Plan, now: State, candidate: Candidate, criterion: Criterion | None) -> _Claim:
+    """Return what an item may ask for that has just come, as the last in `now.sequence`.
+
+    `criterion` is one that it meets and that has places left.
+    """
     coming = plan.forecast.coming(candidate.second, now.sequence - 1)
     places = sum(max(now.left(lane), 0) for lane in range(len(LANES)))
     has_place = places > _reserve(plan, coming)
@@ -186,7 +240,8 @@ def _claim(plan: Plan, now: State, candidate: Candidate) -> _Claim:
     others = max(now.sequence + coming - sum(lane.daily for lane in plan.lanes), 1.0)
     may_be_explored = has_place and not is_entitled
     explored = min(candidate.explore * plan.exploring / others, 1.0) if may_be_explored else 0.0
-    return _Claim(Chances(random, explored, is_entitled), is_critical, for_worth)
+    may_be_ruled = has_place and not is_critical
+    return _Claim(Chances(random, explored, is_entitled), is_critical, for_worth, criterion if may_be_ruled else None)
 
 
 def _lane_for_chance(plan: Plan, now: State, claim: _Claim) -> int | None:

@@ -10,6 +10,7 @@ from typing import Self
 
 import msgspec
 
+from models.criteria import Criterion
 from models.live.plan import Plan
 
 Places = tuple[tuple[int, ...], ...]
@@ -21,7 +22,8 @@ class State:
 
     `sequence` counts the declaration items that came. `places` has what is left of each of LANES, by age: the oldest
     first, and today's last. These are below 0 where chance took places of the days to come. Of the items that chance
-    drew, `drawn` got a place and `missed` got none, because all were used up.
+    drew, `drawn` got a place and `missed` got none, because all were used up. `used` says, by name, how many
+    places each criterion has given today.
     """
 
     plan: str
@@ -29,6 +31,7 @@ class State:
     places: Places
     drawn: int = 0
     missed: int = 0
+    used: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def morning(cls, plan: Plan, carried: Places | None = None) -> Self:
@@ -70,15 +73,33 @@ class State:
         places[next((age for age, count in enumerate(places) if count > 0), -1)] -= 1
         return replace(self, places=(*self.places[:lane], tuple(places), *self.places[lane + 1 :]))
 
+    def unused(self, criteria: Iterable[Criterion]) -> Criterion | None:
+        """Return the first of `criteria` that has places left today; None if none has."""
+        used = dict(self.used)
+        return next((each for each in criteria if used.get(each.name, 0) < each.places), None)
+
+    def using(self, criterion: Criterion) -> "State":
+        """Return the state with one place of a criterion fewer."""
+        used = dict(self.used)
+        used[criterion.name] = used.get(criterion.name, 0) + 1
+        return replace(self, used=tuple(sorted(used.items())))
+
     def as_json(self) -> bytes:
-        """Return the state as JSON; the same state always gives the same bytes."""
-        return msgspec.json.encode(self)
+        """Return the state as JSON; the same state always gives the same bytes.
+
+        Where no criterion was used it is as it was written before there were criteria.
+        """
+        told = msgspec.to_builtins(self)
+        if not self.used:
+            del told["used"]
+        return msgspec.json.encode(told)
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
         """Return the state that `as_json` wrote."""
         content = json.loads(text)
-        return cls(**content | {"places": tuple(map(tuple, content["places"]))})
+        used = tuple(map(tuple, content.get("used", ())))
+        return cls(**content | {"places": tuple(map(tuple, content["places"])), "used": used})
 
 
 def arrived(plan: Plan, state: State) -> State:

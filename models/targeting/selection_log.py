@@ -6,6 +6,7 @@ Outcomes are joined with it later. From that come the share of places that explo
 where a source's outcomes do not tell it. A declaration is selected once; a correction does not select it again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ SCHEMA = pl.Schema(
         "accepted_on": pl.Date(),
         "office": pl.String(),
         "lane": pl.Enum([*LANES, "green"]),
-        "reason": pl.Enum(["critical", "random", "exploration", "value", "none"]),
+        "reason": pl.Enum(["critical", "random", "criterion", "exploration", "value", "none"]),
         "selection_probability": pl.Float64(),
         "score": pl.Float64(),
         "critical": pl.Float64(),
@@ -39,6 +40,7 @@ SCHEMA = pl.Schema(
         "policy_digest": pl.String(),
         "draw_seed": pl.String(),
         "selected_at": pl.Datetime("us", "UTC"),
+        "criterion": pl.String(),
     }
 )
 
@@ -56,8 +58,7 @@ class SelectionLog:
 
     def read(self) -> pl.DataFrame:
         """Return every selected declaration (SCHEMA), in order of selection."""
-        files = sorted(self.root.glob("*.parquet"))
-        return pl.read_parquet(files, schema=SCHEMA) if files else pl.DataFrame(schema=SCHEMA)
+        return read_files(sorted(self.root.glob("*.parquet")))
 
     def append(self, rows: pl.DataFrame) -> int:
         """Keep a run's selection and return its number. ValueError names a declaration that was selected before."""
@@ -72,6 +73,17 @@ class SelectionLog:
         self.root.mkdir(parents=True, exist_ok=True)
         write_atomically(self.root / f"{number:06}.parquet", rows.select(SCHEMA.names()).cast(SCHEMA).write_parquet)
         return number
+
+
+def read_files(files: Sequence[Path]) -> pl.DataFrame:
+    """Return the selections in files (SCHEMA), one file after the other; older files know no criteria."""
+    return pl.concat([pl.DataFrame(schema=SCHEMA), *(_read(file) for file in files)])
+
+
+def _read(file: Path) -> pl.DataFrame:
+    rows = pl.read_parquet(file)
+    later = [pl.lit(None, SCHEMA[name]).alias(name) for name in SCHEMA if name not in rows.columns]
+    return rows.with_columns(later).select(SCHEMA.names()).cast(SCHEMA)
 
 
 def pending(declarations: pl.LazyFrame, log: pl.DataFrame, last_day: date) -> pl.DataFrame:

@@ -85,17 +85,18 @@ def decide(
     accepted_at: datetime = asked.rows["accepted_at"][0]
     second = accepted_at.hour * 3600 + accepted_at.minute * 60 + accepted_at.second
     now, items = state, []
+    met = ground.criteria.matching(asked.rows)
     for line, number in enumerate(asked.rows["item_number"]):
         told = judged.told[line]
         weighed = {name: told[name] for name in ("score", "critical", "revenue_if_illicit", "explore")}
         candidate = Candidate(second, **weighed)
         if known := before.get(number):
             plan, came, draws = earlier_plan(known.plan), State.from_json(known.came.encode()), known.draws
-            placement, now = amend(plan, came, known.placement, candidate, draws, now)
+            placement, now = amend(plan, came, known.placement, candidate, draws, now, met[line])
         else:
             plan, came = ground.plan(asked.office), now
             draws = drawn_before.get(number) or chance.draws(ground.secret, key, number)
-            placement, now = place(plan, now, candidate, draws)
+            placement, now = place(plan, now, candidate, draws, met[line])
         items.append(
             Item(
                 item_number=number,
@@ -108,6 +109,7 @@ def decide(
                 plan=plan.digest,
                 came=came.as_json().decode(),
                 reasons=judged.reasons[line],
+                criterion=placement.criterion,
                 **{name: told[name] if ground.champion else None for name in TOLD},
             )
         )
@@ -138,5 +140,6 @@ def decide(
         items=tuple(items),
         shadows=tuple(Shadow(*version, tuple(scores)) for version, scores in judged.shadows.items()),
         unscored=ground.unscored,
+        criteria=ground.criteria.digest,
     )
     return decision, now

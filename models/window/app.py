@@ -223,6 +223,7 @@ def in_full(decision: Decision) -> dict[str, Any]:
                 "item_number": item.item_number,
                 "lane": item.lane,
                 "reason": item.reason,
+                "criterion": item.criterion or None,
                 "selection_probability": item.probability,
                 "score": item.score,
                 "expected_revenue": item.expected_revenue,

@@ -270,6 +270,8 @@ class Decider:
             )
             made.append(decision)
             named[by.policy.digest] = Document("application/toml", by.policy.written)
+            if by.criteria.digest:
+                named[by.criteria.digest] = Document(_JSON, by.criteria.as_json())
         new = [plan for digest, plan in self._plans.items() if digest not in self._kept]
         return made, named | {plan.digest: Document(_JSON, plan.as_json()) for plan in new}
 

@@ -17,6 +17,7 @@ import polars as pl
 
 from features.arrays import Floats
 from features.matrix import CATALOGUE
+from models.criteria import InForce
 from models.decisions import record
 from models.dossier import assessment
 from models.live import Plan, chance, plan_day
@@ -107,7 +108,7 @@ class Ground:
 
     `policy` is the champion's, as signed, or the one on the disk where there is none. `past` are declarations of the
     weeks before, scored as those of the day will be (see models.live.plan_day). `secret` is the day's. `unscored` says
-    why no champion is asked, and is empty if one is.
+    why no champion is asked, and is empty if one is. `criteria` are those of officers that are in force.
     """
 
     day: date
@@ -119,6 +120,7 @@ class Ground:
     shadows: tuple[assessment.Incumbent, ...] = ()
     familiar: Familiar | None = None  # None where nothing explores, as nothing was inspected before
     unscored: str = ""
+    criteria: InForce = field(default_factory=InForce)
     _plans: dict[str, Plan] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

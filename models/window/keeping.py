@@ -17,6 +17,7 @@ from pathlib import Path
 
 from features.matrix import Morning, cache
 from features.store import Store
+from models.criteria import Register
 from models.decisions import DecisionLog, Spool, Unavailable, exports
 from models.ledger import Keys, reading
 from models.places import Places
@@ -72,6 +73,7 @@ class Keeper:
     _for: _Standing | None = field(default=None, init=False)
     _known: _Known | None = field(default=None, init=False)
     _profiled: Ground | None = field(default=None, init=False)
+    _criteria: Register = field(default_factory=Register, init=False)
     _why: str = field(default="the window is starting", init=False)
     _day: date | None = field(default=None, init=False)
     _since: float = field(default=0.0, init=False)
@@ -100,7 +102,7 @@ class Keeper:
         self._warn(why)
         if self._profiled is None or self._profiled.day != ground.day:
             self._profiled = self._by_profile(ground.day, ground.policy, ground.secret, why)
-        return replace(self._profiled, unscored=why)
+        return replace(self._profiled, unscored=why, criteria=ground.criteria)
 
     def look(self) -> None:
         """Make the ground that is needed now, unless it is in force already."""
@@ -116,7 +118,7 @@ class Keeper:
         try:
             standing = self._standing(day, stored_at)
             if standing != self._for:
-                self._ground, self._for = self._scored(day, secret), standing
+                self._ground, self._for = self._ruled(self._scored(day, secret)), standing
                 self._why, self._fell_back = "", None
         except Exception as error:  # noqa: BLE001  whatever is wrong with a model or with data, people wait for answers
             why = str(error) if isinstance(error, _Unasked) else f"{type(error).__name__}: {error}"
@@ -124,8 +126,10 @@ class Keeper:
                 _log.error("No model can be asked: %s", why, exc_info=not isinstance(error, _Unasked))
                 self._warn(why)
                 policy = self._ground.policy if self._ground else load_policy()
-                self._ground, self._for = self._by_profile(day, policy, secret, why), None
+                self._ground, self._for = self._ruled(self._by_profile(day, policy, secret, why)), None
                 self._fell_back = day, stored_at, why
+        if self._ground:
+            self._ground = self._ruled(self._ground)
 
     def end_days(self) -> None:
         """Publish the secrets of days that are over, and hand these days over to the night.
@@ -162,8 +166,14 @@ class Keeper:
         if not keys.exist():
             raise _Unasked(_NONE)
         book = reading.signed_book(self.places.tracking_uri, keys, load_policy().signoff)
+        self._criteria = book.criteria
         challenger = incumbents.registry_of(self.places).challenger_number()
         return _Standing(day, stored_at, book.champion, challenger)
+
+    def _ruled(self, ground: Ground) -> Ground:
+        """Return the ground with the criteria of its day, by what the ledger said when it was last found whole."""
+        criteria = self._criteria.in_force(ground.day)
+        return ground if criteria == ground.criteria else replace(ground, criteria=criteria)
 
     def _scored(self, day: date, secret: bytes) -> Ground:
         scratch = Path(tempfile.mkdtemp(prefix="tidewaiter-window-"))

@@ -56,17 +56,18 @@ def _some(one: dict[str, Any]) -> dict[str, Any]:
 
 
 _TEXT, _NUMBER, _WHOLE = {"type": "string"}, {"type": "number"}, {"type": "integer"}
+_OR_NONE = {"type": ["string", "null"]}
 _ITEM = _object(
     item_number=_WHOLE,
     lane={"enum": [*LANES, "green"]},
-    reason={"enum": ["critical", "random", "exploration", "value", "none"]},
+    reason={"enum": ["critical", "random", "criterion", "exploration", "value", "none"]},
+    criterion=_OR_NONE,
     selection_probability={"type": "number", "minimum": 0, "maximum": 1},
     score={"type": ["number", "null"]},
     expected_revenue={"type": ["number", "null"]},
     reasons=_some(_object(group=_TEXT, contribution=_NUMBER, direction={"enum": ["raises", "lowers"]}, sentence=_TEXT)),
 )
 _NAMED = {"declaration_id": _TEXT, "version": _WHOLE, "decision_id": _TEXT}
-_OR_NONE = {"type": ["string", "null"]}
 _IN_FULL = _object(
     **_NAMED,
     lane={"enum": [*LANES, "green"]},

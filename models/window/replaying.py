@@ -1,8 +1,9 @@
 """A decision is made again from what was stored with it, however long ago, and compared to the last bit.
 
-The message, the features, the plan of the office and its state are those of the log; the model is that version's, from
-the registry; the secret is the day's. What exploration weighed and what versions in waiting said is taken as stored.
-Where the morning can still be made from the data, with the same digest, the features are made again too.
+The message, the features, the plan of the office, its state and the criteria in force are those of the log; the model
+is that version's, from the registry; the secret is the day's. What exploration weighed and what versions in waiting
+said is taken as stored. Where the morning can still be made from the data, with the same digest, the features are made
+again too.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import polars as pl
 from features import messages
 from features.contract import KEY
 from models import policy
+from models.criteria import InForce
 from models.decisions import Decision, DecisionLog, Document, exports
 from models.dossier import assessment
 from models.live import Plan, State
@@ -75,7 +77,17 @@ def replay(
     if champion and champion.model.digest != stored.model_digest:
         raise CannotReplay(f"version {stored.model_version} has another model than the one that was asked")
     rules = policy.parse(_document(log, stored.policy_digest).content)
-    ground = Ground(stored.day, rules, secret(stored.day), NOTHING_PAST, known, champion, unscored=stored.unscored)
+    criteria = InForce.from_json(_document(log, stored.criteria).content) if stored.criteria else InForce()
+    ground = Ground(
+        stored.day,
+        rules,
+        secret(stored.day),
+        NOTHING_PAST,
+        known,
+        champion,
+        unscored=stored.unscored,
+        criteria=criteria,
+    )
     state = State.from_json(stored.before.encode())
     ground.put(_plan(log, state.plan))
     last = [each for each in log.versions(stored.declaration_id) if each.version == stored.version - 1]

@@ -17,6 +17,7 @@ from models.live.prices import Prices
 from models.live.state import State
 from models.policy import LANES
 from tests.support import live_offices
+from tests.support.criteria import criterion
 from tests.support.live_offices import DAY, NOTHING, arrivals, past, targeting
 from tests.trials import online
 
@@ -28,10 +29,11 @@ def secret(number):
     return hashlib.sha256(str(number).encode()).digest()
 
 
-def played(plan: Plan, day: list[Candidate], own: bytes) -> tuple[list, State]:
+def played(plan: Plan, day: list[Candidate], own: bytes, met=lambda number: ()) -> tuple[list, State]:
+    """Play a day; `met` says which criteria an item meets."""
     state, placements = State.morning(plan), []
     for number, item in enumerate(day):
-        placement, state = place(plan, state, item, chance.draws(own, f"D{number}", 1))
+        placement, state = place(plan, state, item, chance.draws(own, f"D{number}", 1), met(number))
         placements.append(placement)
     return placements, state
 
@@ -57,6 +59,57 @@ def test_stated_probabilities_are_those_over_secrets(carried):
     assert np.abs(z).max() < NORMAL
     assert 0.5 < (z**2).mean() < 1.7
     assert len({tuple(row) for row in np.array(stated).T}) > 10
+
+
+@pytest.mark.parametrize("carried", [(0, 0, 0), (0, 5, 5)])
+def test_stated_probabilities_are_those_over_secrets_where_criteria_are_in_force(carried):
+    """Also of items that meet a criterion whose places are used up, and of those that meet none."""
+    ours = live_offices.plan(targeting((5, 4, 3), carried, random_share=0.1), exploring=0.3)
+    day = [replace(item, score=0.5 * item.score) for item in arrivals(60)]
+    rules = (criterion("few", places=1), criterion("some", lane="yellow", places=2))
+
+    def met(number):
+        return rules if number % 10 == 0 else rules[1:] if number % 10 == 5 else ()
+
+    days = [played(ours, day, secret(number), met)[0] for number in range(SECRETS)]
+    inspected = [[placed[item].lane != GREEN for placed in days] for item in range(len(day))]
+    stated = [[placed[item].probability for placed in days] for item in range(len(day))]
+    z = z_of(inspected, stated)
+    assert len(z) > 40
+    assert np.abs(z).max() < NORMAL
+    assert 0.5 < (z**2).mean() < 1.7
+    given = Counter(each.criterion for placed in days for each in placed if each.criterion)
+    assert given["few"] <= SECRETS
+    assert given["some"] <= 2 * SECRETS
+    assert min(given.values()) > 0.5 * SECRETS
+    used_up = [placed[50].probability for placed in days]
+    assert min(used_up) < 0.2  # its criteria had no place left, and it says so
+
+
+def test_stated_probabilities_of_items_that_meet_a_criterion_once_amended_are_those_over_secrets():
+    ours = live_offices.plan(targeting((4, 3, 2), (0, 5, 5), random_share=0.1), exploring=0.5)
+    ours = replace(ours, prices=(Prices(1, (0.0, 1.0), ((1000.0,), (1000.0,))),) * len(LANES))
+    stock, watched = ((), (10,) * 5, (10,) * 5), (criterion("some", lane="yellow", places=4),)
+    day, found = arrivals(40), []
+    for number in range(SECRETS):
+        state, before, last = State.morning(ours, stock), [], []
+        for position, item in enumerate(day):
+            first, drawn = state, chance.draws(secret(number), f"D{position}", 1)
+            placed, state = place(ours, first, item, drawn)
+            before.append((first, placed, drawn))
+        for position, (item, (first, placed, drawn)) in enumerate(zip(day, before, strict=True)):
+            rules = watched if position % 4 == 0 else ()
+            after, state = amend(ours, first, placed, item, drawn, state, rules)
+            last.append(after)
+        assert dict(state.used).get("some", 0) <= 4
+        found.append(last)
+    inspected = [[last[item].lane != GREEN for last in found] for item in range(len(day))]
+    stated = [[last[item].probability for last in found] for item in range(len(day))]
+    z = z_of(inspected, stated)
+    assert len(z) > 25
+    assert np.abs(z).max() < NORMAL
+    assert 0.4 < (z**2).mean() < 1.8
+    assert sum(row[0] == 1.0 for row in stated) >= 4
 
 
 def test_a_probability_that_were_a_tenth_too_high_would_be_noticed():

@@ -18,12 +18,16 @@ from models.window.deciding import Decider
 from models.window.ground import Ground
 from models.window.making import NOTHING_PAST
 from models.workspace import Workspace
+from tests.support.criteria import condition, criterion, in_force
 
 DAY = date(2024, 5, 2)
 OWN = b'\n[targeting.offices]\n"010" = {red = 1, yellow = 2, blue = 1}\n#'
 OFTEN = b"\nrandom_share = 0.5 #"  # with the secret below, chance draws some of the six and not the others
 WRITTEN = policy.load().written.replace(b"\n[targeting.offices]", OWN).replace(b"\nrandom_share = 0.01", OFTEN)
 POLICY = policy.parse(WRITTEN)
+RULES = in_force(
+    criterion("watched", condition("net_mass_kg", "at least", 100.0), places=1, begins_on=DAY, ends_on=DAY)
+)
 
 
 def asked(number, day=DAY, **changed):
@@ -47,7 +51,9 @@ def log(tmp_path):
             (DAY, [*(asked(number) for number in range(6)), asked(2, importer_id="FR2")]),
             (DAY + timedelta(days=1), [asked(3, DAY + timedelta(days=1), importer_id="FR3")]),
         ):
-            ground = Ground(day, POLICY, bytes(31) + b"\1", NOTHING_PAST, unscored="no model is in force")
+            ground = Ground(
+                day, POLICY, bytes(31) + b"\1", NOTHING_PAST, unscored="no model is in force", criteria=RULES
+            )
             decider = Decider(log, Spool(tmp_path / "spool"), lambda ground=ground: ground, pytest.fail)
             decider.start()
             for each in asking:
@@ -92,8 +98,10 @@ def test_declarations_are_stored_with_their_corrections_and_selections_are_in_th
         assert (row["lane"], row["reason"]) == (item.lane, item.reason)
         assert row["selection_probability"] == item.probability
         assert (row["score"], row["draw_seed"]) == (None, "02" * 32)
+        assert row["criterion"] == (item.criterion or None)
     assert by_version["W2"].version == 2
-    assert set(chosen["reason"]) == {"random", "none"}
+    assert set(chosen["reason"]) == {"random", "criterion", "none"}
+    assert set(chosen["criterion"]) == {None, "watched"}
     assert 0 < chosen.filter(pl.col("lane") != "green").height < 6
 
 

@@ -1,6 +1,8 @@
 import sqlite3
+import zlib
 from contextlib import closing
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -39,6 +41,17 @@ def test_what_was_added_is_found_again_to_the_last_bit(log):
     assert log.document(one.message) == XML
     assert log.document(two.message) is log.decision("other") is None
     assert log.head().number == 2
+    assert log.verify() == log.head()
+
+
+def test_what_was_written_before_there_were_criteria_is_read(log):
+    """The text of such a decision has no word of them, and its hash is over that text."""
+    known = msgspec.json.decode(msgspec.json.encode(decision(1)))
+    assert known.pop("criteria") == ""
+    assert [item.pop("criterion") for item in known["items"]] == ["", ""]
+    text = msgspec.json.encode(known)
+    log.append([Link(1, zlib.compress(text), record.hash_of(1, record.FIRST_HASH, text))], {})
+    assert log.decision(decision(1).decision_id) == decision(1)
     assert log.verify() == log.head()
 
 

@@ -10,6 +10,7 @@ from models.live.placing import Candidate, Chances, Placement, amend, cutoffs, p
 from models.live.prices import Prices
 from models.live.state import State
 from tests.support import live_offices
+from tests.support.criteria import criterion
 
 NOON = 12 * 3600
 UNDRAWN = Draws(0.999, 0.999)
@@ -250,3 +251,100 @@ def test_an_amendment_finds_no_place_where_there_is_none():
 def test_the_morning_gives_the_places_of_the_day():
     ours = plan(own=(4, 3, 2))
     assert State.morning(ours).places == ((4,), (0, 0, 0, 0, 0, 3), (0, 0, 0, 0, 0, 2))
+
+
+class TestCriteria:
+    def test_what_meets_one_gets_its_lane_whatever_it_is_worth(self):
+        ours = plan(ends=(1e9, 1e9, 1e9))
+        for lane in ("red", "yellow", "blue"):
+            watched = criterion(lane=lane)
+            placed, after = place(ours, state(ours, 1, 1, 1), worth(0), UNDRAWN, (watched,))
+            assert placed == Placement(lane, "criterion", Chances(ours.random_share, 0.0, True), "watched")
+            assert placed.probability == 1.0
+            assert after.used == (("watched", 1),)
+            assert sum(after.left(each) for each in range(3)) == 2
+
+    def test_once_its_places_are_used_up_it_is_as_if_there_were_none(self):
+        ours, watched = plan(), criterion(places=2)
+        now = state(ours, 3, 3, 3)
+        reasons = []
+        for _ in range(4):
+            placed, now = place(ours, now, worth(1), UNDRAWN, (watched,))
+            reasons.append((placed.lane, placed.reason, placed.probability, placed.criterion))
+        given = ("red", "criterion", 1.0, "watched")
+        assert reasons == [given, given, *[("green", "none", ours.random_share, "")] * 2]
+        assert place(ours, now, worth(60), UNDRAWN, (watched,)) == place(ours, now, worth(60), UNDRAWN)
+        assert now.used == (("watched", 2),)
+
+    def test_chance_and_critical_goods_come_before_it_and_use_none_of_its_places(self):
+        ours, watched = plan(), criterion(lane="yellow")
+        before = state(ours, 1, 1, 1)
+        for item, draws, reason in ((worth(1), BY_CHANCE, "random"), (worth(0, critical=0.9), UNDRAWN, "critical")):
+            placed, after = place(ours, before, item, draws, (watched,))
+            assert (placed.lane, placed.reason, placed.probability, placed.criterion) == ("red", reason, 1.0, "")
+            assert after.used == ()
+
+    def test_it_comes_before_exploration_and_worth_and_lowers_no_lane(self):
+        ours, watched = plan(exploring=0.5), criterion(lane="blue")
+        before = state(ours, 1, 1, 1)
+        for item, draws, lane in (
+            (worth(100), UNDRAWN, "red"),
+            (worth(50), UNDRAWN, "yellow"),
+            (worth(1, explore=1e6), EXPLORED, "blue"),
+            (worth(1), UNDRAWN, "blue"),
+        ):
+            placed, after = place(ours, before, item, draws, (watched,))
+            assert (placed.lane, placed.reason) == (lane, "criterion")
+            assert after.used == (("watched", 1),)
+        odd = replace(ours, lanes=tuple(replace(lane, detects=1 - lane.detects) for lane in ours.lanes))
+        found = [
+            place(odd, state(odd, 1, 1, 1), worth(0, explore=1e6), EXPLORED, rules)[0] for rules in ((), (watched,))
+        ]
+        assert [(each.lane, each.reason) for each in found] == [("red", "exploration"), ("red", "criterion")]
+
+    def test_where_its_lane_is_full_it_goes_to_the_next_and_then_to_a_better_one(self):
+        ours = plan(ends=(1e9, 1e9, 1e9))
+        for left, own, lane in (
+            ((0, 1, 1), "red", "yellow"),
+            ((0, 0, 1), "red", "blue"),
+            ((1, 0, 1), "yellow", "blue"),
+            ((1, 0, 0), "yellow", "red"),
+            ((1, 1, 0), "blue", "yellow"),
+        ):
+            assert place(ours, state(ours, *left), worth(0), UNDRAWN, (criterion(lane=own),))[0].lane == lane
+
+    def test_it_takes_no_place_that_is_kept_for_chance_and_none_that_there_is_not(self):
+        kept = plan(carried=(0, 0, 0), own=(2, 0, 0), random_share=0.2)
+        early = replace(worth(0), second=0)
+        for ours, left in ((kept, (1, 0, 0)), (plan(), (0, 0, 0))):
+            placed, after = place(ours, state(ours, *left), early, UNDRAWN, (criterion(),))
+            assert (placed.lane, placed.probability, after.used) == ("green", ours.random_share, ())
+
+    def test_the_first_that_has_places_left_gives_one(self):
+        ours = plan()
+        first, second = criterion("first", places=1), criterion("second", lane="yellow", places=1)
+        now, names = state(ours, 2, 2, 2), []
+        for _ in range(3):
+            placed, now = place(ours, now, worth(0), UNDRAWN, (first, second))
+            names.append((placed.criterion, placed.lane))
+        assert names == [("first", "red"), ("second", "yellow"), ("", "green")]
+        assert now.used == (("first", 1), ("second", 1))
+
+    def test_an_amended_item_that_meets_one_rises_while_places_last(self):
+        ours, watched = plan(), criterion(lane="yellow", places=1)
+        first = state(ours, 1, 1, 1)
+        before, now = place(ours, first, worth(1), UNDRAWN)
+        raised, after = amend(ours, first, before, worth(1), UNDRAWN, now, (watched,))
+        assert (raised.lane, raised.reason, raised.probability, raised.criterion) == (
+            "yellow",
+            "criterion",
+            1.0,
+            "watched",
+        )
+        assert after.used == (("watched", 1),)
+        assert amend(ours, first, before, worth(1), UNDRAWN, after, (watched,)) == (before, after)
+        held = Placement("red", "value", before.chances)
+        same, then = amend(ours, first, held, worth(1), UNDRAWN, now, (watched,))
+        assert (same.lane, same.reason, same.criterion, then) == ("red", "value", "", now)
+        full = state(ours, 0, 0, 0, sequence=50)
+        assert amend(ours, first, before, worth(1), UNDRAWN, full, (watched,)) == (before, full)

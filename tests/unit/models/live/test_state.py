@@ -103,5 +103,8 @@ def test_an_office_without_past_brings_places_as_declarations_come():
 
 def test_a_state_is_json_to_the_bit():
     now = State("d", 7, ((1,), (0, -2)), drawn=3, missed=1)
-    assert State.from_json(now.as_json()) == now
+    ruled = replace(now, used=(("a", 2), ("b", 1)))
+    for each in (now, ruled):
+        assert State.from_json(each.as_json()) == each
+    assert ruled.as_json().endswith(b',"missed":1,"used":[["a",2],["b",1]]}')
     assert now.as_json() == b'{"plan":"d","sequence":7,"places":[[1],[0,-2]],"drawn":3,"missed":1}'

@@ -196,3 +196,17 @@ def test_the_log_tells_the_chance_where_outcomes_do_not():
     )
     log = selected({"declaration_id": "a"}, {"declaration_id": "b", "selection_probability": 0.7})
     assert with_probabilities(dataset.lazy(), log).collect()["selection_probability"].to_list() == [0.2, 0.7, None]
+
+
+def test_what_was_selected_before_there_were_criteria_is_read_beside_what_is_selected_now(tmp_path):
+    log = SelectionLog(tmp_path)
+    before = selected({"declaration_id": "a"}).drop("criterion").cast({"reason": pl.Enum(["random", "value", "none"])})
+    before.write_parquet(tmp_path / "000001.parquet")
+    assert log.append(selected({"declaration_id": "b", "reason": "criterion", "criterion": "watched"})) == 2
+    found = log.read()
+    assert found.schema == SCHEMA
+    assert found.select("declaration_id", "reason", "criterion").rows() == [
+        ("a", "value", None),
+        ("b", "criterion", "watched"),
+    ]
+    assert SelectionLog(tmp_path / "nothing").read().schema == SCHEMA

@@ -81,16 +81,27 @@ def test_a_traders_system_is_told_only_whether_goods_are_held_and_what_to_presen
         }
 
 
+HOLDING = ("random", "critical", "criterion", "exploration", "value")
+
+
+def test_customs_own_system_is_told_which_criterion_holds_goods(served):
+    (decision,) = served.window.log.versions("E1")
+    for reason, name in (("criterion", "watched"), ("value", None)):
+        (item,) = app.in_full(_held(decision, reason))["items"]
+        assert (item["reason"], item["criterion"]) == (reason, name)
+
+
 def test_whatever_holds_goods_a_trader_is_told_the_same(served):
     (decision,) = served.window.log.versions("E1")
-    told = {reason: app.in_brief(_held(decision, reason)) for reason in ("random", "critical", "exploration", "value")}
+    told = {reason: app.in_brief(_held(decision, reason)) for reason in HOLDING}
     assert len({json.dumps(each) for each in told.values()}) == 1
     assert told["random"]["answer"] == "held"
 
 
 def _held(decision, reason):
-    items = tuple(msgspec.structs.replace(item, lane="red", reason=reason, score=0.9) for item in decision.items)
-    return msgspec.structs.replace(decision, items=items)
+    named = {"reason": reason, "criterion": "watched" if reason == "criterion" else ""}
+    items = tuple(msgspec.structs.replace(item, lane="red", score=0.9, **named) for item in decision.items)
+    return msgspec.structs.replace(decision, items=items, criteria="c" * 64 if named["criterion"] else "")
 
 
 def test_a_trader_is_answered_at_whole_steps_of_time(served):

@@ -8,15 +8,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from models.criteria import Register, Step
 from models.decisions import DecisionLog, Spool
 from models.decisions.record import FIRST_HASH, linked
-from models.ledger import LedgerError
+from models.ledger import LedgerError, storage
 from models.live import State
 from models.window import keeping
 from models.window.answering import decide
 from models.window.deciding import NotDecided
 from models.window.keeping import Keeper
 from models.window.secrets import Secrets
+from tests.support.criteria import criterion
 
 
 @pytest.fixture
@@ -44,9 +46,9 @@ def registry(world, known, monkeypatch):
     """What the ledger and the registry say; tests change it."""
     monkeypatch.setattr(keeping.Workspace, "morning", known.morning)
     monkeypatch.setattr(keeping.Workspace, "features", known.features)
-    says = SimpleNamespace(champion=3, challenger=None, incumbent=world.champion, shadow=None)
+    says = SimpleNamespace(criteria=Register(), champion=3, challenger=None, incumbent=world.champion, shadow=None)
     monkeypatch.setattr(keeping.Keys, "exist", lambda self: True)
-    monkeypatch.setattr(keeping.reading, "signed_book", lambda *_: SimpleNamespace(champion=says.champion))
+    monkeypatch.setattr(keeping.reading, "signed_book", lambda *_: says)
     registry = SimpleNamespace(challenger_number=lambda: says.challenger)
     monkeypatch.setattr(keeping.incumbents, "registry_of", lambda places: registry)
     monkeypatch.setattr(keeping.incumbents, "champion", lambda places, scratch: says.incumbent)
@@ -89,6 +91,52 @@ def test_another_champion_takes_its_place_on_the_same_morning(keeper, registry, 
     assert after.secret == before.secret
 
 
+def confirm(registry, ours):
+    for what, who in (("propose", "pia"), ("confirm", "pol")):
+        registry.criteria.apply(Step(what, who, storage.now(), ours.digest, "sound", ours, 90))
+
+
+def test_a_criterion_is_in_force_from_the_look_after_it_was_confirmed_to_that_after_it_was_withdrawn(
+    keeper, registry, monkeypatch
+):
+    keeper.look()
+    before = keeper.ground()
+    day = keeper.day[0]
+    ours = criterion(begins_on=day, ends_on=day)
+    confirm(registry, ours)
+    keeper.look()
+    after = keeper.ground()
+    assert (before.criteria.criteria, after.criteria.criteria) == ((), (ours,))
+    assert after.past is before.past  # nothing is computed again
+    assert after.plan("any") is before.plan("any")
+    assert keeper.without_model("it failed").criteria == after.criteria
+    keeper.look()
+    assert keeper.ground() is after
+    with monkeypatch.context() as broke:
+        broke.setattr(keeping.reading, "signed_book", lambda *_: fail(LedgerError("row 7 is missing")))
+        keeper.look()
+        assert keeper.ground().unscored
+        assert keeper.ground().criteria.criteria == (ours,)  # as the ledger said when it was whole
+    registry.criteria.apply(Step("withdraw", "pia", storage.now(), ours.digest, "nothing found"))
+    keeper.look()
+    assert keeper.ground().criteria.criteria == ()
+
+
+def fail(error):
+    raise error
+
+
+def test_no_criterion_outlives_its_last_day_even_if_the_ledger_cannot_be_read(keeper, registry, monkeypatch):
+    ours = criterion(begins_on=keeper.day[0], ends_on=keeper.day[0])
+    confirm(registry, ours)
+    keeper.look()
+    assert keeper.ground().criteria.criteria == (ours,)
+    monkeypatch.setattr(keeping.reading, "signed_book", lambda *_: fail(OSError("the database is away")))
+    keeper.day[0] += timedelta(days=1)
+    keeper.look()
+    assert keeper.ground().criteria.criteria == ()
+
+
 def test_a_version_that_waits_runs_in_its_shadow(keeper, registry, world):
     registry.challenger, registry.shadow = "5", replace(world.champion, version="5", alias="challenger")
     keeper.look()
@@ -113,9 +161,6 @@ def test_a_version_that_waits_runs_in_its_shadow(keeper, registry, world):
 def test_where_no_model_can_be_asked_the_profile_is_and_somebody_is_told_once(
     keeper, registry, world, monkeypatch, broken, why
 ):
-    def fail(error):
-        raise error
-
     keeper.look()
     with monkeypatch.context() as broke:
         registry.champion = 4

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 
@@ -9,11 +10,22 @@ import msgspec
 import polars as pl
 import pytest
 
+from models.criteria import InForce
 from models.decisions import DecisionLog, Document, Spool
 from models.decisions.record import linked
 from models.window.deciding import Decider
 from models.window.replaying import CannotReplay, replay
+from tests.support.criteria import condition, criterion, in_force
 from tests.support.opened import SECRET
+
+
+WATCHED = "FR-WATCHED"
+RULES = in_force(criterion("watched", condition("importer_id", "in", WATCHED), lane="yellow", places=1))
+
+
+def ruled(world):
+    """Return the ground on which a criterion is in force."""
+    return replace(world.ground(), criteria=RULES)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +37,7 @@ def log(world, tmp_path_factory):
         for ground, asked in (
             (world.ground(), [world.asked(place, "fr") for place in range(count - 2)]),
             (world.ground(), [world.asked(place, "zh", item_value=9e5) for place in range(4)]),
+            (ruled(world), [world.asked(place, importer_id=WATCHED) for place in range(4, 10)]),
             (world.profile(), [world.asked(place) for place in (count - 2, count - 1)]),
         ):
             decider = Decider(log, Spool(folder / "spool.jsonl"), lambda ground=ground: ground, pytest.fail)
@@ -66,6 +79,39 @@ def test_every_decision_is_made_again_from_what_is_stored(world, log):
         found = again(log, world, decision)
         assert found.differences == ()
         assert found.notes[0].startswith("features are as stored")
+
+
+def test_what_a_criterion_decided_is_made_again_by_the_criteria_that_were_in_force(world, log):
+    ruled = [each for each in log.of_day(world.day) if each.criteria]
+    assert {each.criteria for each in ruled} == {RULES.digest}
+    assert InForce.from_json(log.document(RULES.digest).content) == RULES
+    placed = [item for each in ruled for item in each.items if item.criterion]
+    assert placed
+    assert {(item.criterion, item.reason, item.probability) for item in placed} == {("watched", "criterion", 1.0)}
+    by_office = Counter(each.office for each in ruled for item in each.items if item.criterion)
+    assert set(by_office.values()) == {1}
+    assert len(placed) < sum(len(each.items) for each in ruled)  # there are offices whose place was used up
+
+
+def test_a_decision_that_names_other_criteria_comes_out_otherwise(world, log, tmp_path):
+    stored = next(each for each in log.of_day(world.day) if any(item.criterion for item in each.items))
+    other = in_force(criterion("another", condition("importer_id", "in", WATCHED), lane="blue"))
+    forged = msgspec.structs.replace(stored, criteria=other.digest)
+    names = (forged.message, forged.policy_digest, forged.feature_names, *(item.plan for item in forged.items))
+    versions = log.versions(stored.declaration_id)[: stored.version - 1]
+    for documents, told in (
+        ({other.digest: Document("application/json", other.as_json())}, {"items", "after"}),
+        ({}, None),
+    ):
+        with closing(DecisionLog(f"sqlite:///{tmp_path / f'{len(documents)}.db'}")) as changed:
+            changed.migrate()
+            named = {digest: log.document(digest) for digest in names} | documents
+            changed.append(list(linked([*versions, forged], 0, "0" * 64)), named)
+            if told is None:
+                with pytest.raises(CannotReplay, match=f"the log has no document {other.digest}"):
+                    again(changed, world, forged)
+            else:
+                assert set(again(changed, world, forged).differences) >= told
 
 
 def test_with_the_same_data_the_features_are_made_again_too(world, log):
