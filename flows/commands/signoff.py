@@ -36,7 +36,7 @@ def users_add(
     ],
 ) -> None:
     """Make an account with roles, and show its password, once."""
-    with _signed_in() as server:
+    with signed_in() as server:
         password = server.add(name, role)
     out.print(f"{name} signs in at MLflow with the password {password}", markup=False)
     out.print("It is shown this once and kept nowhere: hand it over now.")
@@ -45,7 +45,7 @@ def users_add(
 @users.command("list", epilog=f"{EXIT_CODES}.")
 def users_list(as_json: AsJson = False) -> None:
     """Every account, its roles and its offices."""
-    with _signed_in() as server:
+    with signed_in() as server:
         people = server.people()
     if as_json:
         _json([asdict(person) for person in people])
@@ -63,7 +63,7 @@ def users_offices(
     offices: Annotated[list[str] | None, typer.Argument(metavar="OFFICE", help="As declarations have it.")] = None,
 ) -> None:
     """Say which customs offices are an officer's or a supervisor's, and no others; without an office, none is."""
-    with _signed_in() as server:
+    with signed_in() as server:
         server.give_offices(name, offices or [])
     out.print(f"{name} works on the cases of {', '.join(offices) if offices else 'no office'}.", markup=False)
 
@@ -71,7 +71,7 @@ def users_offices(
 @users.command("remove", epilog=f"{EXIT_CODES}.")
 def users_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Take an account away; what it has signed stays signed, and can be seen in the audit."""
-    with _signed_in() as server:
+    with signed_in() as server:
         server.remove(name)
     out.print(f"{name} cannot sign in any more.", markup=False)
 
@@ -94,8 +94,8 @@ def audit_verify(
     from models.signoff import audit as proof
     from models.workspace import incumbents
 
-    with _reading():
-        keys, taken = _keys(settings), _taken(head) if head else None
+    with reading_ledger():
+        keys, taken = keys_of(settings), _taken(head) if head else None
         registry = incumbents.registry_of(settings.places)
         found = proof.verify(registry, keys, policy.load().signoff, taken)
     if as_json:
@@ -120,8 +120,8 @@ def audit_show(
     settings = begin()
     from models.signoff import audit as proof
 
-    with _reading():
-        entries = [e for e in proof.entries(settings.tracking_uri, _keys(settings)) if e.version == version]
+    with reading_ledger():
+        entries = [e for e in proof.entries(settings.tracking_uri, keys_of(settings)) if e.version == version]
     if not entries:
         fail(f"the ledger says nothing of version {version}")
     if as_json:
@@ -147,8 +147,8 @@ def audit_openings(
     settings = begin()
     from models.network_page import openings
 
-    with _reading():
-        _keys(settings)
+    with reading_ledger():
+        keys_of(settings)
         found = [
             each
             for each in openings.rows(settings.tracking_uri)
@@ -174,8 +174,8 @@ def audit_export_head(
     from features.disk import write_atomically
     from models.signoff import audit as proof
 
-    with _reading():
-        head = proof.head(settings.tracking_uri, _keys(settings))
+    with reading_ledger():
+        head = proof.head(settings.tracking_uri, keys_of(settings))
         write_atomically(file, lambda path: path.write_text(head.model_dump_json() + "\n"))
     out.print(f"{file}: row {head.number}, {head.hash}", markup=False)
 
@@ -187,13 +187,13 @@ def rollback(
 
     Signs in by MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or asks.
     """
-    with _signed_in() as server:
+    with signed_in() as server:
         version = server.roll_back(reason)
     out.print(f"Version {version} decides again: `champion` moves within a minute.")
 
 
 @contextmanager
-def _signed_in() -> Generator[Desk]:
+def signed_in() -> Generator[Desk]:
     """Open a connection to the running server by the account in the environment or the one that is typed."""
     settings = checked(Settings)
     up = running.find(settings.state_folder)
@@ -209,7 +209,7 @@ def _signed_in() -> Generator[Desk]:
         fail(str(error))
 
 
-def _keys(settings: Settings) -> Keys:
+def keys_of(settings: Settings) -> Keys:
     keys = Keys(settings.signoff_folder)
     if not keys.exist():
         fail(f"there is no ledger: {settings.signoff_folder} has no keys, so `tidewaiter up` never ran here")
@@ -224,7 +224,7 @@ def _taken(file: Path) -> chain.Head:
 
 
 @contextmanager
-def _reading() -> Generator[None]:
+def reading_ledger() -> Generator[None]:
     try:
         with failures():
             yield

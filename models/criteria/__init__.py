@@ -7,4 +7,4 @@ from models.criteria.criterion import Condition, Criterion
 from models.criteria.in_force import InForce
 from models.criteria.register import Register, Standing, Step
 
-__all__ = ["Condition", "Criterion", "InForce", "Register", "Standing", "Step", "criterion"]
+__all__ = ["Condition", "Criterion", "InForce", "Register", "Standing", "Step", "criterion", "figures"]

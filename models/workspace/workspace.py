@@ -14,6 +14,7 @@ import polars as pl
 
 from features.contract import KEY
 from features.disk import PARTIAL, atomic
+from features.facts import asof
 from features.ingestion import BatchReport, IngestReport, ingest
 from features.matrix import Morning, cache
 from features.network_map import build
@@ -21,6 +22,7 @@ from features.presentation import spreadsheet
 from features.progress import Progress
 from features.store import Store
 from features.validation import amounts
+from models.criteria import Criterion, Register, figures
 from models.decisions import exports
 from models.dossier import assessment
 from models.places import Places
@@ -173,6 +175,27 @@ class Workspace:
         accepted_on = pl.col("accepted_at").dt.date()
         window = accepted_on.is_between(day - timedelta(days=days), day, closed="left")
         return self._with_importers(built.scan().filter(window)).collect().sort("accepted_at", *KEY)
+
+    def preview(self, criterion: Criterion, weeks: int) -> figures.Preview:
+        """Return what a criterion would have meant on the last so many weeks that are stored.
+
+        ValueError where nothing is stored, or where the criterion is met by most of what was declared.
+        """
+        if why := why_empty(self.store):
+            raise ValueError(why)
+        last = self.store.days()[-1]
+        days = self.store.scan("declarations", last - timedelta(days=7 * weeks - 1), last)
+        columns = sorted({"accepted_at", "office", *criterion.columns})
+        return figures.preview(criterion, days.select(*KEY, *columns).collect(), self._labels(), self.selections.read())
+
+    def beside_the_model(self, register: Register) -> list[figures.Beside]:
+        """Return what each criterion has found by now, beside the model on the same days."""
+        return figures.beside(register, self._labels(), self.selections.read(), date.today())
+
+    def _labels(self) -> pl.DataFrame:
+        """Return the results of inspections that are known by now."""
+        until = cache.last_known_day(self.store, self._delay)
+        return asof.labels(cache.outcomes(self.store, self._delay), until).collect()
 
     def backlog(self, built: cache.Built, model: RiskModel, log: pl.DataFrame) -> Backlog:
         """Read once what every day that waits is chosen by; `log` has the selections before."""

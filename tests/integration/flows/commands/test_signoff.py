@@ -3,12 +3,18 @@
 import json
 import os
 import re
+from datetime import date, timedelta
 from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner
 
-from flows.commands import cli, signoff
+from features.ingestion import ingest
+from features.simulator import Parameters
+from features.sources.simulator import SimulatorSource, write
+from features.store import Store
+from flows.commands import cli, criteria, signoff
+from models.policy import load
 from tests.support import signoff_server
 from tests.support.commands import begin
 from tests.support.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD
@@ -31,7 +37,8 @@ def server(tmp_path_factory):
 def tidewaiter(server, tmp_path, monkeypatch):
     """A command in somebody's name, in this process: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(signoff, "begin", begin)
+    for module in (signoff, criteria):
+        monkeypatch.setattr(module, "begin", begin)
 
     def run(who, *arguments, password=None):
         known = ADMINISTRATOR_PASSWORD if who == ADMINISTRATOR else signoff_server.password(who)
@@ -70,7 +77,7 @@ def test_a_person_is_added_signs_in_and_is_removed(server, tidewaiter):
         (
             ADMINISTRATOR,
             ("add", "zoe", "--role", "king"),
-            "role 'king' does not exist; allowed: auditor, data-scientist, ",
+            "role 'king' does not exist; allowed: analyst, auditor, data-scientist, ",
         ),
         (ADMINISTRATOR, ("add", "zo:e", "--role", "reviewer"), "name 'zo:e' is not for a person; allowed: up to 63 "),
         (ADMINISTRATOR, ("add", "mlflow-server", "--role", "reviewer"), "is not for a person"),
@@ -142,3 +149,73 @@ def test_a_file_that_is_no_head_is_named(tidewaiter, tmp_path):
 def test_a_rollback_with_nothing_to_go_back_to_is_refused(tidewaiter):
     code, _, told = tidewaiter("rea", "rollback", "--reason", "too many empty hits")
     assert (code, told.strip()) == (1, "there is no earlier champion whose evidence still stands")
+
+
+class TestCriteria:
+    """Two people put a criterion in force, and one ends it."""
+
+    @pytest.fixture(scope="class")
+    def data(self, tmp_path_factory):
+        """Return the data folder of a small world."""
+        folder = tmp_path_factory.mktemp("world")
+        source = SimulatorSource(Parameters(rows=2000, months=3, seed=4), folder / "simulated")
+        write(source)
+        ingest(source, Store(folder / "data" / "simulator"), load().ingestion)
+        return folder / "data"
+
+    @pytest.fixture
+    def file(self, data, tmp_path, monkeypatch):
+        """Return a function that writes the file of a criterion of that name."""
+        monkeypatch.setenv("TIDEWAITER_DATA_FOLDER", str(data))
+        today = date.today()
+
+        def written(name):
+            lines = [f'name = "{name}"', 'lane = "yellow"', "places = 2", f"begins_on = {today}"]
+            lines += [f"ends_on = {today + timedelta(days=14)}", "[[conditions]]", 'column = "origin_country"']
+            (tmp_path / f"{name}.toml").write_text("\n".join([*lines, 'operator = "in"', 'values = ["CN"]']))
+            return f"{name}.toml"
+
+        return written
+
+    def standing(self, tidewaiter, name):
+        code, said, told = tidewaiter("aud", "criteria", "list", "--json")
+        assert code == 0, told
+        return next((each for each in json.loads(said) if each["name"] == name), None)
+
+    def test_what_one_proposes_another_confirms_and_anybody_of_them_withdraws(self, tidewaiter, file):
+        code, said, told = tidewaiter("pia", "criteria", "propose", file("from-cn"), "--reason", "a tip")
+        assert code == 0, told
+        assert "declared items from" in said  # the preview
+        assert "from-cn is proposed: another person confirms or refuses it." in said
+        assert self.standing(tidewaiter, "from-cn")["state"] == "proposed"
+        code, _, told = tidewaiter("pia", "criteria", "confirm", "from-cn", "--reason", "sure")
+        assert (code, told.strip()) == (1, "pia proposed from-cn: another person has to confirm it")
+        code, said, _ = tidewaiter("pol", "criteria", "confirm", "from-cn", "--reason", "looked at it")
+        assert code == 0
+        assert "origin_country in CN" in said
+        found = self.standing(tidewaiter, "from-cn")
+        assert found["state"] == "in force"
+        assert [(each["step"], each["by"], each["reason"]) for each in found["steps"]] == [
+            ("propose", "pia", "a tip"),
+            ("confirm", "pol", "looked at it"),
+        ]
+        assert found["found"]["placed"] == 0
+        code, said, _ = tidewaiter("aud", "criteria", "list")
+        assert re.search(r"from-cn .* in force .* yellow .* pia .* pol .* unknown", said)
+        assert tidewaiter("pia", "criteria", "withdraw", "from-cn", "--reason", "nothing found")[0] == 0
+        assert self.standing(tidewaiter, "from-cn")["state"] == "withdrawn"
+        assert tidewaiter("aud", "audit", "verify")[0] == 0
+
+    def test_what_another_refuses_is_refused_and_roles_decide_who_says_so(self, tidewaiter, file):
+        code, _, told = tidewaiter("ana", "criteria", "propose", file("by-ana"), "--reason", "x")
+        assert (code, told.strip()) == (1, "criteria take the role analyst; ana has risk-analyst")
+        assert tidewaiter("pia", "criteria", "propose", file("refused"), "--reason", "x")[0] == 0
+        for who, told_so in (("rea", "criteria take the role analyst"), (ADMINISTRATOR, "has no say in criteria")):
+            code, _, told = tidewaiter(who, "criteria", "confirm", "refused", "--reason", "x")
+            assert code == 1
+            assert told_so in told
+        assert tidewaiter("pol", "criteria", "refuse", "refused", "--reason", "too wide")[0] == 0
+        assert self.standing(tidewaiter, "refused")["state"] == "refused"
+        assert self.standing(tidewaiter, "by-ana") is None
+        code, _, told = tidewaiter("pol", "criteria", "confirm", "nobody", "--reason", "x")
+        assert (code, told.strip()) == (1, "no criterion is named nobody; `tidewaiter criteria list` names all")

@@ -18,7 +18,6 @@ from models.window.replaying import CannotReplay, replay
 from tests.support.criteria import condition, criterion, in_force
 from tests.support.opened import SECRET
 
-
 WATCHED = "FR-WATCHED"
 RULES = in_force(criterion("watched", condition("importer_id", "in", WATCHED), lane="yellow", places=1))
 
