@@ -19,6 +19,9 @@ from mlflow.server.auth.requirements import Requirement
 
 from models import policy
 from models.access import Call, Directory, Entrance, Names, accounts, offices
+from models.criteria_page import PREFIX as CRITERIA_PAGE
+from models.criteria_page import ROLES as CRITERIA_ROLES
+from models.criteria_page import CriteriaPage
 from models.decisions import DecisionLog
 from models.desk import Desk
 from models.desk_page import LARGEST, ROLES, DeskPage
@@ -26,6 +29,7 @@ from models.desk_page import PREFIX as DESK_PAGE
 from models.ledger import Entry, Keys, chain, storage
 from models.names import MODEL, NETWORK_PAGE
 from models.network_page import Answers, NetworkPage, openings
+from models.places import Places
 from models.runs import CHANGED, RESOURCE
 from models.server import given_offices, local_files, stored
 from models.server.admission import Judge
@@ -39,6 +43,7 @@ from models.server.uploads import EvidenceLock
 from models.signer import asking
 from models.signoff_page import PREFIX as SIGNOFF_PAGE
 from models.signoff_page import SignoffPage, Versions
+from models.workspace import Workspace, why_empty
 
 _log = logging.getLogger(__name__)
 
@@ -71,14 +76,19 @@ def assemble(settings: AppSettings) -> Guard:
 
     network = NetworkPage(Answers(settings.networks), openings.Openings(settings.database_uri))
     entrance = Entrance(directory, Names(settings.public_urls), tell)
-    landings = dict.fromkeys(sorted(ROLES), f"/{DESK_PAGE}") | {step.role: f"/{SIGNOFF_PAGE}" for step in signoff.steps}
+    at_desk = dict.fromkeys((accounts.OFFICER, accounts.SUPERVISOR), f"/{DESK_PAGE}")
+    landings = (
+        at_desk | {accounts.ANALYST: f"/{CRITERIA_PAGE}"} | {step.role: f"/{SIGNOFF_PAGE}" for step in signoff.steps}
+    )
     front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered, landings)
     versions = Versions(ledger, table, chain.Chain(keys.public_key), stored.numbers, stored.file)
     signing = SignoffPage(versions, partial(_sign, rules))
     given = offices.Offices(directory.database_uri)
     giving = GivenOffices(given, directory.role_names, partial(_note, ledger))
     desk = _desk(settings, keys, directory, given)
+    ruling = _criteria(settings, ledger, rules)
     pages = [
+        Page(CRITERIA_PAGE, ruling.answer, ruling.act, CRITERIA_ROLES, is_noted=False),
         Page(given_offices.PREFIX, giving.answer, giving.act),
         Page(DESK_PAGE, desk.answer, desk.act, ROLES, LARGEST),
         Page(NETWORK_PAGE, network.answer),
@@ -98,6 +108,32 @@ def _desk(settings: AppSettings, keys: Keys, directory: Directory, given: office
     desk.migrate()
     lanes = in_force.targeting.lanes
     return DeskPage(desk, log, given.of, directory.role_names, settings.window_source, lanes)
+
+
+def _criteria(settings: AppSettings, ledger: storage.Followed, rules: Rules) -> CriteriaPage:
+    """Return the page of criteria over the declarations that the window answers."""
+    assert settings.state is not None  # `up` always says where it is
+    places = Places(settings.data, settings.state, settings.folder, settings.database_uri, settings.artifact_root)
+    now = partial(datetime.now, ZoneInfo(settings.time_zone))
+
+    def workspace() -> Workspace:
+        if not settings.window_source:
+            raise ValueError(
+                "no window is open; allowed: set window_source to the source whose declarations it answers"
+            )
+        found = Workspace(places, policy.load(), settings.window_source)
+        if why := why_empty(found.store):
+            raise ValueError(why)
+        return found
+
+    return CriteriaPage(
+        lambda: ledger.refresh().criteria,
+        lambda: ledger.book.criterion_days,
+        lambda asked, weeks: workspace().preview(asked, weeks),
+        lambda register: workspace().beside_the_model(register),
+        rules.take_step,
+        now,
+    )
 
 
 def _note(ledger: storage.Followed, entry: Entry) -> None:

@@ -17,7 +17,7 @@ from models.access import Call, Refused
 from models.site.language import COOKIE, LANGUAGES, Words, chosen
 
 _HERE = Path(__file__).parent
-_PAGES = ("signoff", "desk", "network", "mlflow")
+_PAGES = ("signoff", "desk", "criteria", "network", "mlflow")
 _YEAR_S = 365 * 24 * 3600
 HEADERS = {
     "Content-Security-Policy": (

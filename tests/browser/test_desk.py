@@ -1,4 +1,4 @@
-"""The inspection desk, in Chromium, on a real server behind the guard: by keyboard, on a phone, without a network."""
+"""The desk and the page of criteria, in Chromium, on a real server: by keyboard, on a phone, without a network."""
 
 import gzip
 import io
@@ -147,6 +147,28 @@ def test_a_supervisors_page_too(server: Server, log: DecisionLog, language: str)
         page.goto(f"{server.url}/desk")
         page.get_by_role("link", name="Supervision").click()
         page.goto(f"{page.url}?language={language}")
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "zh"])
+def test_an_analyst_writes_a_criterion_that_everybody_can_read(server: Server, language: str) -> None:
+    name = f"shoes-{language}"
+    with browser(server, "pia") as page:
+        page.goto(f"{server.url}/criteria?language={language}")
+        page.locator("#name").fill(name)
+        page.locator("[name=column_1]").select_option("importer_id")
+        page.locator("[name=values_1]").fill("I-42; I-43")
+        page.locator("#why").fill("caught twice at berth 4")
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+        page.locator("button[value=preview]").click()
+        expect(page.get_by_role("alert")).to_contain_text("holds no declarations")
+        expect(page.locator("[name=values_1]")).to_have_value("I-42; I-43")
+        page.locator("button[value=propose]").click()
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
         results = Axe().run(page)
         assert results.violations_count == 0, results.generate_report()
         page.set_viewport_size({"width": 390, "height": 844})

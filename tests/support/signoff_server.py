@@ -138,6 +138,7 @@ def server(
         "SIGNOFF_DATABASE_URI": database_uri,
         "SIGNOFF_ARTIFACT_ROOT": artifact_root,
         "SIGNOFF_DATA": str(folder / "data"),
+        "SIGNOFF_STATE": str(folder / "state"),
         "SIGNOFF_NETWORKS": str(folder / "networks"),
         "SIGNOFF_DECISIONS_URI": f"sqlite:///{folder}/decisions.db",
         "SIGNOFF_PHOTOS": str(folder / "photos"),
