@@ -95,7 +95,8 @@ class Cases:
             for item in decision.items
         ]
         if known is not None:
-            self._amend(connection, known, decision, rows)
+            if decision.version > known.version:
+                self._amend(connection, known, decision, rows)
             return 0
         if decision.lane == GREEN:
             return 0

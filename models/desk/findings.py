@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models.desk.filing import Judged, filed, items_of, judged, judgement, standing
 from models.desk.record import GREEN, Filed, Finding, Officer, Refused
-from models.desk.shared import SECOND, Shared, holder, require_supervisor, worked_on
+from models.desk.shared import SECOND, Shared, holder, require_supervisor, require_worked_on
 from models.desk.tables import cases, cursors, findings, items, photos, results, rulings
 
 _RESULTS = "results"
@@ -107,9 +107,8 @@ class Findings:
                     raise Refused(f"key {finding.key!r} has another finding; allowed: a key of its own for each")
                 return Filed(known.number, finding, known.officer, known.at, known.conflict)
             row = self.shared.row(connection, officer, finding.case)
-            may_file = officer.is_supervisor or brought_by or worked_on(connection, officer, row.number)
-            if not may_file:
-                raise Refused(f"case {row.number} was never in your hands; take it first")
+            if not officer.is_supervisor and not brought_by:
+                require_worked_on(connection, officer, row.number)
             self._check(connection, officer, finding)
             conflict = "" if officer.is_supervisor else _conflict(row, officer, self.shared.now())
             at = self.shared.now()

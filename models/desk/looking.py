@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from models.desk.filing import filed
 from models.desk.record import CLEAR, SUSPICIOUS, Case, Event, Filed, Officer, Refused, Told
-from models.desk.shared import SECOND, Shared, require_held
+from models.desk.shared import SECOND, Shared, require_worked_on
 from models.desk.tables import events, items
 
 UNTIL_IMPRESSION, UNTIL_FINDING = "impression", "finding"
@@ -62,14 +62,15 @@ class Looking:
             )
 
     def give_impression(self, officer: Officer, number: int, impression: str) -> None:
-        """Keep the first impression, clear or suspicious, of the officer who holds a case.
+        """Keep the first impression, clear or suspicious, of an officer who has, or had, the case in hand.
 
         Refused if they gave another one before, or have seen the score.
         """
         if impression not in (CLEAR, SUSPICIOUS):
             raise Refused(f"impression is {impression!r}; allowed: {CLEAR}, {SUSPICIOUS}")
         with self.shared.tables.writing() as connection:
-            require_held(self.shared.row(connection, officer, number), officer, self.shared.now())
+            self.shared.row(connection, officer, number)
+            require_worked_on(connection, officer, number)
             before = self._impression(connection, officer, number)
             if before is None and self._did(connection, officer, number, "saw the score"):
                 raise Refused(f"case {number}: a first impression comes before the score, and you have seen it")

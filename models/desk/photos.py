@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from features.disk import PARTIAL, atomic
 from models.desk.record import Officer, Refused
-from models.desk.shared import Shared, worked_on
+from models.desk.shared import Shared, require_worked_on
 from models.desk.tables import photos
 
 MOST_BYTES = 10_000_000
@@ -49,14 +49,15 @@ class Photos:
         """
         sent = hashlib.sha256(content).hexdigest()
         with self.shared.tables.reading() as connection:
-            self._require_worked_on(connection, officer, number)
+            self.shared.row(connection, officer, number)
+            require_worked_on(connection, officer, number)
             if connection.execute(_named(number, sent)).first():
                 return sent
         drawn, media_type = redrawn(content)
         kept = hashlib.sha256(drawn).hexdigest()
         self._write(self._path(kept, media_type), drawn)
         with self.shared.tables.writing() as connection:
-            self._require_worked_on(connection, officer, number)
+            self.shared.row(connection, officer, number)  # two who send the same take turns
             if not connection.execute(_named(number, sent)).first():
                 connection.execute(
                     photos.insert().values(
@@ -79,11 +80,6 @@ class Photos:
         if row is None:
             raise Refused(f"case {number} has no photo {sent}")
         return Photo(sent, row.media_type, self._path(row.kept, row.media_type).read_bytes())
-
-    def _require_worked_on(self, connection: sa.Connection, officer: Officer, number: int) -> None:
-        self.shared.row(connection, officer, number)
-        if not worked_on(connection, officer, number):
-            raise Refused(f"case {number} was never in your hands; take it first")
 
     def _path(self, kept: str, media_type: str) -> Path:
         return self.folder / kept[:2] / f"{kept}{_KINDS[media_type]}"
@@ -129,11 +125,10 @@ def redrawn(content: bytes) -> tuple[bytes, str]:
     if getattr(picture, "n_frames", 1) != 1:
         raise Refused("the photo is moving; allowed: one picture")
     try:
-        picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a large JPEG is decoded at a smaller size
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))  # first, so that there is one large picture in memory
         upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
         raise Refused(f"the photo is broken: {error}") from error
-    upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     plain = Image.new("RGB", upright.size)
     plain.paste(upright)  # pixels only
     out = io.BytesIO()

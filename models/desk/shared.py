@@ -188,6 +188,12 @@ def worked_on(connection: sa.Connection, officer: Officer, number: int) -> bool:
     return bool(connection.execute(sa.select(sa.or_(sa.exists(had), sa.exists(found)))).scalar())
 
 
+def require_worked_on(connection: sa.Connection, officer: Officer, number: int) -> None:
+    """Raise Refused unless the officer has worked on the case; a lease may have ended while they had no network."""
+    if not worked_on(connection, officer, number):
+        raise Refused(f"case {number} was never in your hands; take it first")
+
+
 def require_supervisor(officer: Officer) -> None:
     """Raise Refused unless the officer is a supervisor."""
     if not officer.is_supervisor:

@@ -120,6 +120,16 @@ def test_what_the_night_selects_has_cases_too_once(world):
     assert [(each.item_number, each.score, each.reasons) for each in told] == [(1, 0.25, ()), (2, 0.25, ())]
 
 
+def test_a_decision_about_what_the_night_selected_meanwhile_changes_nothing(world):
+    rows = selected(("D1", 1, "blue"))
+    declarations = rows.select("declaration_id", "item_number", accepted_at=pl.lit(datetime(2024, 5, 2, 8)))
+    world.desk.cases.open_selected(rows, declarations)
+    world.decide(placed(1, "blue"))
+    assert world.desk.cases.follow(world.log) == 0
+    (case,) = world.every()
+    assert history(world, case.number) == [("opened", "")]
+
+
 def test_a_selected_declaration_that_is_not_given_is_named(world):
     rows = selected(("N1", 1, "red"), ("N2", 3, "red"))
     declarations = rows[:1].select("declaration_id", "item_number", accepted_at=pl.lit(datetime(2024, 5, 2, 8)))

@@ -36,13 +36,14 @@ def test_the_score_is_told_after_the_first_impression_and_stays_written_down(wor
     assert [event.action for event in opened.history[1:]] == ["took", "looked", "impression", "saw the score", "looked"]
 
 
-def test_each_officer_gives_an_impression_of_their_own_while_holding_the_case(world):
+def test_each_officer_gives_an_impression_of_their_own_also_after_the_lease_has_ended(world):
     (number,) = world.declare("red")
-    with pytest.raises(Refused, match="nobody holds it; take it first"):
+    with pytest.raises(Refused, match="was never in your hands; take it first"):
         world.desk.looking.give_impression(ANA, number, "clear")
     world.desk.queue.take(ANA, number)
+    world.clock.wait(hours=2)
     world.desk.looking.give_impression(ANA, number, "clear")
-    world.desk.queue.hand_over(ANA, number, BEN)
+    world.desk.queue.take(BEN, number)
     assert world.desk.looking.open(BEN, number).impression is None
     with pytest.raises(Refused, match="told after your impression"):
         world.desk.looking.tell(BEN, number)
