@@ -6,6 +6,7 @@ was sent, which a client knows before it has a network.
 
 import hashlib
 import io
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,10 @@ from models.desk.shared import Shared, require_worked_on
 from models.desk.tables import photos
 
 MOST_BYTES = 10_000_000
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 30_000_000
 LONGEST_SIDE = 2_560  # of what is kept
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+_TURN = threading.Lock()  # a process draws one photo at a time: the largest takes half a gigabyte meanwhile
 _KINDS = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 
 
@@ -53,7 +55,8 @@ class Photos:
             require_worked_on(connection, officer, number)
             if connection.execute(_named(number, sent)).first():
                 return sent
-        drawn, media_type = redrawn(content)
+        with _TURN:
+            drawn, media_type = redrawn(content)
         kept = hashlib.sha256(drawn).hexdigest()
         self._write(self._path(kept, media_type), drawn)
         with self.shared.tables.writing() as connection:
@@ -125,7 +128,9 @@ def redrawn(content: bytes) -> tuple[bytes, str]:
     if getattr(picture, "n_frames", 1) != 1:
         raise Refused("the photo is moving; allowed: one picture")
     try:
-        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))  # first, so that there is one large picture in memory
+        # First of all, so that memory holds one large picture; and of a large JPEG, not even one.
+        picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), reducing_gap=None)
         upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
         raise Refused(f"the photo is broken: {error}") from error
