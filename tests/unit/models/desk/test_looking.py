@@ -98,9 +98,18 @@ def test_about_the_stated_share_comes_back_for_whoever_has_not_seen_it(twice):
     twice.desk.queue.take(BEN, again[0])
     with pytest.raises(Refused, match="cannot go to ana"):
         twice.desk.queue.hand_over(BEN, again[0], ANA)
-    # A supervisor sees all of them, and may not judge what they have looked at before.
-    twice.desk.looking.open(SUE, 1 + sorted(set(range(1, 41)))[0])
-    assert len(twice.desk.queue.page(SUE, most=100)) == len(again)
+    # A supervisor sees all of them, and may not judge again what they have looked at before.
+    assert [case.number for case in twice.desk.queue.page(SUE, most=100)] == again
+    last = twice.every()[-1]
+    (first,) = (
+        number
+        for number in range(1, 41)
+        if twice.desk.looking.open(SUE, number).case.declaration_id == last.declaration_id
+    )
+    assert first < last.number
+    with pytest.raises(Refused, match=f"case {last.number} does not exist"):
+        twice.desk.queue.take(SUE, last.number)
+    assert twice.desk.queue.take_next(SUE) is None
 
 
 def test_a_second_look_looks_like_a_first_one(twice):
