@@ -127,7 +127,7 @@ class Endings:
 
     def _close(self, connection: sa.Connection, row: sa.Row, actor: str, ending: str, words: str) -> Case:
         self.shared.note(connection, row.number, actor, ending, words)
-        if row.look != SECOND and ending == RELEASED:
+        if ending == RELEASED:
             self._draw_second_look(connection, row)
         return self._change(
             connection,
@@ -142,7 +142,7 @@ class Endings:
         )
 
     def _draw_second_look(self, connection: sa.Connection, row: sa.Row) -> None:
-        """Open the case again for somebody else, if chance says so; once, however often it is closed."""
+        """Open the case again for somebody else, if chance says so; once, however often the declaration is released."""
         if self.shared.draw("second look", row.number) >= self.shared.rules.second_look_share:
             return
         again = sa.and_(cases.c.declaration_id == row.declaration_id, cases.c.look == SECOND)

@@ -168,8 +168,6 @@ class Findings:
         first = connection.execute(query).one()
         ruled = sa.select(rulings.c.counts).where(rulings.c.case_number == first.number, rulings.c.counts.is_not(None))
         counts = connection.execute(ruled.order_by(rulings.c.number.desc()).limit(1)).scalar() or first.number
-        if row.number != counts and row.number != first.number:
-            return  # a second look, which does not count
         counted = standing(connection, counts)
         if not counted:
             return

@@ -140,3 +140,7 @@ def test_after_a_finding_the_score_of_a_second_look_is_told(twice):
         twice.desk.looking.tell(CLEO, number)
     twice.desk.findings.add(CLEO, twice.finding(number))
     assert len(twice.desk.looking.tell(CLEO, number)) == 2
+    twice.desk.queue.hand_over(CLEO, number, BEN)
+    twice.desk.looking.give_impression(BEN, number, "clear")
+    with pytest.raises(Refused, match="told after your finding"):
+        twice.desk.looking.tell(BEN, number)
