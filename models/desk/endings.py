@@ -156,10 +156,9 @@ class Endings:
             "due_at": self.shared.due_at(row.lane, now),
         }
         number = connection.execute(cases.insert().values(second).returning(cases.c.number)).scalar_one()
-        rest = [column for column in items.c if column.name not in ("case_number", "after_finding")]
-        source = sa.select(sa.literal(number), sa.literal(0), *rest).where(items.c.case_number == row.number)
-        names = ["case_number", "after_finding", *(column.name for column in rest)]
-        connection.execute(items.insert().from_select(names, source))
+        rest = [column for column in items.c if column.name != "case_number"]
+        source = sa.select(sa.literal(number), *rest).where(items.c.case_number == row.number)
+        connection.execute(items.insert().from_select(["case_number", *(column.name for column in rest)], source))
         self.shared.note(connection, number, DESK, "opened")
 
     def _change(self, connection: sa.Connection, number: int, **values: object) -> Case:

@@ -7,7 +7,7 @@ import pytest
 from models.desk import Officer, Refused
 from models.desk.second_look import Pair, agreement, wilson
 from models.policy import Desk as Rules
-from tests.support.desks import ANA, BEN, NOON, SUE
+from tests.support.desks import ANA, BEN, NOON, SUE, placed
 
 
 @pytest.fixture
@@ -91,4 +91,21 @@ def test_a_case_that_is_closed_without_findings_does_not_come_back(world):
     for number in world.declare(*["yellow"] * 12):
         world.desk.queue.take(ANA, number)
         world.desk.endings.override(ANA, number, "no time")
+    assert world.every() == []
+
+
+def test_nothing_is_looked_at_three_times(world):
+    numbers = world.declare(*["red"] * 12)
+    for number in numbers:
+        world.close(ANA, number)
+    again = world.every()
+    for case in again:
+        world.close(BEN, case.number)
+    assert world.every() == []
+    first = again[0].declaration_id
+    world.decide(placed(13, declaration_id=first, version=2, lanes=("red", "red")))
+    world.desk.cases.follow(world.log)
+    (raised,) = world.every()
+    assert (raised.declaration_id, raised.version, raised.number in numbers) == (first, 2, True)
+    world.close(ANA, raised.number)
     assert world.every() == []
