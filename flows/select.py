@@ -23,11 +23,12 @@ from flows.processes import running
 from flows.progress import run_name, stage, wait
 from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
+from models.criteria import Register
 from models.dossier import assessment
 from models.policy import LANES
 from models.targeting import lanes
 from models.training import splits
-from models.workspace import Workspace, feature_code, why_empty
+from models.workspace import Workspace, feature_code, incumbents, why_empty
 
 _DEFAULTS = SelectParameters()
 
@@ -69,7 +70,8 @@ def select(parameters: SelectParameters = _DEFAULTS) -> Selected:
         if remark := feature_code.check(champion.model, f"champion version {champion.version}", source):
             get_run_logger().warning(remark)
         workspace = Workspace(settings.places, champion.policy, source)
-        selected = choose(workspace, compute_features(workspace), champion, parameters)
+        register = incumbents.criteria(settings.places)
+        selected = choose(workspace, compute_features(workspace), champion, register, parameters)
         if selected.number is not None:
             version_data(settings)
     return selected
@@ -86,12 +88,16 @@ def _why_nothing(store: Store, champion: assessment.Incumbent | None) -> str:
 
 @task(name="choose", cache_policy=NO_CACHE)
 def choose(
-    workspace: Workspace, built: cache.Built, champion: assessment.Incumbent, parameters: SelectParameters
+    workspace: Workspace,
+    built: cache.Built,
+    champion: assessment.Incumbent,
+    register: Register,
+    parameters: SelectParameters,
 ) -> Selected:
     """Choose a lane for every declaration without one, log the choice, and write the work list of those to inspect."""
     workspace.name_finished()
     with stage("Choose"):
-        choice = workspace.choose(built, champion)
+        choice = workspace.choose(built, champion, register)
     if choice.rows.is_empty():
         why = f"every declaration until {choice.last_day} was selected before"
         return Selected(workspace.source, champion.version, why_nothing=why)

@@ -13,7 +13,8 @@ from features.contract import KEY
 from features.facts import asof
 from models.policy import Policy
 from models.risk import RiskModel
-from models.targeting.selection_log import exploring_share, places_left
+from models.targeting.by_criteria import Met
+from models.targeting.selection_log import criteria_used, exploring_share, places_left
 from models.targeting.selector import Exploring, Selector
 
 
@@ -32,9 +33,10 @@ class Backlog:
     outcomes: pl.DataFrame
     inspected: pl.DataFrame
 
-    def choose(self, declarations: pl.DataFrame, seed: int) -> pl.DataFrame:
+    def choose(self, declarations: pl.DataFrame, seed: int, met: Met = ()) -> pl.DataFrame:
         """Return what the selector says of `declarations` (identity and features), all of one day, with their office.
 
+        `met` has the criteria that each row meets, if any does; places that they gave on that day before are gone.
         Nothing that became known on that day or later counts. Raises ValueError where nothing had a label before that
         day.
         """
@@ -43,7 +45,8 @@ class Backlog:
         left = places_left(self.policy.targeting, self.log, day)
         today = self.policy.model_copy(update={"targeting": left})
         selector = Selector(today, self.model, exploring)
-        return selector.choose(declarations, np.random.default_rng([seed, day.toordinal()])).with_columns(
+        rng = np.random.default_rng([seed, day.toordinal()])
+        return selector.choose(declarations, rng, met, criteria_used(self.log, day)).with_columns(
             declarations["accepted_on"], declarations["office"], exploring_share=pl.lit(exploring.share.value)
         )
 

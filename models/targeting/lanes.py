@@ -15,8 +15,10 @@ ten, and nobody can foretell on which. A queue can round in at most six ways, it
 the cases and are computed exactly: nothing here is simulated.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -48,8 +50,13 @@ class Capacity:
     blue: float
 
 
-def capacity(office: str, declarations: int, targeting: policy.Targeting) -> Capacity:
+NO_PLACES = Capacity(0.0, 0.0, 0.0)
+
+
+def capacity(office: str, declarations: int, targeting: policy.Targeting, given: Capacity = NO_PLACES) -> Capacity:
     """Return the places on a day with so many declarations: the office's own if the policy names it, or else shares.
+
+    `given` were given to further declarations of the day before, and are gone.
 
     >>> capacity("010", 50, policy.load().targeting)
     Capacity(red=2.0, yellow=2.0, blue=1.0)
@@ -57,18 +64,26 @@ def capacity(office: str, declarations: int, targeting: policy.Targeting) -> Cap
     if declarations < 0:
         raise ValueError(f"declarations is {declarations}; allowed: a number from 0")
     if office in targeting.offices:
-        own = targeting.offices[office]
-        return Capacity(own.red, own.yellow, own.blue)
-    return Capacity(*(getattr(targeting.lanes, lane).capacity_share * declarations for lane in LANES))
+        places = {lane: getattr(targeting.offices[office], lane) for lane in LANES}
+    else:
+        day = declarations + int(sum(getattr(given, lane) for lane in LANES))
+        places = {lane: getattr(targeting.lanes, lane).capacity_share * day for lane in LANES}
+    return Capacity(**{lane: max(places[lane] - getattr(given, lane), 0) for lane in LANES})
 
 
-def assign(frame: pl.DataFrame, targeting: policy.Targeting, rng: np.random.Generator) -> pl.DataFrame:
+def assign(
+    frame: pl.DataFrame,
+    targeting: policy.Targeting,
+    rng: np.random.Generator,
+    given: Mapping[str, Capacity] = MappingProxyType({}),
+) -> pl.DataFrame:
     """Return the key, `lane`, `reason` and `selection_probability` of each row of `frame`, in its order.
 
     `frame` has a declaration's key, `office`, `accepted_on`, `score` (P(illicit)), `critical` (P(critical)),
     `revenue_if_illicit` and `hit_value` (in one currency), and may have `explore`: chances (0 to 1, null for none) that
     add up to a queue's places for exploration. Rows that have a place anyway need no exploring, and what they ask for
-    goes to the others in proportion. ValueError names the column, the row and what is allowed.
+    goes to the others in proportion. Where `frame` is the rest of one day, `given` has the places by office that others
+    of that day have (by_criteria.py). ValueError names the column, the row and what is allowed.
 
     `selection_probability` is a row's chance to be inspected, in whichever lane and for whatever reason, over
     everything that is drawn here. The draw by chance alone takes each row with `random_share`, or less where an office
@@ -84,7 +99,7 @@ def assign(frame: pl.DataFrame, targeting: policy.Targeting, rng: np.random.Gene
     >>> assign(rows, targeting, np.random.default_rng(1)).drop("item_number").rows()
     [('a', 'yellow', 'value', 0.99), ('b', 'green', 'none', 0.01), ('c', 'red', 'critical', 1.0)]
     """
-    rows = _Rows.of(frame, targeting)
+    rows = _Rows.of(frame, targeting, given)
     lanes = np.array([getattr(targeting.lanes, lane).detects for lane in LANES])
     by_detects = np.argsort(-lanes, kind="stable")
     cases = _Cases.of(rows, by_detects)
@@ -167,7 +182,7 @@ class _Rows:
     by_chance: Floats
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, targeting: policy.Targeting) -> "_Rows":
+    def of(cls, frame: pl.DataFrame, targeting: policy.Targeting, given: Mapping[str, Capacity]) -> "_Rows":
         _check_frame(frame)
         worth = pl.col("score") * (pl.col("revenue_if_illicit") + pl.col("hit_value"))
         explore = pl.col("explore").fill_null(0) if "explore" in frame.columns else pl.lit(0.0)
@@ -182,7 +197,10 @@ class _Rows:
         )
         sizes = np.diff(starts)
         offices = ordered["office"].gather(starts[:-1])
-        places = [capacity(office, int(size), targeting) for office, size in zip(offices, sizes, strict=True)]
+        places = [
+            capacity(office, int(size), targeting, given.get(office, NO_PLACES))
+            for office, size in zip(offices, sizes, strict=True)
+        ]
         lanes = np.array([[getattr(one, lane) for lane in LANES] for one in places]).reshape(-1, len(LANES))
         numbers = {
             name: ordered[name].cast(pl.Float64).to_numpy() for name in ("score", "_worth", "critical", "_explore")

@@ -108,6 +108,12 @@ def places_left(targeting: Targeting, log: pl.DataFrame, day: date) -> Targeting
     return targeting.model_copy(update={"offices": offices})
 
 
+def criteria_used(log: pl.DataFrame, day: date) -> dict[tuple[str, str], int]:
+    """Return how many places criteria have given to declarations accepted on `day`, by office and name."""
+    given = log.filter(pl.col("accepted_on") == day, pl.col("criterion").is_not_null())
+    return {(office, name): count for office, name, count in given.group_by("office", "criterion").len().iter_rows()}
+
+
 def exploring_share(log: pl.DataFrame, outcomes: pl.LazyFrame, policy: Policy, day: date) -> Share:
     """Return the share of places that explores among declarations accepted on `day`, by the log and the policy.
 

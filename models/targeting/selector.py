@@ -4,8 +4,10 @@ flows/select.py uses it night after night, and a rehearsal week by week. lanes.p
 says what is worth exploring; this module gives both what they need to know of a model and of what has been inspected.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -15,7 +17,8 @@ from features.arrays import Floats, Ints
 from features.contract import KEY
 from models.policy import LANES, Policy
 from models.risk import Matrix, RiskModel, boosting
-from models.targeting import exploration, lanes
+from models.targeting import by_criteria, exploration, lanes
+from models.targeting.by_criteria import Met, Used
 from models.targeting.exploration import Share
 
 _CODES = ("importer_id", "hs4", "origin_country")  # a tree sends a code that it has never seen down a familiar branch
@@ -57,21 +60,49 @@ class Selector:
     model: RiskModel
     exploring: Exploring | None = None
 
-    def choose(self, declarations: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-        """Return each row's key, `lane`, `reason`, `selection_probability` and the model's risk_model.OUTPUTS.
+    def choose(
+        self, declarations: pl.DataFrame, rng: np.random.Generator, met: Met = (), used: Used = MappingProxyType({})
+    ) -> pl.DataFrame:
+        """Return each row's key, `lane`, `reason`, `selection_probability`, `criterion` and the model's outputs.
 
-        `declarations`: identity and features, all that each office accepted on each of their days.
+        `declarations`: identity and features, all that each office accepted on each of their days; of one day alone
+        where criteria are `met`, one list for each row. `criterion` names the one that gave a row its place.
         """
         predicted = self.model.predict(declarations)
         frame = declarations.select(*KEY, "office", "accepted_on").with_columns(
             *(predicted[name] for name in ("score", "critical", "revenue_if_illicit")),
             hit_value=pl.lit(self.model.hit_value),
         )
+        if not any(met):
+            assigned = self._assign(declarations, frame, rng, {}).with_columns(criterion=pl.lit(None, pl.String()))
+            return pl.concat([assigned, predicted.drop(KEY)], how="horizontal")
+        given = by_criteria.give(frame.with_columns(declarations["accepted_at"]), met, self.policy.targeting, used)
+        ruled = frame.select(
+            *KEY,
+            lane=pl.Series(given.lane, dtype=pl.String()),
+            reason=pl.lit("criterion"),
+            selection_probability=pl.lit(1.0),
+            criterion=pl.Series(given.criterion, dtype=pl.String()),
+        )
+        is_rest = ruled["lane"].is_null()
+        rest = self._assign(declarations.filter(is_rest), frame.filter(is_rest), rng, given.places)
+        rest = rest.with_columns(criterion=pl.lit(None, pl.String()))
+        placed = pl.concat([ruled.filter(~is_rest), rest.select(ruled.columns)])
+        assigned = frame.select(KEY).join(placed, on=KEY, how="left", maintain_order="left")
+        return pl.concat([assigned, predicted.drop(KEY)], how="horizontal")
+
+    def _assign(
+        self,
+        declarations: pl.DataFrame,
+        frame: pl.DataFrame,
+        rng: np.random.Generator,
+        given: Mapping[str, lanes.Capacity],
+    ) -> pl.DataFrame:
+        """Assign lanes to what criteria have left, where they have `given` so many places at each office."""
         if self.exploring:
             rare = self.exploring.rarity(self.model, declarations, self.model.encoder.encode(declarations))
-            frame = frame.with_columns(explore=self._explore(frame, rare, self.exploring.share))
-        assigned = lanes.assign(frame, self.policy.targeting, rng)
-        return pl.concat([assigned, predicted.drop(KEY)], how="horizontal")
+            frame = frame.with_columns(explore=self._explore(frame, rare, self.exploring.share, given))
+        return lanes.assign(frame, self.policy.targeting, rng, given)
 
     def next_share(self, known: pl.DataFrame, recent: pl.DataFrame) -> Share:
         """Return the share of the next period, from the results that have become known since this one began."""
@@ -82,14 +113,20 @@ class Selector:
         score = self.model.predict(recent)["score"].to_numpy()
         return adapted(self.exploring.share, fresh, score, self.policy)
 
-    def _explore(self, frame: pl.DataFrame, rare: Floats, share: Share) -> pl.Series:
+    def _explore(
+        self,
+        frame: pl.DataFrame,
+        rare: Floats,
+        share: Share,
+        given: Mapping[str, lanes.Capacity] = MappingProxyType({}),
+    ) -> pl.Series:
         """Return each row's chance to be explored: `share` of the places of its office and day, by weight."""
         score, revenue = (frame[name].to_numpy() for name in ("score", "revenue_if_illicit"))
         weights = exploration.weights(self.policy.exploration.strategy, score, revenue, rare)
         chances = np.zeros(frame.height)
         queues = frame.with_row_index("row").group_by("accepted_on", "office").agg("row")
         for office, rows in queues.select("office", "row").iter_rows():
-            own = lanes.capacity(office, len(rows), self.policy.targeting)
+            own = lanes.capacity(office, len(rows), self.policy.targeting, given.get(office, lanes.NO_PLACES))
             places = share.value * sum(getattr(own, lane) for lane in LANES)
             chances[rows] = exploration.inclusion(weights[rows], places)
         return pl.Series(chances)

@@ -11,6 +11,7 @@ from lightgbm.basic import LightGBMError
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from models.criteria import Register
 from models.dossier import assessment
 from models.evidence import origins
 from models.ledger import Keys, lifecycle, reading
@@ -36,6 +37,14 @@ def registry_of(places: Places) -> Registry:
 def champion(places: Places, scratch: Path) -> assessment.Incumbent | None:
     """Return the version in force, by what was signed; None before the first promotion."""
     return _champion(places, registry_of(places), scratch)
+
+
+def criteria(places: Places) -> Register:
+    """Return what people have said of criteria, by the ledger; nothing where no sign-off server was ever started."""
+    keys = Keys(places.signoff)
+    if not keys.exist():
+        return Register()
+    return reading.signed_book(places.tracking_uri, keys, load_policy().signoff).criteria
 
 
 def registered(places: Places, number: str, scratch: Path) -> assessment.Incumbent:

@@ -130,8 +130,8 @@ class Workspace:
             reasons(version.model, items, language),
         )
 
-    def choose(self, built: cache.Built, champion: assessment.Incumbent) -> Choice:
-        """Choose a lane for every declaration that has none.
+    def choose(self, built: cache.Built, champion: assessment.Incumbent, register: Register) -> Choice:
+        """Choose a lane for every declaration that has none; criteria that hold on its day come first.
 
         The draw is seeded by the system's entropy, so that no trader can foretell it. The seed is kept with what was
         drawn, so that an auditor can draw it again. Each day is drawn by itself, from what was known before it,
@@ -146,7 +146,7 @@ class Workspace:
         seed = secrets.randbits(128)
         waiting = self.backlog(built, champion.model, before)
         by_day = declarations.partition_by("accepted_on", maintain_order=True)
-        chosen = pl.concat(waiting.choose(rows, seed) for rows in by_day).with_columns(
+        chosen = pl.concat(waiting.choose(rows, seed, self._met(rows, register)) for rows in by_day).with_columns(
             hit_value=pl.lit(champion.model.hit_value),
             model_version=pl.lit(champion.version),
             model_digest=pl.lit(champion.model.digest),
@@ -155,6 +155,15 @@ class Workspace:
             selected_at=pl.lit(datetime.now(UTC)),
         )
         return Choice(last_day, declarations, chosen)
+
+    def _met(self, rows: pl.DataFrame, register: Register) -> list[tuple[Criterion, ...]]:
+        """Return which criteria each of the rows of a day meets; nothing if none is in force."""
+        day: date = rows["accepted_on"][0]
+        in_force = register.in_force(day)
+        if not in_force.criteria:
+            return []
+        declared = self.store.scan("declarations", day, day).collect()
+        return in_force.matching(rows.select(KEY).join(declared, on=KEY, how="left", maintain_order="left"))
 
     def take_in(self, on_batch: Callable[[BatchReport], None]) -> IngestReport:
         """Bring what the window has handed over into the log of selections and the store; errors are those of `ingest`.

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import polars as pl
@@ -21,11 +21,13 @@ from flows import select as flow
 from flows.parameters import Language, SelectParameters
 from flows.settings import Settings
 from models import policy
+from models.criteria import Register, Step
 from models.targeting.selection_log import SCHEMA, SelectionLog
 from models.training.fitting import train
 from models.training.splits import split_validation
 from models.workspace import Workspace
 from models.workspace import workspace as workspaces
+from tests.support.criteria import condition, criterion
 from tests.support.datasets import TARGETING, TRAINING
 from tests.support.prefect_server import prefect_server
 
@@ -68,6 +70,28 @@ def test_before_the_first_promotion_nothing_is_selected_and_the_run_says_why(sto
     found = flow.select()
     assert found.why_nothing == "no model is in force; the first version that all have signed selects"
     assert SelectionLog(stored[0].root.parent / "selections" / "simulator").read().is_empty()
+
+
+def test_what_meets_a_criterion_is_selected_by_it_on_the_days_of_its_life(stored, champion):
+    store, built, _ = stored
+    last = store.days()[-1]
+    declared = store.scan("declarations", last, last).collect()
+    busiest = declared["office"].value_counts(sort=True)["office"][0]
+    ours = criterion("busy", condition("office", "in", busiest), lane="blue", places=1, begins_on=last, ends_on=last)
+    before = last - timedelta(days=1)
+    over = criterion("over", condition("office", "in", busiest), begins_on=before, ends_on=before)
+    register, at = Register(), datetime.now(UTC)
+    for each in (ours, over):
+        for what in ("propose", "confirm"):
+            register.apply(Step(what, what, at, each.digest, "x", each, 90))
+    decides = workspace(policy.load())
+    rows = decides.choose(built, champion, register).rows
+    placed = rows.filter(reason="criterion")
+    assert placed.select("office", "criterion", "selection_probability").rows() == [(busiest, "busy", 1.0)]
+    assert rows.height == declared.height
+    assert rows["criterion"].drop_nulls().to_list() == ["busy"]
+    without = decides.choose(built, champion, Register()).rows
+    assert without.filter(reason="criterion").is_empty()
 
 
 def test_the_latest_day_is_selected_then_all_that_came_since_and_nothing_twice(stored, champion):

@@ -1,6 +1,8 @@
 """What a criterion may say, what it matches, and what is refused because the contract or sense forbids it."""
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -182,3 +184,13 @@ def test_every_column_of_the_contract_that_is_text_or_a_number_can_be_asked():
 def test_a_longer_list_than_the_ledger_takes_is_refused():
     with pytest.raises(ValidationError, match="at most 1000 items"):
         condition("importer_id", "in", *(f"FR{number}" for number in range(1001)))
+
+
+def test_the_criterion_that_its_page_shows_is_one_and_every_operator_is_told():
+    page = (Path(__file__).parents[4] / "docs" / "criteria.md").read_text()
+    (shown,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    found = parse(shown.encode())
+    assert found.name == "tobacco-below-4"
+    assert found.matches(ROW | {"net_mass_kg": 26.0})
+    operators = set().union(*COLUMNS.values())
+    assert operators <= set(re.findall(r"`([\w ]+)`", page.partition("| operators |")[2]))

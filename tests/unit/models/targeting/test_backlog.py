@@ -61,7 +61,7 @@ def learned(monkeypatch):
         return SimpleNamespace(share=share)
 
     monkeypatch.setattr(backlog.Exploring, "of", of)
-    monkeypatch.setattr(backlog.Selector, "choose", lambda self, declarations, rng: declarations.select(KEY))
+    monkeypatch.setattr(backlog.Selector, "choose", lambda self, declarations, *_: declarations.select(KEY))
     return found
 
 

@@ -146,7 +146,7 @@ def test_what_is_chosen_comes_with_what_the_model_says(model, known):
     rows = day(60, seed=7)
     selector = Selector(POLICY, model, Exploring.of(Share(0.5), model, known))
     chosen = selector.choose(rows, np.random.default_rng(1))
-    assert chosen.columns == [*KEY, "lane", "reason", "selection_probability", *OUTPUTS]
+    assert chosen.columns == [*KEY, "lane", "reason", "selection_probability", "criterion", *OUTPUTS]
     assert chosen.select(*KEY, *OUTPUTS).equals(model.predict(rows))
     assert "exploration" in set(chosen["reason"])
     alone = Selector(POLICY, model).choose(rows, np.random.default_rng(1))
