@@ -8,19 +8,19 @@ import json
 import sys
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from flows.commands.people import Desk
 from flows.commands.signoff import keys_of, reading_ledger, signed_in
-from flows.commands.terminal import EXIT_CODES, AsJson, begin, fail, failures, out, show_table
+from flows.commands.terminal import EXIT_CODES, AsJson, begin, failures, out, show_table
 from flows.parameters import SourceName
 from flows.settings import Settings
 
 if TYPE_CHECKING:
-    from models.criteria import Criterion, Register, Standing, figures
+    from models.criteria import Criterion, Standing, figures
     from models.workspace import Workspace
 
 criteria = typer.Typer(no_args_is_help=True, help="Rules by people: what they want inspected, and for how long.")
@@ -36,8 +36,12 @@ _Weeks = Annotated[int, typer.Option(min=1, max=104, help="How many of the last 
 def criteria_list(source: _Source = SourceName.SIMULATOR, as_json: AsJson = False) -> None:
     """Every criterion: how it stands, who proposed and confirmed it, and what it found beside the model."""
     settings = begin()
-    register, today = _register(settings), date.today()
-    with failures():
+    from models.workspace import incumbents
+
+    today = date.today()
+    with reading_ledger():
+        keys_of(settings)
+        register = incumbents.criteria(settings.places)
         workspace = _workspace(settings, source)
         found = {each.name: each for each in workspace.beside_the_model(register)} if workspace.store.days() else {}
     if as_json:
@@ -114,43 +118,24 @@ def _read(file: Path) -> "Criterion":
 
 
 def _workspace(settings: Settings, source: SourceName) -> "Workspace":
-    from models import policy
-    from models.workspace import Workspace
+    from models.workspace import Workspace, incumbents
 
-    return Workspace(settings.places, policy.load(), source.value)
+    with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        policy = incumbents.policy_of(source.value, settings.places, Path(scratch))
+    return Workspace(settings.places, policy, source.value)
 
 
 def _previewed(settings: Settings, asked: "Criterion", source: SourceName, weeks: int) -> "figures.Preview":
     return _workspace(settings, source).preview(asked, weeks)
 
 
-def _register(settings: Settings) -> "Register":
-    """Return what the ledger says of criteria; the command ends with a sentence if it is not whole."""
-    from models import policy
-    from models.ledger import reading
-
-    with reading_ledger():
-        return reading.signed_book(settings.tracking_uri, keys_of(settings), policy.load().signoff).criteria
-
-
 def _take(step: str, name: str, reason: str) -> "Criterion":
     """Take a step about the criterion of that name, and return the criterion."""
-    settings = begin()
+    begin()
+    from models.criteria import Criterion
+
     with signed_in() as server:
-        standing = _standing(settings, server, name)
-        server.take_step(step, reason, digest=standing.proposed.digest)
-    return standing.criterion
-
-
-def _standing(settings: Settings, server: Desk, name: str) -> "Standing":
-    """Return how a criterion stands by the server's ledger, which is verified here."""
-    from models import policy
-    from models.ledger import reading
-
-    with reading_ledger():
-        rows = list(reading.served(server.client))
-        found = reading.replay(rows, keys_of(settings).public_key, policy.load().signoff).criteria.named(name)
-    return found or fail(f"no criterion is named {name}; `tidewaiter criteria list` names all")
+        return Criterion.model_validate(server.take_step(step, reason, name=name))
 
 
 def _told(standing: "Standing", today: date, beside: "figures.Beside | None") -> dict[str, object]:

@@ -84,9 +84,9 @@ class Desk:
         """Go back to the champion before; return its version."""
         return self._ask("POST", "2.0/tidewaiter/rollback", {"reason": reason})["version"]
 
-    def take_step(self, step: str, reason: str, **about: object) -> None:
-        """Take a step about a criterion: one that is proposed, or one that has the `digest`."""
-        self._ask("POST", "2.0/tidewaiter/criteria", {"step": step, "reason": reason, **about})
+    def take_step(self, step: str, reason: str, **about: object) -> dict[str, Any]:
+        """Take a step about a `criterion` that is proposed, or one of that `name`; return the criterion."""
+        return self._ask("POST", "2.0/tidewaiter/criteria", {"step": step, "reason": reason, **about})["criterion"]
 
     def _role_ids(self) -> dict[str, int]:
         roles = self._ask("GET", f"3.0/mlflow/roles/list?workspace={accounts.WORKSPACE}")["roles"]

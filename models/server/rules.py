@@ -14,8 +14,8 @@ from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 
-from models import criteria
 from models.access import LONGEST_TEXT, Call, Refused, account_changes
+from models.criteria import Criterion, criterion
 from models.evidence import manifest
 from models.ledger import Case, Entry, chain, lifecycle, storage
 from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SERVER, SIGNOFF
@@ -99,15 +99,30 @@ class Rules:
         return {"version": str(target.version)}
 
     def take_step(self, call: Call) -> dict[str, object]:
-        """Propose, confirm, refuse or withdraw a criterion; return its digest."""
+        """Propose, confirm, refuse or withdraw a criterion; return the criterion."""
         with self.noting(call):
-            at, parts = storage.now(), _step(call)
+            step, reason, about = call.text("step"), call.text("reason"), self._criterion(call)
+            said: dict[str, Any] = {"step": step, "reason": reason, "digest": about.digest}
+            if step == "propose":
+                said |= {"criterion": about, "valid_days": self.ledger.book.criterion_days}
             with self.ledger.writing() as writer:
-                days = self.ledger.book.criterion_days if "criterion" in parts else None
-                refusal = writer.attempt(call.entry("criterion", at, valid_days=days, **parts))
+                refusal = writer.attempt(call.entry("criterion", storage.now(), **said))
             if refusal:
                 raise Refused(refusal, is_noted=True)
-        return {"digest": parts["digest"]}
+        return {"criterion": about.model_dump(mode="json")}
+
+    def _criterion(self, call: Call) -> Criterion:
+        """Return the criterion that a call proposes, or names; Refused for one that cannot be, or that there is not."""
+        if call.text("step") == "propose":
+            try:
+                return criterion.read(call.body.get("criterion"))
+            except ValueError as error:
+                raise Refused(str(error), 400) from error
+        name = call.text("name")
+        standing = self.ledger.refresh().criteria.named(name)
+        if standing is None:
+            raise Refused(f"no criterion is named {name}; `tidewaiter criteria list` names all", 404)
+        return standing.criterion
 
     def _fallback(self, writer: storage.Writer, at: datetime) -> Case | None:
         """Return the last earlier champion whose evidence stands now; void those whose evidence does not."""
@@ -306,18 +321,6 @@ class Rules:
         what = f"{count} wrong passwords in a row for {name}"
         with self.ledger.writing() as writer:
             writer.append(Entry(at=storage.now(), actor=SERVER, address=address, action="write", refusal=what))
-
-
-def _step(call: Call) -> dict[str, Any]:
-    """Return what a call says of a criterion, as fields of an entry; Refused for a criterion that cannot be."""
-    said = {"step": call.text("step"), "reason": call.text("reason")}
-    if said["step"] != "propose":
-        return {**said, "digest": call.text("digest")}
-    try:
-        proposed = criteria.criterion.read(call.body.get("criterion"))
-    except ValueError as error:
-        raise Refused(str(error), 400) from error
-    return {**said, "digest": proposed.digest, "criterion": proposed}
 
 
 def _found(version: ModelVersion, sealed: str | None, is_thorough: bool) -> stored.Finding:

@@ -26,10 +26,11 @@ def propose(by, who="pia", **changed):
 
 
 def test_two_people_put_a_criterion_in_force_and_one_ends_it(rules, table):
-    assert propose(rules) == {"digest": OURS.digest}
-    assert take(rules, "pol", "confirm", digest=OURS.digest) == {"digest": OURS.digest}
+    shown = {"criterion": OURS.model_dump(mode="json")}
+    assert propose(rules) == shown
+    assert take(rules, "pol", "confirm", name="watched") == shown
     assert rules.ledger.book.criteria.in_force(TODAY).criteria == (OURS,)
-    take(rules, "pol", "withdraw", digest=OURS.digest, reason="nothing was found")
+    take(rules, "pol", "withdraw", name="watched", reason="nothing was found")
     assert rules.ledger.book.criteria.in_force(TODAY).criteria == ()
     proposed, confirmed, withdrawn = entries(table)
     assert (proposed.action, proposed.step, proposed.actor, proposed.criterion) == ("criterion", "propose", "pia", OURS)
@@ -49,7 +50,7 @@ def test_two_people_put_a_criterion_in_force_and_one_ends_it(rules, table):
 def test_what_the_ledger_refuses_is_noted_once(rules, table, who, step, told_so):
     propose(rules)
     with pytest.raises(Refused, match=told_so):
-        take(rules, who, step, digest=OURS.digest)
+        take(rules, who, step, name="watched")
     assert len(entries(table)) == 2
     assert last(table).refusal == told_so
     assert [each.confirmed for each in rules.ledger.book.criteria] == [None]
@@ -72,8 +73,10 @@ def test_what_cannot_be_a_criterion_is_refused_before_the_ledger_judges(rules, t
     for body in ({}, {"criterion": "tobacco"}, {"criterion": None}):
         with pytest.raises(Refused, match="a criterion is "):
             take(rules, "pia", "propose", **body)
-    with pytest.raises(Refused, match="digest is None; allowed: text"):
+    with pytest.raises(Refused, match="name is None; allowed: text"):
         take(rules, "pol", "confirm")
+    with pytest.raises(Refused, match="no criterion is named nobody"):
+        take(rules, "pol", "confirm", name="nobody")
     assert list(rules.ledger.book.criteria) == []
 
 
