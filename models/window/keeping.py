@@ -74,6 +74,7 @@ class Keeper:
     _known: _Known | None = field(default=None, init=False)
     _profiled: Ground | None = field(default=None, init=False)
     _criteria: Register = field(default_factory=Register, init=False)
+    _ruled: tuple[Ground, Ground] | None = field(default=None, init=False)  # as it was made, and with criteria
     _why: str = field(default="the window is starting", init=False)
     _day: date | None = field(default=None, init=False)
     _since: float = field(default=0.0, init=False)
@@ -91,10 +92,17 @@ class Keeper:
         self._ending.set()
 
     def ground(self) -> Ground:
-        """Return the ground in force; NotDecided if there is none yet."""
-        if self._ground is None:
+        """Return the ground in force, with the criteria of its day; NotDecided if there is none yet.
+
+        The criteria are those of the ledger when it was last found whole.
+        """
+        made = self._ground
+        if made is None:
             raise NotDecided(self._why)
-        return self._ground
+        criteria, ruled = self._criteria.in_force(made.day), self._ruled
+        if ruled is None or ruled[0] is not made or ruled[1].criteria != criteria:
+            ruled = self._ruled = made, replace(made, criteria=criteria)
+        return ruled[1]
 
     def without_model(self, why: str) -> Ground:
         """Return a ground of the same day on which no model is asked, because of `why`."""
@@ -118,7 +126,7 @@ class Keeper:
         try:
             standing = self._standing(day, stored_at)
             if standing != self._for:
-                self._ground, self._for = self._ruled(self._scored(day, secret)), standing
+                self._ground, self._for = self._scored(day, secret), standing
                 self._why, self._fell_back = "", None
         except Exception as error:  # noqa: BLE001  whatever is wrong with a model or with data, people wait for answers
             why = str(error) if isinstance(error, _Unasked) else f"{type(error).__name__}: {error}"
@@ -126,10 +134,8 @@ class Keeper:
                 _log.error("No model can be asked: %s", why, exc_info=not isinstance(error, _Unasked))
                 self._warn(why)
                 policy = self._ground.policy if self._ground else load_policy()
-                self._ground, self._for = self._ruled(self._by_profile(day, policy, secret, why)), None
+                self._ground, self._for = self._by_profile(day, policy, secret, why), None
                 self._fell_back = day, stored_at, why
-        if self._ground:
-            self._ground = self._ruled(self._ground)
 
     def end_days(self) -> None:
         """Publish the secrets of days that are over, and hand these days over to the night.
@@ -169,11 +175,6 @@ class Keeper:
         self._criteria = book.criteria
         challenger = incumbents.registry_of(self.places).challenger_number()
         return _Standing(day, stored_at, book.champion, challenger)
-
-    def _ruled(self, ground: Ground) -> Ground:
-        """Return the ground with the criteria of its day, by what the ledger said when it was last found whole."""
-        criteria = self._criteria.in_force(ground.day)
-        return ground if criteria == ground.criteria else replace(ground, criteria=criteria)
 
     def _scored(self, day: date, secret: bytes) -> Ground:
         scratch = Path(tempfile.mkdtemp(prefix="tidewaiter-window-"))

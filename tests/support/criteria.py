@@ -1,6 +1,6 @@
 """Criteria for tests, and the steps that people take about them."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from models.criteria import Condition, Criterion, InForce
@@ -29,6 +29,7 @@ def step(what: str, actor: str, about: Criterion, day: float = 0.0, **parts: Any
     return entry("criterion", actor, None, what, day, **{"digest": about.digest} | own | parts)
 
 
-def confirmed(about: Criterion, day: float = 0.0) -> list[Entry]:
-    """Return the entries that put a criterion in force."""
-    return [step("propose", "pia", about, day), step("confirm", "pol", about, day)]
+def confirmed(about: Criterion, on: datetime | None = None) -> list[Entry]:
+    """Return the entries that put a criterion in force, at a moment or when the tests of sign-off begin."""
+    entries = [step("propose", "pia", about), step("confirm", "pol", about)]
+    return [each.model_copy(update={"at": on or each.at}) for each in entries]

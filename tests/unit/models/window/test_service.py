@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from unittest.mock import patch
 
 import httpx
@@ -15,19 +16,26 @@ from typer.testing import CliRunner
 from flows.commands import cli
 from flows.servers import mlflow_server, window
 from flows.settings import PREFIX, Settings
+from models import policy
+from models.criteria import InForce
 from models.decisions import DecisionLog
+from models.ledger import storage
 from models.ledger.keys import Keys
-from models.ledger.storage import Table
+from models.ledger.storage import Ledger, Table
 from models.window import openapi
+from tests.support.criteria import confirmed, criterion
+from tests.support.ledgers import write
 from tests.support.opened import accounts
 from tests.support.ports import free_port
 
+TODAY = storage.now().date()
+RULE = criterion(begins_on=TODAY - timedelta(days=1), ends_on=TODAY + timedelta(days=2))
 SAID = "no model is in force; the first version that all have signed is asked"
 
 
 @pytest.fixture
 def settings(tmp_path):
-    """Return the settings of an installation with accounts, keys and an empty ledger."""
+    """Return the settings of an installation with accounts, keys and a ledger in which a criterion is in force."""
     found = Settings(
         state_folder=tmp_path / "state",
         data_folder=tmp_path / "data",
@@ -39,7 +47,9 @@ def settings(tmp_path):
     found.state_folder.mkdir()
     Keys(found.signoff_folder).make()
     accounts(found.accounts_uri)
-    Table(found.tracking_uri).close()
+    keys, table = Keys(found.signoff_folder), Table(found.tracking_uri)
+    write(Ledger(table, keys.private_key, keys.head_file, policy.load().signoff), *confirmed(RULE, on=storage.now()))
+    table.close()
     return found
 
 
@@ -105,6 +115,8 @@ def test_a_machine_gets_a_token_is_answered_and_the_answer_is_proved_afterwards(
     assert (code, "1 decisions are as they were made" in said) == (0, True), said
     code, said = tell(settings, "window", "replay", found["decision_id"])
     assert (code, f"{found['decision_id']} comes out the same, to the last bit" in said) == (0, True), said
+    with closing(DecisionLog(settings.decisions_uri)) as log:
+        assert log.decision(found["decision_id"]).criteria == InForce.of([RULE]).digest
     with closing(DecisionLog(settings.decisions_uri)) as log, log._tables.writing() as connection:
         connection.exec_driver_sql("UPDATE decisions SET office = '999'")
     code, said = tell(settings, "window", "verify")
