@@ -30,7 +30,7 @@ class AppSettings(BaseSettings):
     )
     networks: Path = Field(description="the networks of companies, a folder for each source; see models/network_page")
     decisions_uri: str = Field(description="the database of decisions and of the desk")
-    photos: Path = Field(description="where photos of the desk are kept")
+    desk: Path = Field(description="where the desk keeps photos and its secret")
     window_source: str = Field("", description="the source whose declarations the window answers; empty: it is closed")
     time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")

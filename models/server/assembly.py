@@ -3,7 +3,6 @@
 Only app.py imports this module, once it has told MLflow what to read when it is imported.
 """
 
-import hmac
 import logging
 from datetime import datetime
 from functools import partial
@@ -85,7 +84,7 @@ def assemble(settings: AppSettings) -> Guard:
     signing = SignoffPage(versions, partial(_sign, rules))
     given = offices.Offices(directory.database_uri)
     giving = GivenOffices(given, directory.role_names, partial(_note, ledger))
-    desk = _desk(settings, keys, directory, given)
+    desk = _desk(settings, directory, given)
     ruling = _criteria(settings, ledger, rules)
     pages = [
         Page(CRITERIA_PAGE, ruling.answer, ruling.act, CRITERIA_ROLES, is_noted=False),
@@ -97,14 +96,13 @@ def assemble(settings: AppSettings) -> Guard:
     return Guard(inner, entrance, rules, table, pages, front.page, EvidenceLock(settings.folder))
 
 
-def _desk(settings: AppSettings, keys: Keys, directory: Directory, given: offices.Offices) -> DeskPage:
+def _desk(settings: AppSettings, directory: Directory, given: offices.Offices) -> DeskPage:
     """Return the desk's pages over the database of decisions, whose tables are made if they are not there."""
     log = DecisionLog(settings.decisions_uri)
     log.migrate()
-    secret = hmac.digest(keys.form_secret.encode(), b"desk", "sha256")
     now = partial(datetime.now, ZoneInfo(settings.time_zone))
     in_force = policy.load()
-    desk = Desk(settings.decisions_uri, in_force.desk, secret, settings.photos, now)
+    desk = Desk.kept_in(settings.desk, settings.decisions_uri, in_force.desk, now)
     desk.migrate()
     lanes = in_force.targeting.lanes
     return DeskPage(desk, log, given.of, directory.role_names, settings.window_source, lanes)

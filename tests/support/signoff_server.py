@@ -141,7 +141,7 @@ def server(
         "SIGNOFF_STATE": str(folder / "state"),
         "SIGNOFF_NETWORKS": str(folder / "networks"),
         "SIGNOFF_DECISIONS_URI": f"sqlite:///{folder}/decisions.db",
-        "SIGNOFF_PHOTOS": str(folder / "photos"),
+        "SIGNOFF_DESK": str(folder / "desk"),
         "SIGNOFF_WINDOW_SOURCE": "simulator",
         "SIGNOFF_PREFECT_API": prefect_api,
         "SIGNOFF_PUBLIC_URLS": json.dumps(public_urls),
