@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -37,7 +38,6 @@ from models.window import openapi
 from models.window.answering import Asked
 from models.window.deciding import Decider, NotDecided, NotYours
 
-MOST_BYTES = 10_000_000
 MOST_OF_A_FORM = 10_000
 RETRY_AFTER_S = 2
 # Answers to a trader's system leave at whole multiples of this after the request came in.
@@ -96,7 +96,7 @@ class Window:
         )
 
     async def _declarations(self, request: Request) -> Response:
-        came_at = asyncio.get_running_loop().time()
+        came_at = time.monotonic()
         machine = await self._machine(request)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in messages.KINDS:
@@ -104,16 +104,15 @@ class Window:
         language = request.query_params.get("language", "en")
         if language not in LANGUAGES:
             raise Refused(f"language is {language[:20]!r}; allowed: {', '.join(LANGUAGES)}", 400)
-        refuse_length(request.headers, MOST_BYTES)
-        content = await whole(request.receive, MOST_BYTES)
-        answer = await self._answered(content, kind, machine, language)
+        refuse_length(request.headers, messages.MOST_BYTES)
+        content = await whole(request.receive, messages.MOST_BYTES)
+        answer = await self._answered(content, kind, machine, language, came_at)
         if machine.role == TRADE:
-            loop = asyncio.get_running_loop()
-            steps = math.floor((loop.time() - came_at) / STEP_S) + 1
-            await asyncio.sleep(came_at + steps * STEP_S - loop.time())
+            steps = math.floor((time.monotonic() - came_at) / STEP_S) + 1
+            await asyncio.sleep(came_at + steps * STEP_S - time.monotonic())
         return answer
 
-    async def _answered(self, content: bytes, kind: str, machine: Machine, language: str) -> Response:
+    async def _answered(self, content: bytes, kind: str, machine: Machine, language: str, came_at: float) -> Response:
         """Return the answer to a message: each of its declarations is decided, or refused with what is wrong."""
         received_at = self.now()
         read = await anyio.to_thread.run_sync(messages.read, content, kind, received_at.replace(tzinfo=None))
@@ -123,7 +122,7 @@ class Window:
         decisions: list[Decision] = []
         if asked:
             try:
-                waiting = self.decider.ask(asked, {digest: Document(kind, content)})
+                waiting = self.decider.ask(asked, {digest: Document(kind, content)}, came_at)
                 decisions = await asyncio.wrap_future(waiting)
             except NotYours as error:
                 allowed = "a reference that no other declarant has used"

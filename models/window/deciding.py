@@ -97,7 +97,10 @@ class _Memory:
 
 
 class Decider:
-    """The one who decides; `ground` gives the present ground, and `fallback` one for the case that the model fails."""
+    """The one who decides; `ground` gives the present ground, and `fallback` one for the case that the model fails.
+
+    `has_read` is set once the tables of the log are made, and what was decided before is read.
+    """
 
     def __init__(
         self, log: DecisionLog, spool: Spool, ground: Callable[[], Ground], fallback: Callable[[str], Ground]
@@ -108,6 +111,7 @@ class Decider:
         self._plans: dict[str, Plan] = {}
         self._kept: set[str] = set()  # digests of documents that are in the log for sure
         self._memory: _Memory | None = None
+        self.has_read = threading.Event()
         self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
 
     def start(self) -> None:
@@ -124,12 +128,15 @@ class Decider:
         """Say whether earlier decisions have been read; until then, nothing can be decided."""
         return self._memory is not None
 
-    def ask(self, asked: Sequence[Asked], documents: Mapping[str, Document]) -> "Future[list[Decision]]":
+    def ask(
+        self, asked: Sequence[Asked], documents: Mapping[str, Document], came_at: float | None = None
+    ) -> "Future[list[Decision]]":
         """Return what will be the decisions, in the order of `asked`; NotDecided, here or later, if there are none.
 
-        `documents` are those that the declarations name by digest. No declaration may be there twice.
+        `documents` are those that the declarations name by digest. No declaration may be there twice. `came_at` is when
+        somebody began to wait, by `time.monotonic`: now, if it is not given.
         """
-        job = _Job(asked, documents, time.monotonic(), Future())
+        job = _Job(asked, documents, time.monotonic() if came_at is None else came_at, Future())
         job.decisions.set_running_or_notify_cancel()  # who gives up waiting cannot take back what is being decided
         with self._lock:
             if self._waiting + job.rows > MOST_WAITING and self._waiting:
@@ -210,7 +217,8 @@ class Decider:
     def _ready(self) -> _Memory:
         """Return the memory; the log is read at first, and whatever waits in the spool goes there as soon as it can."""
         if self._memory is None:
-            self._log.migrate()
+            if not self.has_read.is_set():
+                self._log.migrate()
             self._spool.empty_into(self._log)
             known, keys = self._log.known()
             memory = _Memory(self._log.head(), known=known, keys=keys)
@@ -220,6 +228,7 @@ class Decider:
                 for decision in self._log.of_day(memory.day):
                     memory.take(decision)
             self._memory = memory
+            self.has_read.set()
         elif not self._spool.is_empty:
             try:
                 self._spool.empty_into(self._log)

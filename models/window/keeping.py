@@ -1,10 +1,13 @@
 """The ground in force: a thread looks every few seconds whether the day, the champion or those that wait are others.
 
 A new ground is made beside the one in force and takes its place at once, so nobody waits, and no answer mixes two
-models. If no model can be asked, the ground says why and goes by the risk profile, and if even that cannot be made, by
-chance alone. Such a ground is made anew at every look, until there is a better one.
+models. That of the next day is made before midnight, from what is stored by then: what the day itself brings is stored
+in the night, and then a ground is made again. If no model can be asked, the ground says why and goes by the risk
+profile, and if even that cannot be made, by chance alone. Such a ground is made anew at every look, until there is a
+better one. A registry or ledger that only does not answer is asked again for a while before that.
 """
 
+import gc
 import logging
 import shutil
 import tempfile
@@ -12,8 +15,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.matrix import Morning, cache
 from features.store import Store
@@ -30,7 +36,11 @@ from models.window.secrets import Secrets
 from models.workspace import Workspace, feature_code, incumbents, why_empty
 
 LOOK_S = 5.0
+START_S = 10.0
 SETTLED_S = 60.0
+AHEAD = timedelta(hours=1)  # before its day, the ground of the next day is made
+PATIENCE_S = 30.0  # before a ground of today gives way because registry or ledger do not answer
+_AWAY = (OSError, SQLAlchemyError, MlflowException)  # something does not answer, which says nothing about the champion
 _NONE = "no model is in force; the first version that all have signed is asked"
 _log = logging.getLogger(__name__)
 
@@ -47,17 +57,15 @@ class _Standing:
 
 @dataclass(frozen=True)
 class _Known:
-    """Holds what is known before a day, for whichever model is asked, of what was stored by then."""
+    """Holds what is known before a day, for whichever model is asked."""
 
-    stored_at: int
-    delay: int
     built: cache.Built
     morning: Morning
 
 
 @dataclass
 class Keeper:
-    """Keeps the ground of `source`; `today` gives the day by the administration's legal time.
+    """Keeps the ground of `source`; `now` gives the instant by the administration's legal time.
 
     `alarm` is told in a sentence when no model can be asked, once for each reason.
     """
@@ -67,25 +75,28 @@ class Keeper:
     log: DecisionLog
     spool: Spool
     secrets: Secrets
-    today: Callable[[], date]
+    now: Callable[[], datetime]
     alarm: Callable[[str], None]
     _ground: Ground | None = field(default=None, init=False)
     _for: _Standing | None = field(default=None, init=False)
-    _known: _Known | None = field(default=None, init=False)
-    _profiled: Ground | None = field(default=None, init=False)
+    _ahead: tuple[_Standing, Ground | None] | None = field(default=None, init=False)  # None if it cannot be made
+    _known: dict[tuple[date, int, int], _Known] = field(default_factory=dict, init=False)
+    _profiled: tuple[Ground, Ground] | None = field(default=None, init=False)  # for which, and what takes its place
     _criteria: Register = field(default_factory=Register, init=False)
     _ruled: tuple[Ground, Ground] | None = field(default=None, init=False)  # as it was made, and with criteria
     _why: str = field(default="the window is starting", init=False)
     _day: date | None = field(default=None, init=False)
     _since: float = field(default=0.0, init=False)
+    _failing_since: float | None = field(default=None, init=False)
     _fell_back: tuple[date, int, str] | None = field(default=None, init=False)
     _ending: threading.Event = field(default_factory=threading.Event, init=False)
 
-    def start(self) -> threading.Thread:
-        """Begin to look, in a thread that ends after `stop`."""
-        thread = threading.Thread(target=self._run, name="keeper", daemon=True)
-        thread.start()
-        return thread
+    def start(self, has_read: threading.Event) -> None:
+        """Begin to look, in a thread that ends after `stop`, once `has_read` says that the log has been read.
+
+        The tables are made by then. If the log cannot be read for START_S, the looks begin, and tell of it.
+        """
+        threading.Thread(target=self._run, args=(has_read,), name="keeper", daemon=True).start()
 
     def stop(self) -> None:
         """Look no more."""
@@ -97,6 +108,8 @@ class Keeper:
         The criteria are those of the ledger when it was last found whole.
         """
         made = self._ground
+        if self._ahead and self._ahead[1] and self._ahead[1].day == self.now().date():
+            made = self._ahead[1]  # the day has turned since the last look
         if made is None:
             raise NotDecided(self._why)
         criteria, ruled = self._criteria.in_force(made.day), self._ruled
@@ -108,13 +121,24 @@ class Keeper:
         """Return a ground of the same day on which no model is asked, because of `why`."""
         ground = self.ground()
         self._warn(why)
-        if self._profiled is None or self._profiled.day != ground.day:
-            self._profiled = self._by_profile(ground.day, ground.policy, ground.secret, why)
-        return replace(self._profiled, unscored=why, criteria=ground.criteria)
+        if self._profiled is None or self._profiled[0] is not ground:
+            self._profiled = ground, self._by_profile(ground.day, ground.policy, ground.secret, why)
+        return replace(self._profiled[1], unscored=why, criteria=ground.criteria)
 
     def look(self) -> None:
-        """Make the ground that is needed now, unless it is in force already."""
-        day = self.today()
+        """Make the grounds that are needed now, unless they are there already."""
+        day = self.now().date()
+        self._keep(day)
+        tomorrow = (self.now() + AHEAD).date()
+        if tomorrow != day and self._for and self._for.day == day:
+            self._prepare(replace(self._for, day=tomorrow))
+
+    def _keep(self, day: date) -> None:
+        """Have the ground in force be that of `day`, by the champion of today and what is stored."""
+        if self._ahead and self._ahead[0].day == day:
+            if self._ahead[1]:
+                self._for, self._ground = self._ahead
+            self._ahead = None
         try:
             secret = self.secrets.of(day, self.log)
         except (Unavailable, OSError, ValueError) as error:
@@ -122,20 +146,44 @@ class Keeper:
                 self._ground = None
             self._warn(f"there is no secret of {day}: {error}")
             return
-        stored_at = Store(self.places.store(self.source)).committed_at
+        stored_at = 0
         try:
+            stored_at = Store(self.places.store(self.source)).committed_at
             standing = self._standing(day, stored_at)
             if standing != self._for:
                 self._ground, self._for = self._scored(day, secret), standing
                 self._why, self._fell_back = "", None
+                _spare_collector()
+            elif self._failing_since:
+                self._why = ""
+            self._failing_since = None
         except Exception as error:  # noqa: BLE001  whatever is wrong with a model or with data, people wait for answers
-            why = str(error) if isinstance(error, _Unasked) else f"{type(error).__name__}: {error}"
-            if (day, stored_at, why) != self._fell_back:
-                _log.error("No model can be asked: %s", why, exc_info=not isinstance(error, _Unasked))
-                self._warn(why)
-                policy = self._ground.policy if self._ground else load_policy()
-                self._ground, self._for = self._by_profile(day, policy, secret, why), None
-                self._fell_back = day, stored_at, why
+            self._fall_back(day, stored_at, secret, error)
+
+    def _fall_back(self, day: date, stored_at: int, secret: bytes, error: Exception) -> None:
+        """Have a ground without a model take its place, unless a ground of the day may stay for a while."""
+        why = str(error) if isinstance(error, _Unasked) else f"{type(error).__name__}: {error}"
+        self._failing_since = self._failing_since or time.monotonic()
+        is_of_today = self._for is not None and self._for.day == day
+        if is_of_today and isinstance(error, _AWAY) and time.monotonic() - self._failing_since < PATIENCE_S:
+            self._warn(f"the model in force is asked for {PATIENCE_S:.0f} more seconds: {why}")
+        elif (day, stored_at, why) != self._fell_back:
+            _log.error("No model can be asked: %s", why, exc_info=not isinstance(error, _Unasked))
+            self._warn(why)
+            policy = self._ground.policy if self._ground else load_policy()
+            self._ground, self._for = self._by_profile(day, policy, secret, why), None
+            self._fell_back = day, stored_at, why
+
+    def _prepare(self, standing: _Standing) -> None:
+        """Make the ground of the next day, once; if that fails, it is made when its day has come."""
+        if self._ahead and self._ahead[0] == standing:
+            return
+        made = None
+        try:
+            made = self._scored(standing.day, self.secrets.of(standing.day, self.log))
+        except Exception as error:  # noqa: BLE001  the day itself will show whether something is wrong
+            _log.warning("The ground of %s is not made ahead: %s", standing.day, error)
+        self._ahead = standing, made
 
     def end_days(self) -> None:
         """Publish the secrets of days that are over, and hand these days over to the night.
@@ -154,7 +202,8 @@ class Keeper:
         except (Unavailable, OSError, ValueError) as error:
             _log.error("ALARM: days that are over are not handed over: %s", error)
 
-    def _run(self) -> None:
+    def _run(self, has_read: threading.Event) -> None:
+        has_read.wait(START_S)
         while not self._ending.is_set():
             self.look()
             self.end_days()
@@ -207,10 +256,19 @@ class Keeper:
         if why := why_empty(workspace.store):
             raise _Unasked(why)
         stored_at, delay = workspace.store.committed_at, policy.features.label_delay_days
-        held = self._known
-        if held is None or (held.stored_at, held.morning.day, held.delay) != (stored_at, day, delay):
-            held = self._known = _Known(stored_at, delay, workspace.features(), workspace.morning(day))
-        return workspace, held
+        key = day, stored_at, delay
+        if key not in self._known:
+            today = self.now().date()
+            kept = {each: known for each, known in self._known.items() if each[0] >= today and each[1] == stored_at}
+            self._known = kept | {key: _Known(workspace.features(), workspace.morning(day))}
+        return workspace, self._known[key]
+
+
+def _spare_collector() -> None:
+    """Collect what the last ground left, and look no more through what stands: it would be done every few answers."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 class _Unasked(RuntimeError):

@@ -63,9 +63,7 @@ def create_app() -> Starlette:
     log = DecisionLog(settings.decisions_uri)
     secrets = Secrets(keys.secret_folder / "days")
     spool = Spool(folder / "spool.jsonl")
-    keeper = Keeper(
-        places, settings.source, log, spool, secrets, lambda: now().date(), partial(_log.error, "ALARM: %s")
-    )
+    keeper = Keeper(places, settings.source, log, spool, secrets, now, partial(_log.error, "ALARM: %s"))
     decider = Decider(log, spool, keeper.ground, keeper.without_model)
     table = storage.Table(settings.tracking_uri)
     ledger = asking.AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
@@ -87,7 +85,7 @@ def create_app() -> Starlette:
     @asynccontextmanager
     async def running(app: Starlette) -> AsyncGenerator[None]:
         decider.start()
-        keeper.start()
+        keeper.start(decider.has_read)
         threading.Thread(target=keep_sealed, name="sealer", daemon=True).start()
         yield
         ending.set()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from features import messages
 from models.access import Directory, Entrance, Names
 from models.access.accounts import SYSTEM, TRADE
 from models.access.tokens import Tokens
@@ -178,7 +179,7 @@ def test_other_forms_languages_and_sizes_are_refused_by_name(served):
     assert (csv.status_code, "allowed: application/json" in csv.json()["error"]) == (415, True)
     latin = ask(served, SYSTEM, declared(6), params={"language": "la"})
     assert (latin.status_code, "allowed: en, fr, zh" in latin.json()["error"]) == (400, True)
-    large = {**token, "Content-Type": "application/json", "Content-Length": str(app.MOST_BYTES + 1)}
+    large = {**token, "Content-Type": "application/json", "Content-Length": str(messages.MOST_BYTES + 1)}
     assert served.post("/window/declarations", content=b"", headers=large).status_code == 413
     assert served.get("/window/elsewhere", headers=token).status_code == 404
 

@@ -1,5 +1,6 @@
 import json
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
@@ -258,9 +259,9 @@ def test_who_gives_up_waiting_leaves_no_trace_and_the_decision_stands(world, gro
 
 
 def test_who_waits_for_too_long_is_told_so_and_too_many_are_not_taken_in(world, ground, log, spool, monkeypatch):
-    monkeypatch.setattr(deciding_module, "LATEST_S", -1.0)
+    began = time.monotonic() - deciding_module.LATEST_S  # when the request came in, and not when it was read
     with deciding(log, spool, ground) as decider, pytest.raises(NotDecided, match="took too long"):
-        decided(decider, world.asked(0))
+        decider.ask([world.asked(0)], {}, began).result(timeout=30)
     monkeypatch.setattr(deciding_module, "MOST_WAITING", 1)
     decider = Decider(log, spool, lambda: ground, pytest.fail)
     decider.ask([world.asked(0)], {})

@@ -3,10 +3,13 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import OperationalError
 
 from models.criteria import Register, Step
 from models.decisions import DecisionLog, Spool
@@ -58,12 +61,12 @@ def registry(world, known, monkeypatch):
 
 @pytest.fixture
 def keeper(world, log, tmp_path):
-    """Return a keeper on the world's last day, with the sentences of its alarm as `told` and its day as `day[0]`."""
-    day, told = [world.day], []
+    """Return a keeper at noon of the world's last day; `told` has its alarm's sentences, `clock[0]` is its clock."""
+    clock, told = [datetime.combine(world.day, time(12))], []
     spool, secrets = Spool(tmp_path / "spool.jsonl"), Secrets(tmp_path / "days")
     places = replace(world.workspace.places, state=tmp_path / "state")
-    keeper = Keeper(places, "simulator", log, spool, secrets, lambda: day[0], told.append)
-    keeper.told, keeper.day = told, day
+    keeper = Keeper(places, "simulator", log, spool, secrets, lambda: clock[0], told.append)
+    keeper.told, keeper.clock = told, clock
     return keeper
 
 
@@ -78,6 +81,16 @@ def test_a_champion_is_asked_and_nothing_is_made_again_while_nothing_changes(kee
     keeper.look()
     assert keeper.ground() is ground
     assert keeper.told == []
+
+
+def test_looks_begin_once_the_log_has_been_read(keeper, monkeypatch):
+    has_read, looked = Event(), Event()
+    monkeypatch.setattr(keeper, "look", looked.set)
+    keeper.start(has_read)
+    assert not looked.wait(0.3)
+    has_read.set()
+    assert looked.wait(10)
+    keeper.stop()
 
 
 def test_another_champion_takes_its_place_on_the_same_morning(keeper, registry, world):
@@ -191,9 +204,110 @@ def test_where_no_model_can_be_asked_the_profile_is_and_somebody_is_told_once(
 def test_a_model_that_fails_gives_way_on_the_same_day(keeper, registry):
     keeper.look()
     ground = keeper.without_model("the model failed")
-    assert (ground.unscored, ground.champion, ground.day) == ("the model failed", None, keeper.day[0])
+    assert (ground.unscored, ground.champion, ground.day) == ("the model failed", None, keeper.clock[0].date())
     assert ground.past.height == keeper.ground().past.height
     assert keeper.told == ["the model failed"]
+
+
+def test_another_model_that_fails_gives_way_to_the_profile_of_its_own_ground(keeper, registry, world):
+    keeper.look()
+    first = keeper.without_model("the model failed")
+    again = keeper.without_model("it failed again")
+    assert again.unscored == "it failed again"
+    assert again.morning is first.morning
+    targeting = world.champion.policy.targeting.model_copy(update={"offices": {}})
+    other = world.champion.policy.model_copy(update={"targeting": targeting})
+    registry.champion, registry.incumbent = 4, replace(world.champion, version="4", policy=other)
+    keeper.look()
+    assert keeper.without_model("the model failed").policy == other
+
+
+@pytest.mark.parametrize(
+    "away", [OSError("no route"), MlflowException("503"), OperationalError("", {}, OSError("gone"))]
+)
+def test_a_registry_that_does_not_answer_for_a_moment_costs_nobody_the_model(keeper, registry, monkeypatch, away):
+    def fail(*_):
+        raise away
+
+    clock = [1000.0]
+    monkeypatch.setattr(keeping.time, "monotonic", lambda: clock[0])
+    keeper.look()
+    ground = keeper.ground()
+    for _ in range(2):  # another time it is patient anew, and tells of it anew
+        keeper.told.clear()
+        with monkeypatch.context() as broke:
+            broke.setattr(keeping.reading, "signed_book", fail)
+            for seconds in (0, keeping.PATIENCE_S - 1):
+                clock[0] += seconds
+                keeper.look()
+                assert keeper.ground() is ground
+        assert len(keeper.told) == 1
+        assert keeper.told[0].startswith(f"the model in force is asked for 30 more seconds: {type(away).__name__}")
+        keeper.look()
+        assert keeper.ground() is ground
+    monkeypatch.setattr(keeping.reading, "signed_book", fail)
+    keeper.look()
+    clock[0] += keeping.PATIENCE_S
+    keeper.look()
+    assert keeper.ground().unscored.startswith(type(away).__name__)
+    assert len(keeper.told) == 3
+
+
+def test_no_ground_of_yesterday_is_kept_while_the_registry_does_not_answer(keeper, registry, monkeypatch):
+    keeper.look()
+
+    def fail(*_):
+        raise OSError("no route")
+
+    monkeypatch.setattr(keeping.reading, "signed_book", fail)
+    keeper.clock[0] += timedelta(days=1)
+    keeper.look()
+    assert (keeper.ground().unscored, keeper.ground().day) == ("OSError: no route", keeper.clock[0].date())
+
+
+def test_the_next_days_ground_is_made_in_the_last_hour_and_stands_at_midnight(keeper, registry, world, monkeypatch):
+    made = []
+    scored = keeping.making.scored
+    monkeypatch.setattr(keeping.making, "scored", lambda *args: made.append(args[2].day) or scored(*args))
+    tomorrow = world.day + timedelta(days=1)
+    keeper.look()
+    keeper.clock[0] = datetime.combine(world.day, time(22, 59))
+    keeper.look()
+    assert made == [world.day]
+    keeper.clock[0] += timedelta(minutes=1)
+    keeper.look()
+    keeper.look()
+    assert made == [world.day, tomorrow]
+    assert keeper.ground().day == world.day
+    assert keeper.log.days()[1][0] == tomorrow  # committed to before its day
+    registry.champion, registry.incumbent = 4, replace(world.champion, version="4")
+    keeper.look()
+    assert made == [world.day, tomorrow] * 2
+    keeper.clock[0] += timedelta(hours=1)
+    first = keeper.ground()
+    assert (first.day, first.version[0], first.unscored) == (tomorrow, "4", "")
+    assert first.morning.digest == world.workspace.morning(tomorrow).digest
+    keeper.look()
+    assert keeper.ground() is first
+    assert made == [world.day, tomorrow] * 2
+
+
+def test_what_cannot_be_made_ahead_is_made_when_its_day_has_come(keeper, registry, world, monkeypatch):
+    def fail(workspace, day):
+        raise ValueError("not yet")
+
+    keeper.look()
+    keeper.clock[0] = datetime.combine(world.day, time(23, 30))
+    with monkeypatch.context() as broke:
+        broke.setattr(keeping.Workspace, "morning", fail)
+        keeper.look()
+        keeper.look()
+    assert keeper.ground().day == world.day
+    assert keeper.told == []
+    keeper.clock[0] += timedelta(hours=1)
+    assert keeper.ground().day == world.day
+    keeper.look()
+    assert (keeper.ground().day, keeper.ground().unscored) == (world.day + timedelta(days=1), "")
 
 
 def test_the_next_day_has_another_secret_and_the_day_before_is_published_and_handed_over_once_it_is_settled(
@@ -206,7 +320,7 @@ def test_the_next_day_has_another_secret_and_the_day_before_is_published_and_han
     )
     log.append(list(linked([found], 0, FIRST_HASH)), {})
     keeper.end_days()
-    keeper.day[0] += timedelta(days=1)
+    keeper.clock[0] += timedelta(days=1)
     keeper.look()
     second = keeper.ground()
     assert second.secret != first.secret
@@ -224,7 +338,7 @@ def test_the_next_day_has_another_secret_and_the_day_before_is_published_and_han
 
 def test_a_day_is_not_handed_over_while_its_decisions_wait_in_the_spool(keeper, registry, log, world, monkeypatch):
     keeper.look()
-    keeper.day[0] += timedelta(days=1)
+    keeper.clock[0] += timedelta(days=1)
     keeper.look()
     keeper.end_days()
     monkeypatch.setattr(keeping, "SETTLED_S", 0.0)
