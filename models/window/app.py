@@ -65,7 +65,8 @@ class Window:
     lifespan: Lifespan | None = None
 
     def app(self) -> Starlette:
-        """Return the application."""
+        """Return the application; it has read a message, since the first one imports the rules, for seconds."""
+        messages.read(msgspec.json.encode(openapi.EXAMPLE), "application/json", self.now().replace(tzinfo=None))
         routes = [
             Route("/window/health", self._health),
             Route("/window/openapi.json", self._openapi),

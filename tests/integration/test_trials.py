@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.trials import running, signatures
+from tests.trials import decisions, running, signatures
 from tests.trials.running import Trial, Unit
 
 
@@ -47,3 +47,10 @@ def test_signatures_over_a_kill_are_neither_lost_nor_doubled() -> None:
     found = signatures.killed(1, lives=2, signers=("ana",))
     assert found["kills"] == 1
     assert found["signed"] > 0
+
+
+def test_decisions_over_kills_of_the_window_are_neither_lost_nor_doubled_nor_changed() -> None:
+    found = decisions.killed(1, kills=2)
+    assert found["kills"] == 2
+    assert found["amendments"] > 0
+    assert found["asked_again"] > 0

@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from tests.trials import checks, kills, online, running, seeds, signatures, submits, takes
+from tests.trials import checks, decisions, kills, online, running, seeds, signatures, submits, takes
 
 TRIALS = {
     "checks": checks.TRIAL,
+    "decisions": decisions.TRIAL,
     "kills": kills.TRIAL,
     "online": online.TRIAL,
     "seeds": seeds.TRIAL,
