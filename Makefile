@@ -65,6 +65,7 @@ bench: setup
 	$(BIN)/python benchmarks/windows.py
 	$(BIN)/python benchmarks/morning.py
 	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/window.py
 	$(BIN)/python benchmarks/ledger.py
 	$(BIN)/python benchmarks/network_scale.py
 	$(BIN)/python benchmarks/matching.py

@@ -70,7 +70,7 @@ class _Client:
                 self.failed.append(error)
 
     def _ask(self, client: httpx.Client, name: str, value: float) -> None:
-        """Ask until there is an answer. What was amended since is not asked about as it was: that would amend it again."""
+        """Ask until there is an answer; what was amended since is not asked about as it was, which would amend it."""
         if any(known == name and later > value for known, later in self.answers):
             return
         item = {**openapi.EXAMPLE["items"][0], "item_value": value}
