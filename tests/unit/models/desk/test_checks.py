@@ -3,6 +3,7 @@
 import math
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from models import policy
@@ -10,7 +11,7 @@ from models.desk import Refused
 from models.desk.checks import ENOUGH_PEERS, FEW_LOOKS, STRETCH, Closed, Look, check, checked
 from models.desk.second_look import Pair
 from models.policy import Desk as Rules
-from tests.support.desks import ANA, BEN, NOON, SUE
+from tests.support.desks import ANA, BEN, NOON, SUE, placed
 from tests.trials import checks as trial
 
 LANES = policy.load().targeting.lanes
@@ -48,6 +49,12 @@ def test_a_stretch_begins_anew_and_flags_are_remembered():
     assert (later.is_flagged, later.flags, later.inspections) == (True, 1, 3)
     past = check("ana", missed + found, stretch=3)
     assert (past.is_flagged, past.flags) == (False, 1)
+
+
+def test_whoever_was_flagged_on_the_way_stays_so_for_the_stretch():
+    told = check("ana", [Look(False, 0.9)] * 3 + [Look(True, 0.9)] * 3)
+    assert told.evidence == pytest.approx(3 * math.log(0.55 / 0.1))
+    assert (told.is_flagged, told.flags) == (True, 1)
 
 
 def test_looks_count_in_the_order_in_which_they_came_to_be_known():
@@ -111,6 +118,25 @@ def test_the_desk_gathers_what_officers_closed(world):
     assert (before.officer, before.inspections) == ("ben", 9)
     with pytest.raises(Refused, match="ben is no supervisor"):
         world.desk.checks.officers(BEN, begin, until, LANES)
+
+
+def test_a_second_look_at_what_chance_drew_is_no_chance_declaration(world):
+    for number in range(1, 61):
+        made = placed(number)
+        items = tuple(msgspec.structs.replace(item, reason="random") for item in made.items)
+        world.decide(msgspec.structs.replace(made, items=items))
+    world.desk.cases.follow(world.log)
+    for case in world.every():
+        told = {"item_number": 1, "kind": "origin"} if case.number % 4 == 0 else {}
+        world.close(BEN, case.number, **told)
+    again = world.every()
+    for case in again:
+        world.close(ANA, case.number)
+    until = world.clock() + timedelta(minutes=1)
+    ana, ben = world.desk.checks.officers(SUE, NOON, until, LANES)
+    found = {pair.second for pair in world.desk.second_looks.pairs(SUE) if pair.first_found}
+    assert 0 < len(found) == ana.telling < ana.inspections == len(again)
+    assert ben.telling == 0  # nobody else has inspected what chance drew
 
 
 def test_most_who_miss_half_are_flagged_within_a_stretch_and_few_others():

@@ -107,5 +107,7 @@ def test_nothing_is_looked_at_three_times(world):
     world.desk.cases.follow(world.log)
     (raised,) = world.every()
     assert (raised.declaration_id, raised.version, raised.number in numbers) == (first, 2, True)
+    assert first not in {pair.declaration_id for pair in world.desk.second_looks.pairs(SUE)}
     world.close(ANA, raised.number)
     assert world.every() == []
+    assert first in {pair.declaration_id for pair in world.desk.second_looks.pairs(SUE)}
