@@ -32,10 +32,7 @@ class Findings:
         key has another content, if the officer never had the case, or if it names an item, photo or finding that the
         case does not have.
         """
-        try:
-            return self._add(officer, finding)
-        except IntegrityError:  # the same came twice at once, and is there now
-            return self._add(officer, finding)
+        return self._add(officer, finding)
 
     def bring_in(self, officer: Officer, name: str, finding: Finding) -> Filed:
         """File what somebody called `name` found in another case system, on a supervisor's word; otherwise as `add`.
@@ -43,11 +40,7 @@ class Findings:
         They need not have had the case here, nor an account.
         """
         require_supervisor(officer)
-        other = Officer(name, officer.offices)
-        try:
-            return self._add(other, finding, brought_by=officer.name)
-        except IntegrityError:
-            return self._add(other, finding, brought_by=officer.name)
+        return self._add(Officer(name, officer.offices), finding, brought_by=officer.name)
 
     def accept(self, officer: Officer, key: str, words: str) -> None:
         """Have a finding count that came too late; Refused to others than supervisors."""
@@ -99,6 +92,12 @@ class Findings:
             ]
 
     def _add(self, officer: Officer, finding: Finding, brought_by: str = "") -> Filed:
+        try:
+            return self._file(officer, finding, brought_by)
+        except IntegrityError:  # the same came twice at once, and is there now
+            return self._file(officer, finding, brought_by)
+
+    def _file(self, officer: Officer, finding: Finding, brought_by: str) -> Filed:
         content = msgspec.json.encode(finding, order="deterministic").decode()
         with self.shared.tables.writing() as connection:
             known = connection.execute(sa.select(findings).where(findings.c.key == finding.key)).first()
