@@ -16,9 +16,11 @@ from playwright.sync_api import Page
 from features.network_map.build import described
 from features.network_map.queries import Graph
 from flows.servers import prefect_api
+from models.access.accounts import ADMINISTRATOR_ACCOUNT
 from models.network_page.page import address
 from tests.browser import started
 from tests.browser.started import Servers
+from tests.support import lodging
 
 IMAGES = Path(__file__).with_name("images")
 RUN = "retraining-of-a-small-year"
@@ -28,6 +30,9 @@ PEOPLE = {
     "ana": ("risk-analyst",),
     "rea": ("reviewer",),
     "rob": ("reviewer",),
+    "ola": ("officer",),
+    "sue": ("supervisor",),
+    "pia": ("analyst",),
 }
 
 _RUN_S = 900
@@ -42,7 +47,7 @@ def main() -> None:
         sys.exit(started.NO_CHROMIUM)
     with (
         tempfile.TemporaryDirectory(prefix="tidewaiter-screenshots-") as folder,
-        started.up(Path(folder)) as servers,
+        started.up(Path(folder), window_source="simulator") as servers,
     ):
         passwords = {name: started.add_person(servers, name, *roles) for name, roles in PEOPLE.items()}
         run = _retrain(servers, ("dan", passwords["dan"]))
@@ -52,6 +57,7 @@ def main() -> None:
             _validation(page, started.state_folder(Path(folder)))
             _network(page, servers, started.state_folder(Path(folder)))
         _signoff(servers, passwords)
+        _desk(servers, passwords, Path(folder))
 
 
 def _retrain(servers: Servers, account: tuple[str, str]) -> str:
@@ -93,7 +99,8 @@ def _mlflow(page: Page, servers: Servers) -> None:
     while not page.get_by_text("Waiting for signatures").is_visible():
         if time.monotonic() > deadline:
             raise RuntimeError(f"the model's page has not said what waits in {_TOLD_S} s")
-        page.goto(servers.mlflow_url)
+        page.goto(f"{servers.mlflow_url}/#/models/customs-risk")
+        page.reload()
         page.get_by_text("Which import declarations to inspect.").wait_for()
     _take(page, "mlflow-waiting")
     started.open_version(page, servers, "1")
@@ -137,6 +144,57 @@ def _network(page: Page, servers: Servers, state: Path) -> None:
     _take(page, "network-list")
 
 
+def _desk(servers: Servers, passwords: dict[str, str], folder: Path) -> None:
+    """Take pictures of a day at the desk: declarations come by the window, and officers say what they find."""
+    administrator = {
+        "MLFLOW_TRACKING_USERNAME": ADMINISTRATOR_ACCOUNT,
+        "MLFLOW_TRACKING_PASSWORD": servers.administrator_password,
+    }
+    declared = lodging.last_day(folder / "data" / "simulator")
+    offices = sorted({each["office"] for each in declared})
+    for name in ("ola", "sue"):
+        _run(servers, ["users", "offices", name, *offices], administrator)
+    said = _run(servers, ["tokens", "add", "single-window", "--role", "declaration-system"], administrator)
+    token = said.partition("token ")[2].split()[0]
+    lodging.lodge(servers.window_url, token, declared)
+    with started.browser_page("ola", passwords["ola"]) as page:
+        page.goto(f"{servers.mlflow_url}/desk")
+        _take(page, "desk-queue")
+        for found in ("nothing", "nothing", "undervaluation", "nothing", "quantity"):
+            page.get_by_role("button", name="Take the next case").click()
+            page.get_by_role("button", name="Nothing suspicious").click()
+            page.locator(f"[value={found}]").check()
+            page.get_by_role("button", name="File it and release").click()
+            page.wait_for_url(f"{servers.mlflow_url}/desk")
+        page.get_by_role("button", name="Take the next case").click()
+        page.get_by_role("button", name="Suspicious", exact=True).click()
+        page.locator("[value=undervaluation]").check()
+        page.set_viewport_size({"width": 420, "height": 1500})
+        _take(page, "desk-case")
+    with started.browser_page("sue", passwords["sue"]) as page:
+        page.goto(f"{servers.mlflow_url}/desk/supervision")
+        _take(page, "desk-supervision")
+    with started.browser_page("pia", passwords["pia"]) as page:
+        page.goto(f"{servers.mlflow_url}/criteria")
+        page.locator("#name").fill("footwear-of-vietnam")
+        page.locator("[name=column_1]").select_option("hs_code")
+        page.locator("[name=operator_1]").select_option("begins with")
+        page.locator("[name=values_1]").fill("6402; 6403; 6404")
+        page.locator("#why").fill("Three consignments in a week had false declarations of origin.")
+        page.locator("button[value=preview]").click()
+        page.get_by_role("heading", name="On the last 8 weeks").wait_for()
+        _take(page, "criteria")
+
+
+def _run(servers: Servers, command: list[str], account: dict[str, str]) -> str:
+    """Run a command as an account, and return what it said."""
+    environment = {**servers.environment, **account, "COLUMNS": "200"}
+    done = subprocess.run(
+        [started.TIDEWAITER, *command], cwd=started.ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
 def _signoff(servers: Servers, passwords: dict[str, str]) -> None:
     """Take pictures while the author is refused, others sign and champion moves; then of what the ledger says of it."""
     with started.browser_page("dan", passwords["dan"]) as page:
@@ -147,6 +205,12 @@ def _signoff(servers: Servers, passwords: dict[str, str]) -> None:
         _sign(page, servers, "technical", "approved: finds more than the risk profile, at the same effort")
         page.get_by_text("approved by ana.").wait_for()
     with started.browser_page("rea", passwords["rea"]) as page:
+        page.goto(f"{servers.mlflow_url}/signoff")
+        page.get_by_role("heading", name="Waiting for you").wait_for()
+        _take(page, "signoff-list")
+        page.get_by_role("link", name="version 1", exact=True).click()
+        page.get_by_label("Reason").fill("No office is judged worse than before.")
+        _take(page, "signoff-version")
         _sign(page, servers, "governance", "approved: no office is judged worse than before")
         page.get_by_text("1 of 2: approved by rea").wait_for()
         started.step_row(page, "technical").scroll_into_view_if_needed()

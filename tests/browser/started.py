@@ -45,6 +45,7 @@ class Servers:
 
     prefect_url: str
     mlflow_url: str
+    window_url: str
     environment: Mapping[str, str]
     administrator_password: str
 
@@ -55,14 +56,19 @@ def state_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def up(folder: Path) -> Generator[Servers]:
-    """Run `tidewaiter up` with state and data in `folder`, and end it; RuntimeError where it does not get ready."""
-    mlflow_port, prefect_port = _free_ports()
+def up(folder: Path, window_source: str | None = None) -> Generator[Servers]:
+    """Run `tidewaiter up` with state and data in `folder`, and end it; RuntimeError where it does not get ready.
+
+    It opens a window if the source is given whose declarations that answers.
+    """
+    mlflow_port, prefect_port, window_port = _free_ports()
     settings = {
         "STATE_FOLDER": str(state_folder(folder)),
         "DATA_FOLDER": str(folder / "data"),
         "MLFLOW_PORT": str(mlflow_port),
         "PREFECT_PORT": str(prefect_port),
+        "WINDOW_PORT": str(window_port),
+        **({"WINDOW_SOURCE": window_source} if window_source else {}),
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "PREFECT_"))}
     environment = inherited | {PREFIX + name: value for name, value in settings.items()}
@@ -75,6 +81,7 @@ def up(folder: Path) -> Generator[Servers]:
         yield Servers(
             f"http://127.0.0.1:{prefect_port}",
             f"http://127.0.0.1:{mlflow_port}",
+            f"http://127.0.0.1:{window_port}",
             environment,
             password[1] if password else "",
         )
@@ -150,8 +157,8 @@ def _wait_ready(process: subprocess.Popen[bytes], log: Path) -> str:
     return log.read_text()
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        for probe in (one, other):
+def _free_ports() -> tuple[int, int, int]:
+    with socket.socket() as one, socket.socket() as other, socket.socket() as third:
+        for probe in (one, other, third):
             probe.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+        return one.getsockname()[1], other.getsockname()[1], third.getsockname()[1]
