@@ -42,6 +42,16 @@ def volumes(seed: int, start: date, days: int) -> Floats:
 def instants(seed: int, start: date, days: int, declarations: int) -> Ints:
     """Return seconds since the start of the first day, in order, one per declaration; most are in office hours."""
     rng = stream(seed, 5)
-    day = pick(rng, volumes(seed, start, days), declarations)
-    hour = np.clip(12.8 + 3.1 * rng.standard_normal(declarations), 0, 23.99)
+    return _at_hours(rng, pick(rng, volumes(seed, start, days), declarations))
+
+
+def instants_after(seed: int, start: date, days: int, declarations: int, more: int) -> Ints:
+    """Return the same for `more` days after the first `days`, as many a day as it would be after these."""
+    usual = volumes(seed, start, days + more)
+    count = np.rint(usual[days:] * (declarations / usual[:days].sum())).astype(np.int64)
+    return _at_hours(stream(seed, 40), np.repeat(np.arange(days, days + more, dtype=np.int64), count))
+
+
+def _at_hours(rng: np.random.Generator, day: Ints) -> Ints:
+    hour = np.clip(12.8 + 3.1 * rng.standard_normal(len(day)), 0, 23.99)
     return np.sort(day * SECONDS + (hour * 3600).astype(np.int64), kind="stable")

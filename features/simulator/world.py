@@ -6,6 +6,7 @@ week everything is drawn at once.
 
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -68,14 +69,21 @@ class _State:
     caught: Ints  # second at which each importer's last hit was known
 
 
-def simulate(parameters: Parameters, on_progress: Progress | None = None) -> World:
-    """Run the whole simulation; `on_progress(done, all)` counts weeks."""
+def simulate(parameters: Parameters, on_progress: Progress | None = None, days_after: int = 0) -> World:
+    """Run the whole simulation; `on_progress(done, all)` counts weeks.
+
+    With `days_after` it goes on so many days after its end, each by itself; what happens until the end stays the same.
+    """
     seed, rows = parameters.seed, parameters.rows
     firsts = parameters.first_days()
     starts = np.array([(first - firsts[0]).days for first in firsts], np.int64)
     span = int(starts[-1])
     items = _items(seed, rows)
     seconds = days.instants(seed, firsts[0], span, len(items))
+    if days_after:
+        later = days.instants_after(seed, firsts[0], span, len(items), days_after)
+        items = np.concatenate([items, 1 + pick(stream(seed, 41), np.array(_ITEMS), len(later))])
+        seconds = np.concatenate([seconds, later])
 
     importers = entities.found_importers(stream(seed, 6), rows, span, len(schemes.DUTY_SCHEMES))
     lanes = entities.lay_lanes(stream(seed, 7), importers, rows, span)
@@ -83,7 +91,7 @@ def simulate(parameters: Parameters, on_progress: Progress | None = None) -> Wor
         seller_quality=traffic.seller_quality(stream(seed, 8), lanes),
         drift=prices.drift(seed, parameters.months),
         later_from=int(span * _LATER_SHARE),
-        month_of_day=traffic.months_of_days(starts),
+        month_of_day=np.pad(traffic.months_of_days(starts), (0, days_after), "edge"),
     )
     state = _begin(importers, lanes)
     moved: list[Traffic] = []
@@ -92,13 +100,13 @@ def simulate(parameters: Parameters, on_progress: Progress | None = None) -> Wor
     risen = [phoenix.nobody()]
     pending = np.empty((0, 3), np.int64)  # importer, second at which the result is known, whether it is a hit
     position = 0
-    weeks = range(0, span, _WEEK)
-    for week, today in enumerate(weeks):
+    weeks = [*range(0, span, _WEEK), *range(span, span + days_after)]
+    for week, (today, end) in enumerate(pairwise([*weeks, span + days_after])):
         rng = stream(seed, 9, week)
         is_known = pending[:, 1] < today * SECONDS
         risen.append(_learn(rng, state, pending[is_known], today, rows))
         pending = pending[~is_known]
-        first, last = np.searchsorted(seconds, [today * SECONDS, (today + _WEEK) * SECONDS]).tolist()
+        first, last = np.searchsorted(seconds, [today * SECONDS, end * SECONDS]).tolist()
         if last > first:
             drawn = traffic.draw(rng, state.lanes, setting, first, seconds[first:last], items[first:last])
             declared = schemes.plant(rng, drawn, state.importers, today / span)

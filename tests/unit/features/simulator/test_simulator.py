@@ -1,6 +1,6 @@
 """What the simulated tables look like: rates, schemes, entities, prices, and what goes wrong with the files."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -8,13 +8,14 @@ import pytest
 
 from features import contract
 from features.contract import KEY
-from features.simulator import Parameters, Tables, World, build, companies, deliver, simulate
+from features.simulator import Parameters, Tables, build, companies, days_after, deliver, simulate
 from features.simulator.draws import exp_on_grid, opaque, pick_by_row, stream
 from features.simulator.geography import COUNTRIES, OFFICES
 from features.simulator.goods import SECTORS, goods
 from features.simulator.inspection import EVERYONE, OFFENDER, chance
 from features.simulator.schemes import SCHEMES
 from features.simulator.tariff import cheaper_headings, has_preference, tariff
+from features.simulator.world import World
 
 PARAMETERS = Parameters(rows=60_000)
 
@@ -311,3 +312,22 @@ def test_pick_by_row_follows_the_weights():
     chosen = pick_by_row(stream(1), weights)
     assert 0.73 < (chosen == 2).mean() < 0.77
     assert not (chosen == 1).any()
+
+
+def test_days_after_the_last_one_change_nothing_before_them_and_are_like_them() -> None:
+    parameters = Parameters(rows=40_000, months=6)
+    ended, going_on = simulate(parameters), simulate(parameters, days_after=7)
+    for part in ("traffic", "declared"):
+        before, both = getattr(ended, part), getattr(going_on, part)
+        for name, values in vars(before).items():
+            np.testing.assert_array_equal(getattr(both, name)[: len(values)], values, name)
+    before, later = build(ended, parameters.seed).declarations, days_after(parameters, 7)
+    days = later.declarations["accepted_at"].dt.date()
+    assert (days.min(), days.max(), days.n_unique()) == (date(2023, 7, 1), date(2023, 7, 7), 7)
+    assert later.truth.select(KEY).equals(later.declarations.select(KEY))
+    usual = before.filter(pl.col("accepted_at") >= datetime(2023, 6, 1)).height / 30 * 7
+    assert usual * 0.8 < later.declarations.height < usual * 1.2
+    assert not set(later.declarations["declaration_id"]) & set(before["declaration_id"])
+    assert later.declarations["importer_id"].is_in(before["importer_id"].implode()).mean() > 0.9
+    assert 0.02 < later.truth["is_illicit"].mean() < 0.15
+    assert days_after(parameters, 3).declarations.height == (days < date(2023, 7, 4)).sum()
