@@ -32,6 +32,18 @@ FILE = "tidewaiter.toml"
 _BUCKET = re.compile(r"s3://[^/*?\[]+(/[^/*?\[]+)*/?")
 _SERVER = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 
+# What nobody sets to try the whole out: with any of these, time is not played.
+_REAL = (
+    "public_urls",
+    "notification_file",
+    "run_as",
+    "job_image",
+    "artifacts_uri",
+    "mlflow_database_uri",
+    "prefect_database_uri",
+    "decisions_database_uri",
+)
+
 
 class Engine(StrEnum):
     """What computes the features of a retraining and grows its trees."""
@@ -97,6 +109,9 @@ class Settings(BaseSettings):
     select_cron: str | None = Field(None, description="when select/nightly runs; default: as in prefect.yaml")
     network_cron: str | None = Field(None, description="when network/nightly runs; default: as in prefect.yaml")
     time_zone: str | None = Field(None, description="IANA zone of them; default: as in prefect.yaml")
+    played_clock: Path | None = Field(
+        None, description="a file that says what time it is at window and desk, for played days only"
+    )
     input_folders: tuple[str, ...] = Field(
         (),
         description="folders and s3:// addresses besides the working folder that runs started in Prefect may read",
@@ -222,6 +237,10 @@ class Settings(BaseSettings):
             other = ports.setdefault(getattr(self, name), name)
             if other != name:
                 raise ValueError(f"{other} and {name} are both {getattr(self, name)}; they must differ")
+        if self.played_clock and (real := next((name for name in _REAL if getattr(self, name)), None)):
+            raise ValueError(
+                f"played_clock is for played days only, and {real} for an installation that is used; allowed: one of them"
+            )
         if self.zombie_after_seconds <= self.heartbeat_seconds:
             raise ValueError(
                 f"zombie_after_seconds is {self.zombie_after_seconds}; it must exceed heartbeat_seconds, "

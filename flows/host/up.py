@@ -26,6 +26,7 @@ from flows.servers import deploy, embedded, mlflow_server, prefect_api, window
 from flows.settings import PREFIX, Settings
 from flows.watching import nights, watch
 from models.access import accounts
+from models.clock import clock
 
 SERVER_TIMEOUT_S = 240.0  # both servers migrate their databases at their first start
 DEPLOY_TIMEOUT_S = 240.0
@@ -80,6 +81,9 @@ class Up:
             deploy.render(self.project, self.settings, ())  # before anything starts: is there a project here?
             check_ports(self.settings)
             mlflow_server.refuse_moved(self.settings)
+            if played := self.settings.played_clock:
+                clock(self.settings.time_zone or "UTC", played)
+                self.say(f"Warning: window and desk go by the clock in {played}, which is for played days only.")
             mlflow_server.prepare(self.settings)
             run_as.prepare(self.settings, user)
             if user:

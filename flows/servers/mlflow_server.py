@@ -108,11 +108,17 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
             "SIGNOFF_PUBLIC_URLS": json.dumps(settings.public_urls),
             "SIGNOFF_PREFECT_API": f"{settings.prefect_url}/api",
             "SIGNOFF_PREFECT_PASSWORD": teller_password,
+            **played_clock(settings, "SIGNOFF"),
             **first,
         },
         lambda: prefect_api.answers(f"{settings.mlflow_url}/health"),
         umask=UMASK if settings.run_as else -1,  # it writes artifacts that runs read, and reads those that they write
     )
+
+
+def played_clock(settings: Settings, prefix: str) -> dict[str, str]:
+    """Return the variable by which a server finds the clock of played days; nothing where it is the machine's."""
+    return {f"{prefix}_PLAYED_CLOCK": str(settings.played_clock.absolute())} if settings.played_clock else {}
 
 
 def service_account(settings: Settings) -> dict[str, str]:

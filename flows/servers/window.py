@@ -29,6 +29,7 @@ def program(settings: Settings, source: str, time_zone: str) -> Program:
             "WINDOW_DECISIONS_URI": settings.decisions_uri,
             "WINDOW_PUBLIC_URLS": json.dumps(settings.public_urls),
             "WINDOW_TIME_ZONE": time_zone,
+            **mlflow_server.played_clock(settings, "WINDOW"),
         },
         lambda: prefect_api.answers(f"{settings.window_url}/window/health"),
     )

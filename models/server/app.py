@@ -33,6 +33,7 @@ class AppSettings(BaseSettings):
     desk: Path = Field(description="where the desk keeps photos and its secret")
     window_source: str = Field("", description="the source whose declarations the window answers; empty: it is closed")
     time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
+    played_clock: Path | None = Field(None, description="the file that says what time it is on played days")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     prefect_api: str = Field("", description="told at once of what the promotion flow waits for; empty: nobody is")
     prefect_password: str = Field("", description="of the name by which this server tells Prefect its one event")

@@ -4,12 +4,10 @@ Only app.py imports this module, once it has told MLflow what to read when it is
 """
 
 import logging
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import httpx
 import mlflow.server
@@ -18,6 +16,7 @@ from mlflow.server.auth.requirements import Requirement
 
 from models import policy
 from models.access import Call, Directory, Entrance, Names, accounts, offices
+from models.clock import clock
 from models.criteria_page import PREFIX as CRITERIA_PAGE
 from models.criteria_page import ROLES as CRITERIA_ROLES
 from models.criteria_page import CriteriaPage
@@ -100,7 +99,7 @@ def _desk(settings: AppSettings, directory: Directory, given: offices.Offices) -
     """Return the desk's pages over the database of decisions, whose tables are made if they are not there."""
     log = DecisionLog(settings.decisions_uri)
     log.migrate()
-    now = partial(datetime.now, ZoneInfo(settings.time_zone))
+    now = clock(settings.time_zone, settings.played_clock)
     in_force = policy.load()
     desk = Desk.kept_in(settings.desk, settings.decisions_uri, in_force.desk, now)
     desk.migrate()
@@ -112,7 +111,7 @@ def _criteria(settings: AppSettings, ledger: storage.Followed, rules: Rules) -> 
     """Return the page of criteria over the declarations that the window answers."""
     assert settings.state is not None  # `up` always says where it is
     places = Places(settings.data, settings.state, settings.folder, settings.database_uri, settings.artifact_root)
-    now = partial(datetime.now, ZoneInfo(settings.time_zone))
+    now = clock(settings.time_zone, settings.played_clock)
 
     def workspace() -> Workspace:
         if not settings.window_source:

@@ -69,6 +69,21 @@ def test_a_run_must_be_heard_of_before_it_counts_as_dead():
         Settings(heartbeat_seconds=60, zombie_after_seconds=60)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("public_urls", ("https://customs.example",)),
+        ("run_as", "tidewaiter"),
+        ("decisions_database_uri", "postgresql://window@db/decisions"),
+        ("artifacts_uri", "s3://bucket/mlflow"),
+    ],
+)
+def test_time_is_not_played_where_real_work_is_done(name, value, tmp_path):
+    assert Settings(played_clock=tmp_path / "clock").played_clock == tmp_path / "clock"
+    with pytest.raises(ValidationError, match=f"played_clock is for played days only, and {name} for an installation"):
+        Settings(**{"played_clock": tmp_path / "clock", name: value})
+
+
 def test_settings_are_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         Settings().mlflow_port = 5001
