@@ -26,6 +26,11 @@ WAIT_S = 5.0  # for the database
 SECRET_BYTES = 32
 
 
+def tables(database_uri: str) -> Tables:
+    """Return the desk's tables in a database."""
+    return Tables(database_uri, Path(__file__).parent / "migrations", WAIT_S)
+
+
 class Desk:
     """The desk at the database of decisions.
 
@@ -37,7 +42,7 @@ class Desk:
     def __init__(
         self, database_uri: str, rules: Rules, secret: bytes, photos: Path, now: Callable[[], datetime]
     ) -> None:
-        self._tables = Tables(database_uri, Path(__file__).parent / "migrations", WAIT_S)
+        self._tables = tables(database_uri)
         self.shared = Shared(self._tables, rules, secret, now)
         self.cases = Cases(self.shared)
         self.queue = Queue(self.shared)

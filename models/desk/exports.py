@@ -14,19 +14,27 @@ import sqlalchemy as sa
 
 from features.contract import schema
 from features.disk import write_atomically
+from models.database import Tables
 from models.decisions import exports
-from models.desk.desk import Desk
+from models.desk.desk import tables
 from models.desk.tables import results
 
 
-def hand_over(desk: Desk, folder: Path, before: datetime) -> Path | None:
+def opened(database_uri: str) -> Tables:
+    """Return the desk's tables in a database, which are made if they are not there; Unavailable as `hand_over`."""
+    found = tables(database_uri)
+    found.migrate()
+    return found
+
+
+def hand_over(desk: Tables, folder: Path, before: datetime) -> Path | None:
     """Write what came to be known before an instant and is in no file yet; return the file, or None if it is nothing.
 
-    `before` has its zone. Unavailable if the database does not answer, OSError if the file cannot be written.
+    `before` is in legal time. Unavailable if the database does not answer, OSError if the file cannot be written.
     """
     last = max((int(path.stem.removeprefix(exports.OUTCOMES)) for path in _files(folder)), default=0)
-    legal = before.astimezone(desk.shared.now().tzinfo).replace(tzinfo=None)
-    with desk.shared.tables.reading() as connection:
+    legal = before.replace(tzinfo=None)
+    with desk.reading() as connection:
         # Numbers are in the order of commits, which is not quite that of the clock: what follows on a later one waits.
         later = sa.select(sa.func.min(results.c.number)).where(results.c.number > last, results.c.known_at >= legal)
         end = connection.execute(later).scalar()

@@ -67,7 +67,8 @@ class _Known:
 class Keeper:
     """Keeps the ground of `source`; `now` gives the instant by the administration's legal time.
 
-    `alarm` is told in a sentence when no model can be asked, once for each reason.
+    `alarm` is told in a sentence when no model can be asked, once for each reason. `hand_over_findings` writes what
+    officers found before a day into a folder.
     """
 
     places: Places
@@ -77,6 +78,7 @@ class Keeper:
     secrets: Secrets
     now: Callable[[], datetime]
     alarm: Callable[[str], None]
+    hand_over_findings: Callable[[Path, date], object]
     _ground: Ground | None = field(default=None, init=False)
     _for: _Standing | None = field(default=None, init=False)
     _ahead: tuple[_Standing, Ground | None] | None = field(default=None, init=False)  # None if it cannot be made
@@ -186,7 +188,7 @@ class Keeper:
         self._ahead = standing, made
 
     def end_days(self) -> None:
-        """Publish the secrets of days that are over, and hand these days over to the night.
+        """Publish the secrets of days that are over, and hand these days and their findings over to the night.
 
         A day is over once the ground has been that of a later one for SETTLED_S, and nothing waits in the spool: what
         came in its last second is decided by then.
@@ -198,7 +200,9 @@ class Keeper:
             return
         try:
             self.secrets.publish(ground.day, self.log)
-            exports.hand_over(self.log, self.places.decided_days(self.source), ground.day)
+            folder = self.places.decided_days(self.source)
+            exports.hand_over(self.log, folder, ground.day)
+            self.hand_over_findings(folder, ground.day)
         except (Unavailable, OSError, ValueError) as error:
             _log.error("ALARM: days that are over are not handed over: %s", error)
 

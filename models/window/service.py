@@ -8,10 +8,9 @@ import logging
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime
-from functools import partial
+from datetime import date, datetime, time
+from functools import cache, partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,7 +20,9 @@ from starlette.applications import Starlette
 from models import policy
 from models.access import Directory, Entrance, Names
 from models.access.tokens import Tokens
+from models.clock import clock
 from models.decisions import DecisionLog, Head, Spool, Unavailable
+from models.desk import exports
 from models.ledger import Entry, Keys, LedgerError, storage
 from models.places import Places
 from models.signer import asking
@@ -49,6 +50,7 @@ class WindowSettings(BaseSettings):
     decisions_uri: str = Field(description="the database of decisions")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
+    played_clock: Path | None = Field(None, description="the file that says what time it is on played days")
 
 
 def create_app() -> Starlette:
@@ -56,14 +58,20 @@ def create_app() -> Starlette:
     settings = WindowSettings()
     places = Places(settings.data, settings.state, settings.signoff, settings.tracking_uri, settings.artifact_root)
     keys, signoff = Keys(settings.signoff), policy.load().signoff
-    now = partial(datetime.now, ZoneInfo(settings.time_zone))
+    now = clock(settings.time_zone, settings.played_clock)
 
     folder = settings.state / "window"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = DecisionLog(settings.decisions_uri)
     secrets = Secrets(keys.secret_folder / "days")
     spool = Spool(folder / "spool.jsonl")
-    keeper = Keeper(places, settings.source, log, spool, secrets, now, partial(_log.error, "ALARM: %s"))
+    desk = cache(partial(exports.opened, settings.decisions_uri))  # when it is needed: the database may be away now
+
+    def hand_over_findings(folder: Path, day: date) -> None:
+        exports.hand_over(desk(), folder, datetime.combine(day, time()))
+
+    alarm = partial(_log.error, "ALARM: %s")
+    keeper = Keeper(places, settings.source, log, spool, secrets, now, alarm, hand_over_findings)
     decider = Decider(log, spool, keeper.ground, keeper.without_model)
     table = storage.Table(settings.tracking_uri)
     ledger = asking.AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)

@@ -25,7 +25,7 @@ def test_what_is_found_in_the_afternoon_is_an_outcome_that_night(world, folder):
     world.clock.wait(hours=2)
     world.close(ANA, one, item_number=1, kind="prohibited_goods", is_critical=True, revenue=50.0)
     world.close(BEN, two)
-    path = exports.hand_over(world.desk, folder, MIDNIGHT)
+    path = exports.hand_over(world.desk.shared.tables, folder, MIDNIGHT)
     assert path.name == "outcomes-000000002.parquet"
     rows = pl.read_parquet(path)
     assert rows.schema == schema("outcomes")
@@ -47,7 +47,7 @@ def test_what_is_found_in_the_afternoon_is_an_outcome_that_night(world, folder):
             ("D2", False, 0.0, "yellow", 1 / 5),
         )
     ]
-    assert exports.hand_over(world.desk, folder, MIDNIGHT) is None
+    assert exports.hand_over(world.desk.shared.tables, folder, MIDNIGHT) is None
 
 
 def test_what_is_known_later_waits_for_the_next_night(world, folder):
@@ -55,11 +55,11 @@ def test_what_is_known_later_waits_for_the_next_night(world, folder):
     world.close(ANA, one)
     world.clock.wait(hours=12)
     world.close(ANA, two)
-    assert exports.hand_over(world.desk, folder, NOON) is None
+    assert exports.hand_over(world.desk.shared.tables, folder, NOON) is None
     assert not folder.exists()
-    first = exports.hand_over(world.desk, folder, MIDNIGHT)
+    first = exports.hand_over(world.desk.shared.tables, folder, MIDNIGHT)
     assert pl.read_parquet(first)["declaration_id"].to_list() == ["D1"]
-    second = exports.hand_over(world.desk, folder, MIDNIGHT + timedelta(days=1))
+    second = exports.hand_over(world.desk.shared.tables, folder, MIDNIGHT + timedelta(days=1))
     assert pl.read_parquet(second)["declaration_id"].to_list() == ["D2"]
     assert second.name == "outcomes-000000002.parquet"
 
@@ -76,7 +76,7 @@ def test_outcomes_are_stored_and_an_appeal_replaces_them(world, tmp_path):
     world.desk.findings.add(ANA, finding)
     world.desk.findings.add(ANA, world.finding(number, item_number=2))
     world.desk.endings.release(ANA, number)
-    exports.hand_over(world.desk, folder, MIDNIGHT)
+    exports.hand_over(world.desk.shared.tables, folder, MIDNIGHT)
     told = []
     report = workspace.take_in(told.append)
     assert (report.rows_in, report.quarantined) == (2, 0)
@@ -86,7 +86,7 @@ def test_outcomes_are_stored_and_an_appeal_replaces_them(world, tmp_path):
 
     world.clock.wait(days=3)
     world.desk.findings.add(SUE, world.finding(number, item_number=1, replaces=finding.key))
-    exports.hand_over(world.desk, folder, MIDNIGHT + timedelta(days=3))
+    exports.hand_over(world.desk.shared.tables, folder, MIDNIGHT + timedelta(days=3))
     report = workspace.take_in(told.append)
     assert report.quarantined == 0
     stored = workspace.store.scan("outcomes").collect().sort("item_number")
@@ -99,9 +99,9 @@ def test_outcomes_are_stored_and_an_appeal_replaces_them(world, tmp_path):
 def test_a_file_that_is_lost_is_written_again_in_whole(world, folder):
     for number in world.declare("red", "red"):
         world.close(ANA, number)
-        exports.hand_over(world.desk, folder, MIDNIGHT)
+        exports.hand_over(world.desk.shared.tables, folder, MIDNIGHT)
     first, second = sorted(folder.iterdir())
     whole = pl.concat([pl.read_parquet(first), pl.read_parquet(second)])
     for path in (first, second):
         path.unlink()
-    assert pl.read_parquet(exports.hand_over(world.desk, folder, MIDNIGHT)).equals(whole)
+    assert pl.read_parquet(exports.hand_over(world.desk.shared.tables, folder, MIDNIGHT)).equals(whole)

@@ -61,12 +61,24 @@ def registry(world, known, monkeypatch):
 
 @pytest.fixture
 def keeper(world, log, tmp_path):
-    """Return a keeper at noon of the world's last day; `told` has its alarm's sentences, `clock[0]` is its clock."""
-    clock, told = [datetime.combine(world.day, time(12))], []
+    """Return a keeper at noon of the world's last day; `told` has its alarm's sentences, `clock[0]` is its clock.
+
+    `handed_over` has what it was to write of findings.
+    """
+    clock, told, handed_over = [datetime.combine(world.day, time(12))], [], []
     spool, secrets = Spool(tmp_path / "spool.jsonl"), Secrets(tmp_path / "days")
     places = replace(world.workspace.places, state=tmp_path / "state")
-    keeper = Keeper(places, "simulator", log, spool, secrets, lambda: clock[0], told.append)
-    keeper.told, keeper.clock = told, clock
+    keeper = Keeper(
+        places,
+        "simulator",
+        log,
+        spool,
+        secrets,
+        lambda: clock[0],
+        told.append,
+        lambda *given: handed_over.append(given),
+    )
+    keeper.told, keeper.clock, keeper.handed_over = told, clock, handed_over
     return keeper
 
 
@@ -333,6 +345,7 @@ def test_the_next_day_has_another_secret_and_the_day_before_is_published_and_han
         keeper.end_days()
         assert [bool(secret) for _, _, secret in log.days()] == [is_over, False]
         assert len(list(folder.glob("*.parquet"))) == 2 * is_over
+        assert keeper.handed_over == [(folder, second.day)] * is_over
     assert log.days()[0][2] == first.secret.hex()
 
 
