@@ -32,6 +32,7 @@ from flows.run_requests import asked, authors, forms
 from flows.settings import Settings
 from flows.steps import Summary, Unchanged, reports
 from models.backtesting import side_by_side
+from models.decisions import exports
 from models.dossier import CARD, assessment
 from models.evaluation import Evaluation, Gate
 from models.evidence import manifest, origins
@@ -179,7 +180,7 @@ def _source(parameters: RetrainParameters, settings: Settings, store: Store, adv
         world = asked.world_of(parameters, store)
         source = simulator.SimulatorSource(world, settings.state_folder / "simulated", advance)
         simulator.write(source)
-        worlds.refuse_other(store, source)
+        worlds.refuse_other(store, source, exports.HandedOver(settings.places.decided_days(store.root.name)).batches())
         return source
     return open_source(parameters.source.value, parameters.inputs) if parameters.inputs else None
 

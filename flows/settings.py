@@ -239,7 +239,8 @@ class Settings(BaseSettings):
                 raise ValueError(f"{other} and {name} are both {getattr(self, name)}; they must differ")
         if self.played_clock and (real := next((name for name in _REAL if getattr(self, name)), None)):
             raise ValueError(
-                f"played_clock is for played days only, and {real} for an installation that is used; allowed: one of them"
+                f"played_clock is for played days only, and {real} for an installation that is used; allowed: one of "
+                "them"
             )
         if self.zombie_after_seconds <= self.heartbeat_seconds:
             raise ValueError(

@@ -5,8 +5,9 @@ companies are not. The store keeps the parameters of its world (`Manifest.world`
 store does not have them, and only its files show whether it holds a given world.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from features.reading import Batch
 from features.simulator import Parameters
 from features.sources import simulator
 from features.store import Store
@@ -34,11 +35,14 @@ def choose(store: Store, asked: Mapping[str, int]) -> Parameters:
     return held
 
 
-def refuse_other(store: Store, source: simulator.SimulatorSource) -> None:
-    """Raise ValueError if the store has a file that is not of the source's world, as today's simulator makes it."""
+def refuse_other(store: Store, source: simulator.SimulatorSource, declared_since: Iterable[Batch] = ()) -> None:
+    """Raise ValueError if the store has a file that is not of the source's world, as today's simulator makes it.
+
+    The files `declared_since` are what was declared in this world, and found there, on days that were not simulated.
+    """
     if not store.batches:
         return
-    own = {batch.sha256 for batch in source.batches()}
+    own = {batch.sha256 for batch in (*source.batches(), *declared_since)}
     other = next((batch.file for batch in store.batches if batch.sha256 not in own), None)
     if other is None:
         return

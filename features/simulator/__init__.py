@@ -1,7 +1,7 @@
 """Simulated customs declarations: seeded, the same to the byte everywhere, with planted fraud and its inspections.
 
-Other rooms use `generate` (the contract's tables), `days_after` and `Parameters`; `simulate` and `companies` show what is behind
-them. docs/simulator.md tells what is realistic and what is not.
+Other rooms use `generate` and `days_after` (the contract's tables) and `Parameters`; `simulate` and `companies` show
+what is behind them. docs/simulator.md tells what is realistic and what is not.
 """
 
 from datetime import datetime, time

@@ -89,6 +89,18 @@ def test_a_world_that_is_made_otherwise_today_is_another(
         worlds.refuse_other(Store(tmp_path), source)
 
 
+def test_what_was_declared_since_is_no_other_world(tmp_path: Path, stored: Store, source: SimulatorSource) -> None:
+    since = Parameters(rows=1000, months=1, seed=5)
+    declared = SimulatorSource(since, tmp_path / "since")
+    batches = list(declared.batches())
+    manifest = json.loads((stored.root / "manifest.json").read_text())
+    manifest["batches"] += [manifest["batches"][0] | {"file": each.file, "sha256": each.sha256} for each in batches]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    worlds.refuse_other(Store(tmp_path), source, batches)
+    with pytest.raises(ValueError, match=f"made it: {batches[-1].file} is not what is made today"):
+        worlds.refuse_other(Store(tmp_path), source, batches[:-1])
+
+
 def test_a_retraining_is_of_the_world_that_is_there(stored: Store) -> None:
     settings = Settings(data_folder=stored.root.parent)
     settled = asked.settle(RetrainParameters(), settings)
