@@ -306,7 +306,12 @@ class Settings(BaseSettings):
     @property
     def decisions_uri(self) -> str:
         """Return where the window keeps its decisions: the database that is set, or a SQLite file in state_folder."""
-        return self.decisions_database_uri or f"sqlite:///{self.state_folder.absolute() / 'window' / 'decisions.db'}"
+        return self.decisions_database_uri or f"sqlite:///{self.window_folder / 'decisions.db'}"
+
+    @property
+    def window_folder(self) -> Path:
+        """Return the folder of the window's own files, and of the decisions that are in no other database."""
+        return self.state_folder.absolute() / "window"
 
     @property
     def runs_folder(self) -> Path:

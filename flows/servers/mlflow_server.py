@@ -41,6 +41,8 @@ def prepare(settings: Settings) -> None:
         _make_private(settings.state_folder / "accounts.db")
     if (settings.state_folder / "mlflow.db").exists():
         _make_private(settings.state_folder / "mlflow.db")
+    # Both the desk, in this server, and the window keep their database there, and this one starts first.
+    settings.window_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     parser = ConfigParser(interpolation=None)
     parser["mlflow"] = {
         "database_uri": settings.accounts_uri.replace("%", "%%"),

@@ -94,10 +94,11 @@ def test_what_was_declared_since_is_no_other_world(tmp_path: Path, stored: Store
     declared = SimulatorSource(since, tmp_path / "since")
     batches = list(declared.batches())
     manifest = json.loads((stored.root / "manifest.json").read_text())
-    manifest["batches"] += [manifest["batches"][0] | {"file": each.file, "sha256": each.sha256} for each in batches]
+    first = manifest["batches"][0]
+    manifest["batches"] += [first | {"file": each.path.name, "sha256": each.sha256} for each in batches]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     worlds.refuse_other(Store(tmp_path), source, batches)
-    with pytest.raises(ValueError, match=f"made it: {batches[-1].file} is not what is made today"):
+    with pytest.raises(ValueError, match=f"made it: {batches[-1].path.name} is not what is made today"):
         worlds.refuse_other(Store(tmp_path), source, batches[:-1])
 
 

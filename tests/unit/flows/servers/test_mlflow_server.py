@@ -1,11 +1,13 @@
 import stat
 from configparser import ConfigParser
+from contextlib import closing
 
 import pytest
 
 from flows.servers import mlflow_server
 from flows.settings import Settings
 from models.access.accounts import ADMINISTRATOR_ACCOUNT
+from models.decisions import DecisionLog
 from models.ledger.keys import Keys
 
 POSTGRESQL = "postgresql://mlflow:p%40ss@db/mlflow"
@@ -32,6 +34,14 @@ def test_files_that_hold_secrets_are_for_their_owner_only(settings, tmp_path):
     mlflow_server.prepare(settings)
     for file in ("accounts.db", "accounts.ini", "signoff/secret/ledger.key", "signoff/secret/service.password"):
         assert stat.S_IMODE((tmp_path / file).stat().st_mode) == 0o600, file
+
+
+def test_the_desk_finds_the_folder_of_its_database_before_the_window_has_run(settings):
+    mlflow_server.prepare(settings)
+    uri = mlflow_server.program(settings, None, "teller").environment["SIGNOFF_DECISIONS_URI"]
+    with closing(DecisionLog(uri)) as log:
+        log.migrate()
+    assert stat.S_IMODE(settings.window_folder.stat().st_mode) == 0o700
 
 
 def test_accounts_are_kept_where_mlflow_keeps_everything(settings, tmp_path):
