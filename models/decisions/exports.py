@@ -36,6 +36,11 @@ def rows_of(decision: Decision) -> pl.DataFrame:
     return rows.with_columns(pl.col(name).str.to_datetime(time_unit="us") for name in instants)
 
 
+def declarations_file(day: date) -> str:
+    """Return the name of the file with a day's declarations, which comes last of what is handed over of it."""
+    return f"{_DECLARATIONS}{day}.parquet"
+
+
 def hand_over(log: DecisionLog, folder: Path, before: date) -> list[Path]:
     """Write the files of each day before `before` that has decisions and no files yet; return them, oldest first.
 
