@@ -85,9 +85,7 @@ class Play:
         for at in rounds:
             self._round(at, truth)
         unscored = sum(self.posted[each.declaration_id, each.version]["unscored"] is not None for each in due)
-        self.say(
-            f"{due[0].at.date() if due else 'a day'}: {len(due)} declared; {unscored} of all so far without a model"
-        )
+        self.say(f"{day}: {len(due)} versions declared, {unscored} of them answered without a model")
 
     def _round(self, at: datetime, truth: dict[tuple[str, int], Truth]) -> None:
         self._move_to(at)
