@@ -35,9 +35,10 @@ from mlflow.pyfunc import scoring_server
 from rich.console import Console
 from rich.table import Table
 
-from features.contract import DECLARATION, schema
+from features.contract import schema
 from features.ingestion.batches import ingest
 from features.matrix import CATALOGUE
+from features.messages import json_form
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
 from models import policy
@@ -61,7 +62,6 @@ from models.workspace import Workspace
 
 BATCH = 100
 SECRET = bytes(range(32))
-_SET_BY_CUSTOMS = ("accepted_at", "recorded_at")
 
 
 def prepare(folder: Path, rows: int) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def asked_by_http(folder: Path, rows: int) -> dict[str, Any]:
     tokens = Tokens(uri)
     token = tokens.make("bench", SYSTEM, "bench")
     now = _at(ground.day).replace(hour=12, tzinfo=UTC)
-    messages = [_message(asked) for asked in each]
+    messages = [json_form.message(asked.rows) for asked in each]
     bodies = [{**messages[number % len(each)], "declaration_id": f"H{number}"} for number in range(REQUESTS)]
     with _deciding(folder, ground) as decider, _log_in(folder) as log:
         window = Window(decider, log, tokens, Entrance(Directory(uri), Names()), lambda: now, print)
@@ -268,13 +268,6 @@ def _declarations(workspace: Workspace) -> list[Asked]:
     rows = workspace.store.scan("declarations", day, day).select(schema("declarations").names()).collect()
     parts = rows.sort("accepted_at", "item_number").partition_by("declaration_id", maintain_order=True)
     return [Asked(part, "0" * 64, "bench", "en", part["accepted_at"][0].replace(tzinfo=UTC)) for part in parts]
-
-
-def _message(asked: Asked) -> dict[str, Any]:
-    """Return a declaration as a system sends it."""
-    names = [field.name for field in DECLARATION if field.name not in _SET_BY_CUSTOMS]
-    rows = [{name: row[name] for name in names if row[name] is not None} for row in asked.rows.to_dicts()]
-    return {"items": [{name: value for name, value in row.items() if name != "declaration_id"} for row in rows]}
 
 
 @contextmanager

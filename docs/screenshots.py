@@ -151,7 +151,7 @@ def _desk(servers: Servers, passwords: dict[str, str], folder: Path) -> None:
         "MLFLOW_TRACKING_PASSWORD": servers.administrator_password,
     }
     declared = lodging.last_day(folder / "data" / "simulator")
-    offices = sorted({each["office"] for each in declared})
+    offices = sorted({each["items"][0]["office"] for each in declared})
     for name in ("ola", "sue"):
         _run(servers, ["users", "offices", name, *offices], administrator)
     said = _run(servers, ["tokens", "add", "single-window", "--role", "declaration-system"], administrator)

@@ -3,8 +3,7 @@
 Not here: which declarations are taken, selected or kept, and how a message arrives.
 """
 
-from features.messages import answers, cusdec, wco
 from features.messages.judging import Read, Refusal
 from features.messages.reader import KINDS, MOST_BYTES, read
 
-__all__ = ["KINDS", "MOST_BYTES", "Read", "Refusal", "answers", "cusdec", "read", "wco"]
+__all__ = ["KINDS", "MOST_BYTES", "Read", "Refusal", "answers", "json_form", "read"]

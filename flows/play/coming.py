@@ -52,7 +52,7 @@ def coming(world: Parameters, first: date, count: int) -> tuple[list[Coming], di
     found = []
     for place, own in enumerate(rows.partition_by("declaration_id", maintain_order=True)):
         at: datetime = own["accepted_at"][0]
-        message = _message(own)
+        message = json_form.message(own)
         found.append(Coming(at, message["declaration_id"], 1, message))
         if place % AMENDED_EACH == AMENDED_EACH - 1 and (at + _LATER).date() == at.date():
             found.append(Coming(at + _LATER, message["declaration_id"], 2, _amended(message)))
@@ -63,19 +63,6 @@ def coming(world: Parameters, first: date, count: int) -> tuple[list[Coming], di
         for row in tables.truth.iter_rows(named=True)
     }
     return sorted(found, key=lambda each: each.at), truth
-
-
-def _message(rows: pl.DataFrame) -> dict[str, Any]:
-    """Return a declaration as its own system writes it (features/messages): without what customs' clock says."""
-    items = [
-        {
-            name: value
-            for name, value in row.items()
-            if value is not None and name not in ("declaration_id", *json_form.SET_BY_CUSTOMS)
-        }
-        for row in rows.to_dicts()
-    ]
-    return {"declaration_id": rows["declaration_id"][0], "items": items}
 
 
 def _amended(message: Mapping[str, Any]) -> dict[str, Any]:

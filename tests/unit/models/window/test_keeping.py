@@ -126,7 +126,7 @@ def test_a_criterion_is_in_force_from_the_look_after_it_was_confirmed_to_that_af
 ):
     keeper.look()
     before = keeper.ground()
-    day = keeper.day[0]
+    day = keeper.clock[0].date()
     ours = criterion(begins_on=day, ends_on=day)
     confirm(registry, ours)
     keeper.look()
@@ -152,12 +152,12 @@ def fail(error):
 
 
 def test_no_criterion_outlives_its_last_day_even_if_the_ledger_cannot_be_read(keeper, registry, monkeypatch):
-    ours = criterion(begins_on=keeper.day[0], ends_on=keeper.day[0])
+    ours = criterion(begins_on=keeper.clock[0].date(), ends_on=keeper.clock[0].date())
     confirm(registry, ours)
     keeper.look()
     assert keeper.ground().criteria.criteria == (ours,)
     monkeypatch.setattr(keeping.reading, "signed_book", lambda *_: fail(OSError("the database is away")))
-    keeper.day[0] += timedelta(days=1)
+    keeper.clock[0] += timedelta(days=1)
     keeper.look()
     assert keeper.ground().criteria.criteria == ()
 
