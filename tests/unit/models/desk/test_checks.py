@@ -8,7 +8,7 @@ import pytest
 
 from models import policy
 from models.desk import Refused
-from models.desk.checks import ENOUGH_PEERS, FEW_LOOKS, STRETCH, Closed, Look, check, checked
+from models.desk.checks import ENOUGH_PEERS, FEW_LOOKS, MOST_PROBABLE, STRETCH, Closed, Look, check, checked
 from models.desk.second_look import Pair
 from models.policy import Desk as Rules
 from tests.support.desks import ANA, BEN, NOON, SUE, placed
@@ -82,6 +82,21 @@ def test_others_who_agree_make_a_miss_tell_more():
     of_other_lanes = [pair(1, False, 2, True, lane="yellow"), *others]
     ana, _ = checked([closed(1, "ana"), closed(2, "ben", found=True)], of_other_lanes, LANES)
     assert ana.expected == pytest.approx(LANES.yellow.detects)
+
+
+def test_nothing_is_found_for_certain_however_often_others_agree():
+    others = [pair(10 + 2 * n, True, 11 + 2 * n, True, officers=("cleo", "dora")) for n in range(400)]
+    ana, _ = checked([closed(1, "ana"), closed(2, "ben", found=True)], [*others, pair(1, False, 2, True)], LANES)
+    assert ana.expected == MOST_PROBABLE
+
+
+def test_a_first_look_tells_from_when_the_second_one_was_closed():
+    every = [closed(1, "ana"), closed(2, "ana", found=True), closed(3, "ben", found=True), closed(4, "ben", found=True)]
+    missed_first = [pair(1, False, 3, True), pair(2, True, 4, True, lane="yellow")]
+    missed_last = [pair(1, False, 4, True), pair(2, True, 3, True, lane="yellow")]
+    up, down = math.log((1 - LANES.red.detects / 2) / (1 - LANES.red.detects)), math.log(0.5)
+    assert checked(every, missed_first, LANES)[0].evidence == pytest.approx(up)
+    assert checked(every, missed_last, LANES)[0].evidence == pytest.approx(up + down)
 
 
 @pytest.mark.parametrize(("counts", "telling"), [(None, 1), (2, 1), (1, 0)])

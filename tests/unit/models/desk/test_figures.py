@@ -73,6 +73,8 @@ def test_figures_of_lanes_chance_and_hours(world):
     earlier = world.desk.supervision.figures(SUE, begin - timedelta(hours=2), begin + timedelta(hours=2))
     assert earlier.chance == (ChanceFigures("010", 2, 1, 0, 1),)
     assert (earlier.lanes[1].waiting.open, earlier.lanes[1].overridden) == (2, 0)
+    soon = world.desk.supervision.figures(SUE, begin, begin + timedelta(minutes=30)).lanes[1].waiting
+    assert (soon.open, soon.late, soon.oldest_hours) == (2, 0, pytest.approx(1.5 - 4 / 3600))
     later = world.desk.supervision.figures(SUE, begin - timedelta(hours=2), until)
     assert later.chance == (ChanceFigures("010", 2, 1, 1, 0),)
 
