@@ -8,6 +8,8 @@ from features.presentation import spreadsheet
 from features.reading import ReadError
 from models.desk import Refused, interchange
 from models.desk.interchange import FileRefused
+from models.policy import Desk as Rules
+from tests.support import desks
 from tests.support.desks import ANA, ELSEWHERE, NOON, SUE, placed
 
 
@@ -75,6 +77,24 @@ def test_findings_of_another_system_count_and_close_their_cases_once(world, case
         ("fay", "released", "brought in by sue"),
     ]
     assert interchange.read_findings(world.desk, SUE, file) == filed
+
+
+@pytest.fixture
+def twice(tmp_path):
+    world = desks.world(tmp_path, Rules(second_look_share=0.5))
+    yield world
+    world.desk.close()
+    world.log.close()
+
+
+def test_what_another_system_finds_is_about_the_first_look(twice, file):
+    for number in twice.declare(*["yellow"] * 8):
+        twice.close(ANA, number)
+    again = twice.every()[0]
+    file.write_text(HEADER + f"a,{again.declaration_id},fay,2024-05-02T11:30,1,origin,,,,,\n")
+    (filed,) = interchange.read_findings(twice.desk, SUE, file)
+    assert filed.conflict == "ana has closed the case"
+    assert filed.finding.case < again.number
 
 
 def test_json_lines_come_in_too_and_a_case_in_hand_here_is_a_conflict(world, cases, tmp_path):
