@@ -157,7 +157,8 @@ class Book:
     def check(self, entry: Entry) -> None:
         """Raise LedgerError if an entry is accepted against the rules."""
         if entry.is_accepted and (refusal := self.refusal(entry)):
-            raise LedgerError(f"{entry.action} of version {entry.version} by {entry.actor} at {entry.at}: {refusal}")
+            what = entry.action if entry.version is None else f"{entry.action} of version {entry.version}"
+            raise LedgerError(f"{what} by {entry.actor} at {entry.at}: {refusal}")
 
     def apply(self, entry: Entry) -> None:
         """Take an entry in. LedgerError if it was accepted against the rules."""

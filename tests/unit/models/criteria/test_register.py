@@ -15,7 +15,7 @@ DURING = FIRST + timedelta(days=3)
 
 
 def refused(book, attempt):
-    with pytest.raises(LedgerError):
+    with pytest.raises(LedgerError, match=f"^criterion by {attempt.actor} at 2024-03-"):
         book.apply(attempt)
     return book.refusal(attempt)
 
