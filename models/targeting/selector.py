@@ -73,36 +73,45 @@ class Selector:
             *(predicted[name] for name in ("score", "critical", "revenue_if_illicit")),
             hit_value=pl.lit(self.model.hit_value),
         )
-        if not any(met):
-            assigned = self._assign(declarations, frame, rng, {}).with_columns(criterion=pl.lit(None, pl.String()))
-            return pl.concat([assigned, predicted.drop(KEY)], how="horizontal")
-        given = by_criteria.give(frame.with_columns(declarations["accepted_at"]), met, self.policy.targeting, used)
-        ruled = frame.select(
+        if any(met):
+            timed = frame.with_columns(declarations["accepted_at"])
+            given = by_criteria.give(timed, met, self.policy.targeting, used)
+            assigned = self._assign_after(given, declarations, frame, rng)
+        else:
+            assigned = self._assign(declarations, frame, rng)
+        return pl.concat([assigned, predicted.drop(KEY)], how="horizontal")
+
+    def _assign_after(
+        self, given: by_criteria.Given, declarations: pl.DataFrame, frame: pl.DataFrame, rng: np.random.Generator
+    ) -> pl.DataFrame:
+        """Return what criteria have `given`, and how the rest of the day is assigned to the places that are left."""
+        rows = frame.select(
             *KEY,
             lane=pl.Series(given.lane, dtype=pl.String()),
             reason=pl.lit("criterion"),
             selection_probability=pl.lit(1.0),
             criterion=pl.Series(given.criterion, dtype=pl.String()),
         )
-        is_rest = ruled["lane"].is_null()
+        is_rest = rows["lane"].is_null()
+        if not is_rest.any():
+            return rows
         rest = self._assign(declarations.filter(is_rest), frame.filter(is_rest), rng, given.places)
-        rest = rest.with_columns(criterion=pl.lit(None, pl.String()))
-        placed = pl.concat([ruled.filter(~is_rest), rest.select(ruled.columns)])
-        assigned = frame.select(KEY).join(placed, on=KEY, how="left", maintain_order="left")
-        return pl.concat([assigned, predicted.drop(KEY)], how="horizontal")
+        placed = pl.concat([rows.filter(~is_rest), rest])
+        return rows.select(KEY).join(placed, on=KEY, how="left", maintain_order="left")
 
     def _assign(
         self,
         declarations: pl.DataFrame,
         frame: pl.DataFrame,
         rng: np.random.Generator,
-        given: Mapping[str, lanes.Capacity],
+        given: Mapping[str, lanes.Capacity] = MappingProxyType({}),
     ) -> pl.DataFrame:
-        """Assign lanes to what criteria have left, where they have `given` so many places at each office."""
+        """Assign lanes, where so many places at each office are `given` to others of the same day."""
         if self.exploring:
             rare = self.exploring.rarity(self.model, declarations, self.model.encoder.encode(declarations))
             frame = frame.with_columns(explore=self._explore(frame, rare, self.exploring.share, given))
-        return lanes.assign(frame, self.policy.targeting, rng, given)
+        assigned = lanes.assign(frame, self.policy.targeting, rng, given)
+        return assigned.with_columns(criterion=pl.lit(None, pl.String()))
 
     def next_share(self, known: pl.DataFrame, recent: pl.DataFrame) -> Share:
         """Return the share of the next period, from the results that have become known since this one began."""

@@ -12,6 +12,7 @@ from models.risk.risk_model import OUTPUTS
 from models.targeting.exploration import Share
 from models.targeting.selector import Exploring, Selector, adapted
 from models.training.fitting import train
+from tests.support.criteria import criterion
 from tests.support.datasets import FEATURES, TRAINING, dataset
 
 POLICY = policy.load()
@@ -151,6 +152,32 @@ def test_what_is_chosen_comes_with_what_the_model_says(model, known):
     assert "exploration" in set(chosen["reason"])
     alone = Selector(POLICY, model).choose(rows, np.random.default_rng(1))
     assert "exploration" not in set(alone["reason"])
+
+
+def test_what_criteria_gave_stands_beside_what_the_rest_is_chosen_by(model, known):
+    own = POLICY.targeting.model_copy(update={"offices": {"010": policy.Capacity(red=3, yellow=2, blue=2)}})
+    rows = day(30, seed=7).with_columns(office=pl.lit("010"))
+    selector = Selector(POLICY.model_copy(update={"targeting": own}), model, Exploring.of(Share(0.3), model, known))
+    met = [(criterion(places=2, lane="yellow"),) if number in (3, 12, 25) else () for number in range(30)]
+    chosen = selector.choose(rows, np.random.default_rng(1), met)
+    assert chosen.select(*KEY, *OUTPUTS).equals(model.predict(rows))
+    placed = chosen.filter(reason="criterion")
+    assert placed["criterion"].to_list() == ["watched"] * 2
+    assert set(placed["selection_probability"]) == {1.0}
+    assert chosen["criterion"].null_count() == 28
+    counts = dict(chosen["lane"].value_counts().iter_rows())
+    assert [counts.get(lane, 0) for lane in ("red", "yellow", "blue")] == [3, 2, 2]
+    used = {("010", "watched"): 2}
+    assert selector.choose(rows, np.random.default_rng(1), met, used).filter(reason="criterion").is_empty()
+
+
+def test_a_day_of_which_criteria_give_everything_leaves_nothing_to_choose(model, known):
+    own = POLICY.targeting.model_copy(update={"offices": {"010": policy.Capacity(red=3, yellow=2, blue=2)}})
+    rows = day(1, seed=7).with_columns(office=pl.lit("010"))
+    selector = Selector(POLICY.model_copy(update={"targeting": own}), model, Exploring.of(Share(0.3), model, known))
+    chosen = selector.choose(rows, np.random.default_rng(1), [(criterion(),)])
+    assert chosen.select("lane", "reason", "criterion").rows() == [("red", "criterion", "watched")]
+    assert chosen.columns == [*KEY, "lane", "reason", "selection_probability", "criterion", *OUTPUTS]
 
 
 def test_the_next_share_rests_on_what_this_one_had_not_learned(model, known):
