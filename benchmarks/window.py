@@ -84,11 +84,11 @@ def decided(folder: Path, rows: int) -> dict[str, Any]:
     made = perf_counter() - started
     each = _declarations(workspace)
     with _deciding(folder, ground) as decider:
-        for asked in each[:20]:  # kernels, plans and connections
-            _ask(decider, [asked], "warm")
-        single = [_cost(lambda asked=asked: _ask(decider, [asked], "single")) for asked in each]
-        batches = [each[start : start + BATCH] for start in range(0, len(each), BATCH)]
-        many = [_cost(lambda batch=batch: _ask(decider, batch, "many")) for batch in batches]
+        for asked in _renamed(each[:20], "warm"):  # kernels, plans and connections
+            _ask(decider, [asked])
+        single = [_cost(lambda asked=asked: _ask(decider, [asked])) for asked in _renamed(each, "single")]
+        batches = [_renamed(each[start : start + BATCH], "many") for start in range(0, len(each), BATCH)]
+        many = [_cost(lambda batch=batch: _ask(decider, batch)) for batch in batches]
     features = [_cost(lambda asked=asked: ground.morning.features(asked.rows)) for asked in each]
     matrix = ground.champion.model.encoder.encode(ground.morning.features(pl.concat([asked.rows for asked in each])))
     booster = ground.champion.model.illicit
@@ -286,13 +286,16 @@ def _log_in(folder: Path) -> Iterator[DecisionLog]:
     log.close()
 
 
-def _ask(decider: Decider, asked: list[Asked], turn: str) -> None:
-    """Have declarations decided, under ids of this turn, so that each is a new one."""
-    renamed = [
+def _ask(decider: Decider, asked: list[Asked]) -> None:
+    decider.ask(asked, {"0" * 64: Document("application/json", b"{}")}).result(timeout=60)
+
+
+def _renamed(asked: list[Asked], turn: str) -> list[Asked]:
+    """Return declarations under ids of this turn, so that each is a new one."""
+    return [
         Asked(each.rows.with_columns(declaration_id=pl.lit(turn) + pl.col("declaration_id")), *_rest(each))
         for each in asked
     ]
-    decider.ask(renamed, {"0" * 64: Document("application/json", b"{}")}).result(timeout=60)
 
 
 def _rest(asked: Asked) -> tuple[str, str, str, datetime]:
