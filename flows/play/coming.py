@@ -10,8 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from features import simulator
-from features.messages import json_form
+from features import messages, simulator
 from features.simulator import Parameters
 
 AMENDED_EACH = 25  # one declaration in so many

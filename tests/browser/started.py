@@ -56,10 +56,10 @@ def state_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def up(folder: Path, window_source: str | None = None) -> Generator[Servers]:
+def up(folder: Path, **more: str) -> Generator[Servers]:
     """Run `tidewaiter up` with state and data in `folder`, and end it; RuntimeError where it does not get ready.
 
-    It opens a window if the source is given whose declarations that answers.
+    `more` has further settings.
     """
     mlflow_port, prefect_port, window_port = _free_ports()
     settings = {
@@ -68,7 +68,7 @@ def up(folder: Path, window_source: str | None = None) -> Generator[Servers]:
         "MLFLOW_PORT": str(mlflow_port),
         "PREFECT_PORT": str(prefect_port),
         "WINDOW_PORT": str(window_port),
-        **({"WINDOW_SOURCE": window_source} if window_source else {}),
+        **{name.upper(): value for name, value in more.items()},
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "PREFECT_"))}
     environment = inherited | {PREFIX + name: value for name, value in settings.items()}
@@ -158,7 +158,7 @@ def _wait_ready(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def _free_ports() -> tuple[int, int, int]:
-    with socket.socket() as one, socket.socket() as other, socket.socket() as third:
-        for probe in (one, other, third):
+    with socket.socket() as one, socket.socket() as two, socket.socket() as three:
+        for probe in (one, two, three):
             probe.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1], third.getsockname()[1]
+        return one.getsockname()[1], two.getsockname()[1], three.getsockname()[1]

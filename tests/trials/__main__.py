@@ -3,13 +3,14 @@
 import sys
 from pathlib import Path
 
-from tests.trials import checks, decisions, kills, online, running, seeds, signatures, submits, takes
+from tests.trials import checks, decisions, kills, online, play, running, seeds, signatures, submits, takes
 
 TRIALS = {
     "checks": checks.TRIAL,
     "decisions": decisions.TRIAL,
     "kills": kills.TRIAL,
     "online": online.TRIAL,
+    "play": play.TRIAL,
     "seeds": seeds.TRIAL,
     "signatures": signatures.TRIAL,
     "submits": submits.TRIAL,
