@@ -10,7 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from features import messages, simulator
+from features import simulator
+from features.messages import json_form
 from features.simulator import Parameters
 
 AMENDED_EACH = 25  # one declaration in so many
