@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs import make_contract, make_messages, make_rooms
+from docs import make_contract, make_messages, make_roles, make_rooms
 from features import families, messages
 from features.matrix.matrix import CATALOGUE
 from features.messages import cusdec, wco
@@ -211,3 +211,7 @@ def test_the_attempts_of_the_attack_suite_are_counted() -> None:
     page = ROOT / "docs" / "security.md"
     told = re.findall(r"\b([\d,]+) attempts\b", page.read_text() if page.exists() else "")
     assert {int(number.replace(",", "")) for number in told} <= {attempts.count()}
+
+
+def test_the_page_of_roles_is_what_the_rules_say():
+    assert make_roles.PAGE.read_text() == make_roles.page(), "run: python -m docs.make_roles"
