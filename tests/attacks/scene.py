@@ -87,9 +87,9 @@ class Scene:
             yield database
 
     def everything(self) -> dict[str, Any]:
-        """Return every row of both databases and when each file was written, except for the ledger and its head."""
+        """Return every row of the databases and when each file was written, except for the ledger and its head."""
         kept: dict[str, Any] = {}
-        for file in ("mlflow.db", "accounts.db"):
+        for file in ("mlflow.db", "accounts.db", "decisions.db"):
             with self.database(file) as database:
                 for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                     if table != "tidewaiter_ledger":
