@@ -25,13 +25,16 @@ class Unavailable(RuntimeError):
     """The database of decisions does not answer. The message says why."""
 
 
-def connect(database_uri: str, wait_s: float = WAIT_S, **options: Any) -> sa.Engine:  # noqa: ANN401  SQLAlchemy's own
-    """Return an engine that waits for a lock up to `wait_s`, and notices a connection that the database has dropped."""
+def connect(database_uri: str, wait_s: float = WAIT_S, **pool: int) -> sa.Engine:
+    """Return an engine that waits for a lock up to `wait_s`, and notices a connection that the database has dropped.
+
+    `pool` are SQLAlchemy's numbers of connections, where its own do not do.
+    """
     if database_uri.startswith("sqlite"):
         arguments: dict[str, Any] = {"timeout": wait_s}
     else:
         arguments = {"options": f"-c lock_timeout={wait_s * 1000:.0f}ms"}
-    return sa.create_engine(database_uri, connect_args=arguments, pool_pre_ping=True, **options)
+    return sa.create_engine(database_uri, connect_args=arguments, pool_pre_ping=True, **pool)
 
 
 class Tables:
