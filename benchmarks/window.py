@@ -30,7 +30,7 @@ import numpy as np
 import polars as pl
 import psutil
 import uvicorn
-from driving import A_SECOND, REQUESTS, driven
+from driving import driven, requests
 from mlflow.pyfunc import scoring_server
 from rich.console import Console
 from rich.table import Table
@@ -61,6 +61,8 @@ from models.window.ground import Ground
 from models.workspace import Workspace
 
 BATCH = 100
+A_SECOND = 50  # requests to the window
+A_SECOND_OF_MLFLOW = 5  # to its scoring server, whose CPU is what is compared
 SECRET = bytes(range(32))
 
 
@@ -119,7 +121,8 @@ def asked_by_http(folder: Path, rows: int) -> dict[str, Any]:
     token = tokens.make("bench", SYSTEM, "bench")
     now = _at(ground.day).replace(hour=12, tzinfo=UTC)
     messages = [json_form.message(asked.rows) for asked in each]
-    bodies = [{**messages[number % len(each)], "declaration_id": f"H{number}"} for number in range(REQUESTS)]
+    count = requests(A_SECOND)
+    bodies = [{**messages[number % len(each)], "declaration_id": f"H{number}"} for number in range(count)]
     with _deciding(folder, ground) as decider, _log_in(folder) as log:
         window = Window(decider, log, tokens, Entrance(Directory(uri), Names()), lambda: now, print)
         server = uvicorn.Server(uvicorn.Config(window.app(), port=0, log_level="error", access_log=False))
@@ -129,11 +132,11 @@ def asked_by_http(folder: Path, rows: int) -> dict[str, Any]:
             pass
         port = server.servers[0].sockets[0].getsockname()[1]
         before = process_time()
-        ms = driven(folder, f"http://127.0.0.1:{port}/window/declarations", bodies, token)
+        ms = driven(folder, f"http://127.0.0.1:{port}/window/declarations", bodies, A_SECOND, token)
         cpu = process_time() - before
         server.should_exit = True
         thread.join()
-    return {"requests": REQUESTS, "a_second": A_SECOND, "cpu_ms": cpu * 1000 / REQUESTS, "ms": ms}
+    return {"requests": count, "a_second": A_SECOND, "cpu_ms": cpu * 1000 / count, "ms": ms}
 
 
 def served_by_mlflow(folder: Path, rows: int) -> dict[str, Any]:
@@ -154,17 +157,17 @@ def served_by_mlflow(folder: Path, rows: int) -> dict[str, Any]:
     for given in inputs[:20]:
         loaded.predict(given)
     pyfunc = [_cost(lambda given=given: loaded.predict(given)) for given in inputs]
-    asked = [{"dataframe_split": json.loads(given.to_json(orient="split", index=False))} for given in inputs]
-    bodies = [asked[number % len(asked)] for number in range(REQUESTS)]
+    bodies = [{"dataframe_split": json.loads(given.to_json(orient="split", index=False))} for given in inputs]
+    count = requests(A_SECOND_OF_MLFLOW)
     with _scoring_server(folder / "served") as (server, url):
         before = sum(server.cpu_times()[:2])
-        ms = driven(folder, f"{url}/invocations", bodies)
+        ms = driven(folder, f"{url}/invocations", bodies, A_SECOND_OF_MLFLOW)
         cpu = sum(server.cpu_times()[:2]) - before
     return {
         "pyfunc_cpu_ms": _mean(cpu for cpu, _ in pyfunc),
-        "requests": REQUESTS,
-        "a_second": A_SECOND,
-        "cpu_ms": cpu * 1000 / REQUESTS,
+        "requests": count,
+        "a_second": A_SECOND_OF_MLFLOW,
+        "cpu_ms": cpu * 1000 / count,
         "ms": ms,
     }
 

@@ -38,7 +38,7 @@ LONGEST_S = 3.0  # from the first answer of a life to its kill
 AT_START = 0.2  # of the kills come before there is an answer
 AWAY = 0.3  # of the lives end while the database is away
 _AGAIN_S = 0.05
-_GIVEN_UP_S = 180.0
+_GIVEN_UP_S = 600.0
 _PROJECT = Path(__file__).parents[2]
 _Asked = tuple[str, float]  # a declaration, and the value of its item
 
