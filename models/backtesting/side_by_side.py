@@ -31,7 +31,7 @@ class Side(Document):
     """Tells what one of the two would have inspected: sums over the days, with hours by the lanes of one draw.
 
     `found` is by estimator; it is null where the chances of the inspections made are not on record. `illicit_in_truth`
-    and `evaded_in_truth` are what was there to find among them, if a simulator tells; inspections miss a part of it.
+    and `evaded_in_truth` are what was there to find among those of which a simulator tells; inspections miss a part.
     """
 
     name: str

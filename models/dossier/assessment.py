@@ -113,7 +113,7 @@ def measure(
     """Return figures on the test rows, beside the baselines and the champion, and draw their plots in `folder`.
 
     `dataset` holds every declaration, inspected or not; `truth` has what a simulator planted in the test window, and no
-    rows for other sources.
+    rows for other sources, nor for days on which the window was asked.
     """
     test = split.test
     predicted, log = _in_window(model, splits.accepted_between(dataset, split.windows["test"]))

@@ -39,6 +39,7 @@ def test_nothing_planted_gives_nothing():
     assert schemes.recall(TEN, TRUTH.with_columns(scheme=pl.lit("none"))) == ()
 
 
-def test_missing_truth_is_refused():
-    with pytest.raises(ValueError, match="2 of 20 predictions have no row in the truth"):
-        schemes.recall(TEN, TRUTH[2:])
+def test_what_nobody_planted_takes_no_place_among_the_best():
+    declared_since = TEN.with_columns(declaration_id="W" + pl.col("declaration_id"), score=0.99, priority=99.0)
+    assert schemes.recall(pl.concat([declared_since, TEN]), TRUTH) == schemes.recall(TEN, TRUTH)
+    assert schemes.recall(declared_since, TRUTH) == ()
