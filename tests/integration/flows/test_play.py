@@ -1,0 +1,27 @@
+"""A day is played on the whole installation: declared at the window, judged at the desk, known to the next model."""
+
+from pathlib import Path
+
+import pytest
+
+from features.simulator import Parameters
+from flows.play import OFFICERS
+from tests.support.playing import played
+
+pytestmark = pytest.mark.timeout(900)
+WORLD = Parameters(rows=12_000, months=7)  # followed by a Tuesday
+
+
+def test_the_books_of_a_day_balance(tmp_path: Path) -> None:
+    code, books, said = played(tmp_path, WORLD, 1)
+    assert code == 0, said
+    assert books["balance"]
+    counted = {each["what"]: each["left"] for each in books["sums"]}
+    assert (
+        counted["versions posted and answered = decisions in the log"]
+        > counted["declarations posted = declarations in the store"]
+    )
+    assert counted["items judged = outcomes in the store"] > 0
+    assert books["window killed"] == 1
+    assert set(books["officers"]) <= OFFICERS.keys()
+    assert (books["first"], books["last"]) == ("2023-08-01", "2023-08-01")
