@@ -26,6 +26,7 @@ TURNS = (
     "tests/unit/models/window/",
     "tests/property/",
     "tests/integration/flows/host/",
+    "tests/integration/flows/test_play.py",
     "",
 )
 

@@ -59,7 +59,7 @@ def play(
     if as_json:
         sys.stdout.write(json.dumps(books.as_json(), indent=2) + "\n")
     else:
-        _show(books)
+        show(books)
     if not books.balance:
         raise typer.Exit(FAILED)
 
@@ -109,7 +109,8 @@ def _write(draft: Path, text: str) -> None:
     draft.write_text(text)
 
 
-def _show(books: "Books") -> None:
+def show(books: "Books") -> None:
+    """Print the sums, and what else was counted, as tables."""
     table = Table("what", "left", "right", "")
     for each in books.sums:
         table.add_row(each.what, f"{each.left:,}", f"{each.right:,}", "" if each.balances else "DIFFERS")
