@@ -43,7 +43,7 @@ def play(
         by = authors.of_command(settings)
         cast = _cast(settings)
     settings = begin()
-    from flows.play import Books, Play
+    from flows.play import Books, Play, Unanswered
     from flows.retrain import retrain
     from models.decisions import DecisionLog
     from models.workspace import Workspace
@@ -54,7 +54,10 @@ def play(
     with failures(), closing(DecisionLog(settings.decisions_uri)) as log:
         first = _first_day(workspace.store.days(), [day for day, _, _ in log.days() if any(log.of_day(day))])
         played = Play(settings, workspace, rules, cast, first, days, lambda: retrain(parameters), _say)
-        played.run()
+        try:
+            played.run()
+        except Unanswered as error:
+            fail(str(error))
         books = Books.of(played, log)
     if as_json:
         sys.stdout.write(json.dumps(books.as_json(), indent=2) + "\n")

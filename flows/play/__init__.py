@@ -4,7 +4,7 @@ Not here: how a world is simulated (features/simulator), and anything that real 
 """
 
 from flows.play.books import Books
-from flows.play.cast import OFFICERS, PEOPLE, SYSTEM, Cast
+from flows.play.cast import OFFICERS, PEOPLE, SYSTEM, Cast, Unanswered
 from flows.play.playing import Play
 
-__all__ = ["OFFICERS", "PEOPLE", "SYSTEM", "Books", "Cast", "Play"]
+__all__ = ["OFFICERS", "PEOPLE", "SYSTEM", "Books", "Cast", "Play", "Unanswered"]
