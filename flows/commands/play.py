@@ -23,6 +23,7 @@ from models.access import accounts
 
 if TYPE_CHECKING:
     from flows.play import Books, Cast
+    from flows.steps import Summary, Unchanged
 
 _PEOPLE = "played-people.json"
 
@@ -44,6 +45,7 @@ def play(
         cast = _cast(settings)
     settings = begin()
     from flows.play import Books, Play, Unanswered
+    from flows.progress import on_terminal
     from flows.retrain import retrain
     from models.decisions import DecisionLog
     from models.workspace import Workspace
@@ -51,9 +53,14 @@ def play(
     rules = policy.load()
     workspace = Workspace(settings.places, rules, str(settings.window_source))
     parameters = RetrainParameters(requested_by=by)
+
+    def night() -> "Summary | Unchanged":
+        with on_terminal(err):
+            return retrain(parameters)
+
     with failures(), closing(DecisionLog(settings.decisions_uri)) as log:
         first = _first_day(workspace.store.days(), [day for day, _, _ in log.days() if any(log.of_day(day))])
-        played = Play(settings, workspace, rules, cast, first, days, lambda: retrain(parameters), _say)
+        played = Play(settings, workspace, rules, cast, first, days, night, _say)
         try:
             played.run()
         except Unanswered as error:
