@@ -89,7 +89,7 @@ def test_it_counts_by_day_and_office_and_what_was_found():
 
 def test_it_says_which_of_those_chosen_for_value_would_lose_their_places():
     chosen = selections(
-        ("a", "red", "value", 9.0),  # inspected anyway
+        ("a", "red", "value", 0.5),  # inspected anyway, and no place is taken from it
         ("b", "green", "none", 0.1),
         ("c", "green", "none", 0.2),  # the criterion's two places are used by then
         ("d", "green", "none", 0.1),
