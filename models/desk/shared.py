@@ -5,7 +5,7 @@ A case of somebody else's office is as one that does not exist.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,11 +22,11 @@ _DIGITS = 53  # binary digits of a double between 0 and 1
 
 def may_judge(officer: Officer) -> sa.ColumnElement[bool]:
     """Say in SQL which cases an officer may take: of their offices, and second looks at what others judged."""
-    return is_for(officer.offices, officer.name)
+    return sa.and_(cases.c.office.in_(officer.offices), is_blind(officer.name))
 
 
-def is_for(offices: Sequence[str] | sa.BindParameter[str], name: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
-    """Say in SQL which cases somebody called `name`, of `offices`, may take.
+def is_blind(name: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
+    """Say in SQL which cases somebody called `name` may judge, whatever their office.
 
     Whoever has had anything to do with the first look would not be blind in the second.
     """
@@ -41,8 +41,7 @@ def is_for(offices: Sequence[str] | sa.BindParameter[str], name: str | sa.BindPa
         )
         .correlate(cases)
     )
-    is_blind = sa.or_(cases.c.look != SECOND, sa.not_(sa.exists(is_known)))
-    return sa.and_(cases.c.office.in_(offices), is_blind)
+    return sa.or_(cases.c.look != SECOND, sa.not_(sa.exists(is_known)))
 
 
 def may_see(officer: Officer) -> sa.ColumnElement[bool]:
@@ -60,7 +59,7 @@ _ITEMS = (
 _ANY = sa.select(cases).where(cases.c.number == sa.bindparam("case")).with_for_update()
 _OFFICES, _NAME = sa.bindparam("offices", expanding=True), sa.bindparam("name")
 _ROW = _ANY.where(cases.c.office.in_(_OFFICES))
-_ROW_TO_JUDGE = _ANY.where(is_for(_OFFICES, _NAME))
+_ROW_TO_JUDGE = _ROW.where(is_blind(_NAME))
 
 
 @dataclass(frozen=True)

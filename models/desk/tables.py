@@ -26,7 +26,7 @@ class Instant(sa.TypeDecorator[datetime]):
 
 # SQLite numbers rows by itself only if the column is called an INTEGER.
 _NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-_OPEN = sa.text("closed_at IS NULL")
+_OPEN, _CLOSED = sa.text("closed_at IS NULL"), sa.text("closed_at IS NOT NULL")
 _FREE = sa.text("closed_at IS NULL AND holder IS NULL")
 _HELD = sa.text("closed_at IS NULL AND holder IS NOT NULL")
 
@@ -55,7 +55,7 @@ cases = sa.Table(
     sa.Index("desk_cases_open", "office", "lane", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
     sa.Index("desk_cases_free", "due_at", "number", "office", sqlite_where=_FREE, postgresql_where=_FREE),
     sa.Index("desk_cases_held", "lease_until", sqlite_where=_HELD, postgresql_where=_HELD),
-    sa.Index("desk_cases_closed", "closed_at"),
+    sa.Index("desk_cases_closed", "closed_at", sqlite_where=_CLOSED, postgresql_where=_CLOSED),
 )
 
 # What was decided about each item of a case's declaration. Once it went to a lane that detects more, only findings with

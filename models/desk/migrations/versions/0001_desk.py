@@ -7,7 +7,7 @@ revision = "0001"
 down_revision = None
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-_OPEN = sa.text("closed_at IS NULL")
+_OPEN, _CLOSED = sa.text("closed_at IS NULL"), sa.text("closed_at IS NOT NULL")
 _FREE = sa.text("closed_at IS NULL AND holder IS NULL")
 _HELD = sa.text("closed_at IS NULL AND holder IS NOT NULL")
 
@@ -42,7 +42,7 @@ def upgrade() -> None:
         "desk_cases_free", "desk_cases", ["due_at", "number", "office"], sqlite_where=_FREE, postgresql_where=_FREE
     )
     op.create_index("desk_cases_held", "desk_cases", ["lease_until"], sqlite_where=_HELD, postgresql_where=_HELD)
-    op.create_index("desk_cases_closed", "desk_cases", ["closed_at"])
+    op.create_index("desk_cases_closed", "desk_cases", ["closed_at"], sqlite_where=_CLOSED, postgresql_where=_CLOSED)
     op.create_table(
         "desk_items",
         sa.Column("case_number", _NUMBER, primary_key=True),
