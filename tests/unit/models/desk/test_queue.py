@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.dialects import sqlite
 
 from models.desk import Officer, Refused
+from models.desk.queue import _NEXT
 from tests.support.desks import ANA, BEN, ELSEWHERE, SUE
 
 
@@ -87,3 +89,12 @@ def test_counts_tell_what_waits_what_is_free_and_what_is_late(world):
     ]
     world.clock.wait(hours=9)
     assert [(count.lane, count.free, count.late) for count in counts(ANA)] == [("red", 2, 0), ("yellow", 1, 1)]
+
+
+def test_the_next_case_is_found_in_the_order_of_its_index(world):
+    given = _NEXT.params(offices=["010", "020"], name="ana")
+    asked = given.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    with world.desk.shared.tables.reading() as connection:
+        plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+    assert "SCAN desk_cases USING INDEX desk_cases_free" in plan
+    assert not [step for step in plan if "TEMP" in step]
