@@ -33,7 +33,9 @@ async def _drive(bodies: Sequence[str], url: str, a_second: int, token: str) -> 
     took: list[float] = []
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
-    async with httpx.AsyncClient(headers=headers, timeout=_TIMEOUT_S) as client:
+    # A connection that is idle for five seconds is closed by uvicorn, perhaps just when it is wanted again.
+    limits = httpx.Limits(keepalive_expiry=2)
+    async with httpx.AsyncClient(headers=headers, timeout=_TIMEOUT_S, limits=limits) as client:
 
         async def one(number: int, body: str) -> None:
             started = perf_counter()
