@@ -44,7 +44,7 @@ def play(
         by = authors.of_command(settings)
         cast = _cast(settings)
     settings = begin()
-    from flows.play import Books, Play, Unanswered
+    from flows.play import Books, Play, Unanswered, count_open
     from flows.progress import on_terminal
     from flows.retrain import retrain
     from models.decisions import DecisionLog
@@ -61,11 +61,12 @@ def play(
     with failures(), closing(DecisionLog(settings.decisions_uri)) as log:
         first = _first_day(workspace.store.days(), [day for day, _, _ in log.days() if any(log.of_day(day))])
         played = Play(settings, workspace, rules, cast, first, days, night, _say)
+        open_before = count_open(played, log)
         try:
             played.run()
         except Unanswered as error:
             fail(str(error))
-        books = Books.of(played, log)
+        books = Books.of(played, log, open_before)
     if as_json:
         sys.stdout.write(json.dumps(books.as_json(), indent=2) + "\n")
     else:

@@ -3,8 +3,8 @@
 Not here: how a world is simulated (features/simulator), and anything that real days need.
 """
 
-from flows.play.books import Books
+from flows.play.books import Books, count_open
 from flows.play.cast import OFFICERS, PEOPLE, SYSTEM, Cast, Unanswered
 from flows.play.playing import Play
 
-__all__ = ["OFFICERS", "PEOPLE", "SYSTEM", "Books", "Cast", "Play", "Unanswered"]
+__all__ = ["OFFICERS", "PEOPLE", "SYSTEM", "Books", "Cast", "Play", "Unanswered", "count_open"]

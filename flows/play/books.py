@@ -48,34 +48,40 @@ class Books:
         }
 
     @classmethod
-    def of(cls, play: Play, log: DecisionLog) -> "Books":
-        """Return the books of days that were played; Unavailable if the database of decisions does not answer."""
+    def of(cls, play: Play, log: DecisionLog, open_before: int) -> "Books":
+        """Return the books of days that were played, before which so many cases were `open_before`.
+
+        Unavailable if the database of decisions does not answer.
+        """
         days = [play.first + timedelta(days=place) for place in range(play.days)]
         decided = {(each.declaration_id, each.version): each for day in days for each in log.of_day(day)}
         answered = {key: told["decision_id"] for key, told in play.posted.items()}
         same = sum(answered.get(key) == each.decision_id for key, each in decided.items())
         in_a_lane = {name for (name, _), told in play.posted.items() if told["lane"] != "green"}
-        desk = _desk(play)
-        looks = _looks(play, desk, sorted({each.office for each in decided.values()}))
+        looks = _looks(play, log)
         judged = looks["judged"]
-        items = {(each.declaration_id, item) for each in play.judged for item in each.found}
-        declared, outcomes = _stored(play, {name for name, _ in play.posted})
-        first: dict[tuple[str, int], bool] = {}
-        for each in play.judged:
+        names = {name for name, _ in play.posted}
+        # Those of earlier days are in the books of earlier days.
+        own = [each for each in play.judged if each.declaration_id in names]
+        items = {(each.declaration_id, item) for each in own for item in each.found}
+        declared, outcomes = _stored(play, names)
+        filed: dict[tuple[str, int], tuple[int, bool]] = {}  # at first look, which is the case with the lower number
+        for each in own:
             for item, is_hit in each.found.items():
-                first.setdefault((each.declaration_id, item), is_hit)
-        alike = sum(first.get((name, item)) == is_hit for name, item, is_hit in outcomes.iter_rows())
+                if each.case <= filed.get((each.declaration_id, item), (each.case,))[0]:
+                    filed[each.declaration_id, item] = each.case, is_hit
+        alike = sum(filed.get((name, item), (0, None))[1] == hit for name, item, hit in outcomes.iter_rows())
         parts = _parts(play, outcomes)
         sums = (
             Sum("versions posted and answered = decisions in the log", len(answered), len(decided)),
             Sum("decisions in the log = those that were told, by their id", len(decided), same),
-            Sum("declarations put into a lane = cases judged + open", len(in_a_lane), judged + looks["open"]),
+            Sum("open before + put into a lane = judged + open", open_before + len(in_a_lane), judged + looks["open"]),
             Sum(
                 "cases that officers released = first and second looks",
-                len(play.judged),
+                len({each.case for each in play.judged}),
                 judged + looks["again"],
             ),
-            Sum("declarations posted = declarations in the store", len({name for name, _ in play.posted}), declared),
+            Sum("declarations posted = declarations in the store", len(names), declared),
             Sum("items judged = outcomes in the store", len(items), outcomes.height),
             Sum("outcomes in the store = as the first look filed them", outcomes.height, alike),
             Sum("labels gained = known to the newest model", outcomes.height, sum(parts.values())),
@@ -90,8 +96,16 @@ def _desk(play: Play) -> Desk:
     return Desk(settings.decisions_uri, play.policy.desk, b"", settings.state_folder / "photos", now)
 
 
-def _looks(play: Play, desk: Desk, offices: Collection[str]) -> dict[str, int]:
+def count_open(play: Play, log: DecisionLog) -> int:
+    """Return how many cases are open now; Unavailable as `Books.of`."""
+    return _looks(play, log)["open"]
+
+
+def _looks(play: Play, log: DecisionLog) -> dict[str, int]:
     """Return how many cases were judged at first look, how many are open, and how many were judged again."""
+    desk = _desk(play)
+    desk.cases.follow(log)  # as whoever opens the desk does
+    offices = play.workspace.store.scan("declarations").select("office").unique().collect()["office"]
     supervisor, now = Officer("books", tuple(offices), is_supervisor=True), desk.shared.now()
     since = datetime.combine(play.first, time(), now.tzinfo)
     lanes = desk.supervision.figures(supervisor, since, now).lanes

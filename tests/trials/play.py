@@ -17,7 +17,7 @@ _SEED = 20240229
 def days(number: int) -> Mapping[str, Any]:
     """Play days after a world of its own; AssertionError where a sum differs, no crash or no promotion happened."""
     with tempfile.TemporaryDirectory(prefix="tidewaiter-played-") as scratch:
-        code, books, said = played(Path(scratch), Parameters(rows=40_000, months=6, seed=_SEED + number), DAYS)
+        code, books, said = played(Path(scratch), Parameters(rows=60_000, months=6, seed=_SEED + number), DAYS)
     assert code == 0, said
     assert books["window killed"] == 1
     assert books["promoted"]
