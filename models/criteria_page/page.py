@@ -21,11 +21,9 @@ from models.site import Form, Site
 
 PREFIX = "criteria"
 ROLES = frozenset({accounts.ANALYST, accounts.AUDITOR, accounts.SUPERVISOR, ADMINISTRATOR})
-STEPS = ("confirm", "refuse", "withdraw")
 WEEKS = 8
 _CONDITIONS = 6  # rows of the form
 _USUAL_DAYS = 14
-_DIGEST_LENGTH = 64
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,9 @@ class CriteriaPage:
                 written = _written(form)
                 if form.choice("do", ("preview", "propose")) == "preview":
                     return self._page(call, request, form, preview=self._previewed(written))
-                body_of = {"step": "propose", "reason": form.text("reason"), "criterion": written}
+                body_of: dict[str, object] = {"step": "propose", "reason": form.text("reason"), "criterion": written}
             elif call.name == f"{PREFIX}/step":
-                step, digest = form.choice("step", STEPS), form.text("digest")
-                body_of = {"step": step, "reason": form.text("reason"), "digest": digest[:_DIGEST_LENGTH]}
+                body_of = {name: form.text(name) for name in ("step", "reason", "name")}
             else:
                 raise Refused(f"nothing is sent to /{call.name}", HTTPStatus.NOT_FOUND)
             self.take(told.with_body(**body_of))
