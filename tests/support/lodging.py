@@ -20,7 +20,8 @@ def last_day(folder: Path) -> list[dict[str, Any]]:
     store = Store(folder)
     day = store.days()[-1]
     rows = store.scan("declarations", day, day).select(schema("declarations").names()).collect()
-    rows = rows.with_columns("L" + pl.col("declaration_id")).sort("accepted_at", "declaration_id", "item_number")
+    renamed = rows.with_columns(declaration_id="L" + pl.col("declaration_id"))
+    rows = renamed.sort("accepted_at", "declaration_id", "item_number")
     return [json_form.message(own) for own in rows.partition_by("declaration_id", maintain_order=True)]
 
 
