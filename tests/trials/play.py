@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from features.simulator import Parameters
-from tests.support.playing import played
+from tests.support.playing import played, train
 from tests.trials.running import Trial, Unit
 
 DAYS = 5
@@ -17,7 +17,9 @@ _SEED = 20240229
 def days(number: int) -> Mapping[str, Any]:
     """Play days after a world of its own; AssertionError where a sum differs, no crash or no promotion happened."""
     with tempfile.TemporaryDirectory(prefix="tidewaiter-played-") as scratch:
-        code, books, said = played(Path(scratch), Parameters(rows=60_000, months=6, seed=_SEED + number), DAYS)
+        world = Parameters(rows=60_000, months=6, seed=_SEED + number)
+        train(Path(scratch), world)
+        code, books, said = played(Path(scratch), world, DAYS)
     assert code == 0, said
     assert books["window killed"] == 1
     assert books["promoted"]

@@ -6,13 +6,14 @@ import pytest
 
 from features.simulator import Parameters
 from flows.play import OFFICERS
-from tests.support.playing import played
+from tests.support.playing import played, store
 
-pytestmark = pytest.mark.timeout(900)
-WORLD = Parameters(rows=12_000, months=7)  # followed by a Tuesday
+pytestmark = pytest.mark.timeout(1800)
+WORLD = Parameters(rows=8_000, months=7)  # followed by a Tuesday
 
 
 def test_the_books_of_a_day_balance(tmp_path: Path) -> None:
+    store(tmp_path, WORLD)
     code, books, said = played(tmp_path, WORLD, 1)
     assert code == 0, said
     assert books["balance"]
