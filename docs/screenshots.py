@@ -161,13 +161,11 @@ def _desk(servers: Servers, passwords: dict[str, str], folder: Path) -> None:
         page.goto(f"{servers.mlflow_url}/desk")
         _take(page, "desk-queue")
         for found in ("nothing", "nothing", "undervaluation", "nothing", "quantity"):
-            page.get_by_role("button", name="Take the next case").click()
-            page.get_by_role("button", name="Nothing suspicious").click()
+            _take_next(page, "Nothing suspicious")
             page.locator(f"[value={found}]").check()
             page.get_by_role("button", name="File it and release").click()
             page.wait_for_url(f"{servers.mlflow_url}/desk")
-        page.get_by_role("button", name="Take the next case").click()
-        page.get_by_role("button", name="Suspicious", exact=True).click()
+        _take_next(page, "Suspicious")
         page.locator("[value=undervaluation]").check()
         page.set_viewport_size({"width": 420, "height": 1500})
         _take(page, "desk-case")
@@ -184,6 +182,16 @@ def _desk(servers: Servers, passwords: dict[str, str], folder: Path) -> None:
         page.locator("button[value=preview]").click()
         page.get_by_role("heading", name="On the last 8 weeks").wait_for()
         _take(page, "criteria")
+
+
+def _take_next(page: Page, impression: str) -> None:
+    """Take the next case, and give a first impression where one is asked for."""
+    page.get_by_role("button", name="Take the next case").click()
+    page.wait_for_url("**/desk/cases/*")
+    asked = page.get_by_role("button", name=impression, exact=True)
+    if asked.count():
+        asked.click()
+        asked.wait_for(state="detached")
 
 
 def _run(servers: Servers, command: list[str], account: dict[str, str]) -> str:
