@@ -314,6 +314,11 @@ class Settings(BaseSettings):
         return self.state_folder.absolute() / "window"
 
     @property
+    def desk_folder(self) -> Path:
+        """Return the folder of the desk's photos, and of its secret."""
+        return self.state_folder.absolute() / "desk"
+
+    @property
     def runs_folder(self) -> Path:
         """Return the folder of what runs keep for each other: the promotion's memory, and Prefect's files of runs."""
         return self.state_folder.absolute() / "runs"

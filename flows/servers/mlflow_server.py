@@ -104,7 +104,7 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
             "SIGNOFF_STATE": str(settings.state_folder.absolute()),
             "SIGNOFF_NETWORKS": str(settings.places.networks),
             "SIGNOFF_DECISIONS_URI": settings.decisions_uri,
-            "SIGNOFF_DESK": str(settings.state_folder.absolute() / "desk"),
+            "SIGNOFF_DESK": str(settings.desk_folder),
             "SIGNOFF_WINDOW_SOURCE": settings.window_source or "",
             "SIGNOFF_TIME_ZONE": settings.time_zone or "UTC",
             "SIGNOFF_PUBLIC_URLS": json.dumps(settings.public_urls),
