@@ -50,7 +50,7 @@ def desk_import(
 
 @contextmanager
 def _opened(offices: list[str]) -> Generator[tuple["Desk", "Officer"]]:
-    """Open the desk for who runs the command, as a supervisor of these offices; errors of users end it in a sentence."""
+    """Open the desk for who runs the command, as a supervisor of these offices; a user's error is a sentence."""
     settings = begin()
     from models import policy
     from models.clock import clock
