@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import date, datetime
+from datetime import time as dt_time
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +17,11 @@ from playwright.sync_api import Page
 
 from features.network_map.build import described
 from features.network_map.queries import Graph
+from features.simulator import Parameters
+from flows.play.coming import coming
 from flows.servers import prefect_api
 from models.access.accounts import ADMINISTRATOR_ACCOUNT
+from models.clock import set_to
 from models.network_page.page import address
 from tests.browser import started
 from tests.browser.started import Servers
@@ -25,6 +30,7 @@ from tests.support import lodging
 IMAGES = Path(__file__).with_name("images")
 RUN = "retraining-of-a-small-year"
 PARAMETERS = {"source": "simulator", "rows": 60_000, "months": 12}
+DAY = date(2024, 1, 2)  # the first working day after the simulated year
 PEOPLE = {
     "dan": ("data-scientist", "risk-analyst"),
     "ana": ("risk-analyst",),
@@ -47,7 +53,7 @@ def main() -> None:
         sys.exit(started.NO_CHROMIUM)
     with (
         tempfile.TemporaryDirectory(prefix="tidewaiter-screenshots-") as folder,
-        started.up(Path(folder), window_source="simulator") as servers,
+        started.up(Path(folder), window_source="simulator", played_clock=_clock(Path(folder))) as servers,
     ):
         passwords = {name: started.add_person(servers, name, *roles) for name, roles in PEOPLE.items()}
         run = _retrain(servers, ("dan", passwords["dan"]))
@@ -57,7 +63,7 @@ def main() -> None:
             _validation(page, started.state_folder(Path(folder)))
             _network(page, servers, started.state_folder(Path(folder)))
         _signoff(servers, passwords)
-        _desk(servers, passwords, Path(folder))
+        _desk(servers, passwords)
 
 
 def _retrain(servers: Servers, account: tuple[str, str]) -> str:
@@ -144,13 +150,21 @@ def _network(page: Page, servers: Servers, state: Path) -> None:
     _take(page, "network-list")
 
 
-def _desk(servers: Servers, passwords: dict[str, str], folder: Path) -> None:
+def _clock(folder: Path) -> str:
+    """Return the file by which it is the morning of the first working day after the simulated year."""
+    file = folder / "clock"
+    set_to(file, datetime.combine(DAY, dt_time(9)))
+    return str(file)
+
+
+def _desk(servers: Servers, passwords: dict[str, str]) -> None:
     """Take pictures of a day at the desk: declarations come by the window, and officers say what they find."""
     administrator = {
         "MLFLOW_TRACKING_USERNAME": ADMINISTRATOR_ACCOUNT,
         "MLFLOW_TRACKING_PASSWORD": servers.administrator_password,
     }
-    declared = lodging.last_day(folder / "data" / "simulator")
+    world = Parameters(rows=PARAMETERS["rows"], months=PARAMETERS["months"])
+    declared = [each.message for each in coming(world, DAY, 1)[0] if each.version == 1]
     offices = sorted({each["items"][0]["office"] for each in declared})
     for name in ("ola", "sue"):
         _run(servers, ["users", "offices", name, *offices], administrator)
