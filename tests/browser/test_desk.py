@@ -101,10 +101,13 @@ def test_a_finding_takes_few_keys(server: Server, log: DecisionLog, desk: Desk) 
         page.goto(server.url)
         expect(page).to_have_url(f"{server.url}/desk")
         keys = press(page, "Enter")  # takes the next case
-        expect(page.get_by_role("heading", name="Your first impression")).to_be_visible()
+        page.wait_for_url("**/desk/cases/*")
         number = number_of(page)
-        expect(page.get_by_text("It is shown after your first impression.")).to_be_visible()
-        keys += press(page, "Tab", "Enter")  # suspicious
+        impression = page.get_by_role("button", name="Nothing suspicious")
+        if impression.count():  # of a few cases, drawn by lot, the score is shown after the finding alone
+            expect(impression).to_be_focused()
+            expect(page.get_by_text("It is shown after your first impression.")).to_be_visible()
+            keys += press(page, "Tab", "Enter")  # suspicious
         expect(page.locator("[value=nothing]")).to_be_focused()
         keys += press(page, "ArrowRight", "Tab", "Tab", "4", "0", "0", "Enter")  # undervaluation, of 400
         expect(page).to_have_url(f"{server.url}/desk")

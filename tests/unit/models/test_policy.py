@@ -155,6 +155,8 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "flows/retrain.py",  # makes what will be signed with it
         "flows/backtest.py",  # asks what would be; decides nothing
         "flows/rehearse.py",  # the same
+        "flows/commands/desk.py",  # [desk]
+        "flows/commands/play.py",  # plays, on a clock of its own
         "flows/commands/data.py",  # [ingestion]: `data reread` takes in stored files again
     }
 

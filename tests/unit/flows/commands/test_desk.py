@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.commands import cli
+from flows.servers import embedded
 from flows.settings import Settings
 from models.desk import Officer
 from tests.support import desks
@@ -32,7 +33,7 @@ def tell(tmp_path):
     def run(*arguments):
         own = {"STATE_FOLDER": str(tmp_path / "state"), "DATA_FOLDER": str(tmp_path / "data")}
         environment = {f"TIDEWAITER_{name}": value for name, value in own.items()} | {"COLUMNS": "250"}
-        with patch.dict(os.environ, environment):
+        with patch.dict(os.environ, environment), patch.object(embedded, "use", lambda settings: settings):
             result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
         return result.exit_code, result.stdout + result.stderr
 

@@ -146,6 +146,7 @@ def test_the_pod_opens_to_jobs_what_they_write_and_keeps_the_rest(tmp_path, monk
     assert {name for name, mode in modes.items() if not mode & 0o040} == {
         "accounts.db",
         "accounts.ini",
+        "window",
         "signoff/secret",
         *(f"signoff/secret/{name}" for name in ("ledger.key", "form.secret", "service.password")),
     }

@@ -18,7 +18,13 @@ URI, ROOT = "postgresql://db/mlflow", "s3://bucket/artifacts"
 def told(tmp_path):
     Keys(tmp_path / "signoff").make()
     settings = AppSettings(
-        folder=tmp_path / "signoff", database_uri=URI, artifact_root=ROOT, data=tmp_path, networks=tmp_path
+        folder=tmp_path / "signoff",
+        database_uri=URI,
+        artifact_root=ROOT,
+        data=tmp_path,
+        networks=tmp_path,
+        decisions_uri="sqlite://",
+        desk=tmp_path / "desk",
     )
     return for_mlflow(settings)
 

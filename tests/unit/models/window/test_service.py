@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.commands import cli
-from flows.servers import mlflow_server, window
+from flows.servers import embedded, mlflow_server, window
 from flows.settings import PREFIX, Settings
 from models import policy
 from models.criteria import InForce
@@ -73,7 +73,9 @@ def tell(settings, *arguments, user="admin"):
     names = ("state_folder", "data_folder", "mlflow_port", "prefect_port", "window_port", "window_source")
     own = {PREFIX + name.upper(): str(getattr(settings, name)) for name in names}
     own |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": f"{user}'s", "COLUMNS": "250"}
-    with patch.dict(os.environ, own):  # and what a command adds to it is taken away
+    # Prefect may have been imported by another test of this process, and no command here needs it.
+    as_it_is = patch.object(embedded, "use", lambda settings: settings)
+    with patch.dict(os.environ, own), as_it_is:  # and what a command adds to the environment is taken away
         result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
     return result.exit_code, result.stdout + result.stderr
 
