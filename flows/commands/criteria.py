@@ -63,7 +63,7 @@ def criteria_list(source: _Source = SourceName.SIMULATOR, as_json: AsJson = Fals
 def criteria_preview(
     file: _File, source: _Source = SourceName.SIMULATOR, weeks: _Weeks = 8, as_json: AsJson = False
 ) -> None:
-    """What a criterion would have meant on past weeks: how many a day and office, what was found, what it displaces."""
+    """Show what a criterion would have meant on past weeks: how many, where, what was found, what it displaces."""
     settings = begin()
     with failures():
         found = _previewed(settings, _read(file), source, weeks)

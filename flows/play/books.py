@@ -30,7 +30,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Books:
-    """What was counted: `sums` that must balance, and what else is told of the days, by name."""
+    """Tells what was counted: `sums` that must balance, and what else is told of the days, by name."""
 
     sums: tuple[Sum, ...]
     told: dict[str, Any]

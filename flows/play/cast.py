@@ -45,7 +45,7 @@ class Unanswered(RuntimeError):
 
 @dataclass(frozen=True)
 class Judged:
-    """What an officer has filed about the inspected items of a case: whether each was found to infringe."""
+    """Tells what an officer has filed about the inspected items of a case: whether each was found to infringe."""
 
     case: int
     declaration_id: str

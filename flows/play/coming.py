@@ -31,7 +31,7 @@ class Coming:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of an item, whatever anybody declares or finds; `evaded` is in the item's currency."""
+    """Tells what is true of an item, whatever anybody declares or finds; `evaded` is in the item's currency."""
 
     scheme: str
     is_illicit: bool

@@ -66,7 +66,7 @@ class Displaced(Document):
 
 
 class Preview(Document):
-    """What a criterion would have meant from `begins_on` to `ends_on`, by day, office and result.
+    """Tells what a criterion would have meant from `begins_on` to `ends_on`, by day, office and result.
 
     `met` items of `declared` meet it. `found` is of those that were inspected, `others` of all others that were, and
     `by_value` of those that the model chose for value. `displaced` is None where no selection of these days is known.
@@ -85,7 +85,7 @@ class Preview(Document):
 
 
 class Beside(Document):
-    """What a criterion has found, beside the model on the same days: from `begins_on` to `ends_on`.
+    """Tells what a criterion has found, beside the model on the same days: from `begins_on` to `ends_on`.
 
     `own` is of the items that it placed, `waiting` of which have no result yet. `by_value` is of what the model chose
     for value on these days, and `by_chance` of what was drawn. A criterion that placed nothing has no days.

@@ -19,7 +19,7 @@ LONGEST_REASON = 1000
 
 @dataclass(frozen=True)
 class Step:
-    """What a person did about the criterion with this digest, when, and why.
+    """Tells what a person did about the criterion with this digest, when, and why.
 
     `criterion` and `longest_days` belong to `propose`: what is proposed, and how long the policy lets it live.
     """

@@ -50,7 +50,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """What the test says of an officer, over the last stretch begun: `expected` and `found` are of looks that tell.
+    """Tells what the test says of an officer, over the last stretch begun; `expected` and `found` are of telling looks.
 
     `evidence` is the largest logarithm of the likelihood ratio that there was; the officer is flagged from `bound` on.
     `flags` counts flagged stretches, the last one included.

@@ -54,7 +54,7 @@ class LaneFigures(msgspec.Struct, frozen=True):
 
 
 class ChanceFigures(msgspec.Struct, frozen=True):
-    """How far an office has come with what chance drew and was opened in the time: judged, closed without, or open."""
+    """Says how far an office is with what chance drew and was opened in the time: judged, closed without, or open."""
 
     office: str
     drawn: int

@@ -29,7 +29,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Judged:
-    """What is found of an item; `revenue` is None where an infringement is found and nobody knows what it recovers."""
+    """Tells what is found of an item; `revenue` is None where something is found and nobody knows what it recovers."""
 
     is_illicit: bool
     is_critical: bool = False

@@ -31,7 +31,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong in a row of a file: the row's line, the column, what it holds and what is allowed."""
+    """Says what is wrong in a row of a file: the row's line, the column, what it holds and what is allowed."""
 
     line: int
     column: str

@@ -43,7 +43,7 @@ _GIVE = (
 
 
 class Count(msgspec.Struct, frozen=True):
-    """How many open cases an office has in a lane: `free` ones that nobody holds, and `late` ones past their limit."""
+    """Counts the open cases of an office in a lane: `free` ones that nobody holds, and `late` ones past their limit."""
 
     office: str
     lane: str

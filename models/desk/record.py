@@ -19,7 +19,7 @@ _LONGEST_KEY, _MOST, _SHOWN = 64, 1e15, 60
 
 
 class Refused(ValueError):
-    """What was asked for is not allowed, or not possible any more. The message says why, and what is allowed."""
+    """Says that what was asked for is not allowed, or not possible any more: why, and what is allowed."""
 
 
 class Wrong(Refused):
@@ -32,7 +32,7 @@ class Wrong(Refused):
 
 
 class Officer(msgspec.Struct, frozen=True):
-    """Who acts, as the caller has made sure: the name, the offices that are theirs, and whether they supervise them."""
+    """Says who acts, as the caller has made sure: name, offices that are theirs, and whether they supervise them."""
 
     name: str
     offices: tuple[str, ...]
@@ -92,7 +92,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What an officer found, as the officer's client tells it; the client makes up `key`, and sends it again unchanged.
+    """Holds what an officer found, as the officer's client tells it, which makes up `key` and sends it again unchanged.
 
     With a `kind` of KINDS it is an infringement, on one item. Without one, nothing was found on the item, or, where
     `item_number` is None, on every inspected item without an infringement. `is_critical` says
@@ -169,7 +169,7 @@ class Filed(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What the model says of an item: its score, the revenue that it expects, and reasons in words."""
+    """Tells what the model says of an item: its score, the revenue that it expects, and reasons in words."""
 
     item_number: int
     score: float | None

@@ -44,7 +44,7 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Agreement(msgspec.Struct, frozen=True):
-    """How often two looks agree in an office: the share, with a Wilson interval at 95 %, and Cohen's kappa.
+    """Says how often two looks agree in an office: the share, with a Wilson interval at 95 %, and Cohen's kappa.
 
     All are None without a pair, and kappa also where chance alone would always agree.
     """

@@ -64,7 +64,7 @@ _ROW_TO_JUDGE = _ROW.where(is_blind(_NAME))
 
 @dataclass(frozen=True)
 class Shared:
-    """What the parts share; `now` gives the instant with its zone, the administration's legal one."""
+    """Holds what the parts share; `now` gives the instant with its zone, the administration's legal one."""
 
     tables: Tables
     rules: Rules

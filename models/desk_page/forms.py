@@ -33,7 +33,7 @@ SHOWN = (
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What became of a finding: whether it came too late (`conflict`), and why the case was not released."""
+    """Tells what became of a finding: whether it came too late (`conflict`), and why the case was not released."""
 
     conflict: str
     is_released: bool

@@ -33,7 +33,7 @@ _WORKER = "worker.js"
 
 @dataclass(frozen=True)
 class DeskPage:
-    """The pages, over one desk and the log of decisions.
+    """The pages, over one desk and the log of decisions, whose tables `prepare` makes if they are not there.
 
     `offices` and `roles` tell those of an account. `source` is the one whose declarations the window answers, and
     `lanes` are the policy's.
@@ -41,6 +41,7 @@ class DeskPage:
 
     desk: Desk
     log: DecisionLog
+    prepare: Callable[[], None]
     offices: Callable[[str], tuple[str, ...]]
     roles: Callable[[str], tuple[str, ...]]
     source: str
@@ -51,6 +52,7 @@ class DeskPage:
         """Return what is shown at an address below /desk; Closed if there is nothing."""
         found = _CASE.fullmatch(call.name)
         try:
+            self.prepare()
             if call.name == PREFIX:
                 return self._queue(call, request)
             if call.name == f"{PREFIX}/{supervision.NAME}":
@@ -78,6 +80,7 @@ class DeskPage:
         officer, found = self.officer(call.actor, call.roles), _CASE.fullmatch(call.name)
         is_program = "application/json" in request.headers.get("accept", "")
         try:
+            self.prepare()
             if call.name == f"{PREFIX}/next":
                 self.desk.cases.follow(self.log)
                 office = forms.read(request, body).fields.get("office", "")

@@ -4,7 +4,7 @@ Only app.py imports this module, once it has told MLflow what to read when it is
 """
 
 import logging
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
@@ -20,7 +20,7 @@ from models.clock import clock
 from models.criteria_page import PREFIX as CRITERIA_PAGE
 from models.criteria_page import ROLES as CRITERIA_ROLES
 from models.criteria_page import CriteriaPage
-from models.decisions import DecisionLog
+from models.decisions import DecisionLog, Unavailable
 from models.desk import Desk
 from models.desk_page import LARGEST, ROLES, DeskPage
 from models.desk_page import PREFIX as DESK_PAGE
@@ -96,28 +96,33 @@ def assemble(settings: AppSettings) -> Guard:
 
 
 def _desk(settings: AppSettings, directory: Directory, given: offices.Offices) -> DeskPage:
-    """Return the desk's pages over the database of decisions, whose tables are made if they are not there."""
+    """Return the desk's pages over the database of decisions."""
     log = DecisionLog(settings.decisions_uri)
-    log.migrate()
     now = clock(settings.time_zone, settings.played_clock)
     in_force = policy.load()
     desk = Desk.kept_in(settings.desk, settings.decisions_uri, in_force.desk, now)
-    desk.migrate()
+
+    @cache  # once it has worked: while the database is away, people sign all the same
+    def prepare() -> None:
+        log.migrate()
+        desk.migrate()
+
+    try:
+        prepare()
+    except Unavailable as error:
+        _log.warning("The desk is closed until its database answers: %s", error)
     lanes = in_force.targeting.lanes
-    return DeskPage(desk, log, given.of, directory.role_names, settings.window_source, lanes)
+    return DeskPage(desk, log, prepare, given.of, directory.role_names, settings.window_source, lanes)
 
 
 def _criteria(settings: AppSettings, ledger: storage.Followed, rules: Rules) -> CriteriaPage:
     """Return the page of criteria over the declarations that the window answers."""
-    assert settings.state is not None  # `up` always says where it is
-    places = Places(settings.data, settings.state, settings.folder, settings.database_uri, settings.artifact_root)
     now = clock(settings.time_zone, settings.played_clock)
 
     def workspace() -> Workspace:
-        if not settings.window_source:
-            raise ValueError(
-                "no window is open; allowed: set window_source to the source whose declarations it answers"
-            )
+        if not settings.window_source or settings.state is None:
+            raise ValueError("no window is open; set window_source to the source whose declarations it answers")
+        places = Places(settings.data, settings.state, settings.folder, settings.database_uri, settings.artifact_root)
         found = Workspace(places, policy.load(), settings.window_source)
         if why := why_empty(found.store):
             raise ValueError(why)

@@ -16,7 +16,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Documents:
-    """What a version's evidence says: its figures and verdicts, and its card in Markdown."""
+    """Holds what a version's evidence says: its figures and verdicts, and its card in Markdown."""
 
     judged: Judged
     card: str
