@@ -23,6 +23,8 @@ from flows.commands.people import desk
 from flows.processes import children
 from flows.settings import PREFIX
 from models.access.accounts import ADMINISTRATOR_ACCOUNT
+from tests.support import signoff_server
+from tests.support.signoff_server import Server
 
 ROOT = Path(__file__).parents[2]
 TIDEWAITER = Path(sys.executable).with_name("tidewaiter")
@@ -117,6 +119,18 @@ def browser_page(name: str, password: str) -> Generator[Page]:
             context.add_init_script(f"localStorage.setItem({json.dumps(name)}, {json.dumps(value)})")
         yield context.new_page()
         browser.close()
+
+
+@contextmanager
+def watched_page(server: Server, who: str) -> Generator[Page]:
+    """A browser of one of the people; the block fails where a page raises an error or asks another server."""
+    errors: list[str] = []
+    with browser_page(who, signoff_server.password(who)) as page:
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if "Content Security" in said.text else None)
+        page.on("request", lambda asked: None if asked.url.startswith(server.url) else errors.append(asked.url))
+        yield page
+    assert errors == []
 
 
 def open_run_form(page: Page, servers: Servers) -> None:

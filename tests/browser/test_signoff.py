@@ -1,8 +1,7 @@
 """The reviewer's screen, in Chromium, on a real server behind the guard: found, read and signed."""
 
 import re
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -30,18 +29,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@contextmanager
-def browser(server: Server, who: str) -> Generator[Page]:
-    """A browser of one of the people; the test fails where a page raises an error or asks another server."""
-    errors: list[str] = []
-    with started.browser_page(who, signoff_server.password(who)) as page:
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(said.text) if "Content Security" in said.text else None)
-        page.on("request", lambda asked: None if asked.url.startswith(server.url) else errors.append(asked.url))
-        yield page
-    assert errors == []
-
-
 def found_by_axe(page: Page) -> str:
     results = Axe().run(page)
     return results.generate_report() if results.violations_count else ""
@@ -49,7 +36,7 @@ def found_by_axe(page: Page) -> str:
 
 def test_a_version_is_read_and_signed_in_two_clicks(server: Server) -> None:
     server.sign("ana", "technical", "approved: sound").raise_for_status()
-    with browser(server, "rea") as page:
+    with started.watched_page(server, "rea") as page:
         page.goto(server.url)
         expect(page.get_by_role("heading", name="Waiting for you")).to_be_visible()
         assert page.url == f"{server.url}/signoff"
@@ -79,7 +66,7 @@ def test_a_refusal_is_told_where_it_was_tried_and_nothing_typed_is_lost(server: 
 @pytest.mark.parametrize("language", ["en", "fr", "zh"])
 @pytest.mark.parametrize("path", ["/signoff", "/signoff/versions/1"])
 def test_a_screen_reader_and_a_telephone_get_all_of_it(server: Server, path: str, language: str) -> None:
-    with browser(server, "rea") as page:
+    with started.watched_page(server, "rea") as page:
         page.goto(f"{server.url}{path}?language={language}")
         for summary in page.locator("summary").all():
             summary.click()
@@ -91,7 +78,7 @@ def test_a_screen_reader_and_a_telephone_get_all_of_it(server: Server, path: str
 
 
 def test_reports_open_in_place_and_pictures_are_there(server: Server) -> None:
-    with browser(server, "rea") as page:
+    with started.watched_page(server, "rea") as page:
         page.goto(f"{server.url}/signoff/versions/1")
         picture = page.get_by_alt_text(re.compile("^Gain"))
         picture.scroll_into_view_if_needed()

@@ -12,6 +12,7 @@ from PIL import Image
 from models import policy
 from models.access.call import Call
 from models.access.call import Refused as Closed
+from models.database import Unavailable
 from models.decisions.log import Document
 from models.decisions.record import Decision, Reason, linked
 from models.desk.record import KINDS
@@ -43,9 +44,9 @@ def page(world):
     return over(world)
 
 
-def over(world):
+def over(world, prepare=lambda: None):
     offices, roles = (lambda name: OFFICES.get(name, ())), (lambda name: ROLES.get(name, ()))
-    return DeskPage(world.desk, world.log, offices, roles, "files", policy.load().targeting.lanes)
+    return DeskPage(world.desk, world.log, prepare, offices, roles, "files", policy.load().targeting.lanes)
 
 
 def rich(decision: Decision, features: str = "", values: tuple = ()) -> Decision:
@@ -446,3 +447,17 @@ def test_two_looks_that_disagree_are_settled_by_a_supervisor(tmp_path):
 def test_figures_are_refused_in_words(world, page, who, query, why):
     answer = shown(page, who, "desk/supervision", **query)
     assert (answer.status_code, why in answer.body.decode()) == (409, True)
+
+
+def test_while_the_database_is_away_the_page_says_so_and_comes_back(world):
+    away = [Unavailable("the database of decisions does not answer: it is away")]
+
+    def prepare():
+        if away:
+            raise away.pop()
+
+    page = over(world, prepare)
+    with pytest.raises(Closed, match="it is away") as refused:
+        text(page, "ana")
+    assert refused.value.status == 503
+    assert "No case waits in your offices." in text(page, "ana")
