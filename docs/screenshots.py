@@ -18,6 +18,7 @@ from playwright.sync_api import Page
 from features.network_map.build import described
 from features.network_map.queries import Graph
 from features.simulator import Parameters
+from flows.play.cast import Cast
 from flows.play.coming import coming
 from flows.servers import prefect_api
 from models.access.accounts import ADMINISTRATOR_ACCOUNT
@@ -25,7 +26,6 @@ from models.clock import set_to
 from models.network_page.page import address
 from tests.browser import started
 from tests.browser.started import Servers
-from tests.support import lodging
 
 IMAGES = Path(__file__).with_name("images")
 RUN = "retraining-of-a-small-year"
@@ -164,13 +164,15 @@ def _desk(servers: Servers, passwords: dict[str, str]) -> None:
         "MLFLOW_TRACKING_PASSWORD": servers.administrator_password,
     }
     world = Parameters(rows=PARAMETERS["rows"], months=PARAMETERS["months"])
-    declared = [each.message for each in coming(world, DAY, 1)[0] if each.version == 1]
-    offices = sorted({each["items"][0]["office"] for each in declared})
+    declared = [each for each in coming(world, DAY, 1)[0] if each.version == 1]
+    offices = sorted({each.message["items"][0]["office"] for each in declared})
     for name in ("ola", "sue"):
         _run(servers, ["users", "offices", name, *offices], administrator)
     said = _run(servers, ["tokens", "add", "single-window", "--role", "declaration-system"], administrator)
     token = said.partition("token ")[2].split()[0]
-    lodging.lodge(servers.window_url, token, declared)
+    system = Cast(servers.mlflow_url, servers.window_url, {}, token)
+    for each in declared:
+        system.declare(each)
     with started.browser_page("ola", passwords["ola"]) as page:
         page.goto(f"{servers.mlflow_url}/desk")
         _take(page, "desk-queue")
