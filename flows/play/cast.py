@@ -16,6 +16,7 @@ import httpx
 
 from flows.play.coming import Coming, Truth
 from models.policy import Lanes
+from models.window import client
 
 SYSTEM = "play-declarations"
 OFFICERS = {"play-ola": 0.5, "play-oli": 1.0, "play-una": 1.0, "play-uwe": 1.0}  # the share of what a lane detects
@@ -64,27 +65,13 @@ class Cast:
 
     def declare(self, coming: Coming) -> dict[str, Any]:
         """Return the window's decision; ask again, with the same content, until there is one. Unanswered if not."""
-        deadline, wait = time.monotonic() + PATIENCE_S, 1.0
-        while True:
-            try:
-                answer = httpx.post(
-                    f"{self.window_url}/window/declarations",
-                    json=coming.message,
-                    headers={"Authorization": f"Bearer {self.token}"},
-                    timeout=10.0,
-                    trust_env=False,
-                )
-                if answer.status_code == HTTPStatus.OK:
-                    return answer.json()["decisions"][0]
-                if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                    raise Unanswered(f"{coming.declaration_id}: the window says {answer.status_code}: {answer.text}")
-            except httpx.TransportError as error:
-                if time.monotonic() > deadline:
-                    raise Unanswered(f"{coming.declaration_id}: the window does not answer: {error}") from error
-            if time.monotonic() > deadline:
-                raise Unanswered(f"{coming.declaration_id}: the window decides nothing: {answer.text}")
-            time.sleep(wait)
-            wait = min(wait * 2, 8.0)
+        try:
+            told = client.Client(self.window_url, self.token, PATIENCE_S).declare(coming.message)
+        except client.Unanswered as error:
+            raise Unanswered(f"{coming.declaration_id}: {error}") from error
+        if not told["decisions"]:
+            raise Unanswered(f"{coming.declaration_id}: the window refuses it: {told['refused']}")
+        return told["decisions"][0]
 
     def work_off(self, name: str, truth: Mapping[tuple[str, int], Truth], lanes: Lanes, draw: str) -> list[Judged]:
         """Have an officer take one case after another until none is free; return what was filed."""

@@ -3,4 +3,4 @@
 Not here: how places are given (live), what is kept (decisions), and messages of the world outside (features.messages).
 """
 
-__all__ = ["replaying", "sealing", "secrets"]
+__all__ = ["client", "replaying", "sealing", "secrets"]
