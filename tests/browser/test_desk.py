@@ -1,23 +1,19 @@
 """The desk and the page of criteria, in Chromium, on a real server: by keyboard, on a phone, without a network."""
 
 import gzip
-import io
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from models.decisions.log import DecisionLog
-from models.decisions.record import Reason
 from models.desk import Desk, Officer
 from models.policy import Desk as Rules
 from tests.browser import started
-from tests.support import desks, signoff_server
+from tests.support import signoff_server
+from tests.support.offline import assert_stored_once, declare, file_without_network, number_of
 from tests.support.signoff_server import ADMINISTRATOR, Server
 
 pytestmark = [
@@ -51,29 +47,6 @@ def desk(server: Server) -> Desk:
     """The desk's database, to look into."""
     uri = f"sqlite:///{server.folder}/decisions.db"
     return Desk(uri, Rules(), bytes(32), server.folder / "photos", lambda: datetime.now(UTC))
-
-
-def declare(log: DecisionLog, *lanes: str) -> None:
-    """Have the window put declarations of office 010 into lanes, an hour ago."""
-    number = log.head().number
-    since = datetime.now(UTC) - timedelta(hours=1)
-    made = []
-    for place, lane in enumerate(lanes, number + 1):
-        decision = desks.placed(place, lane, received_at=since + timedelta(seconds=place))
-        reason = Reason("importer", 1.2, "up", "The importer's hit rate is well above the usual.")
-        items = tuple(msgspec.structs.replace(item, score=0.42, reasons=(reason,)) for item in decision.items)
-        declared = tuple(
-            {**row, "hs_code": "640399", "importer_id": "I-42", "item_value": 1250.5, "currency": "USD"}
-            for row in decision.declared
-        )
-        made.append(msgspec.structs.replace(decision, items=items, declared=declared))
-    desks.World(None, log, None).decide(*made)  # type: ignore[arg-type]
-
-
-def number_of(page: Page) -> int:
-    found = re.search(r"/desk/cases/(\d+)", page.url)
-    assert found
-    return int(found[1])
 
 
 def press(page: Page, *keys: str) -> int:
@@ -178,63 +151,12 @@ def test_a_page_is_small(server: Server, log: DecisionLog) -> None:
     assert 10_000 < sum(loaded) < LARGEST_PAGE
 
 
-def photo(shade: int) -> bytes:
-    made = io.BytesIO()
-    Image.new("RGB", (64, 48), (shade, 80, 80)).save(made, "JPEG")
-    return made.getvalue()
-
-
 def test_findings_and_photos_are_kept_without_a_network_and_arrive_once(
     server: Server, log: DecisionLog, desk: Desk
 ) -> None:
-    """Half of the answers are lost, and the pages are closed in between."""
+    """Half of the answers are lost, and the pages are closed in between; `make trial offline` has a hundred."""
     declare(log, *["red"] * 4)
-    with started.watched_page(server, "ola") as page:
-        numbers = []
-        for _ in range(4):
-            page.goto(f"{server.url}/desk")
-            page.get_by_role("button", name="Take the next case").click()
-            page.wait_for_url("**/desk/cases/*")
-            page.wait_for_function("navigator.serviceWorker.controller !== null")
-            page.reload()  # the worker keeps what it has seen
-            numbers.append(number_of(page))
-        page.context.set_offline(True)
-        for place, number in enumerate(numbers):
-            page.goto(f"{server.url}/desk/cases/{number}")
-            page.locator("[value=nothing]").check()
-            page.get_by_label("In words").fill(f"seen at berth {number}")
-            picture = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo(40 * place)}
-            page.get_by_label("Photos").set_input_files(picture)  # type: ignore[arg-type]
-            page.get_by_role("button", name="File it and release").click()
-            expect(page.get_by_text(f"The finding on case {number} is kept on this device")).to_be_visible()
-        lost: list[str] = []
-
-        def answer(route: Route) -> None:
-            fetched = route.fetch()
-            if len(lost) < 4 and fetched.ok:
-                lost.append(route.request.url)
-                route.abort()
-            else:
-                route.fulfill(response=fetched)
-
-        context = page.context
-        page.close()  # before anything is sent, as a page that closes ends what it sends
-        context.set_offline(False)
-        context.route(re.compile(r"/desk/cases/\d+/(finding|photos)"), answer)
-        for _ in range(6):  # each opening of the desk sends what waits, until an answer is lost
-            page = context.new_page()
-            page.goto(f"{server.url}/desk")
-            page.wait_for_load_state("networkidle")
-            page.close()
-        page = context.new_page()
-        page.goto(f"{server.url}/desk")
-        expect(page.locator("#outbox")).to_be_hidden()
-        assert len(lost) == 4
-    for number in numbers:
-        opened = desk.looking.open(SUPERVISOR, number)
-        (found,) = opened.findings
-        assert (found.finding.words, len(found.finding.photos)) == (f"seen at berth {number}", 1)
-        assert opened.case.ending == "released"
+    assert_stored_once(desk, SUPERVISOR, file_without_network(server, "ola", 4))
 
 
 def test_what_somebody_else_has_closed_meanwhile_is_shown_and_not_overwritten(

@@ -3,12 +3,13 @@
 import sys
 from pathlib import Path
 
-from tests.trials import checks, decisions, kills, online, play, running, seeds, signatures, submits, takes
+from tests.trials import checks, decisions, kills, offline, online, play, running, seeds, signatures, submits, takes
 
 TRIALS = {
     "checks": checks.TRIAL,
     "decisions": decisions.TRIAL,
     "kills": kills.TRIAL,
+    "offline": offline.TRIAL,
     "online": online.TRIAL,
     "play": play.TRIAL,
     "seeds": seeds.TRIAL,

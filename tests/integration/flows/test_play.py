@@ -9,7 +9,7 @@ from flows.play import OFFICERS
 from tests.support.playing import played, store
 
 pytestmark = pytest.mark.timeout(1800)
-WORLD = Parameters(rows=8_000, months=7)  # followed by a Tuesday
+WORLD = Parameters(rows=8_000, months=2)  # followed by a Wednesday
 
 
 def test_the_books_of_a_day_balance(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_the_books_of_a_day_balance(tmp_path: Path) -> None:
         counted["versions posted and answered = decisions in the log"]
         > counted["declarations posted = declarations in the store"]
     )
-    assert counted["items judged = outcomes in the store"] > 0
+    assert counted["items judged = outcomes in the store"] > 0, books
     assert books["window killed"] == 1
     assert set(books["officers"]) <= OFFICERS.keys()
-    assert (books["first"], books["last"]) == ("2023-08-01", "2023-08-01")
+    assert (books["first"], books["last"]) == ("2023-03-01", "2023-03-01")
