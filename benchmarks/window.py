@@ -46,7 +46,7 @@ from models.access import Directory, Entrance, Names
 from models.access.accounts import SYSTEM
 from models.access.tokens import Tokens
 from models.decisions import DecisionLog, Document, Spool
-from models.dossier.assessment import Incumbent
+from models.dossier import Incumbent
 from models.evidence.manifest import PROJECT
 from models.names import RISK_MODEL
 from models.places import Places

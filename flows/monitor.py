@@ -19,7 +19,7 @@ from flows.retrain import compute_features
 from flows.settings import Settings
 from flows.steps import reports
 from flows.watching import unjudged, watch
-from models.dossier import assessment
+from models.dossier import Incumbent, assessment
 from models.evidence import manifest
 from models.monitoring import DriftResult, Quality
 from models.registry import Registry
@@ -83,12 +83,12 @@ def tell_unjudged(settings: Settings, source: str, drift: DriftResult) -> State[
 
 
 @task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def fetch_watched(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
+def fetch_watched(settings: Settings, scratch: Path) -> Incumbent | None:
     """Return the champion, or before the first promotion the challenger. Retried: MLflow may be restarting."""
     return incumbents.watched(settings.places, scratch, get_run_logger().warning)
 
 
-def of_source(source: str, watched: assessment.Incumbent | None) -> assessment.Incumbent:
+def of_source(source: str, watched: Incumbent | None) -> Incumbent:
     """Return the model to watch if it is one of this source. This is no task: another attempt would find the same."""
     if watched is None or watched.source != source:
         found = f"version {watched.version} is of source {watched.source!r}" if watched else "none is registered"
@@ -97,7 +97,7 @@ def of_source(source: str, watched: assessment.Incumbent | None) -> assessment.I
 
 
 @task(name="check drift", cache_policy=NO_CACHE)
-def check_drift(workspace: Workspace, built: cache.Built, watched: assessment.Incumbent, folder: Path) -> DriftResult:
+def check_drift(workspace: Workspace, built: cache.Built, watched: Incumbent, folder: Path) -> DriftResult:
     """Compare the latest window with the data that the watched model learned from, and return the result.
 
     The bounds are those of the model's own policy. Evidently's page and the result are written into `folder`.
@@ -112,9 +112,7 @@ def check_drift(workspace: Workspace, built: cache.Built, watched: assessment.In
 
 
 @task(name="record", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def record_drift(
-    registry: Registry, watched: assessment.Incumbent, drift: DriftResult, folder: Path, settings: Settings
-) -> None:
+def record_drift(registry: Registry, watched: Incumbent, drift: DriftResult, folder: Path, settings: Settings) -> None:
     """Record the report as an MLflow run and as Prefect artifacts. Retried: it finds what it began."""
     with stage("Record"):
         run = registry.record_drift(drift, folder, watched.version, manifest.code_state().commit)

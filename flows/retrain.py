@@ -33,7 +33,7 @@ from flows.settings import Settings
 from flows.steps import Summary, Unchanged, reports
 from models.backtesting import side_by_side
 from models.decisions import exports
-from models.dossier import CARD, assessment
+from models.dossier import CARD, Incumbent, assessment
 from models.evaluation import Evaluation, Gate
 from models.evidence import manifest, origins
 from models.ledger import reading
@@ -207,7 +207,7 @@ def compute_features(workspace: Workspace, run: cache.Runner = cache.one_after_a
 
 
 @task(name="fetch the last version", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def fetch_last(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
+def fetch_last(settings: Settings, scratch: Path) -> Incumbent | None:
     """Return the version trained last, from whose tuning this one starts. Retried: MLflow may be restarting."""
     return incumbents.last_registered(settings.places, scratch, get_run_logger().warning)
 
@@ -217,7 +217,7 @@ def train_model(
     parameters: RetrainParameters,
     workspace: Workspace,
     built: cache.Built,
-    last: assessment.Incumbent | None,
+    last: Incumbent | None,
     grow: boosting.Grow,
 ) -> Trained:
     """Train a risk model on the labels known today, tuned a little further than the last one of this source."""
@@ -247,14 +247,14 @@ def train_model(
 
 
 @task(name="fetch the champion", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def fetch_champion(settings: Settings, scratch: Path) -> assessment.Incumbent | None:
+def fetch_champion(settings: Settings, scratch: Path) -> Incumbent | None:
     """Return the model in force, if there is one. Retried: MLflow may be restarting."""
     return incumbents.champion(settings.places, scratch)
 
 
 @task(name="evaluate", cache_policy=NO_CACHE)
 def evaluate_model(
-    policy: Policy, store: Store, trained: Trained, champion: assessment.Incumbent | None, folder: Path
+    policy: Policy, store: Store, trained: Trained, champion: Incumbent | None, folder: Path
 ) -> assessment.Measured:
     """Measure the model on the test rows beside baselines and champion; write figures and plots into `folder`."""
     with stage("Evaluate"):
@@ -270,7 +270,7 @@ def check_drift(
     store: Store,
     trained: Trained,
     evaluation: Evaluation,
-    champion: assessment.Incumbent | None,
+    champion: Incumbent | None,
     folder: Path,
 ) -> DriftResult:
     """Compare the latest window with what the champion, or else the new model, learned from.
@@ -287,7 +287,7 @@ def check_drift(
 
 @task(name="rehearse", cache_policy=NO_CACHE)
 def rehearse_model(
-    policy: Policy, store: Store, trained: Trained, champion: assessment.Incumbent | None, folder: Path
+    policy: Policy, store: Store, trained: Trained, champion: Incumbent | None, folder: Path
 ) -> side_by_side.SideBySide | side_by_side.NotRehearsed:
     """Replay what challenger and champion would have had inspected in the weeks of the test part."""
     with stage("Rehearse"):
@@ -303,7 +303,7 @@ def judge_model(
     store: Store,
     trained: Trained,
     measured: assessment.Measured,
-    champion: assessment.Incumbent | None,
+    champion: Incumbent | None,
     drift: DriftResult,
     rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
     origin: assessment.Origin,
@@ -328,9 +328,7 @@ def judge_model(
 
 
 @task(name="register", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def register_model(
-    settings: Settings, store: Store, candidate: Candidate, champion: assessment.Incumbent | None
-) -> Registration:
+def register_model(settings: Settings, store: Store, candidate: Candidate, champion: Incumbent | None) -> Registration:
     """Register the run, and a version that awaits sign-off if every gate passed. Retried: it finds what it began.
 
     The champion itself, made again from unchanged data and code, is no candidate: it would only be compared with

@@ -24,7 +24,7 @@ from flows.progress import run_name, stage, wait
 from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
 from models.criteria import Register
-from models.dossier import assessment
+from models.dossier import Incumbent
 from models.policy import LANES
 from models.targeting import lanes
 from models.training import splits
@@ -77,7 +77,7 @@ def select(parameters: SelectParameters = _DEFAULTS) -> Selected:
     return selected
 
 
-def _why_nothing(store: Store, champion: assessment.Incumbent | None) -> str:
+def _why_nothing(store: Store, champion: Incumbent | None) -> str:
     source = store.root.name
     if why := why_empty(store):
         return why
@@ -90,7 +90,7 @@ def _why_nothing(store: Store, champion: assessment.Incumbent | None) -> str:
 def choose(
     workspace: Workspace,
     built: cache.Built,
-    champion: assessment.Incumbent,
+    champion: Incumbent,
     register: Register,
     parameters: SelectParameters,
 ) -> Selected:

@@ -21,7 +21,7 @@ from models.backtesting.result import LOADS
 from models.document import Document
 from models.metrics import Estimate, off_policy
 from models.policy import LANES, Policy
-from models.reasons import Stability
+from models.reasons import agreement
 
 _NO_CHANGE = 1e-6  # inspections a week; smaller ones are rounding errors
 _UNRECORDED = "the chances of the inspections that were made are not on record"
@@ -72,7 +72,7 @@ class SideBySide(Document):
     hits: Estimate
     revenue: Estimate
     loads: tuple[Load, ...]
-    reasons: Stability | None = None
+    reasons: agreement.Stability | None = None
 
     def metrics(self) -> dict[str, float]:
         """Return flat names to values for a metrics store; what is not defined is left out."""

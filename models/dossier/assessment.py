@@ -3,7 +3,6 @@
 Each step takes what the one before it made; manifest.py has the layout of the evidence folder.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -17,7 +16,8 @@ from features.families import Feature
 from models import burden
 from models.backtesting import rehearsal_plots, replay, side_by_side, strategies
 from models.burden import BurdenReport
-from models.dossier.dossier import EVALUATION, POLICY, About, Dossier, Judged, validation_of, verdicts
+from models.dossier.dossier import POLICY, About, Dossier, Judged, validation_of, verdicts
+from models.dossier.incumbent import Incumbent
 from models.evaluation import Evaluation, Gate, baselines, figures, repeats, schemes
 from models.evidence import manifest as evidence
 from models.evidence import origins
@@ -25,8 +25,7 @@ from models.metrics import Scores, off_policy, ranking
 from models.monitoring import DriftResult, Quality, drift
 from models.plots import burden_plots, plots
 from models.policy import Policy
-from models.policy import parse as parse_policy
-from models.reasons import Stability, group_contributions, stability
+from models.reasons import agreement, group_contributions
 from models.registry import Candidate, serving
 from models.risk import RiskModel
 from models.targeting import Selector
@@ -35,39 +34,6 @@ from models.training import Dataset, Found, Split, days, splits
 PLOTS, DRIFT_PAGE = "plots", "drift.html"
 _SHAP_ROWS = 2000  # a picture of more would only be slower
 _REASONS_ROWS, _REASONS_SHOWN = 500, 3  # rows compared between two models; as many reasons as a work list shows
-
-
-@dataclass(frozen=True)
-class Incumbent:
-    """A registered version: in force, compared with a new model, or watched. `policy` is the one in its evidence."""
-
-    version: str
-    alias: str
-    source: str
-    manifest: evidence.Manifest
-    model: RiskModel
-    evaluation: Evaluation
-    policy: Policy
-
-    @classmethod
-    def read(cls, version: str, alias: str, source: str, folder: Path) -> "Incumbent":
-        """Read it from the version's evidence folder; ValueError if this code cannot read its policy."""
-        document = json.loads((folder / EVALUATION).read_text())
-        evaluation = Evaluation.model_validate(document["evaluation"])
-        manifest = evidence.read((folder / evidence.MANIFEST_FILE).read_bytes())
-        model = RiskModel.load(folder / evidence.MODEL_FOLDER)
-        policy = parse_policy((folder / POLICY).read_bytes())
-        return cls(version, alias, source, manifest, model, evaluation, policy)
-
-    def scores(self, test: pl.DataFrame) -> Scores:
-        """Return what this version says of the rows of `test`; ValueError if they lack a feature that it needs."""
-        try:
-            return figures.scores_of(test, self.model.predict(test))
-        except ValueError as error:
-            raise ValueError(
-                f"{self.alias} version {self.version} cannot score the feature matrix: {error}; a feature is computed "
-                "until no version in force needs it"
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -179,12 +145,12 @@ def rehearse(
     return found.model_copy(update={"reasons": _kept_reasons(incumbent, model, rows, policy) if incumbent else None})
 
 
-def _kept_reasons(before: RiskModel, after: RiskModel, rows: pl.DataFrame, policy: Policy) -> Stability:
+def _kept_reasons(before: RiskModel, after: RiskModel, rows: pl.DataFrame, policy: Policy) -> agreement.Stability:
     """Return how far the reasons of the two models agree, on rows evenly spread over the window."""
     sample = rows.gather_every(-(-rows.height // _REASONS_ROWS))
     contributions = [group_contributions(model, sample) for model in (before, after)]
     evaluation = policy.evaluation
-    return stability(
+    return agreement.stability(
         *contributions, _REASONS_SHOWN, evaluation.bootstrap_resamples, evaluation.confidence, policy.training.seed
     )
 

@@ -4,17 +4,15 @@ This module exports what others may use. Not here: how contributions are compute
 score is worth, and reasons for a choice that the score does not explain (a draw, exploration, places that ran out).
 """
 
-from models.reasons.agreement import Stability, stability
 from models.reasons.explain import Reason, group_contributions, reasons, reasons_by_row
 from models.reasons.language import LANGUAGES, read
 
 __all__ = [
     "LANGUAGES",
     "Reason",
-    "Stability",
+    "agreement",
     "group_contributions",
     "read",
     "reasons",
     "reasons_by_row",
-    "stability",
 ]

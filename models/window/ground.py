@@ -19,7 +19,7 @@ from features.arrays import Floats
 from features.matrix import CATALOGUE
 from models.criteria import InForce
 from models.decisions import record
-from models.dossier import assessment
+from models.dossier import Incumbent
 from models.live import Plan, chance, plan_day
 from models.policy import Policy
 from models.reasons import Reason, reasons_by_row
@@ -40,13 +40,13 @@ class Familiar:
     """Holds what exploration goes by: the share, what was inspected, and past rows among which a weight is found."""
 
     exploring: Exploring
-    champion: assessment.Incumbent
+    champion: Incumbent
     score: Floats
     revenue: Floats
     rarity: Floats
 
     @classmethod
-    def of(cls, exploring: Exploring, champion: assessment.Incumbent, past: pl.DataFrame) -> "Familiar":
+    def of(cls, exploring: Exploring, champion: Incumbent, past: pl.DataFrame) -> "Familiar":
         """Return it for `past` rows: features, `importer_id` and the champion's predictions, in order of acceptance."""
         compared = past.gather_every(max(past.height // _COMPARED, 1))
         return cls(
@@ -116,8 +116,8 @@ class Ground:
     secret: bytes
     past: pl.DataFrame
     morning: Known | None = None
-    champion: assessment.Incumbent | None = None
-    shadows: tuple[assessment.Incumbent, ...] = ()
+    champion: Incumbent | None = None
+    shadows: tuple[Incumbent, ...] = ()
     familiar: Familiar | None = None  # None where nothing explores, as nothing was inspected before
     unscored: str = ""
     criteria: InForce = field(default_factory=InForce)

@@ -4,7 +4,7 @@ import polars as pl
 
 from features.contract import KEY
 from features.matrix import Morning, cache
-from models.dossier import assessment
+from models.dossier import Incumbent
 from models.live.forecast import WINDOW_DAYS
 from models.policy import Policy
 from models.window.ground import Familiar, Ground
@@ -29,8 +29,8 @@ def scored(
     workspace: Workspace,
     built: cache.Built,
     morning: Morning,
-    champion: assessment.Incumbent,
-    shadows: tuple[assessment.Incumbent, ...],
+    champion: Incumbent,
+    shadows: tuple[Incumbent, ...],
     secret: bytes,
 ) -> Ground:
     """Return a ground on which the champion is asked; ValueError where nothing was ever inspected.

@@ -18,7 +18,7 @@ from features.contract import KEY
 from models import policy
 from models.criteria import InForce
 from models.decisions import Decision, DecisionLog, Document, exports
-from models.dossier import assessment
+from models.dossier import Incumbent
 from models.live import Plan, State
 from models.window.answering import Asked, decide
 from models.window.ground import Ground, Judged, Known
@@ -55,7 +55,7 @@ def replay(
     log: DecisionLog,
     decision_id: str,
     secret: Callable[[date], bytes],
-    model: Callable[[str], assessment.Incumbent],
+    model: Callable[[str], Incumbent],
     morning: Callable[[Decision], Known | None],
 ) -> Replayed:
     """Make a decision again; CannotReplay if there is no such decision, or something that it names is missing.

@@ -12,7 +12,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from models.criteria import Register
-from models.dossier import assessment
+from models.dossier import Incumbent
 from models.evidence import origins
 from models.ledger import Keys, lifecycle, reading
 from models.names import CHALLENGER, CHAMPION
@@ -34,7 +34,7 @@ def registry_of(places: Places) -> Registry:
     return Registry(places.tracking_uri, places.artifact_root)
 
 
-def champion(places: Places, scratch: Path) -> assessment.Incumbent | None:
+def champion(places: Places, scratch: Path) -> Incumbent | None:
     """Return the version in force, by what was signed; None before the first promotion."""
     return _champion(places, registry_of(places), scratch)
 
@@ -47,7 +47,7 @@ def criteria(places: Places) -> Register:
     return reading.signed_book(places.tracking_uri, keys, load_policy().signoff).criteria
 
 
-def registered(places: Places, number: str, scratch: Path) -> assessment.Incumbent:
+def registered(places: Places, number: str, scratch: Path) -> Incumbent:
     """Return a version by its number, whatever became of it; MlflowException if there is none."""
     registry = registry_of(places)
     version = registry.version(number)
@@ -55,18 +55,18 @@ def registered(places: Places, number: str, scratch: Path) -> assessment.Incumbe
     return _read(registry, version, "", scratch)
 
 
-def challenger(places: Places, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
+def challenger(places: Places, scratch: Path, tell: Tell) -> Incumbent | None:
     """Return the version that awaits sign-off; None if none does, or it cannot be read, of which `tell` is told."""
     return _challenger(registry_of(places), scratch, tell)
 
 
-def watched(places: Places, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
+def watched(places: Places, scratch: Path, tell: Tell) -> Incumbent | None:
     """Return the version to watch: the champion, or before the first promotion the challenger."""
     registry = registry_of(places)
     return _champion(places, registry, scratch) or _challenger(registry, scratch / CHALLENGER, tell)
 
 
-def last_registered(places: Places, scratch: Path, tell: Tell) -> assessment.Incumbent | None:
+def last_registered(places: Places, scratch: Path, tell: Tell) -> Incumbent | None:
     """Return the version that was trained last: the challenger, or the champion if no challenger waits."""
     registry, folder = registry_of(places), scratch / "last"
     return _challenger(registry, folder, tell) or _champion(places, registry, folder)
@@ -88,13 +88,13 @@ def of_the_same(places: Places, made_from: str) -> origins.Earlier | None:
     return found
 
 
-def _champion(places: Places, registry: Registry, scratch: Path) -> assessment.Incumbent | None:
+def _champion(places: Places, registry: Registry, scratch: Path) -> Incumbent | None:
     folder = scratch / CHAMPION
     version = signed.fetch(registry, Keys(places.signoff), load_policy().signoff, folder)
     return _read(registry, version, CHAMPION, folder) if version else None
 
 
-def _challenger(registry: Registry, folder: Path, tell: Tell) -> assessment.Incumbent | None:
+def _challenger(registry: Registry, folder: Path, tell: Tell) -> Incumbent | None:
     """Return the version that awaits sign-off, or None if none can be read: nothing depends on it, so nights go on."""
     number = registry.challenger_number()
     if number is None:
@@ -117,5 +117,5 @@ def policy_of(source: str, places: Places, scratch: Path) -> Policy:
     return decides.policy if decides and decides.source == source else load_policy()
 
 
-def _read(registry: Registry, version: ModelVersion, alias: str, folder: Path) -> assessment.Incumbent:
-    return assessment.Incumbent.read(version.version, alias, registry.run(version).data.params["source"], folder)
+def _read(registry: Registry, version: ModelVersion, alias: str, folder: Path) -> Incumbent:
+    return Incumbent.read(version.version, alias, registry.run(version).data.params["source"], folder)

@@ -24,7 +24,7 @@ from features.store import Store
 from features.validation import amounts
 from models.criteria import Criterion, Register, figures
 from models.decisions import exports
-from models.dossier import assessment
+from models.dossier import Incumbent
 from models.places import Places
 from models.policy import Policy
 from models.reasons import reasons
@@ -114,7 +114,7 @@ class Workspace:
         return build.build(self.store, self._delay, self._matrix, self.places.networks / self.source, data_version)
 
     def explain(
-        self, version: assessment.Incumbent, declaration_id: str, language: str, on_progress: Progress | None = None
+        self, version: Incumbent, declaration_id: str, language: str, on_progress: Progress | None = None
     ) -> Explained:
         """Return what a version says of a stored declaration, and why; LookupError if it is not stored."""
         items = self.features(on_progress).scan().filter(pl.col("declaration_id") == declaration_id).collect()
@@ -130,7 +130,7 @@ class Workspace:
             reasons(version.model, items, language),
         )
 
-    def choose(self, built: cache.Built, champion: assessment.Incumbent, register: Register) -> Choice:
+    def choose(self, built: cache.Built, champion: Incumbent, register: Register) -> Choice:
         """Choose a lane for every declaration that has none; criteria that hold on its day come first.
 
         The draw is seeded by the system's entropy, so that no trader can foretell it. The seed is kept with what was

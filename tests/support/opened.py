@@ -14,7 +14,7 @@ from features.matrix import CATALOGUE, cache
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource, write
 from models import policy
-from models.dossier.assessment import Incumbent
+from models.dossier import Incumbent
 from models.places import Places
 from models.risk import RiskModel
 from models.training import train

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from models import policy
-from models.dossier import assessment
-from models.dossier.assessment import PLOTS, Incumbent, rehearse
+from models.dossier import Incumbent, assessment
+from models.dossier.assessment import PLOTS, rehearse
 from models.policy import Policy
 from models.risk.risk_model import RiskModel
 from models.training import train

@@ -15,7 +15,7 @@ from models.evaluation.gates import judge
 from models.evaluation.schemes import SchemeRecall
 from models.metrics.bootstrap import Estimate
 from models.metrics.off_policy import Expected, Log, estimate
-from models.reasons import Stability
+from models.reasons.agreement import Stability
 from tests.support.scored import SMALL, evaluated, rows, subject
 
 LOAD = burden.measure(rows(900), {"model": np.full(900, 0.1)}, SMALL)

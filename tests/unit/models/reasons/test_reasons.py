@@ -19,8 +19,8 @@ from features.history.history import History
 from features.matrix import matrix
 from features.matrix.matrix import CATALOGUE
 from models.policy import load
-from models.reasons import group_contributions, reasons, reasons_by_row, stability
-from models.reasons.agreement import overlap, rank_correlation
+from models.reasons import group_contributions, reasons, reasons_by_row
+from models.reasons.agreement import overlap, rank_correlation, stability
 from models.reasons.explain import SCHEMA, leading
 from models.reasons.grouping import check, features_of, groups
 from models.reasons.language import LANGUAGES, read
