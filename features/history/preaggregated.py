@@ -149,8 +149,7 @@ class Settled:
 
     def entities(self, kind: str, by: Sequence[str]) -> entity_codes.Hashes:
         """Return all entities that the columns `by` named in facts of a kind, in order."""
-        named = [block.table(kind, by).entity for block in self.blocks]
-        return np.unique(np.concatenate([np.zeros(0, np.uint64), *named]))
+        return entity_codes.distinct(block.table(kind, by).entity for block in self.blocks)
 
     def reaching(self, day: int) -> list[Block]:
         """Return the blocks that say anything of `day` or a later one."""

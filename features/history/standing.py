@@ -80,10 +80,9 @@ class Standing:
 
     def described(self, describe: Describe, by: tuple[str, ...], usual: tuple[str, int]) -> Entities:
         """Return what `describe` says of all entities that the columns `by` ever named; see History.described."""
-        known = [self.settled.entities(kind, by) for kind, columns in self.tables if columns == by]
-        hashes = np.unique(np.concatenate(known))
-        stranger = np.setdiff1d(np.arange(len(hashes) + 1, dtype=np.uint64), hashes)[:1]
-        hashes = np.sort(np.concatenate([hashes, stranger]))
+        known = entity_codes.distinct(self.settled.entities(kind, by) for kind, columns in self.tables if columns == by)
+        stranger = np.array([entity_codes.stranger(known)], np.uint64)
+        hashes = entity_codes.distinct([known, stranger])
         history = self._asked_times(len(hashes))
         everyone = entity_codes.Numbering.of(hashes, np.ones(len(hashes), np.bool_))
         record = Record(history, by, everyone, np.arange(len(hashes)))
