@@ -60,11 +60,12 @@ def registry(world, known, monkeypatch):
 
 
 @pytest.fixture
-def keeper(world, log, tmp_path):
+def keeper(world, log, tmp_path, monkeypatch):
     """Return a keeper at noon of the world's last day; `told` has its alarm's sentences, `clock[0]` is its clock.
 
-    `handed_over` has what it was to write of findings.
+    `handed_over` has what it was to write of findings. The collector is left alone: its heap is that of all tests.
     """
+    monkeypatch.setattr(keeping, "_spare_collector", lambda: None)
     clock, told, handed_over = [datetime.combine(world.day, time(12))], [], []
     spool, secrets = Spool(tmp_path / "spool.jsonl"), Secrets(tmp_path / "days")
     places = replace(world.workspace.places, state=tmp_path / "state")
