@@ -56,7 +56,7 @@ def _opened(offices: list[str]) -> Generator[tuple["Desk", "Officer"]]:
     from models.clock import clock
     from models.database import Unavailable
     from models.decisions import DecisionLog
-    from models.desk import Desk, Officer
+    from models.desk import Desk, Night, Officer
 
     try:
         with failures(), closing(DecisionLog(settings.decisions_uri)) as log:
@@ -66,6 +66,8 @@ def _opened(offices: list[str]) -> Generator[tuple["Desk", "Officer"]]:
                 log.migrate()
                 found.migrate()
                 found.cases.follow(log)
+                if settings.window_source:
+                    found.cases.follow_night(Night.of(settings.places, settings.window_source), log)
                 yield found, Officer(getpass.getuser(), tuple(offices), is_supervisor=True)
     except Unavailable as error:
         fail(str(error))

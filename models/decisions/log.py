@@ -108,6 +108,15 @@ class DecisionLog:
             found = connection.execute(query.order_by(decisions.c.number).limit(most)).all()
         return [(row.number, Link(*row).decision) for row in found]
 
+    def decided(self, declaration_ids: Sequence[str]) -> set[str]:
+        """Return which of these declarations were ever decided."""
+        found: set[str] = set()
+        with self._tables.reading() as connection:
+            for start in range(0, len(declaration_ids), _PAGE):
+                some = decisions.c.declaration_id.in_(declaration_ids[start : start + _PAGE])
+                found.update(connection.execute(sa.select(decisions.c.declaration_id).where(some)).scalars())
+        return found
+
     def known(self) -> tuple[set[str], set[str]]:
         """Return the ids of all declarations that were ever decided, and the keys that their chances were drawn for."""
         with self._tables.reading() as connection:

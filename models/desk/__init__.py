@@ -4,6 +4,8 @@ Not here: how lanes are chosen (live, window, targeting), and the pages that sho
 """
 
 from models.desk.desk import Desk
+from models.desk.following import Following
+from models.desk.night import Night
 from models.desk.record import Case, Finding, Officer, Refused
 
-__all__ = ["Case", "Desk", "Finding", "Officer", "Refused", "exports", "interchange", "record"]
+__all__ = ["Case", "Desk", "Finding", "Following", "Night", "Officer", "Refused", "exports", "interchange", "record"]

@@ -1,28 +1,29 @@
 """Cases are opened: one for each declaration that the window, or the night, has put into a lane.
 
-The desk follows the log of decisions by a cursor, which moves in one transaction with the cases that come of it. So
-any process may call this at any time, and each case is opened once. Not here: second looks (second_look.py).
+The desk follows the log of decisions, and that of the night's selections, each by a cursor, which moves in one
+transaction with the cases that come of it. So any process may call this at any time, and each case is opened once. Not
+here: second looks (second_look.py).
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
-from features.contract import KEY
 from models.decisions import Decision, DecisionLog
 from models.desk.filing import last_number
+from models.desk.night import Night, Selected, in_a_lane
 from models.desk.record import GREEN, rank
 from models.desk.shared import Shared
 from models.desk.tables import cases, cursors, items
 
 DESK = "desk"  # who acts where nobody does
-_PAGE = 100  # decisions in one transaction: SQLite makes the window wait meanwhile
-_DECISIONS = "decisions"
+PAGE = 100  # declarations in one transaction: SQLite makes the window wait meanwhile
+_DECISIONS, _SELECTIONS = "decisions", "selections"
 _ITEM = ("item_number", "lane", "reason", "probability", "score", "critical", "expected_revenue")
 
 
@@ -39,53 +40,76 @@ class Cases:
         closed one, that is open again.
         """
         count = 0
-        cursor = sa.select(cursors.c.number).where(cursors.c.name == _DECISIONS)
-        while True:
-            with self.shared.tables.reading() as connection:
-                last = connection.execute(cursor).scalar_one()
-            decisions = log.after(last, _PAGE)
-            if not decisions:
-                return count
-            accepted = {each.declaration_id: _accepted_at(log, each) for _, each in decisions}
-            with self.shared.tables.writing() as connection:
-                if connection.execute(cursor.with_for_update()).scalar_one() == last:  # or another process was faster
-                    count += sum(self._follow(connection, decision, accepted) for _, decision in decisions)
-                    moved = cursors.update().where(cursors.c.name == _DECISIONS)
-                    connection.execute(moved.values(number=decisions[-1][0]))
-
-    def open_selected(self, selected: pl.DataFrame, declarations: pl.DataFrame) -> int:
-        """Open a case for each selected declaration that has none yet; return how many.
-
-        `selected` has rows of the selection log, and `declarations` the contract's `accepted_at` of them. ValueError
-        names a selected item that is not among them.
-        """
-        rows = selected.join(declarations.select(*KEY, "accepted_at"), on=KEY, how="left", maintain_order="left")
-        for name, item in rows.filter(pl.col("accepted_at").is_null()).select(KEY).iter_rows():
-            raise ValueError(f"declaration {name} item {item} was selected and is not among the declarations given")
-        count = 0
-        for (declaration_id,), own in rows.group_by("declaration_id", maintain_order=True):
-            told = own.rename({"selection_probability": "probability"}).to_dicts()
-            lane = min((item["lane"] for item in told), key=rank)
-            if lane == GREEN:
-                continue
-            with self.shared.tables.writing() as connection:
-                if self._known(connection, str(declaration_id)) is None:
-                    first = told[0]
-                    self._open(
-                        connection,
-                        {
-                            "declaration_id": declaration_id,
-                            "decision_id": None,
-                            "version": 1,
-                            "office": first["office"],
-                            "lane": lane,
-                            "accepted_at": first["accepted_at"],
-                            "opened_at": first["selected_at"],
-                        },
-                        [{name: item[name] for name in _ITEM} | {"reasons": "[]"} for item in told],
-                    )
-                    count += 1
+        while (opened := self.follow_page(log)) is not None:
+            count += opened
         return count
+
+    def follow_page(self, log: DecisionLog) -> int | None:
+        """Do what `follow` does for the next PAGE decisions at most; return how many, or None if none was left."""
+        last = self._last(_DECISIONS)
+        decisions = log.after(last, PAGE)
+        if not decisions:
+            return None
+        accepted = {each.declaration_id: _accepted_at(log, each) for _, each in decisions}
+        with self.shared.tables.writing() as connection:
+            if _locked(connection, _DECISIONS) != last:  # another process was faster
+                return 0
+            _move(connection, _DECISIONS, decisions[-1][0])
+            return sum(self._follow(connection, decision, accepted) for _, decision in decisions)
+
+    def follow_night(self, night: Night, log: DecisionLog) -> int:
+        """Open a case for each declaration that the night has put into a lane since it was last seen; return how many.
+
+        Passed over are declarations that `log` knows, since what the window handed over is in the night's log too, and
+        those that have a case. So is what was selected longer ago than the longest time limit of a lane: a desk that
+        opens after years of nights begins with what is still to be done. A selection in the future by the desk's clock
+        waits for its time, as those of real nights do on played days. ValueError names a selected item that is not
+        stored; it waits too, with all that was selected after it.
+        """
+        count, last = 0, self._last(_SELECTIONS)
+        for number, rows in night.selections.after(last):
+            now = self.shared.now().astimezone(UTC)
+            if rows.select((pl.col("selected_at") > now).any()).item():
+                break
+            told = in_a_lane(rows.filter(pl.col("selected_at") > now - self.shared.longest))
+            decided = log.decided(told["declaration_id"].unique().to_list())
+            selected = night.selected(told.filter(~pl.col("declaration_id").is_in(list(decided))))
+            opened = self._open_selected(selected, last, number)
+            if opened is None:
+                break
+            count, last = count + opened, number
+        return count
+
+    def _open_selected(self, selected: Sequence[Selected], last: int, number: int) -> int | None:
+        """Open cases and move the cursor on with the last of them; return how many, or None if it has moved already."""
+        count = 0
+        for start in range(0, len(selected) or 1, PAGE):
+            page = selected[start : start + PAGE]
+            with self.shared.tables.writing() as connection:
+                if _locked(connection, _SELECTIONS) != last:  # another process was faster
+                    return None
+                _locked(connection, _DECISIONS)  # so that no decision opens a case of the same declaration meanwhile
+                new = [each for each in page if self._known(connection, each.declaration_id) is None]
+                for each in new:
+                    case = {
+                        "declaration_id": each.declaration_id,
+                        "decision_id": None,
+                        "version": 1,
+                        "office": each.office,
+                        "lane": each.lane,
+                        "accepted_at": each.accepted_at,
+                        "opened_at": each.selected_at,
+                    }
+                    rows = [{name: item[name] for name in _ITEM} | {"reasons": "[]"} for item in each.items]
+                    self._open(connection, case, rows)
+                if start + PAGE >= len(selected):
+                    _move(connection, _SELECTIONS, number)
+            count += len(new)
+        return count
+
+    def _last(self, name: str) -> int:
+        with self.shared.tables.reading() as connection:
+            return connection.execute(_seen(name)).scalar_one()
 
     def _follow(self, connection: sa.Connection, decision: Decision, accepted: Mapping[str, datetime]) -> int:
         known = self._known(connection, decision.declaration_id)
@@ -164,6 +188,19 @@ class Cases:
             words += "; open again"
         connection.execute(cases.update().where(cases.c.number == known.number).values(**told))
         self.shared.note(connection, known.number, DESK, "amended", words, at=decision.received_at)
+
+
+def _seen(name: str) -> sa.Select[tuple[int]]:
+    return sa.select(cursors.c.number).where(cursors.c.name == name)
+
+
+def _locked(connection: sa.Connection, name: str) -> int:
+    """Return a cursor's number, which nobody else moves until the transaction ends."""
+    return connection.execute(_seen(name).with_for_update()).scalar_one()
+
+
+def _move(connection: sa.Connection, name: str, number: int) -> None:
+    connection.execute(cursors.update().where(cursors.c.name == name).values(number=number))
 
 
 def _accepted_at(log: DecisionLog, decision: Decision) -> datetime:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from models.database import Tables
 from models.desk.record import Case, CaseItem, Officer, Refused
 from models.desk.tables import cases, events, findings, items
+from models.policy import LANES
 from models.policy import Desk as Rules
 
 SECOND = 2
@@ -74,6 +75,11 @@ class Shared:
     @property
     def lease(self) -> timedelta:
         return timedelta(minutes=self.rules.lease_minutes)
+
+    @property
+    def longest(self) -> timedelta:
+        """Return the longest time limit of a lane."""
+        return timedelta(hours=max(getattr(self.rules.hours, lane) for lane in LANES))
 
     def due_at(self, lane: str, since: datetime) -> datetime:
         """Return a lane's time limit for what came at `since`."""

@@ -148,7 +148,7 @@ results = sa.Table(
     sa.Index("desk_results_item", "declaration_id", "item_number", "number"),
 )
 
-# How far something has come: decisions that were followed, and results that were numbered.
+# How far something has come: decisions and selections that were followed, and results that were numbered.
 cursors = sa.Table(
     "desk_cursors",
     META,

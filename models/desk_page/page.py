@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from starlette.responses import JSONResponse, Response
 from models.access import Call, accounts
 from models.access import Refused as Closed
 from models.database import Unavailable
-from models.decisions import DecisionLog
-from models.desk import Case, Desk, Officer, Refused, record
-from models.desk_page import forms, supervision
+from models.decisions import Decision, DecisionLog
+from models.desk import Case, Desk, Night, Officer, Refused, record
+from models.desk_page import forms, sentences, supervision
 from models.desk_page.panels import PANELS, About
 from models.policy import LANES, Lanes
 from models.site import Site
@@ -35,8 +36,9 @@ _WORKER = "worker.js"
 class DeskPage:
     """The pages, over one desk and the log of decisions, whose tables `prepare` makes if they are not there.
 
-    `offices` and `roles` tell those of an account. `source` is the one whose declarations the window answers, and
-    `lanes` are the policy's.
+    `offices` and `roles` tell those of an account. `source` is the one whose declarations the window answers, `night`
+    what is selected of it at night, and `lanes` are the policy's. Whoever asks for the queue follows one page of the
+    log, so that a decision is there as soon as the window has answered; all else is followed beside requests.
     """
 
     desk: Desk
@@ -46,6 +48,7 @@ class DeskPage:
     roles: Callable[[str], tuple[str, ...]]
     source: str
     lanes: Lanes
+    night: Night | None = None
     site: Site = field(default_factory=lambda: Site(PREFIX, Path(__file__).parent))
 
     def answer(self, call: Call, request: Request) -> Response:
@@ -82,7 +85,7 @@ class DeskPage:
         try:
             self.prepare()
             if call.name == f"{PREFIX}/next":
-                self.desk.cases.follow(self.log)
+                self.desk.cases.follow_page(self.log)
                 office = forms.read(request, body).fields.get("office", "")
                 case = self.desk.queue.take_next(officer, (office,) if office else ())
                 return self.site.back_to(f"/cases/{case.number}" if case else "?empty=1")
@@ -119,7 +122,7 @@ class DeskPage:
         return self.officer(name, roles)
 
     def _queue(self, call: Call, request: Request) -> Response:
-        self.desk.cases.follow(self.log)
+        self.desk.cases.follow_page(self.log)
         officer, asked = self.officer(call.actor, call.roles), request.query_params
         lane = asked.get("lane") if asked.get("lane") in LANES else None
         office = asked.get("office") if asked.get("office") in officer.offices else None
@@ -141,7 +144,8 @@ class DeskPage:
     ) -> Response:
         officer, say = self.officer(call.actor, call.roles), self.site.words(request)
         opened = self.desk.looking.open(officer, number)
-        about = self._about(opened.case)
+        decision = self.log.decision(opened.case.decision_id) if opened.case.decision_id else None
+        about = self._about(opened.case, decision)
         is_mine = opened.case.holder == officer.name
         is_told = opened.hidden_until is None and (is_mine or officer.is_supervisor)
         values = {
@@ -151,6 +155,8 @@ class DeskPage:
             "case": opened.case,
             "is_mine": is_mine,
             "told": self.desk.looking.tell(officer, number) if is_told else None,
+            "is_selected": decision is None,
+            "said": partial(sentences.of_item, decision, about.known, say.language),
             "declared": about.declared,
             "columns": forms.SHOWN,
             "currencies": {row["item_number"]: row.get("currency") for row in about.declared},
@@ -163,10 +169,11 @@ class DeskPage:
         }
         return self.site.render("case.html", call, request, values, status)
 
-    def _about(self, case: Case) -> About:
-        decision = self.log.decision(case.decision_id) if case.decision_id else None
+    def _about(self, case: Case, decision: Decision | None) -> About:
         if decision is None:
-            return About(case, self.source, (), ())
+            day = case.accepted_at.date()
+            declared = self.night.declared(case.declaration_id, day) if self.night else []
+            return About(case, self.source, declared, [{} for _ in declared])
         listed = self.log.document(decision.feature_names)
         if listed is None:  # no model was asked, or the window knew of no feature
             return About(case, self.source, decision.declared, [{} for _ in decision.declared])

@@ -21,7 +21,7 @@ from models.criteria_page import PREFIX as CRITERIA_PAGE
 from models.criteria_page import ROLES as CRITERIA_ROLES
 from models.criteria_page import CriteriaPage
 from models.decisions import DecisionLog, Unavailable
-from models.desk import Desk
+from models.desk import Desk, Following, Night
 from models.desk_page import LARGEST, ROLES, DeskPage
 from models.desk_page import PREFIX as DESK_PAGE
 from models.ledger import Entry, Keys, chain, storage
@@ -92,7 +92,8 @@ def assemble(settings: AppSettings) -> Guard:
         Page(NETWORK_PAGE, network.answer),
         Page(SIGNOFF_PAGE, signing.answer, signing.act, is_noted=False),
     ]
-    return Guard(inner, entrance, rules, table, pages, front.page, EvidenceLock(settings.folder))
+    following = Following(desk.desk, desk.log, desk.night, desk.prepare)
+    return Guard(inner, entrance, rules, table, pages, front.page, EvidenceLock(settings.folder), following)
 
 
 def _desk(settings: AppSettings, directory: Directory, given: offices.Offices) -> DeskPage:
@@ -111,8 +112,10 @@ def _desk(settings: AppSettings, directory: Directory, given: offices.Offices) -
         prepare()
     except Unavailable as error:
         _log.warning("The desk is closed until its database answers: %s", error)
+    places = _places(settings)
+    night = Night.of(places, settings.window_source) if places else None
     lanes = in_force.targeting.lanes
-    return DeskPage(desk, log, prepare, given.of, directory.role_names, settings.window_source, lanes)
+    return DeskPage(desk, log, prepare, given.of, directory.role_names, settings.window_source, lanes, night)
 
 
 def _criteria(settings: AppSettings, ledger: storage.Followed, rules: Rules) -> CriteriaPage:
@@ -120,9 +123,9 @@ def _criteria(settings: AppSettings, ledger: storage.Followed, rules: Rules) -> 
     now = clock(settings.time_zone, settings.played_clock)
 
     def workspace() -> Workspace:
-        if not settings.window_source or settings.state is None:
+        places = _places(settings)
+        if places is None:
             raise ValueError("no window is open; set window_source to the source whose declarations it answers")
-        places = Places(settings.data, settings.state, settings.folder, settings.database_uri, settings.artifact_root)
         found = Workspace(places, policy.load(), settings.window_source)
         if why := why_empty(found.store):
             raise ValueError(why)
@@ -136,6 +139,13 @@ def _criteria(settings: AppSettings, ledger: storage.Followed, rules: Rules) -> 
         rules.take_step,
         now,
     )
+
+
+def _places(settings: AppSettings) -> Places | None:
+    """Return the installation's places; None if no window is open, so that it is not known whose declarations count."""
+    if not settings.window_source or settings.state is None:
+        return None
+    return Places(settings.data, settings.state, settings.folder, settings.database_uri, settings.artifact_root)
 
 
 def _note(ledger: storage.Followed, entry: Entry) -> None:

@@ -8,6 +8,7 @@ they decide on is read once, and goes on to MLflow as it was judged. It refuses 
 import json
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TypeVar
@@ -49,7 +50,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Guard:
-    """The guard around `inner`, which is MLflow's application with its authentication."""
+    """The guard around `inner`, which is MLflow's application with its authentication.
+
+    `beside` is entered when the server starts, and left when it ends.
+    """
 
     inner: ASGIApp
     entrance: Entrance
@@ -58,11 +62,13 @@ class Guard:
     pages: Sequence[Page]
     front: Callable[[Collection[str]], Response]
     lock: EvidenceLock
+    beside: AbstractContextManager[object] = field(default_factory=nullcontext)
     _places: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECIDING_AT_ONCE), init=False, repr=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self.inner(scope, receive, send)
+            with self.beside:
+                await self.inner(scope, receive, send)
         elif scope["type"] == "http":
             await self._guard(scope, receive, send)
         else:

@@ -6,7 +6,7 @@ Outcomes are joined with it later. From that come the share of places that explo
 where a source's outcomes do not tell it. A declaration is selected once; a correction does not select it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -59,6 +59,12 @@ class SelectionLog:
     def read(self) -> pl.DataFrame:
         """Return every selected declaration (SCHEMA), in order of selection."""
         return read_files(sorted(self.root.glob("*.parquet")))
+
+    def after(self, number: int) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yield the selections (SCHEMA) that follow on the one with this number, in order, each with its own number."""
+        for path in sorted(self.root.glob("*.parquet")):
+            if int(path.stem) > number:
+                yield int(path.stem), read_files([path])
 
     def append(self, rows: pl.DataFrame) -> int:
         """Keep a run's selection and return its number. ValueError names a declaration that was selected before."""

@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
+import polars as pl
 
+from features.contract import schema
+from features.store.store import Store
 from models.decisions import DecisionLog
 from models.decisions.record import Decision, linked
-from models.desk import Desk, Finding, Officer
+from models.desk import Desk, Finding, Night, Officer
 from models.policy import Desk as Rules
+from models.targeting import selection_log
+from tests.support import stores
 from tests.support.decided import decision
 
 ZONE = ZoneInfo("Asia/Seoul")
@@ -105,3 +110,32 @@ def placed(
     declared = tuple({**each, "accepted_at": "2024-05-02T09:00:00"} for each in made.declared)
     at = NOON - timedelta(hours=1) + timedelta(seconds=number)
     return msgspec.structs.replace(made, **{"items": items, "declared": declared, "received_at": at} | changed)
+
+
+def night(folder: Path) -> Night:
+    """Return what is selected at night in a folder: nothing yet."""
+    return Night(selection_log.SelectionLog(folder / "selections"), Store(folder / "store"))
+
+
+def store(night: Night, *items: tuple[str, int], **declared: object) -> None:
+    """Store items of declarations that were accepted on the day of NOON, with what else they declare."""
+    before = night.store.scan("declarations").select(schema("declarations").names()).collect().to_dicts()
+    rows = [
+        {"declaration_id": name, "item_number": item, "accepted_at": datetime(2024, 5, 2, 8), **declared}
+        for name, item in items
+    ]
+    stores.put(night.store, "declarations", before + rows)
+
+
+def select(night: Night, *items: tuple[str, int, str], at: datetime = NOON) -> None:
+    """Have the night put items of declarations into lanes, all at an instant."""
+    usual = {
+        "accepted_on": NOON.date(),
+        "office": "010",
+        "reason": "value",
+        "selection_probability": 0.5,
+        "score": 0.25,
+        "selected_at": at.astimezone(UTC),
+    }
+    told = [usual | {"declaration_id": name, "item_number": item, "lane": lane} for name, item, lane in items]
+    night.selections.append(pl.DataFrame(told, schema=selection_log.SCHEMA))

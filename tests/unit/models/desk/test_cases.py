@@ -1,14 +1,13 @@
 """Cases follow from decisions: one a declaration, raised by amendments, and never lowered."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-import polars as pl
 import pytest
 
 from models.desk import Refused
+from models.desk.cases import PAGE
 from models.desk.record import CaseItem
-from models.targeting import selection_log
 from tests.support.desks import ANA, NOON, SUE, placed
 
 
@@ -36,6 +35,12 @@ def test_decisions_that_are_followed_by_several_at_once_open_each_case_once(worl
     assert sum(counts) == 250
     assert len({case.declaration_id for case in world.every()}) == 250
     assert {len(case.items) for case in world.every()} == {2}
+
+
+def test_a_page_of_decisions_is_followed_at_a_time_until_none_is_left(world):
+    world.decide(*(placed(number, "red") for number in range(1, PAGE + 3)))
+    assert [world.desk.cases.follow_page(world.log) for _ in range(3)] == [PAGE, 2, None]
+    assert len(world.every()) == PAGE + 2
 
 
 def test_an_amendment_raises_a_case_and_never_lowers_it(world):
@@ -90,49 +95,3 @@ def test_what_was_found_before_an_amendment_does_not_clear_what_it_has_raised(wo
         world.desk.endings.release(ANA, number)
     world.desk.findings.add(ANA, world.finding(number))
     assert world.desk.endings.release(ANA, number).is_closed
-
-
-def selected(*rows):
-    told = {
-        "accepted_on": date(2024, 5, 2),
-        "office": "010",
-        "reason": "value",
-        "selection_probability": 0.5,
-        "score": 0.25,
-        "selected_at": NOON,
-    }
-    return pl.DataFrame(
-        [told | {"declaration_id": name, "item_number": item, "lane": lane} for name, item, lane in rows],
-        schema=selection_log.SCHEMA,
-    )
-
-
-def test_what_the_night_selects_has_cases_too_once(world):
-    rows = selected(("N1", 1, "green"), ("N1", 2, "blue"), ("N2", 1, "green"))
-    declarations = rows.select("declaration_id", "item_number", accepted_at=pl.lit(datetime(2024, 5, 2, 8)))
-    assert world.desk.cases.open_selected(rows, declarations) == 1
-    assert world.desk.cases.open_selected(rows, declarations) == 0
-    (case,) = world.every()
-    assert (case.declaration_id, case.lane, case.decision_id) == ("N1", "blue", None)
-    assert (case.accepted_at, case.opened_at) == (datetime(2024, 5, 2, 8), NOON)
-    assert [item.lane for item in case.items] == ["green", "blue"]
-    told = world.desk.looking.tell(SUE, case.number)
-    assert [(each.item_number, each.score, each.reasons) for each in told] == [(1, 0.25, ()), (2, 0.25, ())]
-
-
-def test_a_decision_about_what_the_night_selected_meanwhile_changes_nothing(world):
-    rows = selected(("D1", 1, "blue"))
-    declarations = rows.select("declaration_id", "item_number", accepted_at=pl.lit(datetime(2024, 5, 2, 8)))
-    world.desk.cases.open_selected(rows, declarations)
-    world.decide(placed(1, "blue"))
-    assert world.desk.cases.follow(world.log) == 0
-    (case,) = world.every()
-    assert history(world, case.number) == [("opened", "")]
-
-
-def test_a_selected_declaration_that_is_not_given_is_named(world):
-    rows = selected(("N1", 1, "red"), ("N2", 3, "red"))
-    declarations = rows[:1].select("declaration_id", "item_number", accepted_at=pl.lit(datetime(2024, 5, 2, 8)))
-    with pytest.raises(ValueError, match="declaration N2 item 3 was selected and is not among"):
-        world.desk.cases.open_selected(rows, declarations)
-    assert world.every() == []

@@ -393,3 +393,20 @@ def test_websockets_are_closed(rules, tmp_path):
 
     asyncio.run(run())
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_what_runs_beside_begins_and_ends_with_the_server(rules, tmp_path):
+    happened = []
+
+    @contextmanager
+    def beside():
+        happened.append("begins")
+        yield
+        happened.append("ends")
+
+    async def inner(scope, receive, send):
+        happened.append("serves")
+
+    guard = Guard(inner, entrance(), rules, Rows(), PAGES, front, EvidenceLock(tmp_path), beside())
+    asyncio.run(guard({"type": "lifespan"}, None, None))
+    assert happened == ["begins", "serves", "ends"]

@@ -67,6 +67,16 @@ def test_runs_are_numbered_and_read_in_order(tmp_path):
     assert log.read()["declaration_id"].to_list() == ["b", "a"]
 
 
+def test_what_follows_on_a_run_is_read_by_its_number(tmp_path):
+    log = SelectionLog(tmp_path)
+    assert list(log.after(0)) == []
+    for name in ("b", "a", "c"):
+        log.append(selected({"declaration_id": name}))
+    told = [(number, rows["declaration_id"].to_list()) for number, rows in log.after(1)]
+    assert told == [(2, ["a"]), (3, ["c"])]
+    assert list(log.after(3)) == []
+
+
 def test_nobody_is_selected_twice(tmp_path):
     log = SelectionLog(tmp_path)
     log.append(selected({"declaration_id": "a"}))
