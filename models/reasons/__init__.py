@@ -4,6 +4,7 @@ This module exports what others may use. Not here: how contributions are compute
 score is worth, and reasons for a choice that the score does not explain (a draw, exploration, places that ran out).
 """
 
+from models.reasons.again import said_again
 from models.reasons.explain import Reason, group_contributions, reasons, reasons_by_row
 from models.reasons.language import LANGUAGES, read
 
@@ -15,4 +16,5 @@ __all__ = [
     "read",
     "reasons",
     "reasons_by_row",
+    "said_again",
 ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from flows.commands import cli
 from flows.servers import embedded
 from flows.settings import Settings
-from models.desk import Officer
+from models.desk import Night, Officer
 from tests.support import desks
 
 HEADER = "key,declaration_id,officer,found_at,item_number,kind\n"
@@ -46,6 +47,15 @@ def test_open_cases_of_the_offices_asked_for_are_written(world, tell, tmp_path):
     told = [json.loads(line) for line in (tmp_path / "cases.jsonl").read_text().splitlines()]
     assert {each["declaration_id"] for each in told} == {"D1", "D2"}
     code, said = tell("desk", "export", str(tmp_path / "cases.csv"), "--office", "010", "--office", "020")
+    assert (code, "3 open cases are in" in said) == (0, True), said
+
+
+def test_what_the_night_selected_of_the_windows_source_is_written_too(world, tell, tmp_path, monkeypatch):
+    night = Night.of(Settings(data_folder=tmp_path / "data").places, "simulator")
+    desks.store(night, ("N1", 1), ("N2", 1))
+    desks.select(night, ("N1", 1, "blue"), ("N2", 1, "green"), at=datetime.now(UTC))
+    monkeypatch.setenv("TIDEWAITER_WINDOW_SOURCE", "simulator")
+    code, said = tell("desk", "export", str(tmp_path / "cases.csv"), "--office", "010")
     assert (code, "3 open cases are in" in said) == (0, True), said
 
 

@@ -52,7 +52,7 @@ def test_migrations_make_the_tables_that_the_code_reads(tmp_path):
     check(f"sqlite:///{tmp_path / 'decisions.db'}", tmp_path)
 
 
-def test_on_postgresql_too_where_a_case_goes_from_decision_to_release(tmp_path, postgres_uri):  # noqa: F811
+def test_on_postgresql_too_where_cases_go_from_decision_to_release_and_the_night_has_some(tmp_path, postgres_uri):  # noqa: F811
     check(postgres_uri, tmp_path)
     world = desks.world(tmp_path, uri=postgres_uri)
     numbers = world.declare(*["red"] * 40)
@@ -63,6 +63,13 @@ def test_on_postgresql_too_where_a_case_goes_from_decision_to_release(tmp_path, 
     for officer, case in zip(takers, taken, strict=True):
         world.close(officer, case.number, item_number=1, kind="origin")
     assert world.every() == []
+    night = desks.night(tmp_path)
+    ids = ["D1", *(f"N{number}" for number in range(120))]
+    desks.store(night, *((name, 1) for name in ids))
+    desks.select(night, *((name, 1, "red") for name in ids))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: world.desk.cases.follow_night(night, world.log), range(4)))
+    assert sorted(case.declaration_id for case in world.every()) == sorted(ids[1:])
     world.desk.close()
     world.log.close()
 

@@ -15,6 +15,7 @@ from models.access.call import Refused as Closed
 from models.database import Unavailable
 from models.decisions.log import Document
 from models.decisions.record import Decision, Reason, linked
+from models.desk.cases import PAGE
 from models.desk.record import KINDS
 from models.desk_page.page import DeskPage
 from models.desk_page.panels import _PAST
@@ -44,9 +45,9 @@ def page(world):
     return over(world)
 
 
-def over(world, prepare=lambda: None):
+def over(world, prepare=lambda: None, night=None):
     offices, roles = (lambda name: OFFICES.get(name, ())), (lambda name: ROLES.get(name, ()))
-    return DeskPage(world.desk, world.log, prepare, offices, roles, "files", policy.load().targeting.lanes)
+    return DeskPage(world.desk, world.log, prepare, offices, roles, "files", policy.load().targeting.lanes, night)
 
 
 def rich(decision: Decision, features: str = "", values: tuple = ()) -> Decision:
@@ -64,6 +65,13 @@ def rich(decision: Decision, features: str = "", values: tuple = ()) -> Decision
 def declare(world, *lanes, office="010"):
     number = world.log.head().number
     world.decide(*(rich(desks.placed(number + place, lane, office=office)) for place, lane in enumerate(lanes, 1)))
+
+
+def opened_by(world, page, decision, listed):
+    """Have the window's decision opened at the desk; `listed` are the names of its features."""
+    told = {"f" * 64: Document("application/json", msgspec.json.encode([(name, "numeric") for name in listed]))}
+    world.log.append(list(linked([decision], 0, world.log.head().hash)), told)
+    text(page, "ana")
 
 
 def shown(page, who, name="desk", **query):
@@ -176,15 +184,53 @@ def test_what_was_declared_is_shown_as_text(world, page):
 
 def test_earlier_inspections_are_those_known_in_the_morning(world, page):
     names = [name for three in _PAST.values() for name in three]
-    listed = msgspec.json.encode([(name, "numeric") for name in names])
     inspected, hits, since = 0.25, 0.4, 17.0
-    decision = rich(desks.placed(1), "f" * 64, (inspected, hits, since) * 3)
-    world.log.append(
-        list(linked([decision], 0, world.log.head().hash)), {"f" * 64: Document("application/json", listed)}
-    )
-    text(page, "ana")  # the queue follows the log
+    opened_by(world, page, rich(desks.placed(1), "f" * 64, (inspected, hits, since) * 3), names)
     body = text(page, "ana", "desk/cases/1")
     assert re.search(r"<td>importer</td><td>I &amp; 42</td><td>25%</td><td>40%</td><td>17</td>", body)
+
+
+SUNDAY = {
+    "en": "The declaration was accepted on a Sunday.",
+    "fr": "La déclaration a été acceptée un dimanche.",
+    "zh": "海关于星期日接受申报。",
+}
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "zh"])
+def test_reasons_are_said_in_the_readers_language_where_they_can_be_made_again(world, page, language):
+    decision = rich(desks.placed(1), "f" * 64, (7.0,))
+    because = (Reason("calendar", 1.2, "raises", SUNDAY["fr"]), Reason("importer", 0.4, "raises", REASON))
+    items = tuple(msgspec.structs.replace(item, reasons=because) for item in decision.items)
+    opened_by(world, page, msgspec.structs.replace(decision, items=items, language="fr"), ["weekday"])
+    body = text(page, "sue", "desk/cases/1", language=language)
+    assert body.count(f"<li>{SUNDAY[language]}</li>") == 2
+    as_given = REASON.replace("'", "&#39;")
+    assert (f"<li>{as_given}</li>" if language == "fr" else f'<li lang="fr">{as_given}</li>') in body
+    (kept,) = world.log.versions("D1")
+    assert [reason.sentence for reason in kept.items[0].reasons] == [SUNDAY["fr"], REASON]
+
+
+def test_what_the_night_selected_shows_what_is_stored_and_that_no_reasons_were_kept(world, tmp_path):
+    night = desks.night(tmp_path)
+    desks.store(night, ("N1", 1), importer_id="I & 42", goods_description="shoes <b>ladies</b>", item_value=12500.5)
+    desks.select(night, ("N1", 1, "red"))
+    world.desk.cases.follow_night(night, world.log)
+    page = over(world, night=night)
+    body = text(page, "sue", "desk/cases/1")
+    for shown_there in ("shoes &lt;b&gt;ladies&lt;/b&gt;", "12,500.5", "<td>I &amp; 42</td>", "25%"):
+        assert shown_there in body
+    assert "Why the model scores it so is in the night&#39;s work list" in body
+    assert "Why the model scores it so" not in text(page, "ana", "desk/cases/1")  # who is not told the score
+    assert "neither in the window&#39;s log nor in the store" in text(over(world), "sue", "desk/cases/1")
+
+
+def test_a_decision_is_at_the_desk_as_soon_as_the_window_has_answered_and_a_long_log_keeps_nobody_waiting(world, page):
+    declare(world, *["red"] * (PAGE + 1))
+    assert sent(page, "ana", "desk/next").headers["location"] == "/desk/cases/1"
+    assert len(world.every()) == PAGE
+    text(page, "ana")
+    assert len(world.every()) == PAGE + 1
 
 
 def test_a_finding_of_nothing_releases_the_case(world, page):

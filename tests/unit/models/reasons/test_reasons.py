@@ -4,10 +4,12 @@ import itertools
 import re
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 from msgspec.structs import astuple
+from msgspec.structs import replace as replace_in
 from scipy.stats import spearmanr
 
 from features import simulator
@@ -19,7 +21,7 @@ from features.history.history import History
 from features.matrix import matrix
 from features.matrix.matrix import CATALOGUE
 from models.policy import load
-from models.reasons import group_contributions, reasons, reasons_by_row
+from models.reasons import Reason, again, group_contributions, reasons, reasons_by_row, said_again
 from models.reasons.agreement import overlap, rank_correlation, stability
 from models.reasons.explain import SCHEMA, leading
 from models.reasons.grouping import check, features_of, groups
@@ -323,6 +325,33 @@ def test_languages_give_the_same_reasons_in_other_words(model, rows):
     assert all(each.drop("sentence").equals(found[0].drop("sentence")) for each in found)
     assert not set(found[0]["sentence"]) & set(found[1]["sentence"])
     assert not set(found[1]["sentence"]) & set(found[2]["sentence"])
+
+
+def test_a_reason_is_said_again_in_each_language_from_what_a_decision_keeps(model, rows):
+    some = rows.tail(60)
+    matrix = model.encoder.encode(some)
+    told = {name: reasons_by_row(model, some, matrix, name, top=20) for name in LANGUAGES}
+    names = [name for name in NAMES if name in some.columns]
+    for line, values in enumerate(msgspec.json.decode(msgspec.json.encode(some[names].rows()))):
+        known = dict(zip(names, values, strict=True))
+        for given, wanted in itertools.product(LANGUAGES, LANGUAGES):
+            said_in = [said_again(reason, known, given, wanted) for reason in told[given][line]]
+            assert said_in == [reason.sentence for reason in told[wanted][line]]
+
+
+def test_a_reason_is_not_said_again_where_it_is_not_certain_what_it_says(monkeypatch):
+    known = {"weekday": 7.0, "importer_hit_rate_30d": 0.5}
+    sunday = Reason("calendar", 0.5, "raises", "The declaration was accepted on a Sunday.")
+    assert said_again(sunday, known, "en", "fr") == FR.render(phrase(TOLD["weekday"], Item(known)))
+    changed = ({"sentence": "It was accepted on a Sunday."}, {"group": "importer"})
+    for other in (replace_in(sunday, **each) for each in changed):
+        assert said_again(other, known, "en", "fr") is None
+    assert said_again(sunday, known | {"weekday": 1.0}, "en", "fr") is None
+    assert said_again(sunday, {}, "en", "fr") is None
+    words = Words(en="The declaration was accepted on a Sunday.", fr="Tout autre chose.", zh="两回事。")
+    double = replace(TOLD["weekday"], name="other", entity=("office",), sentences=Sentences(words))
+    monkeypatch.setattr(again, "CATALOGUE", (*CATALOGUE, double))
+    assert said_again(sunday, known | {"other": 1.0}, "en", "fr") is None
 
 
 def test_the_sentence_is_that_of_the_leading_fact(model, rows):
