@@ -220,8 +220,8 @@ def test_what_the_night_selected_shows_what_is_stored_and_that_no_reasons_were_k
     body = text(page, "sue", "desk/cases/1")
     for shown_there in ("shoes &lt;b&gt;ladies&lt;/b&gt;", "12,500.5", "<td>I &amp; 42</td>", "25%"):
         assert shown_there in body
-    assert "Why the model scores it so is in the night&#39;s work list" in body
-    assert "Why the model scores it so" not in text(page, "ana", "desk/cases/1")  # who is not told the score
+    assert "kept no reasons for its score" in body
+    assert "kept no reasons" not in text(page, "ana", "desk/cases/1")  # who is not told the score
     assert "neither in the window&#39;s log nor in the store" in text(over(world), "sue", "desk/cases/1")
 
 
