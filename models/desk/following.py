@@ -12,7 +12,8 @@ from models.desk.desk import Desk
 from models.desk.night import Night
 
 EVERY_S = 2.0
-_ENDING_S = 10.0  # for a transaction to end
+_PATIENCE = 15  # how many times as long it waits while something fails: a look at the night may read all that is stored
+_ENDING_S = 5.0  # for a transaction to end
 
 _log = logging.getLogger(__name__)
 
@@ -66,5 +67,5 @@ class Following:
     def _run(self) -> None:
         while True:
             self.look()
-            if self._ending.wait(self._every_s):
+            if self._ending.wait(self._every_s * (_PATIENCE if self._failing else 1)):
                 return

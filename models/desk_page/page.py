@@ -155,7 +155,6 @@ class DeskPage:
             "case": opened.case,
             "is_mine": is_mine,
             "told": self.desk.looking.tell(officer, number) if is_told else None,
-            "is_selected": decision is None,
             "said": partial(sentences.of_item, decision, about.known, say.language),
             "declared": about.declared,
             "columns": forms.SHOWN,
