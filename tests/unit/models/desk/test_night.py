@@ -43,12 +43,14 @@ def test_nights_follow_on_each_other(world, night):
     assert [case.declaration_id for case in world.every()] == ["N1", "N2", "N3"]
 
 
-def test_a_night_that_several_follow_at_once_opens_each_case_once(world, night):
+def test_nights_that_several_follow_at_once_open_each_case_once(world, night):
     ids = [f"N{number}" for number in range(2 * PAGE + 1)]
     store(night, *((name, 1) for name in ids))
-    select(night, *((name, 1, "red") for name in ids))
+    for some in (ids[:PAGE], ids[PAGE:]):
+        select(night, *((name, 1, "red") for name in some))
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: world.desk.cases.follow_night(night, world.log), range(4)))
+    world.desk.cases.follow_night(night, world.log)  # where all of them were slower than another one
     assert sorted(case.declaration_id for case in world.every()) == sorted(ids)
     assert world.desk.cases.follow_night(night, world.log) == 0
 
@@ -124,6 +126,17 @@ def test_a_selection_in_the_future_by_the_desks_clock_waits_for_its_time(world, 
         store(night, (name, 1))
         select(night, (name, 1, "red"), at=NOON + timedelta(hours=hours))
     assert world.desk.cases.follow_night(night, world.log) == 1
+    world.clock.wait(hours=1)
+    assert world.desk.cases.follow_night(night, world.log) == 2
+
+
+def test_a_run_that_was_in_part_selected_in_the_future_waits_as_a_whole(world, night, tmp_path):
+    other = desks.night(tmp_path / "other")
+    for name, hours in (("N1", 0), ("N2", 1)):
+        store(night, (name, 1))
+        select(other, (name, 1, "red"), at=NOON + timedelta(hours=hours))
+    night.selections.append(other.selections.read())
+    assert world.desk.cases.follow_night(night, world.log) == 0
     world.clock.wait(hours=1)
     assert world.desk.cases.follow_night(night, world.log) == 2
 
