@@ -1,6 +1,6 @@
 """A small world with a champion, and the grounds of its last day: what the window's tests decide on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -46,6 +46,10 @@ class Opened:
         morning = self.workspace.morning(self.day)
         return making.by_profile(self.workspace, self.built, morning, self.champion.policy, SECRET, why)
 
+    def on(self, day: date) -> "Opened":
+        """Return the world on another day, with the same champion."""
+        return replace(self, day=day, declared=_declared(self.workspace, day))
+
     def asked(self, place: int, language: str = "en", **changed: object) -> Asked:
         """Return a declaration of the day, by its place in their order, perhaps with some columns changed."""
         name = self.declared["declaration_id"].unique(maintain_order=True)[place]
@@ -61,11 +65,11 @@ def received_at(rows: pl.DataFrame) -> datetime:
     return rows["accepted_at"][0].replace(tzinfo=UTC)
 
 
-def opened(folder: Path, rows: int = 4000, months: int = 6) -> Opened:
+def opened(folder: Path, rows: int = 4000, months: int = 6, seed: int = 4) -> Opened:
     """Make the world in `folder`: its champion learned from all but the last weeks, and offices have few places."""
     places = Places(folder / "data", folder / "state", folder / "signoff", "", "")
     written = policy.load()
-    source = SimulatorSource(Parameters(rows=rows, months=months, seed=4), folder / "simulated")
+    source = SimulatorSource(Parameters(rows=rows, months=months, seed=seed), folder / "simulated")
     write(source)
     store = Workspace(places, written, "simulator").store
     ingest(source, store, written.ingestion)
@@ -81,8 +85,12 @@ def opened(folder: Path, rows: int = 4000, months: int = 6) -> Opened:
     middle = learned.height * 2 // 3
     model: RiskModel = train(learned[:middle], learned[middle:], CATALOGUE, _TRAINING, rules.targeting)
     champion = Incumbent("3", "champion", "simulator", None, model, None, rules)  # ty: ignore[invalid-argument-type]
-    declared = workspace.store.scan("declarations", day, day).select(schema("declarations").names()).collect()
-    return Opened(workspace, built, day, champion, declared.sort("accepted_at", "declaration_id", "item_number"))
+    return Opened(workspace, built, day, champion, _declared(workspace, day))
+
+
+def _declared(workspace: Workspace, day: date) -> pl.DataFrame:
+    rows = workspace.store.scan("declarations", day, day).select(schema("declarations").names()).collect()
+    return rows.sort("accepted_at", "declaration_id", "item_number")
 
 
 _TRAINING = policy.load().training.model_copy(update={"max_rounds": 40, "early_stopping_rounds": 10})

@@ -3,9 +3,24 @@
 import sys
 from pathlib import Path
 
-from tests.trials import checks, decisions, kills, offline, online, play, running, seeds, signatures, submits, takes
+from tests.trials import (
+    answers,
+    checks,
+    decisions,
+    kills,
+    offline,
+    online,
+    play,
+    running,
+    seeds,
+    signatures,
+    submits,
+    takes,
+)
 
 TRIALS = {
+    "answers": answers.TRIAL,
+    "answers": answers.TRIAL,
     "checks": checks.TRIAL,
     "decisions": decisions.TRIAL,
     "kills": kills.TRIAL,
