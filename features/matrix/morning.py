@@ -52,7 +52,11 @@ class Morning:
 
     def history(self, declarations: pl.DataFrame) -> History:
         """Return what such declarations see; see `features`."""
-        rows = declarations.with_columns(**kinds.DERIVED, day=pl.lit(change_index.number(self.day), pl.Int64))
+        # Polars keeps a column whose rows were put together and are all equal as one value, and divides by such a one
+        # by multiplying by its inverse: another last bit. As series, columns are what they are in the night.
+        rows = pl.DataFrame(declarations.get_columns()).with_columns(
+            **kinds.DERIVED, day=pl.lit(change_index.number(self.day), pl.Int64)
+        )
         others = rows.filter(pl.col("accepted_at").dt.date() != self.day)
         if not others.is_empty():
             raise ValueError(

@@ -36,7 +36,7 @@ from tests.support.opened import Opened, opened
 from tests.trials.running import Trial, Unit
 
 DECLARATIONS, ROWS = 1000, 40_000
-SIZES = (1, 1, 1, 5, 20, 100)  # of what is asked at once
+SIZES = (1, 1, 2, 3, 5, 20, 100)  # of what is asked at once
 _NAMES = [feature.name for feature in CATALOGUE]
 
 

@@ -3,6 +3,7 @@
 import math
 import random
 
+import polars as pl
 import pytest
 
 from models.decisions import DecisionLog
@@ -24,6 +25,15 @@ def test_answers_are_the_nights_features_scores_and_reasons(world, found):
     assert (found["declarations"], found["days"]) == (world.declared["declaration_id"].n_unique() + 1, 2)
     assert found["features"] == found["items"] * len(answers.CATALOGUE)
     assert found["reasons"] >= found["items"]
+
+
+def test_items_asked_about_together_have_the_features_that_each_has_alone_though_their_rates_are_equal(world):
+    morning, day = world.workspace.morning(world.day), world.declared
+    usual = day["tax_rate_pct"] - morning.features(day)["rate_gap_hs6"].cast(pl.Float64)
+    (place, *_) = usual.eq(0).arg_true()  # less which a rate of zero is zero, and not -0.0
+    items = [pl.DataFrame([day.row(place, named=True) | {"tax_rate_pct": 0.0}], day.schema) for _ in range(2)]
+    alone = [repr(morning.features(item).rows()[0]) for item in items]
+    assert [repr(row) for row in morning.features(pl.concat(items)).rows()] == alone
 
 
 def _other_feature(said, place):
