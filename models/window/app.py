@@ -27,22 +27,23 @@ from starlette.routing import Route
 from starlette.types import Lifespan
 
 from features import messages
+from features.messages import answers
 from models.access import Account, Entrance, Refused, refuse_length, strict_json, whole
-from models.access.accounts import SYSTEM, TRADE
+from models.access.accounts import TRADE
 from models.access.tokens import Machine, Tokens
 from models.decisions import Decision, DecisionLog, Document
 from models.evidence import manifest
 from models.ledger import Entry, LedgerError, storage
 from models.reasons import LANGUAGES
-from models.window import openapi
+from models.window import openapi, telling
 from models.window.answering import Asked
 from models.window.deciding import Decider, NotDecided, NotYours
+from models.window.telling import Answer
 
 MOST_OF_A_FORM = 10_000
 RETRY_AFTER_S = 2
 # Answers to a trader's system leave at whole multiples of this after the request came in.
 STEP_S = 0.25
-PRESENT = {"red": "goods and documents", "yellow": "documents"}  # blue is looked at after the goods have left
 
 _log = logging.getLogger(__name__)
 _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -105,19 +106,25 @@ class Window:
         language = request.query_params.get("language", "en")
         if language not in LANGUAGES:
             raise Refused(f"language is {language[:20]!r}; allowed: {', '.join(LANGUAGES)}", 400)
+        accept = request.headers.getlist("accept")
+        form = telling.form(accept)
+        if form is None:
+            raise Refused(f"Accept is {', '.join(accept)[:100]!r}; allowed: {', '.join(telling.FORMS)}", 406)
         refuse_length(request.headers, messages.MOST_BYTES)
         content = await whole(request.receive, messages.MOST_BYTES)
-        answer = await self._answered(content, kind, machine, language, came_at)
+        answer = await self._answered(content, kind, form, machine, language, came_at)
         if machine.role == TRADE:
             steps = math.floor((time.monotonic() - came_at) / STEP_S) + 1
             await asyncio.sleep(came_at + steps * STEP_S - time.monotonic())
         return answer
 
-    async def _answered(self, content: bytes, kind: str, machine: Machine, language: str, came_at: float) -> Response:
+    async def _answered(
+        self, content: bytes, kind: str, form: str, machine: Machine, language: str, came_at: float
+    ) -> Response:
         """Return the answer to a message: each of its declarations is decided, or refused with what is wrong."""
         received_at = self.now()
         read = await anyio.to_thread.run_sync(messages.read, content, kind, received_at.replace(tzinfo=None))
-        taken, refused = _sorted_out(read)
+        taken, refused = _sorted_out(read, None if form == telling.JSON else answers.LONGEST_REFERENCE)
         digest = hashlib.sha256(content).hexdigest()
         asked = [Asked(rows, digest, machine.name, language, received_at, machine.role == TRADE) for rows in taken]
         decisions: list[Decision] = []
@@ -127,16 +134,14 @@ class Window:
                 decisions = await asyncio.wrap_future(waiting)
             except NotYours as error:
                 allowed = "a reference that no other declarant has used"
-                whose = messages.Refusal(str(error), None, "declaration_id", str(error), allowed)
-                return _json({"decisions": [], "refused": [asdict(whose)]}, HTTPStatus.UNPROCESSABLE_ENTITY)
+                refused = [messages.Refusal(str(error), None, "declaration_id", str(error), allowed)]
             except NotDecided as error:
                 _log.warning("No answer to %s: %s", machine.name, error)
                 again = {"Retry-After": str(RETRY_AFTER_S)}
                 return _json({"error": "nothing can be decided now; ask again"}, HTTPStatus.SERVICE_UNAVAILABLE, again)
-        told = in_full if machine.role == SYSTEM else in_brief
+        answer = Answer(decisions, refused, digest, received_at)
         status = HTTPStatus.OK if decisions else HTTPStatus.UNPROCESSABLE_ENTITY
-        answer = {"decisions": [told(each) for each in decisions], "refused": [asdict(each) for each in refused]}
-        return _json(answer, status)
+        return Response(answer.written(form, machine.role), status, _NO_STORE, form)
 
     async def _tokens(self, request: Request) -> Response:
         """List machines, or make a token for one, which is in the answer and nowhere else; for administrators."""
@@ -211,55 +216,20 @@ class Window:
             raise Refused("no page asks here: the window is for programs with a token")
 
 
-def in_full(decision: Decision) -> dict[str, Any]:
-    """Return what customs' own system is told of a decision."""
-    return {
-        "declaration_id": decision.declaration_id,
-        "version": decision.version,
-        "decision_id": decision.decision_id,
-        "lane": decision.lane,
-        "items": [
-            {
-                "item_number": item.item_number,
-                "lane": item.lane,
-                "reason": item.reason,
-                "criterion": item.criterion or None,
-                "selection_probability": item.probability,
-                "score": item.score,
-                "expected_revenue": item.expected_revenue,
-                "reasons": [msgspec.structs.asdict(reason) for reason in item.reasons],
-            }
-            for item in decision.items
-        ],
-        "unscored": decision.unscored or None,
-        "morning": decision.morning or None,
-        "model_version": decision.model_version or None,
-        "model_digest": decision.model_digest or None,
-        "policy_digest": decision.policy_digest,
-    }
+def _sorted_out(read: messages.Read, longest: int | None) -> tuple[list[pl.DataFrame], list[messages.Refusal]]:
+    """Return the rows of each declaration that is taken, by item, and all refusals; one item refuses all others.
 
-
-def in_brief(decision: Decision) -> dict[str, Any]:
-    """Return what a trader's system is told of a decision: the same for whatever reason goods are held."""
-    present = PRESENT.get(decision.lane)
-    return {
-        "declaration_id": decision.declaration_id,
-        "version": decision.version,
-        "decision_id": decision.decision_id,
-        "answer": "held" if present else "released",
-        "present": present or "",
-    }
-
-
-def _sorted_out(read: messages.Read) -> tuple[list[pl.DataFrame], list[messages.Refusal]]:
-    """Return the rows of each declaration that is taken, by item, and all refusals; one item refuses all others."""
+    `longest` is how many characters of a reference the answer has room for; None for all that are read.
+    """
     refusals = list(read.refusals)
     parts = read.rows.sort("item_number", maintain_order=True).partition_by("declaration_id", maintain_order=True)
     for rows in parts:
-        offices = rows["office"].unique(maintain_order=True).to_list()
+        one, offices = rows["declaration_id"][0], rows["office"].unique(maintain_order=True).to_list()
         if len(offices) > 1:
-            one = rows["declaration_id"][0]
             refusals.append(messages.Refusal(one, None, "office", ", ".join(offices), "one office for all its items"))
+        if longest and len(one) > longest:
+            allowed = f"at most {longest} characters, if the answer is to be XML"
+            refusals.append(messages.Refusal(one, None, "declaration_id", one, allowed))
     names = {each.declaration for each in refusals}
     taken = [] if None in names else [rows for rows in parts if rows["declaration_id"][0] not in names]
     return taken, refusals

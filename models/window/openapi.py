@@ -1,12 +1,16 @@
 """The window's interface as an OpenAPI document, with examples; tests ask the window for what they show."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
 from features import contract, messages
+from features.messages import answers
+from features.messages.answers import Notification, Statement, Status
 from models.access.accounts import MACHINES
 from models.policy import LANES
+from models.window import telling
 
 _FROM_CUSTOMS = ("accepted_at", "recorded_at")
 
@@ -78,6 +82,31 @@ _IN_FULL = _object(
 _IN_BRIEF = _object(**_NAMED, answer={"enum": ["released", "held"]}, present=_TEXT)
 _REFUSED = _object(declaration=_OR_NONE, item={"type": ["integer", "null"]}, element=_TEXT, value=_TEXT, allowed=_TEXT)
 _ANSWER = _object(decisions=_some({"oneOf": [_IN_FULL, _IN_BRIEF]}), refused=_some(_REFUSED))
+EXAMPLE_DECISION, EXAMPLE_AT = "20240502-3f0c1d9a77b2e4c81a05", datetime(2024, 5, 2, 9, 30, tzinfo=UTC)
+_EXAMPLE_IN_XML = answers.written(
+    [
+        Notification(
+            EXAMPLE["declaration_id"],
+            "documents",
+            EXAMPLE_DECISION,
+            EXAMPLE_AT,
+            version=1,
+            statuses=(Status(telling.HELD),),
+            statements=(Statement("present", telling.PRESENT["yellow"]),),
+        )
+    ]
+)
+_XML = {
+    "schema": {
+        "type": "string",
+        "description": "MetaData of the WCO data model 3.6, with a Response for each declaration: see docs/messages.md",
+    },
+    "example": _EXAMPLE_IN_XML.decode(),
+}
+_ANSWERS = {
+    "application/json": {"schema": _ANSWER},
+    **{form: _XML for form in telling.FORMS if form != telling.JSON},
+}
 _ERROR = {"application/json": {"schema": _object(error=_TEXT)}}
 _DECLARATION = {
     "type": "object",
@@ -120,13 +149,14 @@ DOCUMENT: dict[str, Any] = {
                 "responses": {
                     "200": {
                         "description": "Some are decided; others may be refused.",
-                        "content": {"application/json": {"schema": _ANSWER}},
+                        "content": _ANSWERS,
                     },
                     "422": {
                         "description": "None is decided, for what `refused` says.",
-                        "content": {"application/json": {"schema": _ANSWER}},
+                        "content": _ANSWERS,
                     },
                     "401": {"description": "No token, or one that does not count.", "content": _ERROR},
+                    "406": {"description": "`Accept` likes none of the forms of answers.", "content": _ERROR},
                     "413": {"description": "The message is too large.", "content": _ERROR},
                     "415": {"description": "Another form of message.", "content": _ERROR},
                     "503": {

@@ -29,9 +29,9 @@ from features.messages import json_form
 from models.decisions import Decision, DecisionLog, Document, Spool
 from models.reasons import LANGUAGES, reasons
 from models.window.answering import Asked
-from models.window.app import in_full
 from models.window.deciding import Decider
 from models.window.ground import REASONS, Ground
+from models.window.telling import in_full
 from tests.support.opened import Opened, opened
 from tests.trials.running import Trial, Unit
 

@@ -27,7 +27,7 @@ import msgspec
 from models.access.accounts import SYSTEM
 from models.decisions import DecisionLog, Spool
 from models.window import openapi
-from models.window.app import in_full
+from models.window.telling import in_full
 from tests.support import window_process
 from tests.support.opened import opened
 from tests.support.ports import free_port

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from lxml import etree
 from starlette.testclient import TestClient
 
 from features import messages
@@ -14,9 +15,10 @@ from models.access.accounts import SYSTEM, TRADE
 from models.access.tokens import Tokens
 from models.decisions import DecisionLog, Spool
 from models.ledger import storage
-from models.window import app, openapi
+from models.window import app, openapi, telling
 from models.window.app import Window
 from models.window.deciding import Decider
+from tests.support.messages import declaration, in_xml
 from tests.support.opened import accounts
 
 
@@ -48,8 +50,9 @@ def declared(number, **changed):
     return {**openapi.EXAMPLE, "declaration_id": f"E{number}", "transport_document_id": f"MAEU-{number}", **changed}
 
 
-def ask(client, role, content, **more):
-    headers = {"Authorization": f"Bearer {client.given[role]}", "Content-Type": "application/json"}
+def ask(client, role, content, accept="*/*", **more):
+    token = f"Bearer {client.given[role]}"
+    headers = {"Authorization": token, "Content-Type": "application/json", "Accept": accept}
     return client.post("/window/declarations", content=json.dumps(content), headers=headers, **more)
 
 
@@ -88,13 +91,13 @@ HOLDING = ("random", "critical", "criterion", "exploration", "value")
 def test_customs_own_system_is_told_which_criterion_holds_goods(served):
     (decision,) = served.window.log.versions("E1")
     for reason, name in (("criterion", "watched"), ("value", None)):
-        (item,) = app.in_full(_held(decision, reason))["items"]
+        (item,) = telling.in_full(_held(decision, reason))["items"]
         assert (item["reason"], item["criterion"]) == (reason, name)
 
 
 def test_whatever_holds_goods_a_trader_is_told_the_same(served):
     (decision,) = served.window.log.versions("E1")
-    told = {reason: app.in_brief(_held(decision, reason)) for reason in HOLDING}
+    told = {reason: telling.in_brief(_held(decision, reason)) for reason in HOLDING}
     assert len({json.dumps(each) for each in told.values()}) == 1
     assert told["random"]["answer"] == "held"
 
@@ -111,6 +114,63 @@ def test_a_trader_is_answered_at_whole_steps_of_time(served):
         answer = ask(served, TRADE, declared(number))
         took.append(answer.elapsed.total_seconds() / app.STEP_S)
     assert all(each >= 1 for each in took)
+
+
+def test_whoever_asks_for_xml_is_told_in_xml(served):
+    in_json = ask(served, SYSTEM, declared(30)).json()["decisions"][0]
+    answer = ask(served, SYSTEM, declared(30), accept="application/xml")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/xml")
+    (response,) = etree.fromstring(answer.content).findall("{*}Response")
+    assert response.findtext("{*}FunctionalReferenceID") == in_json["decision_id"]
+    assert response.findtext("{*}Declaration/{*}FunctionalReferenceID") == "E30"
+    assert response.findtext("{*}Declaration/{*}VersionID") == str(in_json["version"])
+    assert ask(served, SYSTEM, declared(30), accept="application/xml").content == answer.content
+    text = ask(served, SYSTEM, declared(30), accept="text/xml")
+    assert (text.content, text.headers["content-type"]) == (answer.content, "text/xml; charset=utf-8")
+
+
+def test_a_message_in_xml_is_answered_in_the_form_that_is_asked_for(served):
+    headers = {"Authorization": f"Bearer {served.given[SYSTEM]}", "Content-Type": "application/xml"}
+    content = in_xml(declaration(declaration_id="X1"))
+    answers = [
+        served.post("/window/declarations", content=content, headers={**headers, "Accept": accept})
+        for accept in ("application/xml", "*/*")
+    ]
+    assert [each.headers["content-type"] for each in answers] == ["application/xml", "application/json"]
+    (response,) = etree.fromstring(answers[0].content).findall("{*}Response")
+    (found,) = answers[1].json()["decisions"]
+    assert response.findtext("{*}FunctionalReferenceID") == found["decision_id"]
+
+
+def test_what_is_wrong_is_told_in_xml_too_of_each_declaration(served):
+    wrong = declared(32, items=[{**openapi.EXAMPLE["items"][0], "hs_code": "61", "origin_country": None}])
+    long = declared(33, declaration_id="L" * 36)
+    answer = ask(served, TRADE, [declared(31), wrong, long], accept="application/xml")
+    assert answer.status_code == 200
+    decided, refused, too_long = etree.fromstring(answer.content).findall("{*}Response")
+    assert decided.findtext("{*}Declaration/{*}FunctionalReferenceID") == "E31"
+    assert refused.findtext("{*}Declaration/{*}FunctionalReferenceID") == "E32"
+    assert [response.findtext("{*}FunctionCode") for response in (refused, too_long)] == ["03", "03"]
+    assert {each.text for each in refused.iter("{*}ValidationCode")} == {"VALUE", "MISSING"}
+    assert too_long.findtext("{*}Declaration/{*}FunctionalReferenceID") is None
+    assert "L" * 36 in too_long.findtext("{*}Error/{*}Description")
+    assert len({each.text for each in answer_ids(answer)}) == 3
+    stolen = ask(served, TRADE, wrong, accept="application/xml")
+    assert stolen.status_code == 422
+    unreadable = ask(served, TRADE, "no declaration", accept="application/xml")
+    assert unreadable.status_code == 422
+    assert [each.text for each in etree.fromstring(unreadable.content).iter("{*}FunctionCode")] == ["03"]
+
+
+def answer_ids(answer):
+    return [each.find("{*}FunctionalReferenceID") for each in etree.fromstring(answer.content).findall("{*}Response")]
+
+
+def test_nothing_is_decided_for_whoever_reads_neither_json_nor_xml(served):
+    answer = ask(served, SYSTEM, declared(34), accept="text/html, application/json;q=0")
+    allowed = "allowed: application/json, application/xml, text/xml"
+    assert (answer.status_code, allowed in answer.json()["error"]) == (406, True)
+    assert served.window.log.versions("E34") == []
 
 
 def test_several_declarations_are_decided_or_refused_each_by_itself(served):
@@ -237,6 +297,22 @@ def test_the_document_describes_what_is_answered(served):
     )
     in_brief = told["properties"]["decisions"]["items"]["oneOf"][1]
     assert ask(served, TRADE, declared(11)).json()["decisions"][0].keys() == in_brief["properties"].keys()
+
+
+def test_the_example_in_xml_is_what_a_trader_is_told_of_the_example(served):
+    document = openapi.DOCUMENT["paths"]["/window/declarations"]["post"]["responses"]["200"]["content"]
+    answer = ask(served, TRADE, declared(12), accept="application/xml")
+    assert answer.status_code == 200
+    (decision,) = served.window.log.versions("E12")
+    shown = msgspec.structs.replace(
+        decision,
+        declaration_id=openapi.EXAMPLE["declaration_id"],
+        decision_id=openapi.EXAMPLE_DECISION,
+        received_at=openapi.EXAMPLE_AT,
+        items=tuple(msgspec.structs.replace(item, lane="yellow") for item in decision.items),
+    )
+    found = telling.Answer([shown], [], "", openapi.EXAMPLE_AT).written("application/xml", TRADE).decode()
+    assert [document[each]["example"] for each in ("application/xml", "text/xml")] == [found, found]
 
 
 def test_whether_it_lives_is_told_to_anybody_on_this_machine(served):
