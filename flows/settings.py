@@ -98,6 +98,9 @@ class Settings(BaseSettings):
         None, description="the source whose declarations the window answers; default: `up` opens no window"
     )
     window_port: int = Field(4300, ge=1, le=65535)
+    window_tables: Path | None = Field(
+        None, description="folder of customs' own tables of offices and rates, for what messages leave to customs"
+    )
     decisions_database_uri: str | None = Field(
         None, description="where the window keeps its decisions; default: a file in state_folder"
     )

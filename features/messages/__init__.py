@@ -5,5 +5,6 @@ Not here: which declarations are taken, selected or kept, and how a message arri
 
 from features.messages.judging import Read, Refusal
 from features.messages.reader import KINDS, MOST_BYTES, read
+from features.messages.tables import Tables
 
-__all__ = ["KINDS", "MOST_BYTES", "Read", "Refusal", "answers", "json_form", "read"]
+__all__ = ["KINDS", "MOST_BYTES", "Read", "Refusal", "Tables", "answers", "json_form", "read"]

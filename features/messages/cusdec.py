@@ -91,6 +91,9 @@ MAPPED: Final = (
     Mapped("transport_document_id", _DOCUMENTS, _DOCUMENTS, "house before master documents"),
 )
 
+# What is no column, and tells customs' tables which office is meant.
+GOODS_LOCATION: Final = Mapped("goods_location", at_header=(Where("LOC", "14", (2, 1)),))
+
 
 def declarations(content: bytes) -> list[Declaration]:
     """Return the declarations of an interchange, with the faults of their form; MessageRefused if it is none."""
@@ -103,7 +106,8 @@ def declarations(content: bytes) -> list[Declaration]:
 def _declaration(message: Message, before: str) -> Declaration:
     header, details, summary = _sections(message.segments, before)
     shared = _Section(header, before, message.decimal_mark, is_shared=True)
-    cells = {mapped.column: shared.cell(mapped, mapped.at_header) for mapped in MAPPED if mapped.at_header}
+    mappings = (*(mapped for mapped in MAPPED if mapped.at_header), GOODS_LOCATION)
+    cells = {mapped.column: shared.cell(mapped, mapped.at_header) for mapped in mappings}
     declaration = Declaration(cells["declaration_id"], faults=_faults(header, details, summary, before))
     declaration.faults += shared.faults
     for place, segments in enumerate(details, 1):
@@ -175,7 +179,7 @@ class _Section:
         if column == "goods_description":
             lines = [segment.get(4, line) for segment in found for line in range(1, 6)]
             return " ".join(line for line in lines if line) or None
-        if column == "container_id" and len(found) > 1:
+        if column in ("container_id", GOODS_LOCATION.column) and len(found) > 1:
             return None  # no segment says in which of them an item is
         values = [segment.get(*where.value) for segment in found]
         if column == "tax_rate_pct":

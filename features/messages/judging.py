@@ -4,7 +4,7 @@ The rules on rows are those of validation, so that a row from here is one that i
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,13 +13,12 @@ import polars as pl
 from features import contract
 from features.contract import KEY, Field
 from features.messages import values
+from features.messages.tables import GOODS_LOCATION, OFFICE, Tables
 from features.messages.told import Cell, Declaration, Fault, Item
 from features.messages.values import Unreadable, shown
 from features.validation import at_once
 
 Value = str | int | float | None
-Tables = Callable[[Mapping[str, Value]], Mapping[str, Value]]
-FROM_TABLES = ("office", "tax_rate_pct")
 _FIELDS = tuple(field for field in contract.DECLARATION if field.name not in ("accepted_at", "recorded_at"))
 
 
@@ -118,16 +117,29 @@ def _draft(place: int, item: Item, tables: Tables | None, *, is_text: bool) -> _
 
 
 def _complete(draft: _Draft, tables: Tables) -> None:
-    """Fill what customs' own tables know and the message does not have; never what the message says."""
-    missing = [name for name in FROM_TABLES if draft.row[name] is None and name not in draft.unreadable]
-    if not missing:
-        return
-    known = tables(dict(draft.row))
-    for field in _FIELDS:
-        if field.name in missing and known.get(field.name) is not None:
-            cell = Cell(f"{field.name} by customs' tables", known[field.name])
-            draft.item.cells[field.name] = cell
-            _set(draft, field, cell, is_text=False)
+    """Take from customs' own tables what the message leaves to them, and the office that a code of another list means.
+
+    Nothing else of what the message says is replaced.
+    """
+    row, location = draft.row, draft.item.cells.get(GOODS_LOCATION, Cell(GOODS_LOCATION)).given
+    if row["office"] is not None:
+        _replace(draft, "office", tables.office(OFFICE, str(row["office"])))
+    elif "office" not in draft.unreadable and isinstance(location, str):
+        _replace(draft, "office", tables.office(GOODS_LOCATION, location.strip()))
+    if row["tax_rate_pct"] is None and "tax_rate_pct" not in draft.unreadable:
+        goods = (_text(row[name]) for name in ("hs_code", "origin_country", "tax_type"))
+        _replace(draft, "tax_rate_pct", tables.tax_rate_pct(*goods))
+
+
+def _replace(draft: _Draft, column: str, known: Value) -> None:
+    """Have a column hold what customs' tables know; nothing changes if they do not."""
+    if known is not None:
+        draft.item.cells[column] = Cell(f"{column} by customs' tables", known)
+        draft.row[column] = known
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _set(draft: _Draft, field: Field, cell: Cell, *, is_text: bool) -> None:

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from features.messages import cusdec, json_form, xml_form
-from features.messages.judging import Read, Tables, judged, none_read
+from features.messages.judging import Read, judged, none_read
+from features.messages.tables import Tables
 from features.messages.told import Declaration, Fault, MessageRefused
 
 MOST_BYTES: Final = 10_000_000
@@ -24,10 +25,9 @@ def read(
     """Return the rows of a message in the contract's columns, and refusals; any content gives one or the other.
 
     `kind` is the media type without parameters. `accepted_at` is customs' clock at arrival, in legal time; what a
-    message says of that is refused (JSON) or not read. `tables` is asked for an item's values and gives `office` and
-    `tax_rate_pct` where the message has none and customs' own tables know them; without it they are refused. Raises
-    ValueError for a `kind` that is none of KINDS and for an `accepted_at` with a zone. The first call takes seconds,
-    because it imports the rules.
+    message says of that is refused (JSON) or not read. `tables` give `office` and `tax_rate_pct` where the message has
+    none and they know them, and the office that a code of another list stands for. Raises ValueError for a `kind` that
+    is none of KINDS and for an `accepted_at` with a zone. The first call takes seconds, because it imports the rules.
 
     >>> found = read(b'{"declaration_id": "D1", "items": [{"item_number": 0}]}', JSON, datetime(2024, 3, 1, 9, 30))
     >>> found.rows.height, str(found.refusals[-1])

@@ -93,3 +93,6 @@ MAPPED: Final = (
         "first",
     ),
 )
+
+# What is no column, and tells customs' tables which office is meant.
+GOODS_LOCATION: Final = Mapped("goods_location", (f"{SHIPMENT}/Consignment/GoodsLocation/Name",), "first")

@@ -11,7 +11,7 @@ from lxml import etree
 
 from features.messages.told import Cell, Declaration, Fault, Item, MessageRefused, merged, refuse_too_many
 from features.messages.values import added, shown
-from features.messages.wco import ITEM, MAPPED, METADATA, MODEL_VERSION, NAMESPACE, Mapped
+from features.messages.wco import GOODS_LOCATION, ITEM, MAPPED, METADATA, MODEL_VERSION, NAMESPACE, Mapped
 
 ENCODINGS = (b"UTF-8", b"US-ASCII")
 _ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]*?\sencoding\s*=\s*["']([\x21-\x7e]*?)["']""")
@@ -70,7 +70,7 @@ def _root(content: bytes) -> etree._Element:
 
 def _declaration(found: etree._Element, path: str) -> Declaration:
     shared, faults = _Section(found, f"{path}/", ""), _faults(found, path)
-    cells = {mapped.column: shared.cell(mapped) for mapped in MAPPED}
+    cells = {mapped.column: shared.cell(mapped) for mapped in (*MAPPED, GOODS_LOCATION)}
     declaration = Declaration(cells["declaration_id"], faults=[*faults, *shared.faults], remarks=shared.remarks)
     for place, each in enumerate(_items(found), 1):
         own = _Section(each, f"{path}/{ITEM}[{place}]", ITEM)

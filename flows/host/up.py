@@ -67,8 +67,8 @@ class Up:
     def run(self) -> None:
         """Start everything, watch it, and end it on SIGINT, SIGTERM or SIGHUP.
 
-        Raises AlreadyRunningError, PortInUseError, ProjectError, ChildError, or ValueError (of secrets or database) if
-        that is not possible.
+        Raises AlreadyRunningError, PortInUseError, ProjectError, ChildError, or ValueError (of secrets, database or
+        tables) if that is not possible.
         """
         stopping = Event()
         with running.claim(self.settings.state_folder) as claim, _signals(stopping):
@@ -81,6 +81,7 @@ class Up:
             deploy.render(self.project, self.settings, ())  # before anything starts: is there a project here?
             check_ports(self.settings)
             mlflow_server.refuse_moved(self.settings)
+            window.check(self.settings)
             if played := self.settings.played_clock:
                 clock(self.settings.time_zone or "UTC", played)
                 self.say(f"Warning: window and desk go by the clock in {played}, which is for played days only.")

@@ -3,11 +3,18 @@
 import json
 import sys
 
+from features import messages
 from flows.processes.children import Program
 from flows.servers import mlflow_server, prefect_api
 from flows.settings import Settings
 
 PREPARED_S = 240.0  # importing the rules and reading what was decided
+
+
+def check(settings: Settings) -> None:
+    """Raise ValueError where customs' own tables are not such as the window can read."""
+    if settings.window_tables:
+        messages.Tables.of(settings.window_tables)
 
 
 def program(settings: Settings, source: str, time_zone: str) -> Program:
@@ -29,6 +36,7 @@ def program(settings: Settings, source: str, time_zone: str) -> Program:
             "WINDOW_DECISIONS_URI": settings.decisions_uri,
             "WINDOW_PUBLIC_URLS": json.dumps(settings.public_urls),
             "WINDOW_TIME_ZONE": time_zone,
+            **({"WINDOW_TABLES": str(settings.window_tables.absolute())} if settings.window_tables else {}),
             **mlflow_server.played_clock(settings, "WINDOW"),
         },
         lambda: prefect_api.answers(f"{settings.window_url}/window/health"),

@@ -73,7 +73,8 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     they came in. `key` is what the declaration's chances are drawn for. `feature_names` is the digest of the list of
     features, of which `features` has the values for each item; both are empty where no model was asked, and `unscored`
     says why. `before` and `after` are the states of the office (models/live). `criteria` is the digest of the criteria
-    that were in force, and empty if none was.
+    that were in force, and empty if none was; `tables` that of customs' own tables by which the message was read, and
+    empty if there were none.
     """
 
     decision_id: str
@@ -100,6 +101,7 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shadows: tuple[Shadow, ...] = ()
     unscored: str = ""
     criteria: str = ""
+    tables: str = ""
 
     @property
     def lane(self) -> str:

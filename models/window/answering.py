@@ -27,7 +27,8 @@ class Asked:
 
     `rows` are its items by the contract, all of one office and accepted on the ground's day, in order of their numbers.
     `message` is the digest of the message, `caller` who sent it, and `received_at` the instant, with its zone. A caller
-    may be one that speaks `is_own_alone`: it amends no declaration of another caller.
+    may be one that speaks `is_own_alone`: it amends no declaration of another caller. `tables` is the digest of the
+    tables of customs by which the message was read, and empty if there were none.
     """
 
     rows: pl.DataFrame
@@ -36,6 +37,7 @@ class Asked:
     language: str
     received_at: datetime
     is_own_alone: bool = False
+    tables: str = ""
 
     @property
     def declaration_id(self) -> str:
@@ -141,5 +143,6 @@ def decide(
         shadows=tuple(Shadow(*version, tuple(scores)) for version, scores in judged.shadows.items()),
         unscored=ground.unscored,
         criteria=ground.criteria.digest,
+        tables=asked.tables,
     )
     return decision, now

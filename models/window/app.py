@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -54,7 +55,7 @@ class Window:
     """Holds what the window's routes work with.
 
     `now` gives the instant with its zone, the administration's legal one. `note` writes into the ledger of sign-off who
-    made and revoked tokens.
+    made and revoked tokens. `tables` are customs' own, for what a message leaves to them.
     """
 
     decider: Decider
@@ -63,6 +64,7 @@ class Window:
     entrance: Entrance
     now: Callable[[], datetime]
     note: Callable[[Entry], None]
+    tables: messages.Tables | None = None
     lifespan: Lifespan | None = None
 
     def app(self) -> Starlette:
@@ -123,14 +125,20 @@ class Window:
     ) -> Response:
         """Return the answer to a message: each of its declarations is decided, or refused with what is wrong."""
         received_at = self.now()
-        read = await anyio.to_thread.run_sync(messages.read, content, kind, received_at.replace(tzinfo=None))
+        reading = partial(messages.read, content, kind, received_at.replace(tzinfo=None), tables=self.tables)
+        read = await anyio.to_thread.run_sync(reading)
         taken, refused = _sorted_out(read, None if form == telling.JSON else answers.LONGEST_REFERENCE)
         digest = hashlib.sha256(content).hexdigest()
-        asked = [Asked(rows, digest, machine.name, language, received_at, machine.role == TRADE) for rows in taken]
+        documents, tables = {digest: Document(kind, content)}, ""
+        if self.tables:
+            tables = self.tables.digest
+            documents[tables] = Document(telling.JSON, self.tables.as_json)
+        is_own_alone = machine.role == TRADE
+        asked = [Asked(rows, digest, machine.name, language, received_at, is_own_alone, tables) for rows in taken]
         decisions: list[Decision] = []
         if asked:
             try:
-                waiting = self.decider.ask(asked, {digest: Document(kind, content)}, came_at)
+                waiting = self.decider.ask(asked, documents, came_at)
                 decisions = await asyncio.wrap_future(waiting)
             except NotYours as error:
                 allowed = "a reference that no other declarant has used"

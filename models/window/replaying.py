@@ -1,9 +1,9 @@
 """A decision is made again from what was stored with it, however long ago, and compared to the last bit.
 
-The message, the features, the plan of the office, its state and the criteria in force are those of the log; the model
-is that version's, from the registry; the secret is the day's. What exploration weighed and what versions in waiting
-said is taken as stored. Where the morning can still be made from the data, with the same digest, the features are made
-again too.
+The message, customs' tables by which it was read, the features, the plan of the office, its state and the criteria in
+force are those of the log; the model is that version's, from the registry; the secret is the day's. What exploration
+weighed and what versions in waiting said is taken as stored. Where the morning can still be made from the data, with
+the same digest, the features are made again too.
 """
 
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def replay(
     last = [each for each in log.versions(stored.declaration_id) if each.version == stored.version - 1]
     again, _ = decide(
         ground,
-        Asked(rows, stored.message, stored.caller, stored.language, stored.received_at),
+        Asked(rows, stored.message, stored.caller, stored.language, stored.received_at, tables=stored.tables),
         _as_stored(ground.judged(rows, stored.language), stored),
         state,
         last[0] if last else None,
@@ -133,7 +133,8 @@ def _told(log: DecisionLog, stored: Decision, rows: pl.DataFrame) -> str:
     """Return the digest of what the decision's message says of its declaration, read anew."""
     message = _document(log, stored.message)
     accepted_at: datetime = rows["accepted_at"][0]
-    read = messages.read(message.content, message.media_type, accepted_at).rows
+    tables = messages.Tables.from_json(_document(log, stored.tables).content) if stored.tables else None
+    read = messages.read(message.content, message.media_type, accepted_at, tables=tables).rows
     own = read.filter(pl.col("declaration_id") == stored.declaration_id).sort("item_number", maintain_order=True)
     return Asked(own, stored.message, stored.caller, stored.language, stored.received_at).content
 

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 
+from features import messages
 from models import policy
 from models.access import Directory, Entrance, Names
 from models.access.tokens import Tokens
@@ -48,6 +49,7 @@ class WindowSettings(BaseSettings):
     artifact_root: str
     accounts_uri: str = Field(description="where accounts and tokens are")
     decisions_uri: str = Field(description="the database of decisions")
+    tables: Path | None = Field(None, description="the folder of customs' own tables; see features/messages/tables.py")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
     played_clock: Path | None = Field(None, description="the file that says what time it is on played days")
@@ -102,4 +104,5 @@ def create_app() -> Starlette:
 
     directory = Directory(settings.accounts_uri)
     entrance = Entrance(directory, Names(settings.public_urls))
-    return Window(decider, log, Tokens(settings.accounts_uri), entrance, now, note, running).app()
+    tables = messages.Tables.of(settings.tables) if settings.tables else None
+    return Window(decider, log, Tokens(settings.accounts_uri), entrance, now, note, tables, running).app()

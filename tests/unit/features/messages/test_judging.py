@@ -4,10 +4,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features import contract
-from features.messages import read
+from features.messages import Tables, read
 from features.messages.reader import JSON
 from tests.support import messages
 from tests.support.messages import ACCEPTED_AT, declaration
+
+XML, CUSDEC = "application/xml", "application/edifact"
+LOCATION = "GoodsShipment/Consignment/GoodsLocation/Name"
 
 
 def told(*declarations: dict, **arguments) -> list[tuple]:
@@ -65,35 +68,55 @@ def test_a_declaration_that_is_twice_in_a_message_is_refused_both_times():
     assert found.rows["declaration_id"].to_list() == ["OTHER"]
 
 
+TABLES = Tables(
+    {("office", "GB000060"): "010", ("office", "010"): "999", ("goods_location", "LHRLHRLHR"): "020"},
+    {("0901", "", ""): 12.5, ("6109", "", ""): 9.0},
+)
+
+
 def test_customs_tables_fill_the_office_and_the_rate_and_nothing_else():
-    asked = []
-
-    def tables(row):
-        asked.append((row["hs_code"], row["office"], row["tax_rate_pct"]))
-        return {"office": "GB000060", "tax_rate_pct": 12.5, "importer_id": "XX", "currency": "EUR"}
-
-    lacking = declaration({"tax_rate_pct": None, "importer_id": None}, office=None, importer_id=None)
-    del lacking["importer_id"]
-    found = read(messages.in_json(lacking), JSON, ACCEPTED_AT, tables=tables)
-    assert asked == [("0901210000", None, None)]
-    assert [str(each) for each in found.refusals] == ["items[0].importer_id: empty; expected: a value"]
-    whole = declaration({"tax_rate_pct": None}, office=None)
-    found = read(messages.in_json(whole), JSON, ACCEPTED_AT, tables=tables)
-    assert_frame_equal(found.rows, messages.rows(declaration({"tax_rate_pct": 12.5})))
+    lacking = declaration({"tax_rate_pct": None, "net_mass_kg": None})
+    content = messages.in_xml(lacking, DeclarationOfficeID=None, **{LOCATION: " LHRLHRLHR "})
+    found = read(content, XML, ACCEPTED_AT, tables=TABLES)
+    assert [each.element.rpartition("/")[2] for each in found.refusals] == ["NetNetWeightMeasure"]
+    content = messages.in_xml(declaration({"tax_rate_pct": None}), DeclarationOfficeID=None, **{LOCATION: "LHRLHRLHR"})
+    found = read(content, XML, ACCEPTED_AT, tables=TABLES)
+    assert_frame_equal(found.rows, messages.rows(declaration({"tax_rate_pct": 12.5}, office="020")))
 
 
-def test_customs_tables_are_not_asked_what_the_message_says_even_if_it_cannot_be_read():
-    def tables(row):
-        raise AssertionError(row)
+def test_the_place_of_goods_in_cusdec_tells_the_office_if_there_is_one_place():
+    content = messages.in_edifact(declaration())
+    for places, expected in (("LOC+14+LHRLHRLHR'", ["020"]), ("LOC+14+LHRLHRLHR'LOC+14+ELSEWHERE'", [])):
+        count = str(23 + places.count("LOC") - 1).encode()
+        changed = content.replace(b"LOC+22+GB000060'", places.encode()).replace(b"UNT+23", b"UNT+" + count)
+        assert read(changed, CUSDEC, ACCEPTED_AT, tables=TABLES).rows["office"].to_list() == expected
 
-    assert told(declaration(), tables=tables) == []
-    assert [text for *_, text in told(declaration({"tax_rate_pct": "8"}), tables=tables)] == [
+
+def test_an_office_by_another_list_is_the_one_that_customs_tables_name():
+    for office, expected in (("GB000060", "010"), ("GB000999", "GB000999")):
+        told = declaration(office=office)
+        for content, kind in ((messages.in_json(told), JSON), (messages.in_xml(told), XML)):
+            found = read(content, kind, ACCEPTED_AT, tables=TABLES)
+            assert_frame_equal(found.rows, messages.rows(declaration(office=expected)))
+
+
+def test_a_rate_that_the_message_says_stays_and_so_does_one_that_cannot_be_read():
+    found = read(messages.in_json(declaration()), JSON, ACCEPTED_AT, tables=TABLES)
+    assert found.rows["tax_rate_pct"].to_list() == [27.5]
+    assert [text for *_, text in told(declaration({"tax_rate_pct": "8"}), tables=TABLES)] == [
         "items[0].tax_rate_pct: '8'; expected: a finite number"
     ]
 
 
+def test_what_customs_tables_do_not_know_is_refused_as_missing():
+    lacking = declaration({"tax_rate_pct": None, "hs_code": "220300"}, office=None)
+    content = messages.in_xml(lacking, DeclarationOfficeID=None, **{LOCATION: "ELSEWHERE"})
+    found = read(content, XML, ACCEPTED_AT, tables=TABLES)
+    assert [str(each).partition(": ")[2] for each in found.refusals] == ["empty; expected: a value"] * 2
+
+
 def test_what_customs_tables_say_is_judged_too():
-    found = told(declaration({"tax_rate_pct": None}), tables=lambda _: {"tax_rate_pct": 2000.5})
+    found = told(declaration({"tax_rate_pct": None}), tables=Tables({}, {("09", "", ""): 2000.5}))
     assert found == [("LRN-7", 1, "tax_rate_pct by customs' tables: 2000.5; expected: from 0 to 2,000 %")]
 
 

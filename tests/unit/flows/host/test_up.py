@@ -16,6 +16,7 @@ from flows.processes.children import ChildError, Children, Program
 from flows.servers import deploy, mlflow_server
 from flows.settings import Settings
 from models import artifact_places
+from tests.support.ports import free_port
 
 
 def test_a_port_in_use_is_named_with_its_setting():
@@ -106,6 +107,16 @@ def test_a_state_folder_that_was_moved_is_told_before_anything_starts(tmp_path, 
             artifact_places.refuse_moved(f"sqlite:///{database}", "file:///srv/state/artifacts")
     else:
         artifact_places.refuse_moved(f"sqlite:///{database}", "file:///srv/state/artifacts")
+
+
+def test_tables_that_the_window_cannot_read_are_told_before_anything_starts(tmp_path, monkeypatch):
+    settings = Settings(
+        state_folder=tmp_path / "state", window_tables=tmp_path, mlflow_port=free_port(), prefect_port=free_port()
+    )
+    monkeypatch.setattr(deploy, "render", lambda *_: "")
+    monkeypatch.setattr(Up, "_start", lambda *_: pytest.fail("it has started"))
+    with pytest.raises(ValueError, match="has no tables"):
+        Up(settings, tmp_path, lambda text: None).run()
 
 
 def test_what_dies_while_a_disk_is_full_is_started_again_when_there_is_room(tmp_path, monkeypatch):

@@ -21,6 +21,8 @@ from models.window.deciding import Decider
 from tests.support.messages import declaration, in_xml
 from tests.support.opened import accounts
 
+TABLES = messages.Tables({("goods_location", "LHRLHRLHR"): "010"}, {("0901", "", ""): 7.5})
+
 
 @pytest.fixture(scope="module")
 def accounts_uri(tmp_path_factory):
@@ -37,7 +39,7 @@ def served(world, accounts_uri, tmp_path_factory):
         tokens, noted = Tokens(accounts_uri), []
         entrance = Entrance(Directory(accounts_uri), Names())
         at = datetime.combine(world.day, datetime.min.time(), UTC).replace(hour=9)
-        window = Window(decider, log, tokens, entrance, lambda: at, noted.append)
+        window = Window(decider, log, tokens, entrance, lambda: at, noted.append, TABLES)
         given = {role: tokens.make(f"a-{role}", role, "admin") for role in (SYSTEM, TRADE)}
         with TestClient(window.app(), base_url="http://127.0.0.1", headers={"User-Agent": "system/1"}) as client:
             client.window, client.given, client.noted = window, given, noted
@@ -140,6 +142,18 @@ def test_a_message_in_xml_is_answered_in_the_form_that_is_asked_for(served):
     (response,) = etree.fromstring(answers[0].content).findall("{*}Response")
     (found,) = answers[1].json()["decisions"]
     assert response.findtext("{*}FunctionalReferenceID") == found["decision_id"]
+
+
+def test_what_a_message_leaves_to_customs_comes_from_their_own_tables(served):
+    headers = {"Authorization": f"Bearer {served.given[SYSTEM]}", "Content-Type": "application/xml"}
+    left_out = {"DeclarationOfficeID": None, "GoodsShipment/Consignment/GoodsLocation/Name": "LHRLHRLHR"}
+    content = in_xml(declaration({"tax_rate_pct": None}, declaration_id="X2"), **left_out)
+    answer = served.post("/window/declarations", content=content, headers=headers)
+    assert answer.status_code == 200, answer.text
+    (decision,) = served.window.log.versions("X2")
+    assert (decision.office, decision.declared[0]["tax_rate_pct"]) == ("010", 7.5)
+    kept = served.window.log.document(decision.tables)
+    assert messages.Tables.from_json(kept.content) == TABLES
 
 
 def test_what_is_wrong_is_told_in_xml_too_of_each_declaration(served):

@@ -43,7 +43,9 @@ def settings(tmp_path):
         prefect_port=free_port(),
         window_port=free_port(),
         window_source="simulator",
+        window_tables=tmp_path,
     )
+    (tmp_path / "offices.csv").write_text(f"element,code,office\noffice,{openapi.EXAMPLE['office']},020\n")
     found.state_folder.mkdir()
     Keys(found.signoff_folder).make()
     accounts(found.accounts_uri)
@@ -118,7 +120,8 @@ def test_a_machine_gets_a_token_is_answered_and_the_answer_is_proved_afterwards(
     code, said = tell(settings, "window", "replay", found["decision_id"])
     assert (code, f"{found['decision_id']} comes out the same, to the last bit" in said) == (0, True), said
     with closing(DecisionLog(settings.decisions_uri)) as log:
-        assert log.decision(found["decision_id"]).criteria == InForce.of([RULE]).digest
+        kept = log.decision(found["decision_id"])
+        assert (kept.criteria, kept.office) == (InForce.of([RULE]).digest, "020")
     with closing(DecisionLog(settings.decisions_uri)) as log, log._tables.writing() as connection:
         connection.exec_driver_sql("UPDATE decisions SET office = '999'")
     code, said = tell(settings, "window", "verify")
