@@ -20,7 +20,6 @@ from tests.trials import (
 
 TRIALS = {
     "answers": answers.TRIAL,
-    "answers": answers.TRIAL,
     "checks": checks.TRIAL,
     "decisions": decisions.TRIAL,
     "kills": kills.TRIAL,
