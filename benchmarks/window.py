@@ -3,9 +3,9 @@
 Run by `make bench`. The store is simulated, and a model learns from it; the declarations of a day near its end are
 asked about one by one, in batches of 100, and over HTTP by a driver in a process of its own, so many a second. A
 process is also started until it has answered, on a day on which another has answered before. Costs are CPU time of all
-threads together. Beside them stand, for the same rows: the features alone, LightGBM's score, the model as MLflow loads it (a
-pyfunc), and MLflow's own scoring server under the same driver. These three are given the features, and tell neither
-reasons nor a lane; the window is given a declaration. Compare figures only within one run.
+threads together. Beside them stand, for the same rows: the features alone, LightGBM's score, the model as MLflow loads
+it (a pyfunc), and MLflow's own scoring server under the same driver. These three are given the features, and tell
+neither reasons nor a lane; the window is given a declaration. Compare figures only within one run.
 """
 
 import argparse
