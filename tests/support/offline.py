@@ -17,6 +17,8 @@ from tests.support import desks
 from tests.support.signoff_server import Server
 
 _MOST_OPENINGS = 20  # for each finding
+_CONTROLLED = """new Promise((resolve) => navigator.serviceWorker.controller ? resolve() :
+    navigator.serviceWorker.addEventListener("controllerchange", () => resolve()))"""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def _take(server: Server, page: Page) -> int:
     page.goto(f"{server.url}/desk")
     page.get_by_role("button", name="Take the next case").click()
     page.wait_for_url("**/desk/cases/*")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.evaluate(_CONTROLLED)
     page.reload()  # the worker keeps what it has seen
     return number_of(page)
 
