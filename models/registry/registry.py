@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import mlflow
 import pandas as pd
@@ -319,7 +321,13 @@ class Registry:
             return None
 
     def _download(self, uri: str, folder: Path) -> Path:
+        """Copy what lies at `uri`, a file or a folder, into `folder`; return where it is."""
         folder.mkdir(parents=True, exist_ok=True)
+        if (place := urlsplit(uri)).scheme == "file":
+            # MLflow takes a millisecond to think about each file, and a model brings hundreds: the code it was made by.
+            source = Path(url2pathname(place.path))
+            copy = shutil.copytree if source.is_dir() else shutil.copyfile
+            return Path(copy(source, folder / source.name))
         return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder), tracking_uri=self.tracking_uri))
 
 
