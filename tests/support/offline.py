@@ -17,8 +17,6 @@ from tests.support import desks
 from tests.support.signoff_server import Server
 
 _MOST_OPENINGS = 20  # for each finding
-_CONTROLLED = """new Promise((resolve) => navigator.serviceWorker.controller ? resolve() :
-    navigator.serviceWorker.addEventListener("controllerchange", () => resolve()))"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _take(server: Server, page: Page) -> int:
     page.goto(f"{server.url}/desk")
     page.get_by_role("button", name="Take the next case").click()
     page.wait_for_url("**/desk/cases/*")
-    page.evaluate(_CONTROLLED)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.reload()  # the worker keeps what it has seen
     return number_of(page)
 
