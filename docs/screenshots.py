@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import date, datetime
 from datetime import time as dt_time
 from pathlib import Path
@@ -41,6 +42,7 @@ PEOPLE = {
     "pia": ("analyst",),
 }
 
+_NOBODY: Mapping[str, str] = {}
 _RUN_S = 900
 _PROMOTED_S = 180
 _TOLD_S = 120
@@ -64,6 +66,7 @@ def main() -> None:
             _network(page, servers, started.state_folder(Path(folder)))
         _signoff(servers, passwords)
         _desk(servers, passwords)
+        _played(servers, passwords)
 
 
 def _retrain(servers: Servers, account: tuple[str, str]) -> str:
@@ -157,12 +160,16 @@ def _clock(folder: Path) -> str:
     return str(file)
 
 
-def _desk(servers: Servers, passwords: dict[str, str]) -> None:
-    """Take pictures of a day at the desk: declarations come by the window, and officers say what they find."""
-    administrator = {
+def _administrator(servers: Servers) -> Mapping[str, str]:
+    return {
         "MLFLOW_TRACKING_USERNAME": ADMINISTRATOR_ACCOUNT,
         "MLFLOW_TRACKING_PASSWORD": servers.administrator_password,
     }
+
+
+def _desk(servers: Servers, passwords: dict[str, str]) -> None:
+    """Take pictures of a day at the desk: declarations come by the window, and officers say what they find."""
+    administrator = _administrator(servers)
     world = Parameters(rows=PARAMETERS["rows"], months=PARAMETERS["months"])
     declared = [each for each in coming(world, DAY, 1)[0] if each.version == 1]
     offices = sorted({each.message["items"][0]["office"] for each in declared})
@@ -185,9 +192,6 @@ def _desk(servers: Servers, passwords: dict[str, str]) -> None:
         page.locator("[value=undervaluation]").check()
         page.set_viewport_size({"width": 420, "height": 1500})
         _take(page, "desk-case")
-    with started.browser_page("sue", passwords["sue"]) as page:
-        page.goto(f"{servers.mlflow_url}/desk/supervision")
-        _take(page, "desk-supervision")
     with started.browser_page("pia", passwords["pia"]) as page:
         page.goto(f"{servers.mlflow_url}/criteria")
         page.locator("#name").fill("footwear-of-vietnam")
@@ -200,6 +204,14 @@ def _desk(servers: Servers, passwords: dict[str, str]) -> None:
         _take(page, "criteria")
 
 
+def _played(servers: Servers, passwords: dict[str, str]) -> None:
+    """Take pictures of a played day: what its books say, and what the supervisor sees of it."""
+    with started.browser_page("sue", passwords["sue"]) as page:
+        _terminal(page, servers, "played-day", ["play", "--days", "1"], account=_administrator(servers))
+        page.goto(f"{servers.mlflow_url}/desk/supervision")
+        _take(page, "desk-supervision")
+
+
 def _take_next(page: Page, impression: str) -> None:
     """Take the next case, and give a first impression where one is asked for."""
     page.get_by_role("button", name="Take the next case").click()
@@ -210,9 +222,9 @@ def _take_next(page: Page, impression: str) -> None:
         asked.wait_for(state="detached")
 
 
-def _run(servers: Servers, command: list[str], account: dict[str, str]) -> str:
+def _run(servers: Servers, command: list[str], account: Mapping[str, str]) -> str:
     """Run a command as an account, and return what it said."""
-    environment = {**servers.environment, **account, "COLUMNS": "200"}
+    environment = {**servers.environment, **account, "COLUMNS": "170"}
     done = subprocess.run(
         [started.TIDEWAITER, *command], cwd=started.ROOT, env=environment, capture_output=True, text=True, check=True
     )
@@ -264,19 +276,11 @@ def _open_tags(page: Page, servers: Servers) -> None:
     started.step_row(page, "technical").scroll_into_view_if_needed()
 
 
-def _terminal(page: Page, servers: Servers, name: str, *commands: list[str]) -> None:
-    shown = []
-    for command in commands:
-        environment = {**servers.environment, "COLUMNS": "170"}
-        done = subprocess.run(
-            [started.TIDEWAITER, *command],
-            cwd=started.ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        shown.append(f"$ tidewaiter {' '.join(command)}\n{done.stdout}")
+def _terminal(
+    page: Page, servers: Servers, name: str, *commands: list[str], account: Mapping[str, str] = _NOBODY
+) -> None:
+    """Take a picture of what commands say."""
+    shown = [f"$ tidewaiter {' '.join(command)}\n{_run(servers, command, account)}" for command in commands]
     page.set_content(f"<pre style='padding: 16px; width: fit-content'>{html.escape(chr(10).join(shown))}</pre>")
     page.locator("pre").screenshot(path=IMAGES / f"{name}.png")
 

@@ -18,6 +18,7 @@ __all__ = [
     "Head",
     "Spool",
     "Unavailable",
+    "agreement",
     "exports",
     "record",
 ]

@@ -20,7 +20,7 @@ from models.clock import clock
 from models.criteria_page import PREFIX as CRITERIA_PAGE
 from models.criteria_page import ROLES as CRITERIA_ROLES
 from models.criteria_page import CriteriaPage
-from models.decisions import DecisionLog, Unavailable
+from models.decisions import DecisionLog, Unavailable, agreement
 from models.desk import Desk, Following, Night
 from models.desk_page import LARGEST, ROLES, DeskPage
 from models.desk_page import PREFIX as DESK_PAGE
@@ -80,7 +80,8 @@ def assemble(settings: AppSettings) -> Guard:
     )
     front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered, landings)
     versions = Versions(ledger, table, chain.Chain(keys.public_key), stored.numbers, stored.file)
-    signing = SignoffPage(versions, partial(_sign, rules))
+    live = partial(agreement.live_agreement, DecisionLog(settings.decisions_uri))
+    signing = SignoffPage(versions, partial(_sign, rules), live)
     given = offices.Offices(directory.database_uri)
     giving = GivenOffices(given, directory.role_names, partial(_note, ledger))
     desk = _desk(settings, directory, given)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.access import Call, Refused
+from models.decisions import Unavailable, agreement
 from models.ledger import Book, Case, chain
 from models.ledger.lifecycle import State
 from models.names import MODEL, SIGNOFF
@@ -53,10 +54,15 @@ class Line:
 
 
 class SignoffPage:
-    """The page; `sign` takes a call that edits the tag of a step, as MLflow's own page sends it."""
+    """The page; `sign` takes a call that edits the tag of a step, as MLflow's own page sends it.
 
-    def __init__(self, versions: Versions, sign: Callable[[Call], None]) -> None:
-        self._versions, self._sign = versions, sign
+    `live` returns how a version agrees with the champion on what the window has asked both about, or None.
+    """
+
+    def __init__(
+        self, versions: Versions, sign: Callable[[Call], None], live: Callable[[str], agreement.LiveAgreement | None]
+    ) -> None:
+        self._versions, self._sign, self._live = versions, sign, live
         self._site = Site(PREFIX, Path(__file__).parent)
 
     def answer(self, call: Call, request: Request) -> Response:
@@ -128,10 +134,18 @@ class SignoffPage:
             return self._site.render("version.html", call, request, values | {"unreadable": str(error)}, status)
         values |= {
             "judged": documents.judged,
+            **self._agreement(case),
             "failed": [gate for gate in documents.judged.gates if not gate.passed],
             "card": _html(documents.card),
         }
         return self._site.render("version.html", call, request, values, status)
+
+    def _agreement(self, case: Case) -> dict[str, object]:
+        """Return the live agreement of a version, and why it cannot be told now, if so."""
+        try:
+            return {"live": self._live(str(case.version)), "live_unknown": ""}
+        except Unavailable as error:
+            return {"live": None, "live_unknown": str(error)}
 
     def _standing(self, call: Call, case: Case) -> dict[str, object]:
         """Return where a version stands now, and what the reader may do about it or why not."""

@@ -1,11 +1,14 @@
 """The reviewer's screen over a book of entries and the documents of a small version."""
 
 import re
+from datetime import date
 from urllib.parse import urlencode
 
 import pytest
 
 from models.access.call import Call, Refused
+from models.decisions import Unavailable
+from models.decisions.agreement import LiveAgreement
 from models.evaluation.figures import Comparison
 from models.ledger.chain import Entry
 from models.ledger.storage import now
@@ -27,6 +30,7 @@ class Versions:
             {"plots/gain.png": b"\x89PNG", "drift.html": b"<p>"},
         )
         self.judged, self.unreadable = candidates.dossier().judged, ""
+        self.live = None
 
     def book(self):
         return signing.book_of(*(entry for entry in self.entries if entry.is_accepted))
@@ -79,7 +83,12 @@ def page(versions):
         if refusal:
             raise Refused(refusal)
 
-    return SignoffPage(versions, sign)
+    def live(version):
+        if isinstance(versions.live, Exception):
+            raise versions.live
+        return versions.live if version == str(WAITING) else None
+
+    return SignoffPage(versions, sign, live)
 
 
 def call(who, name="signoff", method="GET"):
@@ -153,6 +162,24 @@ def test_what_is_different_from_the_champion(versions, page):
     assert "Against the champion, version 2" in body
     assert "a new family of features" in body
     assert re.search(r"-0\.012 <span[^>]*>\[-0\.03, 0\.004\]", body)
+
+
+@pytest.mark.parametrize(
+    ("live", "told"),
+    [
+        (
+            LiveAgreement("2", date(2024, 5, 2), date(2024, 5, 9), 1200, 1850, 0.825, 0.912),
+            ["1,850 items", "82.5%", "0.912"],
+        ),
+        (LiveAgreement("2", date(2024, 5, 2), date(2024, 5, 2), 9, 14, None, None), ["14 items", "too few to judge"]),
+        (None, ["has not asked this version about anything yet"]),
+        (Unavailable("it is <away>"), ["cannot be told now: it is &lt;away&gt;"]),
+    ],
+)
+def test_how_it_agrees_at_the_window_with_the_champion(versions, page, live, told):
+    versions.live = live
+    body = shown(page, "bob", "signoff/versions/3")
+    assert all(words in body for words in told), body
 
 
 def test_a_signature_is_given_and_taken_back(page):
