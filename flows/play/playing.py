@@ -60,11 +60,13 @@ class Play:
         due, truth = coming(Parameters.model_validate(world), self.first, self.days)
         middle = self.days // 2
         self._promote_if_none()
+        first = len(self.promoted)
         for place in range(self.days):
             day = self.first + timedelta(days=place)
             self._day(day, [each for each in due if each.at.date() == day], truth, is_crashing=place == middle)
             self._night(day)
-            if self.days > 1 and place == middle - 1:
+            is_between = middle - 1 <= place < self.days - 1
+            if is_between and self.trained[-1] and len(self.promoted) == first:  # the gates may pass none in a night
                 self._promote(self.trained[-1])
 
     @property
