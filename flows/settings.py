@@ -98,6 +98,9 @@ class Settings(BaseSettings):
         None, description="the source whose declarations the window answers; default: `up` opens no window"
     )
     window_port: int = Field(4300, ge=1, le=65535)
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="the port of figures for Prometheus; default: `up` tells none"
+    )
     window_tables: Path | None = Field(
         None, description="folder of customs' own tables of offices and rates, for what messages leave to customs"
     )
@@ -236,8 +239,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _numbers_agree(self) -> Self:
         ports: dict[int, str] = {}
-        for name in ("mlflow_port", "prefect_port", "window_port"):
-            other = ports.setdefault(getattr(self, name), name)
+        for name in ("mlflow_port", "prefect_port", "window_port", "metrics_port"):
+            port = getattr(self, name)
+            other = ports.setdefault(port, name) if port else name
             if other != name:
                 raise ValueError(f"{other} and {name} are both {getattr(self, name)}; they must differ")
         if self.played_clock and (real := next((name for name in _REAL if getattr(self, name)), None)):

@@ -4,6 +4,7 @@ They are apart from registry.py, because the MLflow server needs the names and n
 """
 
 MODEL = "customs-risk"
+MONITORING = f"{MODEL}-monitoring"  # the experiment with the runs that look for drift
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 

@@ -22,7 +22,7 @@ import httpx
 from flows.outliving import RUN_VARIABLE
 from flows.processes import children, machine, run_as, running
 from flows.processes.children import Children, Program
-from flows.servers import deploy, embedded, mlflow_server, prefect_api, window
+from flows.servers import deploy, embedded, metrics, mlflow_server, prefect_api, window
 from flows.settings import PREFIX, Settings
 from flows.watching import nights, watch
 from models.access import accounts
@@ -36,7 +36,12 @@ TICK_S = 1.0
 LEAST_TO_START_BYTES = 16 * 2**20  # with less, programs end while they start
 LOOK_TICKS = 20  # how often it looks for runs that never began
 JOB_SECRET = "tidewaiter-job"  # in Kubernetes; deploy/kubernetes/job-template.yaml takes the environment from it
-_SERVERS = {"mlflow": "mlflow_port", "prefect": "prefect_port", "window": "window_port"}  # the setting of each's port
+_SERVERS = {  # the setting of each's port
+    "mlflow": "mlflow_port",
+    "prefect": "prefect_port",
+    "window": "window_port",
+    "metrics": "metrics_port",
+}
 
 Say = Callable[[str], None]
 
@@ -125,6 +130,9 @@ class Up:
         if source := self.settings.window_source:
             processes.start(window.program(self.settings, source, self.settings.time_zone or "UTC"))
             processes.wait_ready("window", window.PREPARED_S)
+        if port := self.settings.metrics_port:
+            processes.start(metrics.program(self.settings, port))
+            processes.wait_ready("metrics", metrics.PREPARED_S)
         if stopping.is_set():
             return
         with self._client() as client:
@@ -211,7 +219,7 @@ class Up:
                 ):  # the next start does it
                     nights.bury(client, "Stopped together with `tidewaiter up`.")
         finally:
-            for name in ("window", "prefect", "mlflow", "signer"):
+            for name in ("metrics", "window", "prefect", "mlflow", "signer"):
                 processes.stop(name)
             processes.stop_strays(grace_s=1)
 
@@ -222,11 +230,14 @@ class Up:
     def _greet(self) -> None:
         url = f"{self.settings.window_url}/window/declarations"
         opened = f"  window   {url}   decisions while a trader waits\n" if self.settings.window_source else ""
+        port = self.settings.metrics_port
+        told = f"  metrics  http://{self.settings.host}:{port}/metrics   figures for Prometheus\n" if port else ""
         self.say(
             f"Ready.\n"
             f"  Prefect  {self.settings.prefect_url}   runs, schedules, parameters\n"
             f"  MLflow   {self.settings.mlflow_url}   models, metrics, sign-off\n"
             f"{opened}"
+            f"{told}"
             f"  logs     {self.settings.logs_folder}\n"
             f"Next: `tidewaiter users add NAME --role ROLE` lets people sign in to MLflow, and `tidewaiter status`, in "
             f"another terminal, shows what is healthy. To retrain now, open "
@@ -318,7 +329,8 @@ class Up:
 def check_ports(settings: Settings) -> None:
     """Raise PortInUseError if a port that the servers need is taken."""
     for server, name in _SERVERS.items():
-        if server != "window" or settings.window_source:
+        is_needed = {"window": settings.window_source, "metrics": settings.metrics_port}.get(server, True)
+        if is_needed:
             check_port(settings, name)
 
 

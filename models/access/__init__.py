@@ -17,6 +17,7 @@ __all__ = [
     "Refused",
     "account_changes",
     "accounts",
+    "machines",
     "offices",
     "parts",
     "refuse_length",

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 DATA_SCIENTIST, AUDITOR = "data-scientist", "auditor"
 OFFICER, SUPERVISOR = "officer", "supervisor"  # of the inspection desk, each in their offices (offices.py)
-# Of machines, which have tokens (tokens.py) and no accounts; what each is told at the window.
-SYSTEM, TRADE = "declaration-system", "trade-system"
+# Of machines, which have tokens (tokens.py) and no accounts; what each is told.
+SYSTEM, TRADE, METRICS = "declaration-system", "trade-system", "metrics-reader"
+DECLARING = (SYSTEM, TRADE)  # at the window
 MACHINES = {
     SYSTEM: "customs' own system: it is told lanes, scores and reasons",
     TRADE: "a trader's or broker's system: it is told whether goods are released or held",
+    METRICS: "a monitoring system: it is told figures of the installation, and nothing of a declaration",
 }
 SERVICE_ROLE = "service"  # only the account SERVICE has it
 ADMINISTRATOR_ACCOUNT = "admin"

@@ -8,4 +8,16 @@ from models.desk.following import Following
 from models.desk.night import Night
 from models.desk.record import Case, Finding, Officer, Refused
 
-__all__ = ["Case", "Desk", "Finding", "Following", "Night", "Officer", "Refused", "exports", "interchange", "record"]
+__all__ = [
+    "Case",
+    "Desk",
+    "Finding",
+    "Following",
+    "Night",
+    "Officer",
+    "Refused",
+    "exports",
+    "interchange",
+    "record",
+    "standing",
+]

@@ -25,9 +25,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from sqlalchemy.engine import make_url
 
 from models import artifact_places, database
-from models.names import MODEL, RUN_KEY
+from models.names import MODEL, MONITORING, RUN_KEY
 
-RETRAINING, MONITORING = MODEL, f"{MODEL}-monitoring"  # the experiments
+RETRAINING = MODEL  # the experiment; the other one is MONITORING
 
 # These are MLflow's own limits, those of its servers included.
 _NAME = re.compile(r"^[\w.\- :/]{1,250}$", re.ASCII)

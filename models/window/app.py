@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -21,6 +21,7 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 import polars as pl
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,8 +30,8 @@ from starlette.types import Lifespan
 
 from features import messages
 from features.messages import answers
-from models.access import Account, Entrance, Refused, refuse_length, strict_json, whole
-from models.access.accounts import TRADE
+from models.access import Account, Entrance, Refused, machines, refuse_length, strict_json, whole
+from models.access.accounts import DECLARING, METRICS, TRADE
 from models.access.tokens import Machine, Tokens
 from models.decisions import Decision, DecisionLog, Document
 from models.evidence import manifest
@@ -39,6 +40,7 @@ from models.reasons import LANGUAGES
 from models.window import openapi, telling
 from models.window.answering import Asked
 from models.window.deciding import Decider, NotDecided, NotYours
+from models.window.measured import Measured
 from models.window.telling import Answer
 
 MOST_OF_A_FORM = 10_000
@@ -66,6 +68,7 @@ class Window:
     note: Callable[[Entry], None]
     tables: messages.Tables | None = None
     lifespan: Lifespan | None = None
+    measured: Measured = field(default_factory=Measured, init=False)
 
     def app(self) -> Starlette:
         """Return the application; it has read a message, since the first one imports the rules, for seconds."""
@@ -73,6 +76,7 @@ class Window:
         routes = [
             Route("/window/health", self._health),
             Route("/window/openapi.json", self._openapi),
+            Route("/window/metrics", self._metrics),
             Route("/window/days", self._days),
             Route("/window/declarations", self._declarations, methods=["POST"]),
             Route("/window/tokens", self._tokens, methods=["GET", "POST"]),
@@ -83,13 +87,18 @@ class Window:
 
     async def _health(self, request: Request) -> Response:
         """Say whether the window decides, and nothing else: nobody has to sign in for this."""
-        self._refuse_page(request)
+        machines.refuse_page(request, self.entrance.names)
         is_ready = self.decider.is_ready
         return _json({"is_ready": is_ready}, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def _openapi(self, request: Request) -> Response:
         await self._machine(request)
         return _json(openapi.DOCUMENT)
+
+    async def _metrics(self, request: Request) -> Response:
+        """Tell a monitoring system how the window answers, in Prometheus's text format."""
+        await machines.admitted(request, self.tokens, self.entrance.names, (METRICS,))
+        return Response(self.measured.text(), headers=_NO_STORE, media_type=CONTENT_TYPE_LATEST)
 
     async def _days(self, request: Request) -> Response:
         """Tell commitments, and the secrets of days that are over: whoever was drawn by chance can check it."""
@@ -115,6 +124,7 @@ class Window:
         refuse_length(request.headers, messages.MOST_BYTES)
         content = await whole(request.receive, messages.MOST_BYTES)
         answer = await self._answered(content, kind, form, machine, language, came_at)
+        self.measured.answered(machine.role, answer.status_code, time.monotonic() - came_at)
         if machine.role == TRADE:
             steps = math.floor((time.monotonic() - came_at) / STEP_S) + 1
             await asyncio.sleep(came_at + steps * STEP_S - time.monotonic())
@@ -147,6 +157,7 @@ class Window:
                 _log.warning("No answer to %s: %s", machine.name, error)
                 again = {"Retry-After": str(RETRY_AFTER_S)}
                 return _json({"error": "nothing can be decided now; ask again"}, HTTPStatus.SERVICE_UNAVAILABLE, again)
+        self.measured.decided(decisions)
         answer = Answer(decisions, refused, digest, received_at)
         status = HTTPStatus.OK if decisions else HTTPStatus.UNPROCESSABLE_ENTITY
         told = await anyio.to_thread.run_sync(answer.written, form, machine.role)  # half a second, for 1,000 in XML
@@ -199,7 +210,7 @@ class Window:
 
     async def _administrator(self, request: Request) -> Account:
         """Return the administrator who asks, by name and password; Refused if it is nobody of the kind."""
-        self._refuse_page(request)
+        machines.refuse_page(request, self.entrance.names)
         address = request.client.host if request.client else ""
         account = await self.entrance.signed_in(request.headers, address)
         if not account.is_administrator:
@@ -207,22 +218,8 @@ class Window:
         return account
 
     async def _machine(self, request: Request) -> Machine:
-        """Return who asks, by its token; Refused if it is nobody's, or if a browser's page asks."""
-        self._refuse_page(request)
-        given = request.headers.getlist("authorization")
-        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-        machine = await anyio.to_thread.run_sync(self.tokens.machine, token) if scheme.lower() == "bearer" else None
-        if machine is None:
-            raise Refused("Bring a token: Authorization: Bearer tw_...", 401)
-        return machine
-
-    def _refuse_page(self, request: Request) -> None:
-        """Raise Refused for another name than this server's, and for pages: only programs ask here."""
-        host = request.headers.get("host", "")
-        if not self.entrance.names.is_host(host):
-            raise Refused(f"Host {host[:100]!r} is not a name of this server")
-        if "origin" in request.headers or "sec-fetch-mode" in request.headers:
-            raise Refused("no page asks here: the window is for programs with a token")
+        """Return the machine that asks about declarations; Refused if it is no such machine."""
+        return await machines.admitted(request, self.tokens, self.entrance.names, DECLARING)
 
 
 def _sorted_out(read: messages.Read, longest: int | None) -> tuple[list[pl.DataFrame], list[messages.Refusal]]:

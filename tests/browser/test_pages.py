@@ -14,11 +14,14 @@ from playwright.sync_api import Page, expect
 
 from flows.parameters import RetrainParameters, Search, SourceName
 from flows.run_requests.forms import AUTHOR
-from models.access.accounts import ADMINISTRATOR_ACCOUNT
+from flows.settings import PREFIX
+from models.access.accounts import ADMINISTRATOR_ACCOUNT, METRICS
+from models.access.tokens import Tokens
 from models.names import CHAMPION
 from tests.browser import started
 from tests.browser.started import Servers
 from tests.support import candidates
+from tests.support.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(started.CHROMIUM is None, reason=started.NO_CHROMIUM),
@@ -51,7 +54,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         candidate = candidates.candidate(evidence, f"data-{version}")
         candidates.keep_version(folder / "data", candidate.manifest.data_version)
         assert registry.register(candidate).version == version
-    with started.up(folder) as running:
+    with started.up(folder, metrics_port=str(free_port())) as running:
         yield running
 
 
@@ -253,3 +256,19 @@ def champion(servers: Servers, name: str, password: str) -> str | None:
     answer = httpx.get(url, params=asked, auth=(name, password), timeout=60).raise_for_status().json()
     aliases = answer["registered_model"].get("aliases", [])
     return next((each["version"] for each in aliases if each["alias"] == CHAMPION), None)
+
+
+def test_a_monitoring_system_is_told_which_version_decides(servers: Servers) -> None:
+    """After all others, because figures are up to half a minute old."""
+    settings = servers.environment
+    tokens = Tokens(f"sqlite:///{settings[PREFIX + 'STATE_FOLDER']}/accounts.db")
+    token = tokens.make("prometheus", METRICS, "admin")
+    tokens.close()
+    url, until = f"http://127.0.0.1:{settings[PREFIX + 'METRICS_PORT']}/metrics", time.monotonic() + MOVES_WITHIN_S
+    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
+        while f"tidewaiter_champion_version {float(TO_PROMOTE)}" not in (told := client.get(url).text):
+            assert time.monotonic() < until, told
+            time.sleep(1)
+    assert 'tidewaiter_check_ok{check="mlflow"} 1.0' in told
+    assert 'tidewaiter_figures_readable{group="ledger"} 1.0' in told
+    assert httpx.get(url, trust_env=False).status_code == 401

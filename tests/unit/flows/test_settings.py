@@ -53,6 +53,8 @@ def test_an_unknown_environment_variable_is_refused(monkeypatch):
         ("heartbeat_seconds", "5", "greater than or equal to 30"),
         ("zombie_after_seconds", "31", None),
         ("mlflow_port", "4200", "must differ"),
+        ("metrics_port", "4300", "window_port and metrics_port are both 4300; they must differ"),
+        ("metrics_port", "9464", None),
     ],
 )
 def test_values_are_checked(key, value, told, monkeypatch):

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from features import messages
 from models.access import Directory, Entrance, Names
-from models.access.accounts import SYSTEM, TRADE
+from models.access.accounts import METRICS, SYSTEM, TRADE
 from models.access.tokens import Tokens
 from models.decisions import DecisionLog, Spool
 from models.ledger import storage
@@ -40,7 +40,7 @@ def served(world, accounts_uri, tmp_path_factory):
         entrance = Entrance(Directory(accounts_uri), Names())
         at = datetime.combine(world.day, datetime.min.time(), UTC).replace(hour=9)
         window = Window(decider, log, tokens, entrance, lambda: at, noted.append, TABLES)
-        given = {role: tokens.make(f"a-{role}", role, "admin") for role in (SYSTEM, TRADE)}
+        given = {role: tokens.make(f"a-{role}", role, "admin") for role in (SYSTEM, TRADE, METRICS)}
         with TestClient(window.app(), base_url="http://127.0.0.1", headers={"User-Agent": "system/1"}) as client:
             client.window, client.given, client.noted = window, given, noted
             yield client
@@ -332,3 +332,37 @@ def test_the_example_in_xml_is_what_a_trader_is_told_of_the_example(served):
 def test_whether_it_lives_is_told_to_anybody_on_this_machine(served):
     answer = served.get("/window/health")
     assert (answer.status_code, answer.json()) == (200, {"is_ready": True})
+
+
+def test_a_monitoring_system_is_told_figures_and_nothing_of_a_declaration(served):
+    def figures():
+        answer = served.get("/window/metrics", headers={"Authorization": f"Bearer {served.given[METRICS]}"})
+        assert answer.status_code == 200
+        lines = (line.rpartition(" ") for line in answer.text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, _, value in lines}
+
+    before = figures()
+    (decision,) = ask(served, SYSTEM, declared(90)).json()["decisions"]
+    refused = ask(served, SYSTEM, declared(91, items=[]))
+    after = figures()
+    lane = f'tidewaiter_window_decided_declarations_total{{lane="{decision["lane"]}"}}'
+    assert after[lane] - before[lane] == 1
+    for status in (200, refused.status_code):
+        count = f'tidewaiter_window_answer_seconds_count{{role="{SYSTEM}",status="{status}"}}'
+        assert after[count] - before.get(count, 0) == 1
+    assert (
+        after["tidewaiter_window_unscored_declarations_total"]
+        == before["tidewaiter_window_unscored_declarations_total"]
+    )
+    assert "E90" not in str(after)
+
+
+def test_roles_of_machines_do_not_mix(served):
+    assert ask(served, METRICS, declared(92)).status_code == 403
+    for path in ("/window/days", "/window/openapi.json"):
+        assert served.get(path, headers={"Authorization": f"Bearer {served.given[METRICS]}"}).status_code == 403
+    for role in (SYSTEM, TRADE):
+        assert (
+            served.get("/window/metrics", headers={"Authorization": f"Bearer {served.given[role]}"}).status_code == 403
+        )
+    assert served.get("/window/metrics").status_code == 401
