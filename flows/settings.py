@@ -35,7 +35,6 @@ _SERVER = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 # What nobody sets to try the whole out: with any of these, time is not played.
 _REAL = (
     "public_urls",
-    "notification_file",
     "run_as",
     "job_image",
     "artifacts_uri",
@@ -121,9 +120,6 @@ class Settings(BaseSettings):
     input_folders: tuple[str, ...] = Field(
         (),
         description="folders and s3:// addresses besides the working folder that runs started in Prefect may read",
-    )
-    notification_file: Path | None = Field(
-        None, description="file of mode 600 with the address that is told of bad nights, as Apprise writes it"
     )
     unjudged_nights: int = Field(
         7, ge=0, le=365, description="nights that monitoring may not judge columns or quality before it is told"

@@ -6,6 +6,7 @@ Not here: which tables there are.
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,19 @@ def connect(database_uri: str, wait_s: float = WAIT_S, **pool: int) -> sa.Engine
     else:
         arguments = {"options": f"-c lock_timeout={wait_s * 1000:.0f}ms"}
     return sa.create_engine(database_uri, connect_args=arguments, pool_pre_ping=True, **pool)
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An instant with its zone, which is stored in UTC."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
 
 
 class Tables:

@@ -16,7 +16,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows.commands import criteria, data, desk, play, signoff, window
+from flows.commands import criteria, data, desk, notices, play, signoff, window
 from flows.commands.terminal import (
     EXIT_CODES,
     FAILED,
@@ -64,6 +64,7 @@ app.add_typer(window.tokens, name="tokens")
 app.add_typer(window.window, name="window")
 app.add_typer(desk.desk, name="desk")
 app.add_typer(criteria.criteria, name="criteria")
+app.add_typer(notices.notices, name="notices")
 app.command(epilog=f"{EXIT_CODES}.")(signoff.rollback)
 app.command(epilog=f"{EXIT_CODES}; also 1 if a sum of the books does not balance.")(play.play)
 

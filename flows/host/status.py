@@ -1,5 +1,6 @@
 """`tidewaiter status`: what is healthy, what the last nights did, and which models are in force."""
 
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,15 +11,18 @@ from flows.processes import machine, run_as, running
 from flows.servers import deploy, mlflow_server, prefect_api
 from flows.servers.prefect_api import Deployment, Run
 from flows.settings import Settings
-from flows.watching import nights, unjudged, watch
+from flows.watching import nights, telling, unjudged
+from models.database import Unavailable
 from models.ledger import Keys
 from models.names import MODEL
+from models.notices import Outbox
 from models.signer import asking
 
 NIGHTS_SHOWN = 7
 LOOKS_SHOWN = 10
 # A worker asks every few seconds and needs a few more to start a run.
 GRACE = timedelta(minutes=5)
+TOLD_WITHIN = timedelta(hours=1)  # a receiver that is away is asked again as rarely as that
 
 HEALTHY, UNHEALTHY, NOT_RUNNING = 0, 1, 3
 
@@ -89,6 +93,7 @@ def look(settings: Settings, project: Path, now: datetime) -> Status:
         _disk(settings),
         _runs(settings, up.pid),
         *_monitoring(settings),
+        *_notices(settings, now),
     ]
     shown: list[Night] = []
     if checks[2].is_ok:
@@ -169,10 +174,6 @@ def _of_prefect(client: httpx.Client, settings: Settings, project: Path) -> list
     missing = [name for name in deploy.names(project) if name not in deployed]
     detail = f"{', '.join(missing)} missing: restart `tidewaiter up`" if missing else ", ".join(sorted(deployed))
     checks.append(Check(name="deployments", is_ok=not missing, detail=detail))
-    if file := settings.notification_file:
-        is_ok = watch.tells(client)
-        detail = f"to the address in {file}" if is_ok else "not sent: restart `tidewaiter up`, which reads the address"
-        checks.append(Check(name="notifications", is_ok=is_ok, detail=detail))
     return checks
 
 
@@ -218,6 +219,26 @@ def _monitoring(settings: Settings) -> list[Check]:
         )
         for each in noted
     ]
+
+
+def _notices(settings: Settings, now: datetime) -> list[Check]:
+    """Return the check whether people are told what there is to tell; none if nobody is to be told anything."""
+    log = settings.logs_folder / "notices.log"
+    try:
+        addresses = telling.recipients(settings).addresses
+        if not addresses:
+            return []
+        with closing(Outbox(settings.decisions_uri)) as outbox:
+            looked, (count, since) = outbox.cursor(telling.RUNS), outbox.waiting(addresses)
+    except (ValueError, Unavailable) as error:
+        return [Check(name="notices", is_ok=False, detail=str(error))]
+    if looked is None or now - datetime.fromisoformat(looked) > GRACE:
+        detail = f"runs were last looked at {looked or 'never'}: see {log}"
+        return [Check(name="notices", is_ok=False, detail=detail)]
+    if since and now - since > TOLD_WITHIN:
+        detail = f"{count} events wait to be told since {since:%Y-%m-%d %H:%M} UTC: see {log}"
+        return [Check(name="notices", is_ok=False, detail=detail)]
+    return [Check(name="notices", is_ok=True, detail=f"{len(addresses)} addresses are told, {count} events wait")]
 
 
 def _window(settings: Settings) -> list[Check]:

@@ -24,7 +24,7 @@ from flows.processes import children, machine, run_as, running
 from flows.processes.children import Children, Program
 from flows.servers import deploy, embedded, metrics, mlflow_server, prefect_api, window
 from flows.settings import PREFIX, Settings
-from flows.watching import nights, watch
+from flows.watching import nights, telling, watch
 from models.access import accounts
 from models.clock import clock
 
@@ -96,9 +96,9 @@ class Up:
                 run_as.check(self.settings, self.project, user)
             if warning := run_as.warning(self.settings):
                 self.say(f"Warning: {warning}.")
-            address = watch.read_address(self.settings)
+            notices = telling.program(self.settings)
             try:
-                self._start(processes, stopping, address)
+                self._start(processes, stopping, notices)
                 if not stopping.is_set():
                     claim.announce(self._state(is_ready=True))
                     self._greet()
@@ -110,7 +110,7 @@ class Up:
                 self._stop(processes)
             self.say("Stopped. Nothing is left running.")
 
-    def _start(self, processes: Children, stopping: Event, address: str | None) -> None:
+    def _start(self, processes: Children, stopping: Event, notices: Program | None) -> None:
         self.say("Starting MLflow and Prefect ...")
         password = mlflow_server.first_password(self.settings)
         if password:
@@ -147,7 +147,8 @@ class Up:
             deploy.remove_renamed(client, before)
             if stopping.is_set():
                 return
-            self._watch_over(client, address)
+            watch.apply(client, [watch.crash_silent_runs(self.settings)])
+            watch.remove_block(client)
             # After deploying, so that the run is of today's code; before the worker, so that nothing piled up starts.
             for name, decision in nights.catch_up(client, before, datetime.now(UTC)).items():
                 self.say(f"{name} missed its night of {decision.missed_at:%Y-%m-%d %H:%M %Z}: it runs once now.")
@@ -159,6 +160,8 @@ class Up:
             processes.start(self._worker("job-worker", prefect_api.JOBS, "kubernetes"))
             processes.wait_ready("job-worker", WORKER_TIMEOUT_S)
         processes.wait_ready("worker", WORKER_TIMEOUT_S)
+        if notices:
+            processes.start(notices)
 
     def _watch(self, processes: Children, stopping: Event) -> None:
         def tell(name: str, code: int) -> None:
@@ -198,12 +201,6 @@ class Up:
         with suppress(OSError):
             self.say(text)
 
-    def _watch_over(self, client: httpx.Client, address: str | None) -> None:
-        automations = [watch.crash_silent_runs(self.settings)]
-        if block := watch.ensure_block(client, address):
-            automations += watch.notifications(block, prefect_api.deployments(client), datetime.now(UTC))
-        watch.apply(client, automations)
-
     def _client(self, timeout_s: float = 90.0) -> httpx.Client:
         return prefect_api.connect(self.settings.prefect_url, (accounts.UP, self._password), timeout_s)
 
@@ -219,7 +216,7 @@ class Up:
                 ):  # the next start does it
                     nights.bury(client, "Stopped together with `tidewaiter up`.")
         finally:
-            for name in ("metrics", "window", "prefect", "mlflow", "signer"):
+            for name in ("notices", "metrics", "window", "prefect", "mlflow", "signer"):
                 processes.stop(name)
             processes.stop_strays(grace_s=1)
 

@@ -17,6 +17,7 @@ JOBS = "tidewaiter-kubernetes"  # runs are jobs of Kubernetes
 NIGHTLY = "nightly"  # the tag of deployments that run once a night
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 PAGE = 200  # the server's largest page
+EVENTS_PAGE = 50  # that of events
 _PROCESS = {
     "job_configuration": {"command": "{{ command }}"},
     "variables": {"type": "object", "properties": {"command": {"type": "string"}}},
@@ -155,6 +156,34 @@ def runs(client: httpx.Client, deployment: Deployment, limit: int = PAGE) -> lis
         "limit": limit,
     }
     return [_run(item) for item in _filter(client, "/flow_runs/filter", body)]
+
+
+def failed_since(
+    client: httpx.Client, deployments: Iterable[Deployment], since: datetime
+) -> list[tuple[Deployment, str, Run]]:
+    """Return the runs of deployments that failed or crashed since an instant, each with its deployment and its name."""
+    by_id = {deployment.id: deployment for deployment in deployments}
+    body = {
+        "deployments": {"id": {"any_": list(by_id)}},
+        "flow_runs": {"state": {"type": {"any_": ["FAILED", "CRASHED"]}}, "end_time": {"after_": since.isoformat()}},
+        "sort": "END_TIME_DESC",
+        "limit": PAGE,
+    }
+    found = _filter(client, "/flow_runs/filter", body)
+    return [(by_id[item["deployment_id"]], item["name"], _run(item)) for item in found]
+
+
+def events(client: httpx.Client, names: Iterable[str], since: datetime) -> list[dict[str, Any]]:
+    """Return the events of these names that occurred since an instant, in order."""
+    found: dict[str, dict[str, Any]] = {}
+    while True:
+        asked = {"event": {"name": list(names)}, "occurred": {"since": since.isoformat()}, "order": "ASC"}
+        page = _post(client, "/events/filter", {"filter": asked, "limit": EVENTS_PAGE}).json()["events"]
+        before = len(found)
+        found |= {each["id"]: each for each in page}
+        if len(page) < EVENTS_PAGE or len(found) == before:
+            return list(found.values())
+        since = datetime.fromisoformat(page[-1]["occurred"])
 
 
 def unfinished(client: httpx.Client, pool: str = POOL) -> list[Run]:

@@ -1,6 +1,6 @@
-"""Whether nights happen and say something: missed ones are caught up, silent runs ended, unjudged nights counted.
+"""Whether nights happen and say something: missed ones are caught up, silent runs ended, and people are told.
 
 Not here: the nights' flows.
 """
 
-__all__ = ["nights", "unjudged", "watch"]
+__all__ = ["nights", "runs", "telling", "unjudged", "watch"]

@@ -4,24 +4,11 @@ Nothing is ever removed, and in all tables but `cases`, `items` and `cursors` no
 in UTC, except those of the contract (`accepted_at`, `known_at`), which are in legal time.
 """
 
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
 
+from models.database import Instant
+
 META = sa.MetaData()
-
-
-class Instant(sa.TypeDecorator[datetime]):
-    """An instant with its zone, which is stored in UTC."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
 
 
 # SQLite numbers rows by itself only if the column is called an INTEGER.

@@ -67,8 +67,8 @@ class _Known:
 class Keeper:
     """Keeps the ground of `source`; `now` gives the instant by the administration's legal time.
 
-    `alarm` is told in a sentence when no model can be asked, once for each reason. `hand_over_findings` writes what
-    officers found before a day into a folder.
+    `alarm` is told in a sentence when no model can be asked, once for each reason, and when days that are over are not
+    handed over. `hand_over_findings` writes what officers found before a day into a folder.
     """
 
     places: Places
@@ -204,7 +204,7 @@ class Keeper:
             exports.hand_over(self.log, folder, ground.day)
             self.hand_over_findings(folder, ground.day)
         except (Unavailable, OSError, ValueError) as error:
-            _log.error("ALARM: days that are over are not handed over: %s", error)
+            self.alarm(f"days that are over are not handed over: {error}")
 
     def _run(self, has_read: threading.Event) -> None:
         has_read.wait(START_S)

@@ -4,7 +4,6 @@ Its settings come from the environment, since `tidewaiter up` starts it. It is r
 decided before; the ground is made beside it, and until there is one, whoever asks is told to ask again.
 """
 
-import logging
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ from models.clock import clock
 from models.decisions import DecisionLog, Head, Spool, Unavailable
 from models.desk import exports
 from models.ledger import Entry, Keys, LedgerError, storage
+from models.notices import ALARMS, Alarms
 from models.places import Places
 from models.signer import asking
 from models.window.app import Window
@@ -32,8 +32,6 @@ from models.window.deciding import Decider
 from models.window.keeping import Keeper
 from models.window.sealing import EVERY_S, seal
 from models.window.secrets import Secrets
-
-_log = logging.getLogger("window")
 
 
 class WindowSettings(BaseSettings):
@@ -72,7 +70,7 @@ def create_app() -> Starlette:
     def hand_over_findings(folder: Path, day: date) -> None:
         exports.hand_over(desk(), folder, datetime.combine(day, time()))
 
-    alarm = partial(_log.error, "ALARM: %s")
+    alarm = Alarms(folder / ALARMS)
     keeper = Keeper(places, settings.source, log, spool, secrets, now, alarm, hand_over_findings)
     decider = Decider(log, spool, keeper.ground, keeper.without_model)
     table = storage.Table(settings.tracking_uri)
@@ -90,7 +88,7 @@ def create_app() -> Starlette:
             try:
                 last = seal(log, ledger, last)
             except (Unavailable, storage.NotSigned, LedgerError, SQLAlchemyError) as error:
-                _log.error("ALARM: decisions could not be sealed: %s", error)
+                alarm(f"decisions could not be sealed: {error}")
 
     @asynccontextmanager
     async def running(app: Starlette) -> AsyncGenerator[None]:

@@ -12,9 +12,7 @@ import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import psutil
 import pytest
@@ -23,7 +21,9 @@ from flows.processes import children
 from flows.servers import prefect_api
 from flows.watching import nights
 from models.ledger.keys import Keys
+from models.notices import FILE
 from tests.support.ports import free_port
+from tests.support.receiver import receiving
 
 ROOT = Path(__file__).parents[4]
 TIDEWAITER = Path(sys.executable).with_name("tidewaiter")
@@ -165,22 +165,9 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def inbox():
-    """Where messages of bad nights go."""
-    received = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format, *arguments):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
-        Thread(target=web.serve_forever, daemon=True).start()
-        yield web.server_port, received
-        web.shutdown()
+    """Where messages go."""
+    with receiving() as receiver:
+        yield receiver
 
 
 def test_a_port_in_use_is_named(project):
@@ -274,11 +261,9 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
     assert project.status()[0] == 3
     kill_worker_and_runs(project)  # or the worker would take what is made to be late now
     be_away_for_days(project.state / "prefect" / "prefect.db")
-    address = project.folder / "notifications"
-    address.touch(mode=0o600)
-    # Any address that Apprise understands, so mailto:// works as well as this one.
-    address.write_text(f"json://127.0.0.1:{inbox[0]}/\n")
-    project.configure(**project.settings, notification_file=str(address))
+    file = project.state / FILE
+    file.touch(mode=0o600)
+    file.write_text(f'[[recipients]]\nrole = "operator"\nurls = ["{inbox.url}"]\n')
 
     said = project.start()
     assert "processes that an earlier `tidewaiter up` left behind" in said
@@ -325,7 +310,8 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
         "monitor/nightly",
         "network/nightly",
     }
-    wait_for(lambda: [m for m in inbox[1] if "a night was missed" in m["title"]], 30, "a message of the missed night")
+    wait_for(lambda: [m for m in inbox.messages if "a night did not run" in m["title"]], 60, "a message of the night")
+    assert "notices" in {check["name"] for check in status["checks"]}
 
 
 def kill_worker_and_runs(project):

@@ -77,8 +77,3 @@ def test_the_run_s_state_says_it_and_the_event_comes_after_the_nights(tmp_path, 
 def test_a_run_that_ends_so_is_not_taken_for_one_that_lost_its_process():
     expected = watch.crash_silent_runs(Settings())["trigger"]["expect"]
     assert f"prefect.flow-run.{watch.NOT_JUDGED}" in expected
-
-
-def test_the_event_is_among_what_people_are_told():
-    (message,) = [each for each in watch.notifications("b", [], None) if "does not judge" in each["name"]]
-    assert message["trigger"]["expect"] == [watch.UNJUDGED]

@@ -1,0 +1,155 @@
+"""The process that tells, on an installation with accounts, a ledger and a desk; Prefect is away."""
+
+from datetime import UTC, datetime, timedelta
+from threading import Event
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.commands import cli
+from flows.host.status import _notices
+from flows.settings import PREFIX, Settings
+from flows.watching import telling
+from models.ledger import Keys
+from models.ledger.storage import Table
+from models.notices import ALARMS, Alarms
+from models.notices.outbox import SETTLE
+from models.notices.teller import BLIND_AFTER
+from tests.support.ledgers import open_ledger, write
+from tests.support.noticed import file_of
+from tests.support.opened import accounts
+from tests.support.ports import free_port
+from tests.support.receiver import receiving
+from tests.support.signing import entry, opening
+
+
+@pytest.fixture
+def receiver():
+    with receiving() as found:
+        yield found
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """Return the settings of an installation whose Prefect does not answer."""
+    state = tmp_path / "state"
+    monkeypatch.setenv(f"{PREFIX}STATE_FOLDER", str(state))
+    monkeypatch.setenv(f"{PREFIX}PREFECT_PORT", str(free_port()))
+    monkeypatch.chdir(tmp_path)
+    found = Settings()
+    found.window_folder.mkdir(parents=True)
+    Keys(found.signoff_folder).make()
+    Table(found.database_uri).close()
+    accounts(found.accounts_uri)
+    return found
+
+
+@pytest.fixture
+def recipients(settings, receiver):
+    return file_of(
+        settings.state_folder,
+        f'[[recipients]]\nrole = "operator"\nurls = ["{receiver.url}"]\n'
+        f'[[recipients]]\naccount = "eve"\nlanguage = "zh"\nurls = ["{receiver.url}"]\n',
+    )
+
+
+def test_nothing_runs_where_nobody_is_to_be_told(settings):
+    assert telling.program(settings) is None
+    assert _notices(settings, datetime.now(UTC)) == []
+    assert not list(settings.window_folder.iterdir())
+
+
+def test_what_is_wrong_with_the_file_is_told_before_anything_starts(settings, recipients):
+    recipients.write_text(recipients.read_text().replace("operator", "boss"))
+    with pytest.raises(ValueError, match=r"role is 'boss'; allowed: .*analyst, .*operator"):
+        telling.program(settings)
+    (check,) = _notices(settings, datetime.now(UTC))
+    assert not check.is_ok
+
+
+def test_what_happens_in_the_house_is_told_to_whom_it_concerns(settings, recipients, receiver):
+    said, now = [], datetime.now(UTC)
+    told = telling.teller(settings, said.append)
+    told.round(now)
+    write(
+        open_ledger(settings.database_uri, Keys(settings.signoff_folder)),
+        opening(),
+        entry("reject", "ann", step="technical"),
+    )
+    Alarms(settings.window_folder / ALARMS)("the champion cannot be read")
+    told.round(now + timedelta(seconds=20))
+    told.round(now + timedelta(seconds=20) + SETTLE)
+    assert sorted(message["title"] for message in receiver.messages) == [
+        "Tidewaiter: the window raises an alarm",
+        "Tidewaiter: 版本被拒绝",
+    ]
+    assert (
+        f"{settings.mlflow_url}/signoff/versions/1" in receiver.messages[0]["message"] + receiver.messages[1]["message"]
+    )
+    assert [text for text in said if "runs cannot be looked at" in text]
+    told.round(now + BLIND_AFTER + timedelta(seconds=20))
+    told.round(now + 2 * BLIND_AFTER)
+    assert receiver.messages[-1]["title"] == "Tidewaiter: messages may be missing"
+    (check,) = _notices(settings, now)
+    assert not check.is_ok
+    assert "runs were last looked at never" in check.detail
+
+
+def test_status_tells_who_is_told_and_what_waits_too_long(settings, recipients):
+    now = datetime.now(UTC)
+    told = telling.teller(settings, lambda text: None)
+    told.send = lambda *given: "away"
+    told.sources["runs"] = told.sources["window"]
+    told.outbox.put([], "runs", now.isoformat(), now)
+    (check,) = _notices(settings, now)
+    assert (check.is_ok, check.detail) == (True, "2 addresses are told, 0 events wait")
+    Alarms(settings.window_folder / ALARMS)("x")
+    told.round(now)
+    Alarms(settings.window_folder / ALARMS)("y")
+    told.round(now)
+    told.outbox.put([], "runs", (now + timedelta(hours=2)).isoformat(), now)
+    (check,) = _notices(settings, now + timedelta(hours=2))
+    assert not check.is_ok
+    assert "wait to be told since" in check.detail
+
+
+def test_it_goes_on_whatever_is_wrong(settings, recipients, monkeypatch, capsys):
+    recipients.chmod(0o644)
+    stopping, waited = Event(), []
+
+    def wait(seconds):
+        waited.append(seconds)
+        if len(waited) == 2:
+            recipients.chmod(0o600)
+        return len(waited) == 4
+
+    monkeypatch.setattr(stopping, "wait", wait)
+    telling.run(stopping)
+    said = capsys.readouterr().err
+    assert said.count("Nobody can be told anything now: ValueError") == 1
+    assert said.count("runs cannot be looked at") == 1
+
+
+def test_the_commands_check_try_and_list(settings, recipients, receiver):
+    def run(*words):
+        return CliRunner().invoke(cli.app, words, env={"COLUMNS": "200"})
+
+    checked = run("notices", "check")
+    assert checked.exit_code == 0
+    assert "role operator (en)" in checked.output
+    assert receiver.url not in checked.output
+    assert run("notices", "test", "eve").exit_code == 0
+    assert [message["title"] for message in receiver.messages] == ["Tidewaiter: 测试消息"]
+    receiver.status = 500
+    refused = run("notices", "test")
+    assert refused.exit_code == 1
+    assert "role operator (en) by json: " in refused.output
+    assert run("notices", "test", "zoe").exit_code == 2
+    assert run("notices", "list").exit_code == 0
+    told = telling.teller(settings, lambda text: None)
+    told.round(datetime.now(UTC))
+    Alarms(settings.window_folder / ALARMS)("x")
+    told.round(datetime.now(UTC))
+    assert "fallback/" in run("notices", "list").output
+    recipients.write_text("[[recipients]]\nrole = 'x'")
+    assert run("notices", "check").exit_code == 2
