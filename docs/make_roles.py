@@ -37,7 +37,8 @@ _INTRO = """\
 
 Which role may do what on which page, of an account that has this role alone. Roles add up, except that an administrator
 signs nothing and has no say in criteria, whatever their other roles. An officer and a supervisor see the cases of their
-offices and of no others (`tidewaiter users offices`). This page is written by `python -m docs.make_roles`, which asks
+offices and of no others (`tidewaiter users offices`). What each role is told, and by which way, is on the
+[operator's page](operator.md#notifications). This page is written by `python -m docs.make_roles`, which asks
 the rules themselves; `make test` holds it.
 
 """

@@ -5,7 +5,6 @@ Nothing has to be called where something changes: events follow from ledger, des
 Not here: when it is looked (flows), what Prefect knows of runs (flows), and what people do about it (pages).
 """
 
-from models.notices import sending, writing
 from models.notices.alarms import ALARMS, Alarms
 from models.notices.event import KINDS, OPERATOR, Event, Found, Pages, Source, moment, plain
 from models.notices.outbox import Outbox

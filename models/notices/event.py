@@ -19,12 +19,12 @@ KINDS: Mapping[str, str] = {
     "void": "/signoff",
     "promoted": "/signoff",
     "taken-back": "/signoff",
-    "alarm": "/signoff",
-    "fallback": "/signoff",
     "overdue": "/desk/supervision",
     "run-failed": "/runs",
     "night-missed": "/runs",
     "not-judged": "/runs",
+    "alarm": "/signoff",
+    "fallback": "/signoff",
     "blind": "/runs",
 }
 _OF_PREFECT = "/runs"
