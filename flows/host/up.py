@@ -90,13 +90,13 @@ class Up:
             if played := self.settings.played_clock:
                 clock(self.settings.time_zone or "UTC", played)
                 self.say(f"Warning: window and desk go by the clock in {played}, which is for played days only.")
+            notices = telling.program(self.settings)
             mlflow_server.prepare(self.settings)
             run_as.prepare(self.settings, user)
             if user:
                 run_as.check(self.settings, self.project, user)
             if warning := run_as.warning(self.settings):
                 self.say(f"Warning: {warning}.")
-            notices = telling.program(self.settings)
             try:
                 self._start(processes, stopping, notices)
                 if not stopping.is_set():

@@ -26,6 +26,7 @@ from sqlalchemy.engine import make_url
 from flows.processes import running
 from flows.settings import FILE, Settings
 from models.ledger import Keys
+from models.notices import FILE as RECIPIENTS
 
 ROOT = "are root's, and can read the ledger's key and all accounts: name a user of their own by run_as"
 UMASK = 0o007  # for all that write into folders that the service and the runs share
@@ -39,7 +40,6 @@ _OF_SERVERS_BY_NAME = frozenset(
     {
         "TIDEWAITER_MLFLOW_DATABASE_URI",
         "TIDEWAITER_PREFECT_DATABASE_URI",
-        "TIDEWAITER_NOTIFICATION_FILE",
         "MLFLOW_TRACKING_USERNAME",
         "MLFLOW_TRACKING_PASSWORD",
         "PREFECT_API_AUTH_STRING",
@@ -249,7 +249,7 @@ def _probe(asked: Mapping[str, Iterable[str]], user: User, python: str) -> dict[
 
 def _secrets(settings: Settings) -> tuple[Path, ...]:
     state, keys = settings.state_folder.absolute(), Keys(settings.signoff_folder)
-    files = ("mlflow.db", "accounts.db", "accounts.ini")
+    files = ("mlflow.db", "accounts.db", "accounts.ini", RECIPIENTS)
     private = ("ledger.key", "form.secret", "service.password")
     return (
         *(state / name for name in files),

@@ -310,7 +310,9 @@ def test_a_killed_up_is_recovered_and_missed_nights_are_caught_up_once(project, 
         "monitor/nightly",
         "network/nightly",
     }
-    wait_for(lambda: [m for m in inbox.messages if "a night did not run" in m["title"]], 60, "a message of the night")
+    for title in ("a night did not run", "a run failed"):
+        wait_for(lambda said=title: [m for m in inbox.messages if said in m["title"]], 60, title)
+    assert len(set(inbox.keys)) == len(inbox.keys)
     assert "notices" in {check["name"] for check in status["checks"]}
 
 
@@ -344,7 +346,7 @@ def be_away_for_days(database):
         assert connection.execute(f"UPDATE flow_run SET {moved} WHERE {of.format('monitor')}").rowcount == 3
 
 
-def test_runs_that_fell_silent_are_marked_crashed_or_begun_again(project, inbox):
+def test_runs_that_fell_silent_are_marked_crashed_or_begun_again(project):
     with project.client() as client:
         # As a worker leaves a run that it took and could not start.
         path = f"/deployments/{project.deployment(client, 'monitor/nightly').id}/create_flow_run"
@@ -368,14 +370,18 @@ def test_runs_that_fell_silent_are_marked_crashed_or_begun_again(project, inbox)
         state = project.wait_state(client, run, "Crashed", seconds=120)
         assert state["message"].startswith("No heartbeat for 40 s")
         assert "worker ended with code -9: starting it again" in project.said()
-        wait_for(lambda: [m for m in inbox[1] if "a run failed" in m["title"]], 30, "a message of the crashed run")
+
+        def told():
+            return f"run-failed/{run}" in project.tidewaiter("notices", "list").stdout
+
+        wait_for(told, 90, "a message of the crashed run")
         assert project.said().count("mlflow ended with code -9: starting it again") == 1
         health = f"http://127.0.0.1:{project.mlflow_port}/health"
         wait_for(lambda: prefect_api.answers(health), 60, "MLflow again", shown=lambda: project.log("mlflow"))
         project.wait_state(client, never_begun, "Completed", seconds=90)
         assert f"Run {never_begun} had not begun after 40 s: it is begun again." in project.said()
         automations = client.post("/automations/filter", json={}).json()
-        assert "tidewaiter: tell that retrain/nightly never started" in {each["name"] for each in automations}
+        assert "tidewaiter: mark silent runs as crashed" in {each["name"] for each in automations}
 
 
 def test_control_c_leaves_nothing(project):

@@ -100,7 +100,8 @@ def settings(folder, monkeypatch):
 def prepared(settings):
     settings.state_folder.mkdir(mode=0o700)
     mlflow_server.prepare(settings)
-    (settings.state_folder / "mlflow.db").touch(0o644)
+    for name in ("mlflow.db", "notices.toml"):
+        (settings.state_folder / name).touch(0o644)
     user = nobody()
     if not IS_ROOT:  # then what is given to a group can only be given to an own one
         user = replace(user, gid=os.getgid())
@@ -116,7 +117,7 @@ def mode(path):
 
 def secrets(settings):
     keys = Keys(settings.signoff_folder)
-    files = (settings.state_folder / name for name in ("mlflow.db", "accounts.db", "accounts.ini"))
+    files = (settings.state_folder / name for name in ("mlflow.db", "accounts.db", "accounts.ini", "notices.toml"))
     return [*files, *(keys.secret_folder / name for name in ("ledger.key", "form.secret", "service.password"))]
 
 
