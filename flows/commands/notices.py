@@ -19,12 +19,15 @@ notices = typer.Typer(no_args_is_help=True, help="What people are told: by whom 
 @notices.command("check", epilog=f"{EXIT_CODES}.")
 def notices_check() -> None:
     """Read the file of recipients as `up` does, and show who is told of what; addresses are not shown."""
-    found = _read(checked(Settings))
+    settings = checked(Settings)
+    found = _read(settings)
     table = Table("recipient", "language", "by", "told of")
     for each in found.everyone:
         table.add_row(each.name, each.language, ", ".join(each.channels), ", ".join(each.kinds))
     show_table(table)
     out.print(f"Messages lead to {found.pages.own} and {found.pages.runs}.", markup=False)
+    if strangers := telling.strangers(settings, found):
+        fail(f"There is no account {', '.join(strangers)}: nothing would be told there of roles and offices.")
 
 
 @notices.command("test", epilog=f"{EXIT_CODES}; also 1 if an address was not reached.")

@@ -225,13 +225,16 @@ def _notices(settings: Settings, now: datetime) -> list[Check]:
     """Return the check whether people are told what there is to tell; none if nobody is to be told anything."""
     log = settings.logs_folder / "notices.log"
     try:
-        addresses = telling.recipients(settings).addresses
-        if not addresses:
+        found = telling.recipients(settings)
+        if not found.everyone:
             return []
+        addresses, strangers = found.addresses, telling.strangers(settings, found)
         with closing(Outbox(settings.decisions_uri)) as outbox:
             looked, (count, since) = outbox.cursor(telling.RUNS), outbox.waiting(addresses)
     except (ValueError, Unavailable) as error:
         return [Check(name="notices", is_ok=False, detail=str(error))]
+    if strangers:
+        return [Check(name="notices", is_ok=False, detail=f"there is no account {', '.join(strangers)}")]
     if looked is None or now - datetime.fromisoformat(looked) > GRACE:
         detail = f"runs were last looked at {looked or 'never'}: see {log}"
         return [Check(name="notices", is_ok=False, detail=detail)]

@@ -7,6 +7,7 @@ by the process that ends and starts the others.
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event
@@ -31,6 +32,17 @@ def recipients(settings: Settings) -> Recipients:
     pages = Pages(settings.public_urls[0] if settings.public_urls else settings.pages_url, settings.prefect_url)
     roles = {OPERATOR, *accounts.grants(policy.load().signoff)} - {accounts.SERVICE_ROLE}
     return Recipients.read(settings.state_folder / FILE, pages, roles)
+
+
+def strangers(settings: Settings, found: Recipients) -> list[str]:
+    """Return the recipients' accounts that there are not, but none before there are any accounts.
+
+    ValueError if the database of accounts does not answer.
+    """
+    if not accounts.has_administrator(settings.accounts_uri):
+        return []
+    with closing(Directory(settings.accounts_uri)) as directory:
+        return sorted(set(found.accounts) - directory.names())
 
 
 def program(settings: Settings) -> Program | None:

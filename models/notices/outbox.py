@@ -114,8 +114,7 @@ class Outbox:
             for group, rows in loose.items():
                 if group not in waiting and rows[0].put_at <= now - SETTLE and _is_quiet(connection, group, now):
                     key = digest("\n".join([*group, *(row.event for row in rows)]))
-                    unsettled = messages.update().where(_of(group), _UNSENT, messages.c.batch.is_(None))
-                    connection.execute(unsettled.values(batch=key))
+                    connection.execute(messages.update().where(_of(group), _UNSENT).values(batch=key))
                     sealed[key] = rows
         return [_batch(key, rows) for key, rows in sorted(sealed.items(), key=lambda each: each[1][0].number)]
 

@@ -10,7 +10,7 @@ from flows.commands import cli
 from flows.host.status import _notices
 from flows.settings import PREFIX, Settings
 from flows.watching import telling
-from models.ledger import Keys
+from models.ledger import Book, Keys
 from models.ledger.storage import Table
 from models.notices import ALARMS, Alarms
 from models.notices.outbox import SETTLE
@@ -20,7 +20,7 @@ from tests.support.noticed import file_of
 from tests.support.opened import accounts
 from tests.support.ports import free_port
 from tests.support.receiver import receiving
-from tests.support.signing import entry, opening
+from tests.support.signing import POLICY, digest_of, entry, on
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def recipients(settings, receiver):
     return file_of(
         settings.state_folder,
         f'[[recipients]]\nrole = "operator"\nurls = ["{receiver.url}"]\n'
-        f'[[recipients]]\naccount = "eve"\nlanguage = "zh"\nurls = ["{receiver.url}"]\n',
+        f'[[recipients]]\naccount = "ann"\nlanguage = "zh"\nurls = ["{receiver.url}"]\n',
     )
 
 
@@ -71,11 +71,9 @@ def test_what_happens_in_the_house_is_told_to_whom_it_concerns(settings, recipie
     said, now = [], datetime.now(UTC)
     told = telling.teller(settings, said.append)
     told.round(now)
-    write(
-        open_ledger(settings.database_uri, Keys(settings.signoff_folder)),
-        opening(),
-        entry("reject", "ann", step="technical"),
-    )
+    by_ann = Book(POLICY).opening(1, digest_of(1), ("ann",), on(0))
+    ledger = open_ledger(settings.database_uri, Keys(settings.signoff_folder))
+    write(ledger, by_ann, entry("reject", "dee", step="technical"))
     Alarms(settings.window_folder / ALARMS)("the champion cannot be read")
     told.round(now + timedelta(seconds=20))
     told.round(now + timedelta(seconds=20) + SETTLE)
@@ -138,7 +136,7 @@ def test_the_commands_check_try_and_list(settings, recipients, receiver):
     assert checked.exit_code == 0
     assert "role operator (en)" in checked.output
     assert receiver.url not in checked.output
-    assert run("notices", "test", "eve").exit_code == 0
+    assert run("notices", "test", "ann").exit_code == 0
     assert [message["title"] for message in receiver.messages] == ["Tidewaiter: 测试消息"]
     receiver.status = 500
     refused = run("notices", "test")
@@ -151,5 +149,10 @@ def test_the_commands_check_try_and_list(settings, recipients, receiver):
     Alarms(settings.window_folder / ALARMS)("x")
     told.round(datetime.now(UTC))
     assert "fallback/" in run("notices", "list").output
+    recipients.write_text(recipients.read_text().replace("ann", "zoe"))
+    checked = run("notices", "check")
+    assert (checked.exit_code, "There is no account zoe" in checked.output) == (1, True)
+    (check,) = _notices(settings, datetime.now(UTC))
+    assert (check.is_ok, check.detail) == (False, "there is no account zoe")
     recipients.write_text("[[recipients]]\nrole = 'x'")
     assert run("notices", "check").exit_code == 2

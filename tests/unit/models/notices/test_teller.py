@@ -1,6 +1,7 @@
 """The whole of telling, from sources to a web server that receives."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -128,6 +129,27 @@ def test_a_receiver_that_was_away_gets_each_event_later_and_once(house):
     assert len(house.titles) == 3  # what had settled goes as it was, and what came later after it
     assert said.count("tidy-otter") == 2
     assert house.outbox.waiting(house.recipients.addresses) == (0, None)
+
+
+def test_a_receiver_that_is_away_is_asked_more_and_more_rarely(house):
+    tried = []
+
+    def send(*given):
+        tried.append(house.seconds)
+        return "away"
+
+    house.source.events = [event("run-failed")]
+    house.start(send)
+    house.pass_(5 * 3600)
+    gaps = [later - earlier for earlier, later in pairwise(tried)]
+    assert gaps == [40, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]  # whole rounds of half a minute doubled
+
+
+def test_what_is_found_at_every_look_is_not_put_in_at_every_look(house, monkeypatch):
+    house.source.events = [event("run-failed")]
+    house.pass_(0)
+    monkeypatch.setattr(house.outbox, "put", lambda events, *given: [*events] and pytest.fail("put in again"))
+    house.pass_(60)
 
 
 def test_killed_between_sending_and_marking_it_sends_the_same_again_under_the_same_key(house):

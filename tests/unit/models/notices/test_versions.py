@@ -3,8 +3,9 @@
 import pytest
 
 from models.ledger import LedgerError
+from models.ledger.chain import Chain
 from models.ledger.keys import Keys
-from models.ledger.storage import Table
+from models.ledger.storage import Table, _rows
 from models.names import SERVICE
 from models.notices import Versions
 from tests.support.ledgers import open_ledger, write
@@ -74,6 +75,8 @@ def test_a_signature_that_is_taken_back_is_waited_for_again(told):
     told.write(opening(), *signing())
     (waits,) = told.write(entry("revoke", "cid", step="governance"))
     assert (waits.kind, waits.facts["missing"], waits.facts["signed"]) == ("waits", "1", "ann, bob")
+    (again,) = told.write(entry("revoke", "bob", step="governance"))  # of the step that is waited for already
+    assert (again.kind, again.facts["missing"], again.facts["signed"]) == ("waits", "2", "ann")
 
 
 def test_signatures_are_told_before_they_run_out_and_when_they_have(told):
@@ -125,6 +128,7 @@ def test_a_restart_finds_the_same_under_the_same_keys(told):
     first = told.versions.look(PAGES, "0", on(0))
     assert kinds(first.events) == [("refused", "data-scientist"), ("waits", "reviewer")]
     assert told.opened().look(PAGES, "0", on(0)) == first
+    assert kinds(told.opened().look(PAGES, "2", on(0)).events) == [("waits", "reviewer")]
     # A look whose result was lost is made again from the same place.
     assert told.versions.look(PAGES, "0", on(0)) == first
 
@@ -142,6 +146,20 @@ def test_a_ledger_that_is_broken_is_read_anew_once_it_is_whole(told):
         connection.exec_driver_sql("UPDATE tidewaiter_ledger SET entry = ? WHERE number = 2", (text,))
     assert [event.kind for event in told.write(signing()[0])] == ["waits"]
     assert told.cursor == "3"
+
+
+def test_a_row_against_the_rules_is_told_at_every_look(told):
+    """As somebody with the key can write it."""
+    told.write(opening())
+    key, rows = told.keys.private_key, told.ledger._table.rows()
+    chain = Chain(key.public_key())
+    chain.extend(rows)
+    forged = chain.follow(entry("promote", SERVICE), key)
+    with told.ledger._table._engine.begin() as connection:
+        connection.execute(_rows.insert().values(forged.model_dump()))
+    for _ in range(2):
+        with pytest.raises(LedgerError, match="promote of version 1"):
+            told.look()
 
 
 def test_a_policy_of_a_few_days_warns_in_the_last_quarter(told, tmp_path):

@@ -364,6 +364,17 @@ def test_a_day_is_not_handed_over_while_its_decisions_wait_in_the_spool(keeper, 
     assert log.days()[0][2] is not None
 
 
+def test_days_that_cannot_be_handed_over_are_an_alarm(keeper, registry, monkeypatch):
+    def fail(*given):
+        raise OSError("the disk is full")
+
+    keeper.hand_over_findings = fail
+    monkeypatch.setattr(keeping, "SETTLED_S", 0.0)
+    keeper.look()
+    keeper.end_days()
+    assert keeper.told == ["days that are over are not handed over: the disk is full"]
+
+
 def start(ground, world):
     return State.morning(ground.plan(world.asked(0).office))
 
