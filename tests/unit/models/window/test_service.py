@@ -22,9 +22,11 @@ from models.decisions import DecisionLog
 from models.ledger import storage
 from models.ledger.keys import Keys
 from models.ledger.storage import Ledger, Table
+from models.notices import ALARMS, Alarms
 from models.window import openapi
 from tests.support.criteria import confirmed, criterion
 from tests.support.ledgers import write
+from tests.support.noticed import PAGES
 from tests.support.opened import accounts
 from tests.support.ports import free_port
 
@@ -113,6 +115,8 @@ def test_a_machine_gets_a_token_is_answered_and_the_answer_is_proved_afterwards(
         code, said = tell(settings, "tokens", "list")
         assert re.search(r"single-window\s.*declaration-system.*20\d\d-.*\badmin\b.*20\d\d-", said)
         assert token not in said
+    found_by_others = Alarms(settings.window_folder / ALARMS).look(PAGES, "2000", storage.now())
+    assert [event.facts["why"] for event in found_by_others.events] == [SAID]
     assert process.returncode == -signal.SIGTERM  # uvicorn ends in order, and then by the signal
 
     code, said = tell(settings, "window", "verify")
