@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from models.access import accounts
 from models.database import Instant, connect
-from models.notices.event import Event, Found, Pages, moment
+from models.notices.event import Event, Found, Pages, moment, plain
 
 _cases = sa.Table(
     "desk_cases",
@@ -40,7 +40,7 @@ class Overdue:
 
 
 def _event(row: sa.Row, pages: Pages) -> Event:
-    facts = {"case": str(row.number), "office": row.office, "lane": row.lane, "due": moment(row.due_at)}
+    facts = {"case": str(row.number), "office": plain(row.office), "lane": row.lane, "due": moment(row.due_at)}
     return Event(
         "overdue",
         f"overdue/{row.number}/{row.due_at.isoformat()}",

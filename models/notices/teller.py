@@ -32,7 +32,7 @@ class Teller:
     send: Callable[[str, str, str, str], str | None] = sending.send
     _known: dict[str, set[str]] = field(default_factory=dict, init=False)  # keys that a source found at its last look
     _blind: dict[str, datetime] = field(default_factory=dict, init=False)  # since when a source cannot be looked at
-    _failed: dict[Address, tuple[int, datetime]] = field(default_factory=dict, init=False)  # how often, and when again
+    _failed: dict[str, tuple[int, datetime]] = field(default_factory=dict, init=False)  # how often, and when again
 
     def round(self, now: datetime) -> None:
         """Look at every source and send what is due. Unavailable if the outbox does not answer."""
@@ -77,20 +77,20 @@ class Teller:
         return [address for each in told for address in each.addresses]
 
     def _send(self, batch: Batch, now: datetime) -> None:
-        attempts, again_at = self._failed.get(batch.address, (0, now))
+        attempts, again_at = self._failed.get(batch.key, (0, now))
         if again_at > now:
             return
         recipient, url = self.recipients.addresses[batch.address]
-        title, body = writing.write(batch, recipient.language, self.recipients.pages)
         try:
+            title, body = writing.write(batch, recipient.language, self.recipients.pages)
             why = self.send(url, title, body, batch.key)
-        except Exception as error:  # noqa: BLE001  a fault at one address keeps no message from the others
+        except Exception as error:  # noqa: BLE001  a fault with one message keeps no other one back
             why = f"{type(error).__name__}."
         if why is None:
             self.outbox.mark_sent(batch, now)
-            self._failed.pop(batch.address, None)
+            self._failed.pop(batch.key, None)
             return
         wait = min(FIRST_WAIT * 2**attempts, LONGEST_WAIT)
-        self._failed[batch.address] = attempts + 1, now + wait
+        self._failed[batch.key] = attempts + 1, now + wait
         if attempts == 0:
-            self.say(f"{batch.recipient} is not reached by {batch.channel}: {why} It is tried again until it is.")
+            self.say(f"{batch.recipient} is not told ({batch.kind}) by {batch.channel}: {why} It is tried again.")

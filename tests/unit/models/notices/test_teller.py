@@ -120,8 +120,8 @@ def test_a_receiver_that_was_away_gets_each_event_later_and_once(house):
     house.source.events.append(event("run-failed", "2"))
     house.pass_(3600)
     assert house.titles == []
-    (told,) = [text for text in house.said if "is not reached" in text]
-    assert told.startswith("role operator (en) is not reached by json: ")
+    said = [text.partition(":")[0] for text in house.said if "is not told" in text]
+    assert sorted(said) == [f"role operator (en) is not told ({kind}) by json" for kind in ("fallback", "run-failed")]
     assert house.outbox.waiting(house.recipients.addresses) == (3, at())
     house.receiver.status = 200
     house.pass_(3600 + QUIET_S)
@@ -210,6 +210,14 @@ def test_a_fault_at_one_address_keeps_no_message_from_the_others(house):
     house.pass_(60)
     assert house.titles == ["Tidewaiter: a run failed"]
     assert "secret" not in "".join(house.said)
+
+
+def test_a_message_that_cannot_be_written_keeps_no_other_one_back(house):
+    house.source.events = [event("refused", facts={}), event("run-failed")]
+    house.start()
+    house.pass_(60)
+    assert house.titles == ["Tidewaiter: a run failed"]
+    assert house.said[-1] == "role operator (en) is not told (refused) by json: KeyError. It is tried again."
 
 
 def test_where_the_outbox_is_away_nothing_is_lost(house, monkeypatch):
