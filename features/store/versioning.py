@@ -158,6 +158,13 @@ def exists(data: Path, version: str, state: Path | None = None) -> bool:
     return _run(place, lambda repo: _is_there(repo, version))
 
 
+def listed(data: Path, version: str, state: Path | None = None) -> dict[str, str]:
+    """Return the files of a version, by their path in `data`, with the md5 of each; VersionError if it is not kept."""
+    place = _place(data, state)
+    with _alone(place):
+        return {path.as_posix(): md5 for path, md5 in _run(place, lambda repo: _listed(repo, place, version)).items()}
+
+
 def set_up(root: Path) -> None:
     """Make `root` a DVC repository if it is none. Existing files are left alone."""
     if (root / ".dvc" / "config").exists():
@@ -330,12 +337,9 @@ def _has_object(repo: Repo, remote: str | None, oid: str) -> bool:
 
 
 def _bring_back(repo: Repo, place: _Place, version: str) -> None:
+    files = _listed(repo, place, version)
     with repo.lock:
         output = _output(repo, place, version)
-        _make_good(repo, version, {version: "the list of its files"})
-        listed = output.get_obj()
-        assert isinstance(listed, Tree)  # a version's name ends in .dir
-        files = {Path(*key): str(oid.value) for key, _, oid in listed}
         _make_good(repo, version, {oid: str(file) for file, oid in files.items()})
         output.checkout(force=True)
         # DVC does not touch files that it thinks it knows, even if their bytes have changed unnoticed.
@@ -345,6 +349,15 @@ def _bring_back(repo: Repo, place: _Place, version: str) -> None:
             output.checkout(force=True)
             if still := _other(changed):
                 raise VersionError(f"{next(iter(still))} does not hold what was written to it: is the disk failing?")
+
+
+def _listed(repo: Repo, place: _Place, version: str) -> dict[Path, str]:
+    """Return the md5 of each file of a version."""
+    with repo.lock:
+        _make_good(repo, version, {version: "the list of its files"})
+        tree = _output(repo, place, version).get_obj()
+    assert isinstance(tree, Tree)  # a version's name ends in .dir
+    return {Path(*key): str(oid.value) for key, _, oid in tree}
 
 
 def _make_good(repo: Repo, version: str, objects: Mapping[str, str]) -> None:

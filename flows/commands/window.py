@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from datetime import date
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +21,9 @@ from models.access import accounts
 
 if TYPE_CHECKING:
     from features.matrix import Morning
-    from models.decisions import Decision
+    from models.decisions import DecisionLog
+    from models.dossier import Incumbent
+    from models.window.replaying import Replayed
 
 _TIMEOUT_S = 60.0
 
@@ -80,30 +84,11 @@ def window_replay(decision: Annotated[str, typer.Argument(metavar="DECISION", he
     from mlflow.exceptions import MlflowException
 
     from models.decisions import DecisionLog, Unavailable
-    from models.ledger import Keys
-    from models.policy import parse
-    from models.window import replaying
-    from models.window.secrets import Secrets
-    from models.workspace import Workspace, incumbents
 
     settings = begin()
-    secrets = Secrets(Keys(settings.signoff_folder).secret_folder / "days")
-
-    def morning(of: "Decision") -> "Morning | None":
-        written = log.document(of.policy_digest)
-        if settings.window_source is None or written is None:
-            return None
-        return Workspace(settings.places, parse(written.content), settings.window_source).morning(of.day)
-
-    with closing(DecisionLog(settings.decisions_uri)) as log, TemporaryDirectory(prefix="tidewaiter-") as scratch:
+    with closing(DecisionLog(settings.decisions_uri)) as log:
         try:
-            found = replaying.replay(
-                log,
-                decision,
-                lambda day: secrets.read(day, log),
-                lambda version: incumbents.registered(settings.places, version, Path(scratch)),
-                morning,
-            )
+            found = Replays(settings, log).again(decision)
         except (LookupError, Unavailable, MlflowException, OSError, ValueError) as error:
             fail(str(error))
     for note in found.notes:
@@ -111,6 +96,47 @@ def window_replay(decision: Annotated[str, typer.Argument(metavar="DECISION", he
     if found.differences:
         fail(f"{decision} comes out otherwise: {', '.join(found.differences)}")
     out.print(f"{decision} comes out the same, to the last bit: {found.stored.lane}.", markup=False)
+
+
+class Replays:
+    """Makes decisions of a log again; each model is read once, and each morning made once."""
+
+    def __init__(self, settings: Settings, log: "DecisionLog") -> None:
+        self._settings, self._log = settings, log
+        self._model, self._morning = cache(self._read_model), cache(self._make_morning)
+
+    def again(self, decision_id: str) -> "Replayed":
+        """Make a decision again from what is stored with it, and with today's data if they tell its morning.
+
+        Raises LookupError, MlflowException, OSError or ValueError where something that it was made from is not there.
+        """
+        from models.ledger import Keys
+        from models.window import replaying
+        from models.window.secrets import Secrets
+
+        secrets = Secrets(Keys(self._settings.signoff_folder).secret_folder / "days")
+        return replaying.replay(
+            self._log,
+            decision_id,
+            lambda day: secrets.read(day, self._log),
+            self._model,
+            lambda decision: self._morning(decision.day, decision.policy_digest),
+        )
+
+    def _read_model(self, version: str) -> "Incumbent":
+        from models.workspace import incumbents
+
+        with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+            return incumbents.registered(self._settings.places, version, Path(scratch))
+
+    def _make_morning(self, day: date, policy_digest: str) -> "Morning | None":
+        from models.policy import parse
+        from models.workspace import Workspace
+
+        written, source = self._log.document(policy_digest), self._settings.window_source
+        if source is None or written is None:
+            return None
+        return Workspace(self._settings.places, parse(written.content), source).morning(day)
 
 
 def make_token(name: str, role: str) -> str:

@@ -82,10 +82,14 @@ class DecisionLog:
 
     def versions(self, declaration_id: str) -> list[Decision]:
         """Return the decisions about a declaration, in order of its versions."""
+        return [decision for _, decision in self.numbered(declaration_id)]
+
+    def numbered(self, declaration_id: str) -> list[tuple[int, Decision]]:
+        """Return the decisions about a declaration, in order of its versions, each with its number in the chain."""
         query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).order_by(decisions.c.version)
         with self._tables.reading() as connection:
             found = connection.execute(query.where(decisions.c.declaration_id == declaration_id)).all()
-        return [Link(*row).decision for row in found]
+        return [(row.number, Link(*row).decision) for row in found]
 
     def decision(self, decision_id: str) -> Decision | None:
         """Return the decision with this id; None if there is none."""

@@ -5,6 +5,7 @@ Not here: how lanes are chosen (live, window, targeting), and the pages that sho
 
 from models.desk.desk import Desk
 from models.desk.following import Following
+from models.desk.history import History, histories
 from models.desk.night import Night
 from models.desk.record import Case, Finding, Officer, Refused
 
@@ -13,10 +14,12 @@ __all__ = [
     "Desk",
     "Finding",
     "Following",
+    "History",
     "Night",
     "Officer",
     "Refused",
     "exports",
+    "histories",
     "interchange",
     "record",
     "standing",

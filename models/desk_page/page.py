@@ -5,7 +5,7 @@ forms.py has what officers send. Whatever the desk refuses is told on the page w
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -24,6 +24,7 @@ from models.desk_page import forms, sentences, supervision
 from models.desk_page.panels import PANELS, About
 from models.policy import LANES, Lanes
 from models.site import Site
+from models.trace import Traced
 
 PREFIX = "desk"
 ROLES = frozenset({accounts.OFFICER, accounts.SUPERVISOR})
@@ -49,6 +50,7 @@ class DeskPage:
     source: str
     lanes: Lanes
     night: Night | None = None
+    trace: Callable[[Case], Traced | None] = lambda case: None
     site: Site = field(default_factory=lambda: Site(PREFIX, Path(__file__).parent))
 
     def answer(self, call: Call, request: Request) -> Response:
@@ -145,7 +147,9 @@ class DeskPage:
         officer, say = self.officer(call.actor, call.roles), self.site.words(request)
         opened = self.desk.looking.open(officer, number)
         decision = self.log.decision(opened.case.decision_id) if opened.case.decision_id else None
-        about = self._about(opened.case, decision)
+        is_answering = accounts.AUDITOR in call.roles and opened.hidden_until is None
+        traced = self.trace(opened.case) if officer.is_supervisor or is_answering else None
+        about = replace(self._about(opened.case, decision), traced=traced)
         is_mine = opened.case.holder == officer.name
         is_told = opened.hidden_until is None and (is_mine or officer.is_supervisor)
         values = {

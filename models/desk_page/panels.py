@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 from features.matrix import feature_of
 from models.desk import Case
 from models.names import NETWORK_PAGE
+from models.reasons import read
 from models.site import Words
+from models.trace import Link, Traced
 
 _DAYS = 365
 # By the column of the contract: the features that tell what was inspected and found, and when last.
@@ -29,13 +31,15 @@ _PAST = {
 class About:
     """A case, the items that were declared (rows of the contract), and what was known in the morning of each.
 
-    `known` has the features of each item by name; it is empty where no decision of the window has them.
+    `known` has the features of each item by name; it is empty where no decision of the window has them. `traced` is
+    what answers for the decision; it is None for whom that is not for.
     """
 
     case: Case
     source: str
     declared: Sequence[Mapping[str, Any]]
     known: Sequence[Mapping[str, Any]]
+    traced: Traced | None = None
 
 
 @dataclass(frozen=True)
@@ -83,4 +87,33 @@ def past(about: About, say: Words) -> Panel | None:
     return Panel(say("past"), head, list(rows.values()), note=say("past.note", days=_DAYS))
 
 
-PANELS: Sequence[Callable[[About, Words], Panel | None]] = (companies, past)
+def answerable(about: About, say: Words) -> Panel | None:
+    """Return what answers for the decision: each item's chance, who signed the model, and whether each link holds."""
+    found = about.traced
+    if found is None:
+        return None
+    reasons = read(say.language).work_list.reasons
+    rows = [
+        (
+            f"{say('item')} {item.item_number}",
+            " · ".join([say(f"lane.{item.lane}"), *filter(None, [reasons.get(item.reason), item.criterion])]),
+            say("trace.chance", share=say.share(item.probability, 2)),
+        )
+        for item in found.items
+    ]
+    if found.model:
+        rows += [
+            (say("trace.signed"), f"{each.user}, {each.step}: {each.reason}", say.moment(each.at))
+            for each in found.model.signers
+        ]
+    rows += [(say(f"trace.link.{link.name.replace(' ', '_')}"), link.about, _state(link, say)) for link in found.links]
+    head = (say("trace.what"), say("trace.about"), say("trace.state"))
+    return Panel(say("trace"), head, rows, note=say("trace.note", declaration=found.declaration_id))
+
+
+def _state(link: Link, say: Words) -> str:
+    state = say(f"trace.{link.state.replace(' ', '_')}")
+    return f"{state}: {link.why}" if link.why else state
+
+
+PANELS: Sequence[Callable[[About, Words], Panel | None]] = (companies, past, answerable)

@@ -171,6 +171,14 @@ class Registry:
             raise ValueError(f"version {version.version} of {MODEL} has no run, so no evidence; it was not made here")
         return self.client.get_run(version.run_id)
 
+    def file(self, version: ModelVersion, name: str) -> bytes:
+        """Return the content of a file of the version's run, unverified; FileNotFoundError if there is none."""
+        run = self.run(version)
+        if name not in {entry.path for entry in self.client.list_artifacts(run.info.run_id)}:
+            raise FileNotFoundError(f"version {version.version} has no file {name}")
+        with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+            return self._download(f"{run.info.artifact_uri}/{name}", Path(scratch)).read_bytes()
+
     def fetch_evidence(self, version: ModelVersion, folder: Path) -> evidence.Manifest:
         """Copy the version's evidence folder, model files included, into `folder`; return its manifest.
 

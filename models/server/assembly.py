@@ -14,16 +14,17 @@ import mlflow.server
 from mlflow.server import auth, handlers
 from mlflow.server.auth.requirements import Requirement
 
-from models import policy
+from models import policy, trace
 from models.access import Call, Directory, Entrance, Names, accounts, offices
 from models.clock import clock
 from models.criteria_page import PREFIX as CRITERIA_PAGE
 from models.criteria_page import ROLES as CRITERIA_ROLES
 from models.criteria_page import CriteriaPage
 from models.decisions import DecisionLog, Unavailable, agreement
-from models.desk import Desk, Following, Night
+from models.desk import Case, Desk, Following, Night
 from models.desk_page import LARGEST, ROLES, DeskPage
 from models.desk_page import PREFIX as DESK_PAGE
+from models.evidence import manifest
 from models.ledger import Entry, Keys, chain, storage
 from models.names import MODEL, NETWORK_PAGE
 from models.network_page import Answers, NetworkPage, openings
@@ -41,6 +42,7 @@ from models.server.uploads import EvidenceLock
 from models.signer import asking
 from models.signoff_page import PREFIX as SIGNOFF_PAGE
 from models.signoff_page import SignoffPage, Versions
+from models.trace import Traced, Tracer, Unchecked
 from models.workspace import Workspace, why_empty
 
 _log = logging.getLogger(__name__)
@@ -84,7 +86,7 @@ def assemble(settings: AppSettings) -> Guard:
     signing = SignoffPage(versions, partial(_sign, rules), live)
     given = offices.Offices(directory.database_uri)
     giving = GivenOffices(given, directory.role_names, partial(_note, ledger))
-    desk = _desk(settings, directory, given)
+    desk = _desk(settings, directory, given, versions)
     ruling = _criteria(settings, ledger, rules)
     pages = [
         Page(CRITERIA_PAGE, ruling.answer, ruling.act, CRITERIA_ROLES, is_noted=False),
@@ -97,7 +99,7 @@ def assemble(settings: AppSettings) -> Guard:
     return Guard(inner, entrance, rules, table, pages, front.page, EvidenceLock(settings.folder), following)
 
 
-def _desk(settings: AppSettings, directory: Directory, given: offices.Offices) -> DeskPage:
+def _desk(settings: AppSettings, directory: Directory, given: offices.Offices, versions: Versions) -> DeskPage:
     """Return the desk's pages over the database of decisions."""
     log = DecisionLog(settings.decisions_uri)
     now = clock(settings.time_zone, settings.played_clock)
@@ -116,7 +118,30 @@ def _desk(settings: AppSettings, directory: Directory, given: offices.Offices) -
     places = _places(settings)
     night = Night.of(places, settings.window_source) if places else None
     lanes = in_force.targeting.lanes
-    return DeskPage(desk, log, prepare, given.of, directory.role_names, settings.window_source, lanes, night)
+    traced = partial(_trace, _tracer(log, places, settings.window_source, versions))
+    return DeskPage(desk, log, prepare, given.of, directory.role_names, settings.window_source, lanes, night, traced)
+
+
+def _tracer(log: DecisionLog, places: Places | None, source: str, versions: Versions) -> Tracer:
+    """Return what tells on a page what answers for a decision."""
+
+    def entries() -> list[Entry]:
+        versions.book()  # which also says whether the ledger reaches as far as it was noted
+        return versions.entries()
+
+    return Tracer(
+        log,
+        trace.Night.of(places, source) if places else None,
+        lambda: trace.ledger.whole(entries, policy.load().signoff),
+        lambda number: versions.file(number, manifest.MANIFEST_FILE),
+        Unchecked(),
+    )
+
+
+def _trace(tracer: Tracer, case: Case) -> Traced | None:
+    """Return what answers for the decision that a case follows from; None if it is not kept."""
+    found = tracer.decisions(case.declaration_id)
+    return next((each for each in reversed(found) if case.decision_id in (None, each.id)), None)
 
 
 def _criteria(settings: AppSettings, ledger: storage.Followed, rules: Rules) -> CriteriaPage:

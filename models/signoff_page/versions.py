@@ -46,9 +46,13 @@ class Versions:
 
     def history(self, number: int) -> list[Entry]:
         """Return all that was asked about a version, accepted or refused, the latest first."""
+        return [entry for entry in reversed(self.entries()) if entry.version == number]
+
+    def entries(self) -> list[Entry]:
+        """Return everything in the ledger, in order; LedgerError if it is not whole."""
         with self._lock:
             self._entries += self.chain.extend(self.table.rows(self.chain.head.number))
-            return [entry for entry in reversed(self._entries) if entry.version == number]
+            return list(self._entries)
 
     def documents(self, number: int, digest: str) -> Documents:
         """Return the documents of a version whose evidence was opened over `digest`; Unreadable if they are not whole.

@@ -15,4 +15,5 @@ __all__ = [
     "lanes",
     "selection_log",
     "work_list",
+    "work_lists",
 ]

@@ -6,7 +6,7 @@ Outcomes are joined with it later. From that come the share of places that explo
 where a source's outcomes do not tell it. A declaration is selected once; a correction does not select it again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -66,6 +66,17 @@ class SelectionLog:
             if int(path.stem) > number:
                 yield int(path.stem), read_files([path])
 
+    def of(self, declaration_ids: Collection[str]) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yield what was selected of these declarations (SCHEMA), selection by selection, each with its number."""
+        is_wanted = pl.col("declaration_id").is_in(list(declaration_ids))
+        for path in sorted(self.root.glob("*.parquet")):
+            if not pl.scan_parquet(path).filter(is_wanted).select("declaration_id").collect().is_empty():
+                yield int(path.stem), _read(path).filter(is_wanted)
+
+    def file(self, number: int) -> Path:
+        """Return the file of the selection with this number."""
+        return self.root / f"{number:06}.parquet"
+
     def append(self, rows: pl.DataFrame) -> int:
         """Keep a run's selection and return its number. ValueError names a declaration that was selected before."""
         before = self.read()
@@ -77,7 +88,7 @@ class SelectionLog:
             )
         number = self.next_number
         self.root.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.root / f"{number:06}.parquet", rows.select(SCHEMA.names()).cast(SCHEMA).write_parquet)
+        write_atomically(self.file(number), rows.select(SCHEMA.names()).cast(SCHEMA).write_parquet)
         return number
 
 

@@ -1,10 +1,13 @@
 """The officers' work list: what was selected for inspection, in the order in which an office takes it up, and why."""
 
+from pathlib import Path
+
 import polars as pl
 
 from features.contract import KEY
+from features.presentation import spreadsheet
 from models.policy import LANES
-from models.reasons import read, reasons
+from models.reasons import LANGUAGES, read, reasons
 from models.risk import RiskModel
 
 REASONS_SHOWN = 3
@@ -21,13 +24,7 @@ def work_list(model: RiskModel, declarations: pl.DataFrame, chosen: pl.DataFrame
     words = read(language).work_list
     picked = chosen["lane"] != "green"
     rows = declarations.filter(picked)
-    facts = reasons(model, rows, language, REASONS_SHOWN).with_columns(
-        pl.when(pl.col("direction") == "raises")
-        .then(_around(words.raises))
-        .otherwise(_around(words.lowers))
-        .alias("sentence")
-    )
-    why = facts.group_by(KEY, maintain_order=True).agg("sentence")
+    why = facts(model, rows, language).group_by(KEY, maintain_order=True).agg("sentence")
     shown = [words.why.format(n=n + 1) for n in range(REASONS_SHOWN)]
     sentences = why.select(
         *KEY, *(pl.col("sentence").list.get(n, null_on_oob=True).alias(name) for n, name in enumerate(shown))
@@ -46,6 +43,30 @@ def work_list(model: RiskModel, declarations: pl.DataFrame, chosen: pl.DataFrame
     )
     columns = ("office", "accepted_on", "lane", *KEY, "reason", "score", "expected_revenue")
     return listed.select(*(pl.col(name).alias(words.columns[name]) for name in columns), *shown)
+
+
+def facts(model: RiskModel, rows: pl.DataFrame, language: str) -> pl.DataFrame:
+    """Return the key and `sentence` of the reasons for each row, by rank, as the list words them."""
+    words = read(language).work_list
+    raises = pl.col("direction") == "raises"
+    sentence = pl.when(raises).then(_around(words.raises)).otherwise(_around(words.lowers)).alias("sentence")
+    return reasons(model, rows, language, REASONS_SHOWN).select(*KEY, sentence)
+
+
+def given(path: Path, declaration_id: str) -> tuple[str, dict[int, tuple[str, ...]]]:
+    """Return the language of a list, and the facts that it gives for the items of a declaration, by item number.
+
+    ValueError if the file is no such list; OSError if it cannot be read.
+    """
+    rows = spreadsheet.read(path)
+    for language in LANGUAGES:
+        words = read(language).work_list
+        if set(words.columns.values()) <= set(rows.columns):
+            name, number = (words.columns[column] for column in KEY)
+            shown = [words.why.format(n=n + 1) for n in range(REASONS_SHOWN)]
+            own = rows.filter(pl.col(name) == declaration_id).select(pl.col(number).cast(pl.Int32), *shown)
+            return language, {item: tuple(fact for fact in told if fact) for item, *told in own.iter_rows()}
+    raise ValueError(f"{path} is no work list; allowed: the columns of one in {', '.join(LANGUAGES)}")
 
 
 def _around(template: str) -> pl.Expr:

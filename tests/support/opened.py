@@ -1,5 +1,6 @@
 """A small world with a champion, and the grounds of its last day: what the window's tests decide on."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -63,6 +64,17 @@ class Opened:
 def received_at(rows: pl.DataFrame) -> datetime:
     """Return the instant at which rows were accepted, in a zone."""
     return rows["accepted_at"][0].replace(tzinfo=UTC)
+
+
+def message(rows: pl.DataFrame) -> bytes:
+    """Return what a declarant's message about rows looks like."""
+    items = [
+        {k: v for k, v in row.items() if v is not None} for row in rows.drop("accepted_at", "recorded_at").to_dicts()
+    ]
+    shared = {"declaration_id": items[0]["declaration_id"]}
+    return json.dumps(
+        {**shared, "items": [{k: v for k, v in each.items() if k not in shared} for each in items]}
+    ).encode()
 
 
 def opened(folder: Path, rows: int = 4000, months: int = 6, seed: int = 4) -> Opened:

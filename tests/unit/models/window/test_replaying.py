@@ -16,7 +16,7 @@ from models.decisions.record import linked
 from models.window.deciding import Decider
 from models.window.replaying import CannotReplay, replay
 from tests.support.criteria import condition, criterion, in_force
-from tests.support.opened import SECRET
+from tests.support.opened import SECRET, message
 
 WATCHED = "FR-WATCHED"
 RULES = in_force(criterion("watched", condition("importer_id", "in", WATCHED), lane="yellow", places=1))
@@ -47,17 +47,6 @@ def log(world, tmp_path_factory):
                 decider.ask([named], {named.message: Document("application/json", content)}).result(timeout=30)
             decider.stop()
         yield log
-
-
-def message(rows):
-    """Return what a declarant's message about rows looks like."""
-    items = [
-        {k: v for k, v in row.items() if v is not None} for row in rows.drop("accepted_at", "recorded_at").to_dicts()
-    ]
-    shared = {"declaration_id": items[0]["declaration_id"]}
-    return json.dumps(
-        {**shared, "items": [{k: v for k, v in each.items() if k not in shared} for each in items]}
-    ).encode()
 
 
 def again(log, world, decision, morning=None, model=None):
