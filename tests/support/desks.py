@@ -130,7 +130,7 @@ def store(night: Night, *items: tuple[str, int], **declared: object) -> None:
 def select(night: Night, *items: tuple[str, int, str], at: datetime = NOON) -> None:
     """Have the night put items of declarations into lanes, all at an instant."""
     usual = {
-        "accepted_on": NOON.date(),
+        "accepted_on": at.date(),
         "office": "010",
         "reason": "value",
         "selection_probability": 0.5,
