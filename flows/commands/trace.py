@@ -6,8 +6,9 @@ It reads what only the user who runs `tidewaiter up` can read: the log of decisi
 import gc
 import json
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import category
 
@@ -111,7 +112,7 @@ def _traced(settings: Settings, source: str, log: "DecisionLog | None", declarat
     from models.trace import Night, Trace, Tracer, ledger, stored
     from models.workspace import incumbents
 
-    registry, keys = incumbents.registry_of(settings.places), Keys(settings.signoff_folder)
+    registry, keys = cache(lambda: incumbents.registry_of(settings.places)), Keys(settings.signoff_folder)
     tracer = Tracer(
         log,
         Night.of(settings.places, source),
@@ -129,7 +130,9 @@ def _traced(settings: Settings, source: str, log: "DecisionLog | None", declarat
 class _Further:
     """Checks what takes the installation's models and data; see models.trace.Further. A version is looked at once."""
 
-    def __init__(self, settings: Settings, source: str, log: "DecisionLog | None", registry: "Registry") -> None:
+    def __init__(
+        self, settings: Settings, source: str, log: "DecisionLog | None", registry: "Callable[[], Registry]"
+    ) -> None:
         self._places, self._source, self._registry = settings.places, source, registry
         self._replays = Replays(settings, log) if log else None
         self._links: dict[int | None, Sequence[Link]] = {}

@@ -1,6 +1,6 @@
 """What an installation has kept of a version: its files, the data that it learned from, and the code that made it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,17 +15,19 @@ from models.signoff import champion
 from models.trace.links import Broken, Link, NotChecked, judged
 
 
-def read(registry: Registry, number: int) -> bytes:
+def read(registry: Callable[[], Registry], number: int) -> bytes:
     """Return the stored manifest of a version; FileNotFoundError if there is none."""
     try:
-        return registry.file(registry.version(str(number)), manifest.MANIFEST_FILE)
+        return registry().file(registry().version(str(number)), manifest.MANIFEST_FILE)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         raise FileNotFoundError(f"MLflow has no version {number} any more") from error
 
 
-def links(registry: Registry, places: Places, case: Case | None, evidence: Manifest | None) -> Iterator[Link]:
+def links(
+    registry: Callable[[], Registry], places: Places, case: Case | None, evidence: Manifest | None
+) -> Iterator[Link]:
     """Yield what can be checked of a version beyond its manifest.
 
     `case` is the ledger's, and `evidence` the manifest that was signed; each is None where it is not known.
@@ -39,12 +41,12 @@ def links(registry: Registry, places: Places, case: Case | None, evidence: Manif
     yield judged("code", commit, "The commit holds the code that made it.", lambda: _code(evidence))
 
 
-def _files(registry: Registry, case: Case | None) -> None:
+def _files(registry: Callable[[], Registry], case: Case | None) -> None:
     if case is None:
         raise NotChecked("the ledger does not say what was signed")
     with TemporaryDirectory(prefix="tidewaiter-") as folder:
         try:
-            champion.fetch_signed(registry, case, Path(folder))
+            champion.fetch_signed(registry(), case, Path(folder))
         except ValueError as error:
             raise Broken(str(error).splitlines()[0]) from error
         except (MlflowException, OSError) as error:

@@ -21,20 +21,14 @@ def night(tmp_path):
     """Stored declarations, all of which the night has selected; N3 was corrected, and N1 has an outcome."""
     night = Night.of(Places(tmp_path / "data", tmp_path / "state", tmp_path / "signoff", "", ""), "files")
     usual = {"item_number": 1, "accepted_at": datetime(2024, 5, 2, 8), "importer_id": "I1", "seller_id": "S1"}
+    other = {"importer_id": "I4", "seller_id": None, "declarant_id": "B4"}
     rows = [
         {**usual, "declaration_id": "N1"},
         {**usual, "declaration_id": "N1", "item_number": 2, "importer_id": "I9"},
         {**usual, "declaration_id": "N2", "accepted_at": LATER, "importer_id": "I2"},
         {**usual, "declaration_id": "N3", "importer_id": "I3", "recorded_at": LATER},
         {**usual, "declaration_id": "W1"},
-        {
-            **usual,
-            "declaration_id": "N4",
-            "accepted_at": LATER,
-            "importer_id": "I4",
-            "seller_id": None,
-            "declarant_id": "B4",
-        },
+        {**usual, "declaration_id": "N4", "accepted_at": LATER, **other},
     ]
     stores.put(night.store, "declarations", rows)
     stores.put(night.store, "declarations_superseded", [{**usual, "declaration_id": "N3", "seller_id": "S3"}])
