@@ -24,7 +24,8 @@ def work_list(model: RiskModel, declarations: pl.DataFrame, chosen: pl.DataFrame
     words = read(language).work_list
     picked = chosen["lane"] != "green"
     rows = declarations.filter(picked)
-    why = facts(model, rows, language).group_by(KEY, maintain_order=True).agg("sentence")
+    facts = worded(model, rows, language)
+    why = facts.group_by(KEY, maintain_order=True).agg("sentence")
     shown = [words.why.format(n=n + 1) for n in range(REASONS_SHOWN)]
     sentences = why.select(
         *KEY, *(pl.col("sentence").list.get(n, null_on_oob=True).alias(name) for n, name in enumerate(shown))
@@ -45,7 +46,7 @@ def work_list(model: RiskModel, declarations: pl.DataFrame, chosen: pl.DataFrame
     return listed.select(*(pl.col(name).alias(words.columns[name]) for name in columns), *shown)
 
 
-def facts(model: RiskModel, rows: pl.DataFrame, language: str) -> pl.DataFrame:
+def worded(model: RiskModel, rows: pl.DataFrame, language: str) -> pl.DataFrame:
     """Return the key and `sentence` of the reasons for each row, by rank, as the list words them."""
     words = read(language).work_list
     raises = pl.col("direction") == "raises"

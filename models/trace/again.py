@@ -50,7 +50,7 @@ def of_selection(
         if scores.state != HELD:
             raise NotChecked("what the facts were made of cannot be made again")
         model, features = made[0]
-        told = work_lists.facts(model, features.filter(pl.col("item_number").is_in(list(given))), language)
+        told = work_lists.worded(model, features.filter(pl.col("item_number").is_in(list(given))), language)
         for item in given:
             again = told.filter(pl.col("item_number") == item)["sentence"].to_list()
             if again != list(given[item]):

@@ -63,6 +63,18 @@ def test_what_was_not_versioned_yet_is_not_lost_by_a_checkout(root: Path) -> Non
     assert (data / "kcs" / "a").read_text() == "not versioned"
 
 
+def test_the_files_of_a_version_are_listed_with_their_md5_also_once_it_is_not_current(root: Path) -> None:
+    data = root / "data"
+    fill(data, a="one", b="two")
+    first = versioning.snapshot(data)
+    fill(data, a="changed")
+    versioning.snapshot(data)
+    assert versioning.listed(data, first) == {
+        f"kcs/{name}": hashlib.md5(text.encode()).hexdigest() for name, text in (("a", "one"), ("b", "two"))
+    }
+    assert (data / "kcs" / "a").read_text() == "changed"
+
+
 def commit(root: Path, version: str) -> None:
     """Have git say that `version` is the one a clone begins with."""
     (root / "data.dvc").write_text(f"outs:\n- md5: {version}\n  size: 6\n  nfiles: 2\n  hash: md5\n  path: data\n")

@@ -64,6 +64,7 @@ def test_the_versions_of_a_declaration_come_in_their_order(log):
     log.append(links(first, other, second), {})
     assert log.versions("D") == [first, second]
     assert log.versions("nobody's") == []
+    assert log.numbered("D") == [(1, first), (3, second)]
 
 
 def test_a_message_of_two_commits_is_kept_once(log):

@@ -220,3 +220,16 @@ def test_what_was_selected_before_there_were_criteria_is_read_beside_what_is_sel
         ("b", "criterion", "watched"),
     ]
     assert SelectionLog(tmp_path / "nothing").read().schema == SCHEMA
+
+
+def test_what_was_selected_of_some_declarations_is_found_by_selection(tmp_path):
+    log = SelectionLog(tmp_path)
+    log.append(selected({"declaration_id": "D1"}, {"declaration_id": "D2"}))
+    log.append(selected({"declaration_id": "D3"}))
+    log.append(selected({"declaration_id": "D1", "item_number": 2}))
+    found = [
+        (number, rows["declaration_id"].to_list(), rows["item_number"].to_list()) for number, rows in log.of(["D1"])
+    ]
+    assert found == [(1, ["D1"], [1]), (3, ["D1"], [2])]
+    assert [log.file(number).exists() for number in (1, 2, 3, 4)] == [True, True, True, False]
+    assert list(log.of(["D9"])) == list(log.of([])) == []

@@ -6,11 +6,12 @@ from datetime import date
 import polars as pl
 import pytest
 
+from features.presentation import spreadsheet
 from models.policy import LANES
 from models.reasons import reasons
 from models.reasons.language import LANGUAGES, read
 from models.targeting.selection_log import SCHEMA
-from models.targeting.work_lists import work_list
+from models.targeting.work_lists import given, work_list
 from models.training.fitting import train
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 from tests.support.described import catalogued
@@ -123,3 +124,26 @@ def test_every_lane_and_reason_has_a_word_of_its_own(language):
     assert set(words.reasons) == set(SCHEMA["reason"].categories) - {"none"}
     assert len(set(words.lanes.values())) == len(LANES)
     assert len(set(words.reasons.values())) == len(words.reasons)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_facts_that_were_given_are_read_from_the_list_in_its_language(model, tmp_path, language):
+    rows = dataset(4, seed=3, days=1).with_columns(declaration_id=pl.Series(["D1", "D1", "D2", "D1"]))
+    rows = rows.with_columns(item_number=pl.Series([1, 2, 1, 3], dtype=pl.Int32))
+    listed = work_list(model, rows, chosen(model, rows, ["red", "blue", "red", "green"]), language)
+    spreadsheet.write(tmp_path / "000001.csv", listed)
+    found, facts = given(tmp_path / "000001.csv", "D1")
+    words = read(language).work_list
+    assert (found, sorted(facts)) == (language, [1, 2])
+    for row in listed.filter(pl.col(words.columns["declaration_id"]) == "D1").iter_rows(named=True):
+        shown = [row[words.why.format(n=n)] for n in (1, 2, 3)]
+        assert facts[row[words.columns["item_number"]]] == tuple(fact for fact in shown if fact)
+    assert given(tmp_path / "000001.csv", "D9") == (language, {})
+
+
+def test_another_file_is_no_work_list(tmp_path):
+    (tmp_path / "other.csv").write_text("declaration_id,item_number\nD1,1\n")
+    with pytest.raises(ValueError, match=r"other\.csv is no work list; allowed: the columns of one in en, fr, zh"):
+        given(tmp_path / "other.csv", "D1")
+    with pytest.raises(FileNotFoundError):
+        given(tmp_path / "none.csv", "D1")
