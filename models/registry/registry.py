@@ -172,9 +172,15 @@ class Registry:
         return self.client.get_run(version.run_id)
 
     def file(self, version: ModelVersion, name: str) -> bytes:
-        """Return the content of a file of the version's run, unverified; FileNotFoundError if there is none."""
+        """Return the content of a file of the version's run, unverified.
+
+        FileNotFoundError if the run has other files; another OSError if it has none, as its place may be away.
+        """
         run = self.run(version)
-        if name not in {entry.path for entry in self.client.list_artifacts(run.info.run_id)}:
+        names = {entry.path for entry in self.client.list_artifacts(run.info.run_id)}
+        if not names:
+            raise OSError(f"nothing of version {version.version} is at {run.info.artifact_uri}")
+        if name not in names:
             raise FileNotFoundError(f"version {version.version} has no file {name}")
         with TemporaryDirectory(prefix="tidewaiter-") as scratch:
             return self._download(f"{run.info.artifact_uri}/{name}", Path(scratch)).read_bytes()

@@ -129,11 +129,17 @@ def _tracer(log: DecisionLog, places: Places | None, source: str, versions: Vers
         versions.book()  # which also says whether the ledger reaches as far as it was noted
         return versions.entries()
 
+    def read(number: int) -> bytes:
+        try:
+            return versions.file(number, manifest.MANIFEST_FILE)
+        except FileNotFoundError as error:  # the store may also be away, which says nothing of the evidence
+            raise OSError(str(error)) from error
+
     return Tracer(
         log,
         trace.Night.of(places, source) if places else None,
         lambda: trace.ledger.whole(entries, policy.load().signoff),
-        lambda number: versions.file(number, manifest.MANIFEST_FILE),
+        read,
         Unchecked(),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from mlflow.exceptions import MlflowException
 
 from models.evidence import Manifest, manifest
 from models.ledger import Case
@@ -63,7 +64,8 @@ def behind(
 ) -> Behind:
     """Return what stands behind `version`, whose model had this digest when it decided, within `span`.
 
-    `read` gives the stored manifest of a version; FileNotFoundError if there is none.
+    `read` gives the stored manifest of a version: FileNotFoundError if there is none, another OSError or
+    MlflowException if the store does not answer.
     """
     cases = ledger.book.cases.values() if ledger else ()
     case = next((each for each in cases if str(each.version) == version), None)
@@ -77,6 +79,8 @@ def behind(
             stated = manifest.read(read(case.version))
         except FileNotFoundError as error:
             raise Broken(str(error)) from error
+        except (MlflowException, OSError) as error:
+            raise NotChecked(f"it cannot be read: {str(error).splitlines()[0]}") from error
         except ValueError as error:
             raise Broken(f"what is stored as evidence is none: {str(error).splitlines()[0]}") from error
         if stated.digest != case.digest:

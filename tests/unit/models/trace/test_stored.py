@@ -75,6 +75,9 @@ def test_the_manifest_is_read_and_what_is_not_there_is_named(registry, state):
     (run_folder(state) / manifest.MANIFEST_FILE).unlink()
     with pytest.raises(FileNotFoundError, match=r"version 1 has no file evidence\.json"):
         stored.read(lambda: registry, 1)
+    shutil.rmtree(run_folder(state))
+    with pytest.raises(OSError, match="nothing of version 1 is at "):
+        stored.read(lambda: registry, 1)
 
 
 def test_files_as_they_were_sealed_hold_and_others_do_not(registry, state, places):

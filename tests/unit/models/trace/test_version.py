@@ -1,6 +1,7 @@
 """What stands behind a version: who signed, over which evidence, for which model; each of these may be another."""
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from models.evidence import manifest
 from models.trace import Ledger
@@ -28,6 +29,8 @@ def signed(version=1, day=0.0, stated=STATED):
 
 def found(entries, *, version="1", digest=MODEL, span=AROUND, stored=STATED):
     def read(number):
+        if isinstance(stored, Exception):
+            raise stored
         if stored is None:
             raise FileNotFoundError(f"version {number} has no file evidence.json")
         return stored if isinstance(stored, bytes) else manifest.canonical(stored.model_dump())
@@ -119,6 +122,13 @@ def test_evidence_that_is_gone_or_another_breaks_its_link(stored, why):
     assert told["evidence"][0] == "broken"
     assert told["evidence"][1].startswith(why)
     assert told["model"] == ("not checked", "the evidence does not vouch for a model")
+
+
+@pytest.mark.parametrize("away", [OSError("the disk is away"), MlflowException("the server is away")])
+def test_a_store_that_is_away_says_nothing_of_the_evidence(away):
+    told = states(found(signed(), stored=away))
+    assert told["evidence"] == ("not checked", f"it cannot be read: {away}")
+    assert told["model"][0] == "not checked"
 
 
 def test_another_model_breaks_its_link():
