@@ -131,7 +131,7 @@ def _promotion(version: str, span: Span, ledger: Ledger | None, case: Case | Non
 def _model(version: str, digest: str, case: Case | None, stated: Manifest | None) -> Model:
     if case is None:
         return Model(version, digest)
-    counted = case.in_force(case.promoted_at) if case.promoted_at else []
+    counted = case.approvals if case.promoted_at else []  # one that had run out would have kept it from promotion
     signers = tuple(Signer(each.user, each.step, each.at, each.reason) for each in counted)
     return Model(
         version,
