@@ -89,7 +89,7 @@ def test_what_the_night_selected_is_told_as_its_list_gave_it_and_every_link_hold
 
 
 def test_three_later_champions_change_no_byte(made, tell):
-    asked = [(name, *form) for name in (made.decided[0].declaration_id, made.selected[0]) for form in ((), ("--json",))]
+    asked = [(made.decided[0].declaration_id,), (made.selected[0], "--json")]
     before = [tell(*each) for each in asked]
     day = (datetime.now(UTC) - START).days + 1  # the night has selected by the clock
     for version in (2, 3, 4):
