@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
+import sqlalchemy.orm  # noqa: F401  as in the service, where it is there before any thread begins
 import uvicorn
 
 from models import policy
