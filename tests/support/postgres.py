@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -58,22 +59,65 @@ def installed() -> Path | None:
     return Path(found).parent if found and shutil.which("initdb") else None
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A server in a folder of its own, that can be killed and started again."""
+
+    programs: Path
+    folder: Path
+
+    @property
+    def url(self) -> sa.URL:
+        return sa.URL.create("postgresql", _USER, database="postgres", query={"host": str(self.folder)})
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        # Nothing here outlives the tests, so nothing needs to wait for the disk.
+        settings = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
+        self._control("-l", self.folder / "log", "-o", settings, "start")
+
+    def kill(self) -> None:
+        """End it at once, as a crash does: nothing is written down, and the next start recovers what was committed."""
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *arguments: object) -> None:
+        _run(self.programs / "pg_ctl", "-D", self.folder / "data", "-t", _READY_S, "-w", *arguments)
+
+
 @contextmanager
 def cluster(programs: Path) -> Generator[sa.URL]:
+    """Run a server, and yield the address of its first database."""
+    with crashing(programs) as found:
+        yield found.url
+
+
+@contextmanager
+def crashing(programs: Path) -> Generator[Cluster]:
+    """Run a server that can be killed in between; it has to run at the end."""
     # Not below pytest's folder, which other users cannot enter; and the path of a socket must be short.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    data, log = folder / "data", folder / "log"
+    found = Cluster(programs, folder)
     if os.geteuid() == 0:
         shutil.chown(folder, _UNPRIVILEGED)
     try:
-        # Nothing here outlives the tests, so nothing needs to wait for the disk.
-        settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-        _run(programs / "initdb", "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        _run(programs / "pg_ctl", "-D", data, "-l", log, "-o", settings, "-t", _READY_S, "-w", "start")
+        _run(
+            programs / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            _USER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-locale",
+            "--no-sync",
+        )
+        found.start()
         try:
-            yield sa.URL.create("postgresql", _USER, database="postgres", query={"host": str(folder)})
+            yield found
         finally:
-            _run(programs / "pg_ctl", "-D", data, "-m", "immediate", "-t", _READY_S, "-w", "stop")
+            found.kill()
     finally:
         shutil.rmtree(folder)
 

@@ -24,6 +24,7 @@ from models.window.making import NOTHING_PAST
 DAY = date(2024, 5, 2)
 SECRET = bytes(range(32))
 WAIT_S = 0.2  # for the database, before decisions go to the spool
+DATABASE = "database"
 _WORLD = "world.pickle"
 
 
@@ -35,8 +36,10 @@ def keep(world: object, folder: Path) -> Path:
 
 
 def log_in(folder: Path) -> DecisionLog:
-    """Return the log of decisions of a folder."""
-    return DecisionLog(f"sqlite:///{folder / 'decisions.db'}", WAIT_S)
+    """Return the log of decisions of a folder, or that of the database whose address is in its file DATABASE."""
+    database = folder / DATABASE
+    uri = database.read_text() if database.exists() else f"sqlite:///{folder / 'decisions.db'}"
+    return DecisionLog(uri, WAIT_S)
 
 
 def tokens_in(folder: Path) -> Tokens:

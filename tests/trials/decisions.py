@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -31,6 +31,7 @@ from models.window.telling import in_full
 from tests.support import window_process
 from tests.support.opened import opened
 from tests.support.ports import free_port
+from tests.support.postgres import Cluster
 from tests.trials.running import Trial, Unit
 
 CLIENTS = 4
@@ -92,16 +93,19 @@ class _Client:
         self.last_at = time.monotonic()
 
 
-def killed(number: int, kills: int = 10, world: Path | None = None) -> Mapping[str, Any]:
+def killed(number: int, kills: int = 10, world: Path | None = None, server: Cluster | None = None) -> Mapping[str, Any]:
     """Kill a window so many times, and hold what it told against what it kept; AssertionError if they do not agree.
 
-    `number` draws the moments. With `world`, a file that tests.support.window_process kept, its champion is asked.
+    `number` draws the moments. With `world`, a file that tests.support.window_process kept, its champion is asked. With
+    `server`, decisions are in a PostgreSQL, which is killed each time too, as when a machine loses its power.
     """
     draw, ended, port, starts = random.Random(number), threading.Event(), free_port(), []
     with tempfile.TemporaryDirectory(prefix="tidewaiter-killed-") as scratch, _ended(ended):
         folder = Path(scratch)
         if world:
             os.link(world, folder / world.name)
+        if server:
+            (folder / window_process.DATABASE).write_text(server.url.render_as_string(hide_password=False))
         with closing(window_process.tokens_in(folder)) as tokens:
             token = tokens.make("system", SYSTEM, "trial")
         url = f"http://127.0.0.1:{port}/window/declarations"
@@ -121,8 +125,12 @@ def killed(number: int, kills: int = 10, world: Path | None = None) -> Mapping[s
                     ended.set()
                     for thread in threads:
                         thread.join()
-                with _database_away(folder) if life < kills and draw.random() < AWAY else nullcontext():
+                is_away = life < kills and draw.random() < AWAY
+                with _away(folder, server) if is_away else nullcontext():
                     process.kill()
+                if server and not is_away:
+                    server.kill()
+                    server.start()
         assert not any(client.failed for client in clients), [client.failed for client in clients]
         told = {key: answers for client in clients for key, answers in client.answers.items()}
         with closing(window_process.log_in(folder)) as log:
@@ -159,8 +167,21 @@ def _first_answer(clients: list[_Client], process: subprocess.Popen[bytes], bega
     return min(found)
 
 
+def _away(folder: Path, server: Cluster | None) -> AbstractContextManager[None]:
+    return _killed(server) if server else _locked(folder)
+
+
 @contextmanager
-def _database_away(folder: Path) -> Generator[None]:
+def _killed(server: Cluster) -> Generator[None]:
+    """Kill the database's server, and wait for as long as it takes that decisions go to the spool."""
+    server.kill()
+    time.sleep(4 * window_process.WAIT_S)
+    yield
+    server.start()
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
     """Lock the database, and wait for as long as it takes that decisions go to the spool."""
     with closing(sqlite3.connect(folder / "decisions.db", isolation_level=None, timeout=10)) as other:
         other.execute("BEGIN IMMEDIATE")
