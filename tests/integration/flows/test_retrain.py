@@ -203,7 +203,8 @@ def test_a_failed_gate_registers_nothing(undisturbed, prefect, tmp_path, monkeyp
     assert strict != written
     monkeypatch.setattr(policy, "POLICY_FILE", tmp_path / "policy.toml")
     policy.POLICY_FILE.write_bytes(strict)
-    shutil.copytree(undisturbed[0] / "data", tmp_path / "data")
+    for part in ("data", ".tidewaiter/cache"):  # nothing is ingested or computed again
+        shutil.copytree(undisturbed[0] / part, tmp_path / part)
     told = invoke(tmp_path, "retrain", *ROWS)
     assert told.code == 4
     assert "Not registered: gates failed (test_rows" in told.out
