@@ -37,6 +37,7 @@ SETTINGS = Path(__file__).with_suffix(".toml")
 LIBRARIES = ("cosmic-ray", "hypothesis", "pytest")
 WORKERS = os.cpu_count() or 1
 # These tests need neither plugins nor what tests/conftest.py imports; without them a start takes a third of the time.
+# The fixtures of their own folder are given to them one by one, see `_within`.
 LEAN = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS")
 ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **dict.fromkeys(THREADS, "1")}
@@ -117,6 +118,9 @@ def _within(module: str, tests: list[str]) -> dict[str, Any]:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *LEAN]
     if any("/property/" in test for test in tests):
         command += ["-p", "_hypothesis_pytestplugin", "-p", "tests.support.examples", "--hypothesis-profile", "mutants"]
+    for fixtures in dict.fromkeys(Path(test).with_name("conftest.py") for test in tests):
+        if fixtures.is_file():
+            command += ["-p", ".".join(fixtures.with_suffix("").parts)]
     command += [module, *tests]
     took = 0.0
     for _ in range(2):  # the first one compiles
