@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 WINDOW_DAYS = 28
-_WEEK, _DAY_SECONDS, _QUARTER = 7, 86_400, 900
+_WEEK = 7
+_QUARTERS, _QUARTER = 96, 900  # of an hour in a day, and the seconds of each
 # So many arrivals' worth of trust in the forecast of the morning; 5, 20 and 50 choose alike.
 _TRUST = 20.0
 _SLOWEST, _FASTEST = 0.25, 4.0  # of the usual pace: a burst in one minute says little about the hours after it
@@ -48,7 +49,7 @@ def forecast(past: pl.DataFrame, office: str, day: date) -> Forecast:
     """
     own = past.filter(pl.col("office") == office)
     if own.is_empty():
-        own, offices = past, max(past["office"].n_unique(), 1)
+        own, offices = past, past["office"].n_unique()
     else:
         offices = 1
     ago = (day - own["accepted_at"].dt.date()).dt.total_days()
@@ -62,8 +63,7 @@ def forecast(past: pl.DataFrame, office: str, day: date) -> Forecast:
 
 def _by_quarter(rows: pl.DataFrame) -> tuple[float, ...]:
     """Return the share of `rows` accepted before each quarter of an hour; even through the day if there is none."""
-    quarters = _DAY_SECONDS // _QUARTER
     at = rows["accepted_at"].dt
     seconds = at.hour().cast(pl.Int64) * 3600 + at.minute().cast(pl.Int64) * 60 + at.second()
-    counts = np.bincount((seconds // _QUARTER).to_numpy(), minlength=quarters) if rows.height else np.ones(quarters)
+    counts = np.bincount((seconds // _QUARTER).to_numpy(), minlength=_QUARTERS) if rows.height else np.ones(_QUARTERS)
     return (0.0, *(counts.cumsum() / counts.sum()).tolist())

@@ -60,7 +60,16 @@ def test_a_fast_day_is_expected_to_go_on_fast_but_not_by_any_factor():
     assert even.coming(noon, 100) == pytest.approx(50 * 120 / 70)
     assert even.coming(noon, 5000) == pytest.approx(200)
     assert even.coming(noon, 0) == pytest.approx(50 * 20 / 70)
+    busy = Forecast(1000.0, 1000.0, even.arrived)
+    assert busy.coming(noon, 0) == pytest.approx(500 / 4)
     assert even.coming(86_399, 0) == pytest.approx(0, abs=0.01)
+
+
+def test_an_arrival_counts_in_its_quarter_of_an_hour():
+    half_past_nine = datetime.combine(DAY - timedelta(days=1), datetime.min.time()) + timedelta(hours=9.5)
+    at = [half_past_nine + timedelta(seconds=seconds) for seconds in (-1, 1)]
+    found = forecast(pl.DataFrame({"office": ["010"] * 2, "accepted_at": at}), "010", DAY)
+    assert found.arrived == (*[0.0] * 38, 0.5, *[1.0] * 58)  # the 39th quarter begins then
 
 
 def test_shares_of_the_day_run_from_nothing_to_all():

@@ -112,6 +112,12 @@ def test_exploration_takes_the_lane_that_detects_least():
         assert place(ours, state(ours, *left), worth(1, explore=1e6), EXPLORED)[0].lane == lane
 
 
+def test_what_has_no_chance_gets_none_even_by_the_least_number():
+    least, ours = Draws(0.0, 0.0), plan(exploring=0.5, random_share=0.0)
+    placed, after = place(ours, state(ours, 1, 1, 1), worth(1, explore=0.0), least)
+    assert (placed.lane, placed.probability, after.drawn, after.missed) == ("green", 0.0, 0, 0)
+
+
 def test_the_chance_to_be_explored_is_the_days_share_over_those_who_need_it():
     ours = plan(exploring=0.5, own=(1, 1, 1))
     before = state(ours, 1, 1, 1, sequence=9)

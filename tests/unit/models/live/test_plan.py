@@ -1,5 +1,7 @@
 """The plan of a day: what it is made of, that it is the same each time, and that it survives being written down."""
 
+import math
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -19,6 +21,9 @@ def test_a_plan_is_json_to_the_bit_and_has_a_digest():
     assert again == ours
     assert again.as_json() == ours.as_json()
     assert again.digest == ours.digest != plan(targeting((4, 3, 3))).digest
+
+    with pytest.raises(ValueError, match="JSON"):  # which has no infinite numbers, and a digest of them would not hold
+        replace(ours, hit_value=math.inf).as_json()
 
 
 def test_the_order_of_the_past_and_what_lies_outside_of_its_weeks_do_not_matter():
@@ -81,18 +86,21 @@ def test_cutoffs_rise_with_demand_and_fall_with_places():
     assert busy.prices[2].price(6, 400) > few.prices[2].price(6, 40)
 
 
-@pytest.mark.parametrize(("carried", "by_chance_from_all"), [((0, 0, 0), 0.0), ((0, 5, 5), 0.3)])
-def test_prices_count_what_chance_takes_of_the_places_that_all_compete_for(carried, by_chance_from_all):
-    """Where nothing is carried, chance has places of its own, but it still takes those of the best lanes."""
-    rows = past()
-    ours = plan(targeting((4, 3, 2), carried, random_share=0.3), rows, exploring=0.0)
+@pytest.mark.parametrize("are_carried", [False, True])
+@pytest.mark.parametrize(("exploring", "tenth", "others"), [(0.0, 0.0, 0.0), (0.2, 1.0, 1 - 0.9 * (1 - 0.2 * 9 / 40))])
+def test_prices_count_what_takes_a_place_whatever_it_costs(are_carried, exploring, tenth, others):
+    """That is chance, one critical item in ten, and what explores: a fifth of 9 places, among 40 items a day.
+
+    Where nothing is carried, chance has places of its own, but it still takes those of the best lanes.
+    """
+    critical = pl.when(pl.int_range(pl.len()) % 10 == 0).then(tenth).otherwise(0.0)
+    rows = past().with_columns(critical=critical)
+    ours = plan(targeting((4, 3, 2), (0, 5, 5) if are_carried else (0, 0, 0), random_share=0.3), rows, exploring)
     worth = (rows["score"] * (rows["revenue_if_illicit"] + ours.hit_value)).sort().to_numpy()
-    assert (rows["critical"] < ours.critical_probability).all()
-    days = max(carried)
-    places = (
-        [(4.0, 0.0, 0), (7.0, 0.0, 0), (9.0, 0.0, 0)] if not days else [(4.0, 0.0, 0), (4.0, 3.0, 5), (4.0, 5.0, 5)]
-    )
-    for found, taken, pool in zip(ours.prices, (0.3, 0.3, by_chance_from_all), places, strict=True):
+    with_chance = 1 - 0.7 * (1 - others)
+    shares = (with_chance, with_chance, with_chance if are_carried else others)
+    hard, kept = [(4.0, 0.0, 0), (7.0, 0.0, 0), (9.0, 0.0, 0)], [(4.0, 0.0, 0), (4.0, 3.0, 5), (4.0, 5.0, 5)]
+    for found, taken, pool in zip(ours.prices, shares, kept if are_carried else hard, strict=True):
         expected = prices(Demand(worth, ours.forecast.today, ours.forecast.usual, taken), *pool)
         assert (found.bundle, found.coming) == (expected.bundle, expected.coming)
         np.testing.assert_allclose(found.of, expected.of, rtol=1e-9, atol=1e-9)
