@@ -64,6 +64,12 @@ def test_far_more_arrivals_than_expected_make_places_dearer():
     assert found.price(8, 4000) >= found.price(1, 20)
 
 
+def test_twice_the_arrivals_make_places_as_dear_as_half_of_them_are():
+    found = Prices(1, (0.0, 2.0, 4.0), ((1.0,) * 4, (2.0,) * 4, (40.0, 30.0, 20.0, 10.0)))
+    assert [found.price(4, coming) for coming in (4, 8, 16)] == [10, 30, 40]
+    assert found.price(3, 8) == 30  # one and a half of a place is two
+
+
 def test_many_places_are_counted_in_bundles_at_much_the_same_price():
     worth = np.arange(1.0, 2001.0)
     alone = prices(Demand(worth, 400.0, 400.0, 0.0), 40, 0, 0)
@@ -80,6 +86,26 @@ def test_a_place_that_is_carried_is_worth_something_when_the_day_ends():
     assert lost.price(1, 0) == 0
     assert kept.price(1, 0) > 1
     assert kept.price(2, 5) > lost.price(2, 5)
+
+
+def test_what_is_left_in_the_evening_is_worth_what_it_adds_to_the_days_to_come():
+    """Of 1 place that perishes and 2 that are kept for 2 days there are at most 7, of which 4 outlast the night."""
+    worth = (1.0, 2.0, 30.0)
+
+    @cache
+    def value(places, steps, days):
+        if not places or not steps:
+            return evening(places, days)
+        stay, less = value(places, steps - 1, days), value(places - 1, steps - 1, days)
+        return STEP * sum(max(each + less, stay) for each in worth) / len(worth) + (1 - STEP) * stay
+
+    def evening(places, days):
+        steps = round(2.0 / STEP)  # of a usual day
+        return value(min(places, 4) + 3, steps, days - 1) - value(3, steps, days - 1) if days else 0.0
+
+    found = prices(demand(worth, usual=2.0), 1, 2, 2)
+    for places in range(1, 8):
+        assert found.price(places, 0) == pytest.approx(evening(places, 3) - evening(places - 1, 3))
 
 
 def test_a_pool_with_perishing_places_sells_them_before_the_evening():
