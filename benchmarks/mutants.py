@@ -169,8 +169,12 @@ def _within(module: str, tests: list[str]) -> dict[str, Any]:
 
 
 def _unused(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Yield where each annotation and decorator begins and ends; nothing there is computed."""
+    """Yield where annotations, decorators and stars between parameters begin and end; nothing there is computed."""
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and node.args.kwonlyargs:
+            named, others = node.args.kwonlyargs[0], (*node.args.posonlyargs, *node.args.args, *node.args.defaults)
+            begin = max(((part.end_lineno, part.end_col_offset) for part in others), default=(node.lineno, 0))
+            yield begin, (named.lineno, named.col_offset)
         parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         for part in (*parts, *getattr(node, "decorator_list", ())):
             if part is not None:

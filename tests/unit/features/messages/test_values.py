@@ -30,6 +30,8 @@ def test_nothing_and_blanks_are_nothing(name, given):
         ("e\u0301", "\u00e9"),
         ("I7\n", "I7"),
         ("\x00I7", "I7"),
+        ("7I", "7I"),
+        ("0701", "0701"),
     ],
 )
 def test_an_id_is_cleaned_at_its_ends_as_ingestion_does(given, expected):
@@ -73,6 +75,8 @@ def test_a_number_in_json_is_a_finite_number(given):
 
 def test_whole_numbers_are_numbers_too():
     assert (read("net_mass_kg", 8), read("item_number", 8)) == (8.0, 8)
+    for given in (999_999_999, -999_999_999):
+        assert read("item_number", given) == given
 
 
 @pytest.mark.parametrize("given", [1.0, True, 10**9, -(10**9), "1"])

@@ -4,11 +4,12 @@ import re
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from pydantic import ValidationError
 
 from features import contract
-from models.criteria import Condition, Criterion
+from models.criteria import Condition, Criterion, InForce
 from models.criteria.criterion import COLUMNS, check, parse, read
 from tests.support.criteria import condition, criterion
 
@@ -101,12 +102,14 @@ def test_its_life_includes_both_days():
         (b'lane = "red"', b'lane = "green"', "lane is 'green': Input should be 'red', 'yellow' or 'blue'"),
         (b'lane = "red"\n', b"", "lane is missing; allowed are name, lane, places, begins_on, ends_on, conditions"),
         (b"places = 2", b"places = 0", "places is 0: Input should be greater than or equal to 1"),
+        (b"places = 2", b"places = 10001", "places is 10001: Input should be less than or equal to 10000"),
         (b"places = 2", b"places = 1.5", "places is 1.5: Input should be a valid integer"),
         (b"places = 2", b"places = true", "places is True: Input should be a valid integer"),
         (b"places = 2", b"place = 2", "places is missing"),
         (b"places = 2", b"places = 2\nuntil = 3", "until is unknown; allowed are name, lane"),
         (b"2024-05-16", b"2024-05-01", "ends_on is 2024-05-01; allowed: 2024-05-02, which is begins_on, or later"),
         (b'"tobacco-from-cn"', b'"Tobacco"', "name is 'Tobacco'"),
+        (b'"tobacco-from-cn"', b'"%s"' % (b"t" * 200), f"name is '{'t' * 99}: String should match"),
         (b'"hs_code"', b'"score"', "column 'score' is none that a criterion may ask; allowed: office, procedure"),
         (b'"hs_code"', b'"declaration_id"', "column 'declaration_id' is none that a criterion may ask"),
         (b'"hs_code"', b'"accepted_at"', "column 'accepted_at' is none that a criterion may ask"),
@@ -162,6 +165,8 @@ def test_what_makes_no_sense_is_refused_by_name(conditions, told):
 
 def test_ranges_and_lists_that_leave_something_are_allowed():
     check(criterion("range", condition("net_mass_kg", "at least", 5.0), condition("net_mass_kg", "below", 5.1)))
+    check(criterion("least", condition("net_mass_kg", "at least", 0.0), condition("tax_rate_pct", "below", 2000.0)))
+    check(criterion("word", condition("goods_description", "contains", "tea")))
     check(criterion("list", condition("office", "in", "010", "020"), condition("office", "not in", "010")))
 
 
@@ -182,8 +187,22 @@ def test_every_column_of_the_contract_that_is_text_or_a_number_can_be_asked():
 
 
 def test_a_longer_list_than_the_ledger_takes_is_refused():
+    names = [f"FR{number}" for number in range(1001)]
+    most = condition("importer_id", "in", *names[:1000])
     with pytest.raises(ValidationError, match="at most 1000 items"):
-        condition("importer_id", "in", *(f"FR{number}" for number in range(1001)))
+        condition("importer_id", "in", *names)
+    assert len(criterion("most", *[most] * 12).conditions) == 12
+    with pytest.raises(ValidationError, match="at most 12 items"):
+        criterion("more", *[most] * 13)
+
+
+def test_each_row_has_the_criteria_that_it_meets_in_their_order():
+    ours = InForce.of(
+        [criterion("second", condition("item_value", "at least", 100.0)), criterion("first", lane="blue")]
+    )
+    rows = pl.DataFrame([ROW, ROW | {"item_value": 99.0}, ROW | {"importer_id": "FR9", "item_value": 1.0}])
+    assert InForce().matching(rows) == [(), (), ()]
+    assert [[each.name for each in met] for met in ours.matching(rows)] == [["second", "first"], ["first"], []]
 
 
 def test_the_criterion_that_its_page_shows_is_one_and_every_operator_is_told():

@@ -66,6 +66,8 @@ def test_each_step_takes_the_role_and_a_reason(what):
     assert "administers or serves" in refused(book, step(what, "root", OURS))
     for reason in ("", "  ", "x" * 1001):
         assert "needs a reason" in refused(book, step(what, "pol", OURS, reason=reason))
+    for reason in ("x", "x" * 1000):
+        assert book.refusal(step(what, "pol", OURS, reason=reason)) is None
 
 
 def test_a_role_of_the_same_name_and_another_number_does_not_count():
@@ -102,7 +104,8 @@ def test_a_name_and_a_digest_stand_for_one_criterion():
     wrong = step("propose", "pia", other, digest=OURS.digest)
     assert refused(book, wrong) == "a proposal needs a criterion and its digest"
     assert refused(book, step("propose", "pia", other, criterion=None)) == "a proposal needs a criterion and its digest"
-    assert "no criterion with the digest" in refused(book, step("confirm", "pol", other))
+    told = refused(book, step("confirm", "pol", other))
+    assert told == f"no criterion with the digest {other.digest[:12]} was proposed"
     assert refused(book, step("amend", "pol", OURS)).startswith("there is no step 'amend'")
 
 
@@ -123,6 +126,13 @@ def test_what_is_over_stays_as_it_is():
     )
     told = refused(book_of(proposed), step("withdraw", "pol", OURS))
     assert told == "watched is not confirmed: who does not agree refuses it, and pol did not propose it"
+
+
+def test_registers_are_equal_by_what_people_did():
+    ours = book_of(*confirmed(OURS)).criteria
+    assert ours == book_of(*confirmed(OURS)).criteria
+    assert ours != book_of(step("propose", "pia", OURS)).criteria
+    assert ours != list(ours)
 
 
 def test_criteria_are_asked_from_red_on_and_then_by_name():

@@ -25,6 +25,18 @@ def test_the_oldest_places_are_used_first_and_unused_ones_expire():
     assert thursday.places == ((4,), (3, 3, 3), (2, 2))
 
 
+def test_the_last_place_of_a_day_is_used_before_those_of_later_days():
+    now = State("d", 1, ((1, 1, 3),))
+    for left in ((0, 1, 3), (0, 0, 3), (0, 0, 2)):
+        now = now.without(0)
+        assert now.places == (left,)
+
+
+def test_what_was_carried_by_another_number_of_lanes_is_no_morning():
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        State.morning(plan(), ((), ()))
+
+
 def test_places_that_are_owed_come_off_the_next_days():
     ours = plan()
     now = State.morning(ours)
