@@ -134,6 +134,10 @@ def test_a_declaration_without_a_right_reference_is_refused(reference):
     assert all(text.startswith("declaration_id: ") for *_, text in found)
 
 
+def test_a_refusal_names_a_declaration_by_the_first_64_characters_of_what_was_given():
+    assert {name for name, *_ in told(declaration(declaration_id="x" * 70))} == {"x" * 64}
+
+
 def test_rows_have_the_contracts_columns_in_its_order():
     found = read(messages.in_json(declaration()), JSON, ACCEPTED_AT)
     assert found.rows.schema == contract.schema("declarations")

@@ -87,7 +87,14 @@ def test_counts_tell_what_waits_what_is_free_and_what_is_late(world):
         ("010", "yellow", 1, 1, 0),
         ("020", "blue", 1, 1, 0),
     ]
-    world.clock.wait(hours=9)
+    world.clock.wait(minutes=30)
+    assert [count.free for count in counts(ANA)] == [2, 1]  # the lease ends at this instant
+    yellow = next(case for case in world.every() if case.lane == "yellow")
+    world.clock.at = yellow.due_at
+    assert [count.late for count in counts(ANA)] == [0, 0]
+    world.clock.wait(seconds=1)
+    assert [count.late for count in counts(ANA)] == [0, 1]
+    world.clock.wait(hours=7)
     assert [(count.lane, count.free, count.late) for count in counts(ANA)] == [("red", 2, 0), ("yellow", 1, 1)]
 
 
