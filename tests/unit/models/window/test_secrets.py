@@ -40,7 +40,7 @@ def test_a_days_secret_is_made_once_committed_to_and_kept_from_others(secrets, l
 def test_a_file_that_holds_no_secret_is_refused(secrets, log, text):
     secrets.of(DAY, log)
     (secrets.folder / "2024-05-02.hex").write_text(text)
-    with pytest.raises(ValueError, match="hexadecimal|secret has"):
+    with pytest.raises(ValueError, match=r"hexadecimal|secret has"):
         secrets.of(DAY, log)
 
 
