@@ -1,3 +1,4 @@
+import hashlib
 import sqlite3
 import zlib
 from contextlib import closing
@@ -226,3 +227,27 @@ class TestSpool:
 
 def test_a_digest_does_not_depend_on_how_the_numbers_were_written():
     assert record.digest([1.50, "é"]) == record.digest([1.5, "é"]) != record.digest([1.25, "é"])
+
+
+def test_a_links_hash_is_over_its_number_the_hash_before_it_and_its_text():
+    first, second = links(decision(1), decision(2))
+    text = zlib.decompress(first.text)
+    assert first.hash == hashlib.sha256(b"1\n" + b"0" * 64 + b"\n" + text).hexdigest()
+    text = zlib.decompress(second.text)
+    assert second.hash == hashlib.sha256(b"2\n" + first.hash.encode() + b"\n" + text).hexdigest()
+    assert len(second.text) < len(text)
+
+
+def test_a_decision_cannot_be_changed_and_says_nothing_that_this_release_does_not_read():
+    made = msgspec.structs.replace(decision(1), shadows=(record.Shadow("4", "0" * 64, (0.5, 0.5)),))
+    (link,) = links(made)
+    assert link.decision == made
+    for part in (link, made, made.items[0], made.shadows[0]):
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(part, part.__struct_fields__[0], None)
+    told = msgspec.json.decode(msgspec.json.encode(made))
+    for part in (told, told["items"][0], told["shadows"][0]):
+        part["of_tomorrow"] = 1
+        with pytest.raises(msgspec.ValidationError, match="of_tomorrow"):
+            _ = Link(1, zlib.compress(msgspec.json.encode(told)), link.hash).decision
+        del part["of_tomorrow"]
