@@ -36,8 +36,7 @@ class Spool:
             _Line(link.number, link.text, link.hash, documents if place == 0 else {})
             for place, link in enumerate(links)
         ]
-        is_new = not self.file.exists()
-        kept = self.file.stat().st_size if not is_new else 0
+        kept = self.file.stat().st_size if self.file.exists() else 0
         with self.file.open("ab") as file:
             try:
                 file.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
@@ -46,7 +45,7 @@ class Spool:
             except OSError:
                 os.truncate(self.file, kept)  # half a line must not stand before the next one
                 raise
-        if is_new:
+        if not kept:  # the file is new, or was when an attempt before this one failed
             atomic.flush([self.file.parent])
 
     @property

@@ -204,25 +204,31 @@ class TestSpool:
         spool.empty_into(log)
         assert log.verify().number == 2
 
-    def test_a_line_without_its_end_was_never_answered(self, spool):
-        made = links(decision(1), decision(2))
-        spool.append(made, {})
+    def test_a_line_without_its_end_was_never_answered_and_the_first_has_the_documents(self, spool, log):
+        one, two = decision(1), decision(2)
+        made = links(one, two)
+        spool.append(made, {one.message: XML})
         spool.file.write_bytes(spool.file.read_bytes()[:-3])
         assert waiting(spool) == made[:1]
+        assert spool.empty_into(log) == 1
+        assert log.document(one.message) == XML
 
     def test_a_write_that_fails_leaves_what_was_there(self, spool, monkeypatch):
-        made = links(decision(1), decision(2))
-        spool.append(made[:1], {})
+        made, flushed = links(decision(1), decision(2)), []
 
         def full(_):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("models.decisions.spool.os.fsync", full)
-        with pytest.raises(OSError, match="No space left"):
-            spool.append(made[1:], {})
-        monkeypatch.undo()
-        spool.append(made[1:], {})
+        monkeypatch.setattr("models.decisions.spool.atomic.flush", flushed.extend)
+        for place in range(2):
+            with monkeypatch.context() as broke:
+                broke.setattr("models.decisions.spool.os.fsync", full)
+                with pytest.raises(OSError, match="No space left"):
+                    spool.append(made[place:], {})
+            assert waiting(spool) == made[:place]
+            spool.append(made[place : place + 1], {})
         assert waiting(spool) == made
+        assert flushed == [spool.file.parent]  # once, when the file had got its first line
 
 
 def test_a_digest_does_not_depend_on_how_the_numbers_were_written():

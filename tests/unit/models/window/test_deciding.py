@@ -10,7 +10,7 @@ import pytest
 from models.decisions import DecisionLog, Document, Spool, Unavailable
 from models.live import Plan, State, chance
 from models.window import deciding as deciding_module
-from models.window.deciding import Decider, NotDecided
+from models.window.deciding import Decider, NotDecided, NotYours
 
 
 @pytest.fixture(scope="module")
@@ -262,11 +262,24 @@ def test_who_waits_for_too_long_is_told_so_and_too_many_are_not_taken_in(world, 
     began = time.monotonic() - deciding_module.LATEST_S  # when the request came in, and not when it was read
     with deciding(log, spool, ground) as decider, pytest.raises(NotDecided, match="took too long"):
         decider.ask([world.asked(0)], {}, began).result(timeout=30)
-    monkeypatch.setattr(deciding_module, "MOST_WAITING", 1)
+    rows = [world.asked(place).rows.height for place in range(2)]
+    monkeypatch.setattr(deciding_module, "MOST_WAITING", sum(rows))
     decider = Decider(log, spool, lambda: ground, pytest.fail)
-    decider.ask([world.asked(0)], {})
-    with pytest.raises(NotDecided, match="items are waiting"):
-        decider.ask([world.asked(1)], {})
+    for place in range(2):
+        decider.ask([world.asked(place)], {})
+    with pytest.raises(NotDecided, match=f"{sum(rows)} items are waiting"):
+        decider.ask([world.asked(2)], {})
+
+
+def test_who_speaks_of_its_own_alone_amends_nothing_of_another_and_spoils_no_other_answer(world, ground, log, spool):
+    own, other = (replace(world.asked(place, item_value=1.0), caller="broker", is_own_alone=True) for place in (1, 0))
+    with deciding(log, spool, ground) as decider:
+        decided(decider, world.asked(0))
+        assert [decided(decider, each)[0].version for each in (own, replace(own, rows=world.asked(1).rows))] == [1, 2]
+        with pytest.raises(NotYours, match=other.declaration_id):
+            decided(decider, world.asked(2), other)
+        assert decided(decider, world.asked(0, item_value=1.0))[0].version == 2
+    assert log.head().number == 4
 
 
 def test_after_midnight_a_declaration_of_the_day_before_is_asked_about_again(world, ground, log, spool):

@@ -73,6 +73,15 @@ def test_decisions_that_were_cut_off_are_missed(log, ledger, tmp_path):
         verified(log, entries(ledger))
 
 
+def test_neither_what_else_people_did_nor_a_seal_that_was_refused_says_anything_of_the_log(log, ledger):
+    add(log, decision(1))
+    seal(log, ledger, Head())
+    (sealed,) = entries(ledger)
+    refused = sealed.model_copy(update={"digest": "f" * 64, "refusal": "only the window seals"})
+    other = sealed.model_copy(update={"action": "comment", "reason": "it looks sound", "digest": None})
+    assert verified(log, [other, refused, sealed, other]) == log.head()
+
+
 @pytest.mark.parametrize("changed", [{"actor": "ann"}, {"digest": None}, {"reason": "all of them"}])
 def test_nobody_else_seals_and_nothing_but_a_number_and_a_hash(ledger, changed):
     entry = {"at": storage.now(), "actor": SERVER, "action": "decisions", "digest": "a" * 64, "reason": "3"}
