@@ -8,7 +8,7 @@ import pytest
 
 from models import policy
 from models.desk import Refused
-from models.desk.checks import ENOUGH_PEERS, FEW_LOOKS, MOST_PROBABLE, STRETCH, Closed, Look, check, checked
+from models.desk.checks import FEW_LOOKS, MOST_PROBABLE, STRETCH, Closed, Look, check, checked
 from models.desk.second_look import Pair
 from models.policy import Desk as Rules
 from tests.support.desks import ANA, BEN, NOON, SUE, placed
@@ -106,8 +106,8 @@ def test_what_a_supervisor_has_ruled_to_be_nothing_was_not_there(counts, telling
 
 
 def test_what_chance_drew_tells_where_enough_colleagues_of_the_office_saw_some():
-    colleagues = [closed(n, "ben", found=n % 5 == 0, is_random=True) for n in range(ENOUGH_PEERS)]
-    elsewhere = [closed(900 + n, "eve", found=True, is_random=True, office="020") for n in range(ENOUGH_PEERS)]
+    colleagues = [closed(n, "ben", found=n % 5 == 0, is_random=True) for n in range(50)]
+    elsewhere = [closed(900 + n, "eve", found=True, is_random=True, office="020") for n in range(50)]
     mine = [closed(100, "ana", is_random=True), closed(101, "ana"), closed(102, "ana", found=True, is_random=True)]
     ana = checked([*colleagues, *elsewhere, *mine], [], LANES)[0]
     assert (ana.inspections, ana.telling, ana.found) == (3, 2, 1)

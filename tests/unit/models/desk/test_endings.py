@@ -36,9 +36,10 @@ def test_yellow_and_blue_are_overridden_with_a_reason(world):
     for reason in ("", "  ", "x" * 4001):
         with pytest.raises(Refused, match="allowed: 1 to 4000"):
             world.desk.endings.override(ANA, number, reason)
-    closed = world.desk.endings.override(ANA, number, "a humanitarian consignment")
+    words = "a humanitarian consignment".ljust(4000, "!")
+    closed = world.desk.endings.override(ANA, number, words)
     assert (closed.ending, closed.lane) == ("overridden", "yellow")
-    assert world.desk.looking.open(SUE, number).history[-2].words == "a humanitarian consignment"
+    assert world.desk.looking.open(SUE, number).history[-2].words == words
 
 
 def test_a_red_case_is_overridden_by_two_people(world):

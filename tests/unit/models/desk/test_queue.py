@@ -7,7 +7,7 @@ from sqlalchemy.dialects import sqlite
 
 from models.desk import Officer, Refused
 from models.desk.queue import _NEXT
-from tests.support.desks import ANA, BEN, ELSEWHERE, SUE
+from tests.support.desks import ANA, BEN, ELSEWHERE, NOON, SUE
 
 
 def test_the_nearest_time_limit_comes_first_and_each_office_sees_its_own(world):
@@ -23,6 +23,13 @@ def test_the_nearest_time_limit_comes_first_and_each_office_sees_its_own(world):
     assert first.due_at - first.opened_at == timedelta(hours=2)
     assert queue.take_next(ANA).number == yellow
     assert queue.take_next(ANA).number == red
+
+
+def test_pages_have_fifty_cases_and_go_on_where_several_have_one_time_limit(world):
+    numbers = world.declare(*["red"] * 51, received_at=NOON)
+    first = world.desk.queue.page(ANA)
+    assert [case.number for case in first] == numbers[:50]
+    assert [case.number for case in world.desk.queue.page(ANA, after=(first[-1].due_at, numbers[49]))] == numbers[50:]
 
 
 def test_a_case_that_is_held_is_free_again_when_its_lease_has_ended(world):
