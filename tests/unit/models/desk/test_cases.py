@@ -28,6 +28,14 @@ def test_each_declaration_in_a_lane_has_one_case_and_a_green_one_has_none(world)
     assert history(world, red.number) == [("opened", "")]
 
 
+def test_a_declaration_of_one_item_has_a_case_as_others_have(world):
+    made = placed(1)
+    world.decide(placed(1, items=made.items[:1], declared=made.declared[:1]))
+    assert world.desk.cases.follow(world.log) == 1
+    (case,) = world.every()
+    assert (case.accepted_at, case.items) == (datetime(2024, 5, 2, 9), (CaseItem(1, "red"),))
+
+
 def test_decisions_that_are_followed_by_several_at_once_open_each_case_once(world):
     world.decide(*(placed(number, "red") for number in range(1, 251)))
     with ThreadPoolExecutor(4) as pool:

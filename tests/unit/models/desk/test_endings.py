@@ -118,3 +118,21 @@ def test_what_was_asked_falls_when_an_amendment_comes(world):
     world.desk.cases.follow(world.log)
     with pytest.raises(Refused, match="nobody has asked"):
         world.desk.endings.confirm(BEN, number)
+
+
+def test_what_another_case_system_judged_is_released_unless_it_is_in_hand_closed_or_not_judged(world):
+    judged, held, open_still = world.declare("red", "red", "red")
+    for number in (judged, held):
+        world.desk.findings.bring_in(SUE, "zoe", world.finding(number))
+    world.desk.queue.take(ANA, held)
+    release = world.desk.endings.release_judged
+    with pytest.raises(Refused, match="ana is no supervisor"):
+        release(ANA, judged, "zoe")
+    assert [release(SUE, number, "zoe") for number in (judged, held, open_still)] == [True, False, False]
+    assert [case.number for case in world.every()] == [held, open_still]
+    assert release(SUE, judged, "zoe") is False
+    told = world.desk.looking.open(SUE, judged)
+    assert (told.case.closed_by, told.case.ending) == ("zoe", "released")
+    assert [event.words for event in told.history if event.action == "released"] == ["brought in by sue"]
+    world.desk.queue.give_back(ANA, held)
+    assert release(SUE, held, "zoe") is True

@@ -34,6 +34,14 @@ def test_each_declaration_in_a_lane_has_a_case_and_a_green_one_has_none(world, n
     assert [(each.item_number, each.score, each.reasons) for each in told] == [(1, 0.25, ()), (2, 0.25, ())]
 
 
+def test_declarations_come_in_the_order_in_which_they_were_selected(night):
+    ids = [f"N{number}" for number in range(60, 0, -1)]
+    store(night, *((name, 1) for name in ids))
+    select(night, *((name, 1, "red") for name in ids))
+    ((_, rows),) = night.selections.after(0)
+    assert [each.declaration_id for each in night.selected(rows)] == ids
+
+
 def test_nights_follow_on_each_other(world, night):
     for name in ("N1", "N2", "N3"):
         store(night, (name, 1))

@@ -7,6 +7,8 @@ from sqlalchemy.dialects import sqlite
 
 from models.desk import Officer, Refused
 from models.desk.queue import _NEXT
+from models.policy import Desk as Rules
+from tests.support import desks
 from tests.support.desks import ANA, BEN, ELSEWHERE, NOON, SUE
 
 
@@ -82,6 +84,17 @@ def test_a_case_of_another_office_is_as_none(world):
     with pytest.raises(Refused, match="does not exist in your offices: none"):
         world.desk.queue.take(Officer("new", ()), number)
     assert world.desk.queue.take_next(ELSEWHERE) is None
+
+
+def test_a_supervisor_who_took_the_first_look_sees_the_second_and_does_not_take_it(tmp_path):
+    world = desks.world(tmp_path, Rules(second_look_share=0.5))
+    for number in world.declare(*["red"] * 8):
+        world.close(SUE, number)
+    second = world.desk.queue.page(SUE)[0].number
+    with pytest.raises(Refused, match=f"case {second} does not exist in your offices: 010, 020"):
+        world.desk.queue.take(SUE, second)
+    assert world.desk.queue.take_next(SUE) is None
+    assert world.desk.queue.take(ANA, second).holder == "ana"
 
 
 def test_counts_tell_what_waits_what_is_free_and_what_is_late(world):
