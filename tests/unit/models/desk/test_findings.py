@@ -61,8 +61,14 @@ def test_nothing_found_is_about_the_inspected_items_without_an_infringement(worl
     world.desk.findings.add(ANA, world.finding(two, item_number=2, kind="other", revenue=3.0))
     assert outcomes(world)[3:] == [("D2", 2, True, 3.0)]
     with world.desk.shared.tables.reading() as connection:
-        lanes = connection.execute(sa.select(results.c.inspection_channel).order_by(results.c.number)).scalars().all()
-    assert lanes == ["yellow", "red", "red", "red"]  # a green item that is examined is so in the lane of its case
+        told = connection.execute(sa.select(results).order_by(results.c.number)).all()
+    assert not any(row.is_critical for row in told)
+    assert [row.inspection_channel for row in told] == [
+        "yellow",
+        "red",
+        "red",
+        "red",
+    ]  # a green item that is examined is so in the lane of its case
 
 
 def test_infringements_of_an_item_add_up(world):
