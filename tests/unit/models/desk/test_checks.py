@@ -8,7 +8,7 @@ import pytest
 
 from models import policy
 from models.desk import Refused
-from models.desk.checks import FEW_LOOKS, MOST_PROBABLE, STRETCH, Closed, Look, check, checked
+from models.desk.checks import FEW_LOOKS, MOST_PROBABLE, STRETCH, Check, Closed, Look, check, checked
 from models.desk.second_look import Pair
 from models.policy import Desk as Rules
 from tests.support.desks import ANA, BEN, NOON, SUE, placed
@@ -39,7 +39,7 @@ def test_evidence_is_the_largest_log_likelihood_ratio_on_the_way():
     assert told.expected == pytest.approx(1.3)
     assert told.bound == pytest.approx(math.log(50))
     assert check("ana", looks[1:2]).evidence == 0
-    assert check("ana", []).inspections == 0
+    assert check("ana", []) == Check("ana", 0, 0, 0.0, 0, 0.0, told.bound, 0)
 
 
 def test_a_stretch_begins_anew_and_flags_are_remembered():
