@@ -182,8 +182,10 @@ class TestSpool:
     def test_what_waits_goes_into_the_log_in_order_with_its_documents(self, spool, log):
         one, two, three = map(decision, (1, 2, 3))
         made = links(one, two, three)
+        assert spool.is_empty
         spool.append(made[:2], {one.message: XML})
         spool.append(made[2:], {})
+        assert not spool.is_empty
         assert waiting(spool) == made
         assert spool.empty_into(log) == 3
         assert list(log.of_day(DAY)) == [one, two, three]
@@ -227,8 +229,8 @@ class TestSpool:
                     spool.append(made[place:], {})
             assert waiting(spool) == made[:place]
             spool.append(made[place : place + 1], {})
+            assert flushed == [spool.file.parent]  # once, when the file has got its first line
         assert waiting(spool) == made
-        assert flushed == [spool.file.parent]  # once, when the file had got its first line
 
 
 def test_a_digest_does_not_depend_on_how_the_numbers_were_written():
