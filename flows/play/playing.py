@@ -101,8 +101,10 @@ class Play:
         wait_for(f"{day} is handed over by the window", handed_over.exists, _HANDED_OVER_S)
         summary = self.retrain()
         version = summary.registration.version if isinstance(summary, Summary) else None
+        failed = [gate.name for gate in summary.gates if not gate.passed] if isinstance(summary, Summary) else []
         self.trained.append(int(version) if version else None)
-        self.say(f"night after {day}: " + (f"version {version} is trained" if version else "no version was registered"))
+        why_not = f"no version was registered; gates that failed: {', '.join(failed) or 'none'}"
+        self.say(f"night after {day}: " + (f"version {version} is trained" if version else why_not))
 
     def _promote_if_none(self) -> None:
         if self._champion() is None:
