@@ -17,7 +17,7 @@ _SEED = 20240229
 def days(number: int) -> Mapping[str, Any]:
     """Play days after a world of its own; AssertionError where a sum differs, no crash or no promotion happened."""
     with tempfile.TemporaryDirectory(prefix="tidewaiter-played-") as scratch:
-        world = Parameters(rows=60_000, months=6, seed=_SEED + number)
+        world = Parameters(rows=150_000, months=9, seed=_SEED + number)
         train(Path(scratch), world)
         code, books, said = played(Path(scratch), world, DAYS)
     assert code == 0, said
