@@ -6,6 +6,7 @@ It tells nothing of a single declaration, and nobody without a token of the role
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 
 import httpx
@@ -93,9 +94,10 @@ def groups(settings: Settings, project: Path) -> dict[str, Read]:
         "disk": lambda: families.of_disk(machine.folders(settings)),
     }
     if settings.window_source:
+        desk = cache(partial(exports.opened, settings.decisions_uri))  # once it answers
 
         def cases() -> Iterator[Metric]:
-            return families.of_cases(standing.standing(exports.opened(settings.decisions_uri), datetime.now(UTC)))
+            return families.of_cases(standing.standing(desk(), datetime.now(UTC)))
 
         spool = settings.window_folder / "spool.jsonl"
         read |= {"cases": cases, "decisions": lambda: families.of_decisions(log.head().number, spool)}
