@@ -6,20 +6,13 @@ from contextlib import closing
 import msgspec
 import pytest
 
-from models.decisions import BrokenChain, DecisionLog, Head
+from models.decisions import BrokenChain, Head
 from models.decisions.record import linked
 from models.ledger import Entry, Keys, LedgerError, storage
 from models.names import SERVER
 from models.policy import load
 from models.window.sealing import seal, verified
 from tests.support.decided import decision
-
-
-@pytest.fixture
-def log(tmp_path):
-    with closing(DecisionLog(f"sqlite:///{tmp_path / 'decisions.db'}")) as log:
-        log.migrate()
-        yield log
 
 
 @pytest.fixture

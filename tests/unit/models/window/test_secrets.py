@@ -1,23 +1,14 @@
 """The secrets of days: kept from others, committed to before they are used, and published once their day is over."""
 
-from contextlib import closing
 from datetime import date, timedelta
 
 import pytest
 
-from models.decisions import DecisionLog
 from models.live import chance
 from models.window.secrets import Secrets
 
 DAY = date(2024, 5, 2)
 NEXT = DAY + timedelta(days=1)
-
-
-@pytest.fixture
-def log(tmp_path):
-    with closing(DecisionLog(f"sqlite:///{tmp_path / 'decisions.db'}")) as log:
-        log.migrate()
-        yield log
 
 
 @pytest.fixture
