@@ -100,7 +100,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Notification:
-    """What is told of a declaration, by its `reference`; without one it is about a message as a whole.
+    """Holds what is told of a declaration, by its `reference`; without one it is about a message as a whole.
 
     `function` is one of FUNCTIONS, `message_id` names the notification, and `issued_at` has a zone. `version` counts
     the declaration's versions. Raises ValueError for another function, for codes and references that are longer than

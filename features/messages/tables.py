@@ -29,7 +29,7 @@ _RATE = re.compile(r"\d{1,4}(?:\.\d{1,10})?", re.ASCII)
 
 @dataclass(frozen=True)
 class Tables:
-    """Customs' own offices, by element and code, and rates, by code of goods, country of origin and tariff claimed."""
+    """Holds customs' own offices, by element and code, and rates, by code of goods, country of origin and tariff."""
 
     offices: Mapping[tuple[str, str], str]
     rates: Mapping[tuple[str, str, str], float]

@@ -54,7 +54,7 @@ def notices_test(
 def notices_list(
     most: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the latest first.")] = 50,
 ) -> None:
-    """Who was told of what, and when; what has no time of sending waits."""
+    """List who was told of what, and when; what has no time of sending waits."""
     try:
         with closing(Outbox(checked(Settings).decisions_uri)) as outbox:
             found = outbox.latest(most)

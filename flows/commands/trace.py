@@ -46,7 +46,7 @@ def trace(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What answers for a decision: what was known and said then, who signed the model, and whether each link holds.
+    """Show what answers for a decision: what was known and said then, who signed the model, whether each link holds.
 
     The other way, with --file, --company or --outcome: the decisions that it touched. Nothing in a trace says how
     things stand now, so it is the same whatever came later.

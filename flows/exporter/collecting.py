@@ -21,7 +21,7 @@ Read = Callable[[], Iterable[Metric]]
 
 
 class Figures(Collector):
-    """What was seen last of each group; `groups` read them."""
+    """Keeps what was seen last of each group; `groups` are the functions that read them."""
 
     def __init__(self, groups: Mapping[str, Read]) -> None:
         self._groups = groups

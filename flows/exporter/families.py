@@ -20,7 +20,7 @@ Series = Sequence[tuple[Sequence[str], float]]
 
 @dataclass(frozen=True)
 class Drift:
-    """The last run of monitoring, as MLflow has it."""
+    """Holds the last run of monitoring, as MLflow has it."""
 
     at: datetime
     drifted_columns: float

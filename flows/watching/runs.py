@@ -22,7 +22,7 @@ KEEPS_FAILING = 10  # runs in a row
 
 
 class Runs:
-    """The runs of a Prefect server; `connect` gives a client of its API."""
+    """Reads the runs of a Prefect server; `connect` gives a client of its API."""
 
     def __init__(self, connect: Callable[[], AbstractContextManager[httpx.Client]]) -> None:
         self._connect = connect

@@ -13,7 +13,7 @@ from models.desk.tables import cases, events
 
 
 class History(msgspec.Struct, frozen=True):
-    """What was done and found in a case, oldest first. `look` is 2 where somebody else looked again."""
+    """Tells what was done and found in a case, oldest first. `look` is 2 where somebody else looked again."""
 
     case: int
     look: int

@@ -31,7 +31,7 @@ class Selected:
 
 @dataclass(frozen=True)
 class Night:
-    """The selections of a source, and the store of its declarations."""
+    """Holds the selections of a source, and the store of its declarations."""
 
     selections: selection_log.SelectionLog
     store: Store

@@ -12,7 +12,7 @@ from models.desk.tables import cases
 
 @dataclass(frozen=True)
 class Standing:
-    """The open cases of a lane: how many, how many past their limit, and since when the oldest one is open."""
+    """Tells how many cases of a lane are open, how many past their limit, and since when the oldest one is."""
 
     lane: str
     open: int

@@ -26,7 +26,7 @@ def _now() -> datetime:
 
 @dataclass
 class Alarms:
-    """The alarms in a file. To raise one, call it with a sentence; it logs it, and never fails."""
+    """Keeps alarms in a file. To raise one, call it with a sentence; it logs it, and never fails."""
 
     file: Path
     now: Callable[[], datetime] = _now

@@ -52,7 +52,7 @@ def moment(at: datetime) -> str:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that people are told.
+    """Holds something that people are told.
 
     `key` names it for good: nobody is told the same key twice. `facts` are put into the words of its kind. It concerns
     `accounts` if there are any, or else those who have `role`, but not `but`; with `office`, only those whose office it
@@ -101,14 +101,14 @@ class Pages:
 
 @dataclass(frozen=True)
 class Found:
-    """What a source has found: events, and how far it has come, which it is told at its next look."""
+    """Holds the events that a source has found, and how far it has come, which it is told at its next look."""
 
     events: Sequence[Event]
     cursor: str | None = None
 
 
 class Source(Protocol):
-    """Something that people are told of."""
+    """Finds something that people are told of."""
 
     def look(self, pages: Pages, cursor: str | None, now: datetime) -> Found:
         """Return what there is to tell; `cursor` is None at the first look of an installation.

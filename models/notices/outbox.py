@@ -49,7 +49,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Told:
-    """One event that somebody was told, or is to be told."""
+    """Names one event that somebody was told, or is to be told."""
 
     recipient: str
     channel: str
@@ -60,7 +60,7 @@ class Told:
 
 
 class Outbox:
-    """The outbox in a database; instants are aware. One process puts in and takes out.
+    """Keeps the outbox in a database; instants are aware. One process puts in and takes out.
 
     Others may read before its tables are made: then nobody was told anything yet. Unavailable, from every method, if
     the database does not answer.

@@ -25,7 +25,7 @@ _cases = sa.Table(
 
 
 class Overdue:
-    """The open cases in a database; `now` gives the instant by the desk's clock."""
+    """Reads the open cases in a database; `now` gives the instant by the desk's clock."""
 
     def __init__(self, database_uri: str, now: Callable[[], datetime]) -> None:
         self._engine, self._now = connect(database_uri), now

@@ -36,7 +36,7 @@ _TABLE = re.compile(r"^\s*\[\[\s*recipients\s*\]\]", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Person:
-    """The roles of an account, and the offices that are its own."""
+    """Holds the roles of an account, and the offices that are its own."""
 
     roles: Collection[str] = ()
     offices: Collection[str] = ()
@@ -44,7 +44,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Recipient:
-    """Somebody who is told: an account, or what a role shares. `channels` are the addresses by a name without secrets.
+    """Names somebody who is told: an account, or a role. `channels` are the addresses by a name without secrets.
 
     >>> Recipient("", "reviewer", "fr", ("waits",), {}).name
     'role reviewer (fr)'
@@ -67,7 +67,7 @@ class Recipient:
         return [(self.name, channel) for channel in self.channels]
 
     def is_told(self, event: Event, person: Person) -> bool:
-        """Whether this recipient is told of an event; `person` is what the account is now."""
+        """Say whether this recipient is told of an event; `person` is what the account is now."""
         if event.kind not in self.kinds:
             return False
         if self.role:
@@ -81,7 +81,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Recipients:
-    """What the file says; `pages` are the addresses that messages lead to. Without a file nobody is told anything."""
+    """Holds what the file says; `pages` are the addresses that messages lead to. Without a file nobody is told."""
 
     everyone: Sequence[Recipient]
     pages: Pages

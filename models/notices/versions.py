@@ -16,7 +16,7 @@ _NONE = "-"
 
 
 class Versions:
-    """The versions of the ledger in a table, which is found whole by the public key, row by row.
+    """Reads the versions of the ledger in a table, which is found whole by the public key, row by row.
 
     What an entry says is told once it is there. That a version waits, or that signatures run out, is found at each look
     under the same key.

@@ -40,7 +40,7 @@ class Reign:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What a whole ledger says."""
+    """Holds what a whole ledger says."""
 
     book: Book
     seals: tuple[Seal, ...]

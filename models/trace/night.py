@@ -14,7 +14,7 @@ from models.targeting import selection_log
 
 @dataclass(frozen=True)
 class Night:
-    """What the night keeps of a source: its selections, their work lists, and the store of declarations."""
+    """Holds what the night keeps of a source: its selections, their work lists, and the store of declarations."""
 
     selections: selection_log.SelectionLog
     work_lists: Path

@@ -36,7 +36,7 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """What was decided about an item; `probability` is the chance that it was inspected.
+    """Tells what was decided about an item; `probability` is the chance that it was inspected.
 
     `declared` has what was declared of it, and `known` the features that had a value; the night keeps none of these.
     """
@@ -80,7 +80,7 @@ class Traced(msgspec.Struct, frozen=True):
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """All that answers for a declaration: its decisions in their order, and its cases at the desk."""
+    """Holds all that answers for a declaration: its decisions in their order, and its cases at the desk."""
 
     declaration_id: str
     state: State
@@ -149,7 +149,7 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Tracer:
-    """Traces by what is kept.
+    """Traces decisions by what is kept.
 
     `log` is None where no window was ever open, `night` where nothing was stored. `ledger` gives the link that says
     whether the ledger is whole, and the ledger if it is. `read` gives the stored manifest of a version, and `further`

@@ -21,7 +21,7 @@ Span = tuple[datetime | None, datetime | None]
 
 
 class Signer(msgspec.Struct, frozen=True):
-    """Somebody whose signature counted when the version was promoted."""
+    """Names somebody whose signature counted when the version was promoted."""
 
     user: str
     step: str
@@ -30,7 +30,7 @@ class Signer(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """The model that was asked: its version and digest, as the decision names them, and what is signed of it.
+    """Names the model that was asked: its version and digest, as the decision has them, and what is signed of it.
 
     What the ledger or the evidence would have said is empty where they could not be read whole.
     """
@@ -47,7 +47,7 @@ class Model(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Behind:
-    """What was found of a version; `case` and `evidence` are None where ledger or manifest do not vouch for them."""
+    """Holds what was found of a version; `case` and `evidence` are None where ledger or manifest do not vouch."""
 
     model: Model
     links: tuple[Link, ...]

@@ -51,7 +51,7 @@ def form(accept: Sequence[str]) -> str | None:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a message: what was decided, and what was refused, of the message with this digest."""
+    """Holds the answer to a message with this digest: what was decided, and what was refused."""
 
     decisions: Sequence[Decision]
     refused: Sequence[Refusal]
