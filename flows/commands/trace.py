@@ -237,7 +237,7 @@ def _told(found: "Trace") -> Iterator[str]:
     if broken:
         yield f"{broken} of {len(links)} links broken, {unchecked} not checked."
     elif unchecked:
-        yield f"No link is broken; {unchecked} of {len(links)} could not be checked here, and do not count as held."
+        yield f"No link is broken; {unchecked} of {len(links)} could not be checked here, which does not count as held."
     else:
         yield f"All {len(links)} links hold."
 

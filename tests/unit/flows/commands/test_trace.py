@@ -71,7 +71,7 @@ def test_what_cannot_be_checked_is_said_to_be_so_and_has_an_exit_code_of_its_own
     ]
     assert unchecked == names
     assert [line.split()[1] for line in lines if line.startswith("    held")] == ["chain:"]
-    assert lines[-1] == "No link is broken; 10 of 11 could not be checked here, and do not count as held."
+    assert lines[-1] == "No link is broken; 10 of 11 could not be checked here, which does not count as held."
     assert "the log has no document" in said
 
 
