@@ -108,7 +108,7 @@ def _drift(settings: Settings) -> families.Drift | None:
     """Return what MLflow's server has of the last run of monitoring; None before the first one."""
     account = mlflow_server.account(settings)
     with httpx.Client(
-        base_url=f"{settings.mlflow_url}/api/2.0/mlflow",
+        base_url=f"{settings.pages_url}/api/2.0/mlflow",
         auth=(account[mlflow_server.USERNAME], account[mlflow_server.PASSWORD]),
         timeout=10,
         trust_env=False,

@@ -15,6 +15,6 @@ def program(settings: Settings, port: int) -> Program:
     return Program(
         "metrics",
         (sys.executable, "-m", "uvicorn", "--factory", "flows.exporter.app:create_app", *options),
-        mlflow_server.service_account(settings),
+        {},
         lambda: prefect_api.answers(f"http://{settings.host}:{port}/metrics/health"),
     )
