@@ -108,12 +108,21 @@ def test_a_supervisors_page_too(server: Server, log: DecisionLog, language: str)
     declare(log, "red")
     with started.watched_page(server, "sue") as page:
         page.goto(f"{server.url}/desk")
+        case = page.locator("a[href^='/desk/cases/']").first.get_attribute("href")
         page.get_by_role("link", name="Supervision").click()
-        page.goto(f"{page.url}?language={language}")
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-        page.set_viewport_size({"width": 390, "height": 844})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for address in (
+            page.url,
+            f"{server.url}{case}",
+        ):  # whose panels tell a supervisor what answers for the decision
+            page.set_viewport_size({"width": 1280, "height": 800})
+            page.goto(f"{address}?language={language}")
+            for summary in page.locator("summary").all():
+                summary.click()
+            results = Axe().run(page)
+            assert results.violations_count == 0, results.generate_report()
+            page.set_viewport_size({"width": 390, "height": 844})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        expect(page.get_by_text("tidewaiter trace")).to_be_visible()  # on the case: what answers for the decision
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "zh"])
