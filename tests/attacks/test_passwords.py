@@ -4,6 +4,7 @@ import base64
 import select
 import socket
 from contextlib import ExitStack
+from itertools import count
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,13 +19,17 @@ from tests.support.signoff_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, 
 ASK = f"{API}/registered-models/get?name={MODEL['name']}"
 
 
+NUMBERS = count(1)
+
+
 @pytest.fixture
 def newcomer(scene):
-    """An account of its own, whose name may wait without keeping anybody from another test."""
-    account = {"username": "new", "password": password("new")}
+    """An account of its own, under a name that no other test has: after wrong passwords a name must wait."""
+    name = f"new-{next(NUMBERS)}"
+    account = {"username": name, "password": password(name)}
     scene.send(ADMINISTRATOR, "POST", f"{API}/users/create", account).raise_for_status()
-    yield "new"
-    scene.send(ADMINISTRATOR, "DELETE", f"{AJAX}/users/delete", {"username": "new"}).raise_for_status()
+    yield name
+    scene.send(ADMINISTRATOR, "DELETE", f"{AJAX}/users/delete", {"username": name}).raise_for_status()
 
 
 def ask(scene, name, secret):
@@ -39,7 +44,7 @@ def test_guessing_has_an_end_and_leaves_a_trace(scene, newcomer):
     assert ask(scene, newcomer, "one more") == 429
     noted = [entry for entry in scene.ledger(before) if entry.refusal]
     assert [(entry.actor, entry.address) for entry in noted] == [(SERVER, "127.0.0.1")]
-    assert noted[0].refusal == f"{WRONG_IN_A_ROW} wrong passwords in a row for new"
+    assert noted[0].refusal == f"{WRONG_IN_A_ROW} wrong passwords in a row for {newcomer}"
 
 
 @pytest.mark.attempts(WRONG_IN_A_ROW)
