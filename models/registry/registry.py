@@ -40,7 +40,7 @@ from models.names import (
     RUN_KEY,
     SIGNOFF,
 )
-from models.registry import serving, tracking
+from models.registry import serving, serving_code, tracking
 from models.registry.tracking import RunContent
 
 
@@ -338,7 +338,7 @@ class Registry:
         """Copy what lies at `uri`, a file or a folder, into `folder`; return where it is."""
         folder.mkdir(parents=True, exist_ok=True)
         if (place := urlsplit(uri)).scheme == "file":
-            # MLflow takes a millisecond to think about each file, and a model brings hundreds: the code it was made by.
+            # MLflow takes a millisecond to think about each file, and a model brings dozens: the code that serves it.
             source = Path(url2pathname(place.path))
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             return Path(copy(source, folder / source.name))
@@ -388,14 +388,15 @@ def _version_tags(candidate: Candidate) -> dict[str, str]:
 
 
 def _save_serving_model(candidate: Candidate, folder: Path, run: Run, model: LoggedModel) -> None:
-    """Write the MLflow model: the serving script, the packages it imports and the risk model's files; no pickle."""
-    mlflow.pyfunc.save_model(
-        folder,
-        python_model=serving.__file__,
-        artifacts={RISK_MODEL: str(candidate.folder / evidence.MODEL_FOLDER)},
-        code_paths=[str(evidence.PROJECT / package) for package in ("features", "models")],
-        pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
-        signature=candidate.signature,
-        input_example=candidate.input_example,
-        mlflow_model=Model(run_id=run.info.run_id, model_id=model.model_id, artifact_path=model.artifact_location),
-    )
+    """Write the MLflow model: the serving script, the modules it imports and the risk model's files; no pickle."""
+    with TemporaryDirectory() as code:
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=serving.__file__,
+            artifacts={RISK_MODEL: str(candidate.folder / evidence.MODEL_FOLDER)},
+            code_paths=[str(each) for each in serving_code.copy(Path(serving.__file__), evidence.PROJECT, Path(code))],
+            pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
+            signature=candidate.signature,
+            input_example=candidate.input_example,
+            mlflow_model=Model(run_id=run.info.run_id, model_id=model.model_id, artifact_path=model.artifact_location),
+        )

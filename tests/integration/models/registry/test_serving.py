@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from models import names
-from models.registry import serving
+from models.registry import serving, serving_code
 from models.risk.risk_model import OUTPUTS
 from models.training.fitting import train
 from models.training.splits import split_by_time
@@ -32,13 +32,14 @@ def logged(model, tmp_path_factory):
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
     model.save(folder / "model")
+    code = serving_code.copy(Path(serving.__file__), PROJECT, folder / "code")
     experiment = mlflow.create_experiment("serving", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
         info = mlflow.pyfunc.log_model(
             name="risk-model",
             python_model=serving.__file__,
             artifacts={names.RISK_MODEL: str(folder / "model")},
-            code_paths=[str(PROJECT / package) for package in ("features", "models")],
+            code_paths=[str(each) for each in code],
             signature=serving.signature(model.encoder),
             input_example=serving.input_example(SPLIT.test, model.encoder),
             pip_requirements=[f"{name}=={version(name)}" for name in names.REQUIREMENTS],
