@@ -3,6 +3,7 @@
 import multiprocessing
 import sqlite3
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_a_database_that_another_program_has_locked_is_waited_for(tmp_path: Path
     connect_in(tmp_path)
     freed.join()
     other.execute("BEGIN EXCLUSIVE")
-    monkeypatch.setattr(database, "WAIT_S", 0.1)
+    monkeypatch.setattr(database, "connect", partial(database.connect, wait_s=0.1))
     with pytest.raises(OperationalError, match="database is locked"):
         connect_in(tmp_path)
     other.close()
