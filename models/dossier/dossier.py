@@ -162,6 +162,8 @@ class Dossier:
             "hit_value": model.hit_value,
             "model_digest": model.digest,
             "smoothing": model.encoder.smoothing,
+            # Runs that are older than this choice do not name it, and are judged by what is returned here.
+            **({} if model.encoder.codes == "categories" else {"codes": model.encoder.codes}),
         }
 
     def windows(self) -> dict[str, str]:

@@ -3,10 +3,11 @@
 Not here: how it is trained (training).
 """
 
-from models.risk.encoder import Encoder, Matrix
+from models.risk.encoder import Codes, Encoder, Matrix
 from models.risk.risk_model import RiskModel
 
 __all__ = [
+    "Codes",
     "Encoder",
     "Matrix",
     "RiskModel",

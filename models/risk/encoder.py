@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ from features.history import PRIOR_WEIGHT
 from features.matrix import CATALOGUE
 
 Matrix = NDArray[np.float32]
+Codes = Literal["categories", "numbers", "none"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,17 @@ class Encoder:
     `PRIOR_WEIGHT` more inspections had been made at everyone's rate of the day. `smoothing` is how many such
     inspections the model sees: if more, the additional ones are taken to have hit at `base_rate`; if fewer, some are
     taken away again.
+
+    `codes` says how the trees see categorical features: as categories, which LightGBM splits into any two groups; as
+    numbers, which it splits at a place in the sorted list; or not at all, and then their target encodings stand for
+    them.
     """
 
     names: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
     smoothing: float = float(PRIOR_WEIGHT)
     base_rate: float = 0.0
+    codes: Codes = "categories"
 
     @classmethod
     def fit(cls, frame: pl.DataFrame, features: Sequence[Feature]) -> "Encoder":
@@ -45,13 +51,15 @@ class Encoder:
         categories = {name: tuple(frame[name].drop_nulls().unique().sort().to_list()) for name in categorical}
         return replace(encoder, categories=categories, base_rate=float(frame["is_illicit"].to_numpy().mean()))
 
-    def smoothed(self, smoothing: float) -> "Encoder":
-        """Return the same encoder with another smoothing of target encodings."""
-        return replace(self, smoothing=smoothing)
+    def giving(self, smoothing: float, codes: Codes) -> "Encoder":
+        """Return the same encoder with another smoothing of target encodings, and another way to give codes."""
+        return replace(self, smoothing=smoothing, codes=codes)
 
     @property
     def categorical(self) -> list[int]:
-        """Return the places of the categorical features."""
+        """Return the places of the features that LightGBM is to take for categories."""
+        if self.codes != "categories":
+            return []
         return [place for place, name in enumerate(self.names) if name in self.categories]
 
     @cached_property
@@ -105,7 +113,9 @@ class Encoder:
     def _numbers(self) -> list[pl.Expr]:
         """Return the expressions of the columns that are not numbers of single precision yet."""
         codes = [
-            pl.col(name).cast(pl.String).cast(pl.Enum(known), strict=False).to_physical().cast(pl.Float32)
+            pl.lit(None, pl.Float32).alias(name)
+            if self.codes == "none"
+            else pl.col(name).cast(pl.String).cast(pl.Enum(known), strict=False).to_physical().cast(pl.Float32)
             for name, known in self.categories.items()
         ]
         return [*codes, (~cs.by_dtype(pl.Float32) - cs.by_name(*self.categories)).cast(pl.Float32)]
@@ -130,10 +140,15 @@ class Encoder:
             "categories": {name: list(values) for name, values in self.categories.items()},
             "smoothing": self.smoothing,
             "base_rate": self.base_rate,
+            # A model that is older than this says nothing here, and keeps its digest.
+            **({} if self.codes == "categories" else {"codes": self.codes}),
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Encoder":
-        """Return the encoder that `as_json` described."""
+        """Return the encoder that `as_json` described; ValueError if it gives codes in a way that is not known."""
         categories = {name: tuple(known) for name, known in values["categories"].items()}
-        return cls(tuple(values["names"]), categories, values["smoothing"], values["base_rate"])
+        codes = values.get("codes", "categories")
+        if codes not in get_args(Codes):
+            raise ValueError(f"codes is {codes!r}; allowed: {', '.join(get_args(Codes))}")
+        return cls(tuple(values["names"]), categories, values["smoothing"], values["base_rate"], codes)

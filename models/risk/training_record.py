@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Self
 
 from models.document import Document
+from models.risk.encoder import Codes
 
 
 class LearnedPart(Document):
@@ -31,8 +32,8 @@ class TrainingRecord(Document):
     """The training of a model.
 
     `feature_code` is the digest of the code that computed the features (features/code_digest.py); None for models that
-    are older than this record. `parameters` are LightGBM's, and `smoothing` is the encoder's. `rounds` count trees of
-    each head, and `learning_curve` holds the log loss after each round, by part.
+    are older than this record. `parameters` are LightGBM's; `smoothing` and `codes` are the encoder's. `rounds` count
+    trees of each head, and `learning_curve` holds the log loss after each round, by part.
     """
 
     feature_code: str | None = None
@@ -40,6 +41,7 @@ class TrainingRecord(Document):
     seed: int
     parameters: dict[str, Any]
     smoothing: int | float
+    codes: Codes = "categories"
     rounds: int
     revenue_rounds: int
     critical_rounds: int

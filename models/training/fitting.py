@@ -92,11 +92,11 @@ def train(
     fitted, held_out = _checked("training", train_frame), _checked("validation", validation_frame)
     everything = _checked("final", final_frame)
 
-    smoothing, parameters = tuning.smoothing, tuning.parameters
-    encoder = Encoder.fit(fitted, features).smoothed(smoothing)
+    parameters = tuning.parameters
+    encoder = Encoder.fit(fitted, features).giving(tuning.smoothing, tuning.codes)
     learned = _first_pass(fitted, held_out, encoder, parameters, training, selection, grow, on_progress)
 
-    encoder = Encoder.fit(everything, features).smoothed(smoothing)
+    encoder = Encoder.fit(everything, features).giving(tuning.smoothing, tuning.codes)
     final = _Part.of(everything, encoder.table(everything))
     fit = partial(boosting.fit_rounds, boosting.ILLICIT, parameters, training.seed, encoder, rounds=learned.fit.rounds)
     booster = grow(fit, final.rows, _progress(on_progress, training, 1))
@@ -122,7 +122,8 @@ def train(
             ),
             seed=training.seed,
             parameters=parameters,
-            smoothing=smoothing,
+            smoothing=tuning.smoothing,
+            codes=tuning.codes,
             rounds=learned.fit.rounds,
             revenue_rounds=learned.revenue_rounds,
             critical_rounds=learned.critical_rounds,

@@ -1,4 +1,4 @@
-"""The search for encodings' smoothing and the illicit head's parameters, by Optuna, on folds by time, in a budget.
+"""The search for how features are encoded and the illicit head's parameters, by Optuna, on folds by time, in a budget.
 
 Each fold learns from outcomes known before its days and is judged on them by log loss: the head's scores are used as
 probabilities, so ranking well is not enough. A trial's loss is the mean over folds. The first trial is what was best
@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import get_args
 
 import numpy as np
 import optuna
@@ -22,7 +23,7 @@ from features.families import Feature
 from features.history import PRIOR_WEIGHT
 from features.progress import Progress
 from models import policy
-from models.risk import Encoder, boosting, training_record
+from models.risk import Codes, Encoder, boosting, training_record
 from models.training.splits import labelled, split_off, window
 
 Fold = tuple[pl.DataFrame, pl.DataFrame]
@@ -39,12 +40,13 @@ BOUNDS: Mapping[str, tuple[float, float] | tuple[int, int]] = {
     "cat_smooth": (1.0, 200.0),
     "min_data_per_group": (10, 500),
 }
+CODES = get_args(Codes)
 _LINEAR = ("feature_fraction", "bagging_fraction")
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """Holds what a model is trained with. `smoothing` is the encodings', in inspections (see models/risk/encoder.py).
+    """Holds what a model is trained with. `smoothing`, in inspections, and `codes` are the encoder's, see there.
 
     ValueError names what is missing, unknown or out of bounds.
 
@@ -56,6 +58,7 @@ class Tuning:
 
     parameters: boosting.Parameters = field(default_factory=lambda: dict(boosting.PARAMETERS))
     smoothing: float = float(PRIOR_WEIGHT)
+    codes: Codes = "categories"
 
     def __post_init__(self) -> None:
         if odd := sorted(set(self.parameters) ^ set(BOUNDS)):
@@ -64,6 +67,8 @@ class Tuning:
             low, high = BOUNDS.get(name, SMOOTHING)
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value}; allowed: {low} to {high}")
+        if self.codes not in CODES:
+            raise ValueError(f"codes is {self.codes!r}; allowed: {', '.join(CODES)}")
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class Found:
 
 def reused(record: training_record.TrainingRecord) -> Tuning:
     """Return the tuning of a trained model; ValueError where it could not be found today."""
-    return Tuning(dict(record.parameters), record.smoothing)
+    return Tuning(dict(record.parameters), record.smoothing, record.codes)
 
 
 AS_THEY_STAND = Tuning()
@@ -131,7 +136,7 @@ def search(
         tuning = _suggested(trial)
         losses: list[float] = []
         for number, (encoder, part) in enumerate(zip(encoders, parts, strict=True)):
-            losses.append(_loss(encoder.smoothed(tuning.smoothing), part, tuning, training))
+            losses.append(_loss(encoder.giving(tuning.smoothing, tuning.codes), part, tuning, training))
             trial.report(float(np.mean(losses)), number)
             if trial.should_prune():
                 break
@@ -149,7 +154,7 @@ def search(
         sampler=optuna.samplers.TPESampler(seed=seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=1),
     )
-    study.enqueue_trial({**first.parameters, "smoothing": first.smoothing})
+    study.enqueue_trial({**first.parameters, "smoothing": first.smoothing, "codes": first.codes})
     study.optimize(objective, n_trials=1)  # `first` is judged no matter how little time there is
     study.optimize(objective, n_trials=trials - 1, timeout=max(deadline - time.monotonic(), 0.0))
     best = _better(tried)
@@ -219,7 +224,8 @@ def _suggested(trial: optuna.Trial) -> Tuning:
             parameters[name] = trial.suggest_int(name, low, high, log=True)
         else:
             parameters[name] = trial.suggest_float(name, low, high, log=name not in _LINEAR)
-    return Tuning(parameters, trial.suggest_float("smoothing", *SMOOTHING, log=True))
+    smoothing = trial.suggest_float("smoothing", *SMOOTHING, log=True)
+    return Tuning(parameters, smoothing, trial.suggest_categorical("codes", CODES))
 
 
 def _days(rows: pl.DataFrame) -> str:

@@ -55,6 +55,38 @@ def test_json_round_trip():
     assert Encoder.from_json(encoder.as_json()) == encoder
 
 
+CODED = Encoder(("value", "office"), {"office": ("A", "B", "C")})
+COLUMNS = pl.DataFrame({"office": ["C", "never seen", None, "B"], "value": [1.0, 2.0, 3.0, 4.0]})
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected", "categorical"),
+    [
+        ("categories", [2.0, np.nan, np.nan, 1.0], [1]),
+        ("numbers", [2.0, np.nan, np.nan, 1.0], []),
+        ("none", [np.nan, np.nan, np.nan, np.nan], []),
+    ],
+)
+def test_codes_are_given_as_categories_as_numbers_or_not_at_all(codes, expected, categorical):
+    encoder = CODED.giving(CODED.smoothing, codes)
+    np.testing.assert_array_equal(encoder.encode(COLUMNS)[:, 1], np.float32(expected))
+    assert encoder.encode(COLUMNS)[:, 0].tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert encoder.categorical == categorical
+    assert Encoder.from_json(encoder.as_json()) == encoder
+
+
+def test_what_is_older_than_the_choice_gives_categories_and_stays_as_it_was_written():
+    written = {"names": ["office"], "categories": {"office": ["A"]}, "smoothing": 10.0, "base_rate": 0.5}
+    assert Encoder.from_json(written).codes == "categories"
+    assert Encoder.from_json(written).as_json() == written
+
+
+def test_a_way_to_give_codes_that_is_not_known_is_refused():
+    written = CODED.as_json() | {"codes": "hashes"}
+    with pytest.raises(ValueError, match="codes is 'hashes'; allowed: categories, numbers, none"):
+        Encoder.from_json(written)
+
+
 @pytest.mark.parametrize("smoothing", [2.0, 10.0, 60.0])
 def test_smoothing_is_as_if_the_rates_had_been_counted_so(smoothing):
     hits, inspections, usual = np.array([0.0, 3.0, 40.0]), np.array([0.0, 4.0, 100.0]), 0.25
@@ -67,7 +99,7 @@ def test_smoothing_is_as_if_the_rates_had_been_counted_so(smoothing):
     rows = pl.DataFrame(
         {names[0]: counted(PRIOR_WEIGHT), names[1]: inspections, names[2]: hits, "is_illicit": [True, *3 * [False]][:3]}
     )
-    encoder = replace(Encoder.fit(rows, features), base_rate=usual).smoothed(smoothing)
+    encoder = replace(Encoder.fit(rows, features), base_rate=usual).giving(smoothing, "categories")
     matrix = encoder.encode(rows)
     assert matrix[:, 0] == pytest.approx(counted(smoothing), rel=1e-5)
     assert matrix[:, 1:].tolist() == np.column_stack([inspections, hits]).tolist()

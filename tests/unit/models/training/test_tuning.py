@@ -8,7 +8,7 @@ from features.history.history import PRIOR_WEIGHT
 from models.risk import boosting, training_record
 from models.training.fitting import train
 from models.training.splits import split_by_time, window
-from models.training.tuning import AS_THEY_STAND, Tuning, folds, reused, search
+from models.training.tuning import AS_THEY_STAND, CODES, Tuning, folds, reused, search
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 DELAY = 7
@@ -90,11 +90,23 @@ def test_each_fold_is_judged_on_days_after_all_that_it_learned_from():
     assert judged[-1][1] == window(SPLIT.before_test)[1]
 
 
-def test_a_tuning_survives_the_model():
-    tuning = Tuning(boosting.PARAMETERS | {"learning_rate": 0.1}, 33.0)
+def test_how_codes_are_given_is_searched_too():
+    codes = set()
+    for first in CODES:
+        result = found(2, first=Tuning(codes=first))
+        assert result.kept or result.tuning.codes == first
+        codes.add(result.losses[0])
+    assert len(codes) == len(CODES)
+
+
+@pytest.mark.parametrize("codes", CODES)
+def test_a_tuning_survives_the_model(codes):
+    tuning = Tuning(boosting.PARAMETERS | {"learning_rate": 0.1}, 33.0, codes)
     model = train(SPLIT.train, SPLIT.validation, FEATURES, TRAINING, TARGETING, tuning=tuning)
     assert reused(model.training) == tuning
-    assert model.encoder.smoothing == 33.0
+    assert (model.encoder.smoothing, model.encoder.codes) == (33.0, codes)
+    uses = {model.illicit.feature_name()[place] for place in np.flatnonzero(model.illicit.feature_importance())}
+    assert ("office" in uses) == (codes != "none")
 
 
 @pytest.mark.parametrize(
@@ -107,3 +119,8 @@ def test_a_tuning_survives_the_model():
 def test_a_tuning_that_could_not_be_found_today_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         reused(RECORD.model_copy(update={"parameters": boosting.PARAMETERS | change}))
+
+
+def test_a_way_to_give_codes_that_is_not_known_is_refused():
+    with pytest.raises(ValueError, match="codes is 'hashes'; allowed: categories, numbers, none"):
+        Tuning(codes="hashes")
