@@ -15,6 +15,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -135,14 +136,25 @@ def checkout(data: Path, version: str, state: Path | None = None) -> str | None:
     place = _place(data, state)
     with _alone(place):
         if not _run(place, lambda repo: _is_there(repo, wanted)):
-            known = ", ".join(_kept(place)) or "none"
-            raise VersionError(f"version {wanted} is neither in the cache nor in the remote; kept here: {known}")
+            raise _absent(place, wanted)
         before = _snapshot(place) if data.is_dir() and any(data.iterdir()) else None
         _run(place, lambda repo: _bring_back(repo, place, wanted))
         restored = _snapshot(place)
         if restored != wanted:
             raise VersionError(f"{data} holds {restored} after bringing back {wanted}")
         return before
+
+
+def copy(data: Path, version: str, folder: Path, state: Path | None = None) -> None:
+    """Write the files of a version of `data` into another folder, every byte compared; `data` stays as it is.
+
+    VersionError if the version, as it is written in full, is not kept or not whole.
+    """
+    place = _place(data, state)
+    if not exists(data, version, state):
+        raise _absent(place, version)
+    with _alone(place):
+        _run(place, lambda repo: _copy(repo, place, version, folder))
 
 
 def kept(data: Path, state: Path | None = None) -> list[str]:
@@ -321,6 +333,11 @@ def _remotes(repo: Repo) -> Iterator[str | None]:
     yield from sorted(name for name in repo.config["remote"] if name.startswith(_BEFORE))
 
 
+def _absent(place: _Place, version: str) -> VersionError:
+    known = ", ".join(_kept(place)) or "none"
+    return VersionError(f"version {version} is neither in the cache nor in the remote; kept here: {known}")
+
+
 def _is_there(repo: Repo, version: str) -> bool:
     return repo.cache.local.exists(version) or any(_has_object(repo, name, version) for name in _remotes(repo))
 
@@ -349,6 +366,17 @@ def _bring_back(repo: Repo, place: _Place, version: str) -> None:
             output.checkout(force=True)
             if still := _other(changed):
                 raise VersionError(f"{next(iter(still))} does not hold what was written to it: is the disk failing?")
+
+
+def _copy(repo: Repo, place: _Place, version: str, folder: Path) -> None:
+    files = _listed(repo, place, version)
+    with repo.lock:
+        _make_good(repo, version, {oid: str(file) for file, oid in files.items()})
+        for file, oid in files.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(repo.cache.local.oid_to_path(oid), folder / file)
+    if changed := _other({folder / file: oid for file, oid in files.items()}):
+        raise VersionError(f"{next(iter(changed))} does not hold what was written to it: is the disk failing?")
 
 
 def _listed(repo: Repo, place: _Place, version: str) -> dict[Path, str]:

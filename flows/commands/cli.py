@@ -16,7 +16,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows.commands import criteria, data, desk, notices, play, signoff, trace, window
+from flows.commands import criteria, data, desk, notices, play, reproduce, signoff, trace, window
 from flows.commands.terminal import (
     EXIT_CODES,
     FAILED,
@@ -54,7 +54,7 @@ app = typer.Typer(
         "next; no server is needed. `tidewaiter up` starts MLflow, Prefect, a worker and the nightly runs.\n\n"
         "Settings come from TIDEWAITER_* in the environment or from tidewaiter.toml in the working folder.\n\n"
         f"{EXIT_CODES}; 3 not running (status); 4 trained, but a gate refused the model (retrain); "
-        "5 not judged for too many nights (monitor), or links that could not be checked (trace)."
+        "5 not judged for too many nights (monitor), or what could not be checked or tried (trace, reproduce)."
     ),
 )
 app.add_typer(data.data, name="data")
@@ -67,6 +67,7 @@ app.add_typer(criteria.criteria, name="criteria")
 app.add_typer(notices.notices, name="notices")
 app.command(epilog=f"{EXIT_CODES}.")(signoff.rollback)
 app.command(epilog=trace.EPILOG)(trace.trace)
+app.command(epilog=reproduce.EPILOG)(reproduce.reproduce)
 app.command(epilog=f"{EXIT_CODES}; also 1 if a sum of the books does not balance.")(play.play)
 
 

@@ -145,6 +145,21 @@ def test_run_anyway_it_adds_nothing_and_computes_nothing(undisturbed, prefect):
     assert sorted((folder / "data").rglob("*")) == files
 
 
+def test_it_is_made_again_with_the_same_digest_and_touches_nothing(undisturbed, prefect):
+    folder, _ = undisturbed
+    before, files = state(folder), sorted(folder.rglob("*"))
+    told = invoke(folder, "reproduce", "1")
+    assert told.code == 0, told.err
+    stages = [line.split()[1] for line in told.out.splitlines() if line.startswith("same ")]
+    assert stages == ["code", "lock", "data", "feature", "rows", "encodings", "rounds", "trees", "model"]
+    assert told.out.splitlines()[-1] == "Version 1 was made again: same model digest."
+    client = MlflowClient(f"sqlite:///{folder / '.tidewaiter' / 'mlflow.db'}")
+    (run,) = client.search_runs([client.get_experiment_by_name(MODEL).experiment_id])
+    assert run.data.params["model_digest"] in told.out
+    after = [file for file in sorted(folder.rglob("*")) if file != folder / ".tidewaiter" / "reproduction"]
+    assert (state(folder), after) == (before, files)
+
+
 def test_the_data_can_be_listed_and_brought_back(undisturbed):
     folder, _ = undisturbed
     (listed,) = json.loads(invoke(folder, "data", "list", "--json").out)

@@ -63,6 +63,23 @@ def test_what_was_not_versioned_yet_is_not_lost_by_a_checkout(root: Path) -> Non
     assert (data / "kcs" / "a").read_text() == "not versioned"
 
 
+def test_a_version_is_copied_elsewhere_and_the_data_stay_as_they_are(root: Path, tmp_path: Path) -> None:
+    data = root / "data"
+    fill(data, a="one", b="two")
+    first, before = versioning.snapshot(data), tree(data)
+    fill(data, a="not versioned")
+    versioning.copy(data, first, tmp_path / "copied")
+    assert tree(tmp_path / "copied") == before
+    assert (data / "kcs" / "a").read_text() == "not versioned"
+    assert versioning.current(data) == first
+    with pytest.raises(VersionError, match=f"is neither in the cache nor in the remote; kept here: {first}"):
+        versioning.copy(data, f"{'0' * 32}.dir", tmp_path / "other")
+    with pytest.raises(VersionError, match="kept here: none"):
+        versioning.copy(tmp_path / "nowhere" / "data", first, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_the_files_of_a_version_are_listed_with_their_md5_also_once_it_is_not_current(root: Path) -> None:
     data = root / "data"
     fill(data, a="one", b="two")
