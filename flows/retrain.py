@@ -33,7 +33,7 @@ from flows.settings import Settings
 from flows.steps import Summary, Unchanged, reports
 from models.backtesting import side_by_side
 from models.decisions import exports
-from models.dossier import CARD, Incumbent, assessment
+from models.dossier import CARD, Incumbent, assessment, committed_code
 from models.evaluation import Evaluation, Gate
 from models.evidence import manifest, origins
 from models.ledger import reading
@@ -82,7 +82,10 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary | Unchanged:
 def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) -> Summary | Unchanged:
     parameters = asked.settle(parameters, settings)  # again: the run before may have changed what is stored
     ask_to_register(settings, made_by)
-    code, policy = manifest.code_state(), load_policy()  # what is made here is signed with it
+    code, uncommitted = manifest.code_state(), manifest.uncommitted()
+    policy = load_policy()  # what is made here is signed with it
+    if policy.gates.committed_code and not (gate := committed_code.judge(uncommitted)).passed:
+        get_run_logger().warning("This will not be registered, as a gate will fail. %s", gate.sentence)
     workspace = Workspace(settings.places, policy, parameters.source.value)
     store = workspace.store
     ingested = ingest_declarations(parameters, settings, policy, store)
@@ -107,7 +110,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
         drift = check_drift(policy, store, trained, measured.evaluation, champion, folder)
         rehearsed = rehearse_model(policy, store, trained, champion, folder)
         origin = assessment.Origin(
-            store.root.name, version, reports.validation(store), code, made_by, trained.found, made_from
+            store.root.name, version, reports.validation(store), code, uncommitted, made_by, trained.found, made_from
         )
         candidate, gates = judge_model(policy, store, trained, measured, champion, drift, rehearsed, origin, folder)
         registration = register_model(settings, store, candidate, champion)

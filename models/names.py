@@ -22,10 +22,10 @@ RUN_KEY = "run_key"  # the tag by which a run is found again
 MADE_FROM, HELD_AGAINST = "made_from", "held_against"  # tags of a run; see models/evidence/origins.py
 SERVICE_RUN_TAGS = frozenset({RUN_KEY, MADE_FROM, HELD_AGAINST})
 EVIDENCE_DIGEST = "evidence_digest"
-DATA_VERSION, CODE_COMMIT = "data_version", "code_commit"
+DATA_VERSION, CODE_COMMIT, CODE_IS_DIRTY = "data_version", "code_commit", "code_is_dirty"
 LONGEST_TAG = 5000  # of a tag of a version: MLflow's own limit
 REGISTRATION, COMPLETE = "registration", "complete"
-EVIDENCE_TAGS = frozenset({AUTHOR, EVIDENCE_DIGEST, DATA_VERSION, CODE_COMMIT, REGISTRATION})
+EVIDENCE_TAGS = frozenset({AUTHOR, EVIDENCE_DIGEST, DATA_VERSION, CODE_COMMIT, CODE_IS_DIRTY, REGISTRATION})
 
 NETWORK_PAGE = "network"  # the path of the page of companies on the same server
 

@@ -59,6 +59,7 @@ class Gates(_Section):
     champion_margin: float = Field(ge=0)
     slice_min_rows: int = Field(ge=1)
     slice_min_roc_auc: float = Field(ge=0, le=1)
+    committed_code: bool = False
 
 
 class Drift(_Section):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
-from tests.support import prefect_server
+from tests.support import committed, prefect_server
 from tests.support.examples import TRIAL
 
 # After how many new objects Python's collector looks at the youngest, and how often at the older ones. The imports make
@@ -73,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if prefect_server.FOLDER not in os.environ:  # in the process that starts the workers
         hosting = ExitStack()
+        hosting.enter_context(committed.all_committed())
         hosting.enter_context(prefect_server.hosting())
         config.add_cleanup(hosting.close)
     settings.register_profile(TRIAL, max_examples=2000, deadline=None)

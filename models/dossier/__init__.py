@@ -6,4 +6,4 @@ Not here: digests of them (evidence).
 from models.dossier.dossier import CARD, DRIFT, EVALUATION, POLICY, Dossier, Judged
 from models.dossier.incumbent import Incumbent
 
-__all__ = ["CARD", "DRIFT", "EVALUATION", "POLICY", "Dossier", "Incumbent", "Judged", "assessment"]
+__all__ = ["CARD", "DRIFT", "EVALUATION", "POLICY", "Dossier", "Incumbent", "Judged", "assessment", "committed_code"]

@@ -40,14 +40,16 @@ _REASONS_ROWS, _REASONS_SHOWN = 500, 3  # rows compared between two models; as m
 class Origin:
     """The origin of a model.
 
-    It has the source of its rows, DVC's version of the data, how the data passed validation, the code, the account that
-    asked for it, how its tuning was found, and the digest of what it was made from (models/evidence/origins.py).
+    It has the source of its rows, DVC's version of the data, how the data passed validation, the code and what of it
+    was not committed (None if nobody can say), the account that asked for it, how its tuning was found, and the digest
+    of what it was made from (models/evidence/origins.py).
     """
 
     source: str
     data_version: str
     validation: Mapping[str, Any]
     code: evidence.Code
+    uncommitted: evidence.Uncommitted | None
     author: str
     tuning: Found
     made_from: str
@@ -194,12 +196,13 @@ def assemble(
     `currencies` has the key and the `currency` of each test row: features do not need it, costs do.
     """
     load = _burden(measured.scorers, split.test, policy, currencies, folder / PLOTS)
-    gates = verdicts(measured.evaluation, load, policy)
+    gates = verdicts(measured.evaluation, load, origin.uncommitted, policy)
     about = About(
         source=origin.source,
         importance=dict(measured.importance),
         changes=_changes(champion, model, split, origin, policy) if champion else (),
         stray=split.stray,
+        uncommitted=origin.uncommitted,
     )
     judged = Judged(about=about, evaluation=measured.evaluation, gates=gates, burden=load, rehearsal=rehearsed)
     dossier = Dossier(judged, watched, validation_of(origin.validation), policy.written, model)

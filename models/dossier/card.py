@@ -14,6 +14,7 @@ from features.families import Feature
 from models.backtesting import side_by_side
 from models.burden import BurdenReport
 from models.evaluation import Evaluation, Gate, figures, slices
+from models.evidence.manifest import Uncommitted
 from models.metrics import Estimate
 from models.policy import SignoffStep
 from models.risk import training_record
@@ -31,16 +32,18 @@ _CUT = "\n\nCut short here: the whole card is the run's artifact `card.md`.\n"
 class Subject:
     """Holds what the card is about, besides its figures.
 
-    The model learned on `train`, was tuned on `validation` and then fitted on `final`, which holds both. `importance`
-    is the mean absolute SHAP value of features, in log-odds; `drift` is a sentence with the verdict; `changes` tell in
-    a few words each what is different from the champion; `documents` are the files that the card is about, with their
-    SHA-256; `stray` labelled rows are in no part.
+    `uncommitted` is what differs from the commit, None if nobody can say. The model learned on `train`, was tuned on
+    `validation` and then fitted on `final`, which holds both. `importance` is the mean absolute SHAP value of features,
+    in log-odds; `drift` is a sentence with the verdict; `changes` tell in a few words each what is different from the
+    champion; `documents` are the files that the card is about, with their SHA-256; `stray` labelled rows are in no
+    part.
     """
 
     model: str
     source: str
     data_version: str
     code_commit: str
+    uncommitted: Uncommitted | None
     train: training_record.LearnedPart
     validation: training_record.LearnedPart
     final: training_record.LearnedPart

@@ -20,9 +20,10 @@ from models import burden, policy
 from models.backtesting import side_by_side
 from models.burden import BurdenReport
 from models.document import Document
-from models.dossier import card
+from models.dossier import card, committed_code
 from models.evaluation import Evaluation, Gate, gates
 from models.evidence import manifest
+from models.evidence.manifest import Uncommitted
 from models.monitoring import DriftResult
 from models.names import MODEL
 from models.policy import Policy
@@ -40,14 +41,15 @@ class About(Document):
     """Holds what the card tells besides figures.
 
     That is where the rows are from, the mean absolute contribution of each feature to the log-odds, how the making of
-    the model differs from that of the champion, in a few words each, and how many labelled rows were left out for their
-    day (features/facts/stretches.py).
+    the model differs from that of the champion, in a few words each, how many labelled rows were left out for their day
+    (features/facts/stretches.py), and what of the code was not committed; None if nobody can say.
     """
 
     source: str
     importance: dict[str, float]
     changes: tuple[str, ...]
     stray: int = 0
+    uncommitted: Uncommitted | None = None
 
 
 class Judged(Document):
@@ -113,6 +115,7 @@ class Dossier:
             source=judged.about.source,
             data_version=data_version,
             code_commit=code_commit,
+            uncommitted=judged.about.uncommitted,
             train=self.model.training.parts.train,
             validation=self.model.training.parts.validation,
             final=self.model.training.parts.final,
@@ -138,7 +141,7 @@ class Dossier:
 
     def verdicts(self, bounds: Policy) -> tuple[Gate, ...]:
         """Return every gate's verdict, by a policy."""
-        return verdicts(self.judged.evaluation, self.judged.burden, bounds)
+        return verdicts(self.judged.evaluation, self.judged.burden, self.judged.about.uncommitted, bounds)
 
     def metrics(self) -> dict[str, float]:
         """Return the figures that MLflow shows of the run."""
@@ -181,9 +184,12 @@ class Dossier:
         return {**{name: _written(document) for name, document in typed.items()}, POLICY: self.policy}
 
 
-def verdicts(evaluation: Evaluation, load: BurdenReport, bounds: Policy) -> tuple[Gate, ...]:
-    """Return every gate's verdict, in the policy's order."""
-    return (*gates.judge(evaluation, bounds.gates), *burden.judge(load, bounds.burden))
+def verdicts(
+    evaluation: Evaluation, load: BurdenReport, uncommitted: Uncommitted | None, bounds: Policy
+) -> tuple[Gate, ...]:
+    """Return every gate's verdict, in the policy's order; `uncommitted` is what differs from the commit, if known."""
+    of_code = (committed_code.judge(uncommitted),) if bounds.gates.committed_code else ()
+    return (*gates.judge(evaluation, bounds.gates), *of_code, *burden.judge(load, bounds.burden))
 
 
 def validation_of(document: Mapping[str, Any]) -> Validation:

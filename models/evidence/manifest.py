@@ -23,9 +23,11 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
+
+from models.document import Document
 
 MANIFEST_FILE = "evidence.json"
 MODEL_FOLDER = "model"
@@ -38,6 +40,9 @@ RUN_PAGE, RUN_FILE = "#run".ljust(80, "-"), "#file".ljust(60, "-")
 _AGAINST_CHAMPION = {"evaluation.json", "drift.json", "card.md", DESCRIPTION}  # another champion, so another comparison
 PACKAGES = ("features", "models", "flows")
 LOCK_FILE = "requirements.lock"
+_CODE = (*PACKAGES, LOCK_FILE, "pyproject.toml")  # the whole tree is not compared: data.dvc says nothing of the code
+DELIVERED = "committed.json"  # what git would say of the code, for places without git; see `python -m models.evidence`
+NO_COMMIT = "none"
 PROJECT = Path(__file__).resolve().parents[2]
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
@@ -52,9 +57,41 @@ class _Part(BaseModel):
 class Code(_Part):
     """The code in force. `source_sha256` covers the packages as they lie on disk, uncommitted changes included."""
 
-    commit: Text  # "none" outside a git checkout
+    commit: Text  # "none" where neither git nor a delivered list knows one
     is_dirty: bool
     source_sha256: Sha256
+
+
+class Uncommitted(Document):
+    """What of the code differs from its commit: the files' names, and one digest over them as they lie there.
+
+    >>> Uncommitted(files=("models/risk/forest.py",), sha256=None)
+    Traceback (most recent call last):
+    ...
+    pydantic_core._pydantic_core.ValidationError: 1 validation error for Uncommitted
+      Value error, sha256 is None for 1 files; allowed: a digest if there are files, and none otherwise [...]
+    ...
+    """
+
+    files: tuple[str, ...]
+    sha256: Sha256 | None  # None: nothing differs
+
+    @model_validator(mode="after")
+    def _has_a_digest_of_its_files(self) -> Self:
+        if bool(self.files) != (self.sha256 is not None):
+            raise ValueError(
+                f"sha256 is {self.sha256} for {len(self.files)} files; allowed: a digest if there are files, and none "
+                "otherwise"
+            )
+        return self
+
+
+class Delivered(Document):
+    """The list that an image or a bundle carries instead of git: a commit, and its files of code with their SHA-256."""
+
+    layout: Literal[1] = 1
+    commit: Text
+    files: dict[str, Sha256]
 
 
 class Manifest(_Part):
@@ -138,14 +175,63 @@ def file_digest(path: Path) -> str:
 
 def code_state(project: Path = PROJECT) -> Code:
     """Return the commit, whether what was committed has been changed since, and the digest of the source."""
-    commit = "none"
-    is_dirty = False
+    commit, changed = _standing(project)
+    return Code(commit=commit, is_dirty=bool(changed), source_sha256=source_digest(project))
+
+
+def uncommitted(project: Path = PROJECT) -> Uncommitted | None:
+    """Return what of the code differs from its commit; None if nobody can say, as no commit is known."""
+    commit, changed = _standing(project)
+    if commit == NO_COMMIT:
+        return None
+    digests = {name: _digest_if_there(project / name) for name in changed}
+    return Uncommitted(files=changed, sha256=json_digest(digests) if changed else None)
+
+
+def deliver(project: Path = PROJECT) -> Path:
+    """Write the list of the committed files of code into a project, and return its path.
+
+    ValueError if something is not committed, or no commit is known to git.
+    """
+    commit, changed = _in_git(project) or (NO_COMMIT, ())
+    if commit == NO_COMMIT:
+        raise ValueError(f"{project} is not a git checkout of its own; allowed: a checkout with a commit")
+    if changed:
+        raise ValueError(f"{', '.join(changed)}: not committed; commit the code that is to be delivered")
+    path = project / DELIVERED
+    path.write_bytes(canonical(Delivered(commit=commit, files=_code_files(project)).model_dump()))
+    return path
+
+
+def _standing(project: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the commit of the code, and the files that differ from it, by git or by the delivered list."""
+    return _in_git(project) or _as_delivered(project) or (NO_COMMIT, ())
+
+
+def _in_git(project: Path) -> tuple[str, tuple[str, ...]] | None:
     # If installed elsewhere, the packages may lie inside the checkout of another project, whose commit says nothing.
-    if _git(project, "ls-files", "--error-unmatch", "/".join(Path(__file__).parts[-3:])) is not None:
-        commit = _git(project, "rev-parse", "HEAD") or commit
-        # The whole tree is not compared: data.dvc says nothing of the code.
-        is_dirty = _git(project, "status", "--porcelain", "--", *PACKAGES, LOCK_FILE, "pyproject.toml") != ""
-    return Code(commit=commit, is_dirty=is_dirty, source_sha256=source_digest(project))
+    if _git(project, "ls-files", "--error-unmatch", "/".join(Path(__file__).parts[-3:])) is None:
+        return None
+    commit = _git(project, "rev-parse", "HEAD")
+    changed = _git(project, "diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD", "--", *_CODE)
+    added = _git(project, "ls-files", "--others", "--exclude-standard", "-z", "--", *_CODE)
+    if commit is None or changed is None or added is None:
+        return None
+    return commit, tuple(sorted({name for name in f"{changed}\0{added}".split("\0") if name}))
+
+
+def _as_delivered(project: Path) -> tuple[str, tuple[str, ...]] | None:
+    path = project / DELIVERED
+    if not path.is_file():
+        return None
+    stated, found = Delivered.model_validate_json(path.read_bytes()), _code_files(project)
+    names = sorted({*stated.files, *found})
+    return stated.commit, tuple(name for name in names if stated.files.get(name) != found.get(name))
+
+
+def _code_files(project: Path) -> dict[str, str]:
+    beside = (name for name in _CODE if (project / name).is_file())
+    return source(project) | {name: file_digest(project / name) for name in beside}
 
 
 def source_digest(project: Path = PROJECT) -> str:
@@ -165,10 +251,16 @@ def source(project: Path = PROJECT) -> dict[str, str]:
 
 @contextmanager
 def committed(commit: str, project: Path = PROJECT) -> Generator[Path | None]:
-    """Give a folder with the packages and the lock file as they were committed; None if git knows no such commit."""
+    """Give a folder with the packages and the lock file as they were committed; None if no such commit is known.
+
+    It is the project itself if that was delivered as this commit and nothing was changed since.
+    """
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
-        if not _COMMIT.fullmatch(commit) or _git(project, "cat-file", "-e", f"{commit}^{{commit}}") is None:
+        if not _COMMIT.fullmatch(commit):
             yield None
+            return
+        if _git(project, "cat-file", "-e", f"{commit}^{{commit}}") is None:
+            yield project if _as_delivered(project) == (commit, ()) else None
             return
         names = _git(project, "ls-tree", "--name-only", commit, "--", *PACKAGES, LOCK_FILE) or ""
         archive = f"{scratch}/committed.tar"
@@ -262,8 +354,10 @@ def lock_digest(project: Path = PROJECT) -> str | None:
 
 def _git(project: Path, *arguments: str) -> str | None:
     """Return the output of a git command, or None if git refuses or is not there."""
+    # A run may be another user's than the checkout (`run_as`), which git would refuse; its code runs in any case.
+    command = ["git", "-c", "safe.directory=*", "-C", str(project), *arguments]
     try:
-        done = subprocess.run(["git", "-C", str(project), *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -33,8 +33,8 @@ def digest(source: str, data_version: str, code: Code, policy: Policy, search: s
     That is the rows (their source and DVC's version of the data), the code and its libraries, the policy file, and how
     long was searched.
 
-    The commit plays no part, as the same source may be committed twice. Whether something was uncommitted does, since
-    it is in the evidence that people sign.
+    The commit plays no part, as the same source may be committed twice. Whether there is one, and something was
+    uncommitted, does, since it is in the evidence that people sign.
     """
     return manifest.json_digest(
         {
@@ -42,6 +42,7 @@ def digest(source: str, data_version: str, code: Code, policy: Policy, search: s
             "data_version": data_version,
             "source_sha256": code.source_sha256,
             "is_dirty": code.is_dirty,
+            "has_commit": code.commit != manifest.NO_COMMIT,
             "lock_sha256": manifest.lock_digest(),
             "feature_code": code_version(),  # the libraries as installed, whatever the lock file says
             "policy_sha256": policy.digest,

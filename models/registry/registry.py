@@ -27,6 +27,7 @@ from models.names import (
     AUTHOR,
     CHALLENGER,
     CODE_COMMIT,
+    CODE_IS_DIRTY,
     COMPLETE,
     DATA_VERSION,
     EVIDENCE_DIGEST,
@@ -365,9 +366,9 @@ def _run_content(candidate: Candidate) -> RunContent:
         first_tags={AUTHOR: candidate.author},
         tags={
             EVIDENCE_DIGEST: manifest.digest,
-            "data_version": manifest.data_version,
-            "code_commit": manifest.code.commit,
-            "code_is_dirty": str(manifest.code.is_dirty).lower(),
+            DATA_VERSION: manifest.data_version,
+            CODE_COMMIT: manifest.code.commit,
+            CODE_IS_DIRTY: str(manifest.code.is_dirty).lower(),
             "gates": "failed" if failures else "passed",
             "failed_gates": tracking.cut(reasons, tracking.MAX_TAG),
             HELD_AGAINST: candidate.held_against,
@@ -381,6 +382,7 @@ def _version_tags(candidate: Candidate) -> dict[str, str]:
     return {
         DATA_VERSION: manifest.data_version,
         CODE_COMMIT: manifest.code.commit,
+        CODE_IS_DIRTY: str(manifest.code.is_dirty).lower(),
         EVIDENCE_DIGEST: manifest.digest,
         AUTHOR: candidate.author,
         **{f"{SIGNOFF}{step}": PENDING for step in candidate.steps},

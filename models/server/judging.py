@@ -24,7 +24,7 @@ from models import policy
 from models.dossier import DRIFT, EVALUATION, POLICY, Dossier
 from models.evidence import Manifest, seal
 from models.evidence import manifest as evidence
-from models.names import AUTHOR, CODE_COMMIT, DATA_VERSION, EVIDENCE_DIGEST
+from models.names import AUTHOR, CODE_COMMIT, CODE_IS_DIRTY, DATA_VERSION, EVIDENCE_DIGEST
 from models.policy import Policy
 from models.server import served
 from models.server.admission import IDLE_S, LOGGED, RUN, Request
@@ -126,6 +126,9 @@ def _documents(case: _Case) -> Iterator[str]:
     dossier, manifest = case.dossier, case.manifest
     if manifest.window != dossier.windows():
         yield f"the windows of the manifest, {manifest.window}, are not those of the model, {dossier.windows()}"
+    changed, code = dossier.judged.about.uncommitted, manifest.code
+    if (changed is not None, bool(changed and changed.files)) != (code.commit != evidence.NO_COMMIT, code.is_dirty):
+        yield f"{EVALUATION}: what was not committed is not what the manifest says of commit {code.commit}"
     names, told = set(dossier.model.encoder.names), set(dossier.judged.about.importance)
     if names != told:
         yield f"{EVALUATION}: importance is told of other features than the model has"
@@ -147,7 +150,7 @@ def _origin(case: _Case) -> Iterator[str]:
     if not versioning.exists(case.request.data, manifest.data_version, case.request.state):
         yield f"data version {manifest.data_version} is neither in the cache nor in the remote of {case.request.data}"
     with evidence.committed(code.commit, project) as committed:
-        if committed is None and code.commit != "none":
+        if committed is None and code.commit != evidence.NO_COMMIT:
             yield f"commit {code.commit} is not in the repository of this server: retrain"
             return
         places = [project] if code.source_sha256 == here.source_sha256 else []
@@ -173,13 +176,13 @@ def _shown(case: _Case) -> Iterator[str]:
     stated = {
         DATA_VERSION: manifest.data_version,
         CODE_COMMIT: manifest.code.commit,
-        "code_is_dirty": str(manifest.code.is_dirty).lower(),
+        CODE_IS_DIRTY: str(manifest.code.is_dirty).lower(),
         "gates": "passed",
         "failed_gates": "",
     }
     tags = {name: shown.run_tags.get(name) for name in stated}
     yield from _odd("tag of the run", tags, stated)
-    own = {name: stated[name] for name in (DATA_VERSION, CODE_COMMIT)}
+    own = {name: stated[name] for name in (DATA_VERSION, CODE_COMMIT, CODE_IS_DIRTY)}
     yield from _odd("tag", {name: shown.version_tags.get(name) for name in own}, own)
     authors = {tags.get(AUTHOR, "").strip() for tags in (shown.version_tags, shown.run_tags)}
     if len(authors) != 1 or "" in authors:

@@ -76,12 +76,13 @@ def dossier() -> Dossier:
     load = burden.measure(test.with_columns(currency=pl.lit("USD")), chosen, scored.SMALL).model_copy(
         update={"resamples": resamples}
     )
-    about = About(source="simulator", importance=dict.fromkeys(model.encoder.names, 0.25), changes=())
+    importance = dict.fromkeys(model.encoder.names, 0.25)
+    about = About(source="simulator", importance=importance, changes=(), uncommitted=evidence.uncommitted())
     batch = BatchRecord("made.csv", "a" * 64, 900, 890, 10, 0, 0, {"R01": 10})
     judged = Judged(
         about=about,
         evaluation=figures,
-        gates=verdicts(figures, load, in_force),
+        gates=verdicts(figures, load, about.uncommitted, in_force),
         burden=load,
         rehearsal=NotRehearsed(why="no declaration is newer"),
     )

@@ -13,7 +13,7 @@ from typing import Any
 from models.dossier.dossier import Dossier
 from models.evidence import manifest as evidence
 from models.evidence import seal
-from models.names import CODE_COMMIT, DATA_VERSION, EVIDENCE_DIGEST
+from models.names import CODE_COMMIT, CODE_IS_DIRTY, DATA_VERSION, EVIDENCE_DIGEST
 from models.policy import POLICY_FILE
 from models.registry import tracking
 from models.server import judging
@@ -76,9 +76,9 @@ class Version:
             EVIDENCE_DIGEST: manifest.digest,
             DATA_VERSION: manifest.data_version,
             CODE_COMMIT: manifest.code.commit,
+            CODE_IS_DIRTY: str(manifest.code.is_dirty).lower(),
         }
-        dirty = {"code_is_dirty": str(manifest.code.is_dirty).lower()}
-        self.tell(version_tags=told, run_tags=told | dirty)
+        self.tell(version_tags=told, run_tags=told)
         self.reseal()
 
     def rewrite(self, dossier: Dossier) -> None:

@@ -9,6 +9,7 @@ from models import policy
 from models.dossier.card import Subject
 from models.evaluation import baselines, figures, repeats
 from models.evaluation.figures import Evaluation
+from models.evidence.manifest import Uncommitted
 from models.metrics.ranking import Scores
 from models.policy import Policy
 from models.risk import training_record
@@ -82,6 +83,7 @@ def subject(is_simulated: bool = False) -> Subject:
         source="kcs",
         data_version="0f3c9a.dir",
         code_commit="99b1a27",
+        uncommitted=Uncommitted(files=(), sha256=None),
         train=training_record.LearnedPart(
             first_day=date(2023, 1, 1), last_day=date(2023, 10, 31), rows=12_000, hits=2_400
         ),

@@ -17,6 +17,7 @@ from features.matrix.matrix import CATALOGUE
 from features.store.store import Store
 from flows.settings import Settings
 from models import policy
+from models.evidence import manifest
 from models.registry.registry import CHALLENGER, MODEL
 from models.workspace import incumbents
 from tests.support import versions
@@ -212,7 +213,7 @@ def test_a_version_brings_the_policy_that_it_was_made_by(undisturbed, tmp_path):
 
 
 def test_a_failed_gate_registers_nothing(undisturbed, prefect, tmp_path, monkeypatch):
-    """On the same declarations, by a policy that asks for more of them."""
+    """On the same declarations, by a policy that asks for more of them; and with code that is not committed."""
     written = policy.load().written
     strict = written.replace(b"min_test_rows = 500", b"min_test_rows = 9000")
     assert strict != written
@@ -220,9 +221,14 @@ def test_a_failed_gate_registers_nothing(undisturbed, prefect, tmp_path, monkeyp
     policy.POLICY_FILE.write_bytes(strict)
     for part in ("data", ".tidewaiter/cache"):  # nothing is ingested or computed again
         shutil.copytree(undisturbed[0] / part, tmp_path / part)
+    code = manifest.code_state().model_copy(update={"is_dirty": True})
+    monkeypatch.setattr(manifest, "code_state", lambda: code)
+    changed = manifest.Uncommitted(files=("models/more.py",), sha256="a" * 64)
+    monkeypatch.setattr(manifest, "uncommitted", lambda: changed)
     told = invoke(tmp_path, "retrain", *ROWS)
     assert told.code == 4
-    assert "Not registered: gates failed (test_rows" in told.out
+    assert "Not registered: gates failed (test_rows, committed_code" in told.out
+    assert "This will not be registered, as a gate will fail. 1 file of the code differs" in " ".join(told.err.split())
     client = MlflowClient(f"sqlite:///{tmp_path / '.tidewaiter' / 'mlflow.db'}")
     assert client.search_registered_models() == []
     again = invoke(tmp_path, "retrain", *ROWS)

@@ -27,6 +27,7 @@ EXPECTED_TAGS = {
     "data_version": candidates.version_of_data("abc"),
     "author": "dan",
     "code_commit": candidates.CODE.commit,
+    "code_is_dirty": "false",
     "signoff.technical": "pending",
     "signoff.governance": "pending",
     "registration": "complete",

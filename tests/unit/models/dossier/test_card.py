@@ -13,6 +13,7 @@ from models.backtesting.side_by_side import Load, NotRehearsed, Side, SideBySide
 from models.dossier.card import DESCRIPTION_LIMIT, Addresses, describe, render
 from models.evaluation.gates import judge
 from models.evaluation.schemes import SchemeRecall
+from models.evidence.manifest import Uncommitted
 from models.metrics.bootstrap import Estimate
 from models.metrics.off_policy import Expected, Log, estimate
 from models.reasons.agreement import Stability
@@ -225,3 +226,24 @@ def test_the_currency_of_all_amounts_is_named(found):
     assert "in KRW, revenue included" in cells(text)
     assert "score x what a hit would bring, in KRW." in text
     assert "in the declarations' currency." in written(found)[0]
+
+
+@pytest.mark.parametrize(
+    ("uncommitted", "line"),
+    [
+        (Uncommitted(files=(), sha256=None), "| Code | `99b1a27`, all of it committed |"),
+        (
+            Uncommitted(files=("a.py",), sha256="0123456789ab" + "c" * 52),
+            "| Code | `99b1a27`, and **1 of its files differs**: uncommitted, with digest `0123456789ab` |",
+        ),
+        (
+            Uncommitted(files=("a.py", "b|`.py"), sha256="0123456789ab" + "c" * 52),
+            "| Code | `99b1a27`, and **2 of its files differ**: uncommitted, with digest `0123456789ab` |",
+        ),
+        (None, "| Code | `99b1a27`: **nobody can say whether it was committed** |"),
+    ],
+)
+def test_the_line_of_the_code_says_what_was_not_committed(found, uncommitted, line):
+    told, verdicts = replace(subject(), uncommitted=uncommitted), judge(found, SMALL.gates)
+    for text in (render(told, found, verdicts, LOAD, REHEARSED), describe(told, found, verdicts, REHEARSED, PLACES)):
+        assert line in text.splitlines()

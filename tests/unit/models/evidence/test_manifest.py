@@ -1,5 +1,7 @@
 """The manifest: what must be in it, what verification names, what counts as the code."""
 
+import runpy
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -172,3 +174,123 @@ def test_commit_of_another_project_around_the_packages_is_not_taken(project: Pat
     git(project, "add", "theirs.txt")
     git(project, "commit", "--quiet", "--message", "theirs")
     assert evidence.code_state(project).commit == "none"
+
+
+@pytest.fixture
+def repository(project: Path) -> Path:
+    (project / "pyproject.toml").write_text("[project]\n")
+    git(project, "init", "--quiet")
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "--message", "first")
+    return project
+
+
+def test_each_file_that_differs_from_the_commit_is_named_with_one_digest_over_them(repository: Path) -> None:
+    assert evidence.uncommitted(repository) == evidence.Uncommitted(files=(), sha256=None)
+    (repository / "README.md").write_text("not code")
+    (repository / "data.dvc").write_text("not code")
+    assert evidence.uncommitted(repository) == evidence.Uncommitted(files=(), sha256=None)
+    (repository / "models" / "new").mkdir()
+    (repository / "models" / "new" / "é .py").write_text("# not added\n")
+    (repository / "features" / "__init__.py").rename(repository / "features" / "moved.py")
+    git(repository, "add", "features")  # what is only staged is not committed
+    (repository / evidence.LOCK_FILE).write_text("polars==2.2\n")
+    (repository / "pyproject.toml").write_text("[tool]\n")
+    found = evidence.uncommitted(repository)
+    assert found is not None
+    names = ("features/__init__.py", "features/moved.py", "models/new/é .py", "pyproject.toml", "requirements.lock")
+    assert found.files == names
+    digests = {name: evidence.file_digest(repository / name) for name in names[1:]} | {names[0]: None}
+    assert found.sha256 == evidence.json_digest(digests)
+    assert evidence.code_state(repository).is_dirty
+
+
+def test_a_project_within_a_repository_has_its_files_named_from_where_it_is(tmp_path: Path, project: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message", "first")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "theirs.py").touch()
+    (project / "models" / "__init__.py").write_text("# changed\n")
+    found = evidence.uncommitted(project)
+    assert found is not None
+    assert found.files == ("models/__init__.py",)
+
+
+@pytest.mark.parametrize("files", [(), ("a.py",)])
+def test_files_without_a_digest_and_a_digest_without_files_are_refused(files: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError, match="allowed: a digest if there are files, and none otherwise"):
+        evidence.Uncommitted(files=files, sha256=None if files else "a" * 64)
+
+
+def test_where_nobody_knows_a_commit_nothing_is_said_of_what_differs(project: Path) -> None:
+    assert evidence.uncommitted(project) is None
+    git(project, "init", "--quiet")
+    git(project, "add", ".")
+    assert evidence.uncommitted(project) is None  # there is no commit yet
+    assert evidence.code_state(project).commit == "none"
+
+
+def delivered(repository: Path, folder: Path) -> Path:
+    """Copy a project without its git, as an image does, with the list of what was committed."""
+    assert evidence.deliver(repository) == repository / "committed.json"
+    return shutil.copytree(repository, folder, ignore=shutil.ignore_patterns(".git"))
+
+
+def test_a_delivered_project_without_git_knows_its_commit_and_what_was_changed(
+    repository: Path, tmp_path: Path
+) -> None:
+    image = delivered(repository, tmp_path / "image")
+    assert evidence.code_state(image) == evidence.code_state(repository)
+    assert evidence.uncommitted(image) == evidence.Uncommitted(files=(), sha256=None)
+    commit = evidence.code_state(repository).commit
+    with evidence.committed(commit, image) as folder:
+        assert folder == image
+    with evidence.committed("0" * 40, image) as folder:
+        assert folder is None
+    (image / "models" / "more.py").touch()
+    (image / "flows" / "__init__.py").unlink()
+    (image / "pyproject.toml").write_text("[tool]\n")
+    found = evidence.uncommitted(image)
+    assert found is not None
+    assert found.files == ("flows/__init__.py", "models/more.py", "pyproject.toml")
+    assert (evidence.code_state(image).commit, evidence.code_state(image).is_dirty) == (commit, True)
+    with evidence.committed(commit, image) as folder:
+        assert folder is None
+
+
+def test_git_is_believed_before_a_delivered_list(repository: Path) -> None:
+    evidence.deliver(repository)
+    (repository / "models" / "more.py").touch()
+    git(repository, "add", "models")
+    git(repository, "commit", "--quiet", "--message", "second")
+    assert evidence.uncommitted(repository) == evidence.Uncommitted(files=(), sha256=None)
+    with evidence.committed(evidence.code_state(repository).commit, repository) as folder:
+        assert folder not in (None, repository)
+
+
+def test_only_committed_code_is_delivered(repository: Path, project: Path, tmp_path: Path) -> None:
+    (repository / "models" / "more.py").touch()
+    with pytest.raises(ValueError, match=r"models/more\.py: not committed; commit the code that is to be delivered"):
+        evidence.deliver(repository)
+    (repository / "models" / "more.py").unlink()
+    image = delivered(repository, tmp_path / "image")
+    with pytest.raises(ValueError, match="is not a git checkout of its own"):
+        evidence.deliver(image)
+
+
+def test_the_list_is_written_by_a_program(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evidence, "PROJECT", repository)
+    runpy.run_module("models.evidence", run_name="__main__")
+    assert capsys.readouterr().out == f"{repository / 'committed.json'}\n"
+    (repository / "models" / "more.py").touch()
+    with pytest.raises(SystemExit, match="not committed"):
+        runpy.run_module("models.evidence", run_name="__main__")
+
+
+def test_another_user_than_the_checkouts_is_answered(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert subprocess.run(["git", "-C", str(repository), "rev-parse"], check=False, capture_output=True).returncode
+    assert len(evidence.code_state(repository).commit) == 40

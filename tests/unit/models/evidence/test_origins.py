@@ -29,6 +29,7 @@ def digest(**changed: Any) -> str:
         {"data_version": f"{'1' * 32}.dir"},
         {"code": CODE.model_copy(update={"source_sha256": "2" * 64})},
         {"code": CODE.model_copy(update={"is_dirty": True})},
+        {"code": CODE.model_copy(update={"commit": "none"})},
         {"policy": policy.parse(policy.load().written + b"# read again\n")},
         {"search": "full"},
     ],

@@ -182,9 +182,26 @@ def other_groups() -> Dossier:
     return with_judged(burden=load.model_copy(update={"min_rows": 100_000}))
 
 
+def uncommitted(**fields) -> Dossier:
+    """Made from code of which one file was not committed, as it says."""
+    about = candidates.dossier().judged.about.model_copy(
+        update={"uncommitted": evidence.Uncommitted(files=("models/more.py",), sha256="a" * 64), **fields}
+    )
+    made = with_judged(about=about)
+    return replace(made, judged=made.judged.model_copy(update={"gates": made.verdicts(made.in_force())}))
+
+
+def unknown() -> Dossier:
+    return uncommitted(uncommitted=None)
+
+
 @pytest.mark.parametrize(
     ("made", "sentence"),
     [
+        (uncommitted, "gate committed_code failed: 1 file of the code differs from the commit: models/more.py"),
+        (unknown, "gate committed_code failed: Nobody can say whether the code is committed"),
+        (uncommitted, "what was not committed is not what the manifest says of commit"),
+        (unknown, "what was not committed is not what the manifest says of commit"),
         (failing, "has other verdicts than its figures give"),
         (honest, "gate test_rows failed: Test rows 3 is below 500"),
         (lenient, "policy.toml is not the policy in force"),
@@ -229,6 +246,8 @@ def test_a_card_of_other_code_is_not_taken_and_says_what_to_do(version, monkeypa
         *(("run_tags", {name: "x"}) for name in ("evidence_digest", "data_version", "code_commit", "code_is_dirty")),
         *(("run_tags", {name: "x"}) for name in ("gates", "failed_gates", "author")),
         *(("version_tags", {name: "x"}) for name in ("evidence_digest", "data_version", "code_commit", "author")),
+        ("version_tags", {"code_is_dirty": "true"}),
+        ("version_tags", {"code_is_dirty": None}),
         ("version_tags", {"author": None}),
     ],
 )
