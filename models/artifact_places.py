@@ -10,6 +10,12 @@ import sqlalchemy as sa
 from models import database
 
 _experiments = sa.table("experiments", sa.column("name"), sa.column("artifact_location"))
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
 _PROXIED = "mlflow-artifacts:"  # in the place that the server has
 
 
@@ -21,6 +27,22 @@ def refuse_moved(database_uri: str, artifact_root: str) -> None:
     for name, place in _places(database_uri):
         if not place.startswith((f"{artifact_root}/", _PROXIED)):
             raise ValueError(moved(name, place, artifact_root))
+
+
+def move(database_uri: str, before: str, after: str) -> None:
+    """Have the database say that what was below the URI `before` is below `after`, where somebody has put it."""
+    engine = database.connect(database_uri)
+    try:
+        with engine.begin() as connection:
+            for name, column in _PLACES:
+                place = sa.column(column)
+                table = sa.table(name, place)
+                changed = sa.func.replace(place, f"{before}/", f"{after}/")
+                connection.execute(
+                    table.update().where(place.startswith(f"{before}/", autoescape=True)).values({place: changed})
+                )
+    finally:
+        engine.dispose()
 
 
 def moved(name: str, place: str, expected: str) -> str:

@@ -16,7 +16,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows.commands import criteria, data, desk, notices, play, reproduce, signoff, trace, window
+from flows.commands import backup, criteria, data, desk, notices, play, reproduce, signoff, trace, window
 from flows.commands.terminal import (
     EXIT_CODES,
     FAILED,
@@ -66,6 +66,9 @@ app.add_typer(desk.desk, name="desk")
 app.add_typer(criteria.criteria, name="criteria")
 app.add_typer(notices.notices, name="notices")
 app.command(epilog=f"{EXIT_CODES}.")(signoff.rollback)
+app.command(epilog=f"{EXIT_CODES}.")(backup.backup)
+app.command(epilog=f"{EXIT_CODES}.")(backup.restore)
+app.command(epilog=f"{EXIT_CODES}.")(backup.upgrade)
 app.command(epilog=trace.EPILOG)(trace.trace)
 app.command(epilog=reproduce.EPILOG)(reproduce.reproduce)
 app.command(epilog=f"{EXIT_CODES}; also 1 if a sum of the books does not balance.")(play.play)

@@ -20,7 +20,7 @@ from typer._click import Context
 from typer.core import TyperGroup
 
 from features.validation import verdicts
-from flows.processes import machine, running
+from flows.processes import machine, running, unfinished
 from flows.servers import embedded
 from flows.settings import FILE, PREFIX, Settings
 
@@ -100,8 +100,10 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
 def begin() -> Settings:
     """Return the settings; set this process's environment up for Prefect and MLflow, before either is imported."""
     signal.signal(signal.SIGINT, _stop)
+    settings = checked(Settings)
     with failures():
-        return embedded.use(checked(Settings))
+        unfinished.refuse(settings.state_folder)
+        return embedded.use(settings)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

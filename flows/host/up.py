@@ -20,7 +20,7 @@ from types import FrameType
 import httpx
 
 from flows.outliving import RUN_VARIABLE
-from flows.processes import children, machine, run_as, running
+from flows.processes import children, machine, run_as, running, unfinished
 from flows.processes.children import Children, Program
 from flows.servers import deploy, embedded, metrics, mlflow_server, prefect_api, window
 from flows.settings import PREFIX, Settings
@@ -83,6 +83,7 @@ class Up:
             processes = Children(state, self.settings.logs_folder, stopping, user=user)
             if left := children.end(children.marked(state, user), user=user):
                 self.say(f"Ended {left} processes that an earlier `tidewaiter up` left behind.")
+            unfinished.refuse(self.settings.state_folder)
             deploy.render(self.project, self.settings, ())  # before anything starts: is there a project here?
             check_ports(self.settings)
             mlflow_server.refuse_moved(self.settings)

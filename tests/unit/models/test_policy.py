@@ -158,6 +158,7 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "flows/commands/desk.py",  # [desk]
         "flows/commands/play.py",  # plays, on a clock of its own
         "flows/commands/trace.py",  # [signoff], and the label delay, by which it lists what an outcome touched
+        "flows/backup/references.py",  # [signoff], to verify the ledger by
         "flows/exporter/app.py",  # [signoff], to verify the ledger by
         "flows/watching/telling.py",  # [signoff]: which roles there are, and to verify the ledger by
         "flows/commands/data.py",  # [ingestion]: `data reread` takes in stored files again
