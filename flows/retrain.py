@@ -342,7 +342,7 @@ def register_model(settings: Settings, store: Store, candidate: Candidate, champ
         return registry.registration(registry.version(champion.version))
     reports.gather_validation(settings, store, candidate.folder)
     with stage("Register"):
-        return registry.register(candidate)
+        return registry.register(candidate, incumbents.being_signed(settings.places))
 
 
 @task(name="publish", cache_policy=NO_CACHE)

@@ -5,11 +5,12 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
 from models.access import accounts
-from models.names import SERVICE
+from models.names import MODEL, SERVICE, SIGNOFF
 
 _TIMEOUT_S = 60.0
 _OFFICES = "2.0/tidewaiter/offices/accounts"
@@ -83,6 +84,15 @@ class Desk:
     def roll_back(self, reason: str) -> str:
         """Go back to the champion before; return its version."""
         return self._ask("POST", "2.0/tidewaiter/rollback", {"reason": reason})["version"]
+
+    def withdraw(self, version: int, reason: str) -> None:
+        """Withdraw a version that this account has made."""
+        named = {"name": MODEL, "version": str(version)}
+        found = self._ask("GET", f"2.0/mlflow/model-versions/get?{urlencode(named)}")["model_version"]
+        step = next((tag["key"] for tag in found.get("tags", []) if tag["key"].startswith(SIGNOFF)), None)
+        if step is None:
+            raise RefusedError(f"version {version} has no steps to sign, so there is nothing to withdraw")
+        self._ask("POST", "2.0/mlflow/model-versions/set-tag", {**named, "key": step, "value": f"withdrawn: {reason}"})
 
     def take_step(self, step: str, reason: str, **about: object) -> dict[str, Any]:
         """Take a step about a `criterion` that is proposed, or one of that `name`; return the criterion."""

@@ -192,6 +192,19 @@ def rollback(
     out.print(f"Version {version} decides again: `champion` moves within a minute.")
 
 
+def withdraw(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="One that you have made.")],
+    reason: Annotated[str, typer.Option(help="Why; it goes into the ledger.")],
+) -> None:
+    """Withdraw a version that you have made and that is not decided: for good, and the next one can be signed.
+
+    Signs in by MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or asks.
+    """
+    with signed_in() as server:
+        server.withdraw(version, reason)
+    out.print(f"Version {version} is withdrawn.")
+
+
 @contextmanager
 def signed_in() -> Generator[Desk]:
     """Open a connection to the running server by the account in the environment or the one that is typed."""

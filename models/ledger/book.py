@@ -32,6 +32,7 @@ class Case:
     """One version under judgement: its evidence digest, its authors, the policy it was opened under, its signatures.
 
     `seal` is the digest of the list of its files; it is None for versions of the first layout, which had none.
+    `is_signed_alone` says that nobody signs it while people are signing another; earlier versions were not opened so.
     """
 
     version: int
@@ -40,8 +41,10 @@ class Case:
     steps: tuple[SignoffStep, ...]
     valid_for: timedelta
     seal: str | None = None
+    is_signed_alone: bool = False
     approvals: list[Signature] = field(default_factory=list)
     rejection: Signature | None = None
+    withdrawal: Signature | None = None
     promoted_at: datetime | None = None
     is_void: bool = False
 
@@ -67,6 +70,8 @@ class Case:
             return "void: the evidence was altered"
         if self.rejection and self.rejection.step == step.name:
             return f"rejected by {self.rejection.user}: {self.rejection.reason}"
+        if self.withdrawal:
+            return f"withdrawn by {self.withdrawal.user}: {self.withdrawal.reason}"
         signed = [signature for signature in self.in_force(at) if signature.step == step.name]
         if not signed:
             return "pending"
@@ -116,6 +121,8 @@ class Book:
             return State.VOID
         if case.rejection:
             return State.REJECTED
+        if case.withdrawal:
+            return State.WITHDRAWN
         if case.promoted_at:
             return State.CHAMPION if version == self.champion else State.SUPERSEDED
         if case.awaited(at) is None:
@@ -127,6 +134,22 @@ class Book:
         cases = list(self.cases.values())  # another thread may open one meanwhile
         done = [case for case in cases if self.state(case.version, at) is State.APPROVED]
         yield from sorted(done, key=lambda case: max(signature.at for signature in case.approvals))
+
+    def being_signed(self, at: datetime) -> list[int]:
+        """Return the versions that people are signing: those with signatures, none of which has run out.
+
+        It is one at most, unless versions are among them that were opened when several could be signed at once.
+        """
+        cases = list(self.cases.values())  # another thread may open one meanwhile
+        signed = [case.version for case in cases if case.approvals]
+        return [version for version in signed if self.state(version, at) in (State.AWAITING, State.APPROVED)]
+
+    def waits_behind(self, version: int, at: datetime) -> int | None:
+        """Return the version that people are signing, while which nobody signs this one; None if it need not wait."""
+        case, signed = self.cases.get(version), self.being_signed(at)
+        if version in signed or (case and not case.is_signed_alone):
+            return None
+        return next(iter(signed), None)
 
     def fallback(self) -> Case | None:
         """Return what a rollback goes to: the last champion before the present one whose evidence still stands."""
@@ -144,6 +167,7 @@ class Book:
             version=version,
             digest=digest,
             seal=seal,
+            one_at_a_time=True,
             authors=tuple(authors),
             steps=self._policy.steps,
             valid_days=self._policy.valid_days,
@@ -174,6 +198,8 @@ class Book:
                 case.approvals.append(_signature(entry))
             case "reject":
                 self.cases[_version(entry)].rejection = _signature(entry)
+            case "withdraw":
+                self.cases[_version(entry)].withdrawal = _signature(entry)
             case "revoke":
                 case = self.cases[_version(entry)]
                 case.approvals = [s for s in case.approvals if (s.user, s.step) != (entry.actor, entry.step)]
@@ -223,12 +249,16 @@ class Book:
             return self._refuse_promotion(entry, case)
         if entry.action == "roll back":
             return self._refuse_rollback(entry, case)
+        if entry.action == "withdraw":
+            return self._refuse_withdrawal(entry, case)
         return self._refuse_decision(entry, case)
 
     def _open(self, entry: Entry) -> None:
         version, digest = _version(entry), entry.digest or ""
         valid_for = timedelta(days=entry.valid_days or 0)
-        self.cases[version] = Case(version, digest, entry.authors, entry.steps, valid_for, entry.seal)
+        self.cases[version] = Case(
+            version, digest, entry.authors, entry.steps, valid_for, entry.seal, entry.one_at_a_time
+        )
 
     def _refuse_promotion(self, entry: Entry, case: Case) -> str | None:
         if entry.actor != SERVICE:
@@ -251,6 +281,11 @@ class Book:
             return "there is no earlier champion whose evidence still stands"
         return None if target is case else f"a rollback goes to version {target.version}, not {case.version}"
 
+    def _refuse_withdrawal(self, entry: Entry, case: Case) -> str | None:
+        if not _is_author(entry.actor, case):
+            return f"a version is withdrawn by its author: {', '.join(case.authors)}, not {entry.actor}"
+        return _refuse_reason(entry) or self._refuse_decided(case, entry.at)
+
     def _refuse_decision(self, entry: Entry, case: Case) -> str | None:
         step = next((step for step in case.steps if step.name == entry.step), None)
         if step is None:
@@ -263,15 +298,10 @@ class Book:
             return impostor
         if self.role_numbers and not entry.grant:
             return f"MLflow does not let {entry.actor} write the tags of a version"
-        # The author is typed by hand if a run was started in Prefect; accounts never differ by capitals only
-        # (flows/commands/people.py).
-        if entry.actor.casefold() in (author.strip().casefold() for author in case.authors):
+        if _is_author(entry.actor, case):
             return f"{entry.actor} made version {case.version}, and so may not sign it"
-        if not 0 < len(entry.reason.strip()) <= _LONGEST_REASON:
-            return f"a decision needs a reason (up to {_LONGEST_REASON} characters), as in 'approved: finds more'"
-        state = self.state(case.version, entry.at)
-        if state not in (State.AWAITING, State.EXPIRED, State.APPROVED):
-            return f"version {case.version} is {self.words(case.version, entry.at)}: nothing more can be signed"
+        if refusal := _refuse_reason(entry) or self._refuse_decided(case, entry.at):
+            return refusal
         mine = next((s for s in case.in_force(entry.at) if s.user == entry.actor), None)
         if entry.action == "revoke":
             return (
@@ -283,7 +313,17 @@ class Book:
             return f"{entry.actor} has signed {mine.step} already; one person signs one step, once"
         if case.missing(step, entry.at) <= 0:
             return f"{step.name} has all its signatures"
+        if other := self.waits_behind(case.version, entry.at):
+            return (
+                f"version {case.version} waits while people are signing version {other}, until that is promoted, "
+                "refused, run out or withdrawn by its author"
+            )
         return self._refuse_out_of_turn(case, step, entry.at)
+
+    def _refuse_decided(self, case: Case, at: datetime) -> str | None:
+        if self.state(case.version, at) in (State.AWAITING, State.EXPIRED, State.APPROVED):
+            return None
+        return f"version {case.version} is {self.words(case.version, at)}: nothing more can be signed"
 
     def _refuse_criterion(self, entry: Entry) -> str | None:
         if ADMINISTRATOR in entry.roles or entry.actor in (SERVICE, SERVER):
@@ -324,10 +364,24 @@ def _refuse_opening(entry: Entry, cases: dict[int, Case]) -> str | None:
         return f"version {entry.version} is open already"
     if entry.seal is None and any(case.seal for case in cases.values()):
         return f"version {entry.version} is not sealed, as versions before it were"
+    if not entry.one_at_a_time and any(case.is_signed_alone for case in cases.values()):
+        return f"version {entry.version} is opened to be signed beside others, as versions before it were not"
     names = [step.name for step in entry.steps]
     if not names or len(set(names)) < len(names):
         return f"a version is opened with steps of different names, not {', '.join(names) or 'none'}"
     return "a version is opened with the days that a signature lasts" if entry.valid_days is None else None
+
+
+def _is_author(actor: str, case: Case) -> bool:
+    # The author is typed by hand if a run was started in Prefect; accounts never differ by capitals only
+    # (flows/commands/people.py).
+    return actor.casefold() in (author.strip().casefold() for author in case.authors)
+
+
+def _refuse_reason(entry: Entry) -> str | None:
+    if 0 < len(entry.reason.strip()) <= _LONGEST_REASON:
+        return None
+    return f"a decision needs a reason (up to {_LONGEST_REASON} characters), as in 'approved: finds more'"
 
 
 def _refuse_clearing(entry: Entry, cases: dict[int, Case]) -> str | None:

@@ -31,6 +31,7 @@ Action = Literal[
     "approve",
     "reject",
     "revoke",
+    "withdraw",
     "promote",
     "roll back",
     "void",
@@ -43,7 +44,7 @@ Action = Literal[
 ]
 
 # Fields that came later; they are left out of the text if they say nothing.
-_LATER = frozenset({"role_numbers", "grant", "seal", "criterion"})
+_LATER = frozenset({"role_numbers", "grant", "seal", "criterion", "one_at_a_time"})
 
 
 # How far the time of a row may be behind that of a row before it. The signer adds no row that is behind at all; older
@@ -70,7 +71,8 @@ class Entry(_Record):
     `criterion` too, and in `valid_days` how long it may live.
     `digest` of `decisions` is the hash up to which the window's log of decisions was sealed, and `reason` its number.
     `authors`, `steps` and `valid_days` belong to `open`: who made the version, and the policy it is judged by; so does
-    `seal`, the digest of the list of all its files (models/evidence/seal.py), which versions opened earlier have not.
+    `seal`, the digest of the list of all its files (models/evidence/seal.py), which versions opened earlier have not,
+    and `one_at_a_time`, that nobody signs it while people are signing another, which was allowed earlier.
     """
 
     at: AwareDatetime
@@ -90,6 +92,7 @@ class Entry(_Record):
     role_numbers: dict[str, int] = {}
     grant: str = ""
     seal: str | None = None
+    one_at_a_time: bool = False
     criterion: Criterion | None = None
 
     @model_serializer(mode="wrap")

@@ -22,6 +22,7 @@ class State(StrEnum):
     SUPERSEDED = "superseded"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
     VOID = "void"
 
 
@@ -32,6 +33,7 @@ class Event(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     REVOKE = "revoke"
+    WITHDRAW = "its author withdraws it"
     EXPIRE = "a signature runs out"
     PROMOTE = "promote"
     SUPERSEDE = "another takes over"
@@ -40,7 +42,7 @@ class Event(StrEnum):
 
 
 _S, _E = State, Event
-_OPENED = (_S.AWAITING, _S.EXPIRED, _S.APPROVED, _S.CHAMPION, _S.SUPERSEDED, _S.REJECTED)
+_OPENED = (_S.AWAITING, _S.EXPIRED, _S.APPROVED, _S.CHAMPION, _S.SUPERSEDED, _S.REJECTED, _S.WITHDRAWN)
 
 TRANSITIONS: Mapping[tuple[State, Event], frozenset[State]] = {
     (_S.CANDIDATE, _E.OPEN): frozenset({_S.AWAITING}),
@@ -50,6 +52,7 @@ TRANSITIONS: Mapping[tuple[State, Event], frozenset[State]] = {
     (_S.EXPIRED, _E.REVOKE): frozenset({_S.EXPIRED}),
     (_S.APPROVED, _E.REVOKE): frozenset({_S.AWAITING}),
     **{(state, _E.REJECT): frozenset({_S.REJECTED}) for state in (_S.AWAITING, _S.EXPIRED, _S.APPROVED)},
+    **{(state, _E.WITHDRAW): frozenset({_S.WITHDRAWN}) for state in (_S.AWAITING, _S.EXPIRED, _S.APPROVED)},
     **{(state, _E.EXPIRE): frozenset({_S.EXPIRED}) for state in (_S.AWAITING, _S.APPROVED)},
     (_S.APPROVED, _E.PROMOTE): frozenset({_S.CHAMPION}),
     (_S.CHAMPION, _E.SUPERSEDE): frozenset({_S.SUPERSEDED}),

@@ -82,6 +82,8 @@ class Versions:
         state, step = self._book.state(case.version, now), case.awaited(now)
         if state not in (State.AWAITING, State.EXPIRED) or step is None:
             return
+        if self._book.waits_behind(case.version, now):
+            return  # nobody can sign it yet, and they are told once somebody can
         signed = case.in_force(now)
         ends = min((signature.at + case.valid_for for signature in signed), default=None)
         facts = {

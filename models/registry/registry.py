@@ -5,7 +5,7 @@ by the evidence digest, what exists is kept, and what is missing is added. Nothi
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -85,9 +85,10 @@ class Registry:
         self.client = tracking.connect(tracking_uri, artifact_root)
         self.tracking_uri = tracking_uri
 
-    def register(self, candidate: Candidate) -> Registration:
+    def register(self, candidate: Candidate, signed: Collection[int] = ()) -> Registration:
         """Log the candidate's run and, if it passed its gates, make it the challenger, all sign-off steps pending.
 
+        It waits with its steps, and is not yet the challenger, if that is one of the versions that people are signing.
         Raises ValueError if the folder is not what the manifest says.
         """
         digest = candidate.manifest.digest
@@ -101,7 +102,7 @@ class Registry:
             return Registration(digest, run.info.run_id, None, is_new)
         self._seal(run, model)
         version = found or self._create_version(candidate, run, model)
-        self._complete(version, candidate)
+        self._complete(version, candidate, signed)
         return Registration(digest, run.info.run_id, version.version, is_new=True)
 
     def registration(self, version: ModelVersion) -> Registration:
@@ -307,12 +308,13 @@ class Registry:
         )
         return _with_text_number(created)
 
-    def _complete(self, version: ModelVersion, candidate: Candidate) -> None:
+    def _complete(self, version: ModelVersion, candidate: Candidate, signed: Collection[int]) -> None:
         for name, value in _version_tags(candidate).items():
             if name not in version.tags:
                 self.client.set_model_version_tag(MODEL, version.version, name, value)
         current = self.challenger_number()
-        if current is None or int(current) < int(version.version) or not self._is_there(current):
+        is_older = current is None or (int(current) < int(version.version) and int(current) not in signed)
+        if is_older or not self._is_there(str(current)):
             self.client.set_registered_model_alias(MODEL, CHALLENGER, version.version)
         # This comes last. Once the tag is there, the version belongs to its reviewers: an alias taken away is not set
         # again.

@@ -27,8 +27,9 @@ from models.server.restrictions import Rule
 from models.server.stored import Admission
 from models.signoff import waiting
 
-_DECISION = re.compile(r"\s*(approved|rejected|revoked)\s*:\s*(.*)", re.DOTALL | re.IGNORECASE)
+_DECISION = re.compile(r"\s*(approved|rejected|revoked|withdrawn)\s*:\s*(.*)", re.DOTALL | re.IGNORECASE)
 _ACTIONS: dict[str, chain.Action] = {"approved": "approve", "rejected": "reject", "revoked": "revoke"}
+_ACTIONS["withdrawn"] = "withdraw"
 
 
 @dataclass(frozen=True)

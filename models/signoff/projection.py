@@ -14,6 +14,7 @@ from models.names import CHALLENGER, CHAMPION, EVIDENCE_DIGEST, PENDING, PREVIOU
 from models.signoff import waiting
 
 Tags = dict[str, str]
+_WAITING = (State.CANDIDATE, State.AWAITING, State.EXPIRED)
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,28 @@ def compare(book: Book, stored: Stored, memory: Memory, at: datetime) -> Plan:
             if found != memory.aliases.get(alias):
                 moved.append(f"alias {alias} was at {named(found)}; by the ledger it belongs to {named(wanted)}")
     challenger = stored.aliases.get(CHALLENGER)
-    if challenger is not None and challenger == book.champion:
-        aliases.append((CHALLENGER, None))  # it challenges nobody any more
+    if (wanted := _challenger(book, stored, at)) != challenger:
+        aliases.append((CHALLENGER, wanted))
     description = waiting.describe(book, stored.versions, at) if stored.versions else stored.description
     told = None if description == stored.description else description
     return Plan(tuple(tags), tuple(aliases), tuple(moved), tuple(lasting), told)
+
+
+def _challenger(book: Book, stored: Stored, at: datetime) -> int | None:
+    """Return whose the challenger's alias is: the version that people are signing, else the newest that waits.
+
+    Registration sets it. It is only ever passed on here; a champion challenges nobody any more.
+    """
+    found, signed = stored.aliases.get(CHALLENGER), [n for n in book.being_signed(at) if n in stored.versions]
+    if found is None or found in signed:
+        return found
+    if signed:
+        return signed[0]
+    waiting = (n for n, tags in stored.versions.items() if EVIDENCE_DIGEST in tags and book.state(n, at) in _WAITING)
+    newest = max(waiting, default=0)
+    if newest > max(found, book.champion or 0):
+        return newest
+    return None if found == book.champion else found
 
 
 def aliases_of(book: Book) -> dict[str, int]:

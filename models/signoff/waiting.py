@@ -40,7 +40,9 @@ def _waiting(book: Book, waiting: list[int], at: datetime) -> Iterator[str]:
     yield ""
     for number in waiting[:_MOST]:
         case = book.cases[number]
-        yield f"- {_link(number)}, made by {', '.join(case.authors)}: {_missing(case, at)}{_runs_out(case, at)}"
+        behind = book.waits_behind(number, at)
+        why = f"; it waits while people are signing {_link(behind)}" if behind else _runs_out(case, at)
+        yield f"- {_link(number)}, made by {', '.join(case.authors)}: {_missing(case, at)}{why}"
     if len(waiting) > _MOST:
         yield f"- and {len(waiting) - _MOST} earlier ones"
 

@@ -22,7 +22,7 @@ from models.signoff_page.versions import Unreadable, Versions
 from models.site import Form, Site
 
 PREFIX = "signoff"
-DECISIONS = ("approved", "rejected", "revoked")
+DECISIONS = ("approved", "rejected", "revoked", "withdrawn")
 _VERSION = re.compile(rf"{PREFIX}/versions/([1-9][0-9]{{0,8}})(?:/(.+))?")
 _SHOWN = ("gain", "reliability", "burden", "returns")  # pictures of the run
 _REPORTS = ("drift.html", "validation.html")
@@ -41,7 +41,10 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 @dataclass(frozen=True)
 class Line:
-    """A version in the list: where it stands, who made it, what it waits for, and whether the reader may sign it."""
+    """A version in the list: where it stands, who made it, what it waits for, and whether the reader may sign it.
+
+    While people are signing the version `behind`, nobody signs this one.
+    """
 
     number: int
     state: State
@@ -51,6 +54,7 @@ class Line:
     missing: int
     ends_at: datetime | None
     is_mine: bool
+    behind: int | None
 
 
 class SignoffPage:
@@ -159,6 +163,8 @@ class SignoffPage:
             "awaited": awaited,
             "signed": signed if signed and not _refusal(book, call, case, "revoke", signed.step, now) else None,
             "cannot": _refusal(book, call, case, "approve", awaited.name, now) if awaited else "",
+            "may_refuse": awaited and not _refusal(book, call, case, "reject", awaited.name, now),
+            "is_mine_to_withdraw": not _refusal(book, call, case, "withdraw", case.steps[0].name, now),
             "champion": book.champion,
         }
 
@@ -194,6 +200,7 @@ def _line(book: Book, case: Case, call: Call, now: datetime) -> Line:
         case.missing(awaited, now) if awaited else 0,
         min((signature.at + case.valid_for for signature in case.in_force(now)), default=None),
         awaited is not None and not _refusal(book, call, case, "approve", awaited.name, now),
+        book.waits_behind(case.version, now),
     )
 
 

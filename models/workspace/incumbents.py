@@ -67,9 +67,17 @@ def watched(places: Places, scratch: Path, tell: Tell) -> Incumbent | None:
 
 
 def last_registered(places: Places, scratch: Path, tell: Tell) -> Incumbent | None:
-    """Return the version that was trained last: the challenger, or the champion if no challenger waits."""
+    """Return the version to start from: the challenger, or the champion if no challenger waits."""
     registry, folder = registry_of(places), scratch / "last"
     return _challenger(registry, folder, tell) or _champion(places, registry, folder)
+
+
+def being_signed(places: Places) -> list[int]:
+    """Return the versions that people are signing now, by the ledger; none where no sign-off server ever started."""
+    keys = Keys(places.signoff)
+    if not keys.exist():
+        return []
+    return reading.signed_book(places.tracking_uri, keys, load_policy().signoff).being_signed(datetime.now(UTC))
 
 
 def of_the_same(places: Places, made_from: str) -> origins.Earlier | None:

@@ -30,6 +30,8 @@ def scene(tmp_path_factory) -> Generator[Scene]:
     folder = tmp_path_factory.mktemp("attacks")
     for number in (OLD, REIGNING, WAITING, REJECTED, VOID, APPROVED, EXCHANGED, ALTERED, RETOLD):
         signoff_server.register(folder, f"data-{number}")
+    # Only versions that an earlier release opened can be signed beside each other, as the attacks want them.
+    signoff_server.open_beside_others(folder, (WAITING, APPROVED, EXCHANGED, ALTERED))
     with signoff_server.server(folder) as server, pytest.MonkeyPatch.context() as patch:
         signoff_server.add_people(server)
         patch.setenv("MLFLOW_TRACKING_USERNAME", SERVICE)

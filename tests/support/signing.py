@@ -16,6 +16,7 @@ EVENTS = {
     "approve": Event.APPROVE,
     "reject": Event.REJECT,
     "revoke": Event.REVOKE,
+    "withdraw": Event.WITHDRAW,
     "promote": Event.PROMOTE,
     "roll back": Event.ROLL_BACK,
     "void": Event.TAMPER,
@@ -61,6 +62,11 @@ def entry(action, actor, version=1, step=None, day=0.0, **parts):
 
 def opening(version=1, day=0.0, policy=POLICY):
     return Book(policy).opening(version, digest_of(version), (AUTHOR,), on(day))
+
+
+def beside_others(version=1, day=0.0):
+    """Return the opening of a version as it was written when several could be signed at once."""
+    return opening(version, day).model_copy(update={"one_at_a_time": False})
 
 
 def signing(version=1, day=0.0):

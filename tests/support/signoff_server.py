@@ -15,8 +15,12 @@ from typing import Any
 import httpx
 
 from flows.servers.mlflow_server import UVICORN
+from models import policy
+from models.evidence import seal
 from models.ledger.book import SERVICE
 from models.ledger.keys import Keys
+from models.ledger.storage import Ledger, Table, now
+from models.names import AUTHOR
 from models.registry.registry import Candidate, Registration
 from tests.support import candidates
 
@@ -186,6 +190,22 @@ def add_people(started: Server) -> None:
 def register(folder: Path, data_version: str = "abc", artifact_root: str | None = None) -> Registration:
     """Write a version straight into the database of `folder`, without a server; `data_version` tells it apart."""
     return candidates.open_registry(folder, artifact_root).register(candidate(folder, data_version))
+
+
+def open_beside_others(folder: Path, versions: Sequence[str]) -> None:
+    """Open versions without a server, as it was done when several could be signed at once."""
+    registry, keys = candidates.open_registry(folder), Keys(folder / "signoff")
+    keys.make()
+    table = Table(registry.tracking_uri)
+    ledger = Ledger(table, keys.private_key, keys.head_file, policy.load().signoff)
+    with ledger.writing() as writer:
+        for number in versions:
+            version, scratch = registry.version(number), folder / "fetched" / number
+            digest, sealed = registry.fetch_evidence(version, scratch).digest, seal.read(scratch)
+            assert sealed
+            opened = ledger.book.opening(int(number), digest, (version.tags[AUTHOR],), now(), sealed.digest)
+            writer.append(opened.model_copy(update={"one_at_a_time": False}))
+    table.close()
 
 
 def candidate(folder: Path, data_version: str) -> Candidate:

@@ -146,6 +146,19 @@ def test_a_file_that_is_no_head_is_named(tidewaiter, tmp_path):
     assert told.startswith(f"{file} is not a head")
 
 
+def test_its_author_withdraws_a_version_and_nobody_else(server, tidewaiter):
+    number = signoff_server.register(server.folder, "withdrawn").version
+    server.inspect(number)
+    code, _, told = tidewaiter("rea", "withdraw", number, "--reason", "not mine")
+    assert (code, "a version is withdrawn by its author: dan, not rea" in told) == (1, True)
+    code, said, told = tidewaiter("dan", "withdraw", number, "--reason", "a [column] is wrong")
+    assert (code, said, told) == (0, f"Version {number} is withdrawn.\n", "")
+    assert server.tags(number)["signoff.technical"] == "withdrawn by dan: a [column] is wrong"
+    code, _, told = tidewaiter("dan", "withdraw", "99", "--reason", "there is none")
+    assert code == 1
+    assert "99" in told
+
+
 def test_a_rollback_with_nothing_to_go_back_to_is_refused(tidewaiter):
     code, _, told = tidewaiter("rea", "rollback", "--reason", "too many empty hits")
     assert (code, told.strip()) == (1, "there is no earlier champion whose evidence still stands")

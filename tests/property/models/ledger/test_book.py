@@ -59,6 +59,8 @@ def champion(said: list[dict]) -> int | None:
             assert each["actor"] == SERVICE
             assert is_signed(past, version, each["digest"], datetime.fromisoformat(each["at"]))
             reigns.append(version)
+        if each["action"] == "approve":
+            assert being_signed(past, datetime.fromisoformat(each["at"])) <= {version}
         if each["action"] == "roll back":
             assert "reviewer" in each["roles"]
             assert "administrator" not in each["roles"]
@@ -69,10 +71,28 @@ def champion(said: list[dict]) -> int | None:
     return reigns[-1] if reigns else None
 
 
+def being_signed(said: list[dict], at: datetime) -> set[int]:
+    """The versions that have signatures, none of which ran out, and that nobody has decided or withdrawn."""
+    found = set()
+    for version in {each["version"] for each in said if each["action"] == "approve"}:
+        own, signed = [each for each in said if each["version"] == version], {}
+        days = timedelta(days=own[0]["valid_days"])
+        for each in own[1:]:
+            now = datetime.fromisoformat(each["at"])
+            if each["action"] == "approve":  # whoever signs leaves out what had run out by then
+                signed = {who: when for who, when in signed.items() if now - when <= days} | {each["actor"]: now}
+            elif each["action"] == "revoke":
+                signed.pop(each["actor"])
+        is_decided = {"reject", "withdraw", "void", "promote"} & {each["action"] for each in own}
+        if signed and not is_decided and all(at - when <= days for when in signed.values()):
+            found.add(version)
+    return found
+
+
 def is_signed(said: list[dict], version: int, digest: str, at: datetime) -> bool:
     """Whether all signatures are there over this evidence, by different people who may, none too old or taken back."""
     own = [each for each in said if each["version"] == version]
-    if not own or {"reject", "void", "promote"} & {each["action"] for each in own}:
+    if not own or {"reject", "withdraw", "void", "promote"} & {each["action"] for each in own}:
         return False
     opened, signed = own[0], {}
     for each in own[1:]:
@@ -135,7 +155,9 @@ class Signoff(RuleBasedStateMachine):
         if then:
             self.promote_what_is_approved(process)
 
-    @rule(pick=picks, process=st.integers(0, 1), actor=signers, action=st.sampled_from(["reject", "revoke"]))
+    @rule(
+        pick=picks, process=st.integers(0, 1), actor=signers, action=st.sampled_from(["reject", "revoke", "withdraw"])
+    )
     def have_somebody_object(self, pick, process, actor, action):
         for step in POLICY.steps:
             self.attempt(process, action, actor, self.version(pick), step.name)
@@ -144,7 +166,7 @@ class Signoff(RuleBasedStateMachine):
         pick=picks,
         process=st.integers(0, 1),
         action=st.sampled_from(
-            ["approve", "approve", "revoke", "revoke", "reject", "promote", "roll back", "void", "open"]
+            ["approve", "approve", "revoke", "revoke", "reject", "withdraw", "promote", "roll back", "void", "open"]
         ),
         actor=people,
         step=steps,

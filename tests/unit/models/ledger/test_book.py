@@ -7,7 +7,7 @@ from models.ledger.chain import LedgerError
 from models.ledger.lifecycle import State
 from models.names import SIGNOFF
 from models.policy import Signoff, SignoffStep
-from tests.support.signing import POLICY, book_of, entry, on, opening, promotion, signing
+from tests.support.signing import AUTHOR, POLICY, beside_others, book_of, entry, on, opening, promotion, signing
 
 TECHNICAL, GOVERNANCE = POLICY.steps
 ALTERED = "f" * 64
@@ -229,7 +229,8 @@ def test_only_the_service_promotes_and_only_what_is_approved():
 
 
 def test_what_is_approved_comes_in_the_order_of_its_last_signature():
-    book = book_of(opening(1), opening(2), *signing(1, day=2), *signing(2, day=1), opening(3))
+    beside = beside_others(1), beside_others(2)
+    book = book_of(*beside, *signing(1, day=2), *signing(2, day=1), opening(3))
     assert [case.version for case in book.approved(on(3))] == [2, 1]
     assert [case.version for case in book.approved(on(31.5))] == [1]
 
@@ -419,3 +420,75 @@ def test_what_was_refused_is_no_part_of_the_book():
     book.apply(entry("void", SERVER, digest=ALTERED, refusal="no"))
     book.check(approve("bob", "technical", refusal="no"))
     assert book.state(1, on(0)) is State.AWAITING
+
+
+WAITS = (
+    "version {} waits while people are signing version {}, until that is promoted, refused, run out or withdrawn by "
+    "its author"
+)
+
+
+def test_while_people_sign_a_version_nobody_signs_another():
+    ann = entry("approve", "ann", 2, "technical")
+    book = book_of(opening(1), opening(2))
+    assert book.refusal(ann) is None  # nobody signs the first
+    book.apply(signing(1)[0])
+    assert (book.being_signed(on(0)), book.waits_behind(2, on(0)), book.waits_behind(1, on(0))) == ([1], 1, None)
+    refused(book, ann, WAITS.format(2, 1))
+    assert book.waits_behind(3, on(0)) == 1  # it is not opened yet
+    assert book.refusal(entry("reject", "ann", 2, "technical")) is None  # a refusal need not wait
+    for each in signing(1)[1:]:
+        book.apply(each)
+    refused(book, ann, WAITS.format(2, 1))  # it has all its signatures, and is not promoted
+
+
+@pytest.mark.parametrize(
+    ("ends", "day"),
+    [
+        (entry("promote", SERVICE, 1), 1),
+        (entry("reject", "bob", 1, "governance"), 1),
+        (entry("withdraw", AUTHOR, 1, "technical"), 1),
+        (entry("void", SERVER, 1, digest=ALTERED), 1),
+        (None, 30.5),
+    ],
+    ids=["promoted", "refused", "withdrawn", "void", "run out"],
+)
+def test_a_version_waits_until_the_one_before_it_is_decided(ends, day):
+    book = book_of(opening(1), opening(2), *signing(1))
+    refused(book, entry("approve", "ann", 2, "technical", day=1), WAITS.format(2, 1))
+    if ends:
+        book.apply(ends)
+    assert book.waits_behind(2, on(day)) is None
+    book.apply(entry("approve", "ann", 2, "technical", day=day))
+    assert book.being_signed(on(day)) == [2]
+    if ends is None:  # and now the first waits, though its people could sign again
+        refused(book, signing(1, day=day)[0], WAITS.format(1, 2))
+
+
+def test_the_last_signature_that_is_taken_back_ends_the_waiting():
+    book = book_of(opening(1), opening(2), *signing(1)[:2], entry("revoke", "bob", 1, "governance"))
+    assert book.waits_behind(2, on(0)) == 1
+    book.apply(entry("revoke", "ann", 1, "technical"))
+    assert book.waits_behind(2, on(0)) is None
+
+
+def test_only_the_author_withdraws_a_version_that_is_not_decided_and_says_why():
+    book = book_of(opening(), *signing()[:2])
+    for who in ("ann", "root", SERVICE):
+        refused(book, entry("withdraw", who), f"a version is withdrawn by its author: {AUTHOR}, not {who}")
+    reason = "a decision needs a reason (up to 1000 characters), as in 'approved: finds more'"
+    refused(book, entry("withdraw", AUTHOR, reason=" "), reason)
+    book.apply(entry("withdraw", AUTHOR, reason="a column\nis wrong"))
+    case = book.cases[1]
+    assert (book.state(1, on(0)), book.state(1, on(99))) == (State.WITHDRAWN, State.WITHDRAWN)
+    assert set(case.tags(on(0)).values()) == {f"withdrawn by {AUTHOR}: a column is wrong"}
+    for each in (entry("approve", "cid", step="governance"), entry("withdraw", AUTHOR)):
+        refused(book, each, "version 1 is withdrawn: nothing more can be signed")
+
+
+def test_versions_that_were_opened_to_be_signed_at_once_still_are_and_no_others_after_them():
+    book = book_of(beside_others(1), beside_others(2), signing(1)[0], *signing(2))
+    assert book.being_signed(on(0)) == [1, 2]
+    book.apply(opening(3))
+    assert [book.waits_behind(version, on(0)) for version in (1, 2, 3)] == [None, None, 1]
+    refused(book, beside_others(4), "version 4 is opened to be signed beside others, as versions before it were not")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.ledger.book import SERVER
 from models.ledger.lifecycle import TRANSITIONS, Event, State, diagram
-from tests.support.signing import EVENTS, POLICY, ROLES, book_of, entry, on, opening, promotion, signing
+from tests.support.signing import AUTHOR, EVENTS, POLICY, ROLES, book_of, entry, on, opening, promotion, signing
 
 VERSIONS = (1, 2)
 # At each moment of these lives, everything is tried.
@@ -15,6 +15,7 @@ LIVES = (
     [opening(), entry("approve", "ann", step="technical"), *signing(day=20)[1:], signing(day=31)[0]],
     [opening(), *signing()[:2], *signing(day=31)],
     [opening(), entry("reject", "ann", step="technical")],
+    [opening(), entry("withdraw", AUTHOR, step="technical")],
     [opening(), entry("void", SERVER, digest="other")],
 )
 

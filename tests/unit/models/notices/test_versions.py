@@ -167,3 +167,11 @@ def test_a_policy_of_a_few_days_warns_in_the_last_quarter(told, tmp_path):
     told.write(opening(policy=short), signing()[0])
     assert told.look(2.9) == []
     assert [event.kind for event in told.look(3)] == ["runs-out"]
+
+
+def test_who_cannot_sign_yet_is_told_once_they_can(told):
+    told.write(opening(1))
+    told.write(signing(1)[0])
+    assert told.write(opening(2)) == []
+    (waits,) = [event for event in told.write(entry("withdraw", AUTHOR, 1, "technical")) if event.kind == "waits"]
+    assert waits.facts["version"] == "2"

@@ -20,7 +20,8 @@ class Killed(BaseException):
 class Server:
     """MLflow's aliases and tags behind the rules; `entries` is the ledger. Dies before its `dies_at`-th write."""
 
-    def __init__(self, versions=(1,)):
+    def __init__(self, versions=(1,), opening=signing.opening):
+        self.opening = opening
         self.entries = []
         self.digests = {number: digest_of(number) for number in versions}
         self.aliases = {}
@@ -45,7 +46,7 @@ class Server:
         case = self.book.cases.get(version)
         if case is None:
             self.while_judging(version)
-            self.add(signing.opening(version))
+            self.add(self.opening(version))
         elif self.digests[version] != case.digest and not case.is_void:
             self.add(entry("void", SERVER, version, digest=self.digests[version]))
 
@@ -375,7 +376,7 @@ def test_killed_before_any_write_and_run_again_it_comes_to_the_same_without_an_a
     dies_at = 0
     while True:
         (tmp_path / "promotion.json").unlink(missing_ok=True)
-        server = Server((1, 2, 3))
+        server = Server((1, 2, 3), signing.beside_others)
         run(server)
         for version in (1, 2):
             signed(server, version)
@@ -407,3 +408,29 @@ def test_a_memory_that_cannot_be_read_is_an_empty_one(tmp_path):
     file = tmp_path / "promotion.json"
     file.write_text('{"aliases": ')
     assert Memory.read(file) == Memory()
+
+
+def test_the_challenger_is_the_version_that_people_are_signing_and_then_the_newest_that_waits(server, run):
+    server = Server((1, 2))
+    server.aliases[CHALLENGER] = 2
+    run(server)
+    assert server.aliases == {CHALLENGER: 2}
+    server.add(entry("approve", "ann", 1, "technical"))
+    assert run(server).alarms == ()
+    assert server.aliases == {CHALLENGER: 1}
+    server.tags[3], server.digests[3] = server._first_tags(3), digest_of(3)
+    run(server)
+    assert server.aliases == {CHALLENGER: 1}
+    server.add(*signing.signing(1)[1:])
+    run(server)
+    assert server.aliases == {CHAMPION: 1, CHALLENGER: 3}
+    assert run.told == []
+
+
+def test_a_challenger_that_somebody_refused_stays_where_no_other_waits(run):
+    server = Server((1, 2))
+    server.aliases[CHALLENGER] = 2
+    run(server)
+    server.add(entry("reject", "ann", 2, "technical"))
+    run(server)
+    assert server.aliases == {CHALLENGER: 2}

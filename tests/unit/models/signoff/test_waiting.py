@@ -4,7 +4,7 @@ import pytest
 
 from models.ledger.book import SERVER
 from models.signoff import waiting
-from tests.support.signing import book_of, entry, on, opening, promotion, signing
+from tests.support.signing import AUTHOR, book_of, entry, on, opening, promotion, signing
 
 LINK = "[version {0}](#/models/customs-risk/versions/{0})"
 
@@ -21,7 +21,7 @@ def test_what_waits_is_named_with_what_is_missing_the_newest_first():
         f"- {LINK.format(2)}, made by eve: governance still needs 2 signatures (reviewer); "
         "what was signed runs out from 2024-04-04 12:00 UTC",
         f"- {LINK.format(1)}, made by eve: technical still needs 1 signature (risk-analyst); "
-        "governance still needs 2 signatures (reviewer)",
+        f"governance still needs 2 signatures (reviewer); it waits while people are signing {LINK.format(2)}",
     ]
 
 
@@ -39,9 +39,10 @@ def test_what_decides_is_named_with_the_one_before():
     assert any(line.startswith("**No version waits") for line in told)
 
 
-@pytest.mark.parametrize("action", ["reject", "void"])
+@pytest.mark.parametrize("action", ["reject", "withdraw", "void"])
 def test_what_has_ended_does_not_wait(action):
     ends = {"reject": entry("reject", "ann", 1, "technical"), "void": entry("void", SERVER, 1, digest="0" * 64)}
+    ends["withdraw"] = entry("withdraw", AUTHOR, 1, "technical")
     assert not any(line.startswith("- ") for line in lines(book_of(opening(1), ends[action]), [1]))
 
 

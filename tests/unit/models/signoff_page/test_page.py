@@ -74,7 +74,7 @@ def page(versions):
     def sign(call: Call):
         assert call.name == "mlflow/model-versions/set-tag"
         decision, _, reason = call.text("value").partition(": ")
-        action = {"approved": "approve", "rejected": "reject", "revoked": "revoke"}[decision]
+        action = {"approved": "approve", "rejected": "reject", "revoked": "revoke", "withdrawn": "withdraw"}[decision]
         step, number = call.text("key").removeprefix("signoff."), call.number()
         about = {"version": number, "step": step, "digest": signing.digest_of(number), "reason": reason}
         entry: Entry = call.entry(action, now(), grant="EDIT", **about)
@@ -263,3 +263,23 @@ def test_what_cannot_be_read_is_said_and_not_left_out(versions, page):
     body = shown(page, "bob", "signoff/versions/3")
     assert "version 3 has no file card.md. Do not sign what you cannot read." in body
     assert "What is different" not in body
+
+
+def test_its_author_withdraws_a_version_and_nobody_else_is_offered_that(versions, page):
+    offered = 'name="decision" value="withdrawn"'
+    assert offered in shown(page, "eve", "signoff/versions/3")
+    assert offered not in shown(page, "bob", "signoff/versions/3")
+    sent(page, "eve", step="technical", decision="withdrawn", reason="a <column> is wrong")
+    body = shown(page, "eve", "signoff/versions/3")
+    assert offered not in body
+    assert "a &lt;column&gt; is wrong" in section(body, "Where it stands")
+    assert "withdrawn" in section(shown(page, "bob"), "Decided")
+
+
+def test_a_version_that_waits_says_behind_which(versions, page):
+    versions.entries.append(signing.opening(4, day=(now() - signing.START).total_seconds() / 86_400))
+    assert "while people are signing version 3" in section(shown(page, "ann"), "Waiting for others")
+    body = shown(page, "ann", "signoff/versions/4")
+    assert "You cannot sign now: version 4 waits while people are signing" in body
+    assert 'value="approved"' not in body
+    assert 'value="rejected"' in body  # a refusal need not wait
