@@ -103,32 +103,49 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
         with _workforce(parameters, settings) as workforce:
             built = compute_features(workspace, workforce.run)
             trained = train_model(parameters, workspace, built, last, workforce.grow)
-        folder = Path(scratch) / "evidence"
-        folder.mkdir()
-        champion = fetch_champion(settings, Path(scratch))
-        measured = evaluate_model(policy, store, trained, champion, folder)
-        drift = check_drift(policy, store, trained, measured.evaluation, champion, folder)
-        rehearsed = rehearse_model(policy, store, trained, champion, folder)
         origin = assessment.Origin(
             store.root.name, version, reports.validation(store), code, uncommitted, made_by, trained.found, made_from
         )
-        candidate, gates = judge_model(policy, store, trained, measured, champion, drift, rehearsed, origin, folder)
-        registration = register_model(settings, store, candidate, champion)
-        summary = Summary(
-            source=store.root.name,
-            ingested=ingested,
-            batches=store.batches,
-            data_version=version,
-            built=built,
-            features=len(CATALOGUE),
-            evaluation=measured.evaluation,
-            gates=gates,
-            drift=drift,
-            registration=registration,
-            model_digest=trained.model.digest,
-            steps=policy.signoff.steps,
-        )
-        publish(settings, summary, candidate)
+        return assess(settings, workspace, trained, origin, ingested, built, Path(scratch))
+
+
+def assess(
+    settings: Settings,
+    workspace: Workspace,
+    trained: Trained,
+    origin: assessment.Origin,
+    ingested: IngestReport,
+    built: cache.Built,
+    scratch: Path,
+) -> Summary:
+    """Evaluate a model beside the champion, judge it, and register it if every gate passed.
+
+    What is in `scratch`/evidence already is kept with it.
+    """
+    policy, store = workspace.policy, workspace.store
+    folder = scratch / "evidence"
+    folder.mkdir(exist_ok=True)
+    champion = fetch_champion(settings, scratch)
+    measured = evaluate_model(policy, store, trained, champion, folder)
+    drift = check_drift(policy, store, trained, measured.evaluation, champion, folder)
+    rehearsed = rehearse_model(policy, store, trained, champion, folder)
+    candidate, gates = judge_model(policy, store, trained, measured, champion, drift, rehearsed, origin, folder)
+    registration = register_model(settings, store, candidate, champion)
+    summary = Summary(
+        source=store.root.name,
+        ingested=ingested,
+        batches=store.batches,
+        data_version=origin.data_version,
+        built=built,
+        features=len(CATALOGUE),
+        evaluation=measured.evaluation,
+        gates=gates,
+        drift=drift,
+        registration=registration,
+        model_digest=trained.model.digest,
+        steps=policy.signoff.steps,
+    )
+    publish(settings, summary, candidate)
     return summary
 
 

@@ -95,9 +95,9 @@ def audit_verify(
     from models.workspace import incumbents
 
     with reading_ledger():
-        keys, taken = keys_of(settings), _taken(head) if head else None
+        keys, earlier = keys_of(settings), taken(head) if head else None
         registry = incumbents.registry_of(settings.places)
-        found = proof.verify(registry, keys, policy.load().signoff, taken)
+        found = proof.verify(registry, keys, policy.load().signoff, earlier)
     if as_json:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")
     else:
@@ -229,7 +229,8 @@ def keys_of(settings: Settings) -> Keys:
     return keys
 
 
-def _taken(file: Path) -> chain.Head:
+def taken(file: Path) -> chain.Head:
+    """Return a head that was exported earlier; ValueError if the file is none."""
     try:
         return chain.Head.model_validate_json(file.read_bytes())
     except ValidationError as error:

@@ -42,7 +42,8 @@ class Origin:
 
     It has the source of its rows, DVC's version of the data, how the data passed validation, the code and what of it
     was not committed (None if nobody can say), the account that asked for it, how its tuning was found, and the digest
-    of what it was made from (models/evidence/origins.py).
+    of what it was made from (models/evidence/origins.py). If it was made elsewhere, `imported` says which version of
+    which installation it was.
     """
 
     source: str
@@ -53,6 +54,7 @@ class Origin:
     author: str
     tuning: Found
     made_from: str
+    imported: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,7 @@ def assemble(
         changes=_changes(champion, model, split, origin, policy) if champion else (),
         stray=split.stray,
         uncommitted=origin.uncommitted,
+        imported=origin.imported,
     )
     judged = Judged(about=about, evaluation=measured.evaluation, gates=gates, burden=load, rehearsal=rehearsed)
     dossier = Dossier(judged, watched, validation_of(origin.validation), policy.written, model)

@@ -36,7 +36,7 @@ class Subject:
     `validation` and then fitted on `final`, which holds both. `importance` is the mean absolute SHAP value of features,
     in log-odds; `drift` is a sentence with the verdict; `changes` tell in a few words each what is different from the
     champion; `documents` are the files that the card is about, with their SHA-256; `stray` labelled rows are in no
-    part.
+    part; `imported` says which version of another installation it was.
     """
 
     model: str
@@ -56,6 +56,7 @@ class Subject:
     is_simulated: bool
     documents: Mapping[str, str]
     stray: int = 0
+    imported: str = ""
     currency: str | None = None  # the currency of all amounts
 
 

@@ -42,7 +42,8 @@ class About(Document):
 
     That is where the rows are from, the mean absolute contribution of each feature to the log-odds, how the making of
     the model differs from that of the champion, in a few words each, how many labelled rows were left out for their day
-    (features/facts/stretches.py), and what of the code was not committed; None if nobody can say.
+    (features/facts/stretches.py), and what of the code was not committed; None if nobody can say. `imported` says which
+    version of another installation it was, and is empty for a model that was made here.
     """
 
     source: str
@@ -50,6 +51,7 @@ class About(Document):
     changes: tuple[str, ...]
     stray: int = 0
     uncommitted: Uncommitted | None = None
+    imported: str = ""
 
 
 class Judged(Document):
@@ -127,6 +129,7 @@ class Dossier:
             selection_share=signed.targeting.at_share,
             is_simulated=bool(judged.evaluation.schemes),
             stray=judged.about.stray,
+            imported=judged.about.imported,
             currency=judged.burden.currency,
             documents={name: manifest.file_digest(folder / name) for name in _NAMED},
         )

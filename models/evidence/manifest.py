@@ -167,6 +167,11 @@ def read(text: str | bytes) -> Manifest:
     return Manifest.model_validate(json.loads(text, object_pairs_hook=_unique))
 
 
+def bytes_digest(content: bytes) -> str:
+    """Return the SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:

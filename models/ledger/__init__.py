@@ -5,6 +5,17 @@ Not here: who may ask (access), the process that holds the key (signer), and wha
 
 from models.ledger.book import Book, Case
 from models.ledger.chain import Entry, LedgerError
-from models.ledger.keys import Keys
+from models.ledger.keys import Keys, read_public_key
 
-__all__ = ["Book", "Case", "Entry", "Keys", "LedgerError", "chain", "lifecycle", "reading", "storage"]
+__all__ = [
+    "Book",
+    "Case",
+    "Entry",
+    "Keys",
+    "LedgerError",
+    "chain",
+    "lifecycle",
+    "read_public_key",
+    "reading",
+    "storage",
+]

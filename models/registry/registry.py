@@ -218,6 +218,12 @@ class Registry:
             raise ValueError(f"version {version.version} is not what its evidence says: {'; '.join(differences)}")
         return manifest
 
+    def fetch_stored(self, version: ModelVersion, run_folder: Path, model_folder: Path) -> None:
+        """Copy every file of a version's run and of its logged model into two folders, unverified."""
+        model = self.client.get_logged_model((version.source or "").removeprefix("models:/"))
+        with TemporaryDirectory(prefix="tidewaiter-") as scratch:
+            shutil.move(self._fetch_all(self.run(version), model, run_folder, Path(scratch)), model_folder)
+
     def record_drift(self, result: DriftResult, folder: Path, version: str, commit: str) -> str:
         """Log a drift report (`folder`: its page and JSON) for a version, once per result; return the run's id."""
         key = evidence.json_digest({"version": version, "result": result.model_dump(mode="json")})

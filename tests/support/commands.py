@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.commands import cli, data, reproduce
+from flows.commands import cli, data, reproduce, signoff, transfer
 from flows.parameters import RetrainParameters
 from flows.settings import PREFIX, Settings
 
@@ -63,7 +63,7 @@ def invoke(folder: Path, *arguments: str, **settings: str) -> Told:
     folder.mkdir(exist_ok=True)
     with _in(folder, {PREFIX + name.upper(): value for name, value in settings.items()}) as patch:
         patch.setenv("COLUMNS", "200")
-        for module in (cli, data, reproduce):
+        for module in (cli, data, reproduce, signoff, transfer):
             patch.setattr(module, "begin", begin)
         done = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
     return Told(done.exit_code, done.stdout, done.stderr)

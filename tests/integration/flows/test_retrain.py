@@ -16,11 +16,14 @@ from mlflow import MlflowClient
 from features.matrix.matrix import CATALOGUE
 from features.store.store import Store
 from flows.settings import Settings
-from models import policy
+from models import artifact_places, policy
+from models.dossier import Judged
 from models.evidence import manifest
+from models.places import Places
 from models.registry.registry import CHALLENGER, MODEL
+from models.server import admission, judging
 from models.workspace import incumbents
-from tests.support import versions
+from tests.support import signoff_server, versions
 from tests.support.commands import Retraining, invoke, run
 from tests.support.object_storage import object_storage, storage_server
 from tests.support.prefect_server import prefect_server
@@ -242,3 +245,64 @@ def test_a_file_that_is_no_declaration_file_ends_with_its_name(tmp_path, prefect
     told = invoke(tmp_path, "retrain", "--source", "kcs", "--input", "odd.csv")
     assert told.code == 1
     assert told.err.strip().splitlines()[-1].startswith("odd.csv")
+
+
+def places_of(folder: Path) -> Places:
+    return Settings(state_folder=folder / ".tidewaiter", data_folder=folder / "data").places
+
+
+def test_a_version_is_exported_and_imported_by_another_installation_whose_server_would_open_it(
+    undisturbed, prefect, tmp_path
+):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        shutil.copytree(undisturbed[0], folder)
+    (second / ".tidewaiter" / "mlflow.db").unlink()
+    shutil.rmtree(second / ".tidewaiter" / "artifacts")
+    roots = (places_of(folder).artifact_root for folder in (undisturbed[0], first))
+    artifact_places.move(places_of(first).tracking_uri, *roots)
+    signoff_server.open_beside_others(first / ".tidewaiter", ["1"])
+    file, key = tmp_path / "version.tar", first / ".tidewaiter" / "signoff" / "ledger.pub"
+    told = invoke(first, "export", "1", str(file))
+    assert told.code == 0, told.err
+    assert "version 1, awaiting technical" in told.out
+    told = invoke(first, "audit", "export-head", str(tmp_path / "head.json"))
+    assert told.code == 0, told.err
+    flipped = bytearray(file.read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    (tmp_path / "flipped.tar").write_bytes(flipped)
+    by = ("--key", str(key), "--head", str(tmp_path / "head.json"))
+    told = invoke(second, "import", str(tmp_path / "flipped.tar"), *by)
+    assert (told.code, "is not what was sealed" in told.err or "is not as" in told.err) == (1, True)
+
+    told = invoke(second, "import", str(file), *by)
+    assert told.code == 0, told.err
+    assert "Registered as customs-risk version 1, alias challenger" in told.out
+    registry = incumbents.registry_of(places_of(second))
+    version, own = registry.version("1"), incumbents.registry_of(places_of(first))
+    manifest = registry.fetch_evidence(version, tmp_path / "fetched")
+    before = own.fetch_evidence(own.version("1"), tmp_path / "before")
+    assert manifest.digest != before.digest
+    assert manifest.files["model/model.json"] == before.files["model/model.json"]
+    judged, earlier = (
+        Judged.model_validate_json((tmp_path / each / "evaluation.json").read_bytes()) for each in ("fetched", "before")
+    )
+    assert judged.evaluation.model == earlier.evaluation.model  # of the same rows, computed anew
+    assert judged.about.imported.startswith("version 1 of the installation with key `")
+    assert judged.about.imported in (tmp_path / "fetched" / "card.md").read_text()
+    told_origin = json.loads((tmp_path / "fetched" / "origin" / "origin.json").read_text())
+    assert (told_origin["version"], told_origin["digest"]) == (1, before.digest)
+    assert version.tags["signoff.technical"] == "pending"
+
+    run, files = registry.run(version), tmp_path / "files"
+    registry.fetch_stored(version, files / admission.RUN, files / admission.LOGGED)
+    shown = admission.Shown(
+        params=run.data.params,
+        metrics=run.data.metrics,
+        run_tags=run.data.tags,
+        version_tags=version.tags,
+        description=version.description,
+        page=f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts",
+    )
+    asked = {"data": second / "data", "state": second / ".tidewaiter", "policy": policy.POLICY_FILE.read_text()}
+    assert judging.faults(admission.Request(files=files, shown=shown, **asked)) == ()
