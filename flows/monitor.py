@@ -12,7 +12,8 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from features.matrix import cache
-from features.store import Store
+from features.store import Store, versioning
+from flows.observed import observed, reads, writes
 from flows.parameters import MonitorParameters
 from flows.progress import stage
 from flows.retrain import compute_features
@@ -21,8 +22,9 @@ from flows.steps import reports
 from flows.watching import unjudged, watch
 from models.dossier import Incumbent, assessment
 from models.evidence import manifest
+from models.lineage import datasets
 from models.monitoring import DriftResult, Quality
-from models.registry import Registry
+from models.registry import Registry, tracking
 from models.workspace import Workspace, feature_code, incumbents, why_empty
 
 BREACH = "tidewaiter.drift.breach"
@@ -35,6 +37,7 @@ class NothingToWatchError(LookupError):
 
 
 @flow(name="monitor")
+@observed
 def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
     """Compare, log the report, and emit an event on a breach, which starts a retraining where the server runs.
 
@@ -85,7 +88,10 @@ def tell_unjudged(settings: Settings, source: str, drift: DriftResult) -> State[
 @task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_watched(settings: Settings, scratch: Path) -> Incumbent | None:
     """Return the champion, or before the first promotion the challenger. Retried: MLflow may be restarting."""
-    return incumbents.watched(settings.places, scratch, get_run_logger().warning)
+    watched = incumbents.watched(settings.places, scratch, get_run_logger().warning)
+    if watched:
+        reads(datasets.model(watched.version))
+    return watched
 
 
 def of_source(source: str, watched: Incumbent | None) -> Incumbent:
@@ -114,6 +120,9 @@ def check_drift(workspace: Workspace, built: cache.Built, watched: Incumbent, fo
 @task(name="record", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def record_drift(registry: Registry, watched: Incumbent, drift: DriftResult, folder: Path, settings: Settings) -> None:
     """Record the report as an MLflow run and as Prefect artifacts. Retried: it finds what it began."""
+    version = versioning.taken(settings.data_folder, settings.state_folder)
+    looked_at = tracking.data_input(watched.source, version, "monitoring") if version else None
     with stage("Record"):
-        run = registry.record_drift(drift, folder, watched.version, manifest.code_state().commit)
+        run = registry.record_drift(drift, folder, watched.version, manifest.code_state().commit, looked_at)
+    writes(datasets.report("monitoring", watched.source, run))
     reports.publish_monitoring(drift, watched.version, reports.run_url(settings, run))

@@ -8,10 +8,12 @@ from prefect.cache_policies import NO_CACHE
 
 from features.network_map import build
 from features.store import Store, versioning
+from flows.observed import observed, reads, writes
 from flows.parameters import NetworkParameters
 from flows.processes import running
 from flows.progress import run_name, stage, wait
 from flows.settings import Settings
+from models.lineage import datasets
 from models.policy import Policy
 from models.workspace import Workspace, incumbents, why_empty
 
@@ -19,6 +21,7 @@ _DEFAULTS = NetworkParameters()
 
 
 @flow(name="network")
+@observed
 def network(parameters: NetworkParameters = _DEFAULTS) -> build.Description:
     """Build the network of a source; where nothing has changed, it stays as it is."""
     settings = Settings()
@@ -40,5 +43,8 @@ def fetch_policy(settings: Settings, store: Store) -> Policy:
 def build_network(settings: Settings, policy: Policy, store: Store) -> build.Description:
     """Build the network's files from what is settled for the features and what is new, and return their description."""
     version = versioning.current(settings.data_folder, settings.state_folder) or "not versioned"
+    reads(datasets.data(versioning.taken(settings.data_folder, settings.state_folder)))
     with stage("Build the network"):
-        return Workspace(settings.places, policy, store.root.name).network(version)
+        description = Workspace(settings.places, policy, store.root.name).network(version)
+    writes(datasets.report("networks", store.root.name, description.digest))
+    return description

@@ -8,9 +8,11 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.states import Completed
 
+from flows.observed import observed, writes
 from flows.settings import Settings
 from flows.watching import watch
 from models.ledger import Keys, reading
+from models.lineage import datasets
 from models.policy import load as load_policy
 from models.runs import RESOURCE
 from models.signoff import promotion
@@ -19,6 +21,7 @@ MEMORY = "promotion.json"
 
 
 @flow(name="promote")
+@observed
 def promote() -> State[promotion.Outcome]:
     """Compare MLflow with the ledger, promote what is approved, correct what differs, and report what nobody may do."""
     settings = Settings()
@@ -37,6 +40,7 @@ def promote() -> State[promotion.Outcome]:
             memory_file=settings.runs_folder / MEMORY,
             tell=tell,
         ).run()
+    writes(*(datasets.model(str(number)) for number in outcome.promoted))
     return Completed(data=outcome, message=outcome.words)
 
 

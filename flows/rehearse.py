@@ -11,7 +11,7 @@ import polars as pl
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.runtime import deployment
+from prefect.runtime import deployment, flow_run
 
 from features import simulator
 from features.contract import KEY
@@ -21,12 +21,14 @@ from features.ingestion import ingest
 from features.network import ties
 from features.sources import open_source
 from features.store import Store
+from flows.observed import observed, writes
 from flows.parameters import RehearseParameters
 from flows.progress import stage
 from flows.run_requests import forms
 from flows.settings import Settings
 from models.backtesting import rehearsal_plots, replay, result, strategies
 from models.evaluation import schemes
+from models.lineage import datasets
 from models.metrics import Estimate
 from models.policy import Policy
 from models.policy import load as load_policy
@@ -40,6 +42,7 @@ _DEFAULTS = RehearseParameters()
 
 
 @flow(name="rehearse")
+@observed
 def rehearse(parameters: RehearseParameters = _DEFAULTS) -> result.Rehearsal:
     """Replay the weeks under each strategy, and write the document and its pictures."""
     settings, policy = Settings(), load_policy()
@@ -58,6 +61,7 @@ def rehearse(parameters: RehearseParameters = _DEFAULTS) -> result.Rehearsal:
         policy.evaluation.bootstrap_resamples,
     )
     publish(found, folder)
+    writes(datasets.report("rehearsals", parameters.source.value, str(flow_run.id)))
     return found
 
 

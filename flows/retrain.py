@@ -25,6 +25,7 @@ from features.reading import Source
 from features.sources import open_source, simulator
 from features.store import Store, versioning
 from flows.compute import Workforce, workforce
+from flows.observed import observed, reads, tell_published, writes
 from flows.parameters import RetrainParameters, Search, SourceName
 from flows.processes import running
 from flows.progress import run_name, stage, wait
@@ -37,6 +38,7 @@ from models.dossier import CARD, Incumbent, assessment, committed_code
 from models.evaluation import Evaluation, Gate
 from models.evidence import manifest, origins
 from models.ledger import reading
+from models.lineage import datasets
 from models.monitoring import DriftResult, Quality
 from models.policy import Policy
 from models.policy import load as load_policy
@@ -65,6 +67,7 @@ class Trained:
 
 
 @flow(name="retrain")
+@observed
 def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary | Unchanged:
     """Ingest, validate, version, compute features, train, evaluate, judge, register a challenger.
 
@@ -93,6 +96,7 @@ def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) ->
         handed_over = take_in_decided_days(settings, workspace)
         ingested = IngestReport((*ingested.batches, *handed_over.batches))
     version = version_data(settings)
+    reads(datasets.data(version))
     made_from = origins.digest(store.root.name, version, code, policy, parameters.search.value)
     if not parameters.again and (earlier := find_the_same(settings, made_from)):
         unchanged = Unchanged(store.root.name, ingested, version, earlier)
@@ -209,7 +213,11 @@ def _source(parameters: RetrainParameters, settings: Settings, store: Store, adv
 def version_data(settings: Settings) -> str:
     """Push DVC's version of the data folder, and return it. Retried: the remote may be out of reach for a moment."""
     with stage("Version the data"):
-        return versioning.snapshot(settings.data_folder, settings.state_folder)
+        if settings.data_folder.is_dir():
+            tell_published(settings)  # what an earlier run did not live to tell
+        version = versioning.snapshot(settings.data_folder, settings.state_folder)
+        tell_published(settings)
+    return version
 
 
 @task(name="look for the same", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
@@ -222,6 +230,7 @@ def find_the_same(settings: Settings, made_from: str) -> origins.Earlier | None:
 @task(name="compute features", cache_policy=NO_CACHE)
 def compute_features(workspace: Workspace, run: cache.Runner = cache.one_after_another) -> cache.Built:
     """Compute the matrix for the days that are new or changed; the other days are cached."""
+    reads(datasets.data(versioning.taken(workspace.places.data, workspace.places.state)))
     with stage("Compute features") as advance:
         return workspace.features(advance, run)
 
@@ -269,7 +278,10 @@ def train_model(
 @task(name="fetch the champion", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
 def fetch_champion(settings: Settings, scratch: Path) -> Incumbent | None:
     """Return the model in force, if there is one. Retried: MLflow may be restarting."""
-    return incumbents.champion(settings.places, scratch)
+    champion = incumbents.champion(settings.places, scratch)
+    if champion:
+        reads(datasets.model(champion.version))
+    return champion
 
 
 @task(name="evaluate", cache_policy=NO_CACHE)
@@ -359,7 +371,10 @@ def register_model(settings: Settings, store: Store, candidate: Candidate, champ
         return registry.registration(registry.version(champion.version))
     reports.gather_validation(settings, store, candidate.folder)
     with stage("Register"):
-        return registry.register(candidate, incumbents.being_signed(settings.places))
+        registration = registry.register(candidate, incumbents.being_signed(settings.places))
+    if registration.version:
+        writes(datasets.model(registration.version))
+    return registration
 
 
 @task(name="publish", cache_policy=NO_CACHE)

@@ -18,6 +18,7 @@ from prefect.logging import get_run_logger
 
 from features.matrix import cache
 from features.store import Store
+from flows.observed import observed, writes
 from flows.parameters import SelectParameters
 from flows.processes import running
 from flows.progress import run_name, stage, wait
@@ -25,6 +26,7 @@ from flows.retrain import compute_features, fetch_champion, version_data
 from flows.settings import Settings
 from models.criteria import Register
 from models.dossier import Incumbent
+from models.lineage import datasets
 from models.policy import LANES
 from models.targeting import lanes
 from models.training import splits
@@ -55,6 +57,7 @@ class Selected:
 
 
 @flow(name="select")
+@observed
 def select(parameters: SelectParameters = _DEFAULTS) -> Selected:
     """Select among the declarations that are new, keep the selection, and write the officers' work list."""
     settings = Settings()
@@ -103,6 +106,7 @@ def choose(
         return Selected(workspace.source, champion.version, why_nothing=why)
     with stage("Give reasons"):
         number, path = workspace.keep(choice, champion.model, parameters.language.value)
+    writes(datasets.selection(workspace.source, number))
     _publish(choice.rows)
     counts = dict(choice.rows.filter(pl.col("lane") != "green")["lane"].value_counts().iter_rows())
     return Selected(

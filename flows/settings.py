@@ -103,6 +103,14 @@ class Settings(BaseSettings):
     window_tables: Path | None = Field(
         None, description="folder of customs' own tables of offices and rates, for what messages leave to customs"
     )
+    lineage_namespace: str = Field(
+        "tidewaiter", pattern=r"^[\w.:/-]{1,200}$", description="by which others know this installation's lineage"
+    )
+    lineage_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@\s]+(/\S*)?$",
+        description="where `up` sends lineage, as http://marquez.example:5000/api/v1/lineage; default: nowhere",
+    )
     decisions_database_uri: str | None = Field(
         None, description="where the window keeps its decisions; default: a file in state_folder"
     )
@@ -325,6 +333,11 @@ class Settings(BaseSettings):
     def runs_folder(self) -> Path:
         """Return the folder of what runs keep for each other: the promotion's memory, and Prefect's files of runs."""
         return self.state_folder.absolute() / "runs"
+
+    @property
+    def lineage_folder(self) -> Path:
+        """Return the folder of the events of lineage; see models/lineage/log.py."""
+        return self.state_folder.absolute() / "lineage"
 
     @property
     def logs_folder(self) -> Path:

@@ -111,6 +111,11 @@ def current(data: Path, state: Path | None = None) -> str | None:
     return _named(place.noted) or committed
 
 
+def taken(data: Path, state: Path | None = None) -> str | None:
+    """Return the version noted in `state`: the last one that was taken or brought back here, or None."""
+    return _named(_place(data, state).noted)
+
+
 def snapshot(data: Path, state: Path | None = None) -> str:
     """Version the folder `data` as it is, push it to the default remote, and return the version.
 

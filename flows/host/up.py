@@ -24,7 +24,7 @@ from flows.processes import children, machine, run_as, running, unfinished
 from flows.processes.children import Children, Program
 from flows.servers import deploy, embedded, metrics, mlflow_server, prefect_api, window
 from flows.settings import PREFIX, Settings
-from flows.watching import nights, telling, watch
+from flows.watching import forwarding, nights, telling, watch
 from models.access import accounts
 from models.clock import clock
 
@@ -161,8 +161,9 @@ class Up:
             processes.start(self._worker("job-worker", prefect_api.JOBS, "kubernetes"))
             processes.wait_ready("job-worker", WORKER_TIMEOUT_S)
         processes.wait_ready("worker", WORKER_TIMEOUT_S)
-        if notices:
-            processes.start(notices)
+        for program in (notices, forwarding.program(self.settings)):
+            if program:
+                processes.start(program)
 
     def _watch(self, processes: Children, stopping: Event) -> None:
         def tell(name: str, code: int) -> None:
@@ -217,7 +218,7 @@ class Up:
                 ):  # the next start does it
                     nights.bury(client, "Stopped together with `tidewaiter up`.")
         finally:
-            for name in ("notices", "metrics", "window", "prefect", "mlflow", "signer"):
+            for name in ("lineage", "notices", "metrics", "window", "prefect", "mlflow", "signer"):
                 processes.stop(name)
             processes.stop_strays(grace_s=1)
 

@@ -146,7 +146,8 @@ def drop_rights() -> None:
 def shared_folders(settings: Settings) -> tuple[Path, ...]:
     """Return the folders in the state folder that runs write and the servers read."""
     state = settings.state_folder.absolute()
-    names = ["cache", "dvc-cache", "dvc-remote", "reports", "simulated", "versions", settings.runs_folder.name]
+    names = ["cache", "dvc-cache", "dvc-remote", "reports", "simulated", "versions"]
+    names += [settings.lineage_folder.name, settings.runs_folder.name]
     if settings.artifacts_uri is None:
         names.append("artifacts")
     return tuple(state / name for name in names)

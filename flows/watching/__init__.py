@@ -3,4 +3,4 @@
 Not here: the nights' flows.
 """
 
-__all__ = ["nights", "runs", "telling", "unjudged", "watch"]
+__all__ = ["forwarding", "nights", "runs", "telling", "unjudged", "watch"]

@@ -4,18 +4,17 @@ It is a process of its own because it alone reads the addresses, and what it hea
 by the process that ends and starts the others.
 """
 
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event
-from types import FrameType
 
 from flows.processes.children import Program
 from flows.servers import mlflow_server, prefect_api
 from flows.settings import Settings
+from flows.watching import rounds
 from flows.watching.runs import Runs
 from models import policy
 from models.access import Directory, accounts, offices
@@ -76,35 +75,15 @@ def teller(settings: Settings, say: Callable[[str], None]) -> Teller:
 
 def run(stopping: Event) -> None:
     """Tell until `stopping` is set."""
-    telling, last = None, ""
-    while True:
-        try:
-            telling = telling or teller(Settings(), _say)
-            telling.round(datetime.now(UTC))
-            last = ""
-        except Exception as error:  # noqa: BLE001  whatever it is, there is a next round, and `up` goes on
-            if (why := f"{type(error).__name__}: {error}") != last:
-                _say(f"Nobody can be told anything now: {why}")
-                last = why
-        if stopping.wait(EVERY_S):
-            return
+    telling: Teller | None = None
 
+    def tell() -> None:
+        nonlocal telling
+        telling = telling or teller(Settings(), rounds.say)
+        telling.round(datetime.now(UTC))
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}\n")
-
-
-def main() -> None:
-    """Tell until SIGTERM; a message on its way is ended first."""
-    stopping = Event()
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, stop)
-    run(stopping)
+    rounds.run(tell, EVERY_S, "Nobody can be told anything now", stopping)
 
 
 if __name__ == "__main__":
-    main()
+    run(rounds.asked_to_stop())

@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 
 import mlflow
 import pandas as pd
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.entities import DatasetInput, LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
@@ -224,7 +224,9 @@ class Registry:
         with TemporaryDirectory(prefix="tidewaiter-") as scratch:
             shutil.move(self._fetch_all(self.run(version), model, run_folder, Path(scratch)), model_folder)
 
-    def record_drift(self, result: DriftResult, folder: Path, version: str, commit: str) -> str:
+    def record_drift(
+        self, result: DriftResult, folder: Path, version: str, commit: str, data: DatasetInput | None = None
+    ) -> str:
         """Log a drift report (`folder`: its page and JSON) for a version, once per result; return the run's id."""
         key = evidence.json_digest({"version": version, "result": result.model_dump(mode="json")})
         content = RunContent(
@@ -239,6 +241,7 @@ class Registry:
                 "is_breach": str(result.is_breach).lower(),
                 "is_judged": str(not result.unjudged).lower(),
             },
+            data=data,
         )
         run = tracking.start_run(self.client, tracking.experiment_id(self.client, tracking.MONITORING), content)
         if not tracking.is_finished(run):
@@ -372,6 +375,7 @@ def _run_content(candidate: Candidate) -> RunContent:
         params=candidate.params,
         metrics=candidate.metrics,
         first_tags={AUTHOR: candidate.author},
+        data=tracking.data_input(str(candidate.params["source"]), manifest.data_version, "training"),
         tags={
             EVIDENCE_DIGEST: manifest.digest,
             DATA_VERSION: manifest.data_version,

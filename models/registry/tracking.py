@@ -6,6 +6,7 @@ any point leaves either nothing or an unfinished run, which the next attempt com
 """
 
 import fcntl
+import json
 import logging
 import math
 import re
@@ -17,11 +18,11 @@ from typing import TypeVar
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, Run, RunStatus, RunTag
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR, MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from sqlalchemy.engine import make_url
 
 from models import artifact_places, database
@@ -41,7 +42,8 @@ _Item = TypeVar("_Item")
 class RunContent:
     """The content of one run. `key` tells it from every other run of its experiment; `files` may be folders.
 
-    `first_tags` are set in the transaction that makes the run; the sign-off server takes some of them only then.
+    `first_tags` are set in the transaction that makes the run; the sign-off server takes some of them only then. `data`
+    is what the run was made of.
     """
 
     key: str
@@ -53,6 +55,7 @@ class RunContent:
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     first_tags: Mapping[str, str] = field(default_factory=dict)
+    data: DatasetInput | None = None
 
     def check(self) -> None:
         """Raise ValueError naming the first parameter, metric or tag that MLflow would refuse or alter."""
@@ -166,9 +169,18 @@ def fill_run(client: MlflowClient, run: Run, content: RunContent, model: LoggedM
     tags = {**content.tags, MLFLOW_RUN_NOTE: cut(content.note, MAX_TAG)}
     for some in _chunks([RunTag(k, v) for k, v in sorted(tags.items())], _PARAMS_A_REQUEST):
         client.log_batch(run_id, tags=some)
+    if content.data:
+        client.log_inputs(run_id, [content.data])
     for file in content.files:
         client.log_artifact(run_id, str(file))
     client.set_terminated(run_id, RunStatus.to_string(RunStatus.FINISHED))
+
+
+def data_input(source: str, version: str, use: str) -> DatasetInput:
+    """Return what MLflow's pages show as a run's dataset: a source at a version of the data, and its `use`."""
+    place = json.dumps({"source": source, "version": version})
+    found = Dataset(name=source, digest=version, source_type="dvc", source=place)
+    return DatasetInput(found, [InputTag(MLFLOW_DATASET_CONTEXT, use)])
 
 
 def artifacts_page(run: Run) -> str:

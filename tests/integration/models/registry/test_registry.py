@@ -80,6 +80,9 @@ def assert_registered_once(store: Registry, candidate: registry.Candidate, regis
     assert all(len(client.get_metric_history(run.info.run_id, name)) == 1 for name in candidate.metrics)
     assert run.data.params == {name: str(value) for name, value in candidate.params.items()}
 
+    (used,) = run.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("simulator", candidate.manifest.data_version)
+
     (model,) = client.search_logged_models([experiment.experiment_id])
     assert model.status == LoggedModelStatus.READY
     assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
@@ -347,9 +350,12 @@ def test_drift_report_is_logged_once(store: Registry, folder: Path, tmp_path: Pa
         is_breach=False,
         verdict="Nothing drifted.",
     )
-    first = store.record_drift(result, report, challenger.version, "0" * 40)
-    assert store.record_drift(result, report, challenger.version, "0" * 40) == first
+    data = candidates.version_of_data("abc")
+    looked_at = tracking.data_input("simulator", data, "monitoring")
+    first = store.record_drift(result, report, challenger.version, "0" * 40, looked_at)
+    assert store.record_drift(result, report, challenger.version, "0" * 40, looked_at) == first
     run = store.client.get_run(first)
+    assert [each.dataset.digest for each in run.inputs.dataset_inputs] == [data]
     quality_told = {"quality/rows": 10.0, "quality/hits": 0.0, "quality/brier": 0.1}
     assert run.data.metrics == {"drifted_columns": 0.0, "expected/roc_auc": 0.75, **quality_told}
     assert [entry.path for entry in store.client.list_artifacts(first)] == ["drift.html"]
