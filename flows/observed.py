@@ -1,4 +1,4 @@
-"""What others are told of every run: its lineage, in one place for all flows.
+"""What others are told of every run: its lineage and its spans, in one place for all flows.
 
     @flow(name="retrain")
     @observed
@@ -26,6 +26,7 @@ from prefect.logging import get_run_logger
 
 from features.store import Store, versioning
 from flows.settings import Settings
+from models import spans
 from models.evidence import manifest
 from models.lineage import Dataset, Log, Run, published
 
@@ -54,8 +55,13 @@ def observed(flow: Callable[_Given, _Found]) -> Callable[_Given, _Found]:
         context = FlowRunContext.get()
         if context is None or context.flow is None or context.flow_run is None:
             return flow(*args, **kwargs)
-        with _told(Settings(), context.flow.name, file, context.flow_run):
-            return flow(*args, **kwargs)
+        settings = Settings()
+        spans.begin(settings.traces_url, "tidewaiter-flows")
+        try:
+            with spans.span(context.flow.name), _told(settings, context.flow.name, file, context.flow_run):
+                return flow(*args, **kwargs)
+        finally:
+            spans.end()
 
     return run
 

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp
 
 from flows.run_requests import forms
 from flows.settings import Settings
+from models import spans
 from models.access import Directory, Entrance, Names, accounts
 from models.runs import Rules, guard
 
@@ -52,10 +53,12 @@ class OneWriter(AioSqliteConfiguration):
 def create_app() -> ASGIApp:
     """Return the application that uvicorn serves."""
     settings, passwords = Settings(), Passwords()
+    spans.begin(settings.traces_url, "tidewaiter-prefect")
     address = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if address.startswith("sqlite"):
         set_database_config(OneWriter(connection_url=address))
     inner = server.create_app(final=True)
     own = {accounts.UP: passwords.up_password, accounts.TELLER: passwords.teller_password}
     entrance = Entrance(Directory(settings.accounts_uri, own), Names(settings.public_urls))
-    return guard.Guard(inner, entrance, Rules(forms.of(settings, Path.cwd()), guard.look_into(inner)))
+    rules = Rules(forms.of(settings, Path.cwd()), guard.look_into(inner))
+    return spans.around(guard.Guard(inner, entrance, rules))

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bars
 
 from features.progress import Progress
+from models import spans
 
 
 class Reporter(Protocol):
@@ -48,9 +49,11 @@ def run_name(flow: str) -> str:
     return f"{flow}/{deployment.name}, run {flow_run.name}" if deployment.name else f"tidewaiter {flow}"
 
 
-def stage(name: str) -> AbstractContextManager[Progress]:
+@contextmanager
+def stage(name: str) -> Generator[Progress]:
     """Open a stage of the run under way; the reporter in force shows it."""
-    return _reporter.get()(name)
+    with spans.span(name), _reporter.get()(name) as advance:
+        yield advance
 
 
 def wait(name: str) -> AbstractContextManager[Progress]:

@@ -30,6 +30,7 @@ from models.places import Places
 PREFIX = "TIDEWAITER_"
 FILE = "tidewaiter.toml"
 _BUCKET = re.compile(r"s3://[^/*?\[]+(/[^/*?\[]+)*/?")
+_RECEIVER = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[\w./-]*)?")
 _SERVER = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 
 # What nobody sets to try the whole out: with any of these, time is not played.
@@ -107,9 +108,10 @@ class Settings(BaseSettings):
         "tidewaiter", pattern=r"^[\w.:/-]{1,200}$", description="by which others know this installation's lineage"
     )
     lineage_url: str | None = Field(
-        None,
-        pattern=r"^https?://[^/@\s]+(/\S*)?$",
-        description="where `up` sends lineage, as http://marquez.example:5000/api/v1/lineage; default: nowhere",
+        None, description="where `up` sends lineage, as http://marquez.example:5000/api/v1/lineage; default: nowhere"
+    )
+    traces_url: str | None = Field(
+        None, description="where traces go by OTLP, as http://collector.example:4318/v1/traces; default: none are made"
     )
     decisions_database_uri: str | None = Field(
         None, description="where the window keeps its decisions; default: a file in state_folder"
@@ -178,6 +180,14 @@ class Settings(BaseSettings):
         if wrong := next((url for url in urls if not _SERVER.fullmatch(url)), None):
             raise ValueError(f"{wrong!r} is not the address of a server; allowed: such as https://customs.example:8443")
         return urls
+
+    @field_validator("lineage_url", "traces_url")
+    @classmethod
+    def _receiver_is_an_address(cls, url: str | None) -> str | None:
+        # The address is not repeated: people put passwords into such.
+        if url is not None and not _RECEIVER.fullmatch(url):
+            raise ValueError("is no address; allowed: such as http://receiver.example:4318/v1/traces, and no password")
+        return url
 
     @field_validator("input_folders")
     @classmethod

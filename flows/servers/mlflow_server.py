@@ -111,6 +111,7 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
             "SIGNOFF_PREFECT_API": f"{settings.prefect_url}/api",
             "SIGNOFF_PREFECT_PASSWORD": teller_password,
             **played_clock(settings, "SIGNOFF"),
+            **traces(settings, "SIGNOFF"),
             **first,
         },
         lambda: prefect_api.answers(f"{settings.mlflow_url}/health"),
@@ -121,6 +122,11 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
 def played_clock(settings: Settings, prefix: str) -> dict[str, str]:
     """Return the variable by which a server finds the clock of played days; nothing where it is the machine's."""
     return {f"{prefix}_PLAYED_CLOCK": str(settings.played_clock.absolute())} if settings.played_clock else {}
+
+
+def traces(settings: Settings, prefix: str) -> dict[str, str]:
+    """Return the variable by which a server knows where traces go; nothing where none are made."""
+    return {f"{prefix}_TRACES_URL": settings.traces_url} if settings.traces_url else {}
 
 
 def service_account(settings: Settings) -> dict[str, str]:

@@ -38,6 +38,7 @@ def program(settings: Settings, source: str, time_zone: str) -> Program:
             "WINDOW_TIME_ZONE": time_zone,
             **({"WINDOW_TABLES": str(settings.window_tables.absolute())} if settings.window_tables else {}),
             **mlflow_server.played_clock(settings, "WINDOW"),
+            **mlflow_server.traces(settings, "WINDOW"),
         },
         lambda: prefect_api.answers(f"{settings.window_url}/window/health"),
     )

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models import spans
 from models.access import Account, Entrance, Refused, refuse_length, strict_json, whole
 from models.runs import bodies, routes
 from models.runs.callers import Caller, caller, refuse
@@ -68,6 +69,7 @@ class Guard:
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
         route = routes.find(method, scope["path"])
+        spans.note(route.told)
         if route.kind is Kind.OPEN:
             await self.inner(bodies.without_secrets(scope), receive, send)
             return
@@ -84,6 +86,7 @@ class Guard:
         address = scope["client"][0] if scope.get("client") else ""
         account = await self.entrance.signed_in(headers, address)
         who = caller(account)
+        spans.note(caller=who.name.lower())
         refuse(who, account.name, route)
         if route.name == routes.SETTINGS:
             await JSONResponse(_SHOWN_SETTINGS)(scope, receive, send)

@@ -31,6 +31,11 @@ class Route:
     ids: tuple[str, ...] = ()
 
     @property
+    def told(self) -> str:
+        """Return what may be said of a request: its line of the table, and of others the kind alone."""
+        return self.kind.name.lower() if self.kind in (Kind.OPEN, Kind.PAGE, Kind.CLOSED) else self.name
+
+    @property
     def is_changing(self) -> bool:
         return self.kind in (Kind.WORK, Kind.DECISION, Kind.SETUP)
 

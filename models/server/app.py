@@ -13,6 +13,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from starlette.types import ASGIApp
 
+from models import spans
 from models.ledger import Keys
 
 
@@ -37,15 +38,17 @@ class AppSettings(BaseSettings):
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     prefect_api: str = Field("", description="told at once of what the promotion flow waits for; empty: nobody is")
     prefect_password: str = Field("", description="of the name by which this server tells Prefect its one event")
+    traces_url: str | None = Field(None, description="the receiver of OTLP that gets traces; none are made without it")
 
 
 def create_app() -> ASGIApp:
     """Return the application that uvicorn serves, with one worker: two would not share their waits for passwords."""
     settings = AppSettings()
+    spans.begin(settings.traces_url, "tidewaiter-mlflow")
     os.environ |= for_mlflow(settings)
     from models.server.assembly import assemble
 
-    return assemble(settings)
+    return spans.around(assemble(settings))
 
 
 def for_mlflow(settings: AppSettings) -> dict[str, str]:

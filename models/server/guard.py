@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models import spans
 from models.access import (
     Account,
     Call,
@@ -77,6 +78,7 @@ class Guard:
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"].upper()  # as Flask reads it
         route = routes.find(method, scope["path"], self.pages)
+        spans.note(f"{method} {route.told}")
         try:
             if route.kind is Kind.OPEN:
                 await self.inner(scope, receive, send)
@@ -104,6 +106,7 @@ class Guard:
         address = scope["client"][0] if scope.get("client") else ""
         account = await self.entrance.signed_in(headers, address)
         call = _call(account, method, route.name, address, scope)
+        spans.note(roles=" ".join(sorted(call.roles)))
         if route.kind is Kind.FRONT:
             return await anyio.to_thread.run_sync(self.front, call.roles)
         if route.kind is Kind.PAGE and route.page is not None:

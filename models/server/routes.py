@@ -99,6 +99,7 @@ _GUARDED = frozenset(
     for name in names
 )
 _LOGGED_MODEL = re.compile(r"mlflow/logged-models/[^/]+(?:/params|/tags(?:/[^/]+)?)?")
+_NAMED = _QUESTIONS | {name for _, name in _GUARDED}
 _OWN = frozenset({("POST", f"tidewaiter/{name}") for name in ("inspect", "rollback", "registering", "criteria")})
 
 
@@ -123,6 +124,13 @@ class Route:
     kind: Kind
     name: str
     page: Page | None = None
+
+    @property
+    def told(self) -> str:
+        """Return what may be said of a request: a page or a call by its name, and of others the kind alone."""
+        if self.page is not None:
+            return self.page.prefix
+        return self.name if self.name in _NAMED else self.kind.name.lower()
 
     @property
     def leaves_trace(self) -> bool:

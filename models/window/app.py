@@ -30,6 +30,7 @@ from starlette.types import Lifespan
 
 from features import messages
 from features.messages import answers
+from models import spans
 from models.access import Account, Entrance, Refused, machines, refuse_length, strict_json, whole
 from models.access.accounts import DECLARING, METRICS, TRADE
 from models.access.tokens import Machine, Tokens
@@ -111,6 +112,7 @@ class Window:
     async def _declarations(self, request: Request) -> Response:
         came_at = time.monotonic()
         machine = await self._machine(request)
+        spans.note("POST /window/declarations", role=machine.role)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in messages.KINDS:
             raise Refused(f"Content-Type is {kind[:60]!r}; allowed: {', '.join(messages.KINDS)}", 415)
@@ -136,7 +138,8 @@ class Window:
         """Return the answer to a message: each of its declarations is decided, or refused with what is wrong."""
         received_at = self.now()
         reading = partial(messages.read, content, kind, received_at.replace(tzinfo=None), tables=self.tables)
-        read = await anyio.to_thread.run_sync(reading)
+        with spans.span("read"):
+            read = await anyio.to_thread.run_sync(reading)
         taken, refused = _sorted_out(read, None if form == telling.JSON else answers.LONGEST_REFERENCE)
         digest = hashlib.sha256(content).hexdigest()
         documents, tables = {digest: Document(kind, content)}, ""

@@ -4,6 +4,7 @@ Asking again is safe: the same content under the same id gets the same answer. U
 released.
 """
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Client:
     def declare(self, *declarations: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the window says: `decisions`, and what it has `refused`; Unanswered if it says nothing."""
         deadline, wait = time.monotonic() + self.patience_s, 1.0
-        headers = {"Authorization": f"Bearer {self.token}"}
+        headers = {"Authorization": f"Bearer {self.token}"} | _trace()
         with httpx.Client(transport=self.transport, timeout=TIMEOUT_S, trust_env=False, headers=headers) as client:
             while True:
                 try:
@@ -49,3 +50,13 @@ class Client:
                     raise Unanswered(told)
                 self.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT_S)
+
+
+def _trace() -> dict[str, str]:
+    """Return the header by which the window's spans become part of the caller's trace, if its program makes one."""
+    headers: dict[str, str] = {}
+    if "opentelemetry.trace" in sys.modules:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        TraceContextTextMapPropagator().inject(headers)
+    return headers

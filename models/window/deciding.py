@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from models import spans
 from models.decisions import Decision, DecisionLog, Document, Head, Spool, Unavailable, record
 from models.live import Plan, State
 from models.window.answering import Asked, decide
@@ -47,6 +48,7 @@ class _Job:
     documents: Mapping[str, Document]
     came_at: float
     decisions: "Future[list[Decision]]"
+    asked_in: "spans.Parent" = field(default_factory=spans.here)
 
     @property
     def rows(self) -> int:
@@ -170,7 +172,9 @@ class Decider:
             before: dict[str, _Before] = {}
             going = [job for job in jobs if self._goes(job, memory, ground, before)]
             if going:
-                found = self._decided(memory, ground, [each for job in going for each in job.asked], before, going)
+                asked = [each for job in going for each in job.asked]
+                with spans.under(job.asked_in for job in going):
+                    found = self._decided(memory, ground, asked, before, going)
                 for job in going:
                     self._answer(job, [found[each.declaration_id] for each in job.asked])
         except (Unavailable, NotDecided, OSError) as error:
@@ -253,7 +257,8 @@ class Decider:
         links = list(record.linked(made, memory.head.number, memory.head.hash))
         named |= {digest: document for job in jobs for digest, document in job.documents.items()}
         try:
-            self._keep(links, {digest: document for digest, document in named.items() if digest not in self._kept})
+            with spans.span("log", rows=len(links)):
+                self._keep(links, {digest: document for digest, document in named.items() if digest not in self._kept})
         except BaseException:
             self._memory = None  # whether the database has taken it is not known: it is asked before the next decision
             raise
@@ -274,9 +279,10 @@ class Decider:
             self._plans[plan.digest] = plan
             state = states.get(asked.office) or memory.state(asked.office, by.day, plan)
             state = replace(state, plan=plan.digest)  # another ground has another plan, for the places that are left
-            decision, states[asked.office] = decide(
-                by, asked, said, state, *before[asked.declaration_id], self._earlier_plan
-            )
+            with spans.span("lane", rows=asked.rows.height):
+                decision, states[asked.office] = decide(
+                    by, asked, said, state, *before[asked.declaration_id], self._earlier_plan
+                )
             made.append(decision)
             named[by.policy.digest] = Document("application/toml", by.policy.written)
             if by.criteria.digest:

@@ -17,6 +17,7 @@ import polars as pl
 
 from features.arrays import Floats
 from features.matrix import CATALOGUE
+from models import spans
 from models.criteria import InForce
 from models.decisions import record
 from models.dossier import Incumbent
@@ -148,8 +149,16 @@ class Ground:
         """Return what is known and thought of rows of the contract, all accepted on the day; each by itself."""
         if self.morning is None:
             return Judged([_NOTHING] * declared.height, [()] * declared.height, [()] * declared.height, {})
-        features = self.morning.features(declared)
-        values = features[_NAMES].rows()
+        with spans.span("features", rows=declared.height):
+            features = self.morning.features(declared)
+            values = features[_NAMES].rows()
+        with spans.span("score", rows=declared.height):
+            return self._said(declared, features, values, language)
+
+    def _said(
+        self, declared: pl.DataFrame, features: pl.DataFrame, values: list[tuple[Any, ...]], language: str
+    ) -> Judged:
+        """Return what the champion, or the risk profile in its place, says of features."""
         if self.champion is None:
             told = [_NOTHING | said for said in profiled(features).to_dicts()]
             return Judged(told, values, [()] * declared.height, {})

@@ -15,9 +15,10 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from features import messages
-from models import policy
+from models import policy, spans
 from models.access import Directory, Entrance, Names
 from models.access.tokens import Tokens
 from models.clock import clock
@@ -51,11 +52,13 @@ class WindowSettings(BaseSettings):
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
     time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
     played_clock: Path | None = Field(None, description="the file that says what time it is on played days")
+    traces_url: str | None = Field(None, description="the receiver of OTLP that gets traces; none are made without it")
 
 
-def create_app() -> Starlette:
+def create_app() -> ASGIApp:
     """Return the application that uvicorn serves."""
     settings = WindowSettings()
+    spans.begin(settings.traces_url, "tidewaiter-window")
     places = Places(settings.data, settings.state, settings.signoff, settings.tracking_uri, settings.artifact_root)
     keys, signoff = Keys(settings.signoff), policy.load().signoff
     now = clock(settings.time_zone, settings.played_clock)
@@ -103,4 +106,5 @@ def create_app() -> Starlette:
     directory = Directory(settings.accounts_uri)
     entrance = Entrance(directory, Names(settings.public_urls))
     tables = messages.Tables.of(settings.tables) if settings.tables else None
-    return Window(decider, log, Tokens(settings.accounts_uri), entrance, now, note, tables, running).app()
+    window = Window(decider, log, Tokens(settings.accounts_uri), entrance, now, note, tables, running)
+    return spans.around(window.app())

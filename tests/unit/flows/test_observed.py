@@ -1,5 +1,7 @@
 """Every flow that is deployed is told by the one hook, with what it read and wrote, however it ends."""
 
+from contextlib import nullcontext
+from contextvars import ContextVar
 from importlib import import_module
 from types import SimpleNamespace
 from uuid import UUID, uuid4
@@ -7,11 +9,12 @@ from uuid import UUID, uuid4
 import pytest
 import yaml
 
-from flows import observed
+from flows import observed, progress
 from flows.settings import PREFIX, Settings
 from models.evidence.manifest import PROJECT
 from models.lineage import Log, datasets
 from tests.support.lineage import batch, store, told
+from tests.support.traces import receiving
 
 DEPLOYED = sorted(
     {each["entrypoint"] for each in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]}
@@ -149,3 +152,20 @@ def test_lineage_that_cannot_be_written_stops_no_run_and_is_said(prefect, tmp_pa
     ((sentence, error),) = said
     assert sentence == "Lineage of this run is not written: %s"
     assert isinstance(error, OSError)
+
+
+def test_a_run_has_a_span_with_its_stages_where_traces_are_made(prefect, monkeypatch):
+    monkeypatch.setattr(progress, "_reporter", ContextVar("reporter", default=lambda name: nullcontext(print)))
+
+    @observed.observed
+    def flow():
+        with progress.stage("Train"), progress.stage("Tune"):
+            pass
+
+    with receiving() as found:
+        monkeypatch.setenv(f"{PREFIX}TRACES_URL", found.url)
+        flow()
+    run, stage = found.one("ours"), found.one("Train")
+    assert found.within(run) == ["Train"]
+    assert found.within(stage) == ["Tune"]
+    assert found.services == {"tidewaiter-flows"}

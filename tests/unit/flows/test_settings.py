@@ -103,6 +103,23 @@ def test_another_kind_of_database_is_refused_without_repeating_its_password():
     assert "secret" not in told.value.errors()[0]["msg"]
 
 
+@pytest.mark.parametrize("name", ["lineage_url", "traces_url"])
+def test_what_is_told_to_others_goes_to_an_address_without_a_password(name):
+    assert getattr(Settings(), name) is None
+    for url in ("http://receiver.example:4318/v1/traces", "https://receiver.example"):
+        assert getattr(Settings(**{name: url}), name) == url
+    for url in ("receiver.example", "ftp://receiver.example", "http://ann:secret@receiver.example/", "http://a b/"):
+        with pytest.raises(ValidationError, match="allowed: such as http://receiver") as told:
+            Settings(**{name: url})
+        assert "secret" not in told.value.errors()[0]["msg"]
+
+
+@pytest.mark.parametrize("namespace", ["", "a b", "tide\nwaiter", "x" * 201])
+def test_a_namespace_of_lineage_is_one_word(namespace):
+    with pytest.raises(ValidationError, match="lineage_namespace"):
+        Settings(lineage_namespace=namespace)
+
+
 @pytest.mark.parametrize("uri", ["s3://", "gs://bucket/mlflow", "/srv/mlflow", "s3://bucket/mlflow/"])
 def test_artifacts_go_to_a_folder_or_to_s3(uri):
     with pytest.raises(ValidationError, match="artifacts_uri"):

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse
+from starlette.testclient import TestClient
 
+from models import spans
 from models.access.call import Refused
 from models.access.directory import Account, Role
 from models.access.entrance import Entrance, Names
@@ -18,6 +20,7 @@ from models.server import guard as guards
 from models.server.guard import LARGEST_BODY, LARGEST_SENTENCE, Guard
 from models.server.pages import Page
 from models.server.uploads import EvidenceLock
+from tests.support.traces import attributes, traced
 
 ROUTE = "/api/2.0/mlflow/runs/set-tag"
 ACCOUNT, DATA_SCIENTIST, NOBODY = ("ana", "secret"), ("dan", "secret"), ("new", "secret")
@@ -410,3 +413,22 @@ def test_what_runs_beside_begins_and_ends_with_the_server(rules, tmp_path):
     guard = Guard(inner, entrance(), rules, Rows(), PAGES, front, EvidenceLock(tmp_path), beside())
     asyncio.run(guard({"type": "lifespan"}, None, None))
     assert happened == ["begins", "serves", "ends"]
+
+
+def test_a_trace_says_route_and_roles_and_nothing_of_who_asks_for_what(guard):
+    """Each path names something that nobody should read in a trace."""
+    asked = {
+        "/network/I-1?source=I-1": "GET network",
+        "/api/2.0/mlflow/runs/get?run_id=I-1": "GET pass",
+        "/static-files/I-1.js": "GET open",
+        "/I-1": "GET closed",
+    }
+    with traced() as found:
+        client = TestClient(spans.around(guard), base_url="http://server")
+        for path in asked:
+            client.get(path, auth=ACCOUNT)
+        client.post(ROUTE, auth=ACCOUNT, json={"key": "I-1"})
+    told = [attributes(span) for span in found.spans]
+    assert [each["http.route"] for each in told] == [*asked.values(), "POST mlflow/runs/set-tag"]
+    assert [each.get("roles") for each in told] == ["risk-analyst", "risk-analyst", None, None, "risk-analyst"]
+    assert not any(secret in found.content for secret in (b"I-1", b"\x03ana", b"secret"))
