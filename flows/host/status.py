@@ -94,6 +94,7 @@ def look(settings: Settings, project: Path, now: datetime) -> Status:
         _runs(settings, up.pid),
         *_monitoring(settings),
         *_notices(settings, now),
+        *_lineage(settings, now),
     ]
     shown: list[Night] = []
     if checks[2].is_ok:
@@ -242,6 +243,24 @@ def _notices(settings: Settings, now: datetime) -> list[Check]:
         detail = f"{count} events wait to be told since {since:%Y-%m-%d %H:%M} UTC: see {log}"
         return [Check(name="notices", is_ok=False, detail=detail)]
     return [Check(name="notices", is_ok=True, detail=f"{len(addresses)} addresses are told, {count} events wait")]
+
+
+def _lineage(settings: Settings, now: datetime) -> list[Check]:
+    """Return the check whether the endpoint takes lineage; none if it goes nowhere."""
+    if settings.lineage_url is None:
+        return []
+    from models.lineage import Log, waiting_since  # where lineage goes nowhere, nobody waits for the import
+
+    try:
+        since = waiting_since(Log(settings.lineage_folder))
+    except (OSError, ValueError) as error:
+        return [Check(name="lineage", is_ok=False, detail=str(error))]
+    if since and now - since > TOLD_WITHIN:
+        log = settings.logs_folder / "lineage.log"
+        return [
+            Check(name="lineage", is_ok=False, detail=f"waits to be sent since {since:%Y-%m-%d %H:%M} UTC: see {log}")
+        ]
+    return [Check(name="lineage", is_ok=True, detail=f"is sent to {settings.lineage_url}")]
 
 
 def _window(settings: Settings) -> list[Check]:

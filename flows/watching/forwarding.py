@@ -8,7 +8,6 @@ import sys
 from flows.processes.children import Program
 from flows.settings import Settings
 from flows.watching import rounds
-from models.lineage import Log, send
 
 EVERY_S = 20.0
 
@@ -22,6 +21,8 @@ def program(settings: Settings) -> Program | None:
 
 def forward() -> None:
     """Send what was told since the last time; Refused if the endpoint does not take it."""
+    from models.lineage import Log, send  # not for `up`, which only starts this process
+
     settings = Settings()
     if settings.lineage_url and settings.lineage_folder.is_dir():
         send(Log(settings.lineage_folder), settings.lineage_url, rounds.say)

@@ -7,6 +7,6 @@ that was declared, and no person.
 from models.lineage.datasets import Dataset
 from models.lineage.events import Run
 from models.lineage.log import Log
-from models.lineage.sending import Refused, send
+from models.lineage.sending import Refused, send, waiting_since
 
-__all__ = ["Dataset", "Log", "Refused", "Run", "datasets", "published", "send"]
+__all__ = ["Dataset", "Log", "Refused", "Run", "datasets", "published", "send", "waiting_since"]

@@ -6,7 +6,7 @@ an answer and noting it, the event goes out again: it has the same run and state
 
 import json
 from collections.abc import Callable
-from pathlib import Path
+from datetime import datetime
 
 import httpx
 
@@ -27,8 +27,7 @@ def send(log: Log, url: str, say: Callable[[str], None], transport: httpx.BaseTr
 
     An event that the endpoint would refuse each time is left out, which `say` is told; it stays in its file.
     """
-    noted, taken = log.folder / _SENT, 0
-    sent: dict[str, int] = json.loads(noted.read_text()) if noted.exists() else {}
+    sent, taken = _sent(log), 0
     headers = {"Content-Type": "application/json"}
     with httpx.Client(transport=transport, timeout=TIMEOUT_S, trust_env=False, headers=headers) as client:
         for file in log.files():
@@ -42,8 +41,19 @@ def send(log: Log, url: str, say: Callable[[str], None], transport: httpx.BaseTr
                     else:
                         taken += 1
                     sent[file.name] = sent.get(file.name, 0) + len(line)
-                    _note(noted, sent)
+                    _note(log, sent)
     return taken
+
+
+def waiting_since(log: Log) -> datetime | None:
+    """Return when the first event was told that was not sent yet; None if nothing waits."""
+    sent = _sent(log)
+    for file in log.files():
+        with file.open("rb") as lines:
+            lines.seek(sent.get(file.name, 0))
+            if (line := lines.readline()).endswith(b"\n"):
+                return datetime.fromisoformat(json.loads(line)["eventTime"])
+    return None
 
 
 def _refused(client: httpx.Client, url: str, line: bytes) -> str | None:
@@ -60,5 +70,10 @@ def _refused(client: httpx.Client, url: str, line: bytes) -> str | None:
     raise Refused(f"it answers {said}")
 
 
-def _note(file: Path, sent: dict[str, int]) -> None:
-    write_atomically(file, lambda draft: draft.write_text(json.dumps(sent)))
+def _sent(log: Log) -> dict[str, int]:
+    noted = log.folder / _SENT
+    return json.loads(noted.read_text()) if noted.exists() else {}
+
+
+def _note(log: Log, sent: dict[str, int]) -> None:
+    write_atomically(log.folder / _SENT, lambda draft: draft.write_text(json.dumps(sent)))

@@ -51,6 +51,23 @@ def read(file: Path) -> list[dict]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
+def told_once(log: Log) -> list[str]:
+    """Return each file that was told as ingested, and each version that was told as published, as often as it was."""
+    events = [event for event in told(log, "data") if event["eventType"] == "COMPLETE"]
+    files = [each["name"] for event in events if event["job"]["name"] == "ingest" for each in event["inputs"]]
+    written = [each for event in events if event["job"]["name"] == "publish" for each in event["outputs"]]
+    return sorted(files) + sorted(each["facets"]["version"]["datasetVersion"] for each in written)
+
+
+def unended(log: Log) -> list[str]:
+    """Return the jobs of runs that have not begun once and ended once."""
+    runs: dict[str, list[dict]] = {}
+    for event in told(log):
+        runs.setdefault(event["run"]["runId"], []).append(event)
+    is_whole = {run: [each["eventType"] == "START" for each in events] == [True, False] for run, events in runs.items()}
+    return [events[0]["job"]["name"] for run, events in runs.items() if not is_whole[run]]
+
+
 def run(job: str = "retrain") -> Run:
     return Run(str(uuid4()), job, "tidewaiter", "0123abc", f"flows/{job}.py")
 

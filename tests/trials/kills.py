@@ -14,8 +14,10 @@ from mlflow import MlflowClient
 from features.store import versioning
 from features.store.store import Store
 from flows.parameters import RetrainParameters
+from models.lineage import Log
 from models.registry.registry import CHALLENGER, EVIDENCE_DIGEST, MODEL
 from tests.support.commands import Retraining
+from tests.support.lineage import told_once
 from tests.support.prefect_server import hosting, prefect_server
 from tests.trials.running import Trial, Unit
 
@@ -32,6 +34,7 @@ def state(folder: Path) -> dict[str, object]:
         "data version": versioning.current(folder / "data"),
         "versions": [version.tags | {"digest": version.tags[EVIDENCE_DIGEST]} for version in versions],
         "challenger": str(client.get_model_version_by_alias(MODEL, CHALLENGER).version),
+        "told once": told_once(Log(folder / ".tidewaiter" / "lineage")),
         "models": sorted(run.data.params["model_digest"] for run in runs if run.info.status == "FINISHED"),
     }
 

@@ -19,11 +19,12 @@ from flows.settings import Settings
 from models import artifact_places, policy
 from models.dossier import Judged
 from models.evidence import manifest
+from models.lineage import Log
 from models.places import Places
 from models.registry.registry import CHALLENGER, MODEL
 from models.server import admission, judging
 from models.workspace import incumbents
-from tests.support import signoff_server, versions
+from tests.support import lineage, signoff_server, versions
 from tests.support.commands import Retraining, invoke, run
 from tests.support.object_storage import object_storage, storage_server
 from tests.support.prefect_server import prefect_server
@@ -87,6 +88,25 @@ def test_it_ends_with_a_version_that_awaits_sign_off(undisturbed):
     assert "beside the risk profile" in version.description
     pages = client.list_artifacts(version.run_id, "validation")
     assert len(pages) == len(Store(folder / "data" / "simulator").batches)
+
+
+def test_its_lineage_leads_from_each_file_to_the_version(undisturbed):
+    folder, _ = undisturbed
+    log, stored = Log(folder / ".tidewaiter" / "lineage"), Store(folder / "data" / "simulator").batches
+    (version,) = state(folder)["versions"]
+    files = sorted(f"files/simulator/sha256:{batch.sha256}" for batch in stored)
+    assert lineage.told_once(log) == [*files, version["data_version"]]
+    assert lineage.unended(log) == []
+    end = next(event for event in lineage.told(log, "runs") if event["eventType"] == "COMPLETE")
+    assert [
+        (each["name"], each["facets"]["version"]["datasetVersion"]) for each in (*end["inputs"], *end["outputs"])
+    ] == [
+        ("data", version["data_version"]),
+        ("models/customs-risk", "1"),
+    ]
+    client = MlflowClient(f"sqlite:///{folder / '.tidewaiter' / 'mlflow.db'}")
+    (used,) = client.get_run(client.get_model_version(MODEL, "1").run_id).inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("simulator", version["data_version"])
 
 
 def test_its_data_are_of_the_version_that_was_made_with_the_committed_one(undisturbed):
@@ -191,6 +211,7 @@ def test_killed_during_ingestion_and_registration_it_leaves_one_clean_result(
     kill_after(folder, "Judge:", 0.2, prefect, environment)
     assert invoke(folder, "retrain", *ROWS, artifacts_uri=uri).code == 0
     assert state(folder) == state(undisturbed[0])
+    assert lineage.unended(Log(folder / ".tidewaiter" / "lineage")) == []
     assert not (folder / ".tidewaiter" / "artifacts").exists()
     assert any(key.endswith("/evidence.json") for key in object_storage.keys(bucket))
 

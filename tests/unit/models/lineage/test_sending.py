@@ -7,7 +7,7 @@ import httpx
 import pytest
 from openlineage.client.event_v2 import RunState
 
-from models.lineage import Log, Refused, send
+from models.lineage import Log, Refused, send, waiting_since
 from tests.support.lineage import run, told
 
 NOVEMBER, DECEMBER = datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
@@ -75,6 +75,16 @@ def test_what_would_be_refused_each_time_does_not_hold_up_what_follows(log, endp
     assert line.startswith("runs-2026-11.jsonl, byte ")
     assert str(never) in line
     assert sent(log, endpoint) == 0
+
+
+def test_it_is_known_since_when_something_waits(log, endpoint):
+    assert waiting_since(log) == NOVEMBER
+    endpoint.answers = [201, 201, 503]
+    with pytest.raises(Refused):
+        sent(log, endpoint)
+    assert waiting_since(log) == DECEMBER
+    sent(log, endpoint)
+    assert waiting_since(log) is None
 
 
 def test_a_line_that_is_being_written_waits(log, endpoint):
