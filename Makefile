@@ -16,7 +16,7 @@ NAME ?= $(word 2,$(MAKECMDGOALS))
 $(eval $(word 2,$(MAKECMDGOALS)):;@:)
 endif
 
-.PHONY: run test test-cluster trial mutants up bench bench-large screenshots setup lock clean
+.PHONY: run test test-cluster trial mutants up bench bench-large screenshots setup bundle lock clean
 
 # The packages that most of a start's time goes into; what is not compiled here is compiled by whoever imports it first.
 COMPILED := alembic evidently fastapi great_expectations hypothesis lightgbm matplotlib mlflow numba numpy opentelemetry \
@@ -78,6 +78,10 @@ bench-large: setup
 	$(BIN)/python benchmarks/boosting.py
 	$(BIN)/python benchmarks/cluster.py
 	$(BIN)/python benchmarks/plots.py
+
+# Everything for a machine without a network, in dist/; docs/operator.md, "Closed networks".
+bundle: setup
+	$(BIN)/python -m deploy.bundle
 
 # The pictures of docs/images, from a real run; needs chromium.
 screenshots: setup

@@ -1,0 +1,39 @@
+"""Lays the committed code into a folder, with SOURCE.json, which says there what git says in a clone.
+
+    python -m deploy.source FOLDER
+
+SOURCE.json has the `commit` and, in `files`, the SHA-256 of every file that the evidence of a model counts as its
+source. What is not committed does not get in.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from models.evidence import manifest
+
+ROOT = Path(__file__).parents[1]
+FILE = "SOURCE.json"
+PARTS = (
+    *manifest.PACKAGES,
+    *("deploy", "docs", "prefect.yaml", "pyproject.toml", manifest.LOCK_FILE, "README.md", "CHANGELOG.md"),
+)
+
+
+def lay(folder: Path, project: Path = ROOT) -> str:
+    """Fill a folder that is empty or not there yet; return the commit. CalledProcessError if git knows none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    commit = _git(project, "rev-parse", "HEAD").decode().strip()
+    subprocess.run(["tar", "-x", "-C", folder], input=_git(project, "archive", commit, "--", *PARTS), check=True)
+    content = {"commit": commit, "files": manifest.source(folder)}
+    (folder / FILE).write_text(json.dumps(content, indent=1) + "\n")
+    return commit
+
+
+def _git(project: Path, *arguments: str) -> bytes:
+    return subprocess.run(["git", "-C", project, *arguments], stdout=subprocess.PIPE, check=True).stdout
+
+
+if __name__ == "__main__":
+    lay(Path(sys.argv[1]))
