@@ -11,11 +11,12 @@
         docs/              the documentation
         SHA256SUMS         of all of the above
 
-and the same as one file beside it, `.tar`. Each wheel is what requirements.lock names by hash, or was built from a source
-archive that is.
+and the same as one file beside it, `.tar`. Each wheel is what requirements.lock names by hash, or was built from a
+source archive that is.
 """
 
 import hashlib
+import json
 import platform
 import shutil
 import subprocess
@@ -25,7 +26,8 @@ import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import Any
 
 from deploy import source
 from models.evidence import manifest
@@ -34,7 +36,6 @@ DIST = source.ROOT / "dist"
 SITE = source.ROOT / "site"
 SUMS = "SHA256SUMS"
 _BIN = Path(sys.executable).parent
-_AUDIT_S = 600
 
 
 def make(dist: Path, say: Callable[[str], None]) -> Path:
@@ -92,7 +93,7 @@ def sums(folder: Path) -> str:
 
 
 def _lines(lock: Path) -> list[str]:
-    found = (line.strip(" \\") for line in lock.read_text().splitlines())
+    found = (line.partition(" ;")[0].strip(" \\") for line in lock.read_text().splitlines())
     return [line for line in found if line and not line.startswith("#")]
 
 
@@ -115,21 +116,57 @@ def _sbom(folder: Path, scratch: Path) -> None:
 
 
 def _audit(folder: Path) -> str:
-    """Write audit.txt; return a sentence of it. Where nobody could be asked, both say so."""
-    options = ("--disable-pip", "--require-hashes", "--progress-spinner", "off", "--requirement", "requirements.txt")
-    try:
+    """Write audit.txt, and return what it says first."""
+    lines = (folder / "requirements.txt").read_text().splitlines(keepends=True)
+    found = _weaknesses(lines[:1])
+    if not unknown(found):  # whoever does not know the first one is not asked about the others
+        found = _weaknesses(lines)
+    report = audited(found, len(lines))
+    (folder / "audit.txt").write_text(f"pip-audit, {datetime.now(UTC):%Y-%m-%d}\n{report}")
+    return report.splitlines()[0]
+
+
+def _weaknesses(lines: list[str]) -> list[dict[str, Any]]:
+    """Return what pip-audit says of each of some requirements, or the one reason for which it says nothing."""
+    options = ("--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json")
+    with NamedTemporaryFile("w", suffix=".txt") as file:
+        file.writelines(lines)
+        file.flush()
         done = subprocess.run(
-            [_BIN / "pip-audit", *options], cwd=folder, capture_output=True, text=True, timeout=_AUDIT_S, check=False
+            [_BIN / "pip-audit", *options, "--requirement", file.name], capture_output=True, text=True, check=False
         )
-        said, is_judged = done.stdout + done.stderr, "vulnerabilities found" in done.stderr.replace("ity ", "ities ")
-    except subprocess.TimeoutExpired:
-        said, is_judged = f"no answer within {_AUDIT_S} s\n", False
-    day = f"{datetime.now(UTC):%Y-%m-%d}"
-    first = "" if is_judged else "NOT AUDITED: nobody who knows of weaknesses could be asked.\n"
-    (folder / "audit.txt").write_text(f"pip-audit of {day}\n{first}\n{said}")
-    if is_judged:
-        return f"Audited: {done.stderr.splitlines()[0]}"
-    return "NOT AUDITED: nobody who knows of weaknesses could be asked; audit.txt says so, and why."
+    try:
+        return json.loads(done.stdout)["dependencies"]
+    except ValueError:
+        return [{"name": "pip-audit", "skip_reason": (done.stderr.strip().splitlines() or ["no word"])[-1]}]
+
+
+def audited(found: list[dict[str, Any]], packages: int) -> str:
+    """Return the report: how many of the packages nothing is known of, then each weakness, then each reason.
+
+    >>> print(audited([{"name": "a", "version": "1", "vulns": []}, {"name": "b", "skip_reason": "not found"}], 2))
+    NOT AUDITED: of 1 of 2 packages nobody could say anything. Known weaknesses of the others: 0.
+    b: not found
+    """
+    weak = [(each, one) for each in found for one in each.get("vulns", [])]
+    known = sum("skip_reason" not in each for each in found)
+    first = f"Known weaknesses of {packages} packages: {len(weak)}."
+    if known < packages:
+        first = (
+            f"NOT AUDITED: of {packages - known} of {packages} packages nobody could say anything. "
+            f"Known weaknesses of the others: {len(weak)}."
+        )
+    said = [f"{each['name']} {each['version']}: {one['id']}, {_mended(one)}" for each, one in weak]
+    return "\n".join([first, *said, *(f"{each['name']}: {each['skip_reason']}" for each in unknown(found))])
+
+
+def unknown(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those of which pip-audit could not be told anything."""
+    return [each for each in found if "skip_reason" in each]
+
+
+def _mended(weakness: dict[str, Any]) -> str:
+    return f"mended in {', '.join(weakness['fix_versions'])}" if weakness["fix_versions"] else "not mended yet"
 
 
 def _documentation(code: Path, docs: Path) -> str:

@@ -65,9 +65,11 @@ chmod +x "$uv"
 export UV_OFFLINE=1 UV_NO_CONFIG=1 UV_CACHE_DIR="$folder/.scratch/cache" UV_PYTHON_DOWNLOADS=never
 "$uv" venv --quiet --allow-existing --python "$python" "$folder/.venv"
 packages() { "$uv" pip "$@" --quiet --no-index --find-links wheels --python "$folder/.venv/bin/python"; }
-packages sync --require-hashes --compile-bytecode requirements.txt
+packages sync --require-hashes requirements.txt
 packages install --no-deps --no-build-isolation --editable "$folder"
-"$folder/.venv/bin/python" -m compileall -q "$folder/flows" "$folder/models" "$folder/features"
+# Compiled once, since services cannot write there; of Plotly's thousand modules few are ever imported.
+"$folder/.venv/bin/python" -m compileall -q -j 0 -x '/(tests?|plotly)/' "$folder/.venv/lib" \
+    "$folder/flows" "$folder/models" "$folder/features"
 rm -rf "$folder/.scratch"
 "$folder/.venv/bin/python" -c 'import lightgbm' || fail "LightGBM does not load; it needs OpenMP, the package libgomp1 of Debian"
 say "$(wc -l <requirements.txt) packages are in $folder/.venv"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.trials import (
     answers,
+    bundle,
     checks,
     decisions,
     kills,
@@ -21,6 +22,7 @@ from tests.trials import (
 
 TRIALS = {
     "answers": answers.TRIAL,
+    "bundle": bundle.TRIAL,
     "checks": checks.TRIAL,
     "decisions": decisions.TRIAL,
     "kills": kills.TRIAL,

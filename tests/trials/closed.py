@@ -1,0 +1,113 @@
+"""What the trial of the bundle does inside its namespaces: `python -m tests.trials.closed BUNDLE WRITTEN`, as root.
+
+The last line that it prints is what it measured, as JSON.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from pwd import getpwnam
+from time import perf_counter
+
+PLACES = ("/etc", "/opt", "/srv", "/var/lib")
+PYTHON = "/opt/python"  # an interpreter that all users may read, wherever this one lies
+PROJECT = Path("/opt/tidewaiter")
+CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+SETUP_S, READY_S, STATUS_S = 120, 300, 180
+
+
+def close(written: Path) -> None:
+    """Leave loopback alone of all networks, and copies of the places that an installation writes to."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    assert [name for _, name in socket.if_nameindex()] == ["lo"]
+    for place in PLACES:
+        upper, work = (written / place.strip("/").replace("/", "-") / each for each in ("upper", "work"))
+        upper.mkdir(parents=True)
+        upper.chmod(0o755)
+        work.mkdir()
+        subprocess.run(
+            ["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={place},upperdir={upper},workdir={work}", place],
+            check=True,
+        )
+    Path(PYTHON).mkdir()
+    subprocess.run(["mount", "--bind", sys.base_prefix, PYTHON], check=True)
+
+
+def install(bundle: Path) -> tuple[float, str]:
+    """Install the bundle; return the seconds that it took, and what it said."""
+    started = perf_counter()
+    python = f"{PYTHON}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    done = subprocess.run(
+        [bundle / "install.sh"], cwd="/", env=CLEAN | {"PYTHON": python}, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return round(perf_counter() - started, 1), done.stdout
+
+
+def as_service(*command: str) -> list[str]:
+    """Return a command as systemd would run it by the unit: its user, groups, capabilities and environment."""
+    unit = Path("/etc/systemd/system/tidewaiter.service").read_text()
+    given = [pair for line in re.findall(r"^Environment=(.*)$", unit, re.MULTILINE) for pair in line.split()]
+    user, group = getpwnam("tidewaiter"), getpwnam("tidewaiter-runs").pw_gid
+    capabilities = "+setuid,+setgid"
+    return [
+        *("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", f"--groups={group}", "--no-new-privs"),
+        *(f"--inh-caps=-all,{capabilities}", f"--ambient-caps=-all,{capabilities}"),
+        f"--bounding-set=-all,{capabilities}",
+        *("env", f"--chdir={PROJECT}", "--ignore-environment", f"HOME={user.pw_dir}"),
+        *(f"{name}={value}" for name, value in CLEAN.items()),
+        *given,
+        *command,
+    ]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of Tidewaiter's as the service."""
+    command = as_service(f"{PROJECT}/.venv/bin/tidewaiter", *words)
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+
+
+def until(holds: Callable[[], bool], limit_s: float, what: str) -> float:
+    """Wait for it; return the seconds that it took."""
+    started = perf_counter()
+    while not holds():
+        assert perf_counter() - started < limit_s, f"not within {limit_s} s: {what}"
+        time.sleep(1)
+    return round(perf_counter() - started, 1)
+
+
+def main(bundle: Path, written: Path) -> None:
+    """Install twice, start, retrain, ask for the status, stop."""
+    os.umask(0o022)
+    close(written)
+    setup_s, _ = install(bundle)
+    assert setup_s <= SETUP_S, f"set-up took {setup_s} s; allowed: {SETUP_S} s"
+    again_s, said = install(bundle)
+    assert "the user tidewaiter-runs is there already" in said, said
+    log = written / "up.log"
+    with log.open("w") as file:
+        up = subprocess.Popen(as_service(f"{PROJECT}/.venv/bin/tidewaiter", "up"), stdout=file, stderr=file)
+    started = perf_counter()
+    ready_s = until(lambda: "Ready." in log.read_text() or up.poll() is not None, READY_S, "up says Ready")
+    assert up.poll() is None, log.read_text()
+    retrained = run("retrain", "--source", "simulator")
+    assert retrained.returncode == 0, retrained.stdout
+    retrain_s = round(perf_counter() - started - ready_s, 1)
+    until(lambda: run("status").returncode == 0, STATUS_S, "status is 0")
+    up.send_signal(signal.SIGTERM)
+    assert up.wait(120) == 0, log.read_text()
+    print(  # noqa: T201
+        json.dumps(
+            {"setup_s": setup_s, "setup_again_s": again_s, "ready_s": ready_s, "retrain_s": retrain_s, "status": 0}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
