@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import httpx
@@ -178,6 +180,35 @@ def audit_export_head(
         head = proof.head(settings.tracking_uri, keys_of(settings))
         write_atomically(file, lambda path: path.write_text(head.model_dump_json() + "\n"))
     out.print(f"{file}: row {head.number}, {head.hash}", markup=False)
+
+
+@audit.command("signature", epilog=f"{EXIT_CODES}.")
+def audit_signature(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A version that is or was champion.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where its evidence goes; not there yet.")],
+) -> None:
+    """Write a promoted version's evidence with a signature of it, which needs no Tidewaiter to be verified.
+
+    `signature.json` is a DSSE envelope around an in-toto statement, signed with the ledger's key by the running signer.
+    """
+    settings = begin()
+    from models.ledger import storage
+    from models.signer import asking
+    from models.workspace import incumbents
+
+    if folder.exists():
+        fail(f"{folder} is there already; allowed: a folder that is not there yet")
+    try:
+        with reading_ledger(), TemporaryDirectory(prefix="tidewaiter-") as scratch:
+            keys, registry = keys_of(settings), incumbents.registry_of(settings.places)
+            evidence = Path(scratch) / "evidence"
+            manifest = registry.fetch_evidence(registry.version(str(version)), evidence)
+            envelope = asking.attested(keys.socket_file, version, manifest)
+            (evidence / "signature.json").write_text(json.dumps(envelope, indent=1) + "\n")
+            shutil.copytree(evidence, folder)
+    except storage.NotSigned as error:
+        fail(str(error))
+    out.print(f"{folder}: the evidence of version {version}, and its signature in signature.json", markup=False)
 
 
 def rollback(

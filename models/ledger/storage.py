@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -21,6 +22,8 @@ from sqlalchemy.schema import CreateTable
 
 from features.disk import write_atomically
 from models import database
+from models.evidence import Manifest
+from models.ledger import attestation
 from models.ledger.book import Book
 from models.ledger.chain import Chain, Entry, Head, LedgerError, Row, check_head
 from models.policy import Signoff
@@ -201,6 +204,10 @@ class Ledger(Followed):
             row = self._held().chain.follow(entry, self._key)
             self._held().take_in([row])
             connection.execute(_rows.insert().values(row.model_dump()))
+
+    def attested(self, version: int, evidence: Manifest) -> dict[str, Any]:
+        """Return the signature of a promoted version in an envelope; LedgerError if the ledger does not say so."""
+        return attestation.envelope(attestation.statement(self.book.cases.get(version), evidence), self._key)
 
     def note_again(self) -> None:
         """Write the note of the head as it is, which shows whether anything can be written; OSError if not."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from models.evidence import Manifest
 from models.ledger import Entry, LedgerError, chain, storage
 from models.policy import Signoff
 from models.signer import wire
@@ -62,6 +63,15 @@ class AskedLedger(storage.Followed):
         """Take over the rows of entries that the book has taken in already."""
         if self._held().chain.extend(rows) != added:
             raise LedgerError("the signer has added something else than it said")
+
+
+def attested(socket_file: Path, version: int, evidence: Manifest) -> dict[str, Any]:
+    """Return the signature of a promoted version, as a DSSE envelope.
+
+    LedgerError if the ledger does not say that it was promoted over this evidence; NotSigned if the signer is away.
+    """
+    with _line(socket_file) as line:
+        return _ask(line, do="attest", version=version, evidence=evidence.model_dump())["envelope"]
 
 
 def answers(socket_file: Path) -> bool:

@@ -7,6 +7,9 @@ over the ledger that it has read itself, says what time it is and under which po
 head. So a server process in wrong hands can put words into people's mouths from then on, each of them a row; it can
 neither change what was written, nor promote what is not approved, nor choose its time.
 
+`attest` gives the signature of a promoted version for those who have no Tidewaiter (ledger/attestation.py): all that it
+says follows from the ledger, and the files from the digest that is there.
+
 `tidewaiter status` asks `probe`: whether an entry could be added now, without adding one.
 
 A section is one connection: `begin` waits for its turn and locks the table, `append` and `attempt` judge an entry and
@@ -84,9 +87,12 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         try:
             line = Line(connection, SECTION_S)
             with _answering(connection):
-                if _read(line, "probe", "begin").do == "probe":
+                request = _read(line, "probe", "begin", "attest")
+                if request.do == "probe":
                     self._probe()
                     line.send({"answer": Answer.DONE})
+                elif request.do == "attest":
+                    line.send({"answer": Answer.DONE, "envelope": self._attested(request)})
                 else:
                     self._section(connection)
         finally:
@@ -103,6 +109,12 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             self.ledger.note_again()
         finally:
             self._turn.release()
+
+    def _attested(self, request: Request) -> dict[str, Any]:
+        if request.version is None or request.evidence is None:
+            raise storage.NotSigned("attest is asked without a version or its evidence")
+        self.ledger.refresh()
+        return self.ledger.attested(request.version, request.evidence)
 
     def _section(self, connection: socket) -> None:
         if not self._turn.acquire(timeout=TURN_S):

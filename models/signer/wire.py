@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from models import database
+from models.evidence import Manifest
 from models.ledger import Entry
 
 TURN_S = 30  # how long a section waits for those before it
@@ -34,12 +35,17 @@ class Answer(StrEnum):
 
 
 class Request(BaseModel):
-    """A line of the one who asks. The signer sets the entry's `at`, and an opening's policy, whatever is sent."""
+    """A line of the one who asks; `version` and `evidence` belong to `attest`.
+
+    The signer sets the entry's `at`, and an opening's policy, whatever is sent.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    do: Literal["probe", "begin", "append", "attempt", "commit"]
+    do: Literal["probe", "begin", "append", "attempt", "commit", "attest"]
     entry: Entry | None = None
+    version: int | None = None
+    evidence: Manifest | None = None
 
 
 class Gone(RuntimeError):

@@ -1,5 +1,6 @@
 """What signer and server do on every database. A test module inherits `SignerTests` and gives the `database_uri`."""
 
+import base64
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from models.evidence import manifest
+from models.ledger import attestation
 from models.ledger import storage as ledgers
 from models.ledger.book import SERVICE
 from models.ledger.chain import BACKWARDS, Chain, Head, LedgerError
@@ -108,6 +111,28 @@ class SignerTests(OnDatabases):
             assert writer.attempt(entry("write", "eve", refusal="no")) == "no"
         assert [each.is_accepted for each in self.rows(table, keys)] == [True, False, True, False]
         assert len(ledger.book.cases[1].approvals) == 1
+
+    def test_it_signs_a_model_that_was_promoted_over_this_evidence_and_no_other(self, ledger, keys):
+        code = manifest.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
+        files = dict.fromkeys((*manifest.FILES, "model/illicit.txt"), "b" * 64)
+        evidence = manifest.Manifest(code=code, data_version="d", lock_sha256=None, window={}, files=files)
+        mine = {"digest": evidence.digest}
+        write(ledger, *(each.model_copy(update=mine) for each in (opening(), *signing())))
+        with pytest.raises(LedgerError, match="only a version that was promoted"):
+            asking.attested(keys.socket_file, 1, evidence)
+        write(ledger, entry("promote", SERVICE, **mine))
+        envelope = asking.attested(keys.socket_file, 1, evidence)
+        assert envelope == asking.attested(keys.socket_file, 1, evidence)
+        payload, signature = (
+            base64.b64decode(each) for each in (envelope["payload"], envelope["signatures"][0]["sig"])
+        )
+        keys.public_key.verify(signature, attestation.encoded(payload))
+        assert json.loads(payload)["predicate"]["version"] == 1
+        with pytest.raises(LedgerError, match="version 1 was promoted over evidence"):
+            asking.attested(keys.socket_file, 1, evidence.model_copy(update={"data_version": "e"}))
+        with wire.connected(keys.socket_file, 5) as line:
+            line.send({"do": "attest", "version": 1})
+            assert "without a version or its evidence" in line.receive()["why"]
 
     def test_a_refused_entry_leaves_the_rest_of_its_section(self, ledger, table, keys):
         with ledger.writing() as writer:

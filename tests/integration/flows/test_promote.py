@@ -1,15 +1,19 @@
 """Promotion through a real MLflow server behind the guard."""
 
+import os
 import shutil
 import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from flows.commands import cli, signoff
 from models import policy
 from models.ledger import reading
 from models.ledger.book import SERVICE
@@ -18,7 +22,8 @@ from models.names import CHAMPION
 from models.registry.registry import Registry
 from models.signer import asking
 from models.signoff import champion, promotion
-from tests.support import signoff_server
+from tests.support import envelopes, signoff_server
+from tests.support.commands import begin
 from tests.support.signoff_server import Server
 
 POLICY = policy.load().signoff
@@ -58,6 +63,14 @@ def run(server: Server, told: list[str]) -> promotion.Outcome:
         ).run()
 
 
+def signature(server: Server, version: str, folder: Path) -> tuple[int, str]:
+    """Return the exit code of the command, and what it says on stderr."""
+    given = {"TIDEWAITER_STATE_FOLDER": str(server.folder), "TIDEWAITER_MLFLOW_TRACKING_URI": server.url}
+    with patch.dict(os.environ, given), patch.object(signoff, "begin", begin):
+        result = CliRunner().invoke(cli.app, ["audit", "signature", version, str(folder)], catch_exceptions=False)
+    return result.exit_code, result.stderr
+
+
 def database(server: Server, statement: str) -> None:
     with closing(sqlite3.connect(server.folder / "mlflow.db")) as opened, opened:
         opened.execute(statement)
@@ -84,6 +97,17 @@ def test_from_signatures_to_champion_and_back(server: Server, told: list[str], t
     assert run(server, told).promoted == ()
     assert (server.aliases()["champion"], server.aliases()["previous"]) == ("2", "1")
     assert told == []
+
+    # Both carry a signature that needs no Tidewaiter, the one that was replaced too; what waits has none.
+    evidence = tmp_path / "evidence-2"
+    assert signature(server, "2", evidence) == (0, "")
+    done = envelopes.verified(evidence, server.keys)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "model/illicit.txt: OK" in done.stdout
+    assert signature(server, "2", evidence)[1].endswith("is there already; allowed: a folder that is not there yet\n")
+    assert signature(server, "1", tmp_path / "evidence-1") == (0, "")
+    assert signature(server, "3", tmp_path / "evidence-3")[1].startswith("only a version that was promoted")
+    assert not (tmp_path / "evidence-3").exists()
 
     database(server, "UPDATE registered_model_aliases SET version = 3 WHERE alias = 'champion'")
     database(
