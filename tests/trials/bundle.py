@@ -1,4 +1,4 @@
-"""The bundle is installed and run where there is no network: set-up, `up` with a user of the runs, a retraining, status.
+"""The bundle is installed and run where there is no network: set-up, `up` with a user for runs, a retraining, status.
 
 A unit is one whole installation, as root, in namespaces of its own (closed.py): there is no network but loopback, and
 users, units and folders are made in copies of the machine's folders that are gone afterwards.

@@ -20,7 +20,7 @@ PLACES = ("/etc", "/opt", "/srv", "/var/lib")
 PYTHON = "/opt/python"  # an interpreter that all users may read, wherever this one lies
 PROJECT = Path("/opt/tidewaiter")
 CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-SETUP_S, READY_S, STATUS_S = 120, 300, 180
+SETUP_CPU_S, READY_S, STATUS_S = 120, 600, 300  # set-up by its processors' time: others may be busy here too
 
 
 def close(written: Path) -> None:
@@ -40,14 +40,19 @@ def close(written: Path) -> None:
     subprocess.run(["mount", "--bind", sys.base_prefix, PYTHON], check=True)
 
 
-def install(bundle: Path) -> tuple[float, str]:
-    """Install the bundle; return the seconds that it took, and what it said."""
-    started = perf_counter()
+def install(bundle: Path) -> tuple[float, float, str]:
+    """Install the bundle; return the seconds that it took, those of processors, and what it said."""
+    started, used = perf_counter(), _children_s()
     python = f"{PYTHON}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     done = subprocess.run(
         [bundle / "install.sh"], cwd="/", env=CLEAN | {"PYTHON": python}, stdout=subprocess.PIPE, text=True, check=True
     )
-    return round(perf_counter() - started, 1), done.stdout
+    return round(perf_counter() - started, 1), round(_children_s() - used, 1), done.stdout
+
+
+def _children_s() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def as_service(*command: str) -> list[str]:
@@ -86,9 +91,9 @@ def main(bundle: Path, written: Path) -> None:
     """Install twice, start, retrain, ask for the status, stop."""
     os.umask(0o022)
     close(written)
-    setup_s, _ = install(bundle)
-    assert setup_s <= SETUP_S, f"set-up took {setup_s} s; allowed: {SETUP_S} s"
-    again_s, said = install(bundle)
+    setup_s, setup_cpu_s, _ = install(bundle)
+    assert setup_cpu_s <= SETUP_CPU_S, f"set-up took {setup_cpu_s} s of processors; allowed: {SETUP_CPU_S} s"
+    again_s, _, said = install(bundle)
     assert "the user tidewaiter-runs is there already" in said, said
     log = written / "up.log"
     with log.open("w") as file:
@@ -102,11 +107,8 @@ def main(bundle: Path, written: Path) -> None:
     until(lambda: run("status").returncode == 0, STATUS_S, "status is 0")
     up.send_signal(signal.SIGTERM)
     assert up.wait(120) == 0, log.read_text()
-    print(  # noqa: T201
-        json.dumps(
-            {"setup_s": setup_s, "setup_again_s": again_s, "ready_s": ready_s, "retrain_s": retrain_s, "status": 0}
-        )
-    )
+    seconds = {"setup_s": setup_s, "setup_again_s": again_s, "ready_s": ready_s, "retrain_s": retrain_s}
+    print(json.dumps({**seconds, "setup_cpu_s": setup_cpu_s, "status": 0}))  # noqa: T201
 
 
 if __name__ == "__main__":
