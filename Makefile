@@ -6,6 +6,7 @@ INPUT ?=
 MODULES ?=
 MOST ?=
 AGAIN ?=
+OPTIONS ?=
 
 # Commands and servers start in new processes: without compiled modules each compiles thousands of them again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,7 +17,7 @@ NAME ?= $(word 2,$(MAKECMDGOALS))
 $(eval $(word 2,$(MAKECMDGOALS)):;@:)
 endif
 
-.PHONY: run test test-cluster trial mutants up bench bench-large screenshots setup bundle lock clean
+.PHONY: run test test-cluster trial mutants up bench bench-large screenshots setup bundle image lock clean
 
 # The packages that most of a start's time goes into; what is not compiled here is compiled by whoever imports it first.
 COMPILED := alembic evidently fastapi great_expectations hypothesis lightgbm matplotlib mlflow numba numpy opentelemetry \
@@ -82,6 +83,12 @@ bench-large: setup
 # Everything for a machine without a network, in dist/; docs/operator.md, "Closed networks".
 bundle: setup
 	$(BIN)/python -m deploy.bundle
+
+# The image of deploy/Containerfile, from the committed code; OPTIONS are podman's, as '--build-arg BASE=...'.
+image: setup
+	rm -rf dist/image
+	$(BIN)/python -m deploy.source dist/image
+	podman build --file dist/image/deploy/Containerfile --tag tidewaiter $(OPTIONS) dist/image
 
 # The pictures of docs/images, from a real run; needs chromium.
 screenshots: setup
