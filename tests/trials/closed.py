@@ -17,7 +17,6 @@ from pwd import getpwnam
 from time import perf_counter
 
 PLACES = ("/etc", "/opt", "/srv", "/var/lib")
-PYTHON = "/opt/python"  # an interpreter that all users may read, wherever this one lies
 PROJECT = Path("/opt/tidewaiter")
 CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 SETUP_CPU_S, READY_S, STATUS_S = 120, 600, 300  # set-up by its processors' time: others may be busy here too
@@ -27,7 +26,9 @@ def close(written: Path) -> None:
     """Leave loopback alone of all networks, and copies of the places that an installation writes to."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     assert [name for _, name in socket.if_nameindex()] == ["lo"]
-    for place in PLACES:
+    # Users that are made here must be able to read the interpreter, wherever it lies: in a copy of that place they may.
+    hidden = [each for each in Path(sys.base_prefix).parents if not each.stat().st_mode & 0o001]
+    for place in (*PLACES, *map(str, hidden)):
         upper, work = (written / place.strip("/").replace("/", "-") / each for each in ("upper", "work"))
         upper.mkdir(parents=True)
         upper.chmod(0o755)
@@ -36,14 +37,14 @@ def close(written: Path) -> None:
             ["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={place},upperdir={upper},workdir={work}", place],
             check=True,
         )
-    Path(PYTHON).mkdir()
-    subprocess.run(["mount", "--bind", sys.base_prefix, PYTHON], check=True)
+    for place in hidden:
+        place.chmod(0o711)
 
 
 def install(bundle: Path) -> tuple[float, float, str]:
     """Install the bundle; return the seconds that it took, those of processors, and what it said."""
     started, used = perf_counter(), _children_s()
-    python = f"{PYTHON}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    python = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     done = subprocess.run(
         [bundle / "install.sh"], cwd="/", env=CLEAN | {"PYTHON": python}, stdout=subprocess.PIPE, text=True, check=True
     )
