@@ -52,11 +52,11 @@ def make(dist: Path, say: Callable[[str], None]) -> Path:
         (folder / "requirements.txt").write_text(requirements(folder / "wheels"))
         say("Installing them without an index, for the list of what runs ...")
         _sbom(folder, Path(scratch))
-        say(_audit(folder))
+        say(audit(folder))
         say(_documentation(code, folder / "docs"))
         (folder / SUMS).write_text(sums(folder))
         name = f"tidewaiter-{_version(code)}-{commit[:12]}"
-        return _placed(folder, dist, name)
+        return placed(folder, dist, name)
 
 
 def runtime_lock(code: Path, scratch: Path) -> Path:
@@ -115,7 +115,7 @@ def _sbom(folder: Path, scratch: Path) -> None:
     )
 
 
-def _audit(folder: Path) -> str:
+def audit(folder: Path) -> str:
     """Write audit.txt, and return what it says first."""
     lines = (folder / "requirements.txt").read_text().splitlines(keepends=True)
     found = _weaknesses(lines[:1])
@@ -137,7 +137,7 @@ def _weaknesses(lines: list[str]) -> list[dict[str, Any]]:
         )
     try:
         return json.loads(done.stdout)["dependencies"]
-    except ValueError:
+    except (ValueError, KeyError):
         return [{"name": "pip-audit", "skip_reason": (done.stderr.strip().splitlines() or ["no word"])[-1]}]
 
 
@@ -181,7 +181,8 @@ def _version(code: Path) -> str:
     return tomllib.loads((code / "pyproject.toml").read_text())["project"]["version"]
 
 
-def _placed(folder: Path, dist: Path, name: str) -> Path:
+def placed(folder: Path, dist: Path, name: str) -> Path:
+    """Move the bundle to its place, and pack it beside it; return the file."""
     dist.mkdir(exist_ok=True)
     shutil.rmtree(dist / name, ignore_errors=True)
     packed = dist / f"{name}.tar"

@@ -22,8 +22,8 @@ from tests.trials.running import Trial, Unit
 PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
 BASE, IMAGE, CONTAINER = "localhost/tidewaiter-base", "localhost/tidewaiter-trial", "tidewaiter-trial"
 SUITE = "trixie"
-# Debian's slim images are without these too.
-UNREAD = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*", "/usr/share/info/*")
+# Debian's slim images are without documentation and translations too.
+UNREAD = ("exclude=/usr/share/doc/*", "include=/usr/share/doc/*/copyright", "exclude=/usr/share/locale/*")
 CERTIFICATES = "/etc/ssl/certs"  # of an authority of this machine's own too
 LIMITS = ("--ulimit", "nofile=65536", "--ulimit", "nproc=8192")
 READY_S, STATUS_S = 900, 600
@@ -45,7 +45,7 @@ def unit(scratch: Path, number: int) -> Mapping[str, Any]:
 
 
 def _base(packed: Path) -> None:
-    without = [f"--dpkgopt=path-exclude={each}" for each in UNREAD]
+    without = [f"--dpkgopt=path-{each}" for each in UNREAD]
     _run("mmdebstrap", "--quiet", "--variant=minbase", *without, "--include=python3,ca-certificates", SUITE, packed)
     _run(*PODMAN, "import", packed, BASE)
 
