@@ -2,7 +2,7 @@
 
     dist/tidewaiter-<version>-<commit>/
         install.sh         installs it; docs/operator.md, "Closed networks", says how
-        code/              the committed code, with SOURCE.json
+        code/              the committed code, with committed.json
         wheels/            every package that runs, for this machine's kind and Python, and what installs them
         requirements.txt   their versions and hashes
         PYTHON             which Python and which kind of machine they are for

@@ -1,12 +1,11 @@
-"""Lays the committed code into a folder, with SOURCE.json, which says there what git says in a clone.
+"""Lays the committed code into a folder, with committed.json, which says there what git says in a clone.
 
     python -m deploy.source FOLDER
 
-SOURCE.json has the `commit` and, in `files`, the SHA-256 of every file that the evidence of a model counts as its
-source. What is not committed does not get in.
+committed.json has the commit and the SHA-256 of every file of code; the gate `committed_code` goes by it. What is not
+committed does not get in.
 """
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,6 @@ from pathlib import Path
 from models.evidence import manifest
 
 ROOT = Path(__file__).parents[1]
-FILE = "SOURCE.json"
 PARTS = (
     *manifest.PACKAGES,
     *("deploy", "docs", "prefect.yaml", "pyproject.toml", manifest.LOCK_FILE, "README.md", "CHANGELOG.md"),
@@ -26,8 +24,7 @@ def lay(folder: Path, project: Path = ROOT) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     commit = _git(project, "rev-parse", "HEAD").decode().strip()
     subprocess.run(["tar", "-x", "-C", folder], input=_git(project, "archive", commit, "--", *PARTS), check=True)
-    content = {"commit": commit, "files": manifest.source(folder)}
-    (folder / FILE).write_text(json.dumps(content, indent=1) + "\n")
+    manifest.deliver(folder, commit)
     return commit
 
 

@@ -41,7 +41,7 @@ _AGAINST_CHAMPION = {"evaluation.json", "drift.json", "card.md", DESCRIPTION}  #
 PACKAGES = ("features", "models", "flows")
 LOCK_FILE = "requirements.lock"
 _CODE = (*PACKAGES, LOCK_FILE, "pyproject.toml")  # the whole tree is not compared: data.dvc says nothing of the code
-DELIVERED = "committed.json"  # what git would say of the code, for places without git; see `python -m models.evidence`
+DELIVERED = "committed.json"  # what git would say of the code, for places without git; deploy/source.py lays it
 NO_COMMIT = "none"
 PROJECT = Path(__file__).resolve().parents[2]
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -193,19 +193,9 @@ def uncommitted(project: Path = PROJECT) -> Uncommitted | None:
     return Uncommitted(files=changed, sha256=json_digest(digests) if changed else None)
 
 
-def deliver(project: Path = PROJECT) -> Path:
-    """Write the list of the committed files of code into a project, and return its path.
-
-    ValueError if something is not committed, or no commit is known to git.
-    """
-    commit, changed = _in_git(project) or (NO_COMMIT, ())
-    if commit == NO_COMMIT:
-        raise ValueError(f"{project} is not a git checkout of its own; allowed: a checkout with a commit")
-    if changed:
-        raise ValueError(f"{', '.join(changed)}: not committed; commit the code that is to be delivered")
-    path = project / DELIVERED
-    path.write_bytes(canonical(Delivered(commit=commit, files=_code_files(project)).model_dump()))
-    return path
+def deliver(folder: Path, commit: str) -> None:
+    """Write the list of the files of code that lie in a folder, as they were committed, beside them."""
+    (folder / DELIVERED).write_bytes(canonical(Delivered(commit=commit, files=_code_files(folder)).model_dump()))
 
 
 def _standing(project: Path) -> tuple[str, tuple[str, ...]]:

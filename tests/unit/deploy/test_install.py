@@ -23,7 +23,12 @@ venv)
 pip) [ "$UV_OFFLINE" = 1 ] || exit 1 ;;
 esac
 """
-DELIVERED = {"prefect.yaml": "nights: 1\n", "models/policy.toml": "places = 1\n", "flows/old.py": "", "SOURCE.json": ""}
+DELIVERED = {
+    "prefect.yaml": "nights: 1\n",
+    "models/policy.toml": "places = 1\n",
+    "flows/old.py": "",
+    "committed.json": "",
+}
 
 
 def packed(folder, files=DELIVERED):
@@ -78,7 +83,7 @@ def test_a_newer_bundle_takes_the_place_of_what_was_delivered_and_keeps_what_was
     install(first, place)
     (place / "models" / "policy.toml").write_text("places = 7\n")
     (place / "tidewaiter.toml").write_text("mlflow_port = 5001\n")
-    files = {"prefect.yaml": "nights: 2\n", "models/policy.toml": "places = 2\n", "SOURCE.json": ""}
+    files = {"prefect.yaml": "nights: 2\n", "models/policy.toml": "places = 2\n", "committed.json": ""}
     newer = packed(tmp_path / "newer", files)
     for _ in range(2):
         done = install(newer, place)

@@ -1,6 +1,5 @@
-"""What is laid for bundle and image: what was committed, and SOURCE.json, which says so."""
+"""What is laid for bundle and image: what was committed, and committed.json, which says so."""
 
-import json
 import re
 import subprocess
 import tomllib
@@ -32,9 +31,11 @@ def test_what_was_committed_is_laid_and_nothing_else(project, tmp_path):
     commit = source.lay(laid, project)
     assert (laid / "models" / "here.py").read_text() == "models\n"
     assert not (laid / "flows" / "new.py").exists()
-    found = json.loads((laid / source.FILE).read_text())
-    assert found == {"commit": commit, "files": manifest.source(laid)}
     assert re.fullmatch("[0-9a-f]{40}", commit)
+    listed = manifest.Delivered.model_validate_json((laid / manifest.DELIVERED).read_bytes())
+    assert listed.commit == commit
+    assert manifest.source(laid).items() <= listed.files.items()
+    assert listed.files.keys() - manifest.source(laid).keys() == {"pyproject.toml", manifest.LOCK_FILE}
 
 
 def test_where_git_knows_nothing_it_fails(tmp_path):
@@ -45,7 +46,7 @@ def test_where_git_knows_nothing_it_fails(tmp_path):
 def test_the_image_is_made_of_what_is_laid():
     text = (source.ROOT / "deploy" / "Containerfile").read_text()
     copied = {word for words in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE) for word in words.split()}
-    assert source.FILE in copied
-    assert {word.partition("/")[0] for word in copied} - {source.FILE} <= set(source.PARTS)
+    assert manifest.DELIVERED in copied
+    assert {word.partition("/")[0] for word in copied} - {manifest.DELIVERED} <= set(source.PARTS)
     extras = tomllib.loads((source.ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(re.findall(r"--extra (\S+)", text)) == set(extras) - {"ray"}

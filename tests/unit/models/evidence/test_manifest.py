@@ -1,6 +1,5 @@
 """The manifest: what must be in it, what verification names, what counts as the code."""
 
-import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -233,8 +232,9 @@ def test_where_nobody_knows_a_commit_nothing_is_said_of_what_differs(project: Pa
 
 def delivered(repository: Path, folder: Path) -> Path:
     """Copy a project without its git, as an image does, with the list of what was committed."""
-    assert evidence.deliver(repository) == repository / "committed.json"
-    return shutil.copytree(repository, folder, ignore=shutil.ignore_patterns(".git"))
+    shutil.copytree(repository, folder, ignore=shutil.ignore_patterns(".git"))
+    evidence.deliver(folder, evidence.code_state(repository).commit)
+    return folder
 
 
 def test_a_delivered_project_without_git_knows_its_commit_and_what_was_changed(
@@ -260,34 +260,13 @@ def test_a_delivered_project_without_git_knows_its_commit_and_what_was_changed(
 
 
 def test_git_is_believed_before_a_delivered_list(repository: Path) -> None:
-    evidence.deliver(repository)
+    evidence.deliver(repository, "0" * 40)
     (repository / "models" / "more.py").touch()
     git(repository, "add", "models")
     git(repository, "commit", "--quiet", "--message", "second")
     assert evidence.uncommitted(repository) == evidence.Uncommitted(files=(), sha256=None)
     with evidence.committed(evidence.code_state(repository).commit, repository) as folder:
         assert folder not in (None, repository)
-
-
-def test_only_committed_code_is_delivered(repository: Path, project: Path, tmp_path: Path) -> None:
-    (repository / "models" / "more.py").touch()
-    with pytest.raises(ValueError, match=r"models/more\.py: not committed; commit the code that is to be delivered"):
-        evidence.deliver(repository)
-    (repository / "models" / "more.py").unlink()
-    image = delivered(repository, tmp_path / "image")
-    with pytest.raises(ValueError, match="is not a git checkout of its own"):
-        evidence.deliver(image)
-
-
-def test_the_list_is_written_by_a_program(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(evidence, "PROJECT", repository)
-    runpy.run_module("models.evidence", run_name="__main__")
-    assert capsys.readouterr().out == f"{repository / 'committed.json'}\n"
-    (repository / "models" / "more.py").touch()
-    with pytest.raises(SystemExit, match="not committed"):
-        runpy.run_module("models.evidence", run_name="__main__")
 
 
 def test_another_user_than_the_checkouts_is_answered(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
