@@ -18,6 +18,7 @@ $(eval $(word 2,$(MAKECMDGOALS)):;@:)
 endif
 
 .PHONY: run test test-cluster trial mutants up bench bench-large screenshots setup bundle image lock clean
+.PHONY: run test test-cluster trial mutants up bench bench-large screenshots docs setup lock clean
 
 # The packages that most of a start's time goes into; what is not compiled here is compiled by whoever imports it first.
 COMPILED := alembic evidently fastapi great_expectations hypothesis lightgbm matplotlib mlflow numba numpy opentelemetry \
@@ -94,9 +95,13 @@ image: setup
 screenshots: setup
 	$(BIN)/python -m docs.screenshots
 
+# These pages as one site in site/, to be read and searched without a server.
+docs: setup
+	$(BIN)/python -m docs.make_site
+
 # Run after changing dependencies in pyproject.toml.
 lock:
 	$(BIN)/uv pip compile --universal --python-version 3.11.4 --generate-hashes --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv .tidewaiter data
+	rm -rf .venv .tidewaiter data site
