@@ -19,6 +19,7 @@ endif
 
 .PHONY: run test test-cluster trial mutants up bench bench-large screenshots setup bundle image lock clean
 .PHONY: run test test-cluster trial mutants up bench bench-large screenshots docs setup lock clean
+.PHONY: demo demo-clean run test test-cluster trial mutants up bench bench-large screenshots docs setup lock clean
 
 # The packages that most of a start's time goes into; what is not compiled here is compiled by whoever imports it first.
 COMPILED := alembic evidently fastapi great_expectations hypothesis lightgbm matplotlib mlflow numba numpy opentelemetry \
@@ -39,6 +40,16 @@ setup: .venv/.installed
 
 run: setup
 	$(BIN)/tidewaiter retrain --source $(SOURCE) $(if $(INPUT),--input '$(INPUT)')
+
+# A simulated house to look around in, in a state folder of its own; Ctrl-C stops it, and the second start goes on with it.
+# `make trial demo` is a trial's name.
+ifneq (trial,$(firstword $(MAKECMDGOALS)))
+demo: setup
+	$(BIN)/tidewaiter demo
+endif
+
+demo-clean:
+	rm -rf .tidewaiter-demo
 
 test: setup
 	$(BIN)/ruff check .
@@ -103,5 +114,5 @@ docs: setup
 lock:
 	$(BIN)/uv pip compile --universal --python-version 3.11.4 --generate-hashes --all-extras --group dev pyproject.toml -o requirements.lock
 
-clean:
+clean: demo-clean
 	rm -rf .venv .tidewaiter data site

@@ -16,7 +16,20 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows.commands import backup, criteria, data, desk, notices, play, reproduce, signoff, trace, transfer, window
+from flows.commands import (
+    backup,
+    criteria,
+    data,
+    demo,
+    desk,
+    notices,
+    play,
+    reproduce,
+    signoff,
+    trace,
+    transfer,
+    window,
+)
 from flows.commands.terminal import (
     EXIT_CODES,
     FAILED,
@@ -74,6 +87,7 @@ app.command(epilog=f"{EXIT_CODES}.")(transfer.export)
 app.command("import", epilog=f"{EXIT_CODES}; 4 a gate refused it here, so nothing was registered.")(transfer.import_)
 app.command(epilog=trace.EPILOG)(trace.trace)
 app.command(epilog=reproduce.EPILOG)(reproduce.reproduce)
+app.command(epilog=f"{EXIT_CODES}.")(demo.demo)
 app.command(epilog=f"{EXIT_CODES}; also 1 if a sum of the books does not balance.")(play.play)
 
 

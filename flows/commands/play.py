@@ -42,7 +42,7 @@ def play(
     _require_played(settings)
     with failures():
         by = authors.of_command(settings)
-        cast = _cast(settings)
+        cast = cast_of(settings)
     settings = begin()
     from flows.play import Books, Play, Unanswered, count_open
     from flows.progress import on_terminal
@@ -95,7 +95,7 @@ def _first_day(stored: list[date], decided: list[date]) -> date:
     return max([stored[-1], *decided]) + timedelta(days=1)
 
 
-def _cast(settings: Settings) -> "Cast":
+def cast_of(settings: Settings) -> "Cast":
     """Return who plays, with accounts and a token that are made if they are missing, by the administrator."""
     from features.store import Store
     from flows.play import OFFICERS, PEOPLE, SYSTEM, Cast

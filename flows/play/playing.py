@@ -79,7 +79,7 @@ class Play:
         for place, each in enumerate(due):
             while rounds and rounds[0] <= each.at:
                 self._round(rounds.pop(0), truth)
-            self._move_to(each.at)
+            move_to(self.settings, each.at)
             if place == crash_at:
                 threading.Timer(_KILLED_AFTER_S, self._kill_window).start()
             decided = self.cast.declare(each)
@@ -90,13 +90,13 @@ class Play:
         self.say(f"{day}: {len(due)} versions declared, {unscored} of them answered without a model")
 
     def _round(self, at: datetime, truth: dict[tuple[str, int], Truth]) -> None:
-        self._move_to(at)
+        move_to(self.settings, at)
         for name in OFFICERS:
             done = self.cast.work_off(name, truth, self.policy.targeting.lanes, f"{self.first}")
             self.judged += done
 
     def _night(self, day: date) -> None:
-        self._move_to(datetime.combine(day + timedelta(days=1), _NIGHT))
+        move_to(self.settings, datetime.combine(day + timedelta(days=1), _NIGHT))
         handed_over = self.settings.places.decided_days(self.workspace.source) / exports.declarations_file(day)
         wait_for(f"{day} is handed over by the window", handed_over.exists, _HANDED_OVER_S)
         summary = self.retrain()
@@ -125,19 +125,33 @@ class Play:
         keys = Keys(self.settings.signoff_folder)
         return reading.signed_book(self.settings.tracking_uri, keys, self.policy.signoff).champion
 
-    def _move_to(self, at: datetime) -> None:
-        """Move the clock on; it never goes back."""
-        played = self.settings.played_clock
-        if played is None:
-            raise ValueError("no played_clock is set; allowed: a file that says what time it is")
-        now = clock.clock(self.settings.time_zone or "UTC", played)()
-        then = at.replace(tzinfo=now.tzinfo)
-        if now < then:
-            clock.set_to(played, then)
-
     def _kill_window(self) -> None:
         for process in children.marked(self.settings.state_folder):
             if any(_WINDOW in part for part in process.cmdline()):
                 process.kill()
                 self.crashes += 1
         self.say("the window's process is killed while declarations come")
+
+
+def morning(settings: Settings, world: Parameters, cast: Cast, until: time) -> int:
+    """Declare what comes on the played day that it is, until an hour of it; return how many versions there were."""
+    today = _clock(settings)().date()
+    due = [each for each in coming(world, today, 1)[0] if each.at.time() <= until]
+    for each in due:
+        move_to(settings, each.at)
+        cast.declare(each)
+    return len(due)
+
+
+def move_to(settings: Settings, at: datetime) -> None:
+    """Move the played clock on; it never goes back."""
+    now = _clock(settings)()
+    then = at.replace(tzinfo=now.tzinfo)
+    if settings.played_clock and now < then:
+        clock.set_to(settings.played_clock, then)
+
+
+def _clock(settings: Settings) -> clock.Now:
+    if settings.played_clock is None:
+        raise ValueError("no played_clock is set; allowed: a file that says what time it is")
+    return clock.clock(settings.time_zone or "UTC", settings.played_clock)
