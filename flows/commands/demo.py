@@ -21,7 +21,7 @@ from flows.settings import Settings
 from models.access.accounts import ADMINISTRATOR_ACCOUNT
 
 _ROWS, _MONTHS = 120_000, 7  # the first of the month after it is a Tuesday
-_MOST_DAYS = 3  # that are played until a night brings a version that passes its gates
+_MOST_DAYS = 5  # that are played until a night brings a version that passes its gates
 _UNTIL = day_time(11)  # of the morning on which the visitor comes
 _PASSWORD = re.compile(r"its password (\S+)")
 _AT_THE_DESK = ("officer", "supervisor")
@@ -35,7 +35,7 @@ def demo() -> None:
     network of companies. Everything in it is made by the commands that it names. It takes minutes.
     """
     began = time.monotonic()
-    for each in (signal.SIGTERM, signal.SIGHUP):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.default_int_handler)
     is_ready = False
     try:

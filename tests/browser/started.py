@@ -63,7 +63,7 @@ def up(folder: Path, **more: str) -> Generator[Servers]:
 
     `more` has further settings.
     """
-    mlflow_port, prefect_port, window_port = _free_ports()
+    mlflow_port, prefect_port, window_port = free_ports()
     settings = {
         "STATE_FOLDER": str(state_folder(folder)),
         "DATA_FOLDER": str(folder / "data"),
@@ -171,7 +171,7 @@ def _wait_ready(process: subprocess.Popen[bytes], log: Path) -> str:
     return log.read_text()
 
 
-def _free_ports() -> tuple[int, int, int]:
+def free_ports() -> tuple[int, int, int]:
     with socket.socket() as one, socket.socket() as two, socket.socket() as three:
         for probe in (one, two, three):
             probe.bind(("127.0.0.1", 0))

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser import started
-from tests.support import signoff_server
+from tests.support import newcomer, signoff_server
 from tests.support.signoff_server import Server
 
 pytestmark = [
@@ -22,9 +22,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("state")
     signoff_server.register(folder, "abc")
     signoff_server.register(folder, "def")
+    signoff_server.register(folder, "ghi")
     with signoff_server.server(folder) as running:
         signoff_server.add_people(running)
-        for version in ("1", "2"):
+        for version in ("1", "2", "3"):
             running.inspect(version)
         yield running
 
@@ -86,3 +87,9 @@ def test_reports_open_in_place_and_pictures_are_there(server: Server) -> None:
         assert picture.evaluate("shown => shown.naturalWidth") > 0
         page.get_by_text("Drift report").click()
         expect(page.frame_locator("iframe[title='Drift report']").get_by_text("drift")).to_be_visible()
+
+
+def test_a_newcomer_finds_what_waits_reads_its_card_and_signs(server: Server) -> None:
+    """The way that the demo's welcome tells; the other versions are decided by now, or signed."""
+    newcomer.sign(server.url, "ari", signoff_server.password("ari"), "it finds more than the profile")
+    assert server.tags("3")["signoff.technical"].startswith("approved by ari.")

@@ -18,6 +18,7 @@ import flows.play
 from flows.commands import cli, demo
 from flows.demo import PEOPLE
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WAITS, NONE_WAITS = {"champion": "1", "challenger": "2"}, {"champion": "1"}
 
 
@@ -73,7 +74,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    before, handlers = dict(os.environ), {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    before, handlers = dict(os.environ), {each: signal.getsignal(each) for each in STOPPING}
     yield Scene(tmp_path, monkeypatch)
     os.environ.clear()
     os.environ.update(before)
@@ -120,11 +121,11 @@ def test_days_are_played_until_a_version_waits(scene: Scene) -> None:
     scene.models = [NONE_WAITS, WAITS]
     assert scene.start().exit_code == 0
     assert scene.done.count("play --days 1") == 2
-    scene.models = [NONE_WAITS] * 3
+    scene.models = [NONE_WAITS] * 5
     (scene.folder / ".tidewaiter-demo" / "made.json").unlink()
     failed = scene.start()
     assert failed.exit_code == 1
-    assert "no version waits after 3 days" in failed.stderr
+    assert "no version waits after 5 days" in failed.stderr
     assert scene.done[-1] == "down"
 
 
