@@ -1,4 +1,4 @@
-# Two commands: `make run` (set-up and the retraining flow) and `make test` (set-up and every check).
+# Three commands: `make demo` (a house to look around in), `make run` (the retraining flow), `make test` (every check).
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCE ?= simulator
