@@ -3,9 +3,9 @@
 Not here: what its people and its worlds do (play), and the servers (host).
 """
 
+from flows.demo.greeting import PEOPLE, welcome
 from flows.demo.house import FOLDER, House, Made, move_in
 from flows.demo.programs import run, up
 from flows.demo.sights import successor, waits
-from flows.demo.welcome import PEOPLE, welcome
 
 __all__ = ["FOLDER", "PEOPLE", "House", "Made", "move_in", "run", "successor", "up", "waits", "welcome"]
