@@ -4,8 +4,9 @@ A step is the same request to the same rules as the command's; what they refuse 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 
@@ -41,7 +42,11 @@ class CriteriaPage:
     beside: Callable[[Register], list[figures.Beside]]
     take: Callable[[Call], object]
     now: Callable[[], datetime]
-    site: Site = field(default_factory=lambda: Site(PREFIX, Path(__file__).parent))
+    is_played: bool = False
+
+    @cached_property
+    def site(self) -> Site:
+        return Site(PREFIX, Path(__file__).parent, self.is_played)
 
     def answer(self, call: Call, request: Request) -> Response:
         """Return the page, or a file of it; Refused if there is no such file."""

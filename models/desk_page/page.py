@@ -5,9 +5,9 @@ forms.py has what officers send. Whatever the desk refuses is told on the page w
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -51,7 +51,11 @@ class DeskPage:
     lanes: Lanes
     night: Night | None = None
     trace: Callable[[Case], Traced | None] = lambda case: None
-    site: Site = field(default_factory=lambda: Site(PREFIX, Path(__file__).parent))
+    is_played: bool = False
+
+    @cached_property
+    def site(self) -> Site:
+        return Site(PREFIX, Path(__file__).parent, self.is_played)
 
     def answer(self, call: Call, request: Request) -> Response:
         """Return what is shown at an address below /desk; Closed if there is nothing."""

@@ -40,6 +40,11 @@ class AppSettings(BaseSettings):
     prefect_password: str = Field("", description="of the name by which this server tells Prefect its one event")
     traces_url: str | None = Field(None, description="the receiver of OTLP that gets traces; none are made without it")
 
+    @property
+    def is_played(self) -> bool:
+        """Whether days are played here, so that nothing is real."""
+        return self.played_clock is not None
+
 
 def create_app() -> ASGIApp:
     """Return the application that uvicorn serves, with one worker: two would not share their waits for passwords."""

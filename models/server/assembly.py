@@ -83,7 +83,7 @@ def assemble(settings: AppSettings) -> Guard:
     front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered, landings)
     versions = Versions(ledger, table, chain.Chain(keys.public_key), stored.numbers, stored.file)
     live = partial(agreement.live_agreement, DecisionLog(settings.decisions_uri))
-    signing = SignoffPage(versions, partial(_sign, rules), live)
+    signing = SignoffPage(versions, partial(_sign, rules), live, settings.is_played)
     given = offices.Offices(directory.database_uri)
     giving = GivenOffices(given, directory.role_names, partial(_note, ledger))
     desk = _desk(settings, directory, given, versions)
@@ -119,7 +119,18 @@ def _desk(settings: AppSettings, directory: Directory, given: offices.Offices, v
     night = Night.of(places, settings.window_source) if places else None
     lanes = in_force.targeting.lanes
     traced = partial(_trace, _tracer(log, places, settings.window_source, versions))
-    return DeskPage(desk, log, prepare, given.of, directory.role_names, settings.window_source, lanes, night, traced)
+    return DeskPage(
+        desk,
+        log,
+        prepare,
+        given.of,
+        directory.role_names,
+        settings.window_source,
+        lanes,
+        night,
+        traced,
+        settings.is_played,
+    )
 
 
 def _tracer(log: DecisionLog, places: Places | None, source: str, versions: Versions) -> Tracer:
@@ -170,6 +181,7 @@ def _criteria(settings: AppSettings, ledger: storage.Followed, rules: Rules) -> 
         lambda register: workspace().beside_the_model(register),
         rules.take_step,
         now,
+        settings.is_played,
     )
 
 

@@ -64,10 +64,14 @@ class SignoffPage:
     """
 
     def __init__(
-        self, versions: Versions, sign: Callable[[Call], None], live: Callable[[str], agreement.LiveAgreement | None]
+        self,
+        versions: Versions,
+        sign: Callable[[Call], None],
+        live: Callable[[str], agreement.LiveAgreement | None],
+        is_played: bool = False,
     ) -> None:
         self._versions, self._sign, self._live = versions, sign, live
-        self._site = Site(PREFIX, Path(__file__).parent)
+        self._site = Site(PREFIX, Path(__file__).parent, is_played)
 
     def answer(self, call: Call, request: Request) -> Response:
         """Return what is shown at an address below /signoff; Refused if there is nothing."""

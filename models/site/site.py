@@ -31,10 +31,13 @@ HEADERS = {
 
 
 class Site:
-    """A page and those below it, at /`prefix`; `folder` has its templates/, words/ and perhaps static/."""
+    """A page and those below it, at /`prefix`; `folder` has its templates/, words/ and perhaps static/.
 
-    def __init__(self, prefix: str, folder: Path) -> None:
-        self.prefix, self._folder = prefix, folder
+    Where `is_played`, by a played clock, each page says that nothing there is real.
+    """
+
+    def __init__(self, prefix: str, folder: Path, is_played: bool = False) -> None:
+        self.prefix, self._folder, self._is_played = prefix, folder, is_played
         self._environment = Environment(
             loader=ChoiceLoader([FileSystemLoader(each / "templates") for each in (folder, _HERE)]),
             autoescape=True,
@@ -59,6 +62,7 @@ class Site:
             pages=_PAGES,
             path=request.url.path,
             languages=LANGUAGES,
+            is_played=self._is_played,
             **values,
         )
         answer = HTMLResponse(text, status, HEADERS)

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from features.ingestion import ingest
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
@@ -41,8 +43,18 @@ def played(folder: Path, world: Parameters, days: int) -> tuple[int, dict[str, A
             "MLFLOW_TRACKING_PASSWORD": servers.administrator_password,
         }
         done = _run({**servers.environment, **administrator}, "play", "--days", str(days), "--json")
+        _assert_told(servers, folder)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def _assert_told(servers: started.Servers, folder: Path) -> None:
+    """Each of our own pages says that nothing is real."""
+    passwords = json.loads((started.state_folder(folder) / "played-people.json").read_text())
+    administrator = (ADMINISTRATOR_ACCOUNT, servers.administrator_password)
+    officer = ("play-ola", passwords["play-ola"])
+    for path, account in (("/signoff", administrator), ("/criteria", administrator), ("/desk", officer)):
+        assert "Simulated" in httpx.get(servers.mlflow_url + path, auth=account, timeout=60).text, path
 
 
 def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

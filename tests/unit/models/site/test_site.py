@@ -53,6 +53,14 @@ def test_a_chosen_language_is_remembered(site):
     assert "set-cookie" not in site.render("case.html", CALL, requests.get("/case"), {"said": "x"}).headers
 
 
+def test_each_page_of_played_days_says_that_nothing_is_real(site, tmp_path):
+    played = Site("case", tmp_path, is_played=True)
+    for language, word in (("en", "Simulated"), ("fr", "Simulation"), ("zh", "模拟")):
+        asked = requests.get("/case", language=language)
+        assert word in played.render("case.html", CALL, asked, {"said": "x"}).body.decode()
+        assert word not in site.render("case.html", CALL, asked, {"said": "x"}).body.decode()
+
+
 def test_what_people_say_is_text(site):
     body = site.render("case.html", CALL, requests.get("/case"), {"said": "<script>alert(1)</script>"}).body.decode()
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in body
