@@ -97,6 +97,15 @@ def test_what_a_block_of_python_imports_is_there(code: str) -> None:
     exec("\n".join(imported), {})
 
 
+def test_each_thing_that_others_have_not_is_cited() -> None:
+    table = read("README.md").partition("## What it has that others have not")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (?!what |---)(.+) \| (.+) \|$", table, re.MULTILINE)
+    assert len(rows) > 10
+    for what, where in rows:
+        assert "](docs/" in where, what
+        assert all((ROOT / path).exists() for path in re.findall(r"`([^`]+)`", where)), where
+
+
 def test_every_page_and_picture_is_linked() -> None:
     linked = {
         (page.parent / target.partition("#")[0]).resolve()
