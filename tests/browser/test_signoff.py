@@ -90,6 +90,6 @@ def test_reports_open_in_place_and_pictures_are_there(server: Server) -> None:
 
 
 def test_a_newcomer_finds_what_waits_reads_its_card_and_signs(server: Server) -> None:
-    """The way that the demo's welcome tells; the other versions are decided by now, or signed."""
+    """The way that the welcome of the demo tells."""
     newcomer.sign(server.url, "ari", signoff_server.password("ari"), "it finds more than the profile")
     assert server.tags("3")["signoff.technical"].startswith("approved by ari.")

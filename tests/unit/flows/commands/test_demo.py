@@ -32,8 +32,8 @@ class Scene:
         self.folder = folder
         offices = pl.LazyFrame({"office": ["020", "010", "020"]})
         patch.chdir(folder)
-        patch.setattr(demo, "run", lambda log, words, environment: self.do(" ".join(words)))
-        patch.setattr(demo, "up", self.up)
+        patch.setattr(flows.demo, "run", lambda log, words, environment: self.do(" ".join(words)))
+        patch.setattr(flows.demo, "up", self.up)
         patch.setattr(demo, "desk", self.desk)
         patch.setattr(demo, "look", lambda *_: SimpleNamespace(models=self.models.pop(0)))
         patch.setattr(demo.play, "cast_of", lambda _: None)
@@ -115,6 +115,15 @@ def test_a_world_that_was_not_ready_is_made_anew(scene: Scene, stopped_at: str) 
     assert scene.start().exit_code == 0
     assert scene.done[0] == "retrain --rows 120000 --months 7"
     assert not (scene.folder / ".tidewaiter-demo" / "left").exists()
+
+
+def test_a_second_start_that_is_stopped_early_loses_nothing(scene: Scene) -> None:
+    scene.start()
+    stopped = scene.start("up")
+    assert stopped.exit_code == 0
+    assert "goes on from here" in stopped.stderr
+    scene.start()
+    assert scene.done == ["up", "waits for Ctrl-C", "down"]
 
 
 def test_days_are_played_until_a_version_waits(scene: Scene) -> None:
