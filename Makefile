@@ -17,9 +17,7 @@ NAME ?= $(word 2,$(MAKECMDGOALS))
 $(eval $(word 2,$(MAKECMDGOALS)):;@:)
 endif
 
-.PHONY: run test test-cluster trial mutants up bench bench-large screenshots setup bundle image lock clean
-.PHONY: run test test-cluster trial mutants up bench bench-large screenshots docs setup lock clean
-.PHONY: demo demo-clean run test test-cluster trial mutants up bench bench-large screenshots docs setup lock clean
+.PHONY: run test demo demo-clean up setup test-cluster trial mutants bench bench-large screenshots docs bundle image lock clean
 
 # The packages that most of a start's time goes into; what is not compiled here is compiled by whoever imports it first.
 COMPILED := alembic evidently fastapi great_expectations hypothesis lightgbm matplotlib mlflow numba numpy opentelemetry \
@@ -93,7 +91,7 @@ bench-large: setup
 	$(BIN)/python benchmarks/plots.py
 
 # Everything for a machine without a network, in dist/; docs/operator.md, "Closed networks".
-bundle: setup
+bundle: docs
 	$(BIN)/python -m deploy.bundle
 
 # The image of deploy/Containerfile, from the committed code; OPTIONS are podman's, as '--build-arg BASE=...'.
@@ -115,4 +113,4 @@ lock:
 	$(BIN)/uv pip compile --universal --python-version 3.11.4 --generate-hashes --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean: demo-clean
-	rm -rf .venv .tidewaiter data site
+	rm -rf .venv .tidewaiter data site dist
