@@ -70,7 +70,7 @@ class Case:
             return "void: the evidence was altered"
         if self.rejection and self.rejection.step == step.name:
             return f"rejected by {self.rejection.user}: {self.rejection.reason}"
-        if self.withdrawal:
+        if self.withdrawal and self.withdrawal.step == step.name:
             return f"withdrawn by {self.withdrawal.user}: {self.withdrawal.reason}"
         signed = [signature for signature in self.in_force(at) if signature.step == step.name]
         if not signed:
@@ -284,12 +284,14 @@ class Book:
     def _refuse_withdrawal(self, entry: Entry, case: Case) -> str | None:
         if not _is_author(entry.actor, case):
             return f"a version is withdrawn by its author: {', '.join(case.authors)}, not {entry.actor}"
+        if entry.step not in [step.name for step in case.steps]:
+            return _no_step(entry, case)
         return _refuse_reason(entry) or self._refuse_decided(case, entry.at)
 
     def _refuse_decision(self, entry: Entry, case: Case) -> str | None:
         step = next((step for step in case.steps if step.name == entry.step), None)
         if step is None:
-            return f"there is no step {entry.step!r}; the steps are {', '.join(s.name for s in case.steps)}"
+            return _no_step(entry, case)
         if ADMINISTRATOR in entry.roles or entry.actor in (SERVICE, SERVER):
             return f"{entry.actor} administers or serves, and so signs nothing"
         if step.role not in entry.roles:
@@ -313,12 +315,16 @@ class Book:
             return f"{entry.actor} has signed {mine.step} already; one person signs one step, once"
         if case.missing(step, entry.at) <= 0:
             return f"{step.name} has all its signatures"
-        if other := self.waits_behind(case.version, entry.at):
-            return (
-                f"version {case.version} waits while people are signing version {other}, until that is promoted, "
-                "refused, run out or withdrawn by its author"
-            )
-        return self._refuse_out_of_turn(case, step, entry.at)
+        return self._refuse_out_of_turn(case, step, entry.at) or self._refuse_waiting(case, entry.at)
+
+    def _refuse_waiting(self, case: Case, at: datetime) -> str | None:
+        other = self.waits_behind(case.version, at)
+        if other is None:
+            return None
+        return (
+            f"version {case.version} waits while people are signing version {other}, until that is promoted, refused, "
+            "run out or withdrawn by its author"
+        )
 
     def _refuse_decided(self, case: Case, at: datetime) -> str | None:
         if self.state(case.version, at) in (State.AWAITING, State.EXPIRED, State.APPROVED):
@@ -370,6 +376,10 @@ def _refuse_opening(entry: Entry, cases: dict[int, Case]) -> str | None:
     if not names or len(set(names)) < len(names):
         return f"a version is opened with steps of different names, not {', '.join(names) or 'none'}"
     return "a version is opened with the days that a signature lasts" if entry.valid_days is None else None
+
+
+def _no_step(entry: Entry, case: Case) -> str:
+    return f"there is no step {entry.step!r}; the steps are {', '.join(step.name for step in case.steps)}"
 
 
 def _is_author(actor: str, case: Case) -> bool:

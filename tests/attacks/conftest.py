@@ -17,6 +17,7 @@ from tests.attacks.scene import (
     REIGNING,
     REJECTED,
     RETOLD,
+    UNSIGNED,
     VOID,
     WAITING,
     Scene,
@@ -28,10 +29,10 @@ from tests.support import candidates, runs_server, signoff_server
 @pytest.fixture(scope="package")
 def scene(tmp_path_factory) -> Generator[Scene]:
     folder = tmp_path_factory.mktemp("attacks")
-    for number in (OLD, REIGNING, WAITING, REJECTED, VOID, APPROVED, EXCHANGED, ALTERED, RETOLD):
+    for number in (OLD, REIGNING, WAITING, REJECTED, VOID, APPROVED, EXCHANGED, ALTERED, RETOLD, UNSIGNED):
         signoff_server.register(folder, f"data-{number}")
     # Only versions that an earlier release opened can be signed beside each other, as the attacks want them.
-    signoff_server.open_beside_others(folder, (WAITING, APPROVED, EXCHANGED, ALTERED))
+    signoff_server.open_beside_others(folder, (WAITING, APPROVED, EXCHANGED, ALTERED, UNSIGNED))
     with signoff_server.server(folder) as server, pytest.MonkeyPatch.context() as patch:
         signoff_server.add_people(server)
         patch.setenv("MLFLOW_TRACKING_USERNAME", SERVICE)

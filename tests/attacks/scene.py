@@ -34,7 +34,7 @@ ALIAS = {**MODEL, "alias": "champion"}
 # The versions, named by what was done to them before the attacks. EXCHANGED, ALTERED and RETOLD are each spoiled by one
 # attack.
 OLD, REIGNING, WAITING, REJECTED, VOID = "1", "2", "3", "4", "5"
-APPROVED, EXCHANGED, ALTERED, RETOLD, OWN = "6", "7", "8", "9", "10"
+APPROVED, EXCHANGED, ALTERED, RETOLD, UNSIGNED, OWN = "6", "7", "8", "9", "10", "11"
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import pytest
 
 from models.ledger.book import SERVICE
-from tests.attacks.scene import ACCOUNTS, OLD, OWN, REIGNING, REJECTED, VOID, WAITING, tag
+from tests.attacks.scene import ACCOUNTS, OLD, OWN, REIGNING, REJECTED, UNSIGNED, VOID, WAITING, tag
 from tests.support.signoff_server import ADMINISTRATOR, AJAX, API
 
 SIGNATURES: dict[str, tuple[str, str, str, str, str]] = {
@@ -41,6 +41,16 @@ SIGNATURES: dict[str, tuple[str, str, str, str, str]] = {
     "a champion's revoked": ("rea", "governance", "revoked: x", REIGNING, "nothing more can be signed"),
     "of an earlier champion": ("ria", "governance", "rejected: x", OLD, "nothing more can be signed"),
     "another's revoked": ("ari", "technical", "revoked: x", WAITING, "no signature on technical"),
+    "while another is signed": (
+        "ana",
+        "technical",
+        "approved: x",
+        OWN,
+        "waits while people are signing version",
+    ),
+    "another's version withdrawn": ("rea", "governance", "withdrawn: x", WAITING, "is withdrawn by its author: dan"),
+    "withdrawn by the administrator": (ADMINISTRATOR, "technical", "withdrawn: x", OWN, "by its author: max"),
+    "a champion withdrawn": ("dan", "technical", "withdrawn: x", REIGNING, "nothing more can be signed"),
     "revoked by the administrator": (ADMINISTRATOR, "technical", "revoked: x", WAITING, "signs nothing"),
 }
 
@@ -56,15 +66,15 @@ def test_signatures_that_do_not_count(scene, attack):
 
 def test_one_person_does_not_sign_both_steps(scene):
     assert scene.send(
-        "two", "POST", f"{API}/model-versions/set-tag", tag("signoff.technical", "approved: x", OWN)
+        "two", "POST", f"{API}/model-versions/set-tag", tag("signoff.technical", "approved: x", UNSIGNED)
     ).is_success
     with scene.refused("two"):
         refused = scene.send(
-            "two", "POST", f"{API}/model-versions/set-tag", tag("signoff.governance", "approved: x", OWN)
+            "two", "POST", f"{API}/model-versions/set-tag", tag("signoff.governance", "approved: x", UNSIGNED)
         )
     assert "one person signs one step, once" in refused.json()["message"]
     assert scene.send(
-        "two", "POST", f"{API}/model-versions/set-tag", tag("signoff.technical", "revoked: x", OWN)
+        "two", "POST", f"{API}/model-versions/set-tag", tag("signoff.technical", "revoked: x", UNSIGNED)
     ).is_success
 
 

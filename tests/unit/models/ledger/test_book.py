@@ -475,14 +475,18 @@ def test_the_last_signature_that_is_taken_back_ends_the_waiting():
 def test_only_the_author_withdraws_a_version_that_is_not_decided_and_says_why():
     book = book_of(opening(), *signing()[:2])
     for who in ("ann", "root", SERVICE):
-        refused(book, entry("withdraw", who), f"a version is withdrawn by its author: {AUTHOR}, not {who}")
+        refused(
+            book, entry("withdraw", who, step="technical"), f"a version is withdrawn by its author: {AUTHOR}, not {who}"
+        )
     reason = "a decision needs a reason (up to 1000 characters), as in 'approved: finds more'"
-    refused(book, entry("withdraw", AUTHOR, reason=" "), reason)
-    book.apply(entry("withdraw", AUTHOR, reason="a column\nis wrong"))
+    refused(book, entry("withdraw", AUTHOR, step="technical", reason=" "), reason)
+    refused(book, entry("withdraw", AUTHOR), "there is no step None; the steps are technical, governance")
+    book.apply(entry("withdraw", AUTHOR, step="governance", reason="a column\nis wrong"))
     case = book.cases[1]
     assert (book.state(1, on(0)), book.state(1, on(99))) == (State.WITHDRAWN, State.WITHDRAWN)
-    assert set(case.tags(on(0)).values()) == {f"withdrawn by {AUTHOR}: a column is wrong"}
-    for each in (entry("approve", "cid", step="governance"), entry("withdraw", AUTHOR)):
+    assert case.tags(on(0))["signoff.governance"] == f"withdrawn by {AUTHOR}: a column is wrong"
+    assert case.tags(on(0))["signoff.technical"] == "approved by ann. ann: sound"
+    for each in (entry("approve", "cid", step="governance"), entry("withdraw", AUTHOR, step="technical")):
         refused(book, each, "version 1 is withdrawn: nothing more can be signed")
 
 
