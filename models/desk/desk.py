@@ -12,6 +12,7 @@ from features.disk import PARTIAL, atomic
 from models.database import Tables
 from models.desk.cases import Cases
 from models.desk.checks import Checks
+from models.desk.departures import Departures
 from models.desk.endings import Endings
 from models.desk.figures import Supervision
 from models.desk.findings import Findings
@@ -53,6 +54,7 @@ class Desk:
         self.second_looks = SecondLooks(self.shared)
         self.checks = Checks(self.shared)
         self.supervision = Supervision(self.shared)
+        self.departures = Departures(self.shared)
 
     @classmethod
     def kept_in(cls, folder: Path, database_uri: str, rules: Rules, now: Callable[[], datetime]) -> Self:

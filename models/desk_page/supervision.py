@@ -1,4 +1,4 @@
-"""The supervisor's page: what waits, what was found against what was expected, who disagrees, and what chance saw.
+"""The supervisor's page: what waits, what was found against what was expected, departures, disagreements and chance.
 
 Every figure is of a stretch of days, which the page names, and which the reader may choose.
 """
@@ -11,6 +11,7 @@ from models.policy import Lanes
 
 NAME = "supervision"
 USUAL_DAYS = 28
+_REASONS = 100  # departures that are shown, the latest
 _WIDTH = 200  # of a bar, in units of its picture
 
 
@@ -26,6 +27,7 @@ def shown(desk: Desk, officer: Officer, lanes: Lanes, query: Mapping[str, str]) 
         raise Refused(f"since is {since}, after {until}; allowed: a day before")
     begin, end = (datetime.combine(day, time(), now.tzinfo) for day in (since, until + timedelta(days=1)))
     figures = desk.supervision.figures(officer, begin, end)
+    departures, reasons = desk.departures.between(officer, begin, end)
     most = max((max(each.hits, each.expected_hits) for each in figures.lanes), default=0.0)
     return {
         "officer": officer,
@@ -35,6 +37,9 @@ def shown(desk: Desk, officer: Officer, lanes: Lanes, query: Mapping[str, str]) 
         "agreements": desk.second_looks.agreement(officer, begin, end),
         "disagreements": desk.second_looks.disagreements(officer),
         "conflicts": desk.findings.conflicts(officer),
+        "departures": departures,
+        "reasons": reasons[:_REASONS],
+        "untold": len(reasons) - len(reasons[:_REASONS]),
         "checks": desk.checks.officers(officer, begin, end, lanes),
         "width": _WIDTH,
         "bar": lambda count: round(_WIDTH * count / most, 1) if most else 0.0,

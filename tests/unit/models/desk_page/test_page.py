@@ -464,6 +464,24 @@ def test_a_supervisor_sees_what_was_found_against_what_was_expected(world, page)
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "released without inspection"), ("fr", "mainlevée sans visite"), ("zh", "免查放行")],
+)
+def test_a_supervisor_sees_how_often_officers_depart_from_what_was_recommended_and_why(world, page, language, told):
+    declare(world, "yellow", "yellow")
+    text(page, "ana")
+    world.desk.queue.take(desks.ANA, 1)
+    world.desk.endings.override(desks.ANA, 1, "perishable <b>goods</b>")
+    judged(world, page, 2, "ana")
+    world.clock.wait(minutes=5)
+    body = text(page, "sue", "desk/supervision", language=language)
+    section = body[body.index('aria-labelledby="h-departures"') : body.index('aria-labelledby="h-chance"')]
+    cells = [re.sub("<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", section, re.DOTALL)]
+    assert [each.replace("\xa0", "") for each in cells[2:]] == ["2", "1", "50%", "1", "0", "0"]
+    assert f"<span>{told}</span> ana: <span>perishable &lt;b&gt;goods&lt;/b&gt;</span>" in section
+
+
 def test_two_looks_that_disagree_are_settled_by_a_supervisor(tmp_path):
     world = desks.world(tmp_path, Rules(second_look_share=0.5))
     page = over(world)
