@@ -22,6 +22,7 @@ from flows.commands import (
     data,
     demo,
     desk,
+    dossier,
     notices,
     play,
     reproduce,
@@ -88,6 +89,7 @@ app.command("import", epilog=f"{EXIT_CODES}; 4 a gate refused it here, so nothin
 app.command(epilog=trace.EPILOG)(trace.trace)
 app.command(epilog=reproduce.EPILOG)(reproduce.reproduce)
 app.command(epilog=f"{EXIT_CODES}.")(demo.demo)
+app.command(epilog=f"{EXIT_CODES}.")(dossier.dossier)
 app.command(epilog=f"{EXIT_CODES}; also 1 if a sum of the books does not balance.")(play.play)
 
 

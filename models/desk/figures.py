@@ -79,6 +79,12 @@ class Supervision:
 
     shared: Shared
 
+    def offices(self) -> dict[str, datetime]:
+        """Return the offices that have cases, each with the instant at which its first one was opened."""
+        query = sa.select(cases.c.office, sa.func.min(cases.c.opened_at).label("first")).group_by(cases.c.office)
+        with self.shared.tables.reading() as connection:
+            return {row.office: row.first for row in connection.execute(query.order_by(cases.c.office))}
+
     def figures(self, officer: Officer, since: datetime, until: datetime) -> Figures:
         """Return the figures of the supervisor's offices; `until` is no later than now, or Refused as others are."""
         require_supervisor(officer)

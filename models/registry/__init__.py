@@ -3,6 +3,6 @@
 Not here: whether a version may be promoted (signoff).
 """
 
-from models.registry.registry import Candidate, Registration, Registry
+from models.registry.registry import Candidate, Monitored, Registration, Registry
 
-__all__ = ["Candidate", "Registration", "Registry", "serving", "tracking"]
+__all__ = ["Candidate", "Monitored", "Registration", "Registry", "serving", "tracking"]

@@ -7,6 +7,7 @@ by the evidence digest, what exists is kept, and what is missing is added. Nothi
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from mlflow.entities import DatasetInput, LoggedModel, LoggedModelOutput, Logged
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from models.evidence import manifest as evidence
 from models.evidence import origins, seal
@@ -76,6 +78,18 @@ class Registration:
     run_id: str
     version: str | None
     is_new: bool
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """Tells what one look of monitoring said of a version: its run, when it was, and the verdict in words."""
+
+    run_id: str
+    version: str
+    at: datetime
+    verdict: str
+    is_breach: bool
+    is_judged: bool
 
 
 class Registry:
@@ -249,6 +263,19 @@ class Registry:
                 tracking.fill_run(self.client, run, content)
         return run.info.run_id
 
+    def monitored(self, version: str | None = None) -> list[Monitored]:
+        """Return what monitoring has said of a version, or of any, the oldest look first."""
+        experiment = tracking.experiment_id(self.client, tracking.MONITORING)
+        asked = f"tags.model_version = '{version}'" if version else ""
+        found: list[Monitored] = []
+        token = None
+        while True:
+            page = self.client.search_runs([experiment], asked, order_by=["start_time ASC"], page_token=token)
+            found += [_monitored(run) for run in page if tracking.is_finished(run)]
+            token = page.token
+            if not token:
+                return found
+
     def _fetch_all(self, run: Run, model: LoggedModel, folder: Path, scratch: Path) -> Path:
         """Download a run's files into `folder`, and its logged model's into a folder of `scratch`; return that one."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -399,6 +426,18 @@ def _version_tags(candidate: Candidate) -> dict[str, str]:
         AUTHOR: candidate.author,
         **{f"{SIGNOFF}{step}": PENDING for step in candidate.steps},
     }
+
+
+def _monitored(run: Run) -> Monitored:
+    tags = run.data.tags
+    return Monitored(
+        run_id=run.info.run_id,
+        version=tags["model_version"],
+        at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        verdict=tags.get(MLFLOW_RUN_NOTE, ""),
+        is_breach=tags["is_breach"] == "true",
+        is_judged=tags["is_judged"] == "true",
+    )
 
 
 def _save_serving_model(candidate: Candidate, folder: Path, run: Run, model: LoggedModel) -> None:

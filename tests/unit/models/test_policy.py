@@ -149,6 +149,7 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "models/signer/signer.py",  # the same
         "models/workspace/incumbents.py",  # the same, and the policy of a source that no version is in force for
         "models/window/keeping.py",  # the same
+        "models/disclosure/material.py",  # [signoff], to verify the ledger by
         "models/window/service.py",  # [signoff]
         "flows/promote.py",  # [signoff]
         "flows/commands/signoff.py",  # [signoff]
@@ -156,6 +157,7 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "flows/backtest.py",  # asks what would be; decides nothing
         "flows/rehearse.py",  # the same
         "flows/commands/desk.py",  # [desk]
+        "flows/commands/dossier.py",  # [desk]
         "flows/commands/play.py",  # plays, on a clock of its own
         "flows/commands/trace.py",  # [signoff], and the label delay, by which it lists what an outcome touched
         "flows/backup/references.py",  # [signoff], to verify the ledger by

@@ -122,7 +122,7 @@ def _fields(text: str) -> list[str]:
     return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
 
 
-@pytest.mark.parametrize("room", ["criteria_page", "desk_page", "site", "signoff_page"])
+@pytest.mark.parametrize("room", ["criteria_page", "desk_page", "disclosure", "site", "signoff_page"])
 def test_every_language_says_the_same_things(room):
     read = {}
     for language in LANGUAGES:
