@@ -17,10 +17,11 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -180,6 +181,31 @@ def listed(data: Path, version: str, state: Path | None = None) -> dict[str, str
     place = _place(data, state)
     with _alone(place):
         return {path.as_posix(): md5 for path, md5 in _run(place, lambda repo: _listed(repo, place, version)).items()}
+
+
+def spare(data: Path, state: Path | None = None) -> dict[str, date]:
+    """Return the versions in the cache here that are neither current nor named by git, each with the day of its taking.
+
+    Whether a model needs one of them is not asked here.
+    """
+    place = _place(data, state)
+    used = {current(data, state), _committed(place)}
+    found = {version: path for version, path in _kept_at(place).items() if version not in used}
+    return {version: date.fromtimestamp(path.stat().st_mtime) for version, path in found.items()}
+
+
+def purge(data: Path, versions: Collection[str], state: Path | None = None) -> int:
+    """Delete versions from the cache and every remote, with the files that no other version needs; return how many.
+
+    What another version needs is told by the lists of all others, here and in the remote: one that cannot be read ends
+    this with VersionError before anything is deleted. The current version, and the one that git names, are refused.
+    Killed at any point, it goes on when it is called again.
+    """
+    place = _place(data, state)
+    if own := {current(data, state), _committed(place)} & set(versions):
+        raise VersionError(f"version {own.pop()} is in use; allowed: others")
+    with _alone(place):
+        return _run(place, lambda repo: _purge(repo, place, set(versions)))
 
 
 def set_up(root: Path) -> None:
@@ -382,6 +408,21 @@ def _copy(repo: Repo, place: _Place, version: str, folder: Path) -> None:
             shutil.copyfile(repo.cache.local.oid_to_path(oid), folder / file)
     if changed := _other({folder / file: oid for file, oid in files.items()}):
         raise VersionError(f"{next(iter(changed))} does not hold what was written to it: is the disk failing?")
+def _purge(repo: Repo, place: _Place, versions: set[str]) -> int:
+    places = [repo.cache.local]
+    with _reaching_remote(repo):
+        places += [repo.cloud.get_remote_odb(name) for name in _remotes(repo)]
+        known = {oid for odb in places for oid in odb.all() if VERSION.fullmatch(oid)}
+    lists = {version: set(_listed(repo, place, version).values()) for version in sorted(known)}
+    needed = {oid for version, files in lists.items() if version not in versions for oid in files}
+    going = [version for version in lists if version in versions]
+    doomed = sorted({oid for version in going for oid in lists[version]} - needed)
+    for oid in (*doomed, *going):  # the lists come last, so that what was begun can be ended
+        for odb in places:
+            path = odb.oid_to_path(oid)
+            if odb.fs.exists(path):
+                odb.fs.remove(path)
+    return len(doomed)
 
 
 def _listed(repo: Repo, place: _Place, version: str) -> dict[Path, str]:
@@ -435,8 +476,13 @@ def _md5(path: Path) -> str | None:
 
 
 def _kept(place: _Place) -> list[str]:
+    return sorted(_kept_at(place))
+
+
+def _kept_at(place: _Place) -> dict[str, Path]:
+    """Return the list of each version that the cache here can bring back."""
     if not (place.root / ".dvc" / "config").exists():
-        return []
+        return {}
     caches = [Path(_run(place, lambda repo: str(repo.cache.local.path)))]
     caches += [place.old / name / "files" / "md5" for name in (_CACHE, _REMOTE) if _has(place, name)]
-    return sorted({f"{path.parent.name}{path.name}" for folder in caches for path in folder.glob("??/*.dir")})
+    return {f"{path.parent.name}{path.name}": path for folder in caches for path in folder.glob("??/*.dir")}

@@ -26,6 +26,7 @@ from flows.commands import (
     notices,
     play,
     reproduce,
+    retention,
     signoff,
     trace,
     transfer,
@@ -69,6 +70,8 @@ app = typer.Typer(
         "Settings come from TIDEWAITER_* in the environment or from tidewaiter.toml in the working folder.\n\n"
         f"{EXIT_CODES}; 3 not running (status); 4 trained, but a gate refused the model (retrain); "
         "5 not judged for too many nights (monitor), or what could not be checked or tried (trace, reproduce)."
+        "5 not judged for too many nights (monitor), or links that could not be checked (trace); "
+        "6 purged by a rule (trace, window replay)."
     ),
 )
 app.add_typer(data.data, name="data")
@@ -90,6 +93,7 @@ app.command(epilog=trace.EPILOG)(trace.trace)
 app.command(epilog=reproduce.EPILOG)(reproduce.reproduce)
 app.command(epilog=f"{EXIT_CODES}.")(demo.demo)
 app.command(epilog=f"{EXIT_CODES}.")(dossier.dossier)
+app.command(epilog=f"{EXIT_CODES}.")(retention.purge)
 app.command(epilog=f"{EXIT_CODES}; also 1 if a sum of the books does not balance.")(play.play)
 
 

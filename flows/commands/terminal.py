@@ -24,7 +24,7 @@ from flows.processes import machine, running, unfinished
 from flows.servers import embedded
 from flows.settings import FILE, PREFIX, Settings
 
-OK, FAILED, USAGE, NOT_RUNNING, GATES_FAILED, NOT_JUDGED = range(6)
+OK, FAILED, USAGE, NOT_RUNNING, GATES_FAILED, NOT_JUDGED, PURGED = range(7)
 INTERRUPTED = 128 + signal.SIGINT
 FAILURES_SHOWN = 3
 _WIDEST = 100_000  # characters of a table's line; no table is wider

@@ -15,7 +15,18 @@ from unicodedata import category
 import typer
 from rich.table import Table
 
-from flows.commands.terminal import EXIT_CODES, FAILED, NOT_JUDGED, AsJson, begin, fail, failures, out, show_table
+from flows.commands.terminal import (
+    EXIT_CODES,
+    FAILED,
+    NOT_JUDGED,
+    PURGED,
+    AsJson,
+    begin,
+    fail,
+    failures,
+    out,
+    show_table,
+)
 from flows.commands.window import Replays
 from flows.parameters import SourceName
 from flows.settings import Settings
@@ -30,8 +41,11 @@ if TYPE_CHECKING:
     from models.registry import Registry
     from models.trace import Decided, Item, Link, Model, Trace, Traced
 
-EPILOG = f"{EXIT_CODES}; also 1 if a link is broken; 5 none is broken, and one could not be checked here."
-_MARKS = {"held": "held       ", "broken": "BROKEN     ", "not checked": "not checked"}
+EPILOG = (
+    f"{EXIT_CODES}; also 1 if a link is broken; 5 none is broken, and one could not be checked here; 6 neither, and "
+    "one is about what a rule has purged."
+)
+_MARKS = {"held": "held       ", "broken": "BROKEN     ", "not checked": "not checked", "purged": "purged     "}
 _KINDS = ("DECLARATION", "--file", "--company", "--outcome")
 
 
@@ -66,7 +80,7 @@ def trace(
                 found = found.of_item(item)
         _show(found, as_json)
     if found.state != "held":
-        raise typer.Exit(FAILED if found.state == "broken" else NOT_JUDGED)
+        raise typer.Exit({"broken": FAILED, "purged": PURGED}.get(found.state, NOT_JUDGED))
 
 
 @contextmanager
@@ -148,14 +162,19 @@ class _Further:
     def of_decision(self, decision: "Decision") -> "Sequence[Link]":
         from mlflow.exceptions import MlflowException
 
-        from models.trace import Broken, NotChecked, judged
+        from models.retention import Gone
+        from models.trace import Broken, NotChecked, Purged, judged
 
+        gone: list[str] = []
         notes: list[str] = []
 
         def replay() -> None:
             assert self._replays  # the log has the decision
             try:
                 found = self._replays.again(decision.decision_id)
+            except Gone as error:
+                gone.append(str(error))
+                raise Purged(str(error)) from error
             except (LookupError, MlflowException, OSError, ValueError) as error:
                 notes.append("the decision could not be made again")
                 raise NotChecked(str(error).splitlines()[0]) from error
@@ -164,6 +183,8 @@ class _Further:
                 raise Broken(f"it comes out otherwise: {', '.join(found.differences)}")
 
         def compare_features() -> None:
+            if gone:
+                raise Purged(gone[0])
             if notes:
                 raise NotChecked("; ".join(notes))
 
@@ -233,11 +254,13 @@ def _told(found: "Trace") -> Iterator[str]:
     for case in found.cases:
         yield from _told_case(case)
     links = [link.state for each in found.decisions for link in each.links]
-    broken, unchecked = links.count("broken"), links.count("not checked")
+    broken, unchecked, purged = (links.count(state) for state in ("broken", "not checked", "purged"))
     if broken:
         yield f"{broken} of {len(links)} links broken, {unchecked} not checked."
     elif unchecked:
         yield f"No link is broken; {unchecked} of {len(links)} could not be checked here, which does not count as held."
+    elif purged:
+        yield f"No link is broken; {purged} of {len(links)} are about what a rule has purged, and the others hold."
     else:
         yield f"All {len(links)} links hold."
 

@@ -15,7 +15,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from flows.commands.terminal import EXIT_CODES, AsJson, begin, checked, fail, out, show_table
+from flows.commands.terminal import EXIT_CODES, PURGED, AsJson, begin, checked, fail, out, show_table
 from flows.settings import Settings
 from models.access import accounts
 
@@ -84,11 +84,14 @@ def window_replay(decision: Annotated[str, typer.Argument(metavar="DECISION", he
     from mlflow.exceptions import MlflowException
 
     from models.decisions import DecisionLog, Unavailable
+    from models.retention import Gone
 
     settings = begin()
     with closing(DecisionLog(settings.decisions_uri)) as log:
         try:
             found = Replays(settings, log).again(decision)
+        except Gone as error:
+            fail(str(error), PURGED)
         except (LookupError, Unavailable, MlflowException, OSError, ValueError) as error:
             fail(str(error))
     for note in found.notes:
@@ -108,11 +111,17 @@ class Replays:
     def again(self, decision_id: str) -> "Replayed":
         """Make a decision again from what is stored with it, and with today's data if they tell its morning.
 
-        Raises LookupError, MlflowException, OSError or ValueError where something that it was made from is not there.
+        Raises Gone where its message was purged; LookupError, MlflowException, OSError or ValueError where something
+        else that it was made from is not there.
         """
         from models.ledger import Keys
+        from models.retention import TOMBSTONES, Gone, Tombstones
         from models.window import replaying
         from models.window.secrets import Secrets
+
+        stored = self._log.decision(decision_id)
+        if stored and (gone := Tombstones(self._settings.state_folder / TOMBSTONES).find("messages", stored.message)):
+            raise Gone(f"the message of {decision_id} was {gone.sentence}")
 
         secrets = Secrets(Keys(self._settings.signoff_folder).secret_folder / "days")
         return replaying.replay(

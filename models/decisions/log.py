@@ -148,6 +148,28 @@ class DecisionLog:
             found = connection.execute(query).first()
         return Document(found.media_type, zlib.decompress(found.content)) if found else None
 
+    def messages_before(self, day: date) -> dict[str, date]:
+        """Return the messages kept that no decision of `day` or later names: the last day that names each, by digest.
+
+        It reads every decision, which takes a while.
+        """
+        last: dict[str, date] = {}
+        number = 0
+        while page := self.after(number):
+            for _, decision in page:
+                last[decision.message] = max(decision.day, last.get(decision.message, decision.day))
+            number = page[-1][0]
+        with self._tables.reading() as connection:
+            kept = set(connection.execute(sa.select(documents.c.digest)).scalars())
+        return {digest: named for digest, named in last.items() if named < day and digest in kept}
+
+    def purge(self, digests: Sequence[str]) -> None:
+        """Delete documents, all in one commit; the decisions that name them by digest stay, and so does the chain."""
+        with self._tables.writing() as connection:
+            for start in range(0, len(digests), _PAGE):
+                some = documents.c.digest.in_(digests[start : start + _PAGE])
+                connection.execute(documents.delete().where(some))
+
     def commit_to(self, day: date, commitment: str) -> None:
         """Note the commitment to a day's secret, once; ValueError if another one is noted."""
         with self._tables.writing() as connection:

@@ -8,7 +8,9 @@ import hashlib
 import io
 import threading
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +18,7 @@ import msgspec
 import sqlalchemy as sa
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from features.disk import PARTIAL, atomic
+from features.disk import PARTIAL, atomic, write_atomically
 from models.desk.record import Officer, Refused
 from models.desk.shared import Shared, require_worked_on
 from models.desk.tables import photos
@@ -26,6 +28,7 @@ MOST_PIXELS = 30_000_000
 LONGEST_SIDE = 2_560  # of what is kept
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _TURN = threading.Lock()  # a process draws one photo at a time: the largest takes half a gigabyte meanwhile
+_PURGED = ".purged"  # of the file in place of a picture
 _KINDS = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 
 
@@ -76,13 +79,38 @@ class Photos:
         return sent
 
     def read(self, officer: Officer, number: int, sent: str) -> Photo:
-        """Return a photo of a case that the officer may read; Refused if there is none, OSError if it is lost."""
+        """Return a photo of a case that the officer may read.
+
+        Refused if there is none, or if it was purged; OSError if it is lost.
+        """
         with self.shared.tables.reading() as connection:
             self.shared.readable(connection, officer, number)
             row = connection.execute(_named(number, sent)).first()
         if row is None:
             raise Refused(f"case {number} has no photo {sent}")
-        return Photo(sent, row.media_type, self._path(row.kept, row.media_type).read_bytes())
+        path = self._path(row.kept, row.media_type)
+        if not path.exists() and (marker := path.with_suffix(_PURGED)).exists():
+            raise Refused(f"photo {sent} was {marker.read_text(encoding='utf-8')}")
+        return Photo(sent, row.media_type, path.read_bytes())
+
+    def before(self, day: date) -> dict[str, date]:
+        """Return the pictures kept that were all taken in before a day: the last day for each, by its digest."""
+        query = sa.select(photos.c.kept, photos.c.media_type, sa.func.max(photos.c.at).label("last"))
+        with self.shared.tables.reading() as connection:
+            rows = connection.execute(query.group_by(photos.c.kept, photos.c.media_type)).all()
+        return {
+            row.kept: row.last.date()
+            for row in rows
+            if row.last.date() < day and self._path(row.kept, row.media_type).exists()
+        }
+
+    def purge(self, kept: Collection[str], sentence: str) -> None:
+        """Delete pictures by their digests; in place of each, a file says the sentence. What was found stays."""
+        for digest in kept:
+            for path in (self.folder / digest[:2]).glob(f"{digest}.*"):
+                if path.suffix in _KINDS.values():
+                    write_atomically(path.with_suffix(_PURGED), lambda draft: draft.write_text(sentence, "utf-8"))
+                    path.unlink()
 
     def _path(self, kept: str, media_type: str) -> Path:
         return self.folder / kept[:2] / f"{kept}{_KINDS[media_type]}"

@@ -9,6 +9,7 @@ named as it lies in the folder of sources beside it:
     window.json        how far the window's log of decisions has come
     desk.json          the desk's figures; no names of officers, and no words of theirs
     dossier.toml       what people have answered
+    retention.toml     the rules of retention
     software/...       the installed code
 """
 
@@ -33,6 +34,8 @@ from models.places import Places
 from models.policy import Policy
 from models.policy import load as load_policy
 from models.registry import Monitored
+from models.retention import FILE as RULES
+from models.retention import Rules
 from models.signoff import champion
 from models.workspace import incumbents
 
@@ -64,6 +67,7 @@ class Material:
     decided: Decided | None
     work: Work | None
     answers: Answers
+    rules: Rules
     files: Mapping[str, bytes]
 
     @cached_property
@@ -105,7 +109,7 @@ def gather(
     MlflowException if there is no such version, LedgerError if the ledger is not whole, ValueError if the evidence is
     not what was signed or the file of answers is not allowed.
     """
-    told = Answers.read(answers)
+    told, rules = Answers.read(answers), Rules.read(places.state / RULES)
     registry = incumbents.registry_of(places)
     rows, entries, book = _ledger(places)
     registered = registry.version(str(version))
@@ -129,6 +133,8 @@ def gather(
         files[WINDOW] = _json(decided)
     if work:
         files[DESK] = _json(work)
+    if rules.days:
+        files[RULES] = (places.state / RULES).read_bytes()
     if told.written:
         files[FILE] = told.written
     return Material(
@@ -142,6 +148,7 @@ def gather(
         decided=decided,
         work=work,
         answers=told,
+        rules=rules,
         files=files,
     )
 

@@ -11,8 +11,9 @@ from models.evidence import Manifest, manifest
 from models.ledger import Case
 from models.places import Places
 from models.registry import Registry
+from models.retention import TOMBSTONES, Tombstones
 from models.signoff import champion
-from models.trace.links import Broken, Link, NotChecked, judged
+from models.trace.links import Broken, Link, NotChecked, Purged, judged
 
 
 def read(registry: Callable[[], Registry], number: int) -> bytes:
@@ -61,8 +62,15 @@ def _data(places: Places, evidence: Manifest | None) -> None:
         is_there = versioning.exists(places.data, version, places.state)
     except versioning.VersionError as error:
         raise NotChecked(str(error)) from error
-    if not is_there:
-        raise Broken(f"neither DVC's cache nor its remote has version {version}")
+    if is_there:
+        return
+    try:
+        tombstone = Tombstones(places.state / TOMBSTONES).find("versions", version)
+    except ValueError as error:
+        raise Broken(str(error)) from error
+    if tombstone:
+        raise Purged(tombstone.sentence)
+    raise Broken(f"neither DVC's cache nor its remote has version {version}")
 
 
 def _code(evidence: Manifest | None) -> None:

@@ -204,7 +204,15 @@ def test_exit_codes_and_notifications_are_told() -> None:
     page = read("docs/operator.md")
     codes = re.findall(r"^\| (\d) \| ", page.partition("## Exit codes")[2].partition("##")[0], re.MULTILINE)
     assert [int(code) for code in codes] == sorted(
-        {terminal.OK, terminal.FAILED, terminal.USAGE, terminal.NOT_RUNNING, terminal.GATES_FAILED, terminal.NOT_JUDGED}
+        {
+            terminal.OK,
+            terminal.FAILED,
+            terminal.USAGE,
+            terminal.NOT_RUNNING,
+            terminal.GATES_FAILED,
+            terminal.NOT_JUDGED,
+            terminal.PURGED,
+        }
     )
     rows = re.findall(
         r"^\| (`.+) \| .+ \| .+ \|$", page.partition("| kind | is told | to |")[2].partition("\n\n")[0], re.M

@@ -6,6 +6,7 @@ from models.disclosure.material import LEDGER, MONITORING, Material
 from models.disclosure.statement import DASH, Statement, Table
 from models.ledger.lifecycle import State
 from models.names import CHAMPION, MODEL
+from models.retention import FILE as RULES
 from models.site import Words
 
 _TOLD = ("open", "approve", "reject", "revoke", "promote", "roll back", "void")
@@ -105,6 +106,16 @@ def fail_safe(material: Material, say: Words) -> Statement:
     return Statement(say("fact.fail_safe", random=random), (POLICY, *files))
 
 
+def retention_rules(material: Material, say: Words) -> Statement:
+    days = material.rules.days
+    if not days:
+        return Statement(say("fact.retention_rules.none"), code("models/retention/rules.py"))
+    rows = [(say(f"kept.{table}"), say.number(count)) for table, count in days.items()]
+    heads = [say(head) for head in ("head.kept", "head.days")]
+    files = (RULES, *code("models/retention/tombstones.py"))
+    return Statement(say("fact.retention_rules"), files, Table(heads, rows))
+
+
 def monitoring(material: Material, say: Words) -> Statement:
     bounds = material.policy.drift
     text = say(
@@ -158,6 +169,7 @@ FACTS = (
     planned_changes,
     oversight,
     fail_safe,
+    retention_rules,
     monitoring,
     monitored,
 )

@@ -158,6 +158,7 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "flows/rehearse.py",  # the same
         "flows/commands/desk.py",  # [desk]
         "flows/commands/dossier.py",  # [desk]
+        "flows/commands/retention.py",  # [desk], and [signoff] to verify the ledger by
         "flows/commands/play.py",  # plays, on a clock of its own
         "flows/commands/trace.py",  # [signoff], and the label delay, by which it lists what an outcome touched
         "flows/backup/references.py",  # [signoff], to verify the ledger by

@@ -294,3 +294,53 @@ def test_two_at_once_wait_for_each_other(root: Path) -> None:
     said = [process.communicate()[0].strip() for process in running]
     assert [process.returncode for process in running] == [0, 0]
     assert said[0] == said[1] == versioning.current(root / "data")
+
+
+def test_a_purged_version_is_gone_everywhere_and_what_others_need_stays(root: Path) -> None:
+    data = root / "data"
+    fill(data, a="one", b="two")
+    first = versioning.snapshot(data)
+    fill(data, a="three")
+    second, as_second = versioning.snapshot(data), tree(data)
+    fill(data, a="four", b="five")
+    third, as_third = versioning.snapshot(data), tree(data)
+    assert versioning.spare(data).keys() == {first, second}
+    with pytest.raises(VersionError, match=f"version {third} is in use"):
+        versioning.purge(data, [first, third])
+    assert versioning.purge(data, [first]) == 1  # the first a alone: b is the second version's too
+    assert not versioning.exists(data, first)
+    assert versioning.kept(data) == sorted([second, third])
+    assert not list((root / ".tidewaiter").rglob(hashlib.md5(b"one").hexdigest()[2:]))
+    shutil.rmtree(root / ".tidewaiter" / "dvc-cache")
+    versioning.checkout(data, second)
+    assert tree(data) == as_second
+    versioning.checkout(data, third)
+    assert tree(data) == as_third
+    assert versioning.purge(data, [first]) == 0
+
+
+def test_a_purge_that_was_killed_goes_on_and_one_that_cannot_read_a_list_deletes_nothing(root: Path) -> None:
+    data = root / "data"
+    fill(data, a="one", b="two")
+    first = versioning.snapshot(data)
+    fill(data, a="three")
+    second = versioning.snapshot(data)
+    fill(data, a="four")
+    versioning.snapshot(data)
+    copies = list((root / ".tidewaiter").rglob(second[2:]))
+    kept = copies[0].read_bytes()
+    for copy in copies:
+        copy.chmod(0o644)
+        copy.write_text("spoilt")
+    with pytest.raises(VersionError, match="spoilt or not whole"):
+        versioning.purge(data, [first])
+    assert list((root / ".tidewaiter" / "dvc-remote").rglob(hashlib.md5(b"one").hexdigest()[2:]))
+    for copy in copies:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(kept)
+    # As a purge that was killed leaves it.
+    for path in (root / ".tidewaiter").rglob(hashlib.md5(b"one").hexdigest()[2:]):
+        path.chmod(0o644)
+        path.unlink()
+    assert versioning.purge(data, [first]) == 1
+    assert not versioning.exists(data, first)

@@ -5,6 +5,7 @@ import io
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, timedelta
 
 import numpy as np
 import pytest
@@ -116,3 +117,24 @@ def test_a_photo_is_kept_once_with_its_case_and_named_by_what_was_sent(world, tm
         world.desk.photos.read(BEN, number, name)
     actions = [event.action for event in world.desk.looking.open(SUE, number).history]
     assert actions.count("photo") == 1
+
+
+def test_a_purged_photo_says_so_what_was_found_stays_and_one_sent_again_is_kept_anew(world):
+    (number, other) = world.declare("red", "red")
+    world.desk.queue.take(ANA, number)
+    old, young = picture(), picture(size=(50, 50))
+    sent = world.desk.photos.keep(ANA, number, old)
+    world.clock.wait(days=40)
+    world.desk.queue.take(ANA, number)
+    later = world.desk.photos.keep(ANA, number, young)
+    today = world.clock().date()
+    things = world.desk.photos.before(today)
+    assert list(things.values()) == [(world.clock() - timedelta(days=40)).astimezone(UTC).date()]
+    world.desk.photos.purge(things, "purged by rule photos (30 days) on 2024-06-11")
+    with pytest.raises(Refused, match=rf"photo {sent} was purged by rule photos \(30 days\) on 2024-06-11"):
+        world.desk.photos.read(ANA, number, sent)
+    assert world.desk.photos.read(ANA, number, later).content
+    assert world.desk.photos.before(today) == {}
+    world.desk.queue.take(ANA, other)
+    world.desk.photos.keep(ANA, other, old)
+    assert world.desk.photos.read(ANA, other, sent).content

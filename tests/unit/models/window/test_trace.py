@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +13,7 @@ from features.store import versioning
 from flows.commands import cli
 from flows.servers import embedded
 from models.decisions import DecisionLog
+from models.retention import TOMBSTONES, Tombstones
 from models.trace import Night, again
 from tests.support import traced
 from tests.support.signing import START, promotion
@@ -145,3 +146,59 @@ def test_a_selection_or_a_list_that_was_altered_breaks_the_link_that_it_is_about
         assert told(rows, {})["selection"] == ("broken", "it is not what DVC keeps under its name")
     finally:
         file.write_bytes(kept)
+
+
+@pytest.fixture
+def tombstones(made):
+    tombstones = Tombstones(made.settings.state_folder / TOMBSTONES)
+    yield tombstones
+    tombstones.file.unlink(missing_ok=True)
+
+
+def test_what_a_rule_has_purged_is_told_with_rule_and_day_and_an_exit_code_of_its_own(made, tell, tombstones, log_of):
+    decision = made.decided[1]
+    message = log_of.document(decision.message)
+    with closing(sqlite3.connect(made.settings.window_folder / "decisions.db")) as connection:
+        kept = connection.execute("SELECT * FROM documents WHERE digest = ?", (decision.message,)).fetchall()
+    assert message
+    assert len(kept) == 1
+    tombstones.add("messages", {decision.message: decision.day}, 400, date(2026, 1, 2))
+    log_of.purge([decision.message])
+    try:
+        code, said = tell(decision.declaration_id)
+        assert code == 6, said
+        told = f"the message of {decision.decision_id} was purged by rule messages (400 days) on 2026-01-02"
+        assert said.count(told) == 2
+        assert "purged      replay" in said
+        assert "No link is broken; 2 of 11 are about what a rule has purged, and the others hold." in said
+        assert "held        chain" in said
+        assert "held        seal" in said
+        result = CliRunner().invoke(cli.app, ("window", "replay", decision.decision_id))
+        assert (result.exit_code, told in result.stderr) == (6, True)
+        tombstones.file.unlink()
+        code, said = tell(decision.declaration_id)
+        assert (code, "not checked replay" in said) == (5, True)  # lost, and not purged
+    finally:
+        with closing(sqlite3.connect(made.settings.window_folder / "decisions.db")) as connection:
+            connection.executemany("INSERT INTO documents VALUES (?, ?, ?)", kept)
+            connection.commit()
+
+
+@pytest.fixture
+def log_of(made):
+    with closing(DecisionLog(made.settings.decisions_uri)) as log:
+        yield log
+
+
+def test_data_that_a_rule_has_purged_are_not_lost(made, tell, tombstones, monkeypatch):
+    monkeypatch.setattr(versioning, "exists", lambda *given: False)
+    code, said = tell(made.decided[1].declaration_id)
+    assert (code, "BROKEN      data" in said) == (1, True)
+    evidence = json.loads(tell(made.decided[1].declaration_id, "--json")[1])["decisions"][0]["model"]["data_version"]
+    tombstones.add("versions", {evidence: date(2024, 1, 1)}, 30, date(2026, 1, 2))
+    code, said = tell(made.decided[1].declaration_id)
+    assert (code, "purged by rule versions (30 days) on 2026-01-02" in said) == (6, True)
+    with tombstones.file.open("a") as lines:
+        lines.write("{}\n")
+    code, said = tell(made.decided[1].declaration_id)
+    assert code == 1
