@@ -3,23 +3,16 @@
 It reads what only the user who runs `tidewaiter up` can read: the log of decisions and the desk.
 """
 
-from collections.abc import Generator
-from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from flows.commands.terminal import begin, fail, failures, out, show_table
 from flows.parameters import Language
-from flows.settings import Settings
-
-if TYPE_CHECKING:
-    from models.decisions import DecisionLog
-    from models.desk import Desk
 
 
 class Form(StrEnum):
@@ -57,6 +50,7 @@ def dossier(
     settings = begin()
     from mlflow.exceptions import MlflowException
 
+    from flows.steps import records
     from models.clock import clock
     from models.database import Unavailable
     from models.disclosure import FILE, draw_up, gather, write
@@ -64,7 +58,7 @@ def dossier(
     answers = settings.state_folder / FILE
     now = clock(settings.time_zone or "UTC", settings.played_clock)()
     try:
-        with failures(), TemporaryDirectory(prefix="tidewaiter-") as scratch, _records(settings) as (log, desk):
+        with failures(), TemporaryDirectory(prefix="tidewaiter-") as scratch, records.opened(settings) as (log, desk):
             material = gather(settings.places, version, now, Path(scratch), answers, log, desk)
             paper = draw_up(material, form.value, language.value)
             written = write(paper, material, output or settings.state_folder / "dossiers" / str(version))
@@ -79,24 +73,3 @@ def dossier(
             table.add_row(blank.key, blank.question)
         show_table(table)
         out.print(f'Answer them in {answers}, a line each, as owner = "...", and write the paper again.', markup=False)
-
-
-@contextmanager
-def _records(settings: Settings) -> Generator[tuple["DecisionLog | None", "Desk | None"]]:
-    """Open the window's log and the desk; None for both where there was never a window."""
-    from models import policy
-    from models.clock import clock
-    from models.decisions import DecisionLog
-    from models.desk import Desk
-
-    if settings.decisions_database_uri is None and not (settings.window_folder / "decisions.db").exists():
-        yield None, None
-        return
-    now, rules = clock(settings.time_zone or "UTC", settings.played_clock), policy.load().desk
-    with (
-        closing(DecisionLog(settings.decisions_uri)) as log,
-        closing(Desk.kept_in(settings.desk_folder, settings.decisions_uri, rules, now)) as desk,
-    ):
-        log.migrate()
-        desk.migrate()
-        yield log, desk

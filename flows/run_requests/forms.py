@@ -29,6 +29,7 @@ FORMS: Mapping[str, type[BaseModel] | None] = {
     "network": NetworkParameters,
     "rehearse": RehearseParameters,
     "promote": None,
+    "quarter": None,
 }
 AUTHOR = "requested_by"
 

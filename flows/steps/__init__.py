@@ -5,4 +5,4 @@ Not here: flows.
 
 from flows.steps.summary import Summary, Unchanged, show
 
-__all__ = ["Summary", "Unchanged", "reports", "show"]
+__all__ = ["Summary", "Unchanged", "records", "reports", "show"]

@@ -7,9 +7,9 @@ Not here: the documents of the evidence and the card (dossier), which people sig
 """
 
 from models.disclosure.answers import FILE, Answers
-from models.disclosure.forms import NAMES
-from models.disclosure.material import Material, gather
+from models.disclosure.forms import NAMES, QUARTER
+from models.disclosure.material import Material, Span, gather
 from models.disclosure.paper import Paper, draw_up
 from models.disclosure.writing import write
 
-__all__ = ["FILE", "NAMES", "Answers", "Material", "Paper", "draw_up", "gather", "write"]
+__all__ = ["FILE", "NAMES", "QUARTER", "Answers", "Material", "Paper", "Span", "draw_up", "gather", "write"]

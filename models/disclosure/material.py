@@ -54,6 +54,18 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
+class Span:
+    """A stretch of time that a paper is about, from `since` to before `until`; both have a zone."""
+
+    name: str
+    since: datetime
+    until: datetime
+
+    def __contains__(self, at: datetime) -> bool:
+        return self.since <= at < self.until
+
+
+@dataclass(frozen=True)
 class Material:
     """Holds what papers about a version are made from. None, or nothing, stands for what there is no record of."""
 
@@ -69,6 +81,7 @@ class Material:
     answers: Answers
     rules: Rules
     files: Mapping[str, bytes]
+    span: Span | None = None
 
     @cached_property
     def policy(self) -> Policy:
@@ -101,11 +114,19 @@ class Material:
 
 
 def gather(
-    places: Places, version: int, at: datetime, scratch: Path, answers: Path, log: DecisionLog | None, desk: Desk | None
+    places: Places,
+    version: int,
+    at: datetime,
+    scratch: Path,
+    answers: Path,
+    log: DecisionLog | None,
+    desk: Desk | None,
+    span: Span | None = None,
 ) -> Material:
     """Return what the installation says of a version at a moment; the evidence is copied into `scratch`.
 
     `answers` is the file of people's answers; without a window there is no `log`, and without a desk no `desk`.
+    With a `span`, the ledger's rows, the looks of monitoring and the desk's figures are those of that time.
     MlflowException if there is no such version, LedgerError if the ledger is not whole, ValueError if the evidence is
     not what was signed or the file of answers is not allowed.
     """
@@ -118,9 +139,13 @@ def gather(
     else:
         registry.fetch_evidence(registered, scratch)
     stated = manifest.read((scratch / manifest.MANIFEST_FILE).read_bytes())
-    monitored = registry.monitored(str(version))
+    monitored = registry.monitored(str(version) if span is None else None)
+    if span:
+        monitored = [each for each in monitored if each.at in span]
+        within = [(row, entry) for row, entry in zip(rows, entries, strict=True) if entry.at in span]
+        rows, entries = [row for row, _ in within], [entry for _, entry in within]
     decided = _decided(log) if log else None
-    work = work_of(desk) if desk else None
+    work = work_of(desk, *((span.since, span.until) if span else ())) if desk else None
     files = {
         f"{EVIDENCE}{manifest.MANIFEST_FILE}": (scratch / manifest.MANIFEST_FILE).read_bytes(),
         **{f"{EVIDENCE}{name}": (scratch / name).read_bytes() for name in stated.files},
@@ -150,6 +175,7 @@ def gather(
         answers=told,
         rules=rules,
         files=files,
+        span=span,
     )
 
 

@@ -132,6 +132,8 @@ def monitoring(material: Material, say: Words) -> Statement:
 
 def monitored(material: Material, say: Words) -> Statement:
     """Return what the nights have said of the version; what was seen when it was registered, until there is a night."""
+    if not material.monitored and material.span:
+        return Statement(say("fact.monitored.not_then"), (MANIFEST,), is_open=True)
     if not material.monitored:
         return Statement(say("fact.monitored.none", verdict=material.dossier.drift.verdict), (DRIFT,))
     last = material.monitored[-1]

@@ -69,7 +69,7 @@ class Project:
         self.state = folder / ".tidewaiter"
         self.prefect_port, self.mlflow_port = free_port(), free_port()
         (folder / "flows").mkdir()
-        for name in ("retrain", "monitor", "network", "promote", "select", "rehearse"):
+        for name in ("retrain", "monitor", "network", "promote", "quarter", "select", "rehearse"):
             (folder / "flows" / f"{name}.py").write_text(FLOW.format(name=name))
         shutil.copy(ROOT / "prefect.yaml", folder)
         # Nights that were due two hours ago, whenever the test runs.
@@ -192,6 +192,7 @@ def test_one_command_starts_everything(project):
         "monitor/nightly",
         "network/nightly",
         "promote/reconcile",
+        "quarter/quarterly",
         "rehearse/rehearsal",
         "retrain/adhoc",
         "retrain/nightly",

@@ -20,6 +20,7 @@ def rendered(settings, existing=()):
         "flows/monitor.py:monitor": "monitor",
         "flows/network.py:network": "network",
         "flows/promote.py:promote": "promote",
+        "flows/quarter.py:quarter": "quarter",
         "flows/select.py:select": "select",
         "flows/rehearse.py:rehearse": "rehearse",
     }
@@ -32,6 +33,7 @@ def test_every_deployment_is_there_and_one_at_a_time():
         "monitor/nightly",
         "network/nightly",
         "promote/reconcile",
+        "quarter/quarterly",
         "rehearse/rehearsal",
         "retrain/adhoc",
         "retrain/nightly",
