@@ -408,6 +408,8 @@ def _copy(repo: Repo, place: _Place, version: str, folder: Path) -> None:
             shutil.copyfile(repo.cache.local.oid_to_path(oid), folder / file)
     if changed := _other({folder / file: oid for file, oid in files.items()}):
         raise VersionError(f"{next(iter(changed))} does not hold what was written to it: is the disk failing?")
+
+
 def _purge(repo: Repo, place: _Place, versions: set[str]) -> int:
     places = [repo.cache.local]
     with _reaching_remote(repo):

@@ -69,9 +69,8 @@ app = typer.Typer(
         "next; no server is needed. `tidewaiter up` starts MLflow, Prefect, a worker and the nightly runs.\n\n"
         "Settings come from TIDEWAITER_* in the environment or from tidewaiter.toml in the working folder.\n\n"
         f"{EXIT_CODES}; 3 not running (status); 4 trained, but a gate refused the model (retrain); "
-        "5 not judged for too many nights (monitor), or what could not be checked or tried (trace, reproduce)."
-        "5 not judged for too many nights (monitor), or links that could not be checked (trace); "
-        "6 purged by a rule (trace, window replay)."
+        "5 not judged for too many nights (monitor), or what could not be checked or tried (trace, reproduce); "
+        "6 purged by a rule (trace, reproduce, window replay)."
     ),
 )
 app.add_typer(data.data, name="data")

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.terminal import EXIT_CODES, INTERRUPTED, NOT_JUDGED, begin, fail, failures, out
+from flows.commands.terminal import EXIT_CODES, INTERRUPTED, NOT_JUDGED, PURGED, begin, fail, failures, out
 
-EPILOG = f"{EXIT_CODES}; also 1 if a stage differs, which is named; 5 it could not be tried here."
+EPILOG = (
+    f"{EXIT_CODES}; also 1 if a stage differs, which is named; 5 not tried here; 6 its data were purged."
+)
 
 
 def reproduce(
@@ -20,7 +22,7 @@ def reproduce(
     """
     settings = begin()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # no server has to be ended, and files are to be removed
-    from models.reproduction import NotTried, alone
+    from models.reproduction import NotTried, Purged, alone
     from models.reproduction import reproduce as stages
     from models.workspace import incumbents
 
@@ -33,6 +35,8 @@ def reproduce(
                         f"{stage.stated}, and made again {stage.found}"
                     )
                 out.print(f"same {stage.name:<12} {stage.found}", markup=False, highlight=False)
+    except Purged as error:
+        fail(f"Version {version} cannot be made again: {error}", PURGED)
     except NotTried as error:
         fail(f"Version {version} could not be made again here: {error}", NOT_JUDGED)
     except KeyboardInterrupt:

@@ -8,6 +8,6 @@ Not here: whether a decision can be made again (window), and what answers for it
 
 from models.reproduction.reproducing import reproduce
 from models.reproduction.scratch import alone
-from models.reproduction.stages import NotTried, Stage
+from models.reproduction.stages import NotTried, Purged, Stage
 
-__all__ = ["NotTried", "Stage", "alone", "reproduce"]
+__all__ = ["NotTried", "Purged", "Stage", "alone", "reproduce"]

@@ -17,7 +17,8 @@ from models.places import Places
 from models.registry import Registry
 from models.reproduction import libraries
 from models.reproduction.scratch import Scratch
-from models.reproduction.stages import NotTried, Stage, of_models
+from models.reproduction.stages import NotTried, Purged, Stage, of_models
+from models.retention import TOMBSTONES, Tombstones
 from models.risk import risk_model
 
 PROGRAM = Path("models", "reproduction", "retraining.py")
@@ -26,7 +27,8 @@ PROGRAM = Path("models", "reproduction", "retraining.py")
 def reproduce(registry: Registry, places: Places, number: str, scratch: Scratch) -> Iterator[Stage]:
     """Yield each stage of making a version again, up to the first that differs.
 
-    LookupError if there is no such version; NotTried if a stage cannot be tried here.
+    LookupError if there is no such version; NotTried if a stage cannot be tried here, and of these Purged if a rule has
+    taken its data away.
     """
     for stage in _stages(registry, places, number, scratch):
         yield stage
@@ -44,10 +46,7 @@ def _stages(registry: Registry, places: Places, number: str, scratch: Scratch) -
         yield Stage("lock", stated.lock_sha256, manifest.lock_digest(code) or "none")
         if not (code / PROGRAM).is_file():
             raise NotTried(f"its code, commit {stated.code.commit}, is older than this command")
-        try:
-            versioning.copy(places.data, stated.data_version, data, places.state)
-        except versioning.VersionError as error:
-            raise NotTried(str(error)) from error
+        _lay_data(places, stated.data_version, data)
         yield Stage("data", stated.data_version, stated.data_version)  # `copy` has compared every byte
         python = libraries.python(code, scratch.folder / "libraries")
         _train(python, code, (evidence, data, source, made), scratch)
@@ -79,6 +78,15 @@ def _code(stated: Manifest) -> Generator[Path]:
         if folder is None:
             raise NotTried(f"git knows no commit {stated.code.commit} here: fetch it into {manifest.PROJECT}")
         yield folder
+
+
+def _lay_data(places: Places, version: str, folder: Path) -> None:
+    try:
+        if tombstone := Tombstones(places.state / TOMBSTONES).find("versions", version):
+            raise Purged(f"its data were {tombstone.sentence}")
+        versioning.copy(places.data, version, folder, places.state)
+    except (versioning.VersionError, ValueError) as error:
+        raise NotTried(str(error)) from error
 
 
 def _train(python: Path, code: Path, arguments: tuple[Path | str, ...], scratch: Scratch) -> None:

@@ -13,6 +13,10 @@ class NotTried(Exception):
     """A version cannot be made again here; the message says why, and what would be needed."""
 
 
+class Purged(NotTried):
+    """The data that a version was made from were purged; the message says by which rule and when."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage: the digest in the version's evidence, and the digest found when it was made again."""

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 import models.reproduction
 from flows.commands import cli
 from flows.servers import embedded
-from models.reproduction import NotTried, Stage
+from models.reproduction import NotTried, Purged, Stage
 
 SAME, OTHER = Stage("code", "a" * 64, "a" * 64), Stage("trees", "b" * 64, "c" * 64)
 
@@ -55,6 +55,7 @@ def test_the_first_stage_that_differs_is_named_with_both_digests(tell):
     ("raised", "code", "said"),
     [
         (NotTried("git knows no commit"), 5, "Version 3 could not be made again here: git knows no commit"),
+        (Purged("its data were purged"), 6, "Version 3 cannot be made again: its data were purged"),
         (LookupError("there is no version 3"), 1, "there is no version 3"),
         (KeyboardInterrupt(), 130, "Stopped. Nothing was kept."),
     ],

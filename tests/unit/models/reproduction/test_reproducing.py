@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,8 +18,9 @@ from features.store import versioning
 from models.evidence import manifest
 from models.evidence.manifest import Code
 from models.places import Places
-from models.reproduction import NotTried, alone, libraries, reproduce
+from models.reproduction import NotTried, Purged, alone, libraries, reproduce
 from models.reproduction.reproducing import PROGRAM
+from models.retention import TOMBSTONES, Tombstones
 from tests.support import candidates
 
 STAGES = ["code", "lock", "data", "feature code", "rows", "encodings", "rounds", "trees", "model"]
@@ -118,6 +120,19 @@ def world(tmp_path, monkeypatch) -> World:
     stated = manifest.assemble(tmp_path / "evidence", "abc.dir", made.windows(), code, project)
     (tmp_path / "lake" / "data" / "simulator").mkdir(parents=True)
     return World(tmp_path, stated).of_data()
+
+
+def test_data_that_a_rule_has_purged_are_said_to_be_purged(world):
+    tombstones = Tombstones(world.folder / "state" / TOMBSTONES)
+    tombstones.add("versions", {"0" * 32 + ".dir": date(2024, 1, 1)}, 30, date(2024, 3, 1))
+    assert named(world.made_again()) == STAGES
+    tombstones.add("versions", {world.manifest.data_version: date(2024, 1, 1)}, 30, date(2024, 3, 1))
+    with pytest.raises(Purged, match=r"its data were purged by rule versions \(30 days\) on 2024-03-01"):
+        world.made_again()
+    tombstones.file.write_bytes(b"{}\n")
+    with pytest.raises(NotTried, match=r"purged\.jsonl, line 1: it is no tombstone") as raised:
+        world.made_again()
+    assert not isinstance(raised.value, Purged)
 
 
 def named(stages):
