@@ -11,6 +11,7 @@ Kubernetes job takes from a secret. `up` and MLflow's server have names of their
 start; this process gets them by `GUARD_UP_PASSWORD` and `GUARD_TELLER_PASSWORD`.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp
 
 from flows.run_requests import forms
+from flows.servers import one_sign_on
 from flows.settings import Settings
-from models import spans
-from models.access import Directory, Entrance, Names, accounts
+from models import policy, spans
+from models.access import Directory, Entrance, Identities, Lives, Names, PersonalTokens, accounts
 from models.runs import Rules, guard
+from models.single_sign_on import Ends, Provider, Sessions, SignOn, entered
+
+_log = logging.getLogger(__name__)
 
 
 class Passwords(BaseSettings):
@@ -62,3 +67,21 @@ def create_app() -> ASGIApp:
     entrance = Entrance(Directory(settings.accounts_uri, own), Names(settings.public_urls))
     rules = Rules(forms.of(settings, Path.cwd()), guard.look_into(inner))
     return spans.around(guard.Guard(inner, entrance, rules))
+    directory, names = Directory(settings.accounts_uri, own), Names(settings.public_urls)
+    tokens = PersonalTokens(settings.accounts_uri, Lives.of(policy.load().sign_on, settings.is_one_sign_on))
+    sign_on = _sign_on(settings, directory) if settings.is_one_sign_on else None
+    entrance = Entrance(directory, names, tokens=tokens, sessions=sign_on, is_one_sign_on=settings.is_one_sign_on)
+    return guard.Guard(inner, entrance, Rules(forms.of(settings, Path.cwd()), guard.look_into(inner)), sign_on)
+
+
+def _sign_on(settings: Settings, directory: Directory) -> SignOn:
+    """Return one sign-on at the house's identity provider, for people who have an account already."""
+    in_force, identities = policy.load(), Identities(settings.accounts_uri)
+    return SignOn(
+        Provider(one_sign_on.client(settings), in_force.sign_on.groups_claim),
+        Sessions(Ends.of(in_force.sign_on)),
+        Names(settings.public_urls),
+        lambda confirmed, address: entered(confirmed, identities, in_force),
+        directory.known,
+        lambda address: _log.warning("The local administrator signed in by a password, from %s", address),
+    )

@@ -36,6 +36,7 @@ _SERVER = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 # What nobody sets to try the whole out: with any of these, time is not played.
 _REAL = (
     "public_urls",
+    "sign_on_issuer",
     "run_as",
     "job_image",
     "artifacts_uri",
@@ -118,6 +119,16 @@ class Settings(BaseSettings):
     )
     public_urls: tuple[str, ...] = Field(
         (), description="where a proxy or a service serves these servers, as https://customs.example; besides loopback"
+    )
+    sign_on_issuer: str | None = Field(
+        None, description="the house's identity provider (OpenID Connect); default: people have passwords"
+    )
+    sign_on_client_id: str | None = Field(None, description="what this installation is called there")
+    sign_on_secret_file: Path | None = Field(
+        None, description="the file with the secret by which it is known there; default: PKCE alone"
+    )
+    sign_on_scopes: tuple[str, ...] = Field(
+        ("openid", "profile", "email"), description="what it asks the provider for when people sign in"
     )
     retrain_cron: str | None = Field(None, description="when retrain/nightly runs; default: as in prefect.yaml")
     monitor_cron: str | None = Field(None, description="when monitor/nightly runs; default: as in prefect.yaml")
@@ -258,6 +269,9 @@ class Settings(BaseSettings):
             other = ports.setdefault(port, name) if port else name
             if other != name:
                 raise ValueError(f"{other} and {name} are both {getattr(self, name)}; they must differ")
+        if (self.sign_on_issuer is None) != (self.sign_on_client_id is None):
+            lacking = "sign_on_client_id" if self.sign_on_issuer else "sign_on_issuer"
+            raise ValueError(f"{lacking} is missing; allowed: sign_on_issuer and sign_on_client_id, or neither")
         if self.played_clock and (real := next((name for name in _REAL if getattr(self, name)), None)):
             raise ValueError(
                 f"played_clock is for played days only, and {real} for an installation that is used; allowed: one of "
@@ -269,6 +283,11 @@ class Settings(BaseSettings):
                 f"{self.heartbeat_seconds}, or every run would count as dead"
             )
         return self
+
+    @property
+    def is_one_sign_on(self) -> bool:
+        """Whether people sign in at the house's identity provider."""
+        return self.sign_on_issuer is not None
 
     @property
     def tracking_uri(self) -> str:

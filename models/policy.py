@@ -158,6 +158,21 @@ class Signoff(_Section):
     steps: tuple[SignoffStep, ...] = Field(min_length=1)
 
 
+class SignOn(_Section):
+    """Whom groups of the house's identity provider make what here, and when what it said ends.
+
+    It counts at the next start, for everything; no decision about a declaration depends on it.
+    """
+
+    groups_claim: str = Field("groups", min_length=1, max_length=100)
+    session_hours: float = Field(10, gt=0, le=168)
+    idle_minutes: float = Field(60, gt=0)
+    confirm_minutes: float = Field(10, gt=0, le=1440)
+    token_days: int = Field(90, ge=1, le=366)
+    token_unconfirmed_days: float = Field(7, gt=0, le=366)
+    groups: dict[str, tuple[str, ...]] = {}
+
+
 class Policy(_Section):
     """The whole policy. It knows the file that it was read from, which is what people sign."""
 
@@ -174,6 +189,7 @@ class Policy(_Section):
     burden: Burden
     desk: Desk = Desk()
     signoff: Signoff
+    sign_on: SignOn = SignOn()
     _written: bytes | None = PrivateAttr(None)
 
     @property

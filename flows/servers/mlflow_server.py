@@ -13,17 +13,13 @@ from pathlib import Path
 
 from flows.processes.children import Program
 from flows.processes.run_as import UMASK
-from flows.servers import prefect_api
+from flows.servers import one_sign_on, prefect_api
 from flows.settings import Settings
 from models import artifact_places
 from models.access import accounts
 from models.ledger import Keys
 from models.names import SERVICE
 from models.signer import asking
-
-# A password's hash takes tens of milliseconds, by design, and every request carries a password. With one worker, what
-# is changed through the server (passwords, accounts) counts at once in spite of the cache.
-_PASSWORDS_CACHED_S = 300
 
 # These are the options of both servers. No proxy is trusted: what a request says of its origin would go into the
 # ledger.
@@ -33,7 +29,11 @@ USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
 def prepare(settings: Settings) -> None:
-    """Make the secrets and the server's configuration; ValueError where secrets are missing or open to others."""
+    """Make the secrets and the server's configuration.
+
+    ValueError where secrets are missing or open to others, or one sign-on is not set up as it must be.
+    """
+    one_sign_on.check(settings)
     keys = Keys(settings.signoff_folder)
     keys.make()
     keys.check()
@@ -48,7 +48,6 @@ def prepare(settings: Settings) -> None:
         "database_uri": settings.accounts_uri.replace("%", "%%"),
         # An account without a role may sign in, and do no more.
         "default_permission": "NO_PERMISSIONS",
-        "auth_cache_ttl_seconds": str(_PASSWORDS_CACHED_S),
     }
     text = StringIO()
     parser.write(text)
@@ -108,6 +107,7 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
             "SIGNOFF_WINDOW_SOURCE": settings.window_source or "",
             "SIGNOFF_TIME_ZONE": settings.time_zone or "UTC",
             "SIGNOFF_PUBLIC_URLS": json.dumps(settings.public_urls),
+            **_one_sign_on(settings),
             "SIGNOFF_PREFECT_API": f"{settings.prefect_url}/api",
             "SIGNOFF_PREFECT_PASSWORD": teller_password,
             **played_clock(settings, "SIGNOFF"),
@@ -117,6 +117,19 @@ def program(settings: Settings, password: str | None, teller_password: str) -> P
         lambda: prefect_api.answers(f"{settings.mlflow_url}/health"),
         umask=UMASK if settings.run_as else -1,  # it writes artifacts that runs read, and reads those that they write
     )
+
+
+def _one_sign_on(settings: Settings) -> dict[str, str]:
+    """Return the variables by which the server finds the house's identity provider, if there is one."""
+    if not settings.is_one_sign_on:
+        return {}
+    secret = settings.sign_on_secret_file
+    return {
+        "SIGNOFF_SIGN_ON_ISSUER": settings.sign_on_issuer or "",
+        "SIGNOFF_SIGN_ON_CLIENT_ID": settings.sign_on_client_id or "",
+        "SIGNOFF_SIGN_ON_SCOPES": json.dumps(settings.sign_on_scopes),
+        **({"SIGNOFF_SIGN_ON_SECRET_FILE": str(secret.absolute())} if secret else {}),
+    }
 
 
 def played_clock(settings: Settings, prefix: str) -> dict[str, str]:

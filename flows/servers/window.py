@@ -36,6 +36,7 @@ def program(settings: Settings, source: str, time_zone: str) -> Program:
             "WINDOW_DECISIONS_URI": settings.decisions_uri,
             "WINDOW_PUBLIC_URLS": json.dumps(settings.public_urls),
             "WINDOW_TIME_ZONE": time_zone,
+            "WINDOW_IS_ONE_SIGN_ON": json.dumps(settings.is_one_sign_on),
             **({"WINDOW_TABLES": str(settings.window_tables.absolute())} if settings.window_tables else {}),
             **mlflow_server.played_clock(settings, "WINDOW"),
             **mlflow_server.traces(settings, "WINDOW"),

@@ -1,25 +1,35 @@
-"""Who asks: accounts, roles and passwords, and the pages from which requests may come, for both servers.
+"""Who asks: accounts, roles, passwords, personal tokens, and the pages from which requests come, for both servers.
 
 Not here: what may be asked (server, runs).
 """
 
 from models.access.call import LONGEST_TEXT, Call, Refused, row_number
 from models.access.directory import Account, Directory
-from models.access.entrance import Entrance, Names, parts, refuse_length, whole
+from models.access.entrance import LOOPBACK, Entrance, Names, parts, refuse_length, whole
+from models.access.identities import Identities, Identity
+from models.access.personal_tokens import Lives, PersonalToken, PersonalTokens
 
 __all__ = [
     "LONGEST_TEXT",
+    "LOOPBACK",
     "Account",
     "Call",
     "Directory",
     "Entrance",
+    "Identities",
+    "Identity",
+    "Lives",
     "Names",
+    "PersonalToken",
+    "PersonalTokens",
     "Refused",
     "account_changes",
     "accounts",
+    "identities",
     "machines",
     "offices",
     "parts",
+    "personal_tokens",
     "refuse_length",
     "row_number",
     "strict_json",

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from models.names import ANALYST, SERVER, SERVICE
-from models.policy import Signoff
+from models.names import ADMINISTRATOR, ANALYST, SERVER, SERVICE
+from models.policy import Policy, Signoff
 
 if TYPE_CHECKING:
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
@@ -53,6 +53,21 @@ def grants(signoff: Signoff) -> dict[str, Grants]:
     reviewers = {step.role: _REVIEWING for step in signoff.steps}
     reading = {AUDITOR: _READING, ANALYST: _READING, OFFICER: {}, SUPERVISOR: {}}
     return {**reviewers, **reading, DATA_SCIENTIST: _ALL, SERVICE_ROLE: _SERVING}
+
+
+def of_groups(policy: Policy, groups: Collection[str]) -> frozenset[str]:
+    """Return the roles that a person has by groups of the identity provider; ADMINISTRATOR is the administrator's flag.
+
+    ValueError if the policy names a role that nobody can be given.
+    """
+    allowed = {*grants(policy.signoff), ADMINISTRATOR} - {SERVICE_ROLE}
+    for group, roles in policy.sign_on.groups.items():
+        if unknown := sorted(set(roles) - allowed):
+            raise ValueError(
+                f"[sign_on.groups] of the policy gives {group!r} the role {unknown[0]!r}; allowed: "
+                f"{', '.join(sorted(allowed))}"
+            )
+    return frozenset(role for group in groups for role in policy.sign_on.groups.get(group, ()))
 
 
 def prepare(store: "SqlAlchemyStore", signoff: Signoff, service_password: str) -> None:

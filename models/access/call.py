@@ -31,7 +31,8 @@ class Refused(Exception):
 class Call:
     """One authenticated request: who asks for what. `name` is that of its route; `body` is its JSON.
 
-    `role_numbers` has the numbers of the actor's roles, which stay when a role is renamed.
+    `role_numbers` has the numbers of the actor's roles, which stay when a role is renamed. `is_by_token` says that a
+    personal token stands for the actor.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Call:
     request: str
     body: Mapping[str, Any]
     role_numbers: Mapping[str, int] = field(default_factory=dict)
+    is_by_token: bool = False
 
     @property
     def is_administrator(self) -> bool:

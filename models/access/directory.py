@@ -44,11 +44,12 @@ class Role:
 
 @dataclass(frozen=True)
 class Account:
-    """An account that has proved its password."""
+    """An account whose person is known to be there; `is_by_token` says that a personal token stands for the person."""
 
     name: str
     roles: tuple[Role, ...] = ()
     is_administrator: bool = False
+    is_by_token: bool = False
 
     @property
     def role_names(self) -> tuple[str, ...]:
@@ -90,6 +91,11 @@ class Directory:
         if not self._is_right(name, password, stated):
             return None
         return Account(name, _roles_of(rows), bool(rows[0].is_admin))
+
+    def known(self, name: str) -> Account | None:
+        """Return the account of a name whose person was recognized otherwise than by a password; None if it is gone."""
+        rows = self._read(name)
+        return Account(name, _roles_of(rows), bool(rows[0].is_admin)) if rows else None
 
     def is_remembered(self, name: str, password: str) -> bool:
         """Whether this password was right before, so that checking it again costs no hash."""

@@ -1,6 +1,7 @@
 """The entrance of a server: from which pages requests come, whose they are, and how much of them is taken in.
 
-The guards of MLflow and of Prefect stand behind it, and decide what an account may do.
+The guards of MLflow and of Prefect stand behind it, and decide what an account may do. A person comes with a password,
+with a personal token, or, where the house has one sign-on, in a session of models/single_sign_on.
 """
 
 import logging
@@ -9,8 +10,10 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from threading import Lock
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import anyio
@@ -19,8 +22,12 @@ from starlette.datastructures import Headers
 from starlette.types import Receive
 from werkzeug.datastructures import Authorization
 
+from models.access import personal_tokens
+from models.access.accounts import ADMINISTRATOR_ACCOUNT
 from models.access.call import Refused
 from models.access.directory import Account, Directory
+from models.access.personal_tokens import PersonalTokens
+from models.names import SERVICE
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 WRONG_IN_A_ROW = 5  # so many wrong passwords, and a name has to wait
@@ -66,6 +73,19 @@ class Names:
         usual = _DEFAULT_PORTS[scheme]
         return (own[2] or usual) == (other[2] or usual)
 
+    def address(self, host: str) -> str:
+        """Return the address of the pages that this server serves under `host`; Refused if that is not its name.
+
+        >>> Names(("https://customs.example",)).address("customs.example"), Names().address("127.0.0.1:5000")
+        ('https://customs.example', 'http://127.0.0.1:5000')
+        """
+        schemes = self._known(host)
+        if schemes is None:
+            raise Refused(f"Host {host[:100]!r} is not a name of this server")
+        match = _HOST.fullmatch(host.lower())
+        is_local = match is not None and match[1] in LOOPBACK  # nothing encrypts there
+        return f"{'http' if is_local else max(schemes)}://{host.lower()}"
+
     def _known(self, host: str) -> frozenset[str] | None:
         """Return the schemes under which a name is served; None if it is not one of this server's."""
         match = _HOST.fullmatch(host.lower())
@@ -75,6 +95,18 @@ class Names:
             return frozenset(_DEFAULT_PORTS)
         public = frozenset(url.scheme for url in map(urlsplit, self.public_urls) if url.hostname == match[1])
         return public or None
+
+
+class Sessions(Protocol):
+    """Knows who has signed in at the house's identity provider, and is told when somebody goes past it."""
+
+    def account(self, headers: Headers) -> Account | None:
+        """Return whose session a request belongs to; None if it belongs to none that goes on. It may take a while."""
+        ...
+
+    def broke_glass(self, address: str) -> None:
+        """Note that the local administrator has signed in by a password, from this address."""
+        ...
 
 
 @dataclass
@@ -87,12 +119,20 @@ class _Misses:
 
 @dataclass
 class Entrance:
-    """The entrance of one server. `tell` gets (name, address, how many) after many wrong passwords in a row."""
+    """The entrance of one server. `tell` gets (name, address, how many) after many wrong passwords in a row.
+
+    `tokens` are those of persons. With `is_one_sign_on` people sign in at the house's identity provider, and no
+    password counts but that of the local administrator, and those of the service's own principals. `sessions` are
+    those of a server that people sign in at.
+    """
 
     directory: Directory
     names: Names
     tell: Callable[[str, str, int], None] = lambda name, address, count: None
     clock: Callable[[], float] = time.monotonic
+    tokens: PersonalTokens | None = None
+    sessions: Sessions | None = None
+    is_one_sign_on: bool = False
     _misses: dict[str, _Misses] = field(default_factory=dict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
     _newcomers: anyio.CapacityLimiter = field(
@@ -126,7 +166,17 @@ class Entrance:
             raise Refused(f"a page of {said!r} may change nothing here")
 
     async def signed_in(self, headers: Headers, address: str) -> Account:
-        """Return the account that asks, by HTTP Basic. Refused with 401 if the request does not tell it."""
+        """Return the account that asks. Refused with 401 if the request does not tell it.
+
+        What a program says of itself goes before the session that a browser keeps.
+        """
+        if self.sessions and "authorization" not in headers:
+            account = await anyio.to_thread.run_sync(self.sessions.account, headers)
+            if account is None:
+                raise Refused("Sign in first.", 401)
+            return account
+        if token := _bearer(headers):
+            return await anyio.to_thread.run_sync(self._by_token, token)
         return await self.signed_in_as(*_given(headers), address)
 
     async def signed_in_as(self, name: str, password: str, address: str) -> Account:
@@ -143,8 +193,15 @@ class Entrance:
         """Return the account by name and password; after WRONG_IN_A_ROW wrong ones a name waits, refused with 429.
 
         An account that signed in before is let in meanwhile: otherwise anybody who knows a name could keep its owner
-        out.
+        out. A personal token stands in the place of a password.
         """
+        if personal_tokens.is_token(password):
+            account = self._by_token(password)
+            if account.name != name:
+                raise Refused("Sign in first.", 401)
+            return account
+        if self.is_one_sign_on and name not in {SERVICE, ADMINISTRATOR_ACCOUNT, *self.directory.own}:
+            raise Refused("Sign in at the identity provider; programs bring a personal token.", 401)
         if not self.directory.is_remembered(name, password):
             self._wait_for_turn(name)
         account = self.directory.account(name, password)
@@ -153,6 +210,8 @@ class Entrance:
             raise Refused("Sign in first.", 401)
         with self._lock:
             self._misses.pop(name, None)
+        if self.sessions and name == ADMINISTRATOR_ACCOUNT:
+            self.sessions.broke_glass(address)
         return account
 
     @asynccontextmanager
@@ -167,6 +226,14 @@ class Entrance:
             self._bodies[account.name] -= 1
             if not self._bodies[account.name]:
                 del self._bodies[account.name]
+
+    def _by_token(self, token: str) -> Account:
+        """Return the account of a personal token, with the roles that it has now; Refused with 401 if there is none."""
+        owner = self.tokens.owner(token, datetime.now(UTC)) if self.tokens else None
+        account = self.directory.known(owner) if owner else None
+        if account is None:
+            raise Refused("This token does not count: it has ended or was revoked, or its person must sign in.", 401)
+        return replace(account, is_by_token=True)
 
     def _wait_for_turn(self, name: str) -> None:
         with self._lock:
@@ -228,6 +295,13 @@ def _given(headers: Headers) -> tuple[str, str]:
     if parsed is None or parsed.type != "basic" or not parsed.username or not parsed.password:
         raise Refused("Sign in first.", 401)
     return parsed.username, parsed.password
+
+
+def _bearer(headers: Headers) -> str:
+    """Return the personal token that a program brings as such; empty if it brings none."""
+    given = headers.getlist("authorization")
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    return token.strip() if scheme.lower() == "bearer" and personal_tokens.is_token(token.strip()) else ""
 
 
 def _origin_of(referer: str) -> str:

@@ -8,11 +8,11 @@ _AUTOMATIONS = b"prefect-automation"
 
 
 def without_secrets(scope: Scope, dropped: tuple[bytes, ...] = ()) -> Scope:
-    """Return the request without the password, and without what only Prefect itself may say."""
+    """Return the request without password and session, and without what only Prefect itself may say."""
     headers = [
         (name, value)
         for name, value in scope["headers"]
-        if (key := name.lower()) not in (b"authorization", *dropped) and not key.startswith(_AUTOMATIONS)
+        if (key := name.lower()) not in (b"authorization", b"cookie", *dropped) and not key.startswith(_AUTOMATIONS)
     ]
     return {**scope, "headers": headers}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +22,7 @@ from models.runs.callers import Caller, caller, refuse
 from models.runs.routes import Kind, Route
 from models.runs.rules import Body, Look, Rules, judge_event
 from models.runs.sockets import Sockets
+from models.single_sign_on import SignOn
 
 LARGEST_OF_PEOPLE = 256 * 1024
 LARGEST_OF_RUNS = 16 * 1024 * 1024  # logs and artifacts
@@ -47,12 +49,14 @@ class Guard:
     """The guard around `inner`, which is Prefect's application without authentication of its own.
 
     Requests that change something take turns, in the order in which they came: SQLite has one writer, and lets those
-    that wait try again by chance, so that some would wait for half a minute.
+    that wait try again by chance, so that some would wait for half a minute. `sign_on` answers its own addresses, where
+    the house has one sign-on.
     """
 
     inner: ASGIApp
     entrance: Entrance
     rules: Rules
+    sign_on: SignOn | None = None
 
     def __post_init__(self) -> None:
         self._sockets = Sockets(self.inner, self.entrance)
@@ -73,18 +77,24 @@ class Guard:
         if route.kind is Kind.OPEN:
             await self.inner(bodies.without_secrets(scope), receive, send)
             return
+        is_sign_on = self.sign_on is not None and self.sign_on.has(scope["path"])
         try:
-            self.entrance.refuse_foreign(method, Headers(scope=scope), route.is_changing)
+            is_changing = method == "POST" if is_sign_on else route.is_changing
+            self.entrance.refuse_foreign(method, Headers(scope=scope), is_changing)
+            if self.sign_on and is_sign_on:
+                answer = await self.sign_on.answer(Request(scope), _address(scope))
+                await answer(scope, receive, send)
+                return
             if route.kind is Kind.CLOSED:
                 raise Refused(f"{method} {scope['path']!r} is not part of this product", 404)
             await self._answer(scope, receive, send, route)
         except Refused as refusal:
-            await _refusal(refusal)(scope, receive, send)
+            led = self.sign_on.led(Request(scope)) if self.sign_on and refusal.status == 401 else None
+            await (led or _refusal(refusal))(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         headers = Headers(scope=scope)
-        address = scope["client"][0] if scope.get("client") else ""
-        account = await self.entrance.signed_in(headers, address)
+        account = await self.entrance.signed_in(headers, _address(scope))
         who = caller(account)
         spans.note(caller=who.name.lower())
         refuse(who, account.name, route)
@@ -184,6 +194,10 @@ def look_into(inner: ASGIApp) -> Look:
         return json.loads(bytes(parts))
 
     return look
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def _secured(send: Send) -> Send:

@@ -1,7 +1,7 @@
 """Websockets of Prefect: the account is known before anything passes, and checked again while they stay open.
 
-A browser signs in by its handshake, and so do Prefect's newer clients; others send name and password in their first
-message, as in Prefect's protocol: {"type": "auth", "token": "name:password"}.
+A browser signs in by its handshake, by password or session, and so do Prefect's newer clients by password; others send
+name and password in their first message, as in Prefect's protocol: {"type": "auth", "token": "name:password"}.
 """
 
 import json
@@ -47,7 +47,7 @@ class Sockets:
             self.entrance.refuse_foreign("GET", headers, is_changing=True)
             address = scope["client"][0] if scope.get("client") else ""
             first: Message | None = None
-            if headers.getlist("authorization"):
+            if "authorization" in headers or (self.entrance.sessions and "cookie" in headers):
                 sign_in: SignIn = partial(self.entrance.signed_in, headers, address)
             else:
                 sign_in, first = await self._introduced(scope, receive, send, address)

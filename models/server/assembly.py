@@ -4,6 +4,7 @@ Only app.py imports this module, once it has told MLflow what to read when it is
 """
 
 import logging
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from threading import Thread
@@ -15,7 +16,19 @@ from mlflow.server import auth, handlers
 from mlflow.server.auth.requirements import Requirement
 
 from models import policy, trace
-from models.access import Call, Directory, Entrance, Names, accounts, offices
+from models.access import (
+    Call,
+    Directory,
+    Entrance,
+    Identities,
+    Lives,
+    Names,
+    PersonalTokens,
+    accounts,
+    offices,
+)
+from models.account_page import PREFIX as ACCOUNT_PAGE
+from models.account_page import AccountPage
 from models.clock import clock
 from models.criteria_page import PREFIX as CRITERIA_PAGE
 from models.criteria_page import ROLES as CRITERIA_ROLES
@@ -30,9 +43,11 @@ from models.names import MODEL, NETWORK_PAGE
 from models.network_page import Answers, NetworkPage, openings
 from models.places import Places
 from models.runs import CHANGED, RESOURCE
-from models.server import given_offices, local_files, stored
+from models.server import given_offices, introduced, local_files, stored
 from models.server.admission import Judge
 from models.server.app import AppSettings
+from models.server.arrivals import Arrivals
+from models.server.break_glass import BreakGlass
 from models.server.front import Front
 from models.server.given_offices import GivenOffices
 from models.server.guard import Guard
@@ -42,6 +57,7 @@ from models.server.uploads import EvidenceLock
 from models.signer import asking
 from models.signoff_page import PREFIX as SIGNOFF_PAGE
 from models.signoff_page import SignoffPage, Versions
+from models.single_sign_on import Client, Ends, Provider, Sessions, SignOn
 from models.trace import Traced, Tracer, Unchecked
 from models.workspace import Workspace, why_empty
 
@@ -54,6 +70,8 @@ def assemble(settings: AppSettings) -> Guard:
     local_files.refuse_links()
     handlers.initialize_backend_stores(settings.database_uri, settings.database_uri, settings.artifact_root)
     inner = auth.create_app()
+    asks = f"{introduced.__name__}:{introduced.authenticate.__name__}"
+    auth.auth_config = auth.auth_config._replace(authorization_function=asks)
     accounts.prepare(auth.store, signoff, keys.service_password)
     table = storage.Table(settings.database_uri)
     ledger = asking.AskedLedger(table, keys.public_key, keys.head_file, signoff, keys.socket_file)
@@ -75,7 +93,11 @@ def assemble(settings: AppSettings) -> Guard:
             rules.note_guesses(name, address, count)
 
     network = NetworkPage(Answers(settings.networks), openings.Openings(settings.database_uri))
-    entrance = Entrance(directory, Names(settings.public_urls), tell)
+    note, is_one_sign_on = partial(_note, ledger), bool(settings.sign_on_issuer)
+    tokens = PersonalTokens(directory.database_uri, Lives.of(policy.load().sign_on, is_one_sign_on))
+    sign_on = _sign_on(settings, directory, note) if is_one_sign_on else None
+    names = Names(settings.public_urls)
+    entrance = Entrance(directory, names, tell, tokens=tokens, sessions=sign_on, is_one_sign_on=is_one_sign_on)
     at_desk = dict.fromkeys((accounts.OFFICER, accounts.SUPERVISOR), f"/{DESK_PAGE}")
     landings = (
         at_desk | {accounts.ANALYST: f"/{CRITERIA_PAGE}"} | {step.role: f"/{SIGNOFF_PAGE}" for step in signoff.steps}
@@ -85,10 +107,12 @@ def assemble(settings: AppSettings) -> Guard:
     live = partial(agreement.live_agreement, DecisionLog(settings.decisions_uri))
     signing = SignoffPage(versions, partial(_sign, rules), live, settings.is_played)
     given = offices.Offices(directory.database_uri)
-    giving = GivenOffices(given, directory.role_names, partial(_note, ledger))
+    giving = GivenOffices(given, directory.role_names, note)
+    own = AccountPage(tokens, note, is_one_sign_on)
     desk = _desk(settings, directory, given, versions)
     ruling = _criteria(settings, ledger, rules)
     pages = [
+        Page(ACCOUNT_PAGE, own.answer, own.act, is_noted=False),
         Page(CRITERIA_PAGE, ruling.answer, ruling.act, CRITERIA_ROLES, is_noted=False),
         Page(given_offices.PREFIX, giving.answer, giving.act),
         Page(DESK_PAGE, desk.answer, desk.act, ROLES, LARGEST),
@@ -96,7 +120,25 @@ def assemble(settings: AppSettings) -> Guard:
         Page(SIGNOFF_PAGE, signing.answer, signing.act, is_noted=False),
     ]
     following = Following(desk.desk, desk.log, desk.night, desk.prepare)
-    return Guard(inner, entrance, rules, table, pages, front.page, EvidenceLock(settings.folder), following)
+    return Guard(inner, entrance, rules, table, pages, front.page, EvidenceLock(settings.folder), following, sign_on)
+
+
+def _sign_on(settings: AppSettings, directory: Directory, note: Callable[[Entry], None]) -> SignOn:
+    """Return one sign-on at the house's identity provider, whose people's accounts are made as they arrive."""
+    in_force = policy.load()
+    accounts.of_groups(in_force, ())  # a role that nobody can be given is told at the start
+    client = Client.read(
+        settings.sign_on_issuer, settings.sign_on_client_id, settings.sign_on_secret_file, settings.sign_on_scopes
+    )
+    arrive = Arrivals(auth.store, directory, Identities(directory.database_uri), in_force, note)
+    return SignOn(
+        Provider(client, in_force.sign_on.groups_claim),
+        Sessions(Ends.of(in_force.sign_on)),
+        Names(settings.public_urls),
+        arrive,
+        directory.known,
+        BreakGlass(note),
+    )
 
 
 def _desk(settings: AppSettings, directory: Directory, given: offices.Offices, versions: Versions) -> DeskPage:

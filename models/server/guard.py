@@ -34,10 +34,12 @@ from models.access import (
 )
 from models.ledger import LedgerError, storage
 from models.server import routes, uploads
+from models.server.introduced import introduced
 from models.server.pages import OWN, Page
 from models.server.routes import Kind
 from models.server.rules import Rules
 from models.server.uploads import EvidenceLock
+from models.single_sign_on import SignOn
 
 LARGEST_BODY = 32 * 1024 * 1024  # for those who write runs: MLflow's own batches stay far below
 LARGEST_SENTENCE = 64 * 1024  # for everybody else: a decision, a password, a question
@@ -53,7 +55,8 @@ _log = logging.getLogger(__name__)
 class Guard:
     """The guard around `inner`, which is MLflow's application with its authentication.
 
-    `beside` is entered when the server starts, and left when it ends.
+    `beside` is entered when the server starts, and left when it ends. `sign_on` answers its own addresses, where the
+    house has one sign-on.
     """
 
     inner: ASGIApp
@@ -64,6 +67,7 @@ class Guard:
     front: Callable[[Collection[str]], Response]
     lock: EvidenceLock
     beside: AbstractContextManager[object] = field(default_factory=nullcontext)
+    sign_on: SignOn | None = None
     _places: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECIDING_AT_ONCE), init=False, repr=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,13 +87,19 @@ class Guard:
             if route.kind is Kind.OPEN:
                 await self.inner(scope, receive, send)
                 return
-            headers = Headers(scope=scope)
-            self.entrance.refuse_foreign(method, headers, route.leaves_trace)
+            headers, is_sign_on = Headers(scope=scope), self.sign_on is not None and self.sign_on.has(scope["path"])
+            self.entrance.refuse_foreign(method, headers, method == "POST" if is_sign_on else route.leaves_trace)
+            if self.sign_on and is_sign_on:
+                answer = await self.sign_on.answer(Request(scope), _address(scope))
+                await answer(scope, receive, send)
+                return
             if route.kind is Kind.CLOSED:
                 raise Refused(f"{method} {scope['path']!r} is not part of this product", 404)
             answer = await self._answer(scope, receive, send, method, route)
         except Refused as refusal:
-            answer = _refusal(str(refusal), refusal.status)
+            is_unknown = refusal.status == HTTPStatus.UNAUTHORIZED
+            led = self.sign_on.led(Request(scope)) if self.sign_on and is_unknown else None
+            answer = led or _refusal(str(refusal), refusal.status)
         except storage.NotSigned as error:
             answer = _refusal(str(error), 503)
         except LedgerError as error:
@@ -102,8 +112,7 @@ class Guard:
         self, scope: Scope, receive: Receive, send: Send, method: str, route: routes.Route
     ) -> Response | None:
         """Return the guard's own answer; None if MLflow has answered."""
-        headers = Headers(scope=scope)
-        address = scope["client"][0] if scope.get("client") else ""
+        headers, address = Headers(scope=scope), _address(scope)
         account = await self.entrance.signed_in(headers, address)
         call = _call(account, method, route.name, address, scope)
         spans.note(roles=" ".join(sorted(call.roles)))
@@ -113,7 +122,7 @@ class Guard:
             return await anyio.to_thread.run_sync(_shown, route.page, call, Request(scope))
         if route.kind is Kind.FORM and route.page is not None:
             return await self._acted(route.page, account, call, Request(scope), receive)
-        scope = _without_origin(scope)
+        scope = introduced(_without_origin(scope), account.name)
         if route.kind is Kind.PASS and method in ("GET", "HEAD", "OPTIONS"):
             await self.inner(scope, receive, send)
             return None
@@ -213,7 +222,11 @@ class Guard:
 def _call(account: Account, method: str, name: str, address: str, scope: Scope) -> Call:
     numbers = {role.name: role.number for role in account.roles}
     request = f"{method} {scope['path']}"
-    return Call(method, name, account.name, account.role_names, address, request, {}, numbers)
+    return Call(method, name, account.name, account.role_names, address, request, {}, numbers, account.is_by_token)
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def _shown(page: Page, call: Call, request: Request) -> Response:

@@ -51,9 +51,12 @@ class Site:
         return Words.read(self._folder / "words", chosen(request))
 
     def render(
-        self, name: str, call: Call, request: Request, values: Mapping[str, object], status: int = HTTPStatus.OK
+        self, name: str, call: Call | None, request: Request, values: Mapping[str, object], status: int = HTTPStatus.OK
     ) -> Response:
-        """Return a template filled in with `values`, and with `say` for words and figures."""
+        """Return a template filled in with `values`, and with `say` for words and figures.
+
+        `call` is None for what somebody sees who has not signed in.
+        """
         say = self.words(request)
         text = self._environment.get_template(name).render(
             say=say,

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from features import messages
 from models import policy, spans
-from models.access import Directory, Entrance, Names
+from models.access import Directory, Entrance, Lives, Names, PersonalTokens
 from models.access.tokens import Tokens
 from models.clock import clock
 from models.decisions import DecisionLog, Head, Spool, Unavailable
@@ -50,6 +50,7 @@ class WindowSettings(BaseSettings):
     decisions_uri: str = Field(description="the database of decisions")
     tables: Path | None = Field(None, description="the folder of customs' own tables; see features/messages/tables.py")
     public_urls: tuple[str, ...] = Field((), description="where a proxy serves this server")
+    is_one_sign_on: bool = Field(False, description="whether people sign in at the house's identity provider")
     time_zone: str = Field("UTC", description="IANA zone of the administration's legal time")
     played_clock: Path | None = Field(None, description="the file that says what time it is on played days")
     traces_url: str | None = Field(None, description="the receiver of OTLP that gets traces; none are made without it")
@@ -104,7 +105,9 @@ def create_app() -> ASGIApp:
         decider.stop()
 
     directory = Directory(settings.accounts_uri)
-    entrance = Entrance(directory, Names(settings.public_urls))
+    own = PersonalTokens(settings.accounts_uri, Lives.of(policy.load().sign_on, settings.is_one_sign_on))
+    names = Names(settings.public_urls)
+    entrance = Entrance(directory, names, tokens=own, is_one_sign_on=settings.is_one_sign_on)
     tables = messages.Tables.of(settings.tables) if settings.tables else None
     window = Window(decider, log, Tokens(settings.accounts_uri), entrance, now, note, tables, running)
     return spans.around(window.app())
