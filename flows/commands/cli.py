@@ -24,6 +24,7 @@ from flows.commands import (
     desk,
     dossier,
     notices,
+    personal_tokens,
     play,
     reproduce,
     retention,
@@ -77,6 +78,7 @@ app.add_typer(data.data, name="data")
 app.add_typer(signoff.users, name="users")
 app.add_typer(signoff.audit, name="audit")
 app.add_typer(window.tokens, name="tokens")
+app.add_typer(personal_tokens.personal_tokens, name="personal-token")
 app.add_typer(window.window, name="window")
 app.add_typer(desk.desk, name="desk")
 app.add_typer(criteria.criteria, name="criteria")

@@ -14,6 +14,8 @@ from models.names import MODEL, SERVICE, SIGNOFF
 
 _TIMEOUT_S = 60.0
 _OFFICES = "2.0/tidewaiter/offices/accounts"
+_IDENTITIES = "2.0/tidewaiter/identities/accounts"
+_TOKENS = "2.0/tidewaiter/account/tokens"
 
 
 class RefusedError(RuntimeError):
@@ -73,6 +75,22 @@ class Desk:
         """Let these be the offices of an officer or a supervisor, and no others."""
         self._ask("POST", _OFFICES, {"username": name, "offices": list(offices)})
 
+    def link(self, name: str, subject: str, issuer: str) -> str:
+        """Link an account and whom the identity provider knows by `subject`; return the account that stands for it."""
+        return self._ask("POST", _IDENTITIES, {"username": name, "issuer": issuer, "subject": subject})["account"]
+
+    def new_token(self, name: str, days: int) -> str:
+        """Make a personal token of the account that asks, and return it."""
+        return self._ask("POST", _TOKENS, {"do": "new", "name": name, "days": days})["token"]
+
+    def tokens(self) -> list[dict[str, Any]]:
+        """Return the personal tokens of the account that asks."""
+        return self._ask("GET", _TOKENS)["tokens"]
+
+    def revoke_token(self, name: str) -> None:
+        """Revoke a personal token of the account that asks."""
+        self._ask("POST", _TOKENS, {"do": "revoke", "name": name})
+
     def remove(self, name: str) -> None:
         """Take an account away. What it has signed stays signed."""
         if name in (SERVICE, accounts.ADMINISTRATOR_ACCOUNT):
@@ -109,7 +127,9 @@ class Desk:
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         response = self.client.request(method, f"/api/{path}", json=body)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            raise RefusedError("MLflow does not know this name with this password")
+            said = response.text.strip()
+            is_plain = said in ("", "Sign in first.")
+            raise RefusedError("MLflow does not know this name with this password" if is_plain else said[:200])
         if response.is_error:
             raise RefusedError(_sentence(response))
         return response.json() if response.content else {}

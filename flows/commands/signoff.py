@@ -70,6 +70,21 @@ def users_offices(
     out.print(f"{name} works on the cases of {', '.join(offices) if offices else 'no office'}.", markup=False)
 
 
+@users.command("link", epilog=f"{EXIT_CODES}.")
+def users_link(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An account that is there.")],
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="As the identity provider's tokens have it (sub).")],
+    issuer: Annotated[str, typer.Option(help="The identity provider.", show_default="sign_on_issuer")] = "",
+) -> None:
+    """Say who an account is at the identity provider, for good: what one has made, nobody signs under another name."""
+    with signed_in() as server:
+        account = server.link(name, subject, issuer)
+    if account == name:
+        out.print(f"{subject} signs in as {name}.", markup=False)
+    else:
+        out.print(f"{subject} goes on signing in as {account}; {name} and {account} are one person.", markup=False)
+
+
 @users.command("remove", epilog=f"{EXIT_CODES}.")
 def users_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Take an account away; what it has signed stays signed, and can be seen in the audit."""

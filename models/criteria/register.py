@@ -4,7 +4,7 @@ The steps come from the ledger, in its order, and from nowhere else. `refusal` s
 which role: that is the ledger's business for all its entries (models/ledger/book.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -57,10 +57,19 @@ class Standing:
         return "in force" if self.holds_on(day) else "confirmed"
 
 
-class Register:
-    """All criteria that were ever proposed, by their digests, in the order of their proposals."""
+def _person(name: str) -> str:
+    """Return the name by which a person is known however it is written."""
+    return name.strip().casefold()
 
-    def __init__(self) -> None:
+
+class Register:
+    """All criteria that were ever proposed, by their digests, in the order of their proposals.
+
+    `person` tells by one text all names under which a person takes steps.
+    """
+
+    def __init__(self, person: Callable[[str], str] = _person) -> None:
+        self._person = person
         self._known: dict[str, Standing] = {}
 
     def __iter__(self) -> Iterator[Standing]:
@@ -100,7 +109,7 @@ class Register:
         if standing is None:
             return f"no criterion with the digest {step.digest[:12]} was proposed"
         name, words = standing.criterion.name, standing.words(step.at.date())
-        is_author = _person(step.actor) == _person(standing.proposed.actor)
+        is_author = self._person(step.actor) == self._person(standing.proposed.actor)
         if words in ("refused", "withdrawn", "expired"):
             return f"{name} is {words}: nothing more is done about it"
         if step.what == "withdraw":
@@ -125,8 +134,3 @@ class Register:
         if not today <= criterion.ends_on <= latest:
             return f"ends_on is {criterion.ends_on}; allowed: {today} to {latest}, {step.longest_days} days from now"
         return None
-
-
-def _person(name: str) -> str:
-    """Return the name by which a person is known however it is written."""
-    return name.strip().casefold()

@@ -98,7 +98,8 @@ class Book:
         self.cases: dict[int, Case] = {}
         self.role_numbers: dict[str, int] = {}  # as the server noted them last; empty before it did so
         self.cleared: set[int] = set()  # versions never opened, taken away by an administrator
-        self.criteria = Register()
+        self._persons: dict[str, str] = {}  # the name that stands for all names of one person, by each other of them
+        self.criteria = Register(self.person)
         self.reigns: list[int] = []  # champions, each above the one it replaced; a rollback removes the upper ones
 
     @property
@@ -111,6 +112,15 @@ class Book:
         """Return the version that decides after a rollback."""
         case = self.fallback()
         return case.version if case else None
+
+    def person(self, name: str) -> str:
+        """Return one name for all names of a person, however they are written.
+
+        Names of accounts never differ by capitals only (models/access/accounts.py), and an author's may be typed by
+        hand.
+        """
+        plain = name.strip().casefold()
+        return self._persons.get(plain, plain)
 
     def state(self, version: int, at: datetime) -> State:
         """Return the state of a version at a moment, by the entries that were applied."""
@@ -194,7 +204,7 @@ class Book:
                 self._open(entry)
             case "approve":
                 case = self.cases[_version(entry)]
-                case.approvals = [s for s in case.in_force(entry.at) if s.user != entry.actor]
+                case.approvals = [s for s in case.in_force(entry.at) if not self._is_same(s.user, entry.actor)]
                 case.approvals.append(_signature(entry))
             case "reject":
                 self.cases[_version(entry)].rejection = _signature(entry)
@@ -202,7 +212,8 @@ class Book:
                 self.cases[_version(entry)].withdrawal = _signature(entry)
             case "revoke":
                 case = self.cases[_version(entry)]
-                case.approvals = [s for s in case.approvals if (s.user, s.step) != (entry.actor, entry.step)]
+                mine = [s for s in case.approvals if s.step == entry.step and self._is_same(s.user, entry.actor)]
+                case.approvals = [s for s in case.approvals if s not in mine]
             case "promote":
                 self.reigns.append(_version(entry))
                 self.cases[_version(entry)].promoted_at = entry.at
@@ -212,6 +223,8 @@ class Book:
                 self.cases[_version(entry)].is_void = True
             case "account" if entry.actor == SERVER and entry.role_numbers:
                 self.role_numbers = dict(entry.role_numbers)
+            case "account" if entry.one_person:
+                self._join(entry.one_person)
             case "clear":
                 self.cleared.add(_version(entry))
             case "criterion":
@@ -221,6 +234,8 @@ class Book:
 
     def refusal(self, entry: Entry) -> str | None:
         """Return why an attempt is not allowed, in one sentence for the person who made it; None if it is allowed."""
+        if entry.one_person and (entry.action != "account" or ADMINISTRATOR not in entry.roles):
+            return f"an administrator says which accounts are one person's, not {entry.actor}"
         if entry.action in ("align", "account", "write"):
             return None
         if entry.action == "decisions":
@@ -253,6 +268,29 @@ class Book:
             return self._refuse_withdrawal(entry, case)
         return self._refuse_decision(entry, case)
 
+    def _is_same(self, one: str, other: str) -> bool:
+        return self.person(one) == self.person(other)
+
+    def _is_author(self, name: str, case: Case) -> bool:
+        return any(self._is_same(name, author) for author in case.authors)
+
+    def _join(self, names: Sequence[str]) -> None:
+        """Let names be one person's from now on: of what they have signed and not promoted yet, one signature counts.
+
+        What a person has signed who made the version does not count at all.
+        """
+        stands = self.person(names[0])
+        joined = {self.person(name) for name in names}
+        self._persons |= {name: stands for name, each in self._persons.items() if each in joined}
+        self._persons |= dict.fromkeys(joined - {stands}, stands)
+        for case in self.cases.values():
+            if case.promoted_at is None:
+                by_person = {self.person(s.user): s for s in reversed(case.approvals)}
+                made = {self.person(author) for author in case.authors}
+                case.approvals = [
+                    s for s in case.approvals if s in by_person.values() and self.person(s.user) not in made
+                ]
+
     def _open(self, entry: Entry) -> None:
         version, digest = _version(entry), entry.digest or ""
         valid_for = timedelta(days=entry.valid_days or 0)
@@ -282,7 +320,7 @@ class Book:
         return None if target is case else f"a rollback goes to version {target.version}, not {case.version}"
 
     def _refuse_withdrawal(self, entry: Entry, case: Case) -> str | None:
-        if not _is_author(entry.actor, case):
+        if not self._is_author(entry.actor, case):
             return f"a version is withdrawn by its author: {', '.join(case.authors)}, not {entry.actor}"
         if entry.step not in [step.name for step in case.steps]:
             return _no_step(entry, case)
@@ -300,11 +338,11 @@ class Book:
             return impostor
         if self.role_numbers and not entry.grant:
             return f"MLflow does not let {entry.actor} write the tags of a version"
-        if _is_author(entry.actor, case):
+        if self._is_author(entry.actor, case):
             return f"{entry.actor} made version {case.version}, and so may not sign it"
         if refusal := _refuse_reason(entry) or self._refuse_decided(case, entry.at):
             return refusal
-        mine = next((s for s in case.in_force(entry.at) if s.user == entry.actor), None)
+        mine = next((s for s in case.in_force(entry.at) if self._is_same(s.user, entry.actor)), None)
         if entry.action == "revoke":
             return (
                 None if mine and mine.step == step.name else f"{entry.actor} has no signature on {step.name} to revoke"
@@ -380,12 +418,6 @@ def _refuse_opening(entry: Entry, cases: dict[int, Case]) -> str | None:
 
 def _no_step(entry: Entry, case: Case) -> str:
     return f"there is no step {entry.step!r}; the steps are {', '.join(step.name for step in case.steps)}"
-
-
-def _is_author(actor: str, case: Case) -> bool:
-    # The author is typed by hand if a run was started in Prefect; accounts never differ by capitals only
-    # (flows/commands/people.py).
-    return actor.casefold() in (author.strip().casefold() for author in case.authors)
 
 
 def _refuse_reason(entry: Entry) -> str | None:

@@ -43,12 +43,13 @@ from models.names import MODEL, NETWORK_PAGE
 from models.network_page import Answers, NetworkPage, openings
 from models.places import Places
 from models.runs import CHANGED, RESOURCE
-from models.server import given_offices, introduced, local_files, stored
+from models.server import given_identities, given_offices, introduced, local_files, stored
 from models.server.admission import Judge
 from models.server.app import AppSettings
 from models.server.arrivals import Arrivals
 from models.server.break_glass import BreakGlass
 from models.server.front import Front
+from models.server.given_identities import GivenIdentities
 from models.server.given_offices import GivenOffices
 from models.server.guard import Guard
 from models.server.pages import Page
@@ -108,12 +109,14 @@ def assemble(settings: AppSettings) -> Guard:
     signing = SignoffPage(versions, partial(_sign, rules), live, settings.is_played)
     given = offices.Offices(directory.database_uri)
     giving = GivenOffices(given, directory.role_names, note)
+    linking = GivenIdentities(Identities(directory.database_uri), directory.names, settings.sign_on_issuer, note)
     own = AccountPage(tokens, note, is_one_sign_on)
     desk = _desk(settings, directory, given, versions)
     ruling = _criteria(settings, ledger, rules)
     pages = [
         Page(ACCOUNT_PAGE, own.answer, own.act, is_noted=False),
         Page(CRITERIA_PAGE, ruling.answer, ruling.act, CRITERIA_ROLES, is_noted=False),
+        Page(given_identities.PREFIX, linking.answer, linking.act),
         Page(given_offices.PREFIX, giving.answer, giving.act),
         Page(DESK_PAGE, desk.answer, desk.act, ROLES, LARGEST),
         Page(NETWORK_PAGE, network.answer),

@@ -387,6 +387,41 @@ def test_the_author_may_not_sign_under_another_name(house, browser, idp):
     assert "maximilian" not in house.directory.names()
 
 
+def test_the_author_may_not_sign_by_the_provider_what_was_made_under_a_password(house, browser, idp):
+    house.store.create_user("maxine", "a-password-0123")
+    house.open_version("maxine")
+    assert house.link("admin", "maxine", "s-max").json() == {"account": "maxine"}
+    browser.sign_in("s-max")
+    assert browser.send("/signoff").json() == {
+        "actor": "maxine",
+        "refusal": "maxine made version 1, and so may not sign it",
+    }
+
+
+def test_the_author_may_not_sign_by_an_account_that_is_linked_afterwards_nor_does_what_was_signed_count(house, browser):
+    house.store.create_user("maxine", "a-password-0123")
+    house.open_version("maxine")
+    browser.sign_in("s-max")
+    assert browser.send("/signoff").json() == {"actor": "max", "refusal": None}
+    assert house.link("admin", "maxine", "s-max").json() == {"account": "max"}
+    assert house.book.cases[1].approvals == []
+    assert browser.send("/signoff").json()["refusal"] == "max made version 1, and so may not sign it"
+
+
+def test_nobody_links_an_account_but_an_administrator_and_none_of_the_servers_own(house, browser):
+    browser.sign_in("s-rea")
+    token = made(browser)
+    body = {"username": "admin", "issuer": "", "subject": "s-max"}
+    place = "/api/2.0/tidewaiter/identities/accounts"
+    assert house.browser().client.post(place, json=body, auth=("rea", token)).status_code == 403
+    for name in ("admin", "tidewaiter", "nobody"):
+        assert house.link("admin", name, "s-max").status_code == 400
+    for subject in ("", "x" * 256):
+        assert house.link("admin", "rea", subject).status_code == 400
+    house.browser().sign_in("s-max")
+    assert house.roles("admin") == ("administrator",)
+
+
 def test_nobody_gets_the_account_of_another_by_taking_the_name(house, browser, idp):
     browser.sign_in("s-rea")
     for taken in ("rea", "REA", "admin", "tidewaiter", "mlflow-server", "tidewaiter-up"):

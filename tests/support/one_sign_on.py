@@ -21,6 +21,7 @@ from models.ledger import Book, Entry, storage
 from models.policy import Policy, SignOn
 from models.server.arrivals import Arrivals
 from models.server.break_glass import BreakGlass
+from models.server.given_identities import GivenIdentities
 from models.server.guard import Guard
 from models.server.introduced import authenticate
 from models.server.pages import Page
@@ -100,9 +101,11 @@ class House:
             self.directory, Names((PUBLIC,)), tokens=self.tokens, sessions=self.sign_on, is_one_sign_on=True
         )
         own = AccountPage(self.tokens, self.notes.append, is_one_sign_on=True)
+        linking = GivenIdentities(self.identities, self.directory.names, self.idp.issuer, self.note)
         self.book = Book(self.policy.signoff)
         pages = [
             Page("account", own.answer, own.act, is_noted=False),
+            Page("identities", linking.answer, linking.act),
             Page("signoff", self._shown, self._signed, is_noted=False),
             Page("desk", self._shown),
         ]
@@ -119,6 +122,18 @@ class House:
         """Ask as a program does, and return the answer."""
         client = TestClient(self.guard, self.url, follow_redirects=False, headers={"user-agent": "python"})
         return client.get("/api/2.0/mlflow/runs/get", **given)
+
+    def note(self, entry: Entry) -> None:
+        """Take an entry into the ledger."""
+        self.notes.append(entry)
+        self.book.apply(entry)
+
+    def link(self, who: str, name: str, subject: str) -> Any:
+        """Say as somebody that an account is who the provider knows by a subject."""
+        secret = {"admin": ADMINISTRATOR_PASSWORD}.get(who, "a-password-0123")
+        body = {"username": name, "issuer": "", "subject": subject}
+        client = TestClient(self.guard, self.url, headers={"user-agent": "python"})
+        return client.post("/api/2.0/tidewaiter/identities/accounts", json=body, auth=(who, secret))
 
     def open_version(self, *authors: str) -> None:
         """Have a version wait for signatures that these have made."""

@@ -100,6 +100,39 @@ def test_what_cannot_be_is_told_in_a_sentence(tidewaiter, who, arguments, told):
     assert len(said.strip().splitlines()) == 1
 
 
+def test_a_personal_token_stands_in_the_place_of_the_password(server, tidewaiter):
+    code, said, _ = tidewaiter("dan", "personal-token", "new", "laptop", "--days", "7")
+    assert code == 0
+    token = said.split()[0]
+    code, said, _ = tidewaiter("dan", "personal-token", "list", "--json", password=token)
+    assert [(each["name"], each["counts"]) for each in json.loads(said)] == [("laptop", True)]
+    code, _, told = tidewaiter("dan", "personal-token", "new", "another", password=token)
+    assert (code, told.startswith("a token makes no other")) == (1, True)
+    bearer = {"Authorization": f"Bearer {token}"}
+    query = {"name": "customs-risk"}
+    with server.client("dan") as client:
+        client.auth = None
+        asked = client.get("/api/2.0/mlflow/registered-models/get", params=query, headers=bearer)
+        made = client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}, headers=bearer)
+    assert (asked.status_code, made.status_code) == (200, 200)
+    assert {"key": "author", "value": "dan"} in made.json()["run"]["data"]["tags"]
+    assert tidewaiter("dan", "personal-token", "revoke", "laptop")[0] == 0
+    assert tidewaiter("dan", "personal-token", "list")[1].split()[-1] == "no"
+    code, _, told = tidewaiter("dan", "personal-token", "list", password=token)
+    assert (code, told.strip()[:25]) == (1, "This token does not count")
+
+
+def test_accounts_are_linked_to_the_identity_provider_for_good(tidewaiter):
+    there = ("--issuer", "https://login.customs.example")
+    assert tidewaiter(ADMINISTRATOR, "users", "link", "rea", "s-1", *there)[:2] == (0, "s-1 signs in as rea.\n")
+    assert tidewaiter(ADMINISTRATOR, "users", "link", "ria", "s-1", *there)[:2] == (
+        0,
+        "s-1 goes on signing in as rea; ria and rea are one person.\n",
+    )
+    code, _, told = tidewaiter(ADMINISTRATOR, "users", "link", "rea", "s-2")
+    assert (code, "sign_on_issuer is empty" in told) == (1, True)
+
+
 def test_the_audit_tells_attempts_accepted_and_refused(server, tidewaiter):
     assert server.sign("ana", "technical", "approved: finds [more]").status_code == 200
     assert server.sign("dan", "governance", "approved: mine").status_code == 403

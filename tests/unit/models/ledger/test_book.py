@@ -496,3 +496,56 @@ def test_versions_that_were_opened_to_be_signed_at_once_still_are_and_no_others_
     book.apply(opening(3))
     assert [book.waits_behind(version, on(0)) for version in (1, 2, 3)] == [None, None, 1]
     refused(book, beside_others(4), "version 4 is opened to be signed beside others, as versions before it were not")
+
+
+def one_person(*names, actor="root"):
+    return entry("account", actor, one_person=names)
+
+
+def test_who_made_a_version_signs_it_under_no_name():
+    """eve has made all versions here."""
+    book = book_of(one_person("Ann", "anita"), one_person("anita", "EVE "), opening())
+    refused(book, TECHNICALLY, "ann made version 1, and so may not sign it")
+    assert book.refusal(approve("dee", "technical")) is None
+
+
+def test_one_person_signs_once_under_all_names_and_takes_it_back_under_any():
+    book = book_of(one_person("bob", "dee"), opening(), TECHNICALLY, approve("bob", "governance"))
+    refused(book, approve("dee", "governance"), "dee has signed governance already; one person signs one step, once")
+    assert book.refusal(approve("cid", "governance")) is None
+    book.apply(entry("revoke", "dee", step="governance"))
+    assert [signature.user for signature in book.cases[1].approvals] == ["ann"]
+
+
+def test_of_what_one_person_has_signed_under_two_names_the_first_counts():
+    book = book_of(opening(), *signing())
+    assert book.state(1, on(1)) is State.APPROVED
+    names = [signature.user for signature in book.cases[1].approvals]
+    book.apply(one_person(names[2], names[1]))
+    assert [signature.user for signature in book.cases[1].approvals] == names[:2]
+    assert book.state(1, on(1)) is State.AWAITING
+
+
+def test_what_the_author_has_signed_under_another_name_does_not_count_any_more():
+    book = book_of(opening(), TECHNICALLY)
+    book.apply(one_person("ann", "eve"))
+    assert book.cases[1].approvals == []
+
+
+def test_a_champion_stays_what_it_was_signed_to_be():
+    book = book_of(*reign(1))
+    signed = list(book.cases[1].approvals)
+    book.apply(one_person(signed[1].user, signed[2].user))
+    assert (book.cases[1].approvals, book.champion) == (signed, 1)
+
+
+def test_only_an_administrator_says_which_accounts_are_one_persons():
+    attempt = one_person("ann", "bob", actor="dee")
+    refused(book_of(), attempt, "an administrator says which accounts are one person's, not dee")
+    attempt = entry("write", "root", one_person=("ann", "bob"))
+    assert book_of().refusal(attempt) == "an administrator says which accounts are one person's, not root"
+
+
+def test_criteria_take_two_persons_and_not_two_names():
+    book = book_of(one_person("pia", "pol"))
+    assert book.criteria._person("PIA") == book.criteria._person("pol") != book.criteria._person("ann")
