@@ -11,7 +11,6 @@ Kubernetes job takes from a secret. `up` and MLflow's server have names of their
 start; this process gets them by `GUARD_UP_PASSWORD` and `GUARD_TELLER_PASSWORD`.
 """
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,9 @@ from flows.servers import one_sign_on
 from flows.settings import Settings
 from models import policy, spans
 from models.access import Directory, Entrance, Identities, Lives, Names, PersonalTokens, accounts
+from models.notices import PAST_PROVIDER_TO_RUNS, Alarms
 from models.runs import Rules, guard
-from models.single_sign_on import Ends, Provider, Sessions, SignOn, entered
-
-_log = logging.getLogger(__name__)
+from models.single_sign_on import BreakGlass, Ends, Provider, Sessions, SignOn, entered
 
 
 class Passwords(BaseSettings):
@@ -77,11 +75,14 @@ def create_app() -> ASGIApp:
 def _sign_on(settings: Settings, directory: Directory) -> SignOn:
     """Return one sign-on at the house's identity provider, for people who have an account already."""
     in_force, identities = policy.load(), Identities(settings.accounts_uri)
+    alarm = Alarms(settings.signoff_folder / PAST_PROVIDER_TO_RUNS)
     return SignOn(
         Provider(one_sign_on.client(settings), in_force.sign_on.groups_claim),
         Sessions(Ends.of(in_force.sign_on)),
         Names(settings.public_urls),
         lambda confirmed, address: entered(confirmed, identities, in_force),
         directory.known,
-        lambda address: _log.warning("The local administrator signed in by a password, from %s", address),
+        BreakGlass(
+            lambda address: alarm(f"Prefect: {accounts.ADMINISTRATOR_ACCOUNT} signed in by a password, from {address}")
+        ),
     )

@@ -20,7 +20,21 @@ from models import policy
 from models.access import Directory, accounts, offices
 from models.clock import clock
 from models.ledger import Keys, storage
-from models.notices import ALARMS, FILE, OPERATOR, Alarms, Outbox, Overdue, Pages, Person, Recipients, Teller, Versions
+from models.notices import (
+    ALARMS,
+    FILE,
+    OPERATOR,
+    PAST_PROVIDER,
+    PAST_PROVIDER_TO_RUNS,
+    Alarms,
+    Outbox,
+    Overdue,
+    Pages,
+    Person,
+    Recipients,
+    Teller,
+    Versions,
+)
 
 EVERY_S = 20.0
 RUNS = "runs"  # the source whose place is the time of its last look
@@ -67,6 +81,8 @@ def teller(settings: Settings, say: Callable[[str], None]) -> Teller:
             RUNS: Runs(partial(prefect_api.connect, settings.prefect_url, signed_in, EVERY_S)),
             "cases": Overdue(settings.decisions_uri, clock(settings.time_zone or "UTC", settings.played_clock)),
             "window": Alarms(settings.window_folder / ALARMS),
+            "sign-on": Alarms(settings.signoff_folder / PAST_PROVIDER, kind="past-provider"),
+            "sign-on to runs": Alarms(settings.signoff_folder / PAST_PROVIDER_TO_RUNS, kind="past-provider"),
         },
         lambda name: Person(directory.role_names(name), given.of(name)),
         say,

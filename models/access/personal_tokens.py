@@ -1,8 +1,9 @@
 """Personal tokens: what a person's own programs bring where the person would sign in at a page.
 
 Only digests are kept: a token is shown when it is made, and cannot be found again. It has the roles that its person has
-when it is used, and an end. Where people sign in at the house's identity provider, it also rests once the provider has
-not confirmed its person for a while, so that who has left the house leaves with their tokens.
+when it is used, and an end. An account whose password was changed, or which was taken away and made again, has none
+left. Where people sign in at the house's identity provider, a token also rests once the provider has not confirmed its
+person for a while, so that who has left the house leaves with their tokens.
 """
 
 import hashlib
@@ -27,10 +28,12 @@ _rows = sa.Table(
     sa.Column("account", sa.String(63), primary_key=True),
     sa.Column("name", sa.String(63), primary_key=True),
     sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("password_digest", sa.String(64), nullable=False),  # of the salted hash that MLflow keeps
     sa.Column("made_at", Instant, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
 )
+_users = sa.table("users", sa.column("username", sa.String), sa.column("password_hash", sa.String))
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,10 @@ class PersonalTokens:
             raise ValueError(f"{account} has {MOST} tokens that count; allowed: revoke one first")
         token = PREFIX + secrets.token_urlsafe(32)
         row = {"account": account, "name": name, "digest": _digest(token), "made_at": now}
+        stated = sa.select(_users.c.password_hash).where(_users.c.username == account)
         try:
             with self._engine.begin() as connection:
+                row["password_digest"] = _digest(connection.execute(stated).scalar_one())
                 connection.execute(_rows.insert().values(**row, ends_at=now + timedelta(days=days)))
         except IntegrityError:
             raise ValueError(f"name {name!r} has or had a token already; allowed: another name") from None
@@ -90,19 +95,22 @@ class PersonalTokens:
 
     def owner(self, token: str, now: datetime) -> str | None:
         """Return the account whose token this is; None if it is nobody's, or does not count now."""
-        query = sa.select(_rows.c.account).where(
-            _rows.c.digest == _digest(token), _rows.c.revoked_at.is_(None), _rows.c.ends_at > now
+        query = (
+            sa.select(_rows.c.account, _rows.c.password_digest, _users.c.password_hash)
+            .join(_users, _users.c.username == _rows.c.account)
+            .where(_rows.c.digest == _digest(token), _rows.c.revoked_at.is_(None), _rows.c.ends_at > now)
         )
         if self._lives.unconfirmed is not None:
             since = now - self._lives.unconfirmed
             confirmed = sa.select(IDENTITIES.c.account).where(IDENTITIES.c.confirmed_at > since)
             query = query.where(_rows.c.account.in_(confirmed))
         with self._engine.connect() as connection:
-            return connection.execute(query).scalar()
+            found = connection.execute(query).first()
+        return found.account if found and found.password_digest == _digest(found.password_hash) else None
 
     def of(self, account: str) -> list[PersonalToken]:
         """Return every token that an account has or had, the latest first."""
-        columns = [column for column in _rows.columns if column.name != "digest"]
+        columns = [column for column in _rows.columns if not column.name.endswith("digest")]
         query = sa.select(*columns).where(_rows.c.account == account).order_by(_rows.c.made_at.desc(), _rows.c.name)
         with self._engine.connect() as connection:
             return [PersonalToken(*row) for row in connection.execute(query)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from models.access import Call, PersonalToken, PersonalTokens, Refused, strict_json
+from models.access import Call, PersonalToken, PersonalTokens, Refused, accounts, strict_json
 from models.evidence import manifest
 from models.ledger import Entry, storage
 from models.site import Form, Site
@@ -56,8 +56,8 @@ class AccountPage:
         """Make or revoke a token, and return the one that was made; Refused if that is not allowed."""
         if do == "new" and call.is_by_token:
             raise Refused("a token makes no other: otherwise none would ever end; sign in yourself")
-        if do == "new" and call.is_service:
-            raise Refused(f"{call.actor} is no person, and has a password of its own")
+        if do == "new" and (call.is_service or (self.is_one_sign_on and call.actor == accounts.ADMINISTRATOR_ACCOUNT)):
+            raise Refused(f"{call.actor} is no person, and has a password alone")
         told = {"personal_token": name, "do": do} | ({"days": days} if do == "new" else {})
         now = datetime.now(UTC)
         try:

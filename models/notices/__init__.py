@@ -5,7 +5,7 @@ Nothing has to be called where something changes: events follow from ledger, des
 Not here: when it is looked (flows), what Prefect knows of runs (flows), and what people do about it (pages).
 """
 
-from models.notices.alarms import ALARMS, Alarms
+from models.notices.alarms import ALARMS, PAST_PROVIDER, PAST_PROVIDER_TO_RUNS, Alarms
 from models.notices.event import KINDS, OPERATOR, Event, Found, Pages, Source, moment, plain
 from models.notices.outbox import Outbox
 from models.notices.overdue import Overdue
@@ -18,6 +18,8 @@ __all__ = [
     "FILE",
     "KINDS",
     "OPERATOR",
+    "PAST_PROVIDER",
+    "PAST_PROVIDER_TO_RUNS",
     "Alarms",
     "Event",
     "Found",

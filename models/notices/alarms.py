@@ -16,6 +16,8 @@ from features.disk import write_atomically
 from models.notices.event import OPERATOR, Event, Found, Pages, digest, plain
 
 ALARMS = "alarms.json"  # of the window, in its folder
+# Of the two servers, in the folder of sign-off: the local administrator came past the identity provider.
+PAST_PROVIDER, PAST_PROVIDER_TO_RUNS = "past-provider.json", "past-provider-to-runs.json"
 MOST = 50  # reasons that are kept, the latest
 _log = logging.getLogger(__name__)
 
@@ -26,10 +28,11 @@ def _now() -> datetime:
 
 @dataclass
 class Alarms:
-    """Keeps alarms in a file. To raise one, call it with a sentence; it logs it, and never fails."""
+    """Keeps alarms of one kind in a file. To raise one, call it with a sentence; it logs it, and never fails."""
 
     file: Path
     now: Callable[[], datetime] = _now
+    kind: str = "fallback"
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __call__(self, why: str) -> None:
@@ -51,7 +54,7 @@ class Alarms:
         told = self._read()
         last = max([*told.values(), cursor or _text(now)])
         fresh = [(why, at) for why, at in told.items() if cursor is not None and at > cursor]
-        return Found([_event(why, datetime.fromisoformat(at), pages) for why, at in fresh], last)
+        return Found([_event(self.kind, why, datetime.fromisoformat(at), pages) for why, at in fresh], last)
 
 
 def _text(at: datetime) -> str:
@@ -59,6 +62,6 @@ def _text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _event(why: str, at: datetime, pages: Pages) -> Event:
-    key = f"fallback/{digest(why)}/{at:%Y-%m-%dT%H}"
-    return Event("fallback", key, at, pages.of("fallback"), {"why": plain(why)}, role=OPERATOR)
+def _event(kind: str, why: str, at: datetime, pages: Pages) -> Event:
+    key = f"{kind}/{digest(why)}/{at:%Y-%m-%dT%H}"
+    return Event(kind, key, at, pages.of(kind), {"why": plain(why)}, role=OPERATOR)

@@ -25,6 +25,7 @@ KINDS: Mapping[str, str] = {
     "not-judged": "/runs",
     "alarm": "/signoff",
     "fallback": "/signoff",
+    "past-provider": "/signoff",
     "blind": "/runs",
 }
 _OF_PREFECT = "/runs"

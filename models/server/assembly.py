@@ -41,13 +41,13 @@ from models.evidence import manifest
 from models.ledger import Entry, Keys, chain, storage
 from models.names import MODEL, NETWORK_PAGE
 from models.network_page import Answers, NetworkPage, openings
+from models.notices import PAST_PROVIDER, Alarms
 from models.places import Places
 from models.runs import CHANGED, RESOURCE
 from models.server import given_identities, given_offices, introduced, local_files, stored
 from models.server.admission import Judge
 from models.server.app import AppSettings
 from models.server.arrivals import Arrivals
-from models.server.break_glass import BreakGlass
 from models.server.front import Front
 from models.server.given_identities import GivenIdentities
 from models.server.given_offices import GivenOffices
@@ -58,7 +58,7 @@ from models.server.uploads import EvidenceLock
 from models.signer import asking
 from models.signoff_page import PREFIX as SIGNOFF_PAGE
 from models.signoff_page import SignoffPage, Versions
-from models.single_sign_on import Client, Ends, Provider, Sessions, SignOn
+from models.single_sign_on import BreakGlass, Client, Ends, Provider, Sessions, SignOn
 from models.trace import Traced, Tracer, Unchecked
 from models.workspace import Workspace, why_empty
 
@@ -140,8 +140,15 @@ def _sign_on(settings: AppSettings, directory: Directory, note: Callable[[Entry]
         Names(settings.public_urls),
         arrive,
         directory.known,
-        BreakGlass(note),
+        BreakGlass(partial(_told_past, note, Alarms(settings.folder / PAST_PROVIDER))),
     )
+
+
+def _told_past(note: Callable[[Entry], None], alarm: Alarms, address: str) -> None:
+    """Tell in the ledger, and to the operator, that the local administrator came past the identity provider."""
+    who, what = accounts.ADMINISTRATOR_ACCOUNT, "signed in by a password, past the identity provider"
+    note(Entry(at=storage.now(), actor=who, address=address, action="account", reason=what))
+    alarm(f"MLflow: {who} {what}, from {address}")
 
 
 def _desk(settings: AppSettings, directory: Directory, given: offices.Offices, versions: Versions) -> DeskPage:

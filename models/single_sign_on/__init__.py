@@ -6,6 +6,7 @@ belongs to. Nothing here is used unless an issuer is set.
 Not here: what accounts and roles are (access), and what becomes of them when somebody arrives (server).
 """
 
+from models.single_sign_on.break_glass import BreakGlass
 from models.single_sign_on.client import Client
 from models.single_sign_on.entering import entered, required_roles
 from models.single_sign_on.provider import Away, Confirmed, Denied, Provider
@@ -15,6 +16,7 @@ from models.single_sign_on.sign_on import Arrival, SignOn
 __all__ = [
     "Arrival",
     "Away",
+    "BreakGlass",
     "Client",
     "Confirmed",
     "Denied",

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from joserfc import jwt
+from starlette.websockets import WebSocketDisconnect
 
 from tests.support import one_sign_on
 from tests.support.identity_provider import RSA, IdentityProvider, serving, unsigned
@@ -466,6 +467,45 @@ def test_a_role_that_somebody_else_gave_is_taken_back_at_the_next_arrival(house,
     assert house.roles("rea") == ("reviewer",)
 
 
+# Prefect's server.
+
+
+def test_prefects_server_lets_in_who_has_an_account_and_has_sessions_of_its_own(house, browser, idp):
+    at_runs = house.at_runs()
+    answer = at_runs.sign_in("s-max", "/runs")
+    assert (answer.status_code, at_runs.who()) == (403, None)
+    assert "max" not in house.directory.names()
+    browser.sign_in("s-max")
+    at_runs.client.cookies.set("tidewaiter-session", browser.session, domain="127.0.0.1", path="/")
+    assert at_runs.who() is None
+    assert 'content="0;url=/runs"' in at_runs.sign_in("s-max", "/runs").text
+    assert at_runs.open("/").json() == {"actor": "somebody", "seen": []}
+    assert at_runs.send("/sign-out").status_code == 200
+    assert at_runs.open("/").headers["location"] == "/sign-in?then=%2F"
+
+
+def test_prefects_server_takes_no_role_that_mlflows_does_not_know_of(house, browser, idp):
+    browser.sign_in("s-rea")
+    idp.people["s-rea"]["groups"] = ["makers"]
+    at_runs = house.at_runs()
+    at_runs.sign_in("s-rea")
+    answer = at_runs.client.get("/api/flow_runs/x", headers=one_sign_on.BROWSER)
+    assert answer.status_code == 403  # she has lost what she was, and is not yet what she becomes
+    assert house.roles("rea") == ("reviewer",)
+
+
+def test_a_websocket_is_opened_by_a_session_from_a_page_of_the_server_alone(house, browser):
+    browser.sign_in("s-max")
+    at_runs = house.at_runs()
+    at_runs.sign_in("s-max")
+    own = {"origin": house.url, "host": "127.0.0.1:5000"}
+    with at_runs.client.websocket_connect("/api/events/out", headers=own) as socket:
+        assert socket.receive_text() == "nothing"
+    for headers in (own | {"origin": "https://evil.example"}, own | {"cookie": "tidewaiter-session=guessed"}):
+        with pytest.raises(WebSocketDisconnect), at_runs.client.websocket_connect("/api/events/out", headers=headers):
+            pass
+
+
 # Passwords and tokens.
 
 
@@ -486,14 +526,13 @@ def test_the_local_administrator_comes_in_while_the_provider_is_away_and_that_is
     for _ in range(3):
         given = house.program(auth=("admin", one_sign_on.ADMINISTRATOR_PASSWORD))
         assert given.json()["account"] == "admin"
-    assert [(entry.actor, entry.reason) for entry in house.notes] == [
-        ("admin", "signed in by a password, past the identity provider")
-    ]
+    assert house.past == ["testclient"]
     house.now[0] += 3_600
     house.program(auth=("admin", one_sign_on.ADMINISTRATOR_PASSWORD))
-    assert len(house.notes) == 2
+    assert len(house.past) == 2
+    house.now[0] += 3_600
     assert house.program(auth=("admin", "guessed")).status_code == 401
-    assert len(house.notes) == 2
+    assert len(house.past) == 2
 
 
 def made(browser, name="laptop", days="30"):
@@ -525,14 +564,20 @@ def test_a_token_makes_no_other_token(house, browser):
     assert (answer.status_code, len(house.tokens.of("max"))) == (403, 1)
 
 
-@pytest.mark.parametrize("end", ["revoked", "account gone", "not confirmed for long"])
+@pytest.mark.parametrize(
+    "end", ["revoked", "account gone", "account made again", "password changed", "not confirmed for long"]
+)
 def test_a_token_that_does_not_count_lets_nobody_in(house, browser, end):
     browser.sign_in("s-max")
     token = made(browser)
     if end == "revoked":
         browser.send("/account/tokens", do="revoke", name="laptop")
-    elif end == "account gone":
+    elif end == "password changed":
+        house.store.update_user("max", password="a-password-0123")
+    elif end.startswith("account"):
         house.store.delete_user("max")
+        if end == "account made again":
+            house.store.create_user("max", "a-password-0123")
     else:
         from datetime import UTC, datetime, timedelta
 

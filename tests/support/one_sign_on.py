@@ -19,14 +19,14 @@ from models.access import Call, Directory, Entrance, Identities, Lives, Names, P
 from models.account_page import AccountPage
 from models.ledger import Book, Entry, storage
 from models.policy import Policy, SignOn
+from models.runs.guard import Guard as RunsGuard
 from models.server.arrivals import Arrivals
-from models.server.break_glass import BreakGlass
 from models.server.given_identities import GivenIdentities
 from models.server.guard import Guard
 from models.server.introduced import authenticate
 from models.server.pages import Page
 from models.server.uploads import EvidenceLock
-from models.single_sign_on import Client, Ends, Provider, Sessions
+from models.single_sign_on import Arrival, BreakGlass, Client, Confirmed, Ends, Provider, Sessions, entered
 from models.single_sign_on import SignOn as OneSignOn
 from tests.support.identity_provider import CLIENT_ID, SECRET, IdentityProvider
 
@@ -71,12 +71,17 @@ class _Noting:
 
 @dataclass
 class House:
-    """The house; `notes` are the ledger's entries about accounts, and `book` judges who signs by /signoff."""
+    """The house.
+
+    `notes` are the ledger's entries about accounts, `past` tells who came past the provider, and `book` judges who
+    signs by /signoff.
+    """
 
     folder: Path
     idp: IdentityProvider
     now: list[float] = field(default_factory=lambda: [1000.0])
     notes: list[Entry] = field(default_factory=list)
+    past: list[str] = field(default_factory=list)
     url: str = LOCAL
 
     def __post_init__(self) -> None:
@@ -95,11 +100,9 @@ class House:
             Names((PUBLIC,)),
             self.arrive,
             self.directory.known,
-            BreakGlass(self.notes.append, lambda: self.now[0]),
+            BreakGlass(self.past.append, lambda: self.now[0]),
         )
-        entrance = Entrance(
-            self.directory, Names((PUBLIC,)), tokens=self.tokens, sessions=self.sign_on, is_one_sign_on=True
-        )
+        entrance = self._entrance(self.sign_on)
         own = AccountPage(self.tokens, self.notes.append, is_one_sign_on=True)
         linking = GivenIdentities(self.identities, self.directory.names, self.idp.issuer, self.note)
         self.book = Book(self.policy.signoff)
@@ -117,6 +120,22 @@ class House:
 
     def browser(self) -> "Browser":
         return Browser(self, TestClient(self.guard, self.url, follow_redirects=False))
+
+    def at_runs(self) -> "Browser":
+        """Return a browser at Prefect's server, whose guard has sessions of its own."""
+
+        def arrive(confirmed: Confirmed, address: str) -> Arrival:
+            return entered(confirmed, self.identities, self.policy)
+
+        sessions = Sessions(self.sign_on.sessions.ends, lambda: self.now[0])
+        provider, names = self.sign_on.provider, Names((PUBLIC,))
+        sign_on = OneSignOn(provider, sessions, names, arrive, self.directory.known, self.past.append)
+        rules: Any = None  # what people change is not tried here
+        guard = RunsGuard(_told_runs, self._entrance(sign_on), rules, sign_on)
+        return Browser(self, TestClient(guard, self.url, follow_redirects=False), "/")
+
+    def _entrance(self, sign_on: OneSignOn) -> Entrance:
+        return Entrance(self.directory, Names((PUBLIC,)), tokens=self.tokens, sessions=sign_on, is_one_sign_on=True)
 
     def program(self, **given: Any) -> Any:
         """Ask as a program does, and return the answer."""
@@ -170,6 +189,7 @@ class Browser:
 
     house: House
     client: TestClient
+    page: str = "/signoff"
 
     def open(self, path: str, **headers: str) -> Any:
         return self.client.get(path, headers=BROWSER | headers)
@@ -200,7 +220,7 @@ class Browser:
 
     def who(self) -> str | None:
         """Return as whom the server knows this browser."""
-        answer = self.open("/signoff")
+        answer = self.open(self.page)
         return answer.json()["actor"] if answer.status_code == 200 else None
 
 
@@ -214,6 +234,18 @@ async def _told(scope: Any, receive: Any, send: Any) -> None:
     seen = sorted({name.lower() for name, _ in headers} & {"cookie", "authorization"})
     answer = JSONResponse({"account": getattr(found, "username", None), "seen": seen})
     await answer(scope, receive, send)
+
+
+async def _told_runs(scope: Any, receive: Any, send: Any) -> None:
+    """Stand for Prefect, which is told nothing of who asks: tell what came with the request, or one message."""
+    seen = sorted({name.decode().lower() for name, _ in scope["headers"]} & {"cookie", "authorization"})
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": " ".join(seen) or "nothing"})
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    await JSONResponse({"actor": "somebody", "seen": seen})(scope, receive, send)
 
 
 def opened(template: Path, folder: Path, idp: IdentityProvider) -> Iterator[House]:

@@ -55,6 +55,12 @@ def test_an_unknown_environment_variable_is_refused(monkeypatch):
         ("mlflow_port", "4200", "must differ"),
         ("metrics_port", "4300", "window_port and metrics_port are both 4300; they must differ"),
         ("metrics_port", "9464", None),
+        (
+            "sign_on_issuer",
+            "https://login.customs.example",
+            "sign_on_client_id is missing; allowed: sign_on_issuer and",
+        ),
+        ("sign_on_client_id", "tidewaiter", "sign_on_issuer is missing; allowed: sign_on_issuer and"),
     ],
 )
 def test_values_are_checked(key, value, told, monkeypatch):
