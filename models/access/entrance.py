@@ -36,6 +36,7 @@ BODY_S = 30.0
 BODIES_AT_ONCE = 16  # unfinished bodies of one account
 _MOST_NAMES = 10_000
 _CHECKS_AT_ONCE = 2
+_SESSIONS_AT_ONCE = 16  # that may wait for the identity provider, without a place of those who come otherwise
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)(?::([0-9]{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
@@ -138,6 +139,9 @@ class Entrance:
     _newcomers: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_CHECKS_AT_ONCE), init=False, repr=False
     )
+    _in_sessions: anyio.CapacityLimiter = field(
+        default_factory=lambda: anyio.CapacityLimiter(_SESSIONS_AT_ONCE), init=False, repr=False
+    )
     _bodies: Counter[str] = field(default_factory=Counter, init=False, repr=False)
 
     def refuse_foreign(self, method: str, headers: Headers, is_changing: bool) -> None:
@@ -171,7 +175,7 @@ class Entrance:
         What a program says of itself goes before the session that a browser keeps.
         """
         if self.sessions and "authorization" not in headers:
-            account = await anyio.to_thread.run_sync(self.sessions.account, headers)
+            account = await anyio.to_thread.run_sync(self.sessions.account, headers, limiter=self._in_sessions)
             if account is None:
                 raise Refused("Sign in first.", 401)
             return account

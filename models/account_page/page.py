@@ -1,4 +1,4 @@
-"""What the guard asks of the page: what it shows, its forms, and the same for `tidewaiter personal-token`."""
+"""What the guard asks of the page: what it shows, its forms, and the same for `tidewaiter token`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

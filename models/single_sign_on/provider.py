@@ -5,10 +5,12 @@ algorithms, with a key that it publishes. Whatever cannot be told for certain is
 is Away, which says nothing of the person.
 """
 
+import math
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -31,6 +33,7 @@ LEEWAY_S = 30  # by which the provider's clock may differ from this one
 KNOWN_S = 3600.0  # how long what the provider says of itself is believed
 NEW_KEYS_S = 30.0  # how often at most its keys are asked for again because a token names another
 TIMEOUT_S = 10.0
+REST_S = 5.0  # after it did not answer it is not asked for so long: all would wait for it, one behind the other
 MOST_GROUPS = 1000
 _LONGEST_NAME = 200
 _SIGNING = frozenset({"RSA", "EC"})
@@ -90,6 +93,7 @@ class Provider:
         self.client = client
         self._groups_claim, self._clock, self._wall = groups_claim, clock, wall
         self._said: _Said | None = None
+        self._rests_until = -math.inf
         self._lock = Lock()
 
     def begin(self, redirect_uri: str) -> tuple[str, Asked]:
@@ -107,7 +111,7 @@ class Provider:
     def finish(self, asked: Asked, code: str, redirect_uri: str) -> Confirmed:
         """Return whom the provider confirms for the code with which it sent the browser back. Denied, or Away."""
         endpoint = self._known().metadata["token_endpoint"]
-        with self._oauth(redirect_uri) as oauth:
+        with self._asking(), self._oauth(redirect_uri) as oauth:
             token = _token(lambda: oauth.fetch_token(endpoint, code=code, code_verifier=asked.verifier))
         return self._confirmed(token, {"nonce": asked.nonce})
 
@@ -116,7 +120,7 @@ class Provider:
         if before.refresh_token is None:
             raise Denied("the provider gave nothing by which it could be asked again")
         endpoint = self._known().metadata["token_endpoint"]
-        with self._oauth(None) as oauth:
+        with self._asking(), self._oauth(None) as oauth:
             token = _token(lambda: oauth.refresh_token(endpoint, refresh_token=before.refresh_token))
         found = self._confirmed({"refresh_token": before.refresh_token, **token}, {})
         if found.identity != before.identity:
@@ -195,8 +199,20 @@ class Provider:
         """Return what the provider says of itself, asked anew after `for_s`. Away if it does not answer."""
         with self._lock:
             if self._said is None or self._clock() - self._said.at >= for_s:
-                self._said = self._ask()
+                with self._asking():
+                    self._said = self._ask()
             return self._said
+
+    @contextmanager
+    def _asking(self) -> Generator[None]:
+        """Let the provider be asked in the block, if it has answered of late; Away if it has not."""
+        if self._clock() < self._rests_until:
+            raise Away("the provider did not answer a moment ago")
+        try:
+            yield
+        except Away:
+            self._rests_until = self._clock() + REST_S
+            raise
 
     def _ask(self) -> _Said:
         issuer = self.client.issuer

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import urlencode
 
+import anyio
 import anyio.to_thread
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import BaseModel, ConfigDict
@@ -37,6 +38,7 @@ BEGUN_S = 600  # how long a person may take at the provider
 COOKIE = "tidewaiter-session"
 _BEGUN = "tidewaiter-sign-in-"  # with the beginning of the state, so that two tabs can sign in at once
 _MOST_USED = 10_000
+_AT_ONCE = 8  # sign-ins that wait for the provider
 _LONGEST_PATH = 2_000
 
 _log = logging.getLogger(__name__)
@@ -79,6 +81,9 @@ class SignOn:
     _seal: Fernet = field(default_factory=lambda: Fernet(Fernet.generate_key()), init=False, repr=False)
     _used: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+    _places: anyio.CapacityLimiter = field(
+        default_factory=lambda: anyio.CapacityLimiter(_AT_ONCE), init=False, repr=False
+    )
     _site: Site = field(default_factory=lambda: Site("sign-in", Path(__file__).parent), init=False, repr=False)
 
     @staticmethod
@@ -134,7 +139,7 @@ class SignOn:
         act = acts.get((request.method, request.url.path))
         if act is None:
             raise Refused(f"{request.method} {request.url.path!r} is not part of this product", HTTPStatus.NOT_FOUND)
-        return await anyio.to_thread.run_sync(act, request, address)
+        return await anyio.to_thread.run_sync(act, request, address, limiter=self._places)
 
     @staticmethod
     def led(request: Request) -> Response | None:

@@ -65,7 +65,7 @@ def test_a_refusal_is_told_where_it_was_tried_and_nothing_typed_is_lost(server: 
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "zh"])
-@pytest.mark.parametrize("path", ["/signoff", "/signoff/versions/1"])
+@pytest.mark.parametrize("path", ["/signoff", "/signoff/versions/1", "/account"])
 def test_a_screen_reader_and_a_telephone_get_all_of_it(server: Server, path: str, language: str) -> None:
     with started.watched_page(server, "rea") as page:
         page.goto(f"{server.url}{path}?language={language}")

@@ -104,6 +104,7 @@ class IdentityProvider:
 
     async def _token(self, request: Request) -> Response:
         if self.is_away:
+            self.asked.append("in vain")
             return Response("out of order", 503)
         given = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         self.asked.append(given["grant_type"])

@@ -95,7 +95,7 @@ class House:
         self.tokens = PersonalTokens(uri, Lives(timedelta(days=90), timedelta(days=7)))
         self.arrive = Arrivals(self.store, self.directory, self.identities, self.policy, self.notes.append)
         self.sign_on = OneSignOn(
-            Provider(Client(self.idp.issuer, CLIENT_ID, SECRET)),
+            Provider(Client(self.idp.issuer, CLIENT_ID, SECRET), clock=lambda: self.now[0]),
             Sessions(Ends(36_000, 3_600, 600), lambda: self.now[0]),
             Names((PUBLIC,)),
             self.arrive,

@@ -101,12 +101,12 @@ def test_what_cannot_be_is_told_in_a_sentence(tidewaiter, who, arguments, told):
 
 
 def test_a_personal_token_stands_in_the_place_of_the_password(server, tidewaiter):
-    code, said, _ = tidewaiter("dan", "personal-token", "new", "laptop", "--days", "7")
+    code, said, _ = tidewaiter("dan", "token", "new", "laptop", "--days", "7")
     assert code == 0
     token = said.split()[0]
-    code, said, _ = tidewaiter("dan", "personal-token", "list", "--json", password=token)
+    code, said, _ = tidewaiter("dan", "token", "list", "--json", password=token)
     assert [(each["name"], each["counts"]) for each in json.loads(said)] == [("laptop", True)]
-    code, _, told = tidewaiter("dan", "personal-token", "new", "another", password=token)
+    code, _, told = tidewaiter("dan", "token", "new", "another", password=token)
     assert (code, told.startswith("a token makes no other")) == (1, True)
     bearer = {"Authorization": f"Bearer {token}"}
     query = {"name": "customs-risk"}
@@ -116,10 +116,10 @@ def test_a_personal_token_stands_in_the_place_of_the_password(server, tidewaiter
         made = client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}, headers=bearer)
     assert (asked.status_code, made.status_code) == (200, 200)
     assert {"key": "author", "value": "dan"} in made.json()["run"]["data"]["tags"]
-    assert tidewaiter("dan", "personal-token", "revoke", "laptop")[0] == 0
-    (row,) = (line for line in tidewaiter("dan", "personal-token", "list")[1].splitlines() if "laptop" in line)
+    assert tidewaiter("dan", "token", "revoke", "laptop")[0] == 0
+    (row,) = (line for line in tidewaiter("dan", "token", "list")[1].splitlines() if "laptop" in line)
     assert row.split()[-2] == "no"
-    code, _, told = tidewaiter("dan", "personal-token", "list", password=token)
+    code, _, told = tidewaiter("dan", "token", "list", password=token)
     assert (code, told.strip()[:25]) == (1, "This token does not count")
 
 

@@ -12,7 +12,7 @@ from flows.settings import PREFIX, Settings
 from flows.watching import telling
 from models.ledger import Book, Keys
 from models.ledger.storage import Table
-from models.notices import ALARMS, Alarms
+from models.notices import ALARMS, PAST_PROVIDER, PAST_PROVIDER_TO_RUNS, Alarms
 from models.notices.outbox import SETTLE
 from models.notices.teller import BLIND_AFTER
 from tests.support.ledgers import open_ledger, write
@@ -91,6 +91,18 @@ def test_what_happens_in_the_house_is_told_to_whom_it_concerns(settings, recipie
     (check,) = _notices(settings, now)
     assert not check.is_ok
     assert "runs were last looked at never" in check.detail
+
+
+@pytest.mark.parametrize("file", [PAST_PROVIDER, PAST_PROVIDER_TO_RUNS])
+def test_the_operator_is_told_who_came_past_the_identity_provider(settings, recipients, receiver, file):
+    told, now = telling.teller(settings, lambda text: None), datetime.now(UTC)
+    told.round(now)
+    Alarms(settings.signoff_folder / file)("admin signed in by a password, from 10.0.0.7")
+    told.round(now + timedelta(seconds=20))
+    told.round(now + timedelta(seconds=20) + SETTLE)
+    (message,) = receiver.messages
+    assert message["title"] == "Tidewaiter: the local administrator signed in"
+    assert "from 10.0.0.7" in message["message"]
 
 
 def test_status_tells_who_is_told_and_what_waits_too_long(settings, recipients):

@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from models.access import Identity
 from models.single_sign_on import Away, Client, Denied, Provider
-from models.single_sign_on.provider import KNOWN_S, LEEWAY_S, MOST_GROUPS, NEW_KEYS_S
+from models.single_sign_on.provider import KNOWN_S, LEEWAY_S, MOST_GROUPS, NEW_KEYS_S, REST_S
 from tests.support.identity_provider import CLIENT_ID, EC, RSA, SECRET, unsigned
 from tests.unit.models.single_sign_on.conftest import REDIRECT
 
@@ -189,14 +189,24 @@ def test_an_answer_without_an_id_token_confirms_nobody(provider, idp):
 
 
 def test_a_provider_that_does_not_answer_says_nothing_of_a_person(provider, idp):
+    now = [0.0]
+    provider = Provider(provider.client, clock=lambda: now[0])
     idp.is_away = True
     with pytest.raises(Away):
         provider.begin(REDIRECT)
     idp.is_away = False
+    with pytest.raises(Away, match="a moment ago"):
+        provider.begin(REDIRECT)
+    now[0] += REST_S
     first = signed_in(provider, idp)
     idp.is_away = True
-    with pytest.raises(Away):
-        provider.renew(first)
+    for _ in range(3):  # those who wait behind the first are told at once
+        with pytest.raises(Away):
+            provider.renew(first)
+    assert idp.asked.count("in vain") == 1
+    idp.is_away = False
+    now[0] += REST_S
+    assert provider.renew(first).identity == first.identity
     nowhere = Provider(Client("http://127.0.0.1:1", CLIENT_ID, SECRET))
     with pytest.raises(Away):
         nowhere.begin(REDIRECT)

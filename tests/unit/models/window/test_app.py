@@ -265,6 +265,14 @@ def test_while_nothing_can_be_decided_who_asks_is_told_when_to_ask_again(served,
     assert served.window.log.versions("E7") == []
 
 
+def test_beside_one_sign_on_the_local_administrator_alone_makes_tokens_by_a_password(served, monkeypatch):
+    monkeypatch.setattr(served.window.entrance, "is_one_sign_on", True)
+    wanted = {"name": "broker-8", "role": TRADE}
+    answer = served.post("/window/tokens", json=wanted, auth=("ann", "ann's"))
+    assert (answer.status_code, "identity provider" in answer.text) == (401, True)
+    assert served.post("/window/tokens", json=wanted, auth=("admin", "admin's")).status_code == 201
+
+
 def test_tokens_are_made_and_revoked_by_an_administrator_and_the_ledger_knows(served):
     before = len(served.noted)
     wanted = {"name": "broker-9", "role": TRADE}
