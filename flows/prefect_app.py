@@ -30,7 +30,7 @@ from models import policy, spans
 from models.access import Directory, Entrance, Identities, Lives, Names, PersonalTokens, accounts
 from models.notices import PAST_PROVIDER_TO_RUNS, Alarms
 from models.runs import Rules, guard
-from models.single_sign_on import BreakGlass, Ends, Provider, Sessions, SignOn, entered
+from models.single_sign_on import COOKIE_OF_RUNS, BreakGlass, Ends, Provider, Sessions, SignOn, entered
 
 
 class Passwords(BaseSettings):
@@ -85,4 +85,5 @@ def _sign_on(settings: Settings, directory: Directory) -> SignOn:
         BreakGlass(
             lambda address: alarm(f"Prefect: {accounts.ADMINISTRATOR_ACCOUNT} signed in by a password, from {address}")
         ),
+        COOKIE_OF_RUNS,
     )

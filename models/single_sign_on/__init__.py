@@ -11,9 +11,10 @@ from models.single_sign_on.client import Client
 from models.single_sign_on.entering import entered, required_roles
 from models.single_sign_on.provider import Away, Confirmed, Denied, Provider
 from models.single_sign_on.sessions import Ends, Sessions
-from models.single_sign_on.sign_on import Arrival, SignOn
+from models.single_sign_on.sign_on import COOKIE_OF_RUNS, Arrival, SignOn
 
 __all__ = [
+    "COOKIE_OF_RUNS",
     "Arrival",
     "Away",
     "BreakGlass",

@@ -35,7 +35,8 @@ from models.site import Site
 SIGN_IN, CALLBACK, SIGN_OUT = "/sign-in", "/sign-in/callback", "/sign-out"
 LOCAL = "/local-sign-in"  # at the top, as a browser brings a password to what lies beside or below where it was asked
 BEGUN_S = 600  # how long a person may take at the provider
-COOKIE = "tidewaiter-session"
+# A browser sends cookies to all ports of a machine, so each server has a name of its own for its sessions.
+COOKIE, COOKIE_OF_RUNS = "tidewaiter-session", "tidewaiter-runs-session"
 _BEGUN = "tidewaiter-sign-in-"  # with the beginning of the state, so that two tabs can sign in at once
 _MOST_USED = 10_000
 _AT_ONCE = 8  # sign-ins that wait for the provider
@@ -69,7 +70,7 @@ class SignOn:
 
     `arrive` tells who enters here for somebody whom the provider has confirmed, from an address, and raises Refused if
     nobody does. `known` gives the account of a name as it stands now; None if it is gone. `past` is told from which
-    address the local administrator has signed in by a password.
+    address the local administrator has signed in by a password. `cookie` is the name of the sessions' cookie.
     """
 
     provider: Provider
@@ -78,6 +79,7 @@ class SignOn:
     arrive: Callable[[Confirmed, str], Arrival]
     known: Callable[[str], Account | None]
     past: Callable[[str], None]
+    cookie: str = COOKIE
     _seal: Fernet = field(default_factory=lambda: Fernet(Fernet.generate_key()), init=False, repr=False)
     _used: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
@@ -252,7 +254,7 @@ class SignOn:
 
     def _cookie(self, headers: Headers) -> str:
         """Return the name of the session's cookie; the prefix keeps other servers of the domain from setting it."""
-        return f"__Host-{COOKIE}" if self._is_encrypted(headers) else COOKIE
+        return f"__Host-{self.cookie}" if self._is_encrypted(headers) else self.cookie
 
     def _is_encrypted(self, headers: Headers) -> bool:
         return self.names.address(headers.get("host", "")).startswith("https://")

@@ -478,10 +478,13 @@ def test_prefects_server_lets_in_who_has_an_account_and_has_sessions_of_its_own(
     assert (answer.status_code, at_runs.who()) == (403, None)
     assert "max" not in house.directory.names()
     browser.sign_in("s-max")
-    at_runs.client.cookies.set("tidewaiter-session", browser.session, domain="127.0.0.1", path="/")
+    for name in (browser.cookie, at_runs.cookie):  # the session of one server is none at the other
+        at_runs.client.cookies.set(name, browser.session, domain="127.0.0.1", path="/")
     assert at_runs.who() is None
     assert 'content="0;url=/runs"' in at_runs.sign_in("s-max", "/runs").text
     assert at_runs.open("/").json() == {"actor": "somebody", "seen": []}
+    browser.client.cookies.update(at_runs.client.cookies)  # a browser has those of both, as ports share cookies
+    assert (browser.who(), at_runs.who()) == ("max", "somebody")
     assert at_runs.send("/sign-out").status_code == 200
     assert at_runs.open("/").headers["location"] == "/sign-in?then=%2F"
 
@@ -499,10 +502,10 @@ def test_a_websocket_is_opened_by_a_session_from_a_page_of_the_server_alone(hous
     browser.sign_in("s-max")
     at_runs = house.at_runs()
     at_runs.sign_in("s-max")
-    own = {"origin": house.url, "host": "127.0.0.1:5000", "cookie": f"tidewaiter-session={at_runs.session}"}
+    own = {"origin": house.url, "host": "127.0.0.1:5000", "cookie": f"{at_runs.cookie}={at_runs.session}"}
     with at_runs.client.websocket_connect("/api/events/out", headers=own) as socket:
         assert socket.receive_text() == "nothing"
-    for headers in (own | {"origin": "https://evil.example"}, own | {"cookie": "tidewaiter-session=guessed"}):
+    for headers in (own | {"origin": "https://evil.example"}, own | {"cookie": f"{at_runs.cookie}=guessed"}):
         with pytest.raises(WebSocketDisconnect), at_runs.client.websocket_connect("/api/events/out", headers=headers):
             pass
 

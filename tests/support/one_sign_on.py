@@ -28,6 +28,7 @@ from models.server.pages import Page
 from models.server.uploads import EvidenceLock
 from models.single_sign_on import Arrival, BreakGlass, Client, Confirmed, Ends, Provider, Sessions, entered
 from models.single_sign_on import SignOn as OneSignOn
+from models.single_sign_on.sign_on import COOKIE, COOKIE_OF_RUNS
 from tests.support.identity_provider import CLIENT_ID, SECRET, IdentityProvider
 
 ADMINISTRATOR_PASSWORD, SERVICE_PASSWORD = "only-for-tests-0123", "service-for-tests-0123"
@@ -129,10 +130,10 @@ class House:
 
         sessions = Sessions(self.sign_on.sessions.ends, lambda: self.now[0])
         provider, names = self.sign_on.provider, Names((PUBLIC,))
-        sign_on = OneSignOn(provider, sessions, names, arrive, self.directory.known, self.past.append)
+        sign_on = OneSignOn(provider, sessions, names, arrive, self.directory.known, self.past.append, COOKIE_OF_RUNS)
         rules: Any = None  # what people change is not tried here
         guard = RunsGuard(_told_runs, self._entrance(sign_on), rules, sign_on)
-        return Browser(self, TestClient(guard, self.url, follow_redirects=False), "/")
+        return Browser(self, TestClient(guard, self.url, follow_redirects=False), "/", COOKIE_OF_RUNS)
 
     def _entrance(self, sign_on: OneSignOn) -> Entrance:
         return Entrance(self.directory, Names((PUBLIC,)), tokens=self.tokens, sessions=sign_on, is_one_sign_on=True)
@@ -190,6 +191,7 @@ class Browser:
     house: House
     client: TestClient
     page: str = "/signoff"
+    cookie: str = COOKIE
 
     def open(self, path: str, **headers: str) -> Any:
         return self.client.get(path, headers=BROWSER | headers)
@@ -216,7 +218,7 @@ class Browser:
 
     @property
     def session(self) -> str:
-        return self.client.cookies.get("tidewaiter-session") or ""
+        return self.client.cookies.get(self.cookie) or ""
 
     def who(self) -> str | None:
         """Return as whom the server knows this browser."""
