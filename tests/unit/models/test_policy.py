@@ -151,7 +151,10 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "models/window/keeping.py",  # the same
         "models/disclosure/material.py",  # [signoff], to verify the ledger by
         "models/window/service.py",  # [signoff]
+        "models/window/service.py",  # [signoff], and [sign_on] for tokens of persons
         "flows/promote.py",  # [signoff]
+        "flows/prefect_app.py",  # [sign_on]
+        "flows/servers/one_sign_on.py",  # [sign_on], to check it at the start
         "flows/commands/signoff.py",  # [signoff]
         "flows/retrain.py",  # makes what will be signed with it
         "flows/backtest.py",  # asks what would be; decides nothing
