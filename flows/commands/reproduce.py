@@ -7,9 +7,7 @@ import typer
 
 from flows.commands.terminal import EXIT_CODES, INTERRUPTED, NOT_JUDGED, PURGED, begin, fail, failures, out
 
-EPILOG = (
-    f"{EXIT_CODES}; also 1 if a stage differs, which is named; 5 not tried here; 6 its data were purged."
-)
+EPILOG = f"{EXIT_CODES}; also 1 if a stage differs, which is named; 5 not tried here; 6 its data were purged."
 
 
 def reproduce(

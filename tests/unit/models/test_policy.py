@@ -150,7 +150,6 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "models/workspace/incumbents.py",  # the same, and the policy of a source that no version is in force for
         "models/window/keeping.py",  # the same
         "models/disclosure/material.py",  # [signoff], to verify the ledger by
-        "models/window/service.py",  # [signoff]
         "models/window/service.py",  # [signoff], and [sign_on] for tokens of persons
         "flows/promote.py",  # [signoff]
         "flows/prefect_app.py",  # [sign_on]

@@ -122,9 +122,8 @@ def _fields(text: str) -> list[str]:
     return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
 
 
-@pytest.mark.parametrize("room", ["criteria_page", "desk_page", "disclosure", "site", "signoff_page"])
 @pytest.mark.parametrize(
-    "room", ["account_page", "criteria_page", "desk_page", "single_sign_on", "site", "signoff_page"]
+    "room", ["account_page", "criteria_page", "desk_page", "disclosure", "single_sign_on", "site", "signoff_page"]
 )
 def test_every_language_says_the_same_things(room):
     read = {}
