@@ -90,6 +90,8 @@ bench-large: setup
 	$(BIN)/python benchmarks/cluster.py
 	$(BIN)/python benchmarks/plots.py
 
+# Of two things there are trials of the same name, which `make trial` means.
+ifneq (trial,$(firstword $(MAKECMDGOALS)))
 # Everything for a machine without a network, in dist/; docs/operator.md, "Closed networks".
 bundle: docs
 	$(BIN)/python -m deploy.bundle
@@ -99,6 +101,7 @@ image: setup
 	rm -rf dist/image
 	$(BIN)/python -m deploy.source dist/image
 	podman build --file dist/image/deploy/Containerfile --tag tidewaiter $(OPTIONS) dist/image
+endif
 
 # The pictures of docs/images, from a real run; needs chromium.
 screenshots: setup
