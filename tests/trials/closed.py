@@ -73,10 +73,20 @@ def as_service(*command: str) -> list[str]:
     ]
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of Tidewaiter's as the service."""
-    command = as_service(f"{PROJECT}/.venv/bin/tidewaiter", *words)
+def run(*words: str, account: tuple[str, str] = ("", "")) -> subprocess.CompletedProcess[str]:
+    """Run a command of Tidewaiter's as the service, in the name of an account with its password."""
+    name, password = (
+        f"MLFLOW_TRACKING_{kind}={said}" for kind, said in zip(("USERNAME", "PASSWORD"), account, strict=True)
+    )
+    signed_in = ("env", name, password) if account[0] else ()
+    command = as_service(*signed_in, f"{PROJECT}/.venv/bin/tidewaiter", *words)
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+
+
+def shown(text: str) -> str:
+    """Return the password that is shown there."""
+    (password,) = re.findall(r"password (\S+)", text)
+    return password
 
 
 def until(holds: Callable[[], bool], limit_s: float, what: str) -> float:
@@ -102,7 +112,9 @@ def main(bundle: Path, written: Path) -> None:
     started = perf_counter()
     ready_s = until(lambda: "Ready." in log.read_text() or up.poll() is not None, READY_S, "up says Ready")
     assert up.poll() is None, log.read_text()
-    retrained = run("retrain", "--source", "simulator")
+    added = run("users", "add", "dan", "--role", "data-scientist", account=("admin", shown(log.read_text())))
+    assert added.returncode == 0, added.stdout
+    retrained = run("retrain", "--source", "simulator", account=("dan", shown(added.stdout)))
     assert retrained.returncode == 0, retrained.stdout
     retrain_s = round(perf_counter() - started - ready_s, 1)
     until(lambda: run("status").returncode == 0, STATUS_S, "status is 0")

@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import Any
 
 from deploy import source
+from tests.trials.closed import shown
 from tests.trials.running import Trial, Unit
 
 PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
@@ -62,7 +63,8 @@ def _used(volume: Path) -> Mapping[str, Any]:
         ready_s = _until(lambda: "Ready." in _run(*PODMAN, "logs", CONTAINER), READY_S, "up says Ready")
         assert _inside("id", "-u").strip() == "10001"
         started = perf_counter()
-        _inside("tidewaiter", "retrain", "--source", "simulator")
+        added = _as("admin", shown(_run(*PODMAN, "logs", CONTAINER)), "users", "add", "dan", "--role", "data-scientist")
+        _as("dan", shown(added), "retrain", "--source", "simulator")
         retrain_s = round(perf_counter() - started)
         _until(_is_healthy, STATUS_S, "status is 0")
         assert json.loads(_inside("tidewaiter", "status", "--json"))["models"] == {"challenger": "1"}
@@ -70,6 +72,12 @@ def _used(volume: Path) -> Mapping[str, Any]:
         with suppress(subprocess.CalledProcessError):
             _run(*PODMAN, "rm", "--force", "--time", "60", CONTAINER)
     return {"ready_s": ready_s, "retrain_s": retrain_s, "status": 0}
+
+
+def _as(name: str, password: str, *words: str) -> str:
+    return _inside(
+        "env", f"MLFLOW_TRACKING_USERNAME={name}", f"MLFLOW_TRACKING_PASSWORD={password}", "tidewaiter", *words
+    )
 
 
 def _inside(*command: str) -> str:
