@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from openlineage.client.event_v2 import InputDataset, OutputDataset
 from openlineage.client.facet_v2 import DatasetFacet, dataset_type_dataset, dataset_version_dataset, schema_dataset
 
-from features import contract
+from features.store import parquet
 from models.names import MODEL
 
 DATA = "data"
@@ -78,6 +78,6 @@ def report(of: str, source: str, version: str) -> Dataset:
 
 def _table(name: str) -> schema_dataset.SchemaDatasetFacetFields:
     columns = [
-        schema_dataset.SchemaDatasetFacetFields(column, str(dtype)) for column, dtype in contract.schema(name).items()
+        schema_dataset.SchemaDatasetFacetFields(column, str(dtype)) for column, dtype in parquet.schema(name).items()
     ]
     return schema_dataset.SchemaDatasetFacetFields(name, "table", fields=columns)

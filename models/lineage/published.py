@@ -31,20 +31,20 @@ def events(stores: Mapping[str, Store], version: str | None, told_by: Run, at: d
     put back as it was before another one corrected it.
     """
     for source, store in stores.items():
-        manifest, seen = store.manifest(), Counter[str]()
-        written = datasets.store(source, manifest.parts)
-        for batch in manifest.batches:
+        seen = Counter[str]()
+        for batch in store.batches:
             seen[batch.sha256] += 1
-            name = named(told_by.namespace, INGEST, source, batch.sha256, str(seen[batch.sha256]))
-            run = replace(told_by, id=name, job=INGEST, file=_INGESTING, parent=told_by)
-            yield name, run.event(RunState.START, at)
-            yield name, run.event(RunState.COMPLETE, at, [_read(source, batch, run)], [_stored(written, batch, run)])
+            once = named(told_by.namespace, INGEST, source, batch.sha256, str(seen[batch.sha256]))
+            run = replace(told_by, id=once, job=INGEST, file=_INGESTING, parent=told_by)
+            yield once, run.event(RunState.START, at)
+            yield once, run.event(RunState.COMPLETE, at, [_read(source, batch, run)], [_stored(source, batch, run)])
     if version:
-        name = named(told_by.namespace, PUBLISH, version)
-        run = replace(told_by, id=name, job=PUBLISH, file=_VERSIONING, parent=told_by)
-        read = [datasets.store(source).read(run.namespace) for source in stores]
-        yield name, run.event(RunState.START, at)
-        yield name, run.event(RunState.COMPLETE, at, read, [datasets.data(version).written(run.namespace)])
+        once = named(told_by.namespace, PUBLISH, version)
+        run = replace(told_by, id=once, job=PUBLISH, file=_VERSIONING, parent=told_by)
+        stored = [datasets.store(source, each.manifest().parts) for source, each in stores.items()]
+        read = [each.read(run.namespace) for each in stored]
+        yield once, run.event(RunState.START, at)
+        yield once, run.event(RunState.COMPLETE, at, read, [datasets.data(version).written(run.namespace)])
 
 
 def _read(source: str, batch: BatchRecord, run: Run) -> InputDataset:
@@ -63,8 +63,8 @@ def _read(source: str, batch: BatchRecord, run: Run) -> InputDataset:
     return found
 
 
-def _stored(store: datasets.Dataset, batch: BatchRecord, run: Run) -> OutputDataset:
-    found = store.written(run.namespace)
+def _stored(source: str, batch: BatchRecord, run: Run) -> OutputDataset:
+    found = datasets.store(source).written(run.namespace)
     found.outputFacets = {
         "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=batch.stored)
     }

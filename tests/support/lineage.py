@@ -8,9 +8,11 @@ from uuid import uuid4
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
+from features.store import parquet
 from features.store.store import BatchRecord, Manifest, Store
 from models.lineage import Log, Run
 
+TABLES = sorted((*parquet.CURRENT, *parquet.SUPERSEDED))
 PUBLISHED = Path(__file__).with_name("openlineage")
 
 
@@ -80,5 +82,5 @@ def batch(sha256: str, quarantined: int = 0) -> BatchRecord:
 def store(folder: Path, *batches: BatchRecord) -> Store:
     """Return a store whose manifest names these batches."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").write_text(Manifest({"declarations": {}, "outcomes": {}}, batches).to_json())
+    (folder / "manifest.json").write_text(Manifest({table: {} for table in TABLES}, batches).to_json())
     return Store(folder)

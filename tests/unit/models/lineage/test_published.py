@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from models.lineage import Log, published
-from tests.support.lineage import batch, run, store, told
+from tests.support.lineage import TABLES, batch, run, store, told
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -40,9 +40,6 @@ def test_a_file_is_read_by_its_content_and_checked(log, tmp_path):
     (stored,) = second["outputs"]
     assert stored["name"] == "data/files"
     assert stored["outputFacets"]["outputStatistics"]["rowCount"] == 7
-    tables = stored["facets"]["schema"]["fields"]
-    assert [table["name"] for table in tables] == ["declarations", "outcomes"]
-    assert ("hs_code", "String") in [(column["name"], column["type"]) for column in tables[0]["fields"]]
     parent = second["run"]["facets"]["parent"]
     assert (parent["run"]["runId"], parent["job"]["name"]) == (by.id, "retrain")
     assert second["job"]["name"] == "ingest"
@@ -56,6 +53,9 @@ def test_a_version_is_written_from_every_source(log, tmp_path):
     ends = [event for event in told(log) if event["eventType"] == "COMPLETE"]
     assert [event["outputs"][0]["facets"]["version"]["datasetVersion"] for event in ends] == ["13bd.dir", "77aa.dir"]
     assert [each["name"] for each in ends[0]["inputs"]] == ["data/files", "data/simulator"]
+    tables = ends[0]["inputs"][0]["facets"]["schema"]["fields"]
+    assert [table["name"] for table in tables] == TABLES
+    assert ("hs_code", "String") in [(column["name"], column["type"]) for column in tables[0]["fields"]]
 
 
 def test_what_another_run_has_told_is_not_told_again(log, tmp_path):
