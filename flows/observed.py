@@ -4,8 +4,8 @@
     @observed
     def retrain(...): ...
 
-What a run reads and writes is said where it does so, by `reads` and `writes`; outside a run they say it to nobody. That
-lineage cannot be written down, as on a full disk, stops no run: its log says so.
+What a run reads and writes is said where it does so, by `reads` and `writes`; outside a run they say it to nobody. If
+lineage cannot be written down, as on a full disk, the run goes on, and its log says so.
 """
 
 import inspect
@@ -80,12 +80,16 @@ def writes(*datasets: Dataset) -> None:
 
 def tell_published(settings: Settings) -> None:
     """Tell of every file that is stored, and of the version that was taken last, unless it was told before."""
-    if found := _under_way.get():
-        stores = {
-            store.root.name: store for store in map(Store, sorted(settings.data_folder.iterdir())) if store.exists
-        }
-        version, now = versioning.taken(settings.data_folder, settings.state_folder), _now()
-        _written(lambda: _log(settings).tell_once(published.events(stores, version, found.run, now), now))
+    found, data = _under_way.get(), settings.data_folder
+    if found is None or not data.is_dir():
+        return
+
+    def tell() -> None:
+        stores = {store.root.name: store for store in map(Store, sorted(data.iterdir())) if store.exists}
+        version, now = versioning.taken(data, settings.state_folder), _now()
+        _log(settings).tell_once(published.events(stores, version, found.run, now), now)
+
+    _written(tell)
 
 
 @contextmanager
@@ -131,7 +135,7 @@ def _log(settings: Settings) -> Log:
 def _written(write: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `write` returns
     try:
         return write()
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001  whatever is wrong with what is told of a run, the run goes on
         get_run_logger().warning("Lineage of this run is not written: %s", error)
         return None
 

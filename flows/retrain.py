@@ -213,8 +213,7 @@ def _source(parameters: RetrainParameters, settings: Settings, store: Store, adv
 def version_data(settings: Settings) -> str:
     """Push DVC's version of the data folder, and return it. Retried: the remote may be out of reach for a moment."""
     with stage("Version the data"):
-        if settings.data_folder.is_dir():
-            tell_published(settings)  # what an earlier run did not live to tell
+        tell_published(settings)  # what an earlier run did not live to tell
         version = versioning.snapshot(settings.data_folder, settings.state_folder)
         tell_published(settings)
     return version
