@@ -4,8 +4,6 @@
 
 committed.json has the commit and the SHA-256 of every file of code; the gate `committed_code` goes by it. What is not
 committed does not get in.
-committed.json has the `commit` and, in `files`, the SHA-256 of every file of code, with the lock file and the project's
-settings. What is not committed does not get in.
 """
 
 import subprocess
@@ -15,12 +13,9 @@ from pathlib import Path
 from models.evidence import manifest
 
 ROOT = Path(__file__).parents[1]
-FILE = "committed.json"
-BESIDE = (manifest.LOCK_FILE, "pyproject.toml")
 PARTS = (
     *manifest.PACKAGES,
-    *BESIDE,
-    *("deploy", "docs", "prefect.yaml", "README.md", "CHANGELOG.md"),
+    *("deploy", "docs", "prefect.yaml", "pyproject.toml", manifest.LOCK_FILE, "README.md", "CHANGELOG.md"),
 )
 
 
@@ -30,8 +25,6 @@ def lay(folder: Path, project: Path = ROOT) -> str:
     commit = _git(project, "rev-parse", "HEAD").decode().strip()
     subprocess.run(["tar", "-x", "-C", folder], input=_git(project, "archive", commit, "--", *PARTS), check=True)
     manifest.deliver(folder, commit)
-    files = manifest.source(folder) | {name: manifest.file_digest(folder / name) for name in BESIDE}
-    (folder / FILE).write_bytes(manifest.canonical({"layout": 1, "commit": commit, "files": files}))
     return commit
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from features.ingestion import IngestReport
 from features.matrix import cache
+from flows.observed import observed
 from flows.parameters import SourceName
 from flows.processes import running
 from flows.progress import run_name, stage, wait
@@ -50,6 +51,7 @@ class ImportParameters(BaseModel):
 
 
 @flow(name="import")
+@observed
 def import_version(parameters: ImportParameters) -> Summary:
     """Verify an exported version, evaluate it on the data here, judge it, and register it as a challenger."""
     made_by = authors.of_run(parameters.requested_by, None, is_by_hand=True)

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.observed import observed, reads, writes
 from flows.parameters import Language
 from flows.progress import stage
 from flows.settings import Settings
@@ -16,12 +17,14 @@ from models.clock import clock
 from models.decisions import DecisionLog
 from models.desk import Desk
 from models.disclosure import QUARTER, Span, draw_up, gather, write
+from models.lineage import datasets
 from models.workspace import incumbents
 
 FOLDER = "quarters"  # below the state folder's reports
 
 
 @flow(name="quarter")
+@observed
 def quarter() -> str | None:
     """Write the report of the quarter that is over; return its name, or None if no version is in force."""
     settings = Settings()
@@ -43,9 +46,11 @@ def write_report(settings: Settings, span: Span) -> str | None:
             evidence.mkdir()
             answers = settings.state_folder / "dossier.toml"
             version = int(in_force.version)
+            reads(datasets.model(in_force.version))
             material = gather(settings.places, version, span.until, evidence, answers, log, desk, span)
         for language in Language:
             write(draw_up(material, QUARTER, language.value), material, folder)
+        writes(datasets.report(FOLDER, in_force.source, span.name))
     return span.name
 
 
