@@ -37,10 +37,7 @@ class Found:
     path: Path
     mode: int
     content: bytes | None
-
-    @property
-    def is_secret(self) -> bool:
-        return self.place.startswith(_SECRET)
+    is_secret: bool
 
     def copy(self, target: Path) -> None:
         """Write the file as it was; FileNotFoundError if it is gone meanwhile."""
@@ -58,12 +55,14 @@ def roots(settings: Settings) -> dict[str, Path]:
 
 def files(settings: Settings) -> Iterator[Found]:
     """Yield every file that is kept, databases aside, with the content of those that may change."""
+    sign_on = settings.sign_on_secret_file.absolute() if settings.sign_on_secret_file else None
     for part, root in roots(settings).items():
         names = (name for name in _BESIDE if (root / name).is_file()) if part == BESIDE else _walked(root, part)
         for name in names:
             place, path = f"{part}/{name}", root / name
             never_changes = place.startswith(_WRITTEN_ONCE) or (part == DATA and path.suffix == ".parquet")
-            yield Found(place, path, path.stat().st_mode & 0o777, None if never_changes else path.read_bytes())
+            content = None if never_changes else path.read_bytes()
+            yield Found(place, path, path.stat().st_mode & 0o777, content, place.startswith(_SECRET) or path == sign_on)
 
 
 def is_database(place: str) -> bool:

@@ -71,6 +71,17 @@ def test_keys_and_addresses_lie_apart_and_nobody_else_can_read_anything(made):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
 
 
+def test_the_secret_of_one_sign_on_is_kept_apart_too(settings):
+    file = settings.state_folder / "sign-on.secret"
+    file.write_text("known to the provider")
+    try:
+        named = settings.model_copy(update={"sign_on_secret_file": file})
+        assert {each.is_secret for each in kept.files(named) if each.path == file} == {True}
+        assert {each.is_secret for each in kept.files(settings) if each.path == file} == {False}
+    finally:
+        file.unlink()
+
+
 def test_nobody_writes_to_a_database_at_the_moment_and_all_can_afterwards(settings, tmp_path, monkeypatch):
     refused, real = [], kept.files
 
