@@ -26,7 +26,7 @@ SUITE = "trixie"
 # Debian's slim images are without documentation and translations too.
 UNREAD = ("exclude=/usr/share/doc/*", "include=/usr/share/doc/*/copyright", "exclude=/usr/share/locale/*")
 CERTIFICATES = "/etc/ssl/certs"  # of an authority of this machine's own too
-LIMITS = ("--ulimit", "nofile=65536", "--ulimit", "nproc=8192")
+LIMITS = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")  # podman's own are more than some may give
 READY_S, STATUS_S = 900, 600
 
 
