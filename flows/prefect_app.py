@@ -62,14 +62,12 @@ def create_app() -> ASGIApp:
         set_database_config(OneWriter(connection_url=address))
     inner = server.create_app(final=True)
     own = {accounts.UP: passwords.up_password, accounts.TELLER: passwords.teller_password}
-    entrance = Entrance(Directory(settings.accounts_uri, own), Names(settings.public_urls))
-    rules = Rules(forms.of(settings, Path.cwd()), guard.look_into(inner))
-    return spans.around(guard.Guard(inner, entrance, rules))
     directory, names = Directory(settings.accounts_uri, own), Names(settings.public_urls)
     tokens = PersonalTokens(settings.accounts_uri, Lives.of(policy.load().sign_on, settings.is_one_sign_on))
     sign_on = _sign_on(settings, directory) if settings.is_one_sign_on else None
     entrance = Entrance(directory, names, tokens=tokens, sessions=sign_on, is_one_sign_on=settings.is_one_sign_on)
-    return guard.Guard(inner, entrance, Rules(forms.of(settings, Path.cwd()), guard.look_into(inner)), sign_on)
+    rules = Rules(forms.of(settings, Path.cwd()), guard.look_into(inner))
+    return spans.around(guard.Guard(inner, entrance, rules, sign_on))
 
 
 def _sign_on(settings: Settings, directory: Directory) -> SignOn:

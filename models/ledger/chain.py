@@ -44,8 +44,7 @@ Action = Literal[
 ]
 
 # Fields that came later; they are left out of the text if they say nothing.
-_LATER = frozenset({"role_numbers", "grant", "seal", "criterion", "one_at_a_time"})
-_LATER = frozenset({"role_numbers", "grant", "seal", "criterion", "one_person"})
+_LATER = frozenset({"role_numbers", "grant", "seal", "criterion", "one_at_a_time", "one_person"})
 
 
 # How far the time of a row may be behind that of a row before it. The signer adds no row that is behind at all; older
@@ -74,7 +73,6 @@ class Entry(_Record):
     `authors`, `steps` and `valid_days` belong to `open`: who made the version, and the policy it is judged by; so does
     `seal`, the digest of the list of all its files (models/evidence/seal.py), which versions opened earlier have not,
     and `one_at_a_time`, that nobody signs it while people are signing another, which was allowed earlier.
-    `seal`, the digest of the list of all its files (models/evidence/seal.py), which versions opened earlier have not.
     `one_person` of `account` are the names of accounts that are one person's.
     """
 

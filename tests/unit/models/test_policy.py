@@ -159,7 +159,9 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "flows/backtest.py",  # asks what would be; decides nothing
         "flows/rehearse.py",  # the same
         "flows/commands/desk.py",  # [desk]
-        "flows/commands/dossier.py",  # [desk]
+        "flows/steps/records.py",  # [desk]
+        "flows/import_version.py",  # makes what will be signed with it, and [signoff] to verify the origin's ledger by
+        "flows/commands/transfer.py",  # [signoff], to verify the ledger by
         "flows/commands/retention.py",  # [desk], and [signoff] to verify the ledger by
         "flows/commands/play.py",  # plays, on a clock of its own
         "flows/commands/trace.py",  # [signoff], and the label delay, by which it lists what an outcome touched

@@ -51,11 +51,12 @@ def test_a_ledger_that_was_written_long_ago_is_hashed_as_it_was_then():
 
 
 def test_fields_that_came_later_are_written_only_where_they_say_something():
-    later = {"role_numbers", "grant", "seal", "criterion", "one_at_a_time"}
+    later = {"role_numbers", "grant", "seal", "criterion", "one_at_a_time", "one_person"}
     assert [set(json.loads(row.entry)) for row in ROWS] == [
         set(Entry.model_fields) - (later - {"one_at_a_time"} if each.action == "open" else later) for each in read(ROWS)
     ]
     said = {"role_numbers": {"risk-analyst": 3}, "grant": "role", "seal": "s", "one_at_a_time": True}
+    said["one_person"] = ("ann", "anna")
     given = entry("approve", "ann", **said, criterion=criterion())
     assert set(json.loads(chained([given], KEY)[0].entry)) == set(Entry.model_fields)
 
