@@ -5,17 +5,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @dataclass
 class Receiver:
-    """What was taken, in order, and under which keys; `status` is what is answered."""
+    """What was taken, in order, under which keys, at which paths and when; `status` is what is answered."""
 
     url: str
     status: int = 200
     messages: list[dict] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    times: list[datetime] = field(default_factory=list)
 
 
 @contextmanager
@@ -26,6 +29,8 @@ def receiving() -> Iterator[Receiver]:
             if receiver.status == 200:
                 receiver.messages.append(content)
                 receiver.keys.append(self.headers["Idempotency-Key"])
+                receiver.paths.append(self.path)
+                receiver.times.append(datetime.now(UTC))
             self.send_response(receiver.status)
             self.end_headers()
 
