@@ -21,7 +21,7 @@ STATE, DATA, BESIDE, DATABASES = "state", "data", "beside", "databases"
 _BESIDE = (".dvcignore", ".dvc/.gitignore", ".dvc/config", ".dvc/config.local")
 
 # Made again by the next start or the next run; DVC's cache has what its remote has too.
-_LEFT_OUT = frozenset({"cache", "simulated", "logs", "dvc-cache", "accounts.ini", unfinished.NAME})
+_LEFT_OUT = frozenset({"cache", "simulated", "logs", "reproduction", "dvc-cache", "accounts.ini", unfinished.NAME})
 _LEFT_OUT |= {"runs/prefect", "runs/tmp", "runs/numba", "runs/matplotlib", running.LOCK, running.TURN}
 _SECRET = ("state/signoff/secret/", f"state/{RECIPIENTS}", "state/desk/secret.hex", "beside/.dvc/config.local")
 

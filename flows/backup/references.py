@@ -22,6 +22,7 @@ from models.decisions import BrokenChain, DecisionLog, Unavailable
 from models.evidence import Manifest as Evidence
 from models.evidence import manifest, seal
 from models.ledger import Book, Entry, Keys, LedgerError, chain, reading
+from models.retention import TOMBSTONES, Tombstones
 from models.window import sealing
 
 _VERSIONS = sa.text(
@@ -117,7 +118,15 @@ class Whole:
                 yield f"the log of decisions is not whole: {error}"
 
     def _photos(self, decisions: str) -> Iterator[str]:
+        try:
+            tombstones = Tombstones(self.state / TOMBSTONES).read()
+        except ValueError as error:
+            yield f"the tombstones are not whole: {error}"
+            return
+        purged = {each.name for each in tombstones if each.table == "photos"}
         for row in _rows(decisions, _PHOTOS):
+            if row.kept in purged:
+                continue
             found = list((self.state / "desk" / "photos" / row.kept[:2]).glob(f"{row.kept}.*"))
             if not found or manifest.file_digest(found[0]) != row.kept:
                 yield f"photo {row.kept} of a case is missing or not as it was kept"

@@ -112,7 +112,8 @@ def _versions(settings: Settings, before: date) -> dict[str, date]:
 
     keys = Keys(settings.signoff_folder)
     book = reading.signed_book(settings.tracking_uri, keys, load_policy().signoff) if keys.exist() else None
-    done = (lifecycle.State.SUPERSEDED, lifecycle.State.REJECTED, lifecycle.State.VOID)
+    ended = lifecycle.State
+    done = (ended.SUPERSEDED, ended.REJECTED, ended.WITHDRAWN, ended.VOID)
     needed: set[str] = set()
     for version, models in incumbents.registry_of(settings.places).by_data_version().items():
         states = [book.state(int(model), datetime.now(UTC)) for model in models] if book else []

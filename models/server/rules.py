@@ -155,7 +155,9 @@ class Rules:
         match = _DECISION.fullmatch(value)
         if match is None:
             raise Refused(
-                f"{value!r} is not a decision; write 'approved: reason', 'rejected: reason' or 'revoked: reason'", 400
+                f"{value!r} is not a decision; write 'approved: reason', 'rejected: reason', 'revoked: reason' or "
+                "'withdrawn: reason'",
+                400,
             )
         action, reason = _ACTIONS[match[1].lower()], match[2].strip()
         self._admit(number)
