@@ -16,6 +16,7 @@ from flows.steps import records
 from models.clock import clock
 from models.decisions import DecisionLog
 from models.desk import Desk
+from models.disclosure import FILE as ANSWERS
 from models.disclosure import QUARTER, Span, draw_up, gather, write
 from models.lineage import datasets
 from models.workspace import incumbents
@@ -44,7 +45,7 @@ def write_report(settings: Settings, span: Span) -> str | None:
         with _records(settings) as (log, desk):
             evidence = Path(scratch) / "evidence"
             evidence.mkdir()
-            answers = settings.state_folder / "dossier.toml"
+            answers = settings.state_folder / ANSWERS
             version = int(in_force.version)
             reads(datasets.model(in_force.version))
             material = gather(settings.places, version, span.until, evidence, answers, log, desk, span)

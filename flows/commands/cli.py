@@ -69,7 +69,7 @@ app = typer.Typer(
         "First steps: `tidewaiter retrain` trains on simulated declarations and ends with what a reviewer must do "
         "next; no server is needed. `tidewaiter up` starts MLflow, Prefect, a worker and the nightly runs.\n\n"
         "Settings come from TIDEWAITER_* in the environment or from tidewaiter.toml in the working folder.\n\n"
-        f"{EXIT_CODES}; 3 not running (status); 4 trained, but a gate refused the model (retrain); "
+        f"{EXIT_CODES}; 3 not running (status); 4 a gate refused the model (retrain, import); "
         "5 not judged for too many nights (monitor), or what could not be checked or tried (trace, reproduce); "
         "6 purged by a rule (trace, reproduce, window replay)."
     ),

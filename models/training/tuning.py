@@ -58,7 +58,7 @@ class Tuning:
 
     parameters: boosting.Parameters = field(default_factory=lambda: dict(boosting.PARAMETERS))
     smoothing: float = float(PRIOR_WEIGHT)
-    codes: Codes = "numbers"  # benchmarks/learning.py: better than as categories on every world that was tried
+    codes: Codes = "numbers"  # benchmarks/learning.py: a higher average precision than as categories, on every world
 
     def __post_init__(self) -> None:
         if odd := sorted(set(self.parameters) ^ set(BOUNDS)):
