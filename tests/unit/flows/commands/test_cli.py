@@ -106,7 +106,7 @@ def test_a_wrong_setting_is_named_and_ends_with_2(run, monkeypatch):
         ("", {"MLFLOW_PORT": "x"}, "TIDEWAITER_MLFLOW_PORT: 'x' is not allowed: Input should be a valid integer"),
         ("", {"HOST": "0.0.0.0"}, "TIDEWAITER_HOST: '0.0.0.0' is not a loopback address; allowed: 127.0.0.1"),
         ("", {"PUBLIC_URLS": "a"}, 'field "public_urls" from source "EnvSettingsSource": Expecting value'),
-        ("", {"ARTIFACTS_URI": "s4://k:secret@h"}, "TIDEWAITER_ARTIFACTS_URI: String should match"),
+        ("", {"ARTIFACTS_URI": "s4://k:hush-hush@h"}, "TIDEWAITER_ARTIFACTS_URI: String should match"),
     ],
 )
 def test_a_wrong_setting_is_told_with_its_place_its_value_and_what_is_allowed(
@@ -118,7 +118,7 @@ def test_a_wrong_setting_is_told_with_its_place_its_value_and_what_is_allowed(
     result = run("status")
     assert result.exit_code == terminal.USAGE
     assert told in result.stderr
-    assert "secret" not in result.output
+    assert "hush-hush" not in result.output
 
 
 def test_up_that_cannot_write_says_where(run, tmp_path, monkeypatch):
