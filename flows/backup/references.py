@@ -125,9 +125,10 @@ class Whole:
             return
         purged = {each.name for each in tombstones if each.table == "photos"}
         for row in _rows(decisions, _PHOTOS):
-            if row.kept in purged:
+            there = (self.state / "desk" / "photos" / row.kept[:2]).glob(f"{row.kept}.*")
+            found = [path for path in there if path.suffix != ".purged"]
+            if not found and row.kept in purged:
                 continue
-            found = list((self.state / "desk" / "photos" / row.kept[:2]).glob(f"{row.kept}.*"))
             if not found or manifest.file_digest(found[0]) != row.kept:
                 yield f"photo {row.kept} of a case is missing or not as it was kept"
 

@@ -120,8 +120,10 @@ class Replays:
         from models.window.secrets import Secrets
 
         stored = self._log.decision(decision_id)
-        if stored and (gone := Tombstones(self._settings.state_folder / TOMBSTONES).find("messages", stored.message)):
-            raise Gone(f"the message of {decision_id} was {gone.sentence}")
+        if stored and self._log.document(stored.message) is None:
+            tombstones = Tombstones(self._settings.state_folder / TOMBSTONES)
+            if gone := tombstones.find("messages", stored.message, stored.day):
+                raise Gone(f"the message of {decision_id} was {gone.sentence}")
 
         secrets = Secrets(Keys(self._settings.signoff_folder).secret_folder / "days")
         return replaying.replay(

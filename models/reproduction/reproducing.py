@@ -82,8 +82,10 @@ def _code(stated: Manifest) -> Generator[Path]:
 
 def _lay_data(places: Places, version: str, folder: Path) -> None:
     try:
-        if tombstone := Tombstones(places.state / TOMBSTONES).find("versions", version):
-            raise Purged(f"its data were {tombstone.sentence}")
+        if not versioning.exists(places.data, version, places.state):
+            tombstone = Tombstones(places.state / TOMBSTONES).find("versions", version)
+            if tombstone:
+                raise Purged(f"its data were {tombstone.sentence}")
         versioning.copy(places.data, version, folder, places.state)
     except (versioning.VersionError, ValueError) as error:
         raise NotTried(str(error)) from error

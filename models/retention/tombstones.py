@@ -61,16 +61,24 @@ class Tombstones:
 
     file: Path
 
-    def find(self, table: str, name: str) -> Tombstone | None:
-        """Return the tombstone of a thing; None if it was not purged. ValueError as from `read`."""
-        return next((each for each in self.read() if (each.table, each.name) == (table, name)), None)
+    def find(self, table: str, name: str, since: date = date.min) -> Tombstone | None:
+        """Return the last tombstone of a thing that is not there, if it tells of a day from `since` on, or else None.
+
+        `since` is a day on which the thing is known to have been there. ValueError as from `read`.
+        """
+        found = [each for each in self.read() if (each.table, each.name) == (table, name)]
+        return next((each for each in reversed(found) if each.counted_from >= since), None)
 
     def read(self) -> list[Tombstone]:
-        """Return all tombstones; ValueError names the line that is none, or that does not follow from those before."""
+        """Return all tombstones; ValueError names the line that is none, or that does not follow from those before.
+
+        A last line without its end counts for none: a process was killed before it deleted what is named there.
+        """
         if not self.file.exists():
             return []
+        content = self.file.read_bytes()
         found, last = [], _FIRST
-        for number, line in enumerate(self.file.read_bytes().splitlines(), 1):
+        for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), 1):
             try:
                 each = msgspec.json.decode(line, type=Tombstone)
             except msgspec.MsgspecError as error:
@@ -84,20 +92,23 @@ class Tombstones:
         return found
 
     def add(self, table: str, things: Mapping[str, date], days: int, today: date) -> None:
-        """Write a line for each thing (the day from which it is counted, by its name) that has none, for good.
+        """Write a line for each thing (the day from which it is counted, by its name) without one of that day or later.
 
-        ValueError if one is younger than `days`, or as from `read`.
+        So what came again after its purge has another one. A line that was left unfinished is cut off. ValueError if a
+        thing is younger than `days`, or as from `read`.
         """
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self.file.open("ab") as lines:
+        with self.file.open("a+b") as lines:
             fcntl.flock(lines, fcntl.LOCK_EX)
             before = self.read()
-            known = {each.name for each in before if each.table == table}
+            lines.seek(0)
+            lines.truncate(lines.read().rfind(b"\n") + 1)
+            known = {each.name: each.counted_from for each in before if each.table == table}
             last = before[-1].hash if before else _FIRST
             for name, counted_from in sorted(things.items()):
                 if counted_from + timedelta(days=days) > today:
                     raise ValueError(f"{table} {name} is of {counted_from}: it is kept for {days} days")
-                if name not in known:
+                if known.get(name, date.min) < counted_from:
                     each = Tombstone(table, name, counted_from, days, today, last)
                     lines.write(_encode(each) + b"\n")
                     last = each.hash

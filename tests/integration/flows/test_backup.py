@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from flows.settings import Settings
 from models.decisions import DecisionLog
 from models.decisions.record import linked
 from models.ledger import Keys
+from models.retention import TOMBSTONES, Tombstones
 from tests.support import commands, installed
 from tests.support.decided import decision
 
@@ -189,6 +191,24 @@ def test_what_is_not_whole_in_the_installation_is_told_and_backed_up_all_the_sam
     assert fault.startswith("photo ")
     assert fault.endswith("of a case is missing or not as it was kept")
     assert fault in restore(installed.settings_of(tmp_path / "new"), made, None).faults
+
+
+def test_a_photo_that_a_rule_has_purged_is_no_fault_and_one_that_came_again_is_looked_at(settings, tmp_path):
+    here = installed.copied(settings, tmp_path / "installed")
+    photo = next((here.desk_folder / "photos").rglob("*.png"))
+    content = photo.read_bytes()
+    photo.with_suffix(".purged").write_text("purged by a rule")
+    photo.unlink()
+    assert [each.startswith("photo ") for each in faults(here)] == [True]  # nothing tells by which
+    Tombstones(here.state_folder / TOMBSTONES).add("photos", {photo.stem: date(2024, 1, 1)}, 30, date(2024, 3, 1))
+    assert faults(here) == []
+    made = backup(here, tmp_path / "backups")
+    assert manifest.read(made).faults == ()
+    assert restore(installed.settings_of(tmp_path / "new"), made, None).faults == ()
+    photo.write_bytes(content)
+    assert faults(here) == []
+    photo.write_bytes(content[:-1])
+    assert [each.startswith("photo ") for each in faults(here)] == [True]
 
 
 def test_a_restore_takes_empty_places_and_names_what_is_there(settings, made, tmp_path):

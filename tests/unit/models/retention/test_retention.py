@@ -98,3 +98,23 @@ def test_what_is_no_tombstone_is_named_by_its_line(tombstones):
         lines.write('{"table": "photos"}\n')
     with pytest.raises(ValueError, match="line 2: it is no tombstone"):
         tombstones.read()
+
+
+def test_what_came_again_after_its_purge_needs_a_tombstone_of_its_own(tombstones):
+    tombstones.add("messages", {"ab": DAY}, 30, TODAY)
+    tombstones.add("messages", {"ab": DAY - timedelta(days=1)}, 30, TODAY)  # told already
+    again = DAY + timedelta(days=40)
+    assert tombstones.find("messages", "ab", DAY) == tombstones.find("messages", "ab")
+    assert tombstones.find("messages", "ab", again) is None
+    tombstones.add("messages", {"ab": again}, 30, TODAY)
+    assert [each.counted_from for each in tombstones.read()] == [DAY, again]
+    assert tombstones.find("messages", "ab", again).counted_from == again
+
+
+def test_a_line_that_a_killed_purge_left_unfinished_counts_for_none_and_is_cut_off(tombstones):
+    tombstones.add("photos", dict.fromkeys(("ab", "cd"), DAY), 365, TODAY)
+    whole = tombstones.file.read_bytes()
+    tombstones.file.write_bytes(whole[:-9])
+    assert [each.name for each in tombstones.read()] == ["ab"]
+    tombstones.add("photos", {"cd": DAY}, 365, TODAY)
+    assert tombstones.file.read_bytes() == whole
