@@ -31,6 +31,7 @@ from dvc.lock import LockError
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.rwlock import RWLockFileCorruptedError
+from dvc_data.hashfile.db import HashFileDB
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 from dvc_objects.errors import ObjectFormatError
@@ -184,14 +185,17 @@ def listed(data: Path, version: str, state: Path | None = None) -> dict[str, str
 
 
 def spare(data: Path, state: Path | None = None) -> dict[str, date]:
-    """Return the versions in the cache here that are neither current nor named by git, each with the day of its taking.
+    """Return the versions kept that are neither current nor named by git, each with the first day noted for it.
 
-    Whether a model needs one of them is not asked here.
+    That is the day on which it was taken, or on which a backup brought it back. The cache and every remote are asked,
+    as `purge` does. Whether a model needs one of the versions is not asked here.
     """
     place = _place(data, state)
+    if not (place.root / ".dvc" / "config").exists():
+        return {}
     used = {current(data, state), _committed(place)}
-    found = {version: path for version, path in _kept_at(place).items() if version not in used}
-    return {version: date.fromtimestamp(path.stat().st_mtime) for version, path in found.items()}
+    found = _run(place, _taken_on)
+    return {version: day for version, day in found.items() if version not in used}
 
 
 def purge(data: Path, versions: Collection[str], state: Path | None = None) -> int:
@@ -410,17 +414,32 @@ def _copy(repo: Repo, place: _Place, version: str, folder: Path) -> None:
         raise VersionError(f"{next(iter(changed))} does not hold what was written to it: is the disk failing?")
 
 
-def _purge(repo: Repo, place: _Place, versions: set[str]) -> int:
-    places = [repo.cache.local]
+def _taken_on(repo: Repo) -> dict[str, date]:
+    """Return the versions in the cache and every remote, each with the day on which its oldest list was written."""
+    found: dict[str, date] = {}
     with _reaching_remote(repo):
-        places += [repo.cloud.get_remote_odb(name) for name in _remotes(repo)]
+        for odb in _everywhere(repo):
+            for oid in filter(VERSION.fullmatch, odb.all()):
+                day = odb.fs.modified(odb.oid_to_path(oid)).astimezone().date()
+                found[oid] = min(day, found.get(oid, day))
+    return found
+
+
+def _everywhere(repo: Repo) -> list[HashFileDB]:
+    return [repo.cache.local, *(repo.cloud.get_remote_odb(name) for name in _remotes(repo))]
+
+
+def _purge(repo: Repo, place: _Place, versions: set[str]) -> int:
+    with _reaching_remote(repo):
+        places = _everywhere(repo)
         known = {oid for odb in places for oid in odb.all() if VERSION.fullmatch(oid)}
     lists = {version: set(_listed(repo, place, version).values()) for version in sorted(known)}
     needed = {oid for version, files in lists.items() if version not in versions for oid in files}
     going = [version for version in lists if version in versions]
     doomed = sorted({oid for version in going for oid in lists[version]} - needed)
-    for oid in (*doomed, *going):  # the lists come last, so that what was begun can be ended
-        for odb in places:
+    # The lists come last, and the one here last of all, so that what was begun is still known here and can be ended.
+    for oid in (*doomed, *going):
+        for odb in reversed(places):
             path = odb.oid_to_path(oid)
             if odb.fs.exists(path):
                 odb.fs.remove(path)

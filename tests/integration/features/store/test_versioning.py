@@ -1,12 +1,15 @@
 """Versions of a data folder in a repository of its own: they are taken, brought back, and the same in every clone."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
+from dvc_objects.fs.base import FileSystem
 
 from features.store import versioning
 from features.store.versioning import VersionError
@@ -317,6 +320,33 @@ def test_a_purged_version_is_gone_everywhere_and_what_others_need_stays(root: Pa
     versioning.checkout(data, third)
     assert tree(data) == as_third
     assert versioning.purge(data, [first]) == 0
+
+
+def test_versions_of_the_remote_alone_are_spare_and_the_list_here_goes_last(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = root / "data"
+    fill(data, a="one")
+    first = versioning.snapshot(data)
+    fill(data, a="two")
+    versioning.snapshot(data)
+    today = versioning.spare(data)
+    shutil.rmtree(root / ".tidewaiter" / "dvc-cache")  # backups leave it out
+    (remote,) = (root / ".tidewaiter" / "dvc-remote").rglob(first[2:])
+    assert versioning.spare(data) == today == {first: date.today()}
+    os.utime(remote, (0, 0))
+    assert versioning.spare(data) == {first: date.fromtimestamp(0)}
+    gone, real = [], FileSystem.remove
+
+    def remove(files: FileSystem, path: str) -> None:
+        gone.append(Path(path))
+        real(files, path)
+
+    monkeypatch.setattr(FileSystem, "remove", remove)
+    assert versioning.purge(data, [first]) == 1
+    lists = [path.parent.parent.parent.parent.name for path in gone if path.suffix == ".dir"]
+    assert lists == ["dvc-remote", "dvc-cache"]
+    assert versioning.spare(data) == {}
 
 
 def test_a_purge_that_was_killed_goes_on_and_one_that_cannot_read_a_list_deletes_nothing(root: Path) -> None:
