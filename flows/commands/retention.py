@@ -4,7 +4,7 @@ It works on what only the user who runs `tidewaiter up` can write: the log of de
 """
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -46,12 +46,12 @@ def purge(
 
     today = clock(settings.time_zone or "UTC", settings.played_clock)().date()
     try:
-        with failures(), _plans(settings, Rules.read(settings.state_folder / FILE), today) as plans:
+        with failures(), _plans(settings, rules := Rules.read(settings.state_folder / FILE), today) as plans:
             table = Table("table", "kept for, days", "purged, if of before", "things")
             for plan in plans:
                 table.add_row(plan.table, str(plan.days), plan.before.isoformat(), f"{len(plan.things):,}")
             show_table(table)
-            if not plans:
+            if not rules.days:
                 out.print(f"{settings.state_folder / FILE} has no rule, so nothing is ever purged.", markup=False)
             elif not yes:
                 out.print("Nothing was purged. `tidewaiter purge --yes` deletes these things for good.")
@@ -67,29 +67,25 @@ def purge(
 
 @contextmanager
 def _plans(settings: Settings, rules: "Rules", today: date) -> Generator[list[_Plan]]:
-    """Give what each rule would purge today, in the order of the rules."""
+    """Give what each rule would purge today, in the order of the rules; nothing of a window that never was."""
     from features.store import versioning
-    from models import policy
-    from models.clock import clock
-    from models.decisions import DecisionLog
-    from models.desk import Desk
+    from flows.steps import records
     from models.retention import Tombstone
 
-    now, desk_rules = clock(settings.time_zone or "UTC", settings.played_clock), policy.load().desk
-    with (
-        closing(DecisionLog(settings.decisions_uri)) as log,
-        closing(Desk.kept_in(settings.desk_folder, settings.decisions_uri, desk_rules, now)) as desk,
-    ):
-        log.migrate()
-        desk.migrate()
+    with records.opened(settings) as (log, desk):
 
-        def plan(table: str, days: int) -> _Plan:
+        def plan(table: str, days: int) -> _Plan | None:
             before = today - timedelta(days=days)
             match table:
                 case "messages":
+                    if log is None:
+                        return None
+                    head = log.head().number
                     things = log.messages_before(before)
-                    return _Plan(table, days, before, things, partial(log.purge, list(things)))
+                    return _Plan(table, days, before, things, partial(log.purge, things, head))
                 case "photos":
+                    if desk is None:
+                        return None
                     things = desk.photos.before(before)
                     sentence = Tombstone(table, "", before, days, today, "").sentence
                     return _Plan(table, days, before, things, partial(desk.photos.purge, things, sentence))
@@ -97,7 +93,7 @@ def _plans(settings: Settings, rules: "Rules", today: date) -> Generator[list[_P
             deleting = partial(versioning.purge, settings.data_folder, things, settings.state_folder)
             return _Plan(table, days, before, things, deleting)
 
-        yield [plan(table, days) for table, days in rules.days.items()]
+        yield [each for table, days in rules.days.items() if (each := plan(table, days))]
 
 
 def _versions(settings: Settings, before: date) -> dict[str, date]:

@@ -4,7 +4,7 @@ One process adds: the window's. Others read, by their own log.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -163,11 +163,19 @@ class DecisionLog:
             kept = set(connection.execute(sa.select(documents.c.digest)).scalars())
         return {digest: named for digest, named in last.items() if named < day and digest in kept}
 
-    def purge(self, digests: Sequence[str]) -> None:
-        """Delete documents, all in one commit; the decisions that name them by digest stay, and so does the chain."""
+    def purge(self, digests: Collection[str], after: int) -> None:
+        """Delete messages, all in one commit, but none that a decision after number `after` names.
+
+        The decisions that name them by digest stay, and so does the chain.
+        """
         with self._tables.writing() as connection:
-            for start in range(0, len(digests), _PAGE):
-                some = documents.c.digest.in_(digests[start : start + _PAGE])
+            if connection.dialect.name == "postgresql":  # in SQLite, one writes at a time
+                connection.execute(sa.text("LOCK TABLE documents IN ACCESS EXCLUSIVE MODE"))
+            query = sa.select(decisions.c.number, decisions.c.text, decisions.c.hash).where(decisions.c.number > after)
+            named = {Link(*row).decision.message for row in connection.execute(query)}
+            going = sorted(set(digests) - named)
+            for start in range(0, len(going), _PAGE):
+                some = documents.c.digest.in_(going[start : start + _PAGE])
                 connection.execute(documents.delete().where(some))
 
     def commit_to(self, day: date, commitment: str) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import io
 import threading
 import warnings
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -56,15 +56,18 @@ class Photos:
         with self.shared.tables.reading() as connection:
             self.shared.row(connection, officer, number)
             require_worked_on(connection, officer, number)
-            if connection.execute(_named(number, sent)).first():
-                return sent
+            row = connection.execute(_named(number, sent)).first()
+        if row and self._path(row.kept, row.media_type).exists():
+            return sent
         with _TURN:
             drawn, media_type = redrawn(content)
         kept = hashlib.sha256(drawn).hexdigest()
-        self._write(self._path(kept, media_type), drawn)
+        path = self._path(kept, media_type)
         with self.shared.tables.writing() as connection:
             self.shared.row(connection, officer, number)  # two who send the same take turns
-            if not connection.execute(_named(number, sent)).first():
+            row = connection.execute(_named(number, sent)).first()
+            if row is None or not self._path(row.kept, row.media_type).exists():  # new, or sent again after its purge
+                connection.execute(photos.delete().where(photos.c.case_number == number, photos.c.sent == sent))
                 connection.execute(
                     photos.insert().values(
                         case_number=number,
@@ -76,6 +79,7 @@ class Photos:
                     )
                 )
                 self.shared.note(connection, number, officer.name, "photo", sent)
+                self._write(path, drawn)  # within the transaction: a purge waits for its end, or has ended
         return sent
 
     def read(self, officer: Officer, number: int, sent: str) -> Photo:
@@ -104,13 +108,24 @@ class Photos:
             if row.last.date() < day and self._path(row.kept, row.media_type).exists()
         }
 
-    def purge(self, kept: Collection[str], sentence: str) -> None:
-        """Delete pictures by their digests; in place of each, a file says the sentence. What was found stays."""
-        for digest in kept:
-            for path in (self.folder / digest[:2]).glob(f"{digest}.*"):
-                if path.suffix in _KINDS.values():
-                    write_atomically(path.with_suffix(_PURGED), lambda draft: draft.write_text(sentence, "utf-8"))
-                    path.unlink()
+    def purge(self, kept: Mapping[str, date], sentence: str) -> None:
+        """Delete pictures by their digests, each with the last day on which it was taken in, as `before` says it.
+
+        One that was taken in again since then stays. In place of each other one, a file says the sentence. What was
+        found stays.
+        """
+        for digest, day in kept.items():
+            with self.shared.tables.writing() as connection:
+                if connection.dialect.name == "postgresql":  # in SQLite, one writes at a time
+                    connection.execute(sa.text("LOCK TABLE desk_photos IN SHARE ROW EXCLUSIVE MODE"))
+                last = sa.select(sa.func.max(photos.c.at)).where(photos.c.kept == digest)
+                taken = connection.execute(last).scalar_one()
+                if taken and taken.date() > day:
+                    continue
+                for path in (self.folder / digest[:2]).glob(f"{digest}.*"):
+                    if path.suffix in _KINDS.values():
+                        write_atomically(path.with_suffix(_PURGED), lambda draft: draft.write_text(sentence, "utf-8"))
+                        path.unlink()
 
     def _path(self, kept: str, media_type: str) -> Path:
         return self.folder / kept[:2] / f"{kept}{_KINDS[media_type]}"

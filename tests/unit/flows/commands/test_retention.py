@@ -50,6 +50,12 @@ def test_without_a_rule_nothing_is_ever_purged(settings):
     assert "has no rule, so nothing is ever purged" in said.replace("\n", "")
 
 
+def test_where_there_was_never_a_window_none_is_made(settings):
+    (settings.state_folder / "retention.toml").write_text("[days]\nmessages = 90\nphotos = 90\n")
+    assert run("--yes")[0] == 0
+    assert not list(settings.window_folder.iterdir())
+
+
 def test_a_rule_that_is_not_allowed_is_refused(settings):
     (settings.state_folder / "retention.toml").write_text("[days]\nledger = 90\n")
     code, said = run()

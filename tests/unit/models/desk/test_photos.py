@@ -135,6 +135,11 @@ def test_a_purged_photo_says_so_what_was_found_stays_and_one_sent_again_is_kept_
         world.desk.photos.read(ANA, number, sent)
     assert world.desk.photos.read(ANA, number, later).content
     assert world.desk.photos.before(today) == {}
+    world.desk.photos.keep(ANA, number, old)
+    assert world.desk.photos.read(ANA, number, sent).content
+    world.desk.photos.purge(things, "purged by rule photos (30 days) on 2024-06-11")
+    assert world.desk.photos.read(ANA, number, sent).content  # it came again after the purge was planned
+    world.desk.photos.purge(dict.fromkeys(things, today), "purged by rule photos (30 days) on 2024-07-21")
     world.desk.queue.take(ANA, other)
     world.desk.photos.keep(ANA, other, old)
     assert world.desk.photos.read(ANA, other, sent).content

@@ -164,7 +164,9 @@ def test_what_a_rule_has_purged_is_told_with_rule_and_day_and_an_exit_code_of_it
     assert len(kept) == 1
     tombstones.add("messages", {decision.message: decision.day}, 400, date(2026, 1, 2))
     assert tell(decision.declaration_id)[0] == 0  # it is still there, or was sent again
-    log_of.purge([decision.message])
+    log_of.purge([decision.message], 0)  # as decisions after the plan name it
+    assert log_of.document(decision.message) == message
+    log_of.purge([decision.message], log_of.head().number)
     try:
         code, said = tell(decision.declaration_id)
         assert code == 6, said
