@@ -15,7 +15,6 @@ and the same as one file beside it, `.tar`. Each wheel is what requirements.lock
 source archive that is.
 """
 
-import hashlib
 import json
 import platform
 import shutil
@@ -195,8 +194,7 @@ def placed(folder: Path, dist: Path, name: str) -> Path:
 def main() -> None:
     """Make it, and say where it is and what its SHA-256 is."""
     packed = make(DIST, print)
-    with packed.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = manifest.file_digest(packed)
     print(f"{packed.relative_to(source.ROOT)}: {packed.stat().st_size / 1e6:,.0f} MB\nSHA-256 {digest}")  # noqa: T201
 
 

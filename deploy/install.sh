@@ -26,13 +26,14 @@ found=$("$python" -c 'import platform as p; print(".".join(p.python_version_tupl
 [ "$(find . ! -type d ! -name SHA256SUMS | LC_ALL=C sort)" = "$(cut -c 67- SHA256SUMS | LC_ALL=C sort)" ] ||
     fail "the bundle has other files than SHA256SUMS names: unpack it anew"
 sha256sum --check --quiet --strict SHA256SUMS || fail "the bundle is not as it was made: bring it here anew"
-[ -z "$(ls -A "$folder")" ] || [ -e "$folder/committed.json" ] || [ -e "$folder/.scratch" ] ||
+[ -z "$(ls -A "$folder")" ] || [ -e "$folder/committed.json" ] || [ -e "$folder/.made-by-install.sh" ] ||
     fail "$folder has other things in it; allowed: an empty folder, or one that install.sh has made"
 ! systemctl is-active --quiet tidewaiter 2>/dev/null || fail "tidewaiter runs: systemctl stop tidewaiter"
 say "this machine and the bundle are as they must be"
 
 # What operators edit stays as they have it: of these two files, what was delivered is kept beside, to tell.
 edited="prefect.yaml models/policy.toml"
+touch "$folder/.made-by-install.sh"
 mkdir -p "$folder/.scratch" "$folder/.kept" "$folder/.delivered"
 for file in $edited; do
     kept=$(basename "$file")

@@ -28,7 +28,7 @@ from flows.steps import Summary, reports
 from models import transfer
 from models.dossier import CARD, EVALUATION, Judged, assessment
 from models.evidence import manifest, seal
-from models.ledger import chain, read_public_key
+from models.ledger import Keys, chain, read_public_key
 from models.policy import load as load_policy
 from models.risk import RiskModel
 from models.targeting import selection_log
@@ -91,8 +91,14 @@ def _assess(
 
 @task(name="verify", cache_policy=NO_CACHE)
 def verify(parameters: ImportParameters, folder: Path) -> transfer.Exported:
-    """Verify everything in the file by the origin's key and head; lay it out in `folder`."""
+    """Verify everything in the file by the origin's key and head; lay it out in `folder`.
+
+    ValueError if it comes from this installation: who imports it is its author, so its real author could sign it.
+    """
     key, now = read_public_key(parameters.key), datetime.now(UTC)
+    own = Keys(Settings().signoff_folder)
+    if own.exist() and key == own.public_key:
+        raise ValueError(f"{parameters.key} is the key of this installation: what was made here cannot be imported")
     with stage("Verify the exported version"):
         return transfer.read(parameters.file, key, parameters.head, load_policy().signoff, now, folder)
 
@@ -119,6 +125,7 @@ def put_to_test(workspace: Workspace, built: cache.Built, exported: transfer.Exp
         learned = {"train": parts.train, "validation": parts.validation}
         windows = {name: (part.first_day, part.last_day) for name, part in learned.items()}
         split = replace(split, test=test, windows={**windows, "test": splits.window(test)})
+    # Its own tuning need not be one that could be found today; it is in the model's record, and nothing is trained here.
     found = Found(tuning.AS_THEY_STAND, f"imported version {exported.origin.version}")
     return Trained(model, split, dataset, found)
 

@@ -18,7 +18,7 @@ from flows.settings import Settings
 from models.notices import FILE as RECIPIENTS
 
 STATE, DATA, BESIDE, DATABASES = "state", "data", "beside", "databases"
-_BESIDE = (".dvcignore", ".dvc/.gitignore", ".dvc/config", ".dvc/config.local")
+SETTINGS = (".dvcignore", ".dvc/.gitignore", ".dvc/config", ".dvc/config.local")
 
 # Made again by the next start or the next run; DVC's cache has what its remote has too.
 _LEFT_OUT = frozenset({"cache", "simulated", "logs", "reproduction", "dvc-cache", "accounts.ini", unfinished.NAME})
@@ -57,7 +57,7 @@ def files(settings: Settings) -> Iterator[Found]:
     """Yield every file that is kept, databases aside, with the content of those that may change."""
     sign_on = settings.sign_on_secret_file.absolute() if settings.sign_on_secret_file else None
     for part, root in roots(settings).items():
-        names = (name for name in _BESIDE if (root / name).is_file()) if part == BESIDE else _walked(root, part)
+        names = (name for name in SETTINGS if (root / name).is_file()) if part == BESIDE else _walked(root, part)
         for name in names:
             place, path = f"{part}/{name}", root / name
             never_changes = place.startswith(_WRITTEN_ONCE) or (part == DATA and path.suffix == ".parquet")

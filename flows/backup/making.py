@@ -23,6 +23,7 @@ from features.disk import PARTIAL, atomic
 from flows.backup import databases, kept, manifest, references
 from flows.backup.manifest import File, Files, Manifest
 from flows.backup.references import Whole
+from flows.processes import unfinished
 from flows.settings import Settings
 
 KEYS = "-keys"
@@ -33,11 +34,12 @@ _ATTEMPTS = 3  # each is as long as a copy takes; only what a run of this time h
 def backup(settings: Settings, target: Path) -> Path:
     """Make a backup below the folder `target`, with its keys beside it, and return where it is.
 
-    ValueError if that cannot be, and if the folder lies in what is backed up. The installation's own faults are in the
+    ValueError if that cannot be, if the folder lies in what is backed up, and after a restore that was cut short. The installation's own faults are in the
     manifest, because a copy of what is left is worth having.
     """
     if settings.mlflow_tracking_uri is not None:
         raise ValueError("mlflow_tracking_uri names an MLflow elsewhere: back that up where it is, with its artifacts")
+    unfinished.refuse(settings.state_folder)
     target = target.absolute()
     for root in (settings.state_folder.absolute(), settings.data_folder.absolute()):
         if target.is_relative_to(root):

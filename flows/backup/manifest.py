@@ -3,7 +3,6 @@
 Keys lie in a folder of their own, with a list of their own; the digest of that list is in the manifest.
 """
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +10,15 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
+from flows.backup import kept
 from models.document import Document
+from models.evidence import manifest as digests
 
 NAME = "backup.json"
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_PARTS = ("state", "data", "beside", "databases")
+_PARTS = (kept.STATE, kept.DATA, kept.DATABASES)
+_SETTINGS = tuple(f"{kept.BESIDE}/{name}" for name in kept.SETTINGS)  # nothing else is written beside the data
 
 _Kind = TypeVar("_Kind", bound="Files")
 
@@ -39,14 +41,16 @@ class Files(Document):
     def _lie_in_the_backup(cls, files: dict[str, File]) -> dict[str, File]:
         for place in files:
             first, *others = place.split("/")
-            if first not in _PARTS or not others or {"", ".", ".."} & set(others):
-                raise ValueError(f"{place!r} is no place of a backup; allowed: a path below {', '.join(_PARTS)}")
+            is_below = first in _PARTS and others and not {"", ".", ".."} & set(others)
+            if not is_below and place not in _SETTINGS:
+                allowed = f"a path below {', '.join(_PARTS)}, or {', '.join(_SETTINGS)}"
+                raise ValueError(f"{place!r} is no place of a backup; allowed: {allowed}")
         return files
 
     @property
     def digest(self) -> str:
         """Return the SHA-256 of the list as it is written."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        return digests.bytes_digest(self.text.encode())
 
     @property
     def text(self) -> str:
@@ -64,7 +68,7 @@ class Files(Document):
                 yield f"{place} is not in the list"
             elif place not in there:
                 yield f"{place} is missing"
-            elif sha256(folder / place) != self.files[place].sha256:
+            elif digests.file_digest(folder / place) != self.files[place].sha256:
                 yield f"{place} is not as it was written"
 
 
@@ -95,15 +99,9 @@ def read_keys(folder: Path) -> Files:
     return _read(folder, Files)
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def listed(path: Path, mode: int) -> File:
     """Return what the list says of a file."""
-    return File(size=path.stat().st_size, sha256=sha256(path), mode=mode)
+    return File(size=path.stat().st_size, sha256=digests.file_digest(path), mode=mode)
 
 
 def _read(folder: Path, kind: type[_Kind]) -> _Kind:

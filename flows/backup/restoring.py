@@ -35,9 +35,10 @@ def restore(settings: Settings, backup: Path, keys: Path | None) -> Manifest:
     with running.claim(settings.state_folder):
         begun = unfinished.read(settings.state_folder)
         if begun and begun.what == "restore":
+            begun.refuse_others(settings)
             _clear(settings)
         _refuse_filled(settings)
-        Unfinished(what="restore", backup=backup).write(settings.state_folder)
+        Unfinished(what="restore", backup=backup, places=unfinished.places(settings)).write(settings.state_folder)
         lay_out(settings, backup, made)
         lay_out(settings, keys, secrets)
         for each in databases.of(settings):

@@ -40,11 +40,12 @@ def upgrade(settings: Settings, target: Path) -> Upgraded:
         if begun and begun.what != "upgrade":
             unfinished.refuse(settings.state_folder)
         if begun:
+            begun.refuse_others(settings)
             made = begun.backup
             _go_back(settings, made)
         else:
             made = backup(settings, target)
-            Unfinished(what="upgrade", backup=made).write(settings.state_folder)
+            Unfinished(what="upgrade", backup=made, places=unfinished.places(settings)).write(settings.state_folder)
         before = _revisions(settings)
         try:
             _migrate(settings)

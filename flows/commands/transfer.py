@@ -34,6 +34,10 @@ def export(
         now = datetime.now(UTC)
         write_atomically(file, lambda path: transfer.export(registry, book, version, now, path))
     out.print(f"{file}: version {version}, {book.words(version, now)}", markup=False, soft_wrap=True)
+    out.print(
+        "It has the whole ledger: accounts, network addresses, identities, names of tokens and criteria of inspection.",
+        soft_wrap=True,
+    )
     out.print(f"It is verified by {keys.public_key_file} and a head of this ledger.", markup=False, soft_wrap=True)
 
 

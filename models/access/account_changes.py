@@ -32,6 +32,7 @@ def judge(call: Call, role_numbers: Mapping[str, int], accounts: Collection[str]
     is_own_password = call.name == OWN_PASSWORD and call.body.get("username") == call.actor
     if not call.is_administrator and not is_own_password:
         raise Refused(f"accounts and roles are the administrator's to change, not {call.actor}'s")
+    call.refuse_token()
     fields = _FIELDS.get(call.name)
     if fields is None:
         raise Refused("roles and what they may do are made from the policy, when the server starts")

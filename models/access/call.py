@@ -53,6 +53,11 @@ class Call:
     def is_service(self) -> bool:
         return self.actor == SERVICE
 
+    def refuse_token(self) -> None:
+        """Raise Refused if a personal token stands for the actor: what outlives a token is changed by the person."""
+        if self.is_by_token:
+            raise Refused("a token changes no accounts, roles, links and offices: sign in yourself")
+
     @property
     def version(self) -> int | None:
         """Return the version that the call is about, if it names one as MLflow's clients do."""

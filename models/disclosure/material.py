@@ -13,7 +13,6 @@ named as it lies in the folder of sources beside it:
     software/...       the installed code
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -177,11 +176,6 @@ def gather(
         files=files,
         span=span,
     )
-
-
-def digest(content: bytes) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def _ledger(places: Places) -> tuple[list[chain.Row], list[Entry], Book]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from models.disclosure import forms
 from models.disclosure.answers import FILE
 from models.disclosure.facts import FACTS
-from models.disclosure.material import Material, digest
+from models.disclosure.material import Material
+from models.evidence import manifest
 from models.disclosure.statement import Statement
 from models.names import MODEL
 from models.site import Words
@@ -134,7 +135,7 @@ def draw_up(material: Material, form: str, language: str) -> Paper:
         Section(each.number, say(f"{form}.section.{each.number}"), [point(asked) for asked in each.points])
         for each in forms.read(form)
     ]
-    sources = [Source(number, name, digest(material.content(name))) for name, number in numbers.items()]
+    sources = [Source(number, name, manifest.bytes_digest(material.content(name))) for name, number in numbers.items()]
     return Paper(form, material.version, material.at, say, sections, sources)
 
 

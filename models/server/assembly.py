@@ -147,8 +147,8 @@ def _sign_on(settings: AppSettings, directory: Directory, note: Callable[[Entry]
 def _told_past(note: Callable[[Entry], None], alarm: Alarms, address: str) -> None:
     """Tell in the ledger, and to the operator, that the local administrator came past the identity provider."""
     who, what = accounts.ADMINISTRATOR_ACCOUNT, "signed in by a password, past the identity provider"
-    note(Entry(at=storage.now(), actor=who, address=address, action="account", reason=what))
     alarm(f"MLflow: {who} {what}, from {address}")
+    note(Entry(at=storage.now(), actor=who, address=address, action="account", reason=what))
 
 
 def _desk(settings: AppSettings, directory: Directory, given: offices.Offices, versions: Versions) -> DeskPage:

@@ -39,6 +39,7 @@ class GivenIdentities:
             raise Refused(f"{call.method} {call.name!r} is not part of this product", 404)
         if not call.is_administrator:
             raise Refused(f"accounts are the administrator's to link, not {call.actor}'s")
+        call.refuse_token()
         name, identity = self._read(call, request, body)
         present = self.kept.account(identity)
         told = {"username": name, "issuer": identity.issuer, "subject": identity.subject}

@@ -36,6 +36,7 @@ class GivenOffices:
         _require_known(call)
         if not call.is_administrator:
             raise Refused(f"offices are the administrator's to give, not {call.actor}'s")
+        call.refuse_token()
         given = strict_json.parse(body, request.headers)
         if not isinstance(given, dict) or given.keys() != _FIELDS:
             raise Refused(f"the body is not an object with {' and '.join(sorted(_FIELDS))}", 400)

@@ -113,13 +113,12 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def _attested(self, request: Request) -> dict[str, Any]:
         if request.version is None or request.evidence is None:
             raise storage.NotSigned("attest is asked without a version or its evidence")
-        self.ledger.refresh()
-        return self.ledger.attested(request.version, request.evidence)
+        with self._own_turn():  # within a section of another the ledger has entries that may never be written
+            self.ledger.refresh()
+            return self.ledger.attested(request.version, request.evidence)
 
     def _section(self, connection: socket) -> None:
-        if not self._turn.acquire(timeout=TURN_S):
-            raise storage.NotSigned(f"others have been signing for {TURN_S} s: try again")
-        try:
+        with self._own_turn():
             with self.ledger.writing() as writer:
                 line = Line(connection, SECTION_S)  # its time counts from here, since waiting was not its fault
                 before = self.ledger.head
@@ -127,6 +126,14 @@ class Signer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 self._take_entries(line, writer)
             rows = self._table.rows(before.number)
             line.send({"answer": Answer.DONE, "rows": [row.model_dump() for row in rows]})
+
+    @contextmanager
+    def _own_turn(self) -> Generator[None]:
+        """Let nobody else use the ledger until the block ends; NotSigned if others take too long."""
+        if not self._turn.acquire(timeout=TURN_S):
+            raise storage.NotSigned(f"others have been signing for {TURN_S} s: try again")
+        try:
+            yield
         finally:
             self._turn.release()
 

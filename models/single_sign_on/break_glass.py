@@ -26,7 +26,8 @@ class BreakGlass:
         with self._lock:
             if self.clock() - self._told.get(address, -EVERY_S) < EVERY_S:
                 return
+        self.tell(address)  # before it counts as told: what cannot be told now is told, or refused, the next time too
+        with self._lock:
             if len(self._told) >= _MOST:
                 self._told.clear()
             self._told[address] = self.clock()
-        self.tell(address)

@@ -6,7 +6,8 @@
     version.json    which version it is
 
 The whole ledger goes along, since a chain can only be verified from its first row. It shows who signed and who looked
-after accounts, and nothing of any declaration.
+after accounts, with network addresses, subjects of one sign-on and names of tokens, and what criteria officers want
+inspected; and nothing of any declaration.
 """
 
 from collections.abc import Mapping

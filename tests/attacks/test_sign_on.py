@@ -425,6 +425,17 @@ def test_nobody_links_an_account_but_an_administrator_and_none_of_the_servers_ow
     assert house.roles("admin") == ("administrator",)
 
 
+def test_the_token_of_an_administrator_links_no_account(house, browser, idp):
+    idp.people["s-adm"] = {"preferred_username": "adm", "groups": ["keepers"]}
+    browser.sign_in("s-adm")
+    body = {"username": "adm", "issuer": "", "subject": "s-max"}
+    place = "/api/2.0/tidewaiter/identities/accounts"
+    answer = house.browser().client.post(place, json=body, auth=("adm", made(browser)))
+    assert (answer.status_code, "sign in yourself" in answer.text) == (403, True)
+    house.browser().sign_in("s-max")
+    assert "administrator" not in house.roles("max")
+
+
 def test_nobody_gets_the_account_of_another_by_taking_the_name(house, browser, idp):
     browser.sign_in("s-rea")
     for taken in ("rea", "REA", "admin", "tidewaiter", "mlflow-server", "tidewaiter-up"):

@@ -112,6 +112,25 @@ class SignerTests(OnDatabases):
         assert [each.is_accepted for each in self.rows(table, keys)] == [True, False, True, False]
         assert len(ledger.book.cases[1].approvals) == 1
 
+    def test_a_promotion_that_another_section_has_not_written_is_not_attested(
+        self, ledger, keys, served, monkeypatch
+    ):
+        code = manifest.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
+        files = dict.fromkeys((*manifest.FILES, "model/illicit.txt"), "b" * 64)
+        evidence = manifest.Manifest(code=code, data_version="d", lock_sha256=None, window={}, files=files)
+        mine = {"digest": evidence.digest}
+        write(ledger, *(each.model_copy(update=mine) for each in (opening(), *signing())))
+        refresh = served.ledger.refresh
+
+        def refreshed():  # another connection's section begins right after it
+            refresh()
+            served.ledger.book.add(entry("promote", SERVICE, **mine))
+
+        monkeypatch.setattr(served.ledger, "refresh", refreshed)
+        monkeypatch.setattr(signer, "TURN_S", 0.05)
+        with served._turn, pytest.raises(NotSigned, match="others have been signing"):
+            asking.attested(keys.socket_file, 1, evidence)
+
     def test_it_signs_a_model_that_was_promoted_over_this_evidence_and_no_other(self, ledger, keys):
         code = manifest.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
         files = dict.fromkeys((*manifest.FILES, "model/illicit.txt"), "b" * 64)

@@ -9,15 +9,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from deploy import source
-from tests.trials.closed import shown
+from tests.trials.closed import shown, until
 from tests.trials.running import Trial, Unit
 
 PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
@@ -60,13 +59,13 @@ def _used(volume: Path) -> Mapping[str, Any]:
         *("--volume", f"{volume}:/srv/tidewaiter", IMAGE),
     )
     try:
-        ready_s = _until(lambda: "Ready." in _run(*PODMAN, "logs", CONTAINER), READY_S, "up says Ready")
+        ready_s = until(lambda: "Ready." in _run(*PODMAN, "logs", CONTAINER), READY_S, "up says Ready")
         assert _inside("id", "-u").strip() == "10001"
         started = perf_counter()
         added = _as("admin", shown(_run(*PODMAN, "logs", CONTAINER)), "users", "add", "dan", "--role", "data-scientist")
         _as("dan", shown(added), "retrain", "--source", "simulator")
         retrain_s = round(perf_counter() - started)
-        _until(_is_healthy, STATUS_S, "status is 0")
+        until(_is_healthy, STATUS_S, "status is 0")
         assert json.loads(_inside("tidewaiter", "status", "--json"))["models"] == {"challenger": "1"}
     finally:
         with suppress(subprocess.CalledProcessError):
@@ -93,15 +92,6 @@ def _is_healthy() -> bool:
 
 def _run(*command: str | Path) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
-def _until(holds: Callable[[], bool], limit_s: float, what: str) -> int:
-    """Wait for it; return the seconds that it took."""
-    started = perf_counter()
-    while not holds():
-        assert perf_counter() - started < limit_s, f"not within {limit_s} s: {what}"
-        time.sleep(2)
-    return round(perf_counter() - started)
 
 
 def hindered() -> str | None:

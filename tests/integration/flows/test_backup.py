@@ -150,6 +150,10 @@ SPOILT = {
         "has the keys of an",
     ),
     "no list": (lambda made: (made / manifest.NAME).unlink(), "is no backup: backup.json cannot be read"),
+    "a hook of git": (
+        lambda made: flip(made / manifest.NAME, b"state/accounts.db", b"beside/.git/hooks/x"),
+        "is no place of a",
+    ),
     "a path": (lambda made: flip(made / manifest.NAME, b"state/accounts.db", b"state/../s/ccount"), "is no place of a"),
 }
 
@@ -239,6 +243,13 @@ def test_a_killed_restore_is_no_installation_and_begins_again(settings, made, tm
     assert (there.state_folder / "artifacts").exists() or any(there.data_folder.iterdir())
     with pytest.raises(ValueError, match=f"a restore was cut short, .* run `tidewaiter restore {made}` again"):
         unfinished.refuse(there.state_folder)
+    with pytest.raises(ValueError, match="a restore was cut short"):
+        backup(there, tmp_path / "backups")
+    other = tmp_path / "other" / "data"
+    (other / "simulator").mkdir(parents=True)
+    with pytest.raises(ValueError, match=f"data_folder is {other}; allowed: {there.data_folder}, as when the restore"):
+        restore(there.model_copy(update={"data_folder": other}), made, None)
+    assert (other / "simulator").exists()
     restore(there, made, None)
     unfinished.refuse(there.state_folder)
     assert installed.rows(there) == installed.rows(settings)
@@ -263,6 +274,6 @@ def test_the_commands_say_what_they_did_and_what_is_wrong(settings, tmp_path):
     told = commands.invoke(tmp_path, "upgrade", str(tmp_path / "backups"))
     assert told.code == 0, told.err
     assert "Migrated: accounts" in told.out
-    (tmp_path / ".tidewaiter" / unfinished.NAME).write_text(f'{{"what": "restore", "backup": "{made}"}}')
+    unfinished.Unfinished(what="restore", backup=made, places={}).write(tmp_path / ".tidewaiter")
     told = commands.invoke(tmp_path, "upgrade", str(tmp_path / "backups"))
     assert (told.code, f"run `tidewaiter restore {made}` again" in told.err.replace("\n", "")) == (1, True)

@@ -76,7 +76,7 @@ def test_it_lays_the_code_and_says_what_it_did(first, place):
         assert "was edited" not in done.stdout
         laid = {p.relative_to(place).as_posix() for p in place.rglob("*") if p.is_file()}
         delivered = {".delivered/prefect.yaml", ".delivered/policy.toml"}
-        assert laid == {*DELIVERED, *delivered, ".venv/bin/python"}
+        assert laid == {*DELIVERED, *delivered, ".made-by-install.sh", ".venv/bin/python"}
 
 
 def test_a_newer_bundle_takes_the_place_of_what_was_delivered_and_keeps_what_was_edited(first, place, tmp_path):
@@ -101,6 +101,7 @@ def test_what_was_edited_outlives_an_installation_that_was_killed(first, place):
     (place / ".kept").mkdir()  # as it is left where the code was being laid
     (place / ".kept" / "policy.toml").write_text("places = 7\n")
     (place / "models" / "policy.toml").unlink()
+    (place / "committed.json").unlink()
     done = install(first, place)
     assert done.returncode == 0, done.stderr
     assert (place / "models" / "policy.toml").read_text() == "places = 7\n"
@@ -127,10 +128,11 @@ def test_a_bundle_that_is_not_right_is_refused_before_anything_is_written(first,
 
 def test_a_folder_with_other_things_is_left_alone(first, place):
     (place / "docs").mkdir(parents=True)
+    (place / ".scratch").mkdir()  # of that name there is one in others' projects too
     done = install(first, place)
     assert done.returncode == 1
     assert "has other things in it; allowed: an empty folder, or one that install.sh has made" in done.stderr
-    assert [each.name for each in place.iterdir()] == ["docs"]
+    assert {each.name for each in place.iterdir()} == {"docs", ".scratch"}
 
 
 def test_more_than_one_folder_is_refused(first, place, tmp_path):

@@ -1,5 +1,7 @@
 """What may be asked of accounts and roles, by whom, and how the ledger records it."""
 
+from dataclasses import replace
+
 import pytest
 
 from models.access.call import Refused
@@ -21,6 +23,21 @@ class TestAccounts:
         assert last(table).reason == '{"answer":200,"username":"rea"}'
         with pytest.raises(Refused, match="administrator's to change"):
             rules.judge(call("rea", "POST", "roles/assign", username="rea", role_id=1))
+
+    @pytest.mark.parametrize(
+        ("who", "method", "route", "body"),
+        [
+            ("root", "POST", "users/create", {"username": "eve", "password": "secret-secret"}),
+            ("root", "POST", "roles/assign", {"username": "root", "role_id": 2}),
+            ("root", "PATCH", "users/update-password", {"username": "admin", "password": "secret-secret"}),
+            ("rea", "PATCH", "users/update-password", {"username": "rea", "password": "secret-secret"}),
+        ],
+    )
+    def test_are_not_changed_by_a_token_which_would_outlive_itself(self, rules, who, method, route, body):
+        asked = call(who, method, route, **body)
+        with pytest.raises(Refused, match="sign in yourself"):
+            rules.judge(replace(asked, is_by_token=True))
+        rules.judge(asked)
 
     def test_name_the_role_that_was_given(self, rules, table):
         rules.judge(call("root", "POST", "roles/assign", username="eve", role_id=2))

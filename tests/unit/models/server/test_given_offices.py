@@ -32,8 +32,9 @@ def given(tmp_path, noted):
     kept.close()
 
 
-def give(given, who="admin", name=NAME, **body):
-    call = Call("POST", name, who, ROLES[who], "10.0.0.7", f"POST /api/2.0/{name}", {})
+def give(given, who="admin", name=NAME, is_by_token=False, **body):
+    request = f"POST /api/2.0/{name}"
+    call = Call("POST", name, who, ROLES[who], "10.0.0.7", request, {}, is_by_token=is_by_token)
     return json.loads(given.act(call, requests.post(name, JSON), json.dumps(body).encode()).body)
 
 
@@ -53,6 +54,12 @@ def test_an_officer_has_the_offices_given_last(given, noted):
         {"username": "ola", "offices": offices} for offices in (["010", "020"], ["030"], [])
     ]
     assert {(entry.action, entry.actor) for entry in noted} == {("account", "admin")}
+
+
+def test_a_token_gives_no_offices(given, noted):
+    with pytest.raises(Refused, match="sign in yourself"):
+        give(given, is_by_token=True, username="ola", offices=["010"])
+    assert (given.kept.of("ola"), noted) == ((), [])
 
 
 def test_everybody_sees_their_own_and_auditors_all(given):
