@@ -87,7 +87,7 @@ def _furnish(house: "House", settings: Settings) -> "Made":
     """Make, while the servers run, what a visitor finds there; return what was noted of it."""
     from features.simulator import Parameters
     from features.store import Store
-    from flows.demo import PEOPLE, Made, successor, waits
+    from flows.demo import PEOPLE, Made, successor, until_opened, waits
     from flows.play import morning
 
     found = _PASSWORD.search((settings.logs_folder / "up.out").read_text())
@@ -97,7 +97,8 @@ def _furnish(house: "House", settings: Settings) -> "Made":
     for _ in range(_MOST_DAYS):
         account = {mlflow_server.USERNAME: ADMINISTRATOR_ACCOUNT, mlflow_server.PASSWORD: password}
         _command(settings, "play", "--days", "1", **account)
-        if waits(look(settings, Path.cwd(), datetime.now(UTC)).models):
+        models = look(settings, Path.cwd(), datetime.now(UTC)).models
+        if waits(models):
             break
     else:
         raise ChildError(f"no version waits after {_MOST_DAYS} days: see which gates failed above")
@@ -108,6 +109,7 @@ def _furnish(house: "House", settings: Settings) -> "Made":
         passwords = {name: server.add(name, (role,)) for name, role in PEOPLE.items()}
         for name in (name for name, role in PEOPLE.items() if role in _AT_THE_DESK):
             server.give_offices(name, offices.sort().to_list())
+    until_opened(settings.places, models["challenger"])
     count = morning(settings, Parameters(rows=_ROWS, months=_MONTHS), play.cast_of(settings), _UNTIL)
     _say(f"This morning {count} versions were declared at the window; what it put into lanes waits at the desk.")
     made = Made(passwords=passwords, company=successor(settings.places.networks / source))

@@ -6,6 +6,6 @@ Not here: what its people and its worlds do (play), and the servers (host).
 from flows.demo.greeting import PEOPLE, welcome
 from flows.demo.house import FOLDER, House, Made, move_in
 from flows.demo.programs import run, up
-from flows.demo.sights import successor, waits
+from flows.demo.sights import successor, until_opened, waits
 
-__all__ = ["FOLDER", "PEOPLE", "House", "Made", "move_in", "run", "successor", "up", "waits", "welcome"]
+__all__ = ["FOLDER", "PEOPLE", "House", "Made", "move_in", "run", "successor", "until_opened", "up", "waits", "welcome"]

@@ -160,6 +160,7 @@ def test_nobody_else_reads_the_policy_on_the_disk():
         "flows/rehearse.py",  # the same
         "flows/commands/desk.py",  # [desk]
         "flows/steps/records.py",  # [desk]
+        "flows/demo/sights.py",  # [signoff], to verify the ledger by
         "flows/import_version.py",  # makes what will be signed with it, and [signoff] to verify the origin's ledger by
         "flows/commands/transfer.py",  # [signoff], to verify the ledger by
         "flows/commands/retention.py",  # [desk], and [signoff] to verify the ledger by

@@ -39,6 +39,7 @@ class Scene:
         patch.setattr(demo.play, "cast_of", lambda _: None)
         patch.setattr(features.store, "Store", lambda _: SimpleNamespace(scan=lambda _: offices))
         patch.setattr(flows.demo, "successor", lambda _: "0042")
+        patch.setattr(flows.demo, "until_opened", lambda _, version: self.do(f"version {version} is open"))
         patch.setattr(flows.play, "morning", self.morning)
 
     def do(self, what: str) -> None:
@@ -93,6 +94,7 @@ def test_the_first_start_makes_a_world_and_the_second_goes_on_with_it(scene: Sce
         *(f"add {name} {role}" for name, role in PEOPLE.items()),
         "offices ola 010 020",
         "offices sue 010 020",
+        "version 2 is open",
         "morning until 11:00:00",
         "waits for Ctrl-C",
         "down",
