@@ -125,7 +125,7 @@ def put_to_test(workspace: Workspace, built: cache.Built, exported: transfer.Exp
         learned = {"train": parts.train, "validation": parts.validation}
         windows = {name: (part.first_day, part.last_day) for name, part in learned.items()}
         split = replace(split, test=test, windows={**windows, "test": splits.window(test)})
-    # Its own tuning need not be one that could be found today; it is in the model's record, and nothing is trained here.
+    # Nothing is trained here. Its own tuning is in the model's record, and need not be one that could be found today.
     found = Found(tuning.AS_THEY_STAND, f"imported version {exported.origin.version}")
     return Trained(model, split, dataset, found)
 

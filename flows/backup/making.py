@@ -34,8 +34,8 @@ _ATTEMPTS = 3  # each is as long as a copy takes; only what a run of this time h
 def backup(settings: Settings, target: Path) -> Path:
     """Make a backup below the folder `target`, with its keys beside it, and return where it is.
 
-    ValueError if that cannot be, if the folder lies in what is backed up, and after a restore that was cut short. The installation's own faults are in the
-    manifest, because a copy of what is left is worth having.
+    ValueError if that cannot be, if the folder lies in what is backed up, and after a restore that was cut short. The
+    installation's own faults are in the manifest, because a copy of what is left is worth having.
     """
     if settings.mlflow_tracking_uri is not None:
         raise ValueError("mlflow_tracking_uri names an MLflow elsewhere: back that up where it is, with its artifacts")

@@ -26,7 +26,9 @@ class Unfinished(Document):
         """Raise ValueError if the settings name other places by now: those are not to be emptied or put back."""
         for name, now in places(settings).items():
             if now != (before := self.places.get(name)):
-                raise ValueError(f"{name} is {now}; allowed: {before}, as when the {self.what} began that was cut short")
+                raise ValueError(
+                    f"{name} is {now}; allowed: {before}, as when the {self.what} began that was cut short"
+                )
 
     def write(self, state_folder: Path) -> None:
         """Put the note into the state folder."""

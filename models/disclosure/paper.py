@@ -9,8 +9,8 @@ from models.disclosure import forms
 from models.disclosure.answers import FILE
 from models.disclosure.facts import FACTS
 from models.disclosure.material import Material
-from models.evidence import manifest
 from models.disclosure.statement import Statement
+from models.evidence import manifest
 from models.names import MODEL
 from models.site import Words
 

@@ -112,9 +112,7 @@ class SignerTests(OnDatabases):
         assert [each.is_accepted for each in self.rows(table, keys)] == [True, False, True, False]
         assert len(ledger.book.cases[1].approvals) == 1
 
-    def test_a_promotion_that_another_section_has_not_written_is_not_attested(
-        self, ledger, keys, served, monkeypatch
-    ):
+    def test_a_promotion_that_another_section_has_not_written_is_not_attested(self, ledger, keys, served, monkeypatch):
         code = manifest.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
         files = dict.fromkeys((*manifest.FILES, "model/illicit.txt"), "b" * 64)
         evidence = manifest.Manifest(code=code, data_version="d", lock_sha256=None, window={}, files=files)
