@@ -152,6 +152,7 @@ def serving(provider: IdentityProvider) -> Generator[IdentityProvider]:
     """Serve a provider on loopback while the block runs, in a thread of this process."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen()  # whoever comes before the thread has begun waits, and is not turned away
     provider.issuer = f"http://127.0.0.1:{listening.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(provider.app(), log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
