@@ -58,10 +58,10 @@ def state_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def up(folder: Path, **more: str) -> Generator[Servers]:
+def up(folder: Path, root: Path = ROOT, **more: str) -> Generator[Servers]:
     """Run `tidewaiter up` with state and data in `folder`, and end it; RuntimeError where it does not get ready.
 
-    `more` has further settings.
+    `root` is the checkout that runs, and `more` has further settings.
     """
     mlflow_port, prefect_port, window_port = free_ports()
     settings = {
@@ -73,10 +73,10 @@ def up(folder: Path, **more: str) -> Generator[Servers]:
         **{name.upper(): value for name, value in more.items()},
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "PREFECT_"))}
-    environment = inherited | {PREFIX + name: value for name, value in settings.items()}
+    environment = inherited | {PREFIX + name: value for name, value in settings.items()} | {"PYTHONPATH": str(root)}
     log = folder / "up.out"
     with log.open("w") as out:
-        process = subprocess.Popen([TIDEWAITER, "up"], cwd=ROOT, env=environment, stdout=out, stderr=out)
+        process = subprocess.Popen([TIDEWAITER, "up"], cwd=root, env=environment, stdout=out, stderr=out)
     try:
         said = _wait_ready(process, log)
         password = re.search(r"its password (\S+)", said)
@@ -103,8 +103,8 @@ def add_person(servers: Servers, name: str, *roles: str) -> str:
 
 
 @contextmanager
-def browser_page(name: str, password: str) -> Generator[Page]:
-    """A page of a browser of its own, where somebody has signed in to MLflow."""
+def browser_page(name: str = "", password: str = "") -> Generator[Page]:
+    """A page of a browser of its own, where somebody has signed in to MLflow; without a name, nobody has."""
     # Chromium refuses its sandbox to root, which is what containers run as.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
@@ -112,7 +112,7 @@ def browser_page(name: str, password: str) -> Generator[Page]:
         context = browser.new_context(
             viewport={"width": _WIDTH, "height": _HEIGHT},
             device_scale_factor=_SCALE,
-            http_credentials={"username": name, "password": password},
+            http_credentials={"username": name, "password": password} if name else None,
         )
         context.set_default_timeout(60_000)
         for name, value in _PREFERENCES.items():
