@@ -111,6 +111,7 @@ def _loses(servers: Servers, idp: IdentityProvider) -> float:
     idp.who = "s-1"
     with started.browser_page() as page:
         page.goto(f"{servers.mlflow_url}/account")
+        expect(page.get_by_text("dan").first).to_be_visible()  # by then the way over the provider has ended
         assert _answered(page, "/account", "GET") == 200
         page.goto(f"{servers.prefect_url}/deployments")
         page.get_by_role("link", name="adhoc", exact=True).wait_for()
@@ -120,7 +121,7 @@ def _loses(servers: Servers, idp: IdentityProvider) -> float:
         while _answered(page, "/api/flow_runs/count", "POST") == 200:
             assert time.monotonic() - began < 10 * _CONFIRM_S
             time.sleep(0.5)
-        page.goto(f"{servers.mlflow_url}/account")
+        page.goto(f"{servers.mlflow_url}/account", wait_until="networkidle")
         while _answered(page, "/account", "GET") == 200:
             assert time.monotonic() - began < 20 * _CONFIRM_S
             time.sleep(0.5)
