@@ -27,10 +27,10 @@ from flows.run_requests import forms
 from flows.servers import one_sign_on
 from flows.settings import Settings
 from models import policy, spans
-from models.access import Directory, Entrance, Identities, Lives, Names, PersonalTokens, accounts
+from models.access import BreakGlass, Directory, Entrance, Identities, Lives, Names, PersonalTokens, accounts
 from models.notices import PAST_PROVIDER_TO_RUNS, Alarms
 from models.runs import Rules, guard
-from models.single_sign_on import COOKIE_OF_RUNS, BreakGlass, Ends, Provider, Sessions, SignOn, entered
+from models.single_sign_on import COOKIE_OF_RUNS, Ends, Provider, Sessions, SignOn, entered
 
 
 class Passwords(BaseSettings):
@@ -65,7 +65,10 @@ def create_app() -> ASGIApp:
     directory, names = Directory(settings.accounts_uri, own), Names(settings.public_urls)
     tokens = PersonalTokens(settings.accounts_uri, Lives.of(policy.load().sign_on, settings.is_one_sign_on))
     sign_on = _sign_on(settings, directory) if settings.is_one_sign_on else None
-    entrance = Entrance(directory, names, tokens=tokens, sessions=sign_on, is_one_sign_on=settings.is_one_sign_on)
+    past = BreakGlass("Prefect", Alarms(settings.signoff_folder / PAST_PROVIDER_TO_RUNS))
+    entrance = Entrance(
+        directory, names, tokens=tokens, sessions=sign_on, is_one_sign_on=settings.is_one_sign_on, past=past
+    )
     rules = Rules(forms.of(settings, Path.cwd()), guard.look_into(inner))
     return spans.around(guard.Guard(inner, entrance, rules, sign_on))
 
@@ -73,15 +76,11 @@ def create_app() -> ASGIApp:
 def _sign_on(settings: Settings, directory: Directory) -> SignOn:
     """Return one sign-on at the house's identity provider, for people who have an account already."""
     in_force, identities = policy.load(), Identities(settings.accounts_uri)
-    alarm = Alarms(settings.signoff_folder / PAST_PROVIDER_TO_RUNS)
     return SignOn(
         Provider(one_sign_on.client(settings), in_force.sign_on.groups_claim),
         Sessions(Ends.of(in_force.sign_on)),
         Names(settings.public_urls),
         lambda confirmed, address: entered(confirmed, identities, in_force),
         directory.known,
-        BreakGlass(
-            lambda address: alarm(f"Prefect: {accounts.ADMINISTRATOR_ACCOUNT} signed in by a password, from {address}")
-        ),
         COOKIE_OF_RUNS,
     )

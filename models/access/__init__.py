@@ -3,9 +3,11 @@
 Not here: what may be asked (server, runs).
 """
 
+from models.access.break_glass import BreakGlass
 from models.access.call import LONGEST_TEXT, Call, Refused, row_number
 from models.access.directory import Account, Directory
 from models.access.entrance import LOOPBACK, Entrance, Names, parts, refuse_length, whole
+from models.access.guesses import Guesses
 from models.access.identities import Identities, Identity
 from models.access.personal_tokens import Lives, PersonalToken, PersonalTokens
 
@@ -13,9 +15,11 @@ __all__ = [
     "LONGEST_TEXT",
     "LOOPBACK",
     "Account",
+    "BreakGlass",
     "Call",
     "Directory",
     "Entrance",
+    "Guesses",
     "Identities",
     "Identity",
     "Lives",

@@ -99,14 +99,10 @@ class Names:
 
 
 class Sessions(Protocol):
-    """Knows who has signed in at the house's identity provider, and is told when somebody goes past it."""
+    """Knows who has signed in at the house's identity provider."""
 
     def account(self, headers: Headers) -> Account | None:
         """Return whose session a request belongs to; None if it belongs to none that goes on. It may take a while."""
-        ...
-
-    def broke_glass(self, address: str) -> None:
-        """Note that the local administrator has signed in by a password, from this address."""
         ...
 
 
@@ -123,8 +119,8 @@ class Entrance:
     """The entrance of one server. `tell` gets (name, address, how many) after many wrong passwords in a row.
 
     `tokens` are those of persons. With `is_one_sign_on` people sign in at the house's identity provider, and no
-    password counts but that of the local administrator, and those of the service's own principals. `sessions` are
-    those of a server that people sign in at.
+    password counts but that of the local administrator, of whose address `past` is told, and those of the service's
+    own principals. `sessions` are those of a server that people sign in at.
     """
 
     directory: Directory
@@ -134,6 +130,7 @@ class Entrance:
     tokens: PersonalTokens | None = None
     sessions: Sessions | None = None
     is_one_sign_on: bool = False
+    past: Callable[[str], None] = lambda address: None
     _misses: dict[str, _Misses] = field(default_factory=dict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
     _newcomers: anyio.CapacityLimiter = field(
@@ -214,8 +211,8 @@ class Entrance:
             raise Refused("Sign in first.", 401)
         with self._lock:
             self._misses.pop(name, None)
-        if self.sessions and name == ADMINISTRATOR_ACCOUNT:
-            self.sessions.broke_glass(address)
+        if self.is_one_sign_on and name == ADMINISTRATOR_ACCOUNT:
+            self.past(address)
         return account
 
     @asynccontextmanager

@@ -5,7 +5,7 @@ Nothing has to be called where something changes: events follow from ledger, des
 Not here: when it is looked (flows), what Prefect knows of runs (flows), and what people do about it (pages).
 """
 
-from models.notices.alarms import ALARMS, PAST_PROVIDER, PAST_PROVIDER_TO_RUNS, Alarms
+from models.notices.alarms import ALARMS, PAST_PROVIDER, PAST_PROVIDER_TO_RUNS, PAST_PROVIDER_TO_WINDOW, Alarms
 from models.notices.event import KINDS, OPERATOR, Event, Found, Pages, Source, moment, plain
 from models.notices.outbox import Outbox
 from models.notices.overdue import Overdue
@@ -20,6 +20,7 @@ __all__ = [
     "OPERATOR",
     "PAST_PROVIDER",
     "PAST_PROVIDER_TO_RUNS",
+    "PAST_PROVIDER_TO_WINDOW",
     "Alarms",
     "Event",
     "Found",

@@ -16,8 +16,10 @@ from features.disk import write_atomically
 from models.notices.event import OPERATOR, Event, Found, Pages, digest, plain
 
 ALARMS = "alarms.json"  # of the window, in its folder
-# Of the two servers, in the folder of sign-off: the local administrator came past the identity provider.
+# Of MLflow's server, Prefect's and the window, in the folder of sign-off: the local administrator came past the
+# identity provider.
 PAST_PROVIDER, PAST_PROVIDER_TO_RUNS = "past-provider.json", "past-provider-to-runs.json"
+PAST_PROVIDER_TO_WINDOW = "past-provider-to-window.json"
 MOST = 50  # reasons that are kept, the latest
 _log = logging.getLogger(__name__)
 

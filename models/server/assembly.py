@@ -17,9 +17,11 @@ from mlflow.server.auth.requirements import Requirement
 
 from models import policy, trace
 from models.access import (
+    BreakGlass,
     Call,
     Directory,
     Entrance,
+    Guesses,
     Identities,
     Lives,
     Names,
@@ -58,7 +60,7 @@ from models.server.uploads import EvidenceLock
 from models.signer import asking
 from models.signoff_page import PREFIX as SIGNOFF_PAGE
 from models.signoff_page import SignoffPage, Versions
-from models.single_sign_on import BreakGlass, Client, Ends, Provider, Sessions, SignOn
+from models.single_sign_on import Client, Ends, Provider, Sessions, SignOn
 from models.trace import Traced, Tracer, Unchecked
 from models.workspace import Workspace, why_empty
 
@@ -89,16 +91,16 @@ def assemble(settings: AppSettings) -> Guard:
     )
     rules.note_roles()
 
-    def tell(name: str, address: str, count: int) -> None:
-        if name in directory.names():  # otherwise made-up names could fill the ledger
-            rules.note_guesses(name, address, count)
-
     network = NetworkPage(Answers(settings.networks), openings.Openings(settings.database_uri))
     note, is_one_sign_on = partial(_note, ledger), bool(settings.sign_on_issuer)
     tokens = PersonalTokens(directory.database_uri, Lives.of(policy.load().sign_on, is_one_sign_on))
     sign_on = _sign_on(settings, directory, note) if is_one_sign_on else None
     names = Names(settings.public_urls)
-    entrance = Entrance(directory, names, tell, tokens=tokens, sessions=sign_on, is_one_sign_on=is_one_sign_on)
+    past = BreakGlass("MLflow", Alarms(settings.folder / PAST_PROVIDER), note)
+    guesses = Guesses(directory.names, note)
+    entrance = Entrance(
+        directory, names, guesses, tokens=tokens, sessions=sign_on, is_one_sign_on=is_one_sign_on, past=past
+    )
     at_desk = dict.fromkeys((accounts.OFFICER, accounts.SUPERVISOR), f"/{DESK_PAGE}")
     landings = (
         at_desk | {accounts.ANALYST: f"/{CRITERIA_PAGE}"} | {step.role: f"/{SIGNOFF_PAGE}" for step in signoff.steps}
@@ -140,15 +142,7 @@ def _sign_on(settings: AppSettings, directory: Directory, note: Callable[[Entry]
         Names(settings.public_urls),
         arrive,
         directory.known,
-        BreakGlass(partial(_told_past, note, Alarms(settings.folder / PAST_PROVIDER))),
     )
-
-
-def _told_past(note: Callable[[Entry], None], alarm: Alarms, address: str) -> None:
-    """Tell in the ledger, and to the operator, that the local administrator came past the identity provider."""
-    who, what = accounts.ADMINISTRATOR_ACCOUNT, "signed in by a password, past the identity provider"
-    alarm(f"MLflow: {who} {what}, from {address}")
-    note(Entry(at=storage.now(), actor=who, address=address, action="account", reason=what))
 
 
 def _desk(settings: AppSettings, directory: Directory, given: offices.Offices, versions: Versions) -> DeskPage:

@@ -319,12 +319,6 @@ class Rules:
                 what = "the roles as they stand when the server starts"
                 writer.append(Entry(at=storage.now(), actor=SERVER, action="account", reason=what, role_numbers=found))
 
-    def note_guesses(self, name: str, address: str, count: int) -> None:
-        """Note that somebody tries passwords for an account."""
-        what = f"{count} wrong passwords in a row for {name}"
-        with self.ledger.writing() as writer:
-            writer.append(Entry(at=storage.now(), actor=SERVER, address=address, action="write", refusal=what))
-
 
 def _found(version: ModelVersion, sealed: str | None, is_thorough: bool) -> stored.Finding:
     """Return the evidence of a version. Refused, with nothing said about it, if it cannot be read now."""

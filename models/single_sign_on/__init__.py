@@ -6,7 +6,6 @@ belongs to. Nothing here is used unless an issuer is set.
 Not here: what accounts and roles are (access), and what becomes of them when somebody arrives (server).
 """
 
-from models.single_sign_on.break_glass import BreakGlass
 from models.single_sign_on.client import Client
 from models.single_sign_on.entering import entered, required_roles
 from models.single_sign_on.provider import Away, Confirmed, Denied, Provider
@@ -17,7 +16,6 @@ __all__ = [
     "COOKIE_OF_RUNS",
     "Arrival",
     "Away",
-    "BreakGlass",
     "Client",
     "Confirmed",
     "Denied",

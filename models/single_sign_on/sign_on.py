@@ -69,8 +69,8 @@ class SignOn:
     """One sign-on at one server, under `names`.
 
     `arrive` tells who enters here for somebody whom the provider has confirmed, from an address, and raises Refused if
-    nobody does. `known` gives the account of a name as it stands now; None if it is gone. `past` is told from which
-    address the local administrator has signed in by a password. `cookie` is the name of the sessions' cookie.
+    nobody does. `known` gives the account of a name as it stands now; None if it is gone. `cookie` is the name of the
+    sessions' cookie.
     """
 
     provider: Provider
@@ -78,7 +78,6 @@ class SignOn:
     names: Names
     arrive: Callable[[Confirmed, str], Arrival]
     known: Callable[[str], Account | None]
-    past: Callable[[str], None]
     cookie: str = COOKIE
     _seal: Fernet = field(default_factory=lambda: Fernet(Fernet.generate_key()), init=False, repr=False)
     _used: dict[str, float] = field(default_factory=dict, init=False, repr=False)
@@ -120,10 +119,6 @@ class SignOn:
         given = frozenset(account.role_names) & session.roles
         roles = tuple(role for role in account.roles if role.name in given)
         return replace(account, roles=roles, is_administrator=account.is_administrator and ADMINISTRATOR in given)
-
-    def broke_glass(self, address: str) -> None:
-        """Note that the local administrator has signed in by a password, from this address."""
-        self.past(address)
 
     # What a guard asks.
 

@@ -50,6 +50,7 @@ RETRY_AFTER_S = 2
 STEP_S = 0.25
 
 _log = logging.getLogger(__name__)
+_UNNOTED = (storage.NotSigned, LedgerError)
 _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -83,7 +84,7 @@ class Window:
             Route("/window/tokens", self._tokens, methods=["GET", "POST"]),
             Route("/window/tokens/{name}", self._revoke, methods=["DELETE"]),
         ]
-        handlers = {Refused: _refused, 404: _unknown, 405: _unknown}
+        handlers = {Refused: _refused, 404: _unknown, 405: _unknown, **dict.fromkeys(_UNNOTED, _unnoted)}
         return Starlette(routes=routes, exception_handlers=handlers, lifespan=self.lifespan)
 
     async def _health(self, request: Request) -> Response:
@@ -189,7 +190,12 @@ class Window:
     async def _done(
         self, request: Request, account: Account, what: Mapping[str, object], do: Callable[..., Any], *given: str
     ) -> Any:  # noqa: ANN401  whatever `do` returns
-        """Do something about tokens and note it in the ledger; if it cannot be noted, it is not done."""
+        """Do something about tokens and note it in the ledger; if it cannot be noted, it is not done.
+
+        Refused if a personal token stands for the administrator, as a machine's token outlives it.
+        """
+        if account.is_by_token:
+            raise Refused("a personal token makes and revokes no machine's: bring an administrator's password")
         entry = Entry(
             at=storage.now(),
             actor=account.name,
@@ -208,11 +214,9 @@ class Window:
             return await anyio.to_thread.run_sync(do_it)
         except ValueError as error:
             raise Refused(str(error), 400) from error
-        except (storage.NotSigned, LedgerError) as error:
-            raise Refused(f"nothing was done, since the ledger cannot note it: {error}", 503) from error
 
     async def _administrator(self, request: Request) -> Account:
-        """Return the administrator who asks, by name and password; Refused if it is nobody of the kind."""
+        """Return the administrator who asks; Refused if it is nobody of the kind."""
         machines.refuse_page(request, self.entrance.names)
         address = request.client.host if request.client else ""
         account = await self.entrance.signed_in(request.headers, address)
@@ -258,6 +262,11 @@ async def _refused(request: Request, error: Exception) -> Response:
         {"WWW-Authenticate": 'Bearer realm="window", Basic realm="window"'} if status == HTTPStatus.UNAUTHORIZED else {}
     )
     return _json({"error": str(error)}, status, headers)
+
+
+async def _unnoted(request: Request, error: Exception) -> Response:
+    sentence = f"nothing was done, since the ledger cannot note it: {error}"
+    return _json({"error": sentence}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

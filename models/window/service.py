@@ -19,13 +19,13 @@ from starlette.types import ASGIApp
 
 from features import messages
 from models import policy, spans
-from models.access import Directory, Entrance, Lives, Names, PersonalTokens
+from models.access import BreakGlass, Directory, Entrance, Guesses, Lives, Names, PersonalTokens
 from models.access.tokens import Tokens
 from models.clock import clock
 from models.decisions import DecisionLog, Head, Spool, Unavailable
 from models.desk import exports
 from models.ledger import Entry, Keys, LedgerError, storage
-from models.notices import ALARMS, Alarms
+from models.notices import ALARMS, PAST_PROVIDER_TO_WINDOW, Alarms
 from models.places import Places
 from models.signer import asking
 from models.window.app import Window
@@ -107,7 +107,9 @@ def create_app() -> ASGIApp:
     directory = Directory(settings.accounts_uri)
     own = PersonalTokens(settings.accounts_uri, Lives.of(policy.load().sign_on, settings.is_one_sign_on))
     names = Names(settings.public_urls)
-    entrance = Entrance(directory, names, tokens=own, is_one_sign_on=settings.is_one_sign_on)
+    past = BreakGlass("the window", Alarms(settings.signoff / PAST_PROVIDER_TO_WINDOW), note)
+    guesses = Guesses(directory.names, note)
+    entrance = Entrance(directory, names, guesses, tokens=own, is_one_sign_on=settings.is_one_sign_on, past=past)
     tables = messages.Tables.of(settings.tables) if settings.tables else None
     window = Window(decider, log, Tokens(settings.accounts_uri), entrance, now, note, tables, running)
     return spans.around(window.app())

@@ -541,7 +541,9 @@ def test_the_local_administrator_comes_in_while_the_provider_is_away_and_that_is
     for _ in range(3):
         given = house.program(auth=("admin", one_sign_on.ADMINISTRATOR_PASSWORD))
         assert given.json()["account"] == "admin"
-    assert house.past == ["testclient"]
+    assert house.past == ["admin signed in at MLflow by a password, past the identity provider, from testclient"]
+    (noted,) = house.notes
+    assert (noted.actor, noted.address, "past the identity provider" in noted.reason) == ("admin", "testclient", True)
     house.now[0] += 3_600
     house.program(auth=("admin", one_sign_on.ADMINISTRATOR_PASSWORD))
     assert len(house.past) == 2

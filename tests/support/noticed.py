@@ -29,7 +29,7 @@ FACTS: Mapping[str, Mapping[str, str]] = {
     "taken-back": {"version": "3", "authors": "eve", "by": "bob", "now": "2", "why": "misses office 40"},
     "alarm": {"why": "alias champion was moved"},
     "fallback": {"why": "the ledger is broken"},
-    "past-provider": {"why": "MLflow: admin signed in by a password"},
+    "past-provider": {"why": "admin signed in at MLflow by a password"},
     "overdue": {"case": "7", "office": "010", "lane": "red", "due": "2024-05-02 05:00 UTC"},
     "run-failed": {"deployment": "select/nightly", "run": "tidy-otter", "state": "Failed", "why": "a disk is full"},
     "night-missed": {"deployment": "select/nightly", "due": "2024-05-02 03:30 UTC"},

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.testclient import TestClient
 
 from models import policy
-from models.access import Call, Directory, Entrance, Identities, Lives, Names, PersonalTokens, accounts
+from models.access import BreakGlass, Call, Directory, Entrance, Identities, Lives, Names, PersonalTokens, accounts
 from models.account_page import AccountPage
 from models.ledger import Book, Entry, storage
 from models.policy import Policy, SignOn
@@ -26,7 +26,7 @@ from models.server.guard import Guard
 from models.server.introduced import authenticate
 from models.server.pages import Page
 from models.server.uploads import EvidenceLock
-from models.single_sign_on import Arrival, BreakGlass, Client, Confirmed, Ends, Provider, Sessions, entered
+from models.single_sign_on import Arrival, Client, Confirmed, Ends, Provider, Sessions, entered
 from models.single_sign_on import SignOn as OneSignOn
 from models.single_sign_on.sign_on import COOKIE, COOKIE_OF_RUNS
 from tests.support.identity_provider import CLIENT_ID, SECRET, IdentityProvider
@@ -101,7 +101,6 @@ class House:
             Names((PUBLIC,)),
             self.arrive,
             self.directory.known,
-            BreakGlass(self.past.append, lambda: self.now[0]),
         )
         entrance = self._entrance(self.sign_on)
         own = AccountPage(self.tokens, self.notes.append, is_one_sign_on=True)
@@ -130,13 +129,15 @@ class House:
 
         sessions = Sessions(self.sign_on.sessions.ends, lambda: self.now[0])
         provider, names = self.sign_on.provider, Names((PUBLIC,))
-        sign_on = OneSignOn(provider, sessions, names, arrive, self.directory.known, self.past.append, COOKIE_OF_RUNS)
+        sign_on = OneSignOn(provider, sessions, names, arrive, self.directory.known, COOKIE_OF_RUNS)
         rules: Any = None  # what people change is not tried here
         guard = RunsGuard(_told_runs, self._entrance(sign_on), rules, sign_on)
         return Browser(self, TestClient(guard, self.url, follow_redirects=False), "/", COOKIE_OF_RUNS)
 
     def _entrance(self, sign_on: OneSignOn) -> Entrance:
-        return Entrance(self.directory, Names((PUBLIC,)), tokens=self.tokens, sessions=sign_on, is_one_sign_on=True)
+        past = BreakGlass("MLflow", self.past.append, self.notes.append, lambda: self.now[0])
+        names = Names((PUBLIC,))
+        return Entrance(self.directory, names, tokens=self.tokens, sessions=sign_on, is_one_sign_on=True, past=past)
 
     def program(self, **given: Any) -> Any:
         """Ask as a program does, and return the answer."""

@@ -12,7 +12,7 @@ from flows.settings import PREFIX, Settings
 from flows.watching import telling
 from models.ledger import Book, Keys
 from models.ledger.storage import Table
-from models.notices import ALARMS, PAST_PROVIDER, PAST_PROVIDER_TO_RUNS, Alarms
+from models.notices import ALARMS, PAST_PROVIDER, PAST_PROVIDER_TO_RUNS, PAST_PROVIDER_TO_WINDOW, Alarms
 from models.notices.outbox import SETTLE
 from models.notices.teller import BLIND_AFTER
 from tests.support.ledgers import open_ledger, write
@@ -93,7 +93,7 @@ def test_what_happens_in_the_house_is_told_to_whom_it_concerns(settings, recipie
     assert "runs were last looked at never" in check.detail
 
 
-@pytest.mark.parametrize("file", [PAST_PROVIDER, PAST_PROVIDER_TO_RUNS])
+@pytest.mark.parametrize("file", [PAST_PROVIDER, PAST_PROVIDER_TO_RUNS, PAST_PROVIDER_TO_WINDOW])
 def test_the_operator_is_told_who_came_past_the_identity_provider(settings, recipients, receiver, file):
     told, now = telling.teller(settings, lambda text: None), datetime.now(UTC)
     told.round(now)

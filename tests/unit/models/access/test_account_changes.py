@@ -86,12 +86,6 @@ class TestAccounts:
         with pytest.raises(Refused, match="made from the policy"):
             rules.judge(call("root", method, route, **body))
 
-    def test_guesses_are_noted(self, rules, table):
-        rules.note_guesses("rea", "10.1.1.1", 5)
-        noted = last(table)
-        assert (noted.actor, noted.address) == ("mlflow-server", "10.1.1.1")
-        assert noted.refusal == "5 wrong passwords in a row for rea"
-
     def test_a_password_is_ones_own(self, rules):
         own = {"username": "rea", "password": "x", "current_password": "y"}
         assert rules.judge(call("rea", "PATCH", "users/update-password", **own))

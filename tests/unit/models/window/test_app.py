@@ -2,7 +2,7 @@
 
 import json
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ from lxml import etree
 from starlette.testclient import TestClient
 
 from features import messages
-from models.access import Directory, Entrance, Names
+from models.access import Directory, Entrance, Lives, Names, PersonalTokens
 from models.access.accounts import METRICS, SYSTEM, TRADE
 from models.access.tokens import Tokens
 from models.decisions import DecisionLog, Spool
@@ -271,6 +271,36 @@ def test_beside_one_sign_on_the_local_administrator_alone_makes_tokens_by_a_pass
     answer = served.post("/window/tokens", json=wanted, auth=("ann", "ann's"))
     assert (answer.status_code, "identity provider" in answer.text) == (401, True)
     assert served.post("/window/tokens", json=wanted, auth=("admin", "admin's")).status_code == 201
+
+
+def test_who_comes_past_the_identity_provider_is_told_and_not_let_in_if_that_cannot_be_noted(served, monkeypatch):
+    told = []
+
+    def past(address):
+        told.append(address)
+        if len(told) == 1:
+            raise storage.NotSigned("the signer is away")
+
+    monkeypatch.setattr(served.window.entrance, "is_one_sign_on", True)
+    monkeypatch.setattr(served.window.entrance, "past", past)
+    answers = [served.get("/window/tokens", auth=("admin", "admin's")) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [503, 200]
+    assert "the ledger cannot note it" in answers[0].json()["error"]
+    assert told == ["testclient"] * 2
+
+
+def test_the_personal_token_of_an_administrator_makes_and_revokes_no_machines(served, accounts_uri, monkeypatch):
+    with closing(PersonalTokens(accounts_uri, Lives(timedelta(days=9)))) as own:
+        monkeypatch.setattr(served.window.entrance, "tokens", own)
+        auth = ("admin", own.make("admin", "laptop", 1, datetime.now(UTC)))
+        before = len(served.noted)
+        made = served.post("/window/tokens", json={"name": "stolen", "role": SYSTEM}, auth=auth)
+        revoked = served.delete(f"/window/tokens/a-{SYSTEM}", auth=auth)
+        assert [made.status_code, revoked.status_code] == [403, 403]
+        assert "bring an administrator's password" in made.json()["error"]
+        listed = served.get("/window/tokens", auth=auth).json()["machines"]
+        machines = {each["name"]: each["revoked_at"] for each in listed}
+        assert ("stolen" in machines, machines[f"a-{SYSTEM}"], len(served.noted)) == (False, None, before)
 
 
 def test_tokens_are_made_and_revoked_by_an_administrator_and_the_ledger_knows(served):
