@@ -6,22 +6,19 @@ left. Where people sign in at the house's identity provider, a token also rests 
 person for a while, so that who has left the house leaves with their tokens.
 """
 
-import hashlib
-import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from models.access import token_forms
 from models.access.identities import ROWS as IDENTITIES
 from models.database import Instant, connect
 from models.policy import SignOn
 
-PREFIX = "twp_"  # whoever finds one in a file knows what it is
+PREFIX = "twp_"
 MOST = 20  # that count at once, of one person
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _rows = sa.Table(
     "tidewaiter_personal_tokens",
     sa.MetaData(),
@@ -76,18 +73,18 @@ class PersonalTokens:
 
     def make(self, account: str, name: str, days: int, now: datetime) -> str:
         """Make a token and return it; ValueError if name or days are not allowed, or there are too many."""
-        if not _NAME.fullmatch(name):
+        if not token_forms.NAME.fullmatch(name):
             raise ValueError(f"name is {name[:70]!r}; allowed: up to 63 small letters, digits and . _ -, as 'laptop'")
         if not 1 <= days <= self._lives.longest.days:
             raise ValueError(f"days is {days}; allowed: 1 to {self._lives.longest.days}, as the policy has it")
         if sum(each.counts(now) for each in self.of(account)) >= MOST:
             raise ValueError(f"{account} has {MOST} tokens that count; allowed: revoke one first")
-        token = PREFIX + secrets.token_urlsafe(32)
-        row = {"account": account, "name": name, "digest": _digest(token), "made_at": now}
+        token = token_forms.draw(PREFIX)
+        row = {"account": account, "name": name, "digest": token_forms.digest(token), "made_at": now}
         stated = sa.select(_users.c.password_hash).where(_users.c.username == account)
         try:
             with self._engine.begin() as connection:
-                row["password_digest"] = _digest(connection.execute(stated).scalar_one())
+                row["password_digest"] = token_forms.digest(connection.execute(stated).scalar_one())
                 connection.execute(_rows.insert().values(**row, ends_at=now + timedelta(days=days)))
         except IntegrityError:
             raise ValueError(f"name {name!r} has or had a token already; allowed: another name") from None
@@ -98,7 +95,7 @@ class PersonalTokens:
         query = (
             sa.select(_rows.c.account, _rows.c.password_digest, _users.c.password_hash)
             .join(_users, _users.c.username == _rows.c.account)
-            .where(_rows.c.digest == _digest(token), _rows.c.revoked_at.is_(None), _rows.c.ends_at > now)
+            .where(_rows.c.digest == token_forms.digest(token), _rows.c.revoked_at.is_(None), _rows.c.ends_at > now)
         )
         if self._lives.unconfirmed is not None:
             since = now - self._lives.unconfirmed
@@ -106,7 +103,7 @@ class PersonalTokens:
             query = query.where(_rows.c.account.in_(confirmed))
         with self._engine.connect() as connection:
             found = connection.execute(query).first()
-        return found.account if found and found.password_digest == _digest(found.password_hash) else None
+        return found.account if found and found.password_digest == token_forms.digest(found.password_hash) else None
 
     def of(self, account: str) -> list[PersonalToken]:
         """Return every token that an account has or had, the latest first."""
@@ -132,8 +129,3 @@ class PersonalTokens:
 def is_token(text: str) -> bool:
     """Whether this has the form of a personal token, so that it is not taken for a password."""
     return text.startswith(PREFIX)
-
-
-def _digest(token: str) -> str:
-    # A token is 256 random bits, which nobody guesses, so it needs no slow hash as a password does.
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -4,20 +4,17 @@ They are kept beside the accounts, in MLflow's database, and only their digests:
 cannot be found again. An administrator makes, lists and revokes them.
 """
 
-import hashlib
-import re
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from models.access import token_forms
 from models.access.accounts import MACHINES
 from models.database import connect
 
-_PREFIX = "tw_"  # whoever finds one in a file knows what it is
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_PREFIX = "tw_"
 _rows = sa.Table(
     "tidewaiter_tokens",
     sa.MetaData(),
@@ -53,12 +50,12 @@ class Tokens:
 
     def make(self, name: str, role: str, made_by: str) -> str:
         """Make a token and return it; ValueError if name or role is not allowed, or the name was used before."""
-        if not _NAME.fullmatch(name):
+        if not token_forms.NAME.fullmatch(name):
             raise ValueError(f"name is {name!r}; allowed: up to 63 small letters, digits and . _ -, as 'single-window'")
         if role not in MACHINES:
             raise ValueError(f"role is {role!r}; allowed: {', '.join(MACHINES)}")
-        token = _PREFIX + secrets.token_urlsafe(32)
-        row = {"name": name, "role": role, "digest": _digest(token), "made_by": made_by, "made_at": _now()}
+        token = token_forms.draw(_PREFIX)
+        row = {"name": name, "role": role, "digest": token_forms.digest(token), "made_by": made_by, "made_at": _now()}
         try:
             with self._engine.begin() as connection:
                 connection.execute(_rows.insert().values(row))
@@ -70,7 +67,7 @@ class Tokens:
 
     def machine(self, token: str) -> Machine | None:
         """Return whose token this is; None if it is nobody's, or was revoked."""
-        query = sa.select(*_told).where(_rows.c.digest == _digest(token), _rows.c.revoked_at.is_(None))
+        query = sa.select(*_told).where(_rows.c.digest == token_forms.digest(token), _rows.c.revoked_at.is_(None))
         with self._engine.connect() as connection:
             found = connection.execute(query).first()
         return Machine(*found) if found else None
@@ -93,11 +90,6 @@ class Tokens:
 
 
 _told = [column for column in _rows.columns if column.name != "digest"]
-
-
-def _digest(token: str) -> str:
-    # A token is 256 random bits, which nobody guesses, so it needs no slow hash as a password does.
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _now() -> str:
