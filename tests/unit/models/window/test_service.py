@@ -22,7 +22,7 @@ from models.decisions import DecisionLog
 from models.ledger import storage
 from models.ledger.keys import Keys
 from models.ledger.storage import Ledger, Table
-from models.notices import ALARMS, Alarms
+from models.notices import ALARMS, PAST_PROVIDER_TO_WINDOW, Alarms
 from models.window import openapi
 from tests.support.criteria import confirmed, criterion
 from tests.support.ledgers import write
@@ -46,6 +46,8 @@ def settings(tmp_path):
         window_port=free_port(),
         window_source="simulator",
         window_tables=tmp_path,
+        sign_on_issuer="https://login.example",  # nobody asks it: people do not sign in at the window
+        sign_on_client_id="tidewaiter",
     )
     (tmp_path / "offices.csv").write_text(f"element,code,office\noffice,{openapi.EXAMPLE['office']},020\n")
     found.state_folder.mkdir()
@@ -100,7 +102,7 @@ def test_a_machine_gets_a_token_is_answered_and_the_answer_is_proved_afterwards(
         running(window.program(settings, "simulator", "Asia/Seoul")) as process,
     ):
         code, said = tell(settings, "tokens", "add", "single-window", "--role", "declaration-system", user="ann")
-        assert (code, "an administrator's business, which ann is not" in said) == (1, True)
+        assert (code, "Sign in at the identity provider" in said) == (1, True)
         code, said = tell(settings, "tokens", "add", "single-window", "--role", "declaration-system")
         assert code == 0, said
         (token,) = re.findall(r"tw_\S+", said)
@@ -117,6 +119,9 @@ def test_a_machine_gets_a_token_is_answered_and_the_answer_is_proved_afterwards(
         assert token not in said
     found_by_others = Alarms(settings.window_folder / ALARMS).look(PAGES, "2000", storage.now())
     assert [event.facts["why"] for event in found_by_others.events] == [SAID]
+    past = Alarms(settings.signoff_folder / PAST_PROVIDER_TO_WINDOW).look(PAGES, "2000", storage.now())
+    (event,) = past.events  # the administrator came three times from one address
+    assert "admin signed in at the window by a password, past the identity provider" in event.facts["why"]
     assert process.returncode == -signal.SIGTERM  # uvicorn ends in order, and then by the signal
 
     code, said = tell(settings, "window", "verify")
