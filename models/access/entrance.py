@@ -101,8 +101,11 @@ class Names:
 class Sessions(Protocol):
     """Knows who has signed in at the house's identity provider."""
 
-    def account(self, headers: Headers) -> Account | None:
-        """Return whose session a request belongs to; None if it belongs to none that goes on. It may take a while."""
+    def account(self, headers: Headers, is_use: bool = True) -> Account | None:
+        """Return whose session a request belongs to, and is a use of; None if it belongs to none that goes on.
+
+        It may take a while.
+        """
         ...
 
 
@@ -166,13 +169,14 @@ class Entrance:
         if not is_own:
             raise Refused(f"a page of {said!r} may change nothing here")
 
-    async def signed_in(self, headers: Headers, address: str) -> Account:
+    async def signed_in(self, headers: Headers, address: str, is_use: bool = True) -> Account:
         """Return the account that asks. Refused with 401 if the request does not tell it.
 
-        What a program says of itself goes before the session that a browser keeps.
+        What a program says of itself goes before the session that a browser keeps. A session ends some time after its
+        last use, and what a page asks by itself is no use of it.
         """
         if self.sessions and "authorization" not in headers:
-            account = await anyio.to_thread.run_sync(self.sessions.account, headers, limiter=self._in_sessions)
+            account = await anyio.to_thread.run_sync(self.sessions.account, headers, is_use, limiter=self._in_sessions)
             if account is None:
                 raise Refused("Sign in first.", 401)
             return account

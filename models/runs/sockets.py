@@ -48,7 +48,8 @@ class Sockets:
             address = scope["client"][0] if scope.get("client") else ""
             first: Message | None = None
             if "authorization" in headers or (self.entrance.sessions and "cookie" in headers):
-                sign_in: SignIn = partial(self.entrance.signed_in, headers, address)
+                # A page that is left open keeps its websocket, and makes it anew, without anybody there.
+                sign_in: SignIn = partial(self.entrance.signed_in, headers, address, is_use=False)
             else:
                 sign_in, first = await self._introduced(scope, receive, send, address)
             passing = _Passing(socket, sign_in, receive, send, first)

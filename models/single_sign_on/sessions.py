@@ -69,14 +69,15 @@ class Sessions:
             self._found[_key(identifier)] = session
         return identifier
 
-    def find(self, identifier: str) -> Session | None:
-        """Return the session with this id, which is used by that; None if there is none, or it is over."""
+    def find(self, identifier: str, is_use: bool = True) -> Session | None:
+        """Return the session with this id, which is used by that if `is_use`; None if there is none, or it is over."""
         with self._lock:
             session = self._found.get(_key(identifier))
             if session is None or not self._goes_on(session):
                 self._found.pop(_key(identifier), None)
                 return None
-            session.used_at = self.clock()
+            if is_use:
+                session.used_at = self.clock()
             return session
 
     def is_due(self, session: Session) -> bool:

@@ -98,14 +98,14 @@ class SignOn:
 
     # What the entrance asks.
 
-    def account(self, headers: Headers) -> Account | None:
-        """Return whose session a request belongs to; None if it belongs to none that goes on.
+    def account(self, headers: Headers, is_use: bool = True) -> Account | None:
+        """Return whose session a request belongs to, and is a use of; None if it belongs to none that goes on.
 
         Of the roles that the account has, those count which the person's groups give. Raises Refused with 503 if the
         provider had to be asked again and does not answer.
         """
         identifier = _cookies(headers).get(self._cookie(headers), "")
-        session = self.sessions.find(identifier) if identifier else None
+        session = self.sessions.find(identifier, is_use) if identifier else None
         if session is None:
             return None
         with session.lock:
@@ -161,7 +161,7 @@ class SignOn:
         begun = _Begun(**asdict(asked), then=_own_page(request.query_params.get("then", "/")))
         answer = RedirectResponse(leads_to, HTTPStatus.SEE_OTHER, _NOT_KEPT)
         sealed = self._seal.encrypt(begun.model_dump_json().encode()).decode()
-        self._set(request, answer, _begun(asked.state), sealed, BEGUN_S)
+        self._set(request, answer, self._begun(request.headers, asked.state), sealed, BEGUN_S)
         return answer
 
     def _finish(self, request: Request, address: str) -> Response:
@@ -189,14 +189,14 @@ class SignOn:
         # A redirect would go on being a visit from the provider's site, which may open less than a link of ours.
         answer = self._said(request, "signed_in", "", HTTPStatus.OK, begun.then)
         self._set(request, answer, cookie, identifier, None)
-        answer.delete_cookie(_begun(begun.state), path=SIGN_IN)
+        self._set(request, answer, self._begun(request.headers, begun.state), "", 0)
         return answer
 
     def _end(self, request: Request, address: str) -> Response:
         cookie = self._cookie(request.headers)
         self.sessions.end(request.cookies.get(cookie, ""))
         answer = self._said(request, "signed_out", "", HTTPStatus.OK)
-        answer.delete_cookie(cookie, path="/")
+        self._set(request, answer, cookie, "", 0)
         return answer
 
     def _ask_password(self, request: Request, address: str) -> Response:
@@ -227,7 +227,7 @@ class SignOn:
     def _taken(self, request: Request, state: str) -> _Begun | None:
         """Return the sign-in that this browser has begun with a state, once; None if it has begun none."""
         try:
-            content = self._seal.decrypt(request.cookies.get(_begun(state), ""), ttl=BEGUN_S)
+            content = self._seal.decrypt(request.cookies.get(self._begun(request.headers, state), ""), ttl=BEGUN_S)
             begun = _Begun.model_validate_json(content)
         except (InvalidToken, ValueError):
             return None
@@ -248,24 +248,27 @@ class SignOn:
         return f"{self.names.address(request.headers.get('host', ''))}{CALLBACK}"
 
     def _cookie(self, headers: Headers) -> str:
-        """Return the name of the session's cookie; the prefix keeps other servers of the domain from setting it."""
-        return f"__Host-{self.cookie}" if self._is_encrypted(headers) else self.cookie
+        """Return the name of the session's cookie."""
+        return self._prefixed(headers, self.cookie)
+
+    def _begun(self, headers: Headers, state: str) -> str:
+        """Return the name of the cookie of a sign-in that was begun with a state."""
+        plain = "".join(char for char in state[:12] if char.isascii() and (char.isalnum() or char in "-_"))
+        return self._prefixed(headers, f"{_BEGUN}{plain}")
+
+    def _prefixed(self, headers: Headers, name: str) -> str:
+        """Return a cookie's name, with the prefix that keeps other servers of the domain from setting it."""
+        return f"__Host-{name}" if self._is_encrypted(headers) else name
 
     def _is_encrypted(self, headers: Headers) -> bool:
         return self.names.address(headers.get("host", "")).startswith("https://")
 
     def _set(self, request: Request, answer: Response, name: str, value: str, seconds: int | None) -> None:
-        path = SIGN_IN if seconds else "/"
         is_encrypted = self._is_encrypted(request.headers)
-        answer.set_cookie(name, value, seconds, path=path, secure=is_encrypted, httponly=True, samesite="lax")
+        answer.set_cookie(name, value, seconds, path="/", secure=is_encrypted, httponly=True, samesite="lax")
 
 
 _NOT_KEPT = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-
-
-def _begun(state: str) -> str:
-    plain = "".join(char for char in state[:12] if char.isascii() and (char.isalnum() or char in "-_"))
-    return f"{_BEGUN}{plain}"
 
 
 def _cookies(headers: Headers) -> dict[str, str]:

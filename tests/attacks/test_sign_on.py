@@ -150,7 +150,7 @@ def test_a_sealed_cookie_that_was_changed_or_is_of_another_sign_in_counts_for_no
     other.begin()
     (foreign,) = [value for each, value in other.client.cookies.items() if each.startswith("tidewaiter-sign-in-")]
     for value in (browser.client.cookies[name][:-6] + "AAAA==", foreign, "", "x"):
-        browser.client.cookies.set(name, value, domain="127.0.0.1", path="/sign-in")
+        browser.client.cookies.set(name, value, domain="127.0.0.1", path="/")
         assert browser.come_back(back).status_code == 400
     assert browser.who() is None
 
@@ -230,12 +230,15 @@ def test_the_cookies_are_read_by_no_script_and_sent_by_no_other_site(house, brow
     idp = house.idp
     idp.who = "s-rea"
     begun = browser.open("/sign-in").headers["set-cookie"]
-    assert all(said in begun for said in ("HttpOnly", "SameSite=lax", "Max-Age=600", "Path=/sign-in"))
+    assert all(said in begun for said in ("HttpOnly", "SameSite=lax", "Max-Age=600", "Path=/;"))
     told = browser.sign_in("s-rea").headers.get_list("set-cookie")
     session = next(each for each in told if each.startswith("tidewaiter-session="))
     assert all(said in session for said in ("HttpOnly", "SameSite=lax", "Path=/"))
     assert "Secure" not in session  # loopback has no encryption
     house.url = one_sign_on.PUBLIC
+    begun = house.browser().open("/sign-in").headers["set-cookie"]
+    assert begun.startswith("__Host-tidewaiter-sign-in-")
+    assert all(said in begun for said in ("Path=/;", "Secure"))
     told = house.browser().sign_in("s-rea").headers.get_list("set-cookie")
     session = next(each for each in told if "tidewaiter-session=" in each)
     assert session.startswith("__Host-tidewaiter-session=")
@@ -516,6 +519,13 @@ def test_a_websocket_is_opened_by_a_session_from_a_page_of_the_server_alone(hous
     own = {"origin": house.url, "host": "127.0.0.1:5000", "cookie": f"{at_runs.cookie}={at_runs.session}"}
     with at_runs.client.websocket_connect("/api/events/out", headers=own) as socket:
         assert socket.receive_text() == "nothing"
+    house.now[0] += 3_599
+    with at_runs.client.websocket_connect("/api/events/out", headers=own):
+        pass
+    house.now[0] += 1
+    assert at_runs.who() is None  # a page that is left open makes its websocket anew, and that is no use of it
+    at_runs.sign_in("s-max")
+    own["cookie"] = f"{at_runs.cookie}={at_runs.session}"
     for headers in (own | {"origin": "https://evil.example"}, own | {"cookie": f"{at_runs.cookie}=guessed"}):
         with pytest.raises(WebSocketDisconnect), at_runs.client.websocket_connect("/api/events/out", headers=headers):
             pass
