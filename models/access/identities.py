@@ -53,6 +53,11 @@ class Identities:
         with self._engine.connect() as connection:
             return [Identity(*row) for row in connection.execute(query.order_by(ROWS.c.linked_at))]
 
+    def accounts(self, issuer: str) -> frozenset[str]:
+        """Return the accounts that have an identity at an issuer."""
+        with self._engine.connect() as connection:
+            return frozenset(connection.execute(sa.select(ROWS.c.account).where(ROWS.c.issuer == issuer)).scalars())
+
     def link(self, identity: Identity, account: str, now: datetime) -> None:
         """Give an identity its account, for good; ValueError if it has another one."""
         row = {"issuer": identity.issuer, "subject": identity.subject, "account": account, "linked_at": now}

@@ -81,6 +81,7 @@ def assemble(settings: AppSettings) -> Guard:
     directory = Directory(auth.auth_config.database_uri)
     tell_prefect = partial(_tell, settings.prefect_api, settings.prefect_password)
     judge, in_force = Judge(), policy.POLICY_FILE.read_text()
+    identities = Identities(directory.database_uri)
     rules = Rules(
         ledger,
         changed=tell_prefect,
@@ -88,6 +89,7 @@ def assemble(settings: AppSettings) -> Guard:
         role_numbers=directory.roles,
         accounts=directory.names,
         admit=lambda found: stored.admit(found, judge, settings.data, settings.state, in_force),
+        linked=partial(identities.accounts, settings.sign_on_issuer) if settings.sign_on_issuer else None,
     )
     rules.note_roles()
 
@@ -111,7 +113,7 @@ def assemble(settings: AppSettings) -> Guard:
     signing = SignoffPage(versions, partial(_sign, rules), live, settings.is_played)
     given = offices.Offices(directory.database_uri)
     giving = GivenOffices(given, directory.role_names, note)
-    linking = GivenIdentities(Identities(directory.database_uri), directory.names, settings.sign_on_issuer, note)
+    linking = GivenIdentities(identities, directory.names, settings.sign_on_issuer, note)
     own = AccountPage(tokens, note, is_one_sign_on)
     desk = _desk(settings, directory, given, versions)
     ruling = _criteria(settings, ledger, rules)

@@ -6,7 +6,7 @@ transaction that reads it.
 """
 
 import re
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,7 @@ from models.access import LONGEST_TEXT, Call, Refused, account_changes
 from models.criteria import Criterion, criterion
 from models.evidence import manifest
 from models.ledger import Case, Entry, chain, lifecycle, storage
-from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SERVER, SIGNOFF
+from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SERVER, SERVICE, SIGNOFF
 from models.registry import tracking
 from models.server import restrictions, stored
 from models.server.admission import Unjudged
@@ -38,7 +38,8 @@ class Rules:
 
     `grant` says by which rule MLflow lets an account write the tags of a version, and is empty if it does not. It is
     asked before anything is added to the ledger, since what is in there counts. `role_numbers` are MLflow's roles as
-    they are now, and `accounts` the names of its accounts. `admit` judges a version before it is opened.
+    they are now, and `accounts` the names of its accounts. `admit` judges a version before it is opened. `linked`
+    returns the accounts that somebody has at the house's identity provider; None where people have passwords.
     """
 
     ledger: storage.Followed
@@ -47,6 +48,7 @@ class Rules:
     role_numbers: Callable[[], Mapping[str, int]]
     accounts: Callable[[], Collection[str]]
     admit: Callable[[ModelVersion], Admission]
+    linked: Callable[[], Collection[str]] | None = None
     _looks: Looks = field(default_factory=Looks)
 
     def judge(self, call: Call) -> Call:
@@ -106,6 +108,8 @@ class Rules:
             said: dict[str, Any] = {"step": step, "reason": reason, "digest": about.digest}
             if step == "propose":
                 said |= {"criterion": about, "valid_days": self.ledger.book.criterion_days}
+            elif step == "confirm" and (standing := self.ledger.book.criteria.named(about.name)):
+                self._refuse_unlinked(f"criterion {about.name}", [standing.proposed.actor])
             with self.ledger.writing() as writer:
                 refusal = writer.attempt(call.entry("criterion", storage.now(), **said))
             if refusal:
@@ -161,6 +165,8 @@ class Rules:
             )
         action, reason = _ACTIONS[match[1].lower()], match[2].strip()
         self._admit(number)
+        if action == "approve":
+            self._refuse_unlinked(f"version {number}", self._people(number, at))
         with self.ledger.writing() as writer:
             digest = self._look(writer, number, at)
             step = key.removeprefix(SIGNOFF)
@@ -171,6 +177,25 @@ class Rules:
         if self.ledger.book.state(number, at) is lifecycle.State.APPROVED:
             self.changed()
         return call.with_body(value=self.ledger.book.cases[number].tags(at)[key])
+
+    def _people(self, number: int, at: datetime) -> list[str]:
+        """Return whose work and whose signatures a version has, as they count at a moment."""
+        case = self.ledger.refresh().cases.get(number)
+        return (
+            [*case.authors, *(each.user for each in case.in_force(at))] if case else [*stored.authors(_there(number))]
+        )
+
+    def _refuse_unlinked(self, what: str, names: Iterable[str]) -> None:
+        """Raise Refused if who is behind one of these names may come by the identity provider under another one."""
+        if self.linked is None:
+            return
+        person = self.ledger.book.person
+        known = {person(name) for name in (*self.linked(), SERVICE)}
+        if unlinked := sorted({name for name in names if person(name) not in known}):
+            raise Refused(
+                f"{what} bears the name of {', '.join(unlinked)}, and it is not known who that is at the identity "
+                "provider: an administrator links the account first (tidewaiter users link)"
+            )
 
     def _repair(self, call: Call) -> Call:
         """Let the service set a tag to what the ledger says, or to `pending` if it says nothing yet."""

@@ -416,6 +416,7 @@ def test_the_author_may_not_sign_by_an_account_that_is_linked_afterwards_nor_doe
 
 def test_nobody_links_an_account_but_an_administrator_and_none_of_the_servers_own(house, browser):
     browser.sign_in("s-rea")
+    assert (house.identities.accounts(house.idp.issuer), house.identities.accounts("other")) == ({"rea"}, set())
     token = made(browser)
     body = {"username": "admin", "issuer": "", "subject": "s-max"}
     place = "/api/2.0/tidewaiter/identities/accounts"

@@ -1,5 +1,6 @@
 """What the server does about criteria: each attempt goes into the ledger, and what cannot be is refused before."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -36,6 +37,14 @@ def test_two_people_put_a_criterion_in_force_and_one_ends_it(rules, table):
     assert (proposed.action, proposed.step, proposed.actor, proposed.criterion) == ("criterion", "propose", "pia", OURS)
     assert (proposed.valid_days, confirmed.valid_days) == (90, None)
     assert (withdrawn.reason, withdrawn.roles, withdrawn.address) == ("nothing was found", ("analyst",), "10.1.1.1")
+
+
+def test_beside_one_sign_on_nobody_confirms_what_somebody_unknown_proposed(rules):
+    propose(rules)
+    rules = replace(rules, linked=lambda: {"pol"})
+    with pytest.raises(Refused, match="criterion watched bears the name of pia"):
+        take(rules, "pol", "confirm", name="watched")
+    assert take(replace(rules, linked=lambda: {"pia", "pol"}), "pol", "confirm", name="watched")
 
 
 @pytest.mark.parametrize(

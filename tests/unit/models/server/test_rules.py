@@ -10,6 +10,7 @@ from models.ledger.chain import Entry, LedgerError
 from models.ledger.lifecycle import State
 from models.ledger.storage import now
 from models.names import MODEL
+from models.server import stored
 from models.signoff import waiting
 from tests.support.rules import (
     NUMBERS,
@@ -48,6 +49,29 @@ class TestSigning:
         rules.judge(signing("rea", "governance"))
         rules.judge(signing("rob", "governance"))
         assert told == [1]
+
+    def test_beside_one_sign_on_nothing_is_signed_that_bears_the_name_of_somebody_unknown(self, rules, table):
+        linked = {"ana", "rob"}
+        rules = replace(rules, linked=lambda: linked)
+        with pytest.raises(Refused, match=r"version 1 bears the name of max, .* links the account first"):
+            rules.judge(signing("ana", "technical"))
+        assert last(table).refusal.startswith("version 1 bears the name of max")
+        linked.add("max")
+        rules.judge(signing("ana", "technical"))
+        linked.remove("ana")  # as if her signature were from before there was one sign-on
+        with pytest.raises(Refused, match="bears the name of ana"):
+            rules.judge(signing("rob", "governance"))
+        rules.judge(signing("rob", "governance", "rejected: who was that?"))  # which nobody gains by
+
+    def test_who_is_linked_by_another_name_is_known_and_so_is_the_service(self, rules, store, monkeypatch):
+        monkeypatch.setattr(stored, "authors", lambda found: ("Max", SERVICE))
+        rules = replace(rules, linked=lambda: {"maxine", "ana"})
+        with pytest.raises(Refused, match="bears the name of Max, and"):
+            rules.judge(signing("ana", "technical"))
+        joined = call("root", "POST", "identities").entry("account", now(), one_person=("max", "maxine"))
+        with rules.ledger.writing() as writer:
+            writer.append(joined)
+        assert rules.judge(signing("ana", "technical"))
 
     @pytest.mark.parametrize("value", ["Approved : sound", " APPROVED: sound\n", "approved:sound"])
     def test_a_decision_may_be_written_as_people_write(self, rules, value):
