@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -30,7 +31,9 @@ _VERSIONS = sa.text(
     "JOIN runs r ON r.run_uuid = v.run_id JOIN logged_models m ON v.source = 'models:/' || m.model_id "
     "ORDER BY v.version"
 )
-_PHOTOS = sa.text("SELECT kept FROM desk_photos ORDER BY kept")
+_PHOTOS = sa.text("SELECT kept, max(at) AS last FROM desk_photos GROUP BY kept ORDER BY kept").columns(
+    kept=sa.String, last=database.Instant
+)
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,11 @@ class Whole:
         except ValueError as error:
             yield f"the tombstones are not whole: {error}"
             return
-        purged = {each.name for each in tombstones if each.table == "photos"}
+        purged = {each.name: each.counted_from for each in tombstones if each.table == "photos"}  # the last of each
         for row in _rows(decisions, _PHOTOS):
             there = (self.state / "desk" / "photos" / row.kept[:2]).glob(f"{row.kept}.*")
             found = [path for path in there if path.suffix != ".purged"]
-            if not found and row.kept in purged:
+            if not found and purged.get(row.kept, date.min) >= row.last.date():
                 continue
             if not found or manifest.file_digest(found[0]) != row.kept:
                 yield f"photo {row.kept} of a case is missing or not as it was kept"
@@ -177,7 +180,7 @@ def _has(uri: str, table: str) -> bool:
         engine.dispose()
 
 
-def _rows(uri: str, query: sa.TextClause) -> list[sa.Row]:
+def _rows(uri: str, query: sa.Executable) -> list[sa.Row]:
     engine = database.connect(uri)
     try:
         with engine.connect() as connection:

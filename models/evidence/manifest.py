@@ -21,6 +21,7 @@ import subprocess
 import tarfile
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, Self
@@ -119,6 +120,11 @@ class Manifest(_Part):
     def digest(self) -> str:
         """Return the SHA-256 over the canonical form, in hexadecimal."""
         return json_digest(self.model_dump())
+
+    @property
+    def last_day(self) -> date:
+        """Return the last day of the window, before which nobody can have had its data; ValueError if it names none."""
+        return max(date.fromisoformat(span.partition("/")[2]) for span in self.window.values())
 
     def is_same_model(self, other: "Manifest") -> bool:
         """Whether both are one model, made of the same; the champion that they were compared with may differ."""

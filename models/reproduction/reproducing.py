@@ -46,7 +46,7 @@ def _stages(registry: Registry, places: Places, number: str, scratch: Scratch) -
         yield Stage("lock", stated.lock_sha256, manifest.lock_digest(code) or "none")
         if not (code / PROGRAM).is_file():
             raise NotTried(f"its code, commit {stated.code.commit}, is older than this command")
-        _lay_data(places, stated.data_version, data)
+        _lay_data(places, stated, data)
         yield Stage("data", stated.data_version, stated.data_version)  # `copy` has compared every byte
         python = libraries.python(code, scratch.folder / "libraries")
         _train(python, code, (evidence, data, source, made), scratch)
@@ -80,10 +80,11 @@ def _code(stated: Manifest) -> Generator[Path]:
         yield folder
 
 
-def _lay_data(places: Places, version: str, folder: Path) -> None:
+def _lay_data(places: Places, stated: Manifest, folder: Path) -> None:
+    version = stated.data_version
     try:
         if not versioning.exists(places.data, version, places.state):
-            tombstone = Tombstones(places.state / TOMBSTONES).find("versions", version)
+            tombstone = Tombstones(places.state / TOMBSTONES).find("versions", version, stated.last_day)
             if tombstone:
                 raise Purged(f"its data were {tombstone.sentence}")
         versioning.copy(places.data, version, folder, places.state)

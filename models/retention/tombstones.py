@@ -3,8 +3,8 @@
     purged.jsonl    in the state folder
 
 A line is written before its thing is deleted: whoever finds neither thing nor line knows that it was lost, and not
-purged. A line of a thing that was younger than its rule allows breaks the chain, so nobody can hide by it what
-the rule would have kept.
+purged. A line of a thing that was younger than its rule allows, or than any rule may, or of a purge that is still to
+come, breaks the chain, so nobody can hide by it what the rule would have kept.
 """
 
 import fcntl
@@ -17,8 +17,11 @@ from pathlib import Path
 
 import msgspec
 
+from models.retention.rules import LEAST, MOST
+
 TOMBSTONES = "purged.jsonl"
 _FIRST = "0" * 64
+_ZONES = timedelta(days=1)  # the administration's day may have begun before the machine's
 _encode = msgspec.json.Encoder().encode
 
 
@@ -85,6 +88,10 @@ class Tombstones:
                 raise ValueError(f"{self.file}, line {number}: it is no tombstone: {error}") from error
             if each.before != last:
                 raise ValueError(f"{self.file}, line {number}: it does not follow from what is before it")
+            if not LEAST <= each.days <= MOST:
+                raise ValueError(f"{self.file}, line {number}: days is {each.days}; allowed: {LEAST} to {MOST:,}")
+            if each.purged_on > date.today() + _ZONES:
+                raise ValueError(f"{self.file}, line {number}: purged_on is {each.purged_on}, which is still to come")
             if each.purged_on < each.counted_from + timedelta(days=each.days):
                 raise ValueError(f"{self.file}, line {number}: {each.name} was {each.sentence}, before its time")
             found.append(each)

@@ -55,7 +55,8 @@ def _files(registry: Callable[[], Registry], case: Case | None) -> None:
 
 
 def _data(places: Places, evidence: Manifest | None) -> None:
-    version = _known(evidence).data_version
+    known = _known(evidence)
+    version = known.data_version
     if not (places.data.resolve().parent / ".dvc" / "config").exists():
         raise NotChecked(f"no versions of {places.data} are kept here")
     try:
@@ -65,7 +66,7 @@ def _data(places: Places, evidence: Manifest | None) -> None:
     if is_there:
         return
     try:
-        tombstone = Tombstones(places.state / TOMBSTONES).find("versions", version)
+        tombstone = Tombstones(places.state / TOMBSTONES).find("versions", version, known.last_day)
     except ValueError as error:
         raise Broken(str(error)) from error
     if tombstone:

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import date
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from models.ledger import Keys
 from models.retention import TOMBSTONES, Tombstones
 from tests.support import commands, installed
 from tests.support.decided import decision
+from tests.support.desks import NOON
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +205,10 @@ def test_a_photo_that_a_rule_has_purged_is_no_fault_and_one_that_came_again_is_l
     photo.with_suffix(".purged").write_text("purged by a rule")
     photo.unlink()
     assert [each.startswith("photo ") for each in faults(here)] == [True]  # nothing tells by which
-    Tombstones(here.state_folder / TOMBSTONES).add("photos", {photo.stem: date(2024, 1, 1)}, 30, date(2024, 3, 1))
+    tombstones, taken = Tombstones(here.state_folder / TOMBSTONES), NOON.date()
+    tombstones.add("photos", {photo.stem: taken - timedelta(days=1)}, 30, taken + timedelta(days=60))
+    assert [each.startswith("photo ") for each in faults(here)] == [True]  # it had not been taken in by then
+    tombstones.add("photos", {photo.stem: taken}, 30, taken + timedelta(days=60))
     assert faults(here) == []
     made = backup(here, tmp_path / "backups")
     assert manifest.read(made).faults == ()

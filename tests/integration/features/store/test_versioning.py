@@ -226,6 +226,19 @@ def test_with_every_folder_elsewhere_nothing_is_kept_beside_the_data_but_dvc_s_s
     assert versioning.snapshot(other, state) != versioning.current(data, state) == version
 
 
+def test_versions_are_spare_and_purged_where_the_state_is_elsewhere(tmp_path: Path) -> None:
+    data, state = tmp_path / "lake" / "data", tmp_path / "state"
+    versions = []
+    for text in ("one", "two"):
+        fill(data, a=text)
+        versions.append(versioning.snapshot(data, state))
+    shutil.rmtree(state / "dvc-cache")  # as after a restore
+    assert versioning.spare(data, state) == {versions[0]: date.today()}
+    assert versioning.purge(data, versions[:1], state) == 1
+    assert versioning.spare(data, state) == {}
+    assert (versioning.exists(data, versions[0], state), versioning.exists(data, versions[1], state)) == (False, True)
+
+
 def test_versions_that_were_kept_beside_the_data_are_found_where_the_state_is_elsewhere(root: Path) -> None:
     data, state = root / "data", root.parent / "state"
     fill(data, a="one", b="two")

@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -124,11 +124,15 @@ def world(tmp_path, monkeypatch) -> World:
 
 def test_data_that_a_rule_has_purged_are_said_to_be_purged(world):
     tombstones = Tombstones(world.folder / "state" / TOMBSTONES)
-    tombstones.add("versions", {world.manifest.data_version: date(2024, 1, 1)}, 30, date(2024, 3, 1))
+    version, last = world.manifest.data_version, world.manifest.last_day
+    tombstones.add("versions", {version: last - timedelta(days=1)}, 30, last + timedelta(days=60))
     assert named(world.made_again()) == STAGES  # they are still there, or came again
     for name in ("dvc-cache", "dvc-remote"):
         shutil.rmtree(world.folder / "state" / name)
-    with pytest.raises(Purged, match=r"its data were purged by rule versions \(30 days\) on 2024-03-01"):
+    with pytest.raises(NotTried, match="neither in the cache nor in the remote"):
+        world.made_again()  # the tombstone is of data from before there were these
+    tombstones.add("versions", {version: last}, 30, last + timedelta(days=60))
+    with pytest.raises(Purged, match=r"its data were purged by rule versions \(30 days\) on "):
         world.made_again()
     tombstones.file.write_bytes(b"{}\n")
     with pytest.raises(NotTried, match=r"purged\.jsonl, line 1: it is no tombstone") as raised:

@@ -92,6 +92,22 @@ def test_a_line_of_what_the_rule_would_have_kept_is_refused_although_its_chain_i
         tombstones.read()
 
 
+@pytest.mark.parametrize(
+    ("forged", "told"),
+    [
+        ({"days": 0, "counted_from": "2025-06-01"}, "days is 0; allowed: 30 to 36,500"),
+        ({"days": 36_501, "counted_from": "1900-01-01"}, "days is 36501; allowed: 30 to 36,500"),
+        ({"counted_from": "2199-01-01", "purged_on": "2200-01-01"}, "purged_on is 2200-01-01, which is still to come"),
+    ],
+)
+def test_a_line_that_no_rule_could_have_written_is_refused_although_its_chain_is_whole(tombstones, forged, told):
+    tombstones.add("photos", {"ab": DAY}, 365, TODAY)
+    (only,) = tombstones.file.read_bytes().splitlines()
+    tombstones.file.write_text(json.dumps(json.loads(only) | forged, separators=(",", ":")) + "\n")
+    with pytest.raises(ValueError, match=f"line 1: {told}"):
+        tombstones.read()
+
+
 def test_what_is_no_tombstone_is_named_by_its_line(tombstones):
     tombstones.add("photos", {"ab": DAY}, 365, TODAY)
     with tombstones.file.open("a") as lines:

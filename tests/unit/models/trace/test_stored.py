@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from features.store import versioning
 from models.evidence import manifest, seal
 from models.ledger.book import Case
 from models.places import Places
+from models.retention import TOMBSTONES, Tombstones
 from models.trace import stored
 from tests.support import candidates
 
@@ -101,6 +103,11 @@ def test_data_are_kept_or_gone_or_nobody_can_say(registered, places, monkeypatch
     candidates.keep_version(places.data, candidates.version_of_data("other"))
     gone = f"neither DVC's cache nor its remote has version {VERSION}"
     assert told(AWAY, places, case, evidence)["data"] == ("broken", gone)
+    tombstones, last = Tombstones(places.state / TOMBSTONES), evidence.last_day
+    tombstones.add("versions", {VERSION: last - timedelta(days=1)}, 30, last + timedelta(days=60))
+    assert told(AWAY, places, case, evidence)["data"] == ("broken", gone)  # there were no such data yet
+    tombstones.add("versions", {VERSION: last}, 30, last + timedelta(days=60))
+    assert told(AWAY, places, case, evidence)["data"] == ("purged", tombstones.read()[-1].sentence)
     candidates.keep_version(places.data, VERSION)
     assert told(AWAY, places, case, evidence)["data"] == ("held", "")
 

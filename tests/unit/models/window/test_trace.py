@@ -201,7 +201,7 @@ def test_data_that_a_rule_has_purged_are_not_lost(made, tell, tombstones, monkey
     code, said = tell(made.decided[1].declaration_id)
     assert (code, "BROKEN      data" in said) == (1, True)
     evidence = json.loads(tell(made.decided[1].declaration_id, "--json")[1])["decisions"][0]["model"]["data_version"]
-    tombstones.add("versions", {evidence: date(2024, 1, 1)}, 30, date(2026, 1, 2))
+    tombstones.add("versions", {evidence: date(2025, 6, 1)}, 30, date(2026, 1, 2))
     code, said = tell(made.decided[1].declaration_id)
     assert (code, "purged by rule versions (30 days) on 2026-01-02" in said) == (6, True)
     with tombstones.file.open("a") as lines:
