@@ -41,6 +41,7 @@ class Training(_Section):
     test_share: float = Field(gt=0, lt=0.5)
     max_rounds: int = Field(ge=1)
     early_stopping_rounds: int = Field(ge=1)
+    bag: int = Field(1, ge=1, le=20)
     search: Search
 
 

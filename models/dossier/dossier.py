@@ -168,8 +168,9 @@ class Dossier:
             "hit_value": model.hit_value,
             "model_digest": model.digest,
             "smoothing": model.encoder.smoothing,
-            # Runs that are older than this choice do not name it, and are judged by what is returned here.
+            # Runs that are older than these choices do not name them, and are judged by what is returned here.
             **({} if model.encoder.codes == "categories" else {"codes": model.encoder.codes}),
+            **({} if model.training.bag == 1 else {"bag": model.training.bag}),
         }
 
     def windows(self) -> dict[str, str]:

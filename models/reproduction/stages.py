@@ -47,7 +47,7 @@ _TOLD = {
     "feature code": ("training.feature_code",),
     "rows": ("training.parts",),
     "encodings": ("encoder",),
-    "rounds": ("training.rounds", "training.learning_curve"),
+    "rounds": ("training.rounds", "training.further_rounds", "training.learning_curve"),
     "trees": ("files",),
 }
 

@@ -11,6 +11,7 @@ __all__ = [
     "Encoder",
     "Matrix",
     "RiskModel",
+    "bagging",
     "boosting",
     "calibration",
     "critical",

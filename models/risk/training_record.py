@@ -34,6 +34,10 @@ class TrainingRecord(Document):
     `feature_code` is the digest of the code that computed the features (features/code_digest.py); None for models that
     are older than this record. `parameters` are LightGBM's; `smoothing` and `codes` are the encoder's. `rounds` count
     trees of each head, and `learning_curve` holds the log loss after each round, by part.
+
+    Where the illicit head is a bag (models/risk/bagging.py), `rounds`, `learning_curve` and `validation_log_loss` are
+    those of its first member, which learned with `seed`. `further_rounds` has the rounds of the others, which learned
+    with `seed` + 1 and so on.
     """
 
     feature_code: str | None = None
@@ -43,10 +47,21 @@ class TrainingRecord(Document):
     smoothing: int | float
     codes: Codes = "categories"
     rounds: int
+    further_rounds: tuple[int, ...] = ()
     revenue_rounds: int
     critical_rounds: int
     validation_log_loss: float
     learning_curve: dict[str, list[float]]
+
+    @property
+    def bag(self) -> int:
+        """Return how many boosters the illicit head is the mean of."""
+        return 1 + len(self.further_rounds)
+
+    @property
+    def trees(self) -> int:
+        """Return the number of trees of the illicit head."""
+        return self.rounds + sum(self.further_rounds)
 
     @classmethod
     def from_json(cls, written: dict[str, Any]) -> Self:

@@ -5,6 +5,10 @@ number of rounds, the calibration and the correction of the revenue's total, all
 seen. The second fits the boosters with those numbers of rounds on everything up to the test part. Fraud drifts, so the
 months that served as validation are the ones most like those the model is going to see. Leaving them out would cost
 more than the calibration loses by being taken from the first pass.
+
+The illicit head may be a bag of boosters that differ in their seed alone (models/risk/bagging.py), as many as the
+policy says. In the first pass each stops by itself, and in the second each has the rounds that its seed stopped at. So
+the bag's raw scores are the mean of those that its seeds give one by one. The calibration is that of the whole bag.
 """
 
 from collections.abc import Sequence
@@ -20,7 +24,7 @@ from features.code_digest import code_version
 from features.families import Feature
 from features.progress import Progress
 from models import policy
-from models.risk import Encoder, Matrix, RiskModel, boosting, calibration, critical, revenue, training_record
+from models.risk import Encoder, Matrix, RiskModel, bagging, boosting, calibration, critical, revenue, training_record
 from models.targeting import lanes
 from models.training.splits import labelled, window
 from models.training.tuning import AS_THEY_STAND, Tuning
@@ -56,7 +60,7 @@ class _Learned:
 
     train: training_record.LearnedPart
     validation: training_record.LearnedPart
-    fit: boosting.Fit
+    fits: tuple[boosting.Fit, ...]
     calibration: calibration.Calibration
     revenue: revenue.RevenueModel
     revenue_rounds: int
@@ -98,11 +102,18 @@ def train(
 
     encoder = Encoder.fit(everything, features).giving(tuning.smoothing, tuning.codes)
     final = _Part.of(everything, encoder.table(everything))
-    fit = partial(boosting.fit_rounds, boosting.ILLICIT, parameters, training.seed, encoder, rounds=learned.fit.rounds)
-    booster = grow(fit, final.rows, _progress(on_progress, training, 1))
+    fit = partial(boosting.fit_rounds, boosting.ILLICIT, parameters, encoder=encoder)
+    members = [
+        grow(
+            partial(fit, seed=seed, rounds=first.rounds),
+            final.rows,
+            _progress(on_progress, training, training.bag + done),
+        )
+        for done, (seed, first) in enumerate(zip(_seeds(training), learned.fits, strict=True))
+    ]
     return RiskModel(
         encoder=encoder,
-        illicit=booster,
+        illicit=bagging.mean(members),
         calibration=learned.calibration,
         revenue=revenue.refit(encoder, final.hits, training.seed, learned.revenue_rounds, learned.revenue),
         critical=critical.refit(
@@ -124,11 +135,12 @@ def train(
             parameters=parameters,
             smoothing=tuning.smoothing,
             codes=tuning.codes,
-            rounds=learned.fit.rounds,
+            rounds=learned.fits[0].rounds,
+            further_rounds=tuple(each.rounds for each in learned.fits[1:]),
             revenue_rounds=learned.revenue_rounds,
             critical_rounds=learned.critical_rounds,
-            validation_log_loss=learned.fit.loss,
-            learning_curve=learned.fit.curve,
+            validation_log_loss=learned.fits[0].loss,
+            learning_curve=learned.fits[0].curve,
         ),
     )
 
@@ -149,14 +161,16 @@ def _first_pass(
         boosting.fit_until_best,
         boosting.ILLICIT,
         parameters,
-        training.seed,
-        encoder,
+        encoder=encoder,
         validation=held_out.rows,
         max_rounds=training.max_rounds,
         patience=training.early_stopping_rounds,
     )
-    fit = grow(until_best, fitted.rows, _progress(on_progress, training, 0))
-    raw = boosting.predict(fit.booster, held_out.rows.matrix)
+    fits = tuple(
+        grow(partial(until_best, seed=seed), fitted.rows, _progress(on_progress, training, done))
+        for done, seed in enumerate(_seeds(training))
+    )
+    raw = boosting.predict(bagging.mean([each.booster for each in fits]), held_out.rows.matrix)
     calibrated = calibration.calibrate(raw, held_out.rows.target > 0)
     amounts, revenue_rounds = revenue.fit(
         encoder, fitted.hits, held_out.hits, training.seed, training.max_rounds, training.early_stopping_rounds
@@ -178,7 +192,7 @@ def _first_pass(
     return _Learned(
         fitted.account(),
         held_out.account(),
-        fit,
+        fits,
         calibrated,
         judged,
         revenue_rounds,
@@ -186,6 +200,11 @@ def _first_pass(
         critical_rounds,
         _hit_value(score, factor * expected, goes_by_value, selection),
     )
+
+
+def _seeds(training: policy.Training) -> range:
+    """Return the seed of each member of the bag."""
+    return range(training.seed, training.seed + training.bag)
 
 
 def _hit_value(score: Floats, amount: Floats, goes_by_value: Flags, selection: policy.Targeting) -> float:
@@ -213,12 +232,12 @@ def _checked(part: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _progress(on_progress: Progress | None, training: policy.Training, fits_before: int) -> Progress | None:
-    """Return a function that reports the rounds of one fit as rounds of both passes."""
+    """Return a function that reports the rounds of one fit as rounds of all, of both passes."""
     if on_progress is None:
         return None
 
     def report(done: int, every: int) -> None:
         here = training.max_rounds * done // every
-        on_progress(fits_before * training.max_rounds + here, 2 * training.max_rounds)
+        on_progress(fits_before * training.max_rounds + here, 2 * training.bag * training.max_rounds)
 
     return report

@@ -55,7 +55,7 @@ def computation(material: Material, say: Words) -> Statement:
     training, search = material.dossier.model.training, material.policy.training.search
     text = say(
         "fact.computation",
-        rounds=say.number(training.rounds),
+        rounds=say.number(training.trees),
         revenue=say.number(training.revenue_rounds),
         critical=say.number(training.critical_rounds),
         rows=say.number(training.parts.final.rows),

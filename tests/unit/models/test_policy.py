@@ -114,6 +114,19 @@ def test_a_policy_that_says_nothing_of_placing_online_carries_nothing(path):
     assert signed.digest == hashlib.sha256(text).hexdigest()
 
 
+@pytest.mark.parametrize("path", SIGNED, ids=lambda path: path.stem)
+def test_a_policy_that_says_nothing_of_a_bag_trains_one_booster(path):
+    assert policy.parse(path.read_bytes()).training.bag == 1
+
+
+@pytest.mark.parametrize("bag", [0, 21])
+def test_a_bag_of_none_or_of_very_many_is_refused(bag):
+    with pytest.raises(
+        ValidationError, match=r"training\.bag\n.*(greater than or equal to 1|less than or equal to 20)"
+    ):
+        changed("training", bag=bag)
+
+
 def test_the_delivered_policy_carries_documents_and_audits_and_no_crew():
     lanes = policy.load().targeting.lanes
     assert (lanes.red.carried_days, lanes.yellow.carried_days, lanes.blue.carried_days) == (0, 5, 5)

@@ -65,6 +65,13 @@ def test_without_signatures_nights_and_a_desk_as_many_are_told_and_what_is_not_k
     assert "No night has looked at this version yet." in text_of(paper)
 
 
+def test_trees_are_those_of_the_whole_bag(material):
+    made = material.dossier.model
+    training = made.training.model_copy(update={"rounds": 20, "further_rounds": (19, 22)})
+    bagged = replace(material, dossier=replace(material.dossier, model=replace(made, training=training)))
+    assert "61 trees for the chance" in text_of(draw_up(bagged, "annex-iv", "en"))
+
+
 @pytest.mark.parametrize("form", NAMES)
 def test_each_statement_cites_files_by_their_digests_and_each_blank_says_what_to_fill_in(form, material, tmp_path):
     paper = draw_up(material, form, "en")

@@ -170,6 +170,7 @@ def test_code_and_data_that_have_changed_since_are_left_alone_and_those_of_the_v
         ({"training__parts": {}, "encoder": {}}, "rows"),
         ({"encoder": {}, "files": {}}, "encodings"),
         ({"training__rounds": 1}, "rounds"),
+        ({"training__further_rounds": [1], "files": {}}, "rounds"),
         ({"training__learning_curve": {}, "files": {}}, "rounds"),
         ({"files": {}, "hit_value": -1}, "trees"),
         ({"hit_value": -1}, "model"),

@@ -1,3 +1,4 @@
+import itertools
 import os
 import subprocess
 import sys
@@ -7,10 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.risk import training_record
+from models.risk import boosting, training_record
 from models.risk.risk_model import RiskModel
 from models.training.fitting import _hit_value, train
 from models.training.splits import split_by_time
+from models.training.tuning import Tuning
 from tests.support.datasets import FEATURES, TARGETING, TRAINING, dataset
 
 SPLIT = split_by_time(dataset(), TRAINING, 7)
@@ -68,6 +70,34 @@ def test_the_number_of_threads_in_the_environment_changes_nothing():
 
 def test_another_seed_gives_another_model():
     assert trained(training=TRAINING.model_copy(update={"seed": 8})).digest != trained().digest
+
+
+def test_a_bag_is_the_mean_of_what_its_seeds_give_one_by_one():
+    until_best = TRAINING.model_copy(update={"max_rounds": 100})
+    fast = Tuning(boosting.PARAMETERS | {"learning_rate": 0.15})
+    bag, *singles = [
+        trained(training=until_best.model_copy(update={"seed": seed, "bag": size}), tuning=fast)
+        for seed, size in ((7, 3), (7, 1), (8, 1), (9, 1))
+    ]
+    matrix = bag.encoder.encode(SPLIT.test)
+    raw, *each = [np.asarray(model.illicit.predict(matrix, raw_score=True)) for model in (bag, *singles)]
+    np.testing.assert_allclose(raw, np.mean(each, axis=0), rtol=1e-12, atol=1e-12)
+    assert min(np.abs(one - other).max() for one, other in itertools.combinations(each, 2)) > 0.01
+    rounds = tuple(model.training.rounds for model in singles)
+    assert len(set(rounds)) > 1
+    assert (bag.training.seed, bag.training.rounds, bag.training.further_rounds) == (7, rounds[0], rounds[1:])
+    assert bag.training.learning_curve == singles[0].training.learning_curve
+    assert (bag.training.bag, bag.training.trees) == (3, bag.illicit.num_trees()) == (3, sum(rounds))
+    assert (singles[0].training.bag, singles[0].training.trees) == (1, rounds[0])
+
+
+def test_two_trainings_of_a_bag_give_the_same_files_and_it_is_calibrated_as_a_whole(tmp_path):
+    training = TRAINING.model_copy(update={"bag": 2})
+    model = trained(training=training)
+    assert model.calibration.judged != trained().calibration.judged
+    assert files(model, tmp_path / "a") == files(trained(training=training), tmp_path / "b")
+    assert RiskModel.load(tmp_path / "a").training == model.training
+    assert RiskModel.load(tmp_path / "a").predict(SPLIT.test).equals(model.predict(SPLIT.test))
 
 
 def test_labels_after_the_final_rows_change_nothing():
@@ -135,12 +165,14 @@ def test_without_final_rows_training_and_validation_rows_are_final():
     assert parts.final.rows == SPLIT.train.height + SPLIT.validation.height
 
 
-def test_progress_rises_to_the_end():
+@pytest.mark.parametrize("bag", [1, 2])
+def test_progress_rises_to_the_end(bag):
     seen = []
-    trained(on_progress=lambda done, every: seen.append((done, every)))
+    training = TRAINING.model_copy(update={"bag": bag})
+    trained(training=training, on_progress=lambda done, every: seen.append((done, every)))
     done = [one for one, _ in seen]
     assert done == sorted(done)
-    assert seen[-1] == (2 * TRAINING.max_rounds, 2 * TRAINING.max_rounds)
+    assert seen[-1] == (2 * bag * TRAINING.max_rounds, 2 * bag * TRAINING.max_rounds)
 
 
 @pytest.mark.parametrize(
