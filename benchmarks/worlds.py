@@ -5,6 +5,7 @@ as many improvements do. So differences are taken within a world, averaged over 
 is Student's t over worlds (e.g. Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 2006).
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from benchmarks import measuring
 from features.contract import KEY
+from features.disk import PARTIAL
 from features.ingestion.batches import ingest
 from features.matrix import cache
 from features.simulator import Parameters
@@ -25,27 +28,49 @@ from models.training.splits import Split, accepted_between, split_by_time
 CONFIDENCE = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class World:
-    """A world's rows, split by time, and the declarations of the test window with `is_hit`, the truth of each."""
+    """A simulated world or an ingested source, its rows split by time, and the declarations by which a model is judged.
 
-    seed: int
+    `judged` has `is_hit` and `revenue` (currency): where the truth is known, that of every declaration of the test
+    window, with its `scheme` and what was evaded; otherwise what inspections of the test window found and recovered.
+    """
+
+    name: str
+    store: Store
+    dataset: pl.LazyFrame
     split: Split
     judged: pl.DataFrame
 
 
 def world(seed: int, rows: int, folder: Path, policy: Policy) -> World:
     """Return the world of a seed. It is made in `folder` unless it is there; computing its features takes a minute."""
+    if not folder.exists():
+        begun = folder.with_name(folder.name + PARTIAL)  # so that a world is there whole or not at all
+        shutil.rmtree(begun, ignore_errors=True)
+        source = SimulatorSource(Parameters(rows=rows, seed=seed), begun / "files")
+        ingest(source, Store(begun / "data" / "simulator"), policy.ingestion)
+        begun.rename(folder)
     delay, store = policy.features.label_delay_days, Store(folder / "data" / "simulator")
-    if not store.days():
-        ingest(SimulatorSource(Parameters(rows=rows, seed=seed), folder / "files"), store, policy.ingestion)
     dataset = cache.dataset(
         store, cache.build(store, delay, folder / "cache"), delay, cache.last_known_day(store, delay)
     )
-    split = split_by_time(dataset, policy.training, delay)
-    truth = store.scan("truth").select(*KEY, "scheme", is_hit="is_illicit").collect()
-    rows_of_test = accepted_between(dataset, split.windows["test"])
-    return World(seed, split, rows_of_test.join(truth, on=KEY, how="inner", maintain_order="left"))
+    return _judged(str(seed), store, dataset, split_by_time(dataset, policy.training, delay))
+
+
+def ingested(source: str, policy: Policy) -> World:
+    """Return a source that `make run` has ingested."""
+    return _judged(source, *measuring.ingested(source, policy))
+
+
+def _judged(name: str, store: Store, dataset: pl.LazyFrame, split: Split) -> World:
+    truth = store.scan("truth").select(*KEY, "scheme", is_hit="is_illicit", revenue="evaded_revenue").collect()
+    if truth.is_empty():
+        judged = split.test.with_columns(is_hit="is_illicit", revenue=pl.col("recovered_revenue").fill_null(0.0))
+    else:
+        rows = accepted_between(dataset, split.windows["test"])
+        judged = rows.join(truth, on=KEY, how="inner", maintain_order="left")
+    return World(name, store, dataset, split, judged)
 
 
 def interval(differences: Sequence[float]) -> dict[str, float]:
@@ -57,7 +82,6 @@ def interval(differences: Sequence[float]) -> dict[str, float]:
     """
     if len(differences) < 2:
         raise ValueError(f"an interval over {len(differences)} worlds; allowed: two or more")
-    low, high = stats.t.interval(
-        CONFIDENCE, len(differences) - 1, loc=np.mean(differences), scale=stats.sem(differences)
-    )
-    return {"mean": float(np.mean(differences)), "low": float(low), "high": float(high)}
+    mean = float(np.mean(differences))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1) * stats.sem(differences))
+    return {"mean": mean, "low": mean - half, "high": mean + half}

@@ -1,0 +1,189 @@
+"""Comparisons of ways over worlds, seeds and rows: benchmarks/comparing.py, with ways that cost nothing."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import average_precision_score
+
+from benchmarks import comparing, worlds
+from benchmarks.comparing import Comparison
+from benchmarks.worlds import World
+from models.metrics import Scores
+
+ROWS = 400
+
+
+def made(name: str, hits: float = 0.2) -> World:
+    """Return a world of which only the judged rows are there."""
+    random = np.random.default_rng(int(name))
+    is_hit = random.random(ROWS) < hits
+    judged = pl.DataFrame({"is_hit": is_hit, "revenue": np.where(is_hit, random.lognormal(5, 1, ROWS), 0.0)})
+    return World(name, None, None, SimpleNamespace(), judged)  # ty: ignore
+
+
+def seeing(share: float, asked: list | None = None) -> comparing.Way:
+    """Return a way that sees the truth to a share; the rest is chance, which depends on the seed."""
+
+    def scores(world: World, seed: int) -> Scores:
+        if asked is not None:
+            asked.append((world.name, share, seed))
+        chance = np.random.default_rng([seed, int(world.name), 1]).random(ROWS)
+        return Scores(share * world.judged["is_hit"].to_numpy() + (1 - share) * chance)
+
+    return scores
+
+
+def comparison(asked: list | None = None, **ways: float) -> Comparison:
+    trained = {name: seeing(share, asked) for name, share in ways.items()}
+    figures = {"average_precision": "average precision", "precision_at_10pct_by_score": "precision at 10 %"}
+    return Comparison("tried", trained, next(iter(ways)), figures)
+
+
+def opened(*given: World) -> dict:
+    return {world.name: lambda world=world: world for world in given}
+
+
+def test_a_difference_is_that_of_the_same_rows_averaged_over_seeds_and_its_interval_that_of_students_t(
+    tmp_path: Path,
+) -> None:
+    tried, given = comparison(blind=0.1, sharp=0.3), [made("1"), made("2"), made("3")]
+    told = comparing.compared(tried, comparing.run(tried, opened(*given), (1, 2), tmp_path / "kept.jsonl"))
+    expected = {
+        world.name: [
+            average_precision_score(world.judged["is_hit"], seeing(share)(world, seed).score)
+            for share in (0.1, 0.3)
+            for seed in (1, 2)
+        ]
+        for world in given
+    }
+    gains = [(c + d - a - b) / 2 for a, b, c, d in expected.values()]
+    found = told["slices"]["all"]["figures"]["average_precision"]
+    assert found["blind"]["mean"] == pytest.approx(np.mean([each[:2] for each in expected.values()]))
+    assert found["sharp"]["difference"] == pytest.approx(np.mean(gains))
+    assert [each["difference"] for each in found["sharp"]["by_world"].values()] == pytest.approx(gains)
+    assert found["sharp"]["by_world"]["1"]["by_seed"] == pytest.approx(expected["1"][2:])
+    over = worlds.interval(gains)
+    assert found["sharp"]["over_worlds"] == pytest.approx([over["low"], over["high"]])
+    assert found["sharp"]["deviation_over_seeds"] == pytest.approx(
+        np.mean([np.std(each[2:], ddof=1) for each in expected.values()])
+    )
+    assert told["slices"]["all"]["hits"]["2"] == given[1].judged["is_hit"].sum()
+
+
+def test_rows_are_redrawn_for_both_ways_alike(tmp_path: Path) -> None:
+    tried = comparison(blind=0.1, again=0.1, sharp=0.3)
+    told = comparing.compared(tried, comparing.run(tried, opened(made("1"), made("2")), (1,), tmp_path / "kept.jsonl"))
+    found = told["slices"]["all"]["figures"]["average_precision"]
+    assert found["again"]["over_rows"] == [0, 0]  # by draws of its own, a way would differ from itself
+    low, high = found["sharp"]["over_rows"]
+    assert 0 < low < found["sharp"]["difference"] < high
+    of_a_world = found["sharp"]["by_world"]["1"]["over_rows"]
+    assert high - low < of_a_world[1] - of_a_world[0]  # two worlds have twice the rows
+
+
+def test_a_comparison_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    file, asked = tmp_path / "there" / "kept.jsonl", []
+    one, other = made("1"), made("2")
+    stopping = comparison(asked, blind=0.1, sharp=0.3)
+
+    def stops(world: World, seed: int) -> Scores:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        comparing.run(replace(stopping, ways={**stopping.ways, "sharp": stops}), opened(one, other), (1,), file)
+    with file.open("a") as lines:
+        lines.write('{"world": "1", "way": "sh')  # as a kill leaves it
+    found = comparing.run(stopping, opened(one, other), (1,), file)
+    assert asked == [("1", 0.1, 1), ("1", 0.3, 1), ("2", 0.1, 1), ("2", 0.3, 1)]
+    assert [(each["world"], each["way"]) for each in found] == [
+        ("1", "blind"),
+        ("1", "sharp"),
+        ("2", "blind"),
+        ("2", "sharp"),
+    ]
+    never = {name: lambda: pytest.fail("a world with all its figures is not opened") for name in ("1", "2")}
+    assert comparing.run(stopping, never, (1,), file) == found
+
+
+def test_a_table_tells_both_intervals_and_over_what(tmp_path: Path) -> None:
+    tried = comparison(blind=0.1, sharp=0.3)
+    told = comparing.compared(tried, comparing.run(tried, opened(made("1"), made("2")), (1, 2), tmp_path / "k.jsonl"))
+    says, _, head, rule, base, other = comparing.table(tried, told).splitlines()
+    assert says == (
+        "2 worlds (1, 2), 2 seeds of training in each; differences to 'blind', 95 % by Student's t over worlds; "
+        "95 % by a paired bootstrap of the rows."
+    )
+    assert head == "| declarations | way | average precision | precision at 10 % |"
+    assert rule.count("---") == base.count("|") - 1 == other.count("|") - 1 == 4
+    assert base.startswith("| all: 800, ")
+    figure = told["slices"]["all"]["figures"]["average_precision"]["sharp"]
+    (low, high), (least, most) = figure["over_worlds"], figure["over_rows"]
+    cell = f"{figure['difference']:+.3f} ({low:+.3f} to {high:+.3f}; {least:+.3f} to {most:+.3f})"
+    assert other.startswith(f"|  | sharp | {cell} |")
+
+
+def test_one_world_has_no_interval_over_worlds_and_the_table_says_so(tmp_path: Path) -> None:
+    tried = comparison(blind=0.1, sharp=0.3)
+    told = comparing.compared(tried, comparing.run(tried, opened(made("1")), (1,), tmp_path / "kept.jsonl"))
+    figure = told["slices"]["all"]["figures"]["average_precision"]["sharp"]
+    assert (figure["over_worlds"], figure["deviation_over_seeds"]) == (None, None)
+    lines = comparing.table(tried, told).splitlines()
+    assert lines[0].endswith(
+        "1 seed of training; differences to 'blind', 95 % by a paired bootstrap of the rows. "
+        "There is no interval over worlds, because this is a single one."
+    )
+    assert f"({figure['over_rows'][0]:+.3f} to {figure['over_rows'][1]:+.3f}) |" in lines[-1]
+
+
+def test_a_figure_that_a_world_does_not_define_is_told_of_the_others_and_never_as_nought(tmp_path: Path) -> None:
+    tried = comparison(blind=0.1, sharp=0.3)
+    given = [made("1"), made("2"), made("3", hits=0.0)]
+    told = comparing.compared(tried, comparing.run(tried, opened(*given), (1,), tmp_path / "kept.jsonl"))
+    json.dumps(told, allow_nan=False)
+    figure = told["slices"]["all"]["figures"]["average_precision"]["sharp"]
+    assert figure["by_world"]["3"] is None
+    assert figure["difference"] == pytest.approx(
+        np.mean([figure["by_world"][name]["difference"] for name in ("1", "2")])
+    )
+    base, other = comparing.table(tried, told).splitlines()[-2:]
+    assert "(2 worlds)" in base
+    assert ", 2 worlds)" in other
+
+    told = comparing.compared(tried, comparing.run(tried, opened(given[2]), (1,), tmp_path / "nobody.jsonl"))
+    assert "| not defined | 0.000 |" in comparing.table(tried, told).splitlines()[-2]
+
+
+def test_a_table_of_figures_of_several_commits_says_so(tmp_path: Path) -> None:
+    tried = comparison(blind=0.1, sharp=0.3)
+    found = comparing.run(tried, opened(made("1")), (1,), tmp_path / "kept.jsonl")
+    told = comparing.compared(tried, [found[0] | {"commit": "another"}, found[1]])
+    assert "They are of 2 commits, so not all of the same code." in comparing.table(tried, told)
+
+
+def test_slices_have_hits_of_their_own(tmp_path: Path) -> None:
+    def slices(world: World) -> comparing.Slices:
+        rows = np.arange(ROWS) < 100
+        return {"first": (rows, world.judged["is_hit"].to_numpy()), "nothing": (rows & ~rows, ~rows)}
+
+    tried, world = replace(comparison(blind=0.1, sharp=0.3), slices=slices), made("1")
+    told = comparing.compared(tried, comparing.run(tried, opened(world), (1,), tmp_path / "kept.jsonl"))
+    first = world.judged.head(100)
+    assert (told["slices"]["first"]["rows"], told["slices"]["first"]["hits"]) == (
+        {"1": 100},
+        {"1": first["is_hit"].sum()},
+    )
+    assert told["slices"]["first"]["figures"]["average_precision"]["sharp"]["mean"] == pytest.approx(
+        average_precision_score(first["is_hit"], seeing(0.3)(world, 1).score[:100])
+    )
+    assert told["slices"]["nothing"]["figures"]["average_precision"]["sharp"]["mean"] is None
+
+
+def test_worlds_that_agree_to_the_last_bit_have_an_interval_without_width() -> None:
+    assert worlds.interval([0.5, 0.5, 0.5]) == {"mean": 0.5, "low": 0.5, "high": 0.5}
+    with pytest.raises(ValueError, match="over 1 worlds; allowed: two or more"):
+        worlds.interval([0.5])
