@@ -36,13 +36,16 @@ def apart(script: str, *arguments: object, python: str = sys.executable) -> dict
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def staged(script: str, stages: Iterable[str], rows: int) -> dict[str, dict[str, Any]]:
-    """Run each stage of `script` in a process of its own, all in one folder; return what they measured, by stage."""
+def staged(script: str, stages: Iterable[str], rows: int, *more: object) -> dict[str, dict[str, Any]]:
+    """Run each stage of `script` in a process of its own, all in one folder; return what they measured, by stage.
+
+    `more` are arguments that each stage is given.
+    """
     results = {}
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, Console().status("") as status:
         for stage in stages:
             status.update(stage)
-            results[stage] = apart(script, "--stage", stage, "--folder", folder, "--rows", rows)
+            results[stage] = apart(script, "--stage", stage, "--folder", folder, "--rows", rows, *more)
     return results
 
 

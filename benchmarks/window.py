@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time, sleep, time
 from typing import Any
@@ -67,15 +68,16 @@ A_SECOND_OF_MLFLOW = 5  # to its scoring server, whose CPU is what is compared
 SECRET = bytes(range(32))
 
 
-def prepare(folder: Path, rows: int) -> dict[str, Any]:
-    """Make the store, its features and a model."""
+def prepare(folder: Path, rows: int, bag: int = 1) -> dict[str, Any]:
+    """Make the store, its features and a model that is a bag of so many seeds."""
     workspace = _workspace(folder)
     ingest(SimulatorSource(Parameters(rows=rows), folder / "simulated"), workspace.store, workspace.policy.ingestion)
     labelled = workspace.dataset(workspace.features()).filter(pl.col("is_illicit").is_not_null()).collect()
     learned = labelled.sort("accepted_at").filter(pl.col("accepted_at") < _at(_day(workspace)) - timedelta(days=40))
     middle = learned.height * 5 // 6
-    rules = workspace.policy
-    train(learned[:middle], learned[middle:], CATALOGUE, rules.training, rules.targeting).save(folder / "model")
+    training = workspace.policy.training.model_copy(update={"bag": bag})
+    model = train(learned[:middle], learned[middle:], CATALOGUE, training, workspace.policy.targeting)
+    model.save(folder / "model")
     return {}
 
 
@@ -221,17 +223,20 @@ STAGES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--bag", type=int, default=1, help="of how many seeds the model is")
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.stage:
-        print(json.dumps(STAGES[given.stage](given.folder, given.rows)))
+        stages = STAGES | {"prepare": partial(prepare, bag=given.bag)}
+        print(json.dumps(stages[given.stage](given.folder, given.rows)))
         return
-    results = measuring.staged(__file__, STAGES, given.rows)
+    results = measuring.staged(__file__, STAGES, given.rows, "--bag", given.bag)
     del results["prepare"]
     _print(Console(), results, given.rows)
     libraries = ("polars", "numpy", "lightgbm", "mlflow", "msgspec", "sqlalchemy", "starlette", "uvicorn")
-    measuring.save("window", libraries, rows=given.rows, **results)
+    name = "window" if given.bag == 1 else f"window-bag-{given.bag}"
+    measuring.save(name, libraries, rows=given.rows, bag=given.bag, **results)
 
 
 def _print(console: Console, results: dict[str, Any], rows: int) -> None:

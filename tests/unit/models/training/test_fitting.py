@@ -100,6 +100,18 @@ def test_two_trainings_of_a_bag_give_the_same_files_and_it_is_calibrated_as_a_wh
     assert RiskModel.load(tmp_path / "a").predict(SPLIT.test).equals(model.predict(SPLIT.test))
 
 
+def test_who_grows_trees_grows_those_of_every_member():
+    grown = []
+
+    def grow(fit, rows, on_round):
+        grown.append(fit(rows=rows, on_round=on_round))
+        return grown[-1]
+
+    training = TRAINING.model_copy(update={"bag": 2})
+    assert trained(training=training, grow=grow).digest == trained(training=training).digest
+    assert len(grown) == 4
+
+
 def test_labels_after_the_final_rows_change_nothing():
     later = dataset().with_columns(
         is_illicit=pl.when(pl.col("accepted_at").dt.date() >= SPLIT.windows["test"][0])
