@@ -79,6 +79,9 @@ def test_a_killed_upgrade_is_refused_by_up_and_runs_and_begins_anew_from_its_bac
     assert dump(settings) != before  # it was in the middle
     with pytest.raises(ValueError, match="an upgrade was cut short, so nothing here is to be used; run"):
         unfinished.refuse(settings.state_folder)
+    elsewhere = settings.model_copy(update={"data_folder": tmp_path / "elsewhere"})
+    with pytest.raises(ValueError, match="data_folder is .*elsewhere; allowed: .*, as when the upgrade began"):
+        upgrade(elsewhere, tmp_path / "other")
     done = upgrade(settings, tmp_path / "other")
     assert done.backup.parent == tmp_path / "backups"
     assert not (tmp_path / "other").exists()
