@@ -1,15 +1,15 @@
 """A receiver of OTLP on loopback that keeps the spans which are sent to it."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from models import spans
+from tests.support.receiver import listening
 
 
 @dataclass
@@ -46,21 +46,14 @@ def attributes(span: Span) -> dict[str, str | int]:
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            assert self.path == "/v1/traces"
-            receiver.take(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
+    def take(path: str, headers: Message, content: bytes) -> int:
+        assert path == "/v1/traces"
+        receiver.take(content)
+        return 200
 
-        def log_message(self, format, *arguments):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
-        receiver = Receiver(f"http://127.0.0.1:{web.server_port}/v1/traces")
-        threading.Thread(target=lambda: web.serve_forever(poll_interval=0.01), daemon=True).start()
+    with listening(take) as port:
+        receiver = Receiver(f"http://127.0.0.1:{port}/v1/traces")
         yield receiver
-        web.shutdown()
 
 
 @contextmanager

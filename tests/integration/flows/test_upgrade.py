@@ -80,7 +80,7 @@ def test_a_killed_upgrade_is_refused_by_up_and_runs_and_begins_anew_from_its_bac
     with pytest.raises(ValueError, match="an upgrade was cut short, so nothing here is to be used; run"):
         unfinished.refuse(settings.state_folder)
     elsewhere = settings.model_copy(update={"data_folder": tmp_path / "elsewhere"})
-    with pytest.raises(ValueError, match="data_folder is .*elsewhere; allowed: .*, as when the upgrade began"):
+    with pytest.raises(ValueError, match=r"data_folder is .*elsewhere; allowed: .*, as when the upgrade began"):
         upgrade(elsewhere, tmp_path / "other")
     done = upgrade(settings, tmp_path / "other")
     assert done.backup.parent == tmp_path / "backups"
