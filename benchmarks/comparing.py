@@ -24,13 +24,16 @@ from benchmarks import kept, measuring, worlds
 from benchmarks.worlds import World
 from features.arrays import Flags, Floats
 from features.families import Feature
-from models.metrics import Measures, Sample, Scores, bootstrap
+from models.metrics import Measures, Sample, Scores, bootstrap, ranking
 from models.policy import Policy, load
 from models.training.fitting import train
 from models.training.tuning import AS_THEY_STAND, Tuning
 
 WORLDS, ROWS, SEEDS = (206, 207, 208, 209, 210), 200_000, (1, 2, 3)  # named before anybody looked at these worlds
 SHARES, RESAMPLES = (0.01, 0.02, 0.05, 0.1), 500
+ALLOWED = ranking.OVERALL + tuple(
+    ranking.at_share(name, share, by) for by in ("score", "priority") for share in SHARES for name in ranking.AT_SHARE
+)
 FOLDER = Path(".tidewaiter/comparisons")
 
 Way = Callable[[World, int], Scores]  # from a world and a seed of training to scores of the judged rows
@@ -46,7 +49,7 @@ def whole(world: World) -> Slices:
 class Comparison:
     """Ways by name, the name of the one that others are held against, and by which figures of which rows.
 
-    `figures` gives names of models/metrics/ranking.py and what a table calls them.
+    `figures` gives names of models/metrics/ranking.py and what a table calls them. ValueError names an unknown one.
     """
 
     name: str
@@ -55,6 +58,10 @@ class Comparison:
     figures: Mapping[str, str]
     slices: Callable[[World], Slices] = whole
     libraries: tuple[str, ...] = measuring.LIBRARIES
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.figures) - set(ALLOWED)):
+            raise ValueError(f"figure {unknown[0]!r} does not exist; allowed: {', '.join(ALLOWED)}")
 
 
 def trees(features: Sequence[Feature], policy: Policy, tuning: Tuning = AS_THEY_STAND) -> Way:
@@ -256,4 +263,7 @@ def _cell(figure: Mapping[str, Any], is_base: bool, told: Mapping[str, Any]) -> 
 
 
 def _interval(ends: Sequence[float] | None) -> str:
-    return "no interval" if ends is None else f"{ends[0]:+.3f} to {ends[1]:+.3f}"
+    if ends is None:
+        return "no interval"
+    # Where all worlds or resamples agree to the last bit, the estimate has nothing to go by; it is not certainty.
+    return "no spread" if ends[0] == ends[1] else f"{ends[0]:+.3f} to {ends[1]:+.3f}"

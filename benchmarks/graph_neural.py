@@ -11,47 +11,43 @@ inspected or not. A declaration sees only those accepted on earlier days of the 
 neighbour. This holds in training too, because the histories of later declarations tell of earlier outcomes.
 
 Like the trees, it learns in two passes: settings and epochs by average precision on the validation part, then
-everything known before the test part. The simulator must have been ingested (`make run`). It is judged as by
-network.py, on the same rows; each model runs in a process of its own.
+everything known before the test part. It is judged as by network.py, on the same worlds and slices, against trees with
+the family (comparing.py says how figures are compared).
 """
 
-import argparse
-import json
-import tempfile
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import measuring
-import network
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from features.arrays import Ints
+from benchmarks import comparing, measuring
+from benchmarks.comparing import Comparison
+from benchmarks.network import FIGURES, WITHOUT, slices
+from benchmarks.worlds import World
+from features.arrays import Floats, Ints
 from features.contract import KEY
-from features.families import relations
 from features.matrix.matrix import CATALOGUE
 from features.network import entries, matching
 from features.store.store import Store
+from models.metrics import Scores
 from models.policy import Policy, load
 from models.risk import boosting
 from models.risk.encoder import Encoder
-from models.training.fitting import train
-from models.training.splits import Split
+from models.training.tuning import AS_THEY_STAND
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Array = NDArray[np.float32]
 
-SOURCE, THREADS = "simulator", 2
-WITHOUT = tuple(feature for feature in CATALOGUE if feature.family != relations.NAME)
-MODELS, ALONE = ("trees without", "trees with", "graph network"), "network without neighbours"
+THREADS = 2
 TRADED = ("importer_id", "seller_id", "declarant_id", "courier_id", "hs6")
 TOLD = ("address", "person", "phone", "bank_account")  # what a register says of the importer
 ENTITIES = (*TRADED, *TOLD)
@@ -82,56 +78,15 @@ SETTINGS = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", choices=MODELS, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.model:
-        print(json.dumps(_run(given.model, given.folder)))
-        return
-    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
-        costs = {name: measuring.apart(__file__, "--model", name, "--folder", folder) for name in MODELS}
-        scores = [np.load(Path(folder) / f"{name}.npy") for name in (*MODELS, ALONE)]
-    store, dataset, split = measuring.ingested(SOURCE, load())
-    rows, scheme = network._rows(store, split, dataset)
-    heads = ("average precision", *(f"precision at {100 * share:.0f} %" for share in network.SHARES))
-    print(f"\n| rows | hits | {' | '.join(heads)} |\n| --- | --- |{' --- |' * len(heads)}")
-    slices = {}
-    never = network._never_inspected(store, rows, load())
-    for name, (kept, is_hit) in network._slices(rows, scheme, never).items():
-        without, whole, graph, alone = (score[kept] for score in scores)
-        beside = network._compared(is_hit[kept], whole, graph)
-        others = {"trees without": without, ALONE: alone}
-        slices[name] = beside | {
-            of: network._compared(is_hit[kept], score, graph)["figures"] for of, score in others.items()
-        }
-        lone = ([figure[0] for figure in slices[name][of]] for of in others)
-        cells = (
-            f"{a:.3f}, {b:.3f}, {alone:.3f}, {c:.3f} ({low:+.3f} to {high:+.3f})"
-            for a, alone, (b, c, low, high) in zip(*lone, beside["figures"], strict=True)
-        )
-        print(f"| {name} ({beside['rows']}) | {beside['hits']} | {' | '.join(cells)} |")
-    for name, cost in costs.items():
-        print(f"{name}: {cost['seconds']:.0f} s, {cost['peak_mb'] / 1024:.1f} GB")
-    measuring.save("graph-neural-simulator", (*measuring.LIBRARIES, "torch"), models=costs, slices=slices)
-
-
-def _run(name: str, folder: Path) -> dict[str, Any]:
-    """Write scores of the judged rows to <folder>/<name>.npy, and return what they cost once the features are there."""
-    policy = load()
-    store, dataset, split = measuring.ingested(SOURCE, policy)
-    rows, _ = network._rows(store, split, dataset)
-    started, told = perf_counter(), {}
-    if name == "graph network":
-        score, alone, told = _graph_network(_Data.of(store, dataset, split, rows), policy)
-        np.save(folder / f"{ALONE}.npy", alone)
-    else:
-        parts = split.train, split.validation, CATALOGUE if name == "trees with" else WITHOUT
-        model = train(*parts, policy.training, policy.targeting, final_frame=split.before_test)
-        score = model.predict(rows)["score"].to_numpy()
-    np.save(folder / f"{name}.npy", score)
-    return {"seconds": perf_counter() - started, "peak_mb": measuring.peak_mb()} | told
+def graph_network(policy: Policy) -> Comparison:
+    ways = {
+        "trees with the family": comparing.trees(CATALOGUE, policy),
+        "trees without it": comparing.trees(WITHOUT, policy),
+        "graph network": lambda world, seed: Scores(_scores(world, seed)[0]),
+        "the same without neighbours": lambda world, seed: Scores(_scores(world, seed)[1]),  # learned beside it
+    }
+    judged = partial(slices, policy.features.label_delay_days)
+    return Comparison("graph-neural", ways, next(iter(ways)), FIGURES, judged, (*measuring.LIBRARIES, "torch"))
 
 
 @dataclass(frozen=True)
@@ -144,17 +99,22 @@ class _Data:
     parts: dict[str, Ints]
 
     @classmethod
-    def of(cls, store: Store, dataset: pl.LazyFrame, split: Split, judged: pl.DataFrame) -> "_Data":
-        names = [feature.name for feature in WITHOUT]
-        frame = dataset.select(*KEY, "accepted_at", *names, "is_illicit", "known_on").collect(engine="streaming")
+    def of(cls, world: World) -> "_Data":
+        names, split = [feature.name for feature in WITHOUT], world.split
+        frame = world.dataset.select(*KEY, "accepted_at", *names, "is_illicit", "known_on").collect(engine="streaming")
         places = frame.select(*KEY).with_row_index("row")
-        parts = {"train": split.train, "validation": split.validation, "final": split.before_test, "judged": judged}
+        parts = {
+            "train": split.train,
+            "validation": split.validation,
+            "final": split.before_test,
+            "judged": world.judged,
+        }
         rows = {
             name: part.select(*KEY).join(places, on=KEY, how="left", maintain_order="left")["row"].to_numpy()
             for name, part in parts.items()
         }
         day = frame["accepted_at"].dt.date().to_physical().to_numpy().astype(np.int64)
-        named = _entities(store, frame.select(*KEY, day=pl.Series(day)))
+        named = _entities(world.store, frame.select(*KEY, day=pl.Series(day)))
         codes = [named[name].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1 for name in ENTITIES]
         return cls(
             frame, np.stack(codes), day - day.min(), {name: part.astype(np.int64) for name, part in rows.items()}
@@ -209,16 +169,17 @@ class _Past:
         return self.order[places[is_there]], np.nonzero(is_there)[0]
 
 
-def _graph_network(data: _Data, policy: Policy) -> tuple[Array, Array, dict[str, Any]]:
-    """Return scores of the judged rows with and without neighbours, and an account of the settings.
+@lru_cache(maxsize=1)
+def _scores(world: World, seed: int) -> tuple[Floats, Floats]:
+    """Return scores of the judged rows with and without neighbours.
 
     The setting that is best on validation is learned again for them.
     """
     import torch
 
     torch.set_num_threads(THREADS)
+    data = _Data.of(world)
     past = [_Past(code, data.day, code, data.day) for code in data.codes]
-    seed = policy.training.seed
     inputs = _Inputs.of(data, "train", seed)
     tried: dict[str, dict[str, Any]] = {}
     for name, setting in SETTINGS.items():
@@ -227,15 +188,18 @@ def _graph_network(data: _Data, policy: Policy) -> tuple[Array, Array, dict[str,
         tried[name] = asdict(setting) | learned.account | {"seconds": perf_counter() - started}
         print(name, tried[name], flush=True)
     best = max(tried, key=lambda name: tried[name]["validation"])
-    epochs = tried[best]["leaf_epochs"], tried[best]["epochs"]
-    started = perf_counter()
+    leaf_epochs = tried[best]["leaf_epochs"]
     inputs = _Inputs.of(data, "final", seed)
-    learned = _learned(data, past, inputs, SETTINGS[best], seed, "final", None, *epochs)
-    score = _in_batches(learned.logits, data.parts["judged"])
-    told = {"settings": tried, "chosen": best, "chosen_seconds": perf_counter() - started}
     # Without epochs with neighbours, the scores are those that the network gives without them.
-    learned = _learned(data, past, inputs, SETTINGS[best], seed, "final", None, epochs[0], 0)
-    return score, _in_batches(learned.logits, data.parts["judged"]), told
+    whole, alone = (
+        _learned(data, past, inputs, SETTINGS[best], seed, "final", None, leaf_epochs, epochs).logits
+        for epochs in (tried[best]["epochs"], 0)
+    )
+    return _probability(whole, data), _probability(alone, data)
+
+
+def _probability(logits: "Callable[[Tensor], Tensor]", data: _Data) -> Floats:
+    return 1 / (1 + np.exp(-_in_batches(logits, data.parts["judged"]).astype(np.float64)))
 
 
 @dataclass(frozen=True)
@@ -257,7 +221,7 @@ class _Inputs:
 
         rows = data.parts[part]
         labelled = data.frame[rows]
-        encoder = Encoder.fit(labelled, WITHOUT)
+        encoder = Encoder.fit(labelled, WITHOUT).giving(AS_THEY_STAND.smoothing, AS_THEY_STAND.codes)
         matrix = encoder.encode(data.frame)
         week = data.day[rows] // 7 % 2
         each, blank = int(boosting.PARAMETERS["num_leaves"]), 2 * TREES * int(boosting.PARAMETERS["num_leaves"])
@@ -272,7 +236,7 @@ class _Inputs:
             leaves[:, trees] += (np.arange(2 * TREES)[trees] * each).astype(np.int16)
             leaves[learned, trees] = blank
         is_told = np.isfinite(matrix[rows]).any(axis=0)
-        numeric = [at for at in np.flatnonzero(is_told) if at not in encoder.categorical]
+        numeric = [at for at in np.flatnonzero(is_told) if encoder.names[at] not in encoder.categories]
         numbers = np.ascontiguousarray(matrix[:, numeric])
         np.multiply(np.sign(numbers), np.log1p(np.abs(numbers)), out=numbers)
         numbers -= np.nanmean(numbers[rows], axis=0)
@@ -420,4 +384,4 @@ def _in_batches(compute: "Callable[[Tensor], Tensor]", rows: Ints) -> Array:
 
 
 if __name__ == "__main__":
-    main()
+    comparing.main(__doc__, graph_network(load()))

@@ -1,6 +1,7 @@
 """Comparisons of ways over worlds, seeds and rows: benchmarks/comparing.py, with ways that cost nothing."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,10 +11,13 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score
 
-from benchmarks import comparing, worlds
+from benchmarks import ablation, comparing, network, worlds
 from benchmarks.comparing import Comparison
 from benchmarks.worlds import World
+from features.families import FAMILIES, relations
+from features.matrix.matrix import CATALOGUE
 from models.metrics import Scores
+from models.policy import load
 
 ROWS = 400
 
@@ -158,11 +162,44 @@ def test_a_figure_that_a_world_does_not_define_is_told_of_the_others_and_never_a
     assert "| not defined | 0.000 |" in comparing.table(tried, told).splitlines()[-2]
 
 
+def test_ways_that_never_differ_have_no_spread_which_is_not_shown_as_certainty(tmp_path: Path) -> None:
+    tried = comparison(blind=0.1, again=0.1)
+    told = comparing.compared(tried, comparing.run(tried, opened(made("1"), made("2")), (1,), tmp_path / "kept.jsonl"))
+    assert comparing.table(tried, told).splitlines()[-1].startswith("|  | again | +0.000 (no spread; no spread) |")
+
+
 def test_a_table_of_figures_of_several_commits_says_so(tmp_path: Path) -> None:
     tried = comparison(blind=0.1, sharp=0.3)
     found = comparing.run(tried, opened(made("1")), (1,), tmp_path / "kept.jsonl")
     told = comparing.compared(tried, [found[0] | {"commit": "another"}, found[1]])
     assert "They are of 2 commits, so not all of the same code." in comparing.table(tried, told)
+
+
+def test_a_figure_that_does_not_exist_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(ValueError, match="'precision_at_10pct' does not exist; allowed: roc_auc, "):
+        replace(comparison(blind=0.1), figures={"precision_at_10pct": "precision"})
+
+
+@pytest.fixture
+def features_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Comparison], dict[str, set[str]]]:
+    """Return what tells the names of the features of each way of a comparison; nothing is trained."""
+    monkeypatch.setattr(comparing, "trees", lambda features, *rest: {feature.name for feature in features})
+    return lambda tried: tried.ways
+
+
+def test_without_a_family_all_features_of_the_others_are_there(features_of) -> None:
+    ways = features_of(ablation.families(load()))
+    everything = {feature.name for feature in CATALOGUE}
+    assert ways.pop(ablation.ALL) == everything
+    assert {name.removeprefix("without ") for name in ways} == {family.NAME for family in FAMILIES}
+    for family in FAMILIES:
+        gone = {feature.name for feature in family.FEATURES} - {"duty_at_stake"}
+        assert everything - ways[f"without {family.NAME}"] == gone
+
+
+def test_the_network_is_compared_with_and_without_its_family(features_of) -> None:
+    ways = features_of(network.network(load()))
+    assert ways["with"] - ways["without"] == {feature.name for feature in relations.FEATURES}
 
 
 def test_slices_have_hits_of_their_own(tmp_path: Path) -> None:
