@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+FOLDER = Path(".tidewaiter/comparisons")
 Found = dict[str, Any]
 
 

@@ -1,25 +1,29 @@
 """Whether companies of one owner are found in simulated registers: precision, recall, seconds and peak memory.
 
-    python benchmarks/matching.py            # measures, on worlds of another seed than the one trained on
+    python benchmarks/matching.py            # measures, on worlds of other seeds than the one trained on
     python benchmarks/matching.py --train    # estimates the probabilities of features/network/matching.json again
 
 A pair is right if one owner stands behind both companies. Recall is given in three ways: of all pairs of one owner, of
 those that share a value in the register on the last day, and of those that share two, the least with which a pair can
-match.
+match. Shares are means over worlds, with Student's t interval (worlds.py); a size with one world has none.
 """
 
 import argparse
 import json
+from collections.abc import Sequence
 from time import perf_counter
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 import duckdb
-import measuring
 import numpy as np
 import polars as pl
 from splink import DuckDBAPI, Linker
 
+from benchmarks import kept, measuring
+from benchmarks.kept import FOLDER
+from benchmarks.worlds import WORLDS, between, interval
 from features.contract import FILING
 from features.facts.kinds import days
 from features.network import entries, matching
@@ -29,13 +33,14 @@ from features.simulator.entities import found_importers
 from features.simulator.register import entries as simulated_entries
 from features.simulator.register import owners
 
-TRAINED, MEASURED = 7, 20240229  # seeds
-COMPANIES = (50_000, 1_000_000)
+TRAINED = 7  # seed
+MEASURED = {50_000: WORLDS, 1_000_000: WORLDS[:1]}
 ITEMS_PER_COMPANY = 18
 SIMULATED = 100_000  # larger worlds are made up without declarations, so none of their companies rises again
 THRESHOLDS = (0.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 KEYS = ("name_key", "address_key", "person_key", "phone", "bank_account")
 SHARING = {"all": 0, "a value shared": 1, "two shared": 2}
+SHARES = ("precision", *(f"recall, {sharing}" for sharing in SHARING), "F1")
 # However rare a value is in the simulation, a shared office, an agent or a slip of the pen may give it to strangers.
 LEAST_U, DIGITS = 1e-6, 4
 
@@ -43,23 +48,63 @@ LEAST_U, DIGITS = 1e-6, 4
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", action="store_true")
-    parser.add_argument("--companies", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--world", nargs=2, type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.train:
-        _train(_world(COMPANIES[0], TRAINED))
-    elif given.companies:
-        print(json.dumps(_measured(_world(given.companies, MEASURED))))
+        _train(_world(min(MEASURED), TRAINED))
+    elif given.world:
+        print(json.dumps(_measured(_world(*given.world))))
     else:
-        sizes = [measuring.apart(__file__, "--companies", companies) for companies in COMPANIES]
-        for found in sizes:
-            print(f"{found['companies']:,} companies: {found['seconds']:.1f} s, peak {found['peak_mb']:,.0f} MB")
-            print(f"pairs of one owner: {found['pairs']}\n")
-            heads = ("weight", "matches", "precision", *(f"recall, {sharing}" for sharing in SHARING), "F1")
-            print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
-            for row in found["thresholds"]:
-                cells = (row["precision"], *row["recall"].values(), row["f1"])
-                print(f"| {row['weight']:.0f} | {row['matches']} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
-        measuring.save("matching", ("splink", "duckdb", "polars"), sizes=sizes)
+        _measure()
+
+
+def _measure() -> None:
+    file, sizes = FOLDER / "matching.jsonl", {}
+    found = {(each["asked"], each["world"]): each for each in kept.read(file)}
+    with kept.adding(file) as add:
+        for asked in [(companies, seed) for companies, seeds in MEASURED.items() for seed in seeds]:
+            if asked not in found:
+                of_world = measuring.apart(__file__, "--world", *asked)
+                found[asked] = {"asked": asked[0], "world": asked[1], "commit": kept.commit()} | of_world
+                add(found[asked])
+    for companies, seeds in MEASURED.items():
+        by_world = [found[companies, seed] for seed in seeds]
+        thresholds = over_worlds([each["thresholds"] for each in by_world])
+        sizes[companies] = {"by_world": by_world, "thresholds": thresholds}
+        print(table(by_world, thresholds))
+    measuring.save("matching", ("splink", "duckdb", "polars"), sizes=sizes)
+
+
+def over_worlds(found: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return for each threshold the matches of each world, and the mean of each share with its interval over worlds."""
+    told = []
+    for rows in zip(*found, strict=True):
+        shares = {share: [row[share] for row in rows] for share in SHARES}
+        told.append(
+            {"weight": rows[0]["weight"], "matches": [row["matches"] for row in rows]}
+            | {name: interval(each) if len(each) > 1 else {"mean": each[0]} for name, each in shares.items()}
+        )
+    return told
+
+
+def table(by_world: Sequence[dict[str, Any]], thresholds: Sequence[dict[str, Any]]) -> str:
+    """Return a Markdown table of `over_worlds`, under a line for each world."""
+    lines = []
+    for each in by_world:
+        cost = f"{each['seconds']:.0f} s, peak {each['peak_mb']:,.0f} MB"
+        lines.append(
+            f"world {each['world']}: {each['companies']:,} companies, {each['pairs']} pairs of one owner, {cost}"
+        )
+    heads = ("weight", "matches", *SHARES)
+    lines += ["", f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    for row in thresholds:
+        cells = (f"{row['weight']:.0f}", f"{sum(row['matches']):,}", *(_cell(row[share]) for share in SHARES))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(share: dict[str, float]) -> str:
+    return f"{share['mean']:.3f}" + (f" ({between(share['low'], share['high'], '.3f')})" if "low" in share else "")
 
 
 def _world(companies: int, seed: int) -> SimpleNamespace:
@@ -125,9 +170,9 @@ def _measured(world: SimpleNamespace) -> dict:
     for weight in THRESHOLDS:
         matched = held.filter(pl.col("weight") >= weight)
         right = matched.filter(pl.col("owner_a") == pl.col("owner_b")).height
-        precision, recall = right / max(matched.height, 1), {name: right / size for name, size in sizes.items()}
-        f1 = 2 * right / (matched.height + sizes["all"])
-        rows.append({"weight": weight, "matches": matched.height, "precision": precision, "recall": recall, "f1": f1})
+        precision, f1 = right / max(matched.height, 1), 2 * right / (matched.height + sizes["all"])
+        shares = dict(zip(SHARES, (precision, *(right / size for size in sizes.values()), f1), strict=True))
+        rows.append({"weight": weight, "matches": matched.height} | shares)
     return {
         "companies": owner.height,
         "states_seconds": states_seconds,

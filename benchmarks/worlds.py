@@ -25,6 +25,7 @@ from features.store.store import Store
 from models.policy import Policy
 from models.training.splits import Split, accepted_between, split_by_time
 
+WORLDS = (206, 207, 208, 209, 210)  # seeds, named before anybody looked at these worlds
 CONFIDENCE = 0.95
 
 
@@ -85,3 +86,12 @@ def interval(differences: Sequence[float]) -> dict[str, float]:
     mean = float(np.mean(differences))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1) * stats.sem(differences))
     return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def between(low: float, high: float, form: str) -> str:
+    """Return an interval as people read it; one without width says that nothing differed, which is not certainty.
+
+    >>> between(-0.005, 0.045, "+.3f"), between(1.0, 1.0, ".3f")
+    ('-0.005 to +0.045', 'no spread')
+    """
+    return "no spread" if low == high else f"{low:{form}} to {high:{form}}"

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score
 
-from benchmarks import ablation, comparing, network, worlds
+from benchmarks import ablation, comparing, matching, network, worlds
 from benchmarks.comparing import Comparison
 from benchmarks.worlds import World
 from features.families import FAMILIES, relations
@@ -224,3 +224,15 @@ def test_worlds_that_agree_to_the_last_bit_have_an_interval_without_width() -> N
     assert worlds.interval([0.5, 0.5, 0.5]) == {"mean": 0.5, "low": 0.5, "high": 0.5}
     with pytest.raises(ValueError, match="over 1 worlds; allowed: two or more"):
         worlds.interval([0.5])
+
+
+def test_shares_of_matches_are_means_over_worlds_and_one_world_has_no_interval() -> None:
+    first, second = ({"weight": 0.0, "matches": 10, **dict.fromkeys(matching.SHARES, at)} for at in (0.5, 0.7))
+    (told,) = matching.over_worlds([[first], [second]])
+    assert told["matches"] == [10, 10]
+    assert told["precision"] == worlds.interval([0.5, 0.7])
+    (alone,) = matching.over_worlds([[first]])
+    assert alone["precision"] == {"mean": 0.5}
+    world = {"world": 1, "companies": 2_000, "pairs": {"all": 30}, "seconds": 1.0, "peak_mb": 5.0}
+    assert matching.table([world], [told]).splitlines()[-1].startswith("| 0 | 20 | 0.600 (-0.671 to 1.871) |")
+    assert matching.table([world], [alone]).splitlines()[-1].startswith("| 0 | 10 | 0.500 | 0.500 |")
