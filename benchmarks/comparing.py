@@ -107,6 +107,7 @@ def run(
     """Return the figures of each world, way and seed; those that are kept in `file` are not computed again."""
     asked = [(world, way, seed) for world in opened for seed in seeds for way in comparison.ways]
     found = {_place(each): each for each in kept.read(file)}
+    commit = kept.commit()  # of the code that is loaded now, whatever is committed while it runs
     with kept.adding(file) as add:
         for name, open_world in opened.items():
             missing = [place for place in asked if place[0] == name and place not in found]
@@ -115,7 +116,7 @@ def run(
                 started = perf_counter()
                 scores = comparison.ways[place[1]](world, place[2])
                 line = dict(zip(("world", "way", "seed"), place, strict=True))
-                line |= {"commit": kept.commit(), "seconds": round(perf_counter() - started, 1)}
+                line |= {"commit": commit, "seconds": round(perf_counter() - started, 1)}
                 found[place] = line | {"slices": _figures(comparison, world, scores)}
                 add(found[place])
                 print(*place, line["seconds"], flush=True)
