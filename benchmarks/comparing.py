@@ -11,7 +11,7 @@ Each figure of a world, way and seed is kept as soon as it is there, and a compa
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -49,6 +49,8 @@ class Comparison:
     """Ways by name, the name of the one that others are held against, and by which figures of which rows.
 
     `figures` gives names of models/metrics/ranking.py and what a table calls them. ValueError names an unknown one.
+    `beside` tells figures that do not come from the judged rows, by what a table calls them: each is computed from the
+    name of a way, a world and a seed, and has no interval over rows.
     """
 
     name: str
@@ -56,11 +58,17 @@ class Comparison:
     base: str
     figures: Mapping[str, str]
     slices: Callable[[World], Slices] = whole
+    beside: Mapping[str, Callable[[str, World, int], float]] = field(default_factory=dict)
     libraries: tuple[str, ...] = measuring.LIBRARIES
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.figures) - set(ALLOWED)):
             raise ValueError(f"figure {unknown[0]!r} does not exist; allowed: {', '.join(ALLOWED)}")
+
+    @property
+    def heads(self) -> dict[str, str]:
+        """Return the names of all figures and what a table calls them."""
+        return {**self.figures, **{name: name for name in self.beside}}
 
 
 def trees(features: Sequence[Feature], policy: Policy, tuning: Tuning = AS_THEY_STAND) -> Way:
@@ -113,18 +121,23 @@ def run(
             missing = [place for place in asked if place[0] == name and place not in found]
             world = open_world() if missing else None
             for place in missing:
-                started = perf_counter()
-                scores = comparison.ways[place[1]](world, place[2])
-                line = dict(zip(("world", "way", "seed"), place, strict=True))
-                line |= {"commit": commit, "seconds": round(perf_counter() - started, 1)}
-                found[place] = line | {"slices": _figures(comparison, world, scores)}
+                found[place] = {"commit": commit, **_tried(comparison, world, *place[1:])}
                 add(found[place])
-                print(*place, line["seconds"], flush=True)
+                print(*place, found[place]["seconds"], flush=True)
     return [found[place] for place in asked]
 
 
 def _place(found: kept.Found) -> tuple[str, str, int]:
     return found["world"], found["way"], found["seed"]
+
+
+def _tried(comparison: Comparison, world: World, way: str, seed: int) -> kept.Found:
+    started = perf_counter()
+    scores = comparison.ways[way](world, seed)
+    line = {"world": world.name, "way": way, "seed": seed, "seconds": round(perf_counter() - started, 1)}
+    beside = {name: {"value": figure(way, world, seed), "drawn": []} for name, figure in comparison.beside.items()}
+    slices = _figures(comparison, world, scores)
+    return line | {"slices": {name: {**figures, **beside} for name, figures in slices.items()}}
 
 
 def _figures(comparison: Comparison, world: World, scores: Scores) -> dict[str, Any]:
@@ -173,7 +186,7 @@ def compared(comparison: Comparison, found: Sequence[kept.Found]) -> dict[str, A
                 )
                 for way in comparison.ways
             }
-            for figure in comparison.figures
+            for figure in comparison.heads
         }
     return {
         "commits": sorted({each["commit"] for each in found}),
@@ -224,12 +237,12 @@ def _bounds(drawn: Floats) -> list[float] | None:
 
 def table(comparison: Comparison, told: Mapping[str, Any]) -> str:
     """Return a Markdown table of `compared`, a line for each way on each slice, under a sentence that explains it."""
-    heads = ("declarations", "way", *comparison.figures.values())
+    heads = ("declarations", "way", *comparison.heads.values())
     lines = [_says(told), "", f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for name, slice_ in told["slices"].items():
         rows, hits = (sum(slice_[count].values()) for count in ("rows", "hits"))
         for way in comparison.ways:
-            cells = [_cell(slice_["figures"][figure][way], way == told["base"], told) for figure in comparison.figures]
+            cells = [_cell(slice_["figures"][figure][way], way == told["base"], told) for figure in comparison.heads]
             label = f"{name}: {rows:,}, {hits:,} hits" if way == told["base"] else ""
             lines.append(f"| {' | '.join((label, way, *cells))} |")
     return "\n".join(lines)

@@ -11,16 +11,9 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from features.store.store import Store
-    from models.policy import Policy
-    from models.training.splits import Split
 
 LIBRARIES = ("polars", "numpy", "numba", "lightgbm", "great-expectations", "evidently", "dvc", "mlflow", "prefect")
 RESULTS = Path(__file__).parent / "results"
@@ -59,17 +52,6 @@ def timed(work: Callable[[], int]) -> dict[str, float]:
 def peak_mb() -> float:
     """Return the most memory that this process ever held, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def ingested(source: str, policy: "Policy") -> "tuple[Store, pl.LazyFrame, Split]":
-    """Return an ingested source's store, its features with the labels known today, and their split by time."""
-    from flows.settings import Settings
-    from models.training.splits import split_by_time
-    from models.workspace import Workspace
-
-    workspace = Workspace(Settings().places, policy, source)
-    dataset = workspace.dataset(workspace.features())
-    return workspace.store, dataset, split_by_time(dataset, policy.training, policy.features.label_delay_days)
 
 
 def save(name: str, libraries: tuple[str, ...] = LIBRARIES, **results: object) -> None:

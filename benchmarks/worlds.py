@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from benchmarks import measuring
 from features.contract import KEY
 from features.disk import PARTIAL
 from features.ingestion.batches import ingest
@@ -22,8 +21,10 @@ from features.matrix import cache
 from features.simulator import Parameters
 from features.sources.simulator import SimulatorSource
 from features.store.store import Store
+from flows.settings import Settings
 from models.policy import Policy
 from models.training.splits import Split, accepted_between, split_by_time
+from models.workspace import Workspace
 
 WORLDS = (206, 207, 208, 209, 210)  # seeds, named before anybody looked at these worlds
 CONFIDENCE = 0.95
@@ -61,7 +62,10 @@ def world(seed: int, rows: int, folder: Path, policy: Policy) -> World:
 
 def ingested(source: str, policy: Policy) -> World:
     """Return a source that `make run` has ingested."""
-    return _judged(source, *measuring.ingested(source, policy))
+    workspace = Workspace(Settings().places, policy, source)
+    dataset = workspace.dataset(workspace.features())
+    split = split_by_time(dataset, policy.training, policy.features.label_delay_days)
+    return _judged(source, workspace.store, dataset, split)
 
 
 def _judged(name: str, store: Store, dataset: pl.LazyFrame, split: Split) -> World:

@@ -11,13 +11,14 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score
 
-from benchmarks import ablation, comparing, matching, network, worlds
+from benchmarks import ablation, comparing, learning, matching, network, worlds
 from benchmarks.comparing import Comparison
 from benchmarks.worlds import World
 from features.families import FAMILIES, relations
 from features.matrix.matrix import CATALOGUE
 from models.metrics import Scores
 from models.policy import load
+from models.training.tuning import CODES
 
 ROWS = 400
 
@@ -168,6 +169,23 @@ def test_ways_that_never_differ_have_no_spread_which_is_not_shown_as_certainty(t
     assert comparing.table(tried, told).splitlines()[-1].startswith("|  | again | +0.000 (no spread; no spread) |")
 
 
+def test_a_figure_beside_has_an_interval_over_worlds_alone(tmp_path: Path) -> None:
+    losses = {"blind": 0.3, "sharp": 0.1}
+    tried = replace(
+        comparison(blind=0.1, sharp=0.3),
+        beside={"loss of folds": lambda way, world, seed: losses[way] * (int(world.name) + seed)},
+    )
+    told = comparing.compared(tried, comparing.run(tried, opened(made("1"), made("2")), (1, 2), tmp_path / "k.jsonl"))
+    found = told["slices"]["all"]["figures"]["loss of folds"]["sharp"]
+    assert found["mean"] == pytest.approx(0.1 * 3)
+    over = worlds.interval([-0.2 * 2.5, -0.2 * 3.5])
+    assert found["over_worlds"] == pytest.approx([over["low"], over["high"]])
+    assert found["over_rows"] is None
+    _, _, head, *_, last = comparing.table(tried, told).splitlines()
+    assert head.endswith("| precision at 10 % | loss of folds |")
+    assert last.endswith("; no interval) |")
+
+
 def test_a_table_of_figures_of_several_commits_says_so(tmp_path: Path) -> None:
     tried = comparison(blind=0.1, sharp=0.3)
     found = comparing.run(tried, opened(made("1")), (1,), tmp_path / "kept.jsonl")
@@ -195,6 +213,11 @@ def test_without_a_family_all_features_of_the_others_are_there(features_of) -> N
     for family in FAMILIES:
         gone = {feature.name for feature in family.FEATURES} - {"duty_at_stake"}
         assert everything - ways[f"without {family.NAME}"] == gone
+
+
+def test_each_way_to_give_codes_is_held_against_categories() -> None:
+    tried = learning.codes(load())
+    assert (tuple(tried.ways), tried.base) == (CODES, "categories")
 
 
 def test_the_network_is_compared_with_and_without_its_family(features_of) -> None:
