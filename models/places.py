@@ -11,9 +11,10 @@ from pathlib import Path
 class Places:
     """The places of an installation.
 
-    `data` holds a store for each source and the selections, and is versioned as a whole. `state` holds what can be
-    computed again, and reports. `signoff` holds the secrets of the sign-off server, see models/ledger/keys.py.
-    `tracking_uri` is MLflow's, and `artifact_root` the URI below which experiments keep artifacts.
+    `data` holds a store for each source, the selections and the second looks, and is versioned as a whole. `state`
+    holds what can be computed again, and reports. `signoff` holds the secrets of the sign-off server, see
+    models/ledger/keys.py. `tracking_uri` is MLflow's, and `artifact_root` the URI below which experiments keep
+    artifacts.
     """
 
     data: Path
@@ -29,6 +30,10 @@ class Places:
     def selections(self, source: str) -> Path:
         """Return the folder of a source's selections; see models/targeting/selection_log.py."""
         return self.data / "selections" / source
+
+    def second_looks(self, source: str) -> Path:
+        """Return the folder of what was judged twice of a source; see models/detection/looks.py."""
+        return self.data / "second_looks" / source
 
     def features(self, source: str, label_delay_days: int) -> Path:
         """Return the folder of a source's matrix; see features/matrix/cache.py.

@@ -3,6 +3,7 @@
     declarations-2024-05-02.parquet   every version that was decided on that day, as rows of the contract
     selections-2024-05-02.parquet     how each declaration that first came on that day was chosen in the end
     outcomes-000000123.parquet        what officers found of items, see models/desk/exports.py
+    second-looks-2024-05-03.parquet   what two of them found of the same items
 
 So training and the nightly selection read `data/` alone, where these files go by ordinary ingestion. A file is written
 once; one of a day, when its day is over.

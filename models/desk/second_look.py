@@ -17,6 +17,7 @@ from models.desk.record import RELEASED, Officer
 from models.desk.shared import SECOND, Shared, require_supervisor
 from models.desk.tables import cases, rulings
 
+FIRST, AGAIN = cases, cases.alias("second")
 _NORMAL_95 = 1.959963984540054  # of the normal distribution, for an interval at 95 %
 
 
@@ -76,24 +77,14 @@ class SecondLooks:
     def pairs(self, officer: Officer, since: datetime | None = None, until: datetime | None = None) -> list[Pair]:
         """Return the pairs of the supervisor's offices of which both looks ended with a finding, by when that was."""
         require_supervisor(officer)
-        second = cases.alias("second")
-        ended = sa.and_(
-            second.c.look == SECOND,
-            second.c.ending == RELEASED,
-            cases.c.look != SECOND,
-            cases.c.ending == RELEASED,
-            cases.c.office.in_(officer.offices),
-        )
+        query = pairs().where(FIRST.c.office.in_(officer.offices))
         if since is not None:
-            ended &= second.c.closed_at >= since
+            query = query.where(AGAIN.c.closed_at >= since)
         if until is not None:
-            ended &= second.c.closed_at < until
-        joined = cases.join(second, second.c.declaration_id == cases.c.declaration_id)
-        query = sa.select(cases, second.c.number, second.c.closed_at, second.c.closed_by).select_from(joined)
+            query = query.where(AGAIN.c.closed_at < until)
         with self.shared.tables.reading() as connection:
-            found = connection.execute(query.where(ended).order_by(second.c.closed_at, second.c.number)).all()
-            firsts = sa.select(cases.c.number).select_from(joined).where(ended)
-            seconds = sa.select(second.c.number).select_from(joined).where(ended)
+            found = connection.execute(query).all()
+            firsts, seconds = (query.order_by(None).with_only_columns(each.c.number) for each in (FIRST, AGAIN))
             given = given_of(connection, firsts) | given_of(connection, seconds)
             ruled = sa.select(rulings.c.case_number, rulings.c.counts).where(
                 rulings.c.case_number.in_(firsts), rulings.c.counts.is_not(None)
@@ -105,17 +96,28 @@ class SecondLooks:
                 row.declaration_id,
                 row.office,
                 row.lane,
-                row.closed_at_1.astimezone(zone),
+                row.again_at.astimezone(zone),
                 row.number,
                 row.closed_by,
                 any(each.finding.is_infringement for each in given.get(row.number, ())),
-                row.number_1,
-                row.closed_by_1,
-                any(each.finding.is_infringement for each in given.get(row.number_1, ())),
+                row.again,
+                row.again_by,
+                any(each.finding.is_infringement for each in given.get(row.again, ())),
                 counts.get(row.number),
             )
             for row in found
         ]
+
+
+def pairs() -> sa.Select:
+    """Return the query for two looks at a declaration that both ended with a finding, by when the second one did.
+
+    A row is the case of the first look, with the second one's number `again`, when it was closed and by whom.
+    """
+    both = sa.and_(FIRST.c.look != SECOND, FIRST.c.ending == RELEASED, AGAIN.c.ending == RELEASED)
+    joined = FIRST.join(AGAIN, sa.and_(AGAIN.c.declaration_id == FIRST.c.declaration_id, AGAIN.c.look == SECOND))
+    told = (AGAIN.c.number.label("again"), AGAIN.c.closed_at.label("again_at"), AGAIN.c.closed_by.label("again_by"))
+    return sa.select(FIRST, *told).select_from(joined).where(both).order_by(AGAIN.c.closed_at, AGAIN.c.number)
 
 
 def agreement(office: str, pairs: Iterable[Pair]) -> Agreement:

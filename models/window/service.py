@@ -72,7 +72,9 @@ def create_app() -> ASGIApp:
     desk = cache(partial(exports.opened, settings.decisions_uri))  # when it is needed: the database may be away now
 
     def hand_over_findings(folder: Path, day: date) -> None:
-        exports.hand_over(desk(), folder, datetime.combine(day, time()))
+        midnight = datetime.combine(day, time(), now().tzinfo)
+        exports.hand_over(desk(), folder, midnight)
+        exports.hand_over_second_looks(desk(), folder, midnight)
 
     alarm = Alarms(folder / ALARMS)
     keeper = Keeper(places, settings.source, log, spool, secrets, now, alarm, hand_over_findings)

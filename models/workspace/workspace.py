@@ -24,6 +24,7 @@ from features.store import Store
 from features.validation import amounts
 from models.criteria import Criterion, Register, figures
 from models.decisions import exports
+from models.detection import LookLog, looks
 from models.dossier import Incumbent
 from models.places import Places
 from models.policy import Policy
@@ -79,6 +80,10 @@ class Workspace:
     @property
     def selections(self) -> selection_log.SelectionLog:
         return selection_log.SelectionLog(self.places.selections(self.source))
+
+    @property
+    def second_looks(self) -> LookLog:
+        return LookLog(self.places.second_looks(self.source))
 
     @property
     def _delay(self) -> int:
@@ -166,7 +171,7 @@ class Workspace:
         return in_force.matching(rows.select(KEY).join(declared, on=KEY, how="left", maintain_order="left"))
 
     def take_in(self, on_batch: Callable[[BatchReport], None]) -> IngestReport:
-        """Bring what the window has handed over into the log of selections and the store; errors are those of `ingest`.
+        """Bring what window and desk have handed over into the logs and the store; errors are those of `ingest`.
 
         Selections come first: what was chosen already must not be chosen again by the night.
         """
@@ -175,6 +180,7 @@ class Workspace:
         new = exports.selections(folder).join(known, on=KEY, how="anti", maintain_order="left")
         if not new.is_empty():
             self.selections.append(new)
+        self.second_looks.append(looks.handed_over(folder))
         # How many come by way of the window says nothing of whether data are missing.
         limits = self.policy.ingestion.model_copy(update={"volume_min_rows": sys.maxsize})
         return ingest(exports.HandedOver(folder), self.store, limits, on_batch=on_batch)

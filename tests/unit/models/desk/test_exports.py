@@ -8,8 +8,11 @@ import pytest
 from features.contract import schema
 from models import policy
 from models.desk import exports
+from models.detection import looks
 from models.places import Places
+from models.policy import Desk as Rules
 from models.workspace import Workspace
+from tests.support import desks
 from tests.support.desks import ANA, BEN, NOON, SUE, placed
 
 MIDNIGHT = NOON + timedelta(hours=12)
@@ -105,3 +108,62 @@ def test_a_file_that_is_lost_is_written_again_in_whole(world, folder):
     for path in (first, second):
         path.unlink()
     assert pl.read_parquet(exports.hand_over(world.desk.shared.tables, folder, MIDNIGHT)).equals(whole)
+
+
+def test_what_two_people_judged_is_handed_over_once_a_day(tmp_path):
+    world = desks.world(tmp_path, Rules(second_look_share=0.5))
+    tables, folder = world.desk.shared.tables, tmp_path / "decided"
+    numbers = world.declare(*["yellow"] * 12)
+    first = {case.declaration_id: case.number for case in world.every()}
+    for number in numbers[::2]:
+        world.close(ANA, number, item_number=1, kind="origin")
+    for number in numbers[1::2]:
+        world.close(ANA, number)
+    world.clock.wait(hours=1)
+    cases = world.every()
+    looked = {case.declaration_id: first[case.declaration_id] in numbers[::2] for case in cases}
+    assert {looked[case.declaration_id] for case in cases[:-1]} == {True, False}  # the draw brought both sorts back
+    for case in cases[:-1]:
+        world.close(BEN, case.number, item_number=1, kind="quantity")
+    path = exports.hand_over_second_looks(tables, folder, MIDNIGHT)
+    assert path.name == "second-looks-2024-05-03.parquet"
+    assert pl.read_parquet(path).to_dicts() == [
+        {
+            "declaration_id": case.declaration_id,
+            "item_number": 1,
+            "office": "010",
+            "lane": "yellow",
+            "first_kinds": "origin" if looked[case.declaration_id] else "",
+            "second_kinds": "quantity",
+            "counts": None,
+            "known_at": datetime(2024, 5, 2, 13),
+        }
+        for case in cases[:-1]
+    ]
+    assert exports.hand_over_second_looks(tables, folder, MIDNIGHT) is None
+
+    world.clock.wait(hours=20)
+    missed = next(case for case in cases[:-1] if not looked[case.declaration_id])
+    world.desk.findings.settle(SUE, first[missed.declaration_id], "the goods were as declared")
+    world.close(BEN, cases[-1].number)
+    exports.hand_over_second_looks(tables, folder, MIDNIGHT + timedelta(days=1))
+    exports.hand_over_second_looks(tables, folder, MIDNIGHT + timedelta(days=2))
+    every = looks.handed_over(folder)
+    assert every.height == len(cases) + 1
+    new = every.filter(pl.col("known_at") > datetime(2024, 5, 3)).sort("second_kinds")
+    assert new["declaration_id"].to_list() == [cases[-1].declaration_id, missed.declaration_id]
+    assert new["counts"].to_list() == [None, 1]
+
+    for path in folder.iterdir():  # lost, and so all is handed over again, which data/ has already
+        path.unlink()
+    ours = Workspace(Places(tmp_path / "data", tmp_path, tmp_path, "", ""), policy.load(), "files")
+    ours.second_looks.append(every)
+    exports.hand_over_second_looks(tables, folder, MIDNIGHT + timedelta(days=2))
+    ours.second_looks.append(looks.handed_over(folder))
+    assert ours.second_looks.read().equals(every)
+
+
+def test_a_day_without_second_looks_is_not_asked_for_again(world, folder):
+    path = exports.hand_over_second_looks(world.desk.shared.tables, folder, MIDNIGHT)
+    assert pl.read_parquet(path).is_empty()
+    assert exports.hand_over_second_looks(world.desk.shared.tables, folder, MIDNIGHT) is None
