@@ -133,7 +133,7 @@ def assess(
     measured = evaluate_model(policy, store, trained, champion, folder)
     drift = check_drift(policy, store, trained, measured.evaluation, champion, folder)
     rehearsed = rehearse_model(policy, store, trained, champion, folder)
-    candidate, gates = judge_model(policy, store, trained, measured, champion, drift, rehearsed, origin, folder)
+    candidate, gates = judge_model(workspace, trained, measured, champion, drift, rehearsed, origin, folder)
     registration = register_model(settings, store, candidate, champion)
     summary = Summary(
         source=store.root.name,
@@ -330,8 +330,7 @@ def rehearse_model(
 
 @task(name="judge", cache_policy=NO_CACHE)
 def judge_model(
-    policy: Policy,
-    store: Store,
+    workspace: Workspace,
     trained: Trained,
     measured: assessment.Measured,
     champion: Incumbent | None,
@@ -340,10 +339,15 @@ def judge_model(
     origin: assessment.Origin,
     folder: Path,
 ) -> tuple[Candidate, tuple[Gate, ...]]:
-    """Judge the gates, and write the model card and the evidence manifest."""
+    """Estimate what inspections find, judge the gates, and write the model card and the evidence manifest."""
+    policy, store = workspace.policy, workspace.store
     with stage("Judge"):
         tested = trained.split.test.lazy().select(KEY)
         declared = store.scan("declarations").select(*KEY, "currency").join(tested, on=KEY, how="semi")
+        inspected = store.scan("outcomes").select(*KEY, lane="inspection_channel").join(tested, on=KEY, how="semi")
+        detected = assessment.detect(
+            measured, trained.split, inspected.collect(), workspace.second_looks.read(), workspace.tomorrow, policy
+        )
         return assessment.assemble(
             trained.model,
             trained.split,
@@ -351,6 +355,7 @@ def judge_model(
             champion,
             drift,
             rehearsed,
+            detected,
             origin,
             policy,
             declared.collect(engine="streaming"),

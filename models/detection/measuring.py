@@ -13,12 +13,14 @@ found one too. This is the two-sample method of Lincoln and Petersen. It holds w
 Not here: how a share gets its interval (shares.py).
 """
 
+import math
 from collections.abc import Iterator
 from datetime import date
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import polars as pl
+from pydantic import Field, model_validator
 
 from models.detection import looks, shares
 from models.document import Document
@@ -51,16 +53,37 @@ class Part(Document):
     found: Estimate
     illicit: Estimate
 
+    @model_validator(mode="after")
+    def _follow_from_one_another(self) -> Self:
+        """Refuse figures that other figures do not give; libraries may differ in the last digits."""
+        if not self.found_before <= self.found_again <= self.looked_at_twice:
+            raise ValueError(
+                f"found_before is {self.found_before}, found_again {self.found_again} and looked_at_twice "
+                f"{self.looked_at_twice}; allowed: each at most the next"
+            )
+        share = self.found_before / self.found_again if self.found_again >= MIN_FOUND else None
+        if not _is_close(self.detects.value, share):
+            raise ValueError(f"detects is {self.detects.value}; allowed: found_before over found_again, {share}")
+        illicit = _illicit(self.found, self.detects)
+        for estimate, given in ((self.found, self.found), (self.detects, self.detects), (self.illicit, illicit)):
+            is_known = given.value is not None
+            ends = zip((estimate.value, estimate.low, estimate.high), (given.value, given.low, given.high), strict=True)
+            if estimate.reason != given.reason or not all(
+                (one is not None) == is_known and _is_close(one, other) for one, other in ends
+            ):
+                raise ValueError(f"{estimate!r} does not follow; allowed: {given!r}, all of it known or none")
+        return self
+
 
 class Detection(Document):
     """What is estimated from second looks that were known before a day, with intervals at `confidence`.
 
-    The first of the parts is that of all items.
+    The first of the parts is that of all items; without second looks it is the only one.
     """
 
     before: date
     confidence: float
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...] = Field(min_length=1)
 
     @property
     def all(self) -> Part:
@@ -108,6 +131,8 @@ def _told(twice: pl.DataFrame) -> pl.DataFrame:
 
 def _parts(twice: pl.DataFrame, judged: pl.DataFrame) -> Iterator[tuple[Dimension, str, pl.DataFrame, pl.DataFrame]]:
     yield "all", "", twice, judged
+    if twice.is_empty():
+        return
     for lane in LANES:
         of_lane = pl.col("lane") == lane
         yield "lane", lane, twice.filter(of_lane), judged.filter(of_lane)
@@ -135,6 +160,10 @@ def _part(dimension: Dimension, value: str, twice: pl.DataFrame, judged: pl.Data
         found=found,
         illicit=_illicit(found, detects),
     )
+
+
+def _is_close(one: float | None, other: float | None) -> bool:
+    return one == other or (one is not None and other is not None and math.isclose(one, other, rel_tol=1e-9))
 
 
 def _detects(twice: pl.DataFrame, confidence: float) -> Estimate:

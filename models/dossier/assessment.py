@@ -16,6 +16,8 @@ from features.families import Feature
 from models import burden
 from models.backtesting import rehearsal_plots, replay, side_by_side, strategies
 from models.burden import BurdenReport
+from models.detection import Detection
+from models.detection import measure as measure_detection
 from models.dossier.dossier import POLICY, About, Dossier, Judged, validation_of, verdicts
 from models.dossier.incumbent import Incumbent
 from models.evaluation import Evaluation, Gate, baselines, figures, repeats, schemes
@@ -181,6 +183,22 @@ def _scored(model: RiskModel, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(model.predict(rows)["score"])
 
 
+def detect(
+    measured: Measured, split: Split, lanes: pl.DataFrame, looked: pl.DataFrame, before: date, policy: Policy
+) -> Detection:
+    """Estimate what inspections find of what is there, and so what is illicit among the test rows.
+
+    `lanes` has the key and the `lane` of inspections, `looked` the second looks (detection.looks), of which those known
+    before a day count.
+    """
+    score = measured.scorers[figures.OF_MODEL].score
+    rows = split.test.select(*KEY, pl.col("office").cast(pl.String()), "is_illicit").with_columns(
+        score=pl.Series(score, dtype=pl.Float64)
+    )
+    judged = rows.join(lanes, on=KEY, how="left", maintain_order="left", validate="1:1")
+    return measure_detection(looked, judged, before, policy.evaluation.confidence)
+
+
 def assemble(
     model: RiskModel,
     split: Split,
@@ -188,6 +206,7 @@ def assemble(
     champion: Incumbent | None,
     watched: DriftResult,
     rehearsed: side_by_side.SideBySide | side_by_side.NotRehearsed,
+    detected: Detection,
     origin: Origin,
     policy: Policy,
     currencies: pl.DataFrame,
@@ -207,7 +226,14 @@ def assemble(
         uncommitted=origin.uncommitted,
         imported=origin.imported,
     )
-    judged = Judged(about=about, evaluation=measured.evaluation, gates=gates, burden=load, rehearsal=rehearsed)
+    judged = Judged(
+        about=about,
+        evaluation=measured.evaluation,
+        gates=gates,
+        burden=load,
+        rehearsal=rehearsed,
+        detection=detected,
+    )
     dossier = Dossier(judged, watched, validation_of(origin.validation), policy.written, model)
     dossier.write(folder, origin.data_version, origin.code.commit)
     manifest = evidence.assemble(folder, origin.data_version, dossier.windows(), origin.code)

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from features.families import Feature
 from models.backtesting import side_by_side
 from models.burden import BurdenReport
+from models.detection import Detection
 from models.evaluation import Evaluation, Gate, figures, slices
 from models.evidence.manifest import Uncommitted
 from models.metrics import Estimate
@@ -25,6 +26,7 @@ DESCRIPTION_LIMIT = 5000
 _SHORT_SLICES = 12
 _TOP_FEATURES, _SHORT_TOP_FEATURES = 20, 6
 _MAIN_SHARE = 0.10
+_OLDER = Estimate(value=None, reason="this version is older than the estimate")
 _CUT = "\n\nCut short here: the whole card is the run's artifact `card.md`.\n"
 
 
@@ -57,6 +59,7 @@ class Subject:
     documents: Mapping[str, str]
     stray: int = 0
     imported: str = ""
+    detection: Detection | None = None  # None: this version is older than the estimate
     currency: str | None = None  # the currency of all amounts
 
 
@@ -133,6 +136,7 @@ def _fill(
             selection_share=subject.selection_share,
             burden=burden,
             rehearsed=rehearsed,
+            illicit_at_30=subject.detection.illicit_at(0.30) if subject.detection else _OLDER,
         )
     )
 
@@ -148,6 +152,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": _number, "point": _point, "percent": _percent, "title": _title, "share": _share}
+    environment.filters["estimated"] = _estimated
     return environment
 
 
@@ -191,6 +196,10 @@ def _percent(estimate: Estimate | None) -> str:
     if estimate is None:
         return "-"
     return estimate.times(100).text(".0f", f"none: {estimate.reason}", "{value} % [{low}, {high}]", "{value} %")
+
+
+def _estimated(estimate: Estimate) -> str:
+    return estimate.times(100).text(".0f", f"not estimated: {estimate.reason}", "{value} % [{low}, {high}]")
 
 
 def _share(value: float) -> str:

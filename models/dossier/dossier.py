@@ -19,6 +19,7 @@ from features.store import BatchRecord
 from models import burden, policy
 from models.backtesting import side_by_side
 from models.burden import BurdenReport
+from models.detection import Detection
 from models.document import Document
 from models.dossier import card, committed_code
 from models.evaluation import Evaluation, Gate, gates
@@ -55,13 +56,17 @@ class About(Document):
 
 
 class Judged(Document):
-    """The content of evaluation.json: figures, verdicts, whom inspections affect, and what it would have changed."""
+    """The content of evaluation.json: figures, verdicts, whom inspections affect, and what it would have changed.
+
+    `detection` says how much inspections find; versions that are older than this estimate have None.
+    """
 
     about: About
     evaluation: Evaluation
     gates: tuple[Gate, ...]
     burden: BurdenReport
     rehearsal: side_by_side.SideBySide | side_by_side.NotRehearsed
+    detection: Detection | None = None
 
 
 class Validation(Document):
@@ -131,6 +136,7 @@ class Dossier:
             stray=judged.about.stray,
             imported=judged.about.imported,
             currency=judged.burden.currency,
+            detection=judged.detection,
             documents={name: manifest.file_digest(folder / name) for name in _NAMED},
         )
         whole = card.render(subject, judged.evaluation, judged.gates, judged.burden, judged.rehearsal)

@@ -116,6 +116,8 @@ def _bounds(dossier: Dossier, in_force: Policy) -> Iterator[str]:
         yield f"{EVALUATION}: inspecting {sorted(shares)}; the policy asks for {list(asked.inspection_shares)}"
     if judged.burden.min_rows != in_force.burden.min_rows:
         yield f"{EVALUATION}: burden judges groups of {judged.burden.min_rows} rows, not {in_force.burden.min_rows}"
+    if judged.detection is None or judged.detection.confidence != asked.confidence:
+        yield f"{EVALUATION}: what inspections find is not told, or with another confidence than the policy's"
     bounds = {column.threshold for column in drift.columns}
     if bounds != {in_force.drift.column_threshold} or drift.max_drifted_columns != in_force.drift.max_drifted_columns:
         yield f"{DRIFT} was judged by other bounds than the policy's"

@@ -86,6 +86,11 @@ class Workspace:
         return LookLog(self.places.second_looks(self.source))
 
     @property
+    def tomorrow(self) -> date:
+        """Return the day before which everything is known that is stored."""
+        return cache.last_known_day(self.store, self._delay) + timedelta(days=1)
+
+    @property
     def _delay(self) -> int:
         return self.policy.features.label_delay_days
 

@@ -23,6 +23,7 @@ from features.store import versioning
 from features.store.store import BatchRecord
 from models import burden, policy
 from models.backtesting.side_by_side import NotRehearsed
+from models.detection import Detection, measure
 from models.dossier.dossier import About, Dossier, Judged, Validation, verdicts
 from models.evidence import manifest as evidence
 from models.metrics.bootstrap import Estimate
@@ -33,7 +34,7 @@ from models.registry import serving
 from models.registry.registry import Candidate, Registry
 from models.training import train
 from models.training.tuning import AS_THEY_STAND, Found
-from tests.support import scored
+from tests.support import looks, scored
 from tests.support.described import catalogued
 
 FEATURES = catalogued("office", "item_value", "duty_at_stake")
@@ -85,8 +86,16 @@ def dossier() -> Dossier:
         gates=verdicts(figures, load, about.uncommitted, in_force),
         burden=load,
         rehearsal=NotRehearsed(why="no declaration is newer"),
+        detection=_detection(),
     )
     return Dossier(judged, _drift(in_force.drift), Validation(batches=(batch,)), policy.POLICY_FILE.read_bytes(), model)
+
+
+def _detection() -> Detection:
+    """Return what is known of detection from a hundred second looks."""
+    judged = labelled(300, 2).with_columns(score=pl.lit(0.3), lane=pl.lit("red"))
+    twice = looks.rows([looks.FOUND] * 60 + [looks.MISSED] * 40)
+    return measure(twice, judged, date(2024, 6, 1), policy.load().evaluation.confidence)
 
 
 def _drift(bounds: policy.Drift) -> DriftResult:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from models import policy
+from models.detection import Detection
 from models.dossier.card import Subject
 from models.evaluation import baselines, figures, repeats
 from models.evaluation.figures import Evaluation
@@ -76,7 +77,7 @@ def evaluated(test: pl.DataFrame, noise: float = 0.3, champion_noise: float | No
     )
 
 
-def subject(is_simulated: bool = False) -> Subject:
+def subject(is_simulated: bool = False, detection: Detection | None = None) -> Subject:
     """Return what a card is about, with every part filled."""
     return Subject(
         model="customs-risk",
@@ -100,6 +101,7 @@ def subject(is_simulated: bool = False) -> Subject:
         signoff=SMALL.signoff.steps,
         selection_share=SMALL.targeting.at_share,
         is_simulated=is_simulated,
+        detection=detection,
         documents={"evaluation.json": "e" * 64, "model/model.json": "d" * 64},
     )
 

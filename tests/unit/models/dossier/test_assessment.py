@@ -1,20 +1,23 @@
 """A version in force scores today's rows, or says which feature it misses; the new one is rehearsed beside it."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
+from features.contract import KEY
 from models import policy
 from models.dossier import Incumbent, assessment
-from models.dossier.assessment import PLOTS, rehearse
+from models.dossier.assessment import PLOTS, Measured, detect, rehearse
+from models.metrics import Scores
 from models.policy import Policy
 from models.risk.risk_model import RiskModel
 from models.training import train
 from models.training.splits import Split, split_by_time
-from tests.support import datasets
+from tests.support import datasets, looks
 from tests.support.candidates import FEATURES, labelled
 
 UNUSED: Any = None
@@ -130,3 +133,17 @@ def test_what_is_watched_are_as_many_days_as_the_policy_says(
     days = [current["accepted_at"].dt.date().unique().sort().to_list() for current in seen]
     assert days[0] == [date(2024, 4, 9)]
     assert days[1] == [date(2024, 3, 31), *(date(2024, 4, day) for day in range(1, 10))]
+
+
+def test_what_is_illicit_among_the_test_rows_is_told_by_the_lane_of_their_inspection(parts: Split) -> None:
+    scores = Scores(np.full(parts.test.height, 0.2))
+    measured = Measured(UNUSED, {"model": scores}, {})
+    lanes = parts.test.head(10).select(*KEY, lane=pl.lit("red"))
+    twice = looks.rows([looks.FOUND] * 30 + [looks.MISSED] * 30)
+    found = detect(measured, parts, lanes, twice, looks.AT.date() + timedelta(days=1), policy.load())
+    everything, red = found.parts[:2]
+    hits = int(parts.test["is_illicit"].sum())
+    assert (everything.rows, red.rows, everything.score) == (parts.test.height, 10, pytest.approx(0.2))
+    assert everything.found.value == pytest.approx(hits / parts.test.height)
+    assert everything.illicit.value == pytest.approx(2 * hits / parts.test.height)
+    assert detect(measured, parts, lanes, twice, looks.AT.date(), policy.load()).all.illicit.value is None

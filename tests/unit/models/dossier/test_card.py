@@ -7,9 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 from markdown_it import MarkdownIt
+from pydantic import ValidationError
 
 from models import burden
 from models.backtesting.side_by_side import Load, NotRehearsed, Side, SideBySide
+from models.detection import Detection, measure
 from models.dossier.card import DESCRIPTION_LIMIT, Addresses, describe, render
 from models.evaluation.gates import judge
 from models.evaluation.schemes import SchemeRecall
@@ -17,6 +19,7 @@ from models.evidence.manifest import Uncommitted
 from models.metrics.bootstrap import Estimate
 from models.metrics.off_policy import Expected, Log, estimate
 from models.reasons.agreement import Stability
+from tests.support import judged, looks
 from tests.support.scored import SMALL, evaluated, rows, subject
 
 LOAD = burden.measure(rows(900), {"model": np.full(900, 0.1)}, SMALL)
@@ -52,10 +55,10 @@ def found():
     return evaluation.model_copy(update={"schemes": (planted,)})
 
 
-def written(evaluation, rehearsed=REHEARSED, **gates):
-    verdicts = judge(evaluation, SMALL.gates.model_copy(update=gates))
-    whole = render(subject(), evaluation, verdicts, LOAD, rehearsed)
-    return whole, describe(subject(), evaluation, verdicts, rehearsed, PLACES)
+def written(evaluation, rehearsed=REHEARSED, detection=None, **gates):
+    verdicts, about = judge(evaluation, SMALL.gates.model_copy(update=gates)), subject(detection=detection)
+    whole = render(about, evaluation, verdicts, LOAD, rehearsed)
+    return whole, describe(about, evaluation, verdicts, rehearsed, PLACES)
 
 
 def cells(text):
@@ -92,6 +95,74 @@ def test_reviewers_see_what_would_have_been_otherwise(found):
     assert "Reasons:" not in whole
     kept = Stability(rows=500, top=3, overlap=Estimate(value=0.8), rank_correlation=Estimate(value=0.9))
     assert "80 % are the same" in written(found, REHEARSED.model_copy(update={"reasons": kept}))[0]
+
+
+def detected(*twice):
+    """What second looks tell of rows of two lanes, in 30 of 100 of which something was found."""
+    names = [f"T{place}" for place in range(200)]
+    of_rows = pl.DataFrame({"declaration_id": names, "item_number": 1, "office": "10"}).with_columns(
+        lane=pl.Series(["red", "yellow"] * 100), score=0.25, is_illicit=pl.Series([True] * 60 + [False] * 140)
+    )
+    return measure(looks.rows(twice), of_rows, date(2024, 6, 1), 0.95)
+
+
+def test_both_say_what_would_be_found_and_what_is_illicit(found):
+    told = detected(*[looks.FOUND] * 60, *[looks.MISSED] * 40, *[looks.NEITHER] * 100)
+    whole, short = written(found, detection=told)
+    for text in (whole, short):
+        assert "about 30 would be found if inspected. Inspections find 60 % [50, 70] of what is there" in text
+        assert re.search(r"so about 50 \[4\d, 6\d\] are illicit\.", text)
+    assert "## What would be found, and what is illicit" not in short
+    said = cells(whole)
+    place = said.index("lane: red")
+    assert said[place : place + 8] == [
+        "lane: red",
+        "200",
+        "100",
+        "60",
+        "60 % [50, 70]",
+        "100",
+        "0.250",
+        "30 % [21, 40]",
+    ]
+    assert said[place + 8] == "50 % [34, 71]"
+    place = said.index("lane: yellow")
+    nothing = "not estimated: no item was looked at twice"
+    assert (said[place + 1], said[place + 4], said[place + 8]) == ("0", nothing, nothing)
+    place = said.index("kind: origin")
+    assert said[place + 1 : place + 5] == ["100", "100", "60", "60 % [50, 70]"]
+    assert said[place + 7 : place + 9] == [
+        "none: results do not tell the kind",
+        "not estimated: results do not tell the kind",
+    ]
+
+
+@pytest.mark.parametrize("twice", [[], [looks.FOUND] * 40, [looks.MISSED] * 40, [looks.FOUND, looks.MISSED] * 40])
+def test_every_figure_of_detection_is_on_the_card_or_follows_from_those_that_are(found, twice):
+    document = detected(*twice).model_dump(mode="json")
+    whole, _ = written(found, detection=Detection.model_validate(document))
+    for path in judged.leaves(document):
+        try:
+            other = Detection.model_validate(judged.spoil(document, path))
+        except ValidationError:
+            continue
+        assert written(found, detection=other)[0] != whole, path
+
+
+@pytest.mark.parametrize(
+    ("detection", "why"),
+    [
+        (detected(), "no item was looked at twice"),
+        (detected(*[looks.FOUND] * 29), "second looks found 29 infringements; 30 are needed"),
+        (None, "this version is older than the estimate"),
+    ],
+)
+def test_what_is_illicit_is_said_not_to_be_estimated_where_it_is_not(found, detection, why):
+    whole, short = written(found, detection=detection)
+    for text in (whole, short):
+        assert f"How many are illicit is not estimated: {why}." in text
+    assert f"**Not estimated**: {why}." in whole
+    assert (f"not estimated: {why}" in cells(whole)) == (detection is not None)
 
 
 def test_what_could_not_be_rehearsed_is_said(found):

@@ -171,6 +171,17 @@ def unasked() -> Dossier:
     return with_judged(evaluation=evaluation.model_copy(update={"confidence": 0.5}))
 
 
+def unsure() -> Dossier:
+    """Detection with another confidence, as whoever wants it to look surer would have it."""
+    detection = candidates.dossier().judged.detection
+    return with_judged(detection=detection.model_copy(update={"confidence": 0.5}))
+
+
+def silent() -> Dossier:
+    """It says nothing of what inspections find, as if it were of an older product."""
+    return with_judged(detection=None)
+
+
 def blind() -> Dossier:
     """Drift judged by bounds that nothing exceeds."""
     dossier = candidates.dossier()
@@ -206,6 +217,8 @@ def unknown() -> Dossier:
         (honest, "gate test_rows failed: Test rows 3 is below 500"),
         (lenient, "policy.toml is not the policy in force"),
         (unasked, "intervals of another confidence"),
+        (unsure, "what inspections find is not told, or with another confidence"),
+        (silent, "what inspections find is not told, or with another confidence"),
         (blind, "drift.json was judged by other bounds"),
         (other_groups, "groups of 100000 rows, not 300"),
     ],
