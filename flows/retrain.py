@@ -254,11 +254,14 @@ def train_model(
     with stage("Tune") as advance:
         dataset = selection_log.with_probabilities(workspace.dataset(built), workspace.selections.read())
         split = splits.split_by_time(dataset, policy.training, delay)
+        detects = workspace.detects(split.windows["test"][0])
         first, origin = tuning.AS_THEY_STAND, "parameters as they stand"
         if last and last.source == workspace.source:
             first, origin = tuning.reused(last.model.training), f"version {last.version}"
         trials = budget.full_trials if parameters.search is Search.FULL else budget.trials
-        found = tuning.search(split.before_test, CATALOGUE, policy.training, trials, delay, first, origin, advance)
+        found = tuning.search(
+            split.before_test, CATALOGUE, policy.training, trials, delay, first, origin, advance, detects
+        )
     with stage("Train") as advance:
         model = train(
             split.train,
@@ -270,6 +273,7 @@ def train_model(
             final_frame=split.before_test,
             tuning=found.tuning,
             grow=grow,
+            detects=detects,
         )
     return Trained(model, split, dataset, found)
 

@@ -42,6 +42,7 @@ class Training(_Section):
     max_rounds: int = Field(ge=1)
     early_stopping_rounds: int = Field(ge=1)
     bag: int = Field(1, ge=1, le=20)
+    missed_detection_loss: bool = False
     search: Search
 
 

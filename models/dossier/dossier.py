@@ -175,6 +175,7 @@ class Dossier:
             "model_digest": model.digest,
             "smoothing": model.encoder.smoothing,
             # Runs that are older than these choices do not name them, and are judged by what is returned here.
+            **({} if model.training.detects is None else {"detects": model.training.detects}),
             **({} if model.encoder.codes == "categories" else {"codes": model.encoder.codes}),
             **({} if model.training.bag == 1 else {"bag": model.training.bag}),
         }

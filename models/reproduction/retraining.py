@@ -39,6 +39,7 @@ def retrain(evidence: Path, data: Path, source: str, out: Path) -> RiskModel:
         signed.targeting,
         final_frame=split.before_test,
         tuning=tuning.reused(record),
+        detects=workspace.detects(split.windows["test"][0]),
     )
 
 

@@ -5,7 +5,7 @@ machine has. Histograms are built row-wise; LightGBM would otherwise choose by t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar, cast
 
@@ -17,8 +17,10 @@ from features.arrays import Floats, Ints
 from features.progress import Progress
 from models.risk.encoder import Encoder, Matrix
 from models.risk.forest import Forest
+from models.risk.missed import MissedLoss
 
 Parameters = dict[str, float | int]
+Objective = dict[str, Any] | MissedLoss
 Machines = dict[str, str | int]  # LightGBM's parameters for one worker among several; empty for a single one
 Result = TypeVar("Result")
 
@@ -54,6 +56,11 @@ _FIXED: dict[str, Any] = {
 ILLICIT: dict[str, Any] = {"objective": "binary"}
 # Between Poisson and gamma: recovered amounts have a heavy tail, and now and then a hit recovers nothing.
 REVENUE: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 1.5}
+
+
+def illicit(target: Floats, detects: float | None) -> Objective:
+    """Return the objective of the illicit head, which allows for what was missed if detection is given."""
+    return ILLICIT if detects is None else MissedLoss.of(target, detects)
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ class Fit:
 
 
 def fit_until_best(
-    objective: dict[str, Any],
+    objective: Objective,
     parameters: Parameters,
     seed: int,
     encoder: Encoder,
@@ -117,6 +124,7 @@ def fit_until_best(
     network: Machines | None = None,
 ) -> Fit:
     """Boost until `patience` rounds brought no improvement on `validation`, which all workers of a network share."""
+    rows, validation = _begun(objective, rows), _begun(objective, validation)
     train_set = _dataset(encoder, rows)
     history: dict[str, dict[str, list[float]]] = {}
     callbacks = [lgb.early_stopping(patience, verbose=False), lgb.record_evaluation(history), *_reporting(on_round)]
@@ -129,14 +137,15 @@ def fit_until_best(
             train_set.create_valid(validation.matrix, validation.target, init_score=validation.offset),
         ],
         valid_names=["training", "validation"],
+        feval=objective.metric if isinstance(objective, MissedLoss) else None,
         callbacks=callbacks,
     )
     # Each part has one metric, that of the objective.
-    return Fit(booster, {part: next(iter(metrics.values())) for part, metrics in history.items()})
+    return Fit(_finished(objective, booster), {part: next(iter(metrics.values())) for part, metrics in history.items()})
 
 
 def fit_rounds(
-    objective: dict[str, Any],
+    objective: Objective,
     parameters: Parameters,
     seed: int,
     encoder: Encoder,
@@ -146,12 +155,13 @@ def fit_rounds(
     network: Machines | None = None,
 ) -> lgb.Booster:
     """Return a booster of exactly `rounds` rounds."""
-    return lgb.train(
+    booster = lgb.train(
         _all_parameters(objective, parameters, seed) | (network or {}),
-        _dataset(encoder, rows),
+        _dataset(encoder, _begun(objective, rows)),
         num_boost_round=rounds,
         callbacks=_reporting(on_round),
     )
+    return _finished(objective, booster)
 
 
 def predict(booster: lgb.Booster, matrix: Matrix) -> Floats:
@@ -187,8 +197,20 @@ def _by_lightgbm(booster: lgb.Booster, matrix: Matrix, **what: bool) -> Floats:
     return np.concatenate(cast(list[Floats], parts))
 
 
-def _all_parameters(objective: dict[str, Any], parameters: Parameters, seed: int) -> dict[str, Any]:
-    return {**_FIXED, **parameters, **objective, "seed": seed}
+def _all_parameters(objective: Objective, parameters: Parameters, seed: int) -> dict[str, Any]:
+    own = {"objective": objective, "metric": "None"} if isinstance(objective, MissedLoss) else objective
+    return {**_FIXED, **parameters, **own, "seed": seed}
+
+
+def _begun(objective: Objective, rows: Rows) -> Rows:
+    """Return rows from which the trees of an objective start; LightGBM starts its own objectives from the average."""
+    if not isinstance(objective, MissedLoss):
+        return rows
+    return replace(rows, offset=np.full(len(rows.target), objective.start))
+
+
+def _finished(objective: Objective, booster: lgb.Booster) -> lgb.Booster:
+    return objective.finished(booster) if isinstance(objective, MissedLoss) else booster
 
 
 def _dataset(encoder: Encoder, rows: Rows) -> lgb.Dataset:

@@ -33,9 +33,9 @@ _PART_ROWS = 100_000
 class RiskModel:
     """The model with its three heads, and what its outputs mean.
 
-    `score` is calibrated P(illicit), `critical` is P(critical). `revenue_if_illicit` is what the item would recover as
-    a hit, in the currency of training, with bounds `revenue_low` and `revenue_high`; `expected_revenue` is score times
-    it.
+    `score` is calibrated P(found): the chance that an inspection finds an infringement, which is less than that there
+    is one. `critical` is P(critical), in the same sense. `revenue_if_illicit` is what the item would recover as a hit,
+    in the currency of training, with bounds `revenue_low` and `revenue_high`; `expected_revenue` is score times it.
 
     `priority` is what a selection ranks by: expected_revenue plus score times `hit_value`, which keeps precision from
     being sold for money. Goods whose `critical` reaches `critical_probability` go before all others: their priorities

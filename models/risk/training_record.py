@@ -32,8 +32,9 @@ class TrainingRecord(Document):
     """The training of a model.
 
     `feature_code` is the digest of the code that computed the features (features/code_digest.py); None for models that
-    are older than this record. `parameters` are LightGBM's; `smoothing` and `codes` are the encoder's. `rounds` count
-    trees of each head, and `learning_curve` holds the log loss after each round, by part.
+    are older than this record. `parameters` are LightGBM's; `smoothing` and `codes` are the encoder's. `detects` is the
+    detection that the loss allows for, None if it takes what was not found for licit. `rounds` count trees of each
+    head, and `learning_curve` holds the log loss after each round, by part.
 
     Where the illicit head is a bag (models/risk/bagging.py), `rounds`, `learning_curve` and `validation_log_loss` are
     those of its first member, which learned with `seed`. `further_rounds` has the rounds of the others, which learned
@@ -46,6 +47,7 @@ class TrainingRecord(Document):
     parameters: dict[str, Any]
     smoothing: int | float
     codes: Codes = "categories"
+    detects: float | None = None
     rounds: int
     further_rounds: tuple[int, ...] = ()
     revenue_rounds: int

@@ -80,6 +80,7 @@ def train(
     final_frame: pl.DataFrame | None = None,
     tuning: Tuning = AS_THEY_STAND,
     grow: boosting.Grow = boosting.alone,
+    detects: float | None = None,
 ) -> RiskModel:
     """Return the model learned from labelled rows; the same rows and policy give the same files, byte for byte.
 
@@ -87,10 +88,13 @@ def train(
 
     `final_frame` holds the rows of the second pass, all known before the model is put to work (`Split.before_test`);
     without it, training and validation rows are taken together. For `tuning` see models/training/tuning.py. The order
-    of rows does not matter. ValueError where there are too few labelled rows or hits, a feature is missing or of the
-    wrong type, or an amount is not finite. `on_progress(done, all)` counts rounds of boosting; early stopping skips
-    some.
+    of rows does not matter. `detects` is the share of what is illicit that inspections find, for a loss that allows for
+    the rest; the policy says whether it is one. ValueError where there are too few labelled rows or hits, a feature is
+    missing or of the wrong type, an amount is not finite, or the policy's loss needs a detection that is not given.
+    `on_progress(done, all)` counts rounds of boosting; early stopping skips some.
     """
+    if training.missed_detection_loss and detects is None:
+        raise ValueError("training.missed_detection_loss is true, and detection is not known here; allowed: false")
     if final_frame is None:
         final_frame = pl.concat([train_frame, validation_frame])
     fitted, held_out = _checked("training", train_frame), _checked("validation", validation_frame)
@@ -98,11 +102,12 @@ def train(
 
     parameters = tuning.parameters
     encoder = Encoder.fit(fitted, features).giving(tuning.smoothing, tuning.codes)
-    learned = _first_pass(fitted, held_out, encoder, parameters, training, selection, grow, on_progress)
+    learned = _first_pass(fitted, held_out, encoder, parameters, training, selection, grow, on_progress, detects)
 
     encoder = Encoder.fit(everything, features).giving(tuning.smoothing, tuning.codes)
     final = _Part.of(everything, encoder.table(everything))
-    fit = partial(boosting.fit_rounds, boosting.ILLICIT, parameters, encoder=encoder)
+    objective = boosting.illicit(final.rows.target, detects)
+    fit = partial(boosting.fit_rounds, objective, parameters, encoder=encoder)
     members = [
         grow(
             partial(fit, seed=seed, rounds=first.rounds),
@@ -135,6 +140,7 @@ def train(
             parameters=parameters,
             smoothing=tuning.smoothing,
             codes=tuning.codes,
+            detects=detects,
             rounds=learned.fits[0].rounds,
             further_rounds=tuple(each.rounds for each in learned.fits[1:]),
             revenue_rounds=learned.revenue_rounds,
@@ -154,12 +160,13 @@ def _first_pass(
     selection: policy.Targeting,
     grow: boosting.Grow,
     on_progress: Progress | None,
+    detects: float | None,
 ) -> _Learned:
     fitted = _Part.of(train_frame, encoder.table(train_frame))
     held_out = _Part.of(validation_frame, encoder.encode(validation_frame))
     until_best = partial(
         boosting.fit_until_best,
-        boosting.ILLICIT,
+        boosting.illicit(fitted.rows.target, detects),
         parameters,
         encoder=encoder,
         validation=held_out.rows,
@@ -172,6 +179,11 @@ def _first_pass(
     )
     raw = boosting.predict(bagging.mean([each.booster for each in fits]), held_out.rows.matrix)
     calibrated = calibration.calibrate(raw, held_out.rows.target > 0)
+    if detects is not None and not calibrated.judged:
+        raise ValueError(
+            f"validation part: fewer than {calibration.MIN_PER_CLASS} labelled rows are illicit, or licit; so many are "
+            "needed to lead a loss for missed detections back to what would be found"
+        )
     amounts, revenue_rounds = revenue.fit(
         encoder, fitted.hits, held_out.hits, training.seed, training.max_rounds, training.early_stopping_rounds
     )

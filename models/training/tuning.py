@@ -119,6 +119,7 @@ def search(
     first: Tuning = AS_THEY_STAND,
     origin: str = "parameters as they stand",
     on_progress: Progress | None = None,
+    detects: float | None = None,
 ) -> Found:
     """Return the best of `trials` tunings for labelled `rows`, all known before the test part; with one trial, `first`.
 
@@ -136,7 +137,7 @@ def search(
         tuning = _suggested(trial)
         losses: list[float] = []
         for number, (encoder, part) in enumerate(zip(encoders, parts, strict=True)):
-            losses.append(_loss(encoder.giving(tuning.smoothing, tuning.codes), part, tuning, training))
+            losses.append(_loss(encoder.giving(tuning.smoothing, tuning.codes), part, tuning, training, detects))
             trial.report(float(np.mean(losses)), number)
             if trial.should_prune():
                 break
@@ -185,13 +186,13 @@ def folds(rows: pl.DataFrame, training: policy.Training, label_delay_days: int) 
     return found
 
 
-def _loss(encoder: Encoder, part: Fold, tuning: Tuning, training: policy.Training) -> float:
+def _loss(encoder: Encoder, part: Fold, tuning: Tuning, training: policy.Training, detects: float | None) -> float:
     fitted, judged = (
         boosting.Rows(encoder.table(rows), rows["is_illicit"].cast(pl.Float64).to_numpy())
         for rows in map(labelled, part)
     )
     return boosting.fit_until_best(
-        boosting.ILLICIT,
+        boosting.illicit(fitted.target, detects),
         tuning.parameters,
         training.seed,
         encoder,

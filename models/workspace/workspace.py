@@ -24,7 +24,7 @@ from features.store import Store
 from features.validation import amounts
 from models.criteria import Criterion, Register, figures
 from models.decisions import exports
-from models.detection import LookLog, looks
+from models.detection import LookLog, looks, required
 from models.dossier import Incumbent
 from models.places import Places
 from models.policy import Policy
@@ -109,6 +109,15 @@ class Workspace:
     def dataset(self, built: cache.Built) -> pl.LazyFrame:
         """Return the features of every declaration with the labels that are known by now."""
         return cache.dataset(self.store, built, self._delay, cache.last_known_day(self.store, self._delay))
+
+    def detects(self, before: date) -> float | None:
+        """Return the detection that a training allows for, by second looks known before a day.
+
+        None if the policy's loss takes what was not found for licit; ValueError where it is not estimated.
+        """
+        if not self.policy.training.missed_detection_loss:
+            return None
+        return required(self.second_looks.read(), before)
 
     def morning(self, day: date) -> Morning:
         """Return what is known before `day`, for declarations of that day that are not stored yet.

@@ -201,3 +201,29 @@ def test_progress_rises_to_the_end(bag):
 def test_what_cannot_be_learned_from_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         trained(train_frame=change(SPLIT.train))
+
+
+def test_a_loss_for_missed_detections_changes_the_ranking_and_the_score_still_says_what_would_be_found(tmp_path):
+    knowing, plain = trained(detects=0.6), trained()
+    assert (knowing.training.detects, plain.training.detects) == (0.6, None)
+    assert knowing.digest != plain.digest
+    assert trained(detects=0.6).digest == knowing.digest
+    knowing.save(tmp_path)
+    loaded = RiskModel.load(tmp_path)
+    score = loaded.predict(SPLIT.test)["score"].to_numpy()
+    assert np.array_equal(score, knowing.predict(SPLIT.test)["score"].to_numpy())
+    assert loaded.digest == knowing.digest
+    assert score.mean() == pytest.approx(SPLIT.test["is_illicit"].mean(), abs=0.08)
+    raw = boosting.predict(loaded.illicit, loaded.encoder.encode(SPLIT.test))
+    assert raw.mean() > score.mean() + 0.1
+
+
+def test_a_loss_for_missed_detections_needs_detection_and_a_calibration():
+    wanted = TRAINING.model_copy(update={"missed_detection_loss": True})
+    with pytest.raises(ValueError, match="missed_detection_loss is true, and detection is not known here"):
+        trained(training=wanted)
+    hits = SPLIT.validation.filter("is_illicit").head(15)
+    few = pl.concat([hits, SPLIT.validation.filter(~pl.col("is_illicit"))])
+    assert trained(validation_frame=few).calibration.kind == "none"
+    with pytest.raises(ValueError, match="fewer than 20 labelled rows are illicit"):
+        trained(validation_frame=few, detects=0.6)

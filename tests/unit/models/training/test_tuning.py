@@ -124,3 +124,9 @@ def test_a_tuning_that_could_not_be_found_today_is_refused(change, message):
 def test_a_way_to_give_codes_that_is_not_known_is_refused():
     with pytest.raises(ValueError, match="codes is 'hashes'; allowed: categories, numbers, none"):
         Tuning(codes="hashes")
+
+
+def test_a_search_judges_by_the_loss_that_is_trained_with():
+    plain, knowing = found(2), found(2, detects=0.6)
+    assert plain.losses != knowing.losses
+    assert np.mean(knowing.losses[0]) == pytest.approx(np.mean(plain.losses[0]), rel=0.1)  # both of what is found
