@@ -227,3 +227,11 @@ def test_a_loss_for_missed_detections_needs_detection_and_a_calibration():
     assert trained(validation_frame=few).calibration.kind == "none"
     with pytest.raises(ValueError, match="fewer than 20 labelled rows are illicit"):
         trained(validation_frame=few, detects=0.6)
+
+
+def test_a_bag_of_trees_that_know_of_missed_detections_is_their_mean():
+    bag = trained(detects=0.6, training=TRAINING.model_copy(update={"bag": 2}))
+    members = [trained(detects=0.6, training=TRAINING.model_copy(update={"seed": TRAINING.seed + k})) for k in (0, 1)]
+    rows = bag.encoder.encode(SPLIT.test)
+    raw = [each.illicit.predict(rows, raw_score=True) for each in (bag, *members)]
+    assert raw[0] == pytest.approx((raw[1] + raw[2]) / 2)
