@@ -3,6 +3,8 @@
 How the flows use them is tested in tests/integration/flows.
 """
 
+from datetime import timedelta
+
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -14,6 +16,7 @@ from features.sources.simulator import SimulatorSource, write
 from models import policy
 from models.places import Places
 from models.workspace import Workspace
+from tests.support import looks
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,17 @@ def test_by_another_delay_the_features_lie_in_another_folder(workspace):
 def test_a_declaration_that_is_not_stored_is_named(workspace):
     with pytest.raises(LookupError, match=r"declaration 'nowhere' is not stored in .*/data/simulator"):
         workspace.explain(None, "nowhere", "en")
+
+
+def test_a_training_allows_for_misses_only_if_the_policy_says_so_and_second_looks_tell(tmp_path):
+    places, ours = Places(tmp_path / "data", tmp_path, tmp_path, "", ""), policy.load()
+    training = ours.training.model_copy(update={"missed_detection_loss": True})
+    wanted = Workspace(places, ours.model_copy(update={"training": training}), "files")
+    later = looks.AT.date() + timedelta(days=1)
+    with pytest.raises(ValueError, match="detection is not estimated before 2024-05-03: no item was looked at twice"):
+        wanted.detects(later)
+    wanted.second_looks.append(looks.rows([looks.FOUND] * 30 + [looks.MISSED] * 10))
+    assert wanted.detects(later) == 0.75
+    with pytest.raises(ValueError, match="not estimated before 2024-05-02"):
+        wanted.detects(looks.AT.date())
+    assert Workspace(places, ours, "files").detects(later) is None
