@@ -161,6 +161,12 @@ def test_targets_exist() -> None:
         assert set(re.findall(r"(?:^    |`)make ([a-z-]+)", page.read_text(), re.MULTILINE)) <= targets, page
 
 
+def test_the_tests_are_shown_as_they_are_run() -> None:
+    (shown,) = re.findall(r"pytest (-n .+?) +#", read("docs/contributor.md"))
+    (run,) = re.findall(r"pytest -q (-n .+?) --durations", read("Makefile"))
+    assert shown == run
+
+
 def test_parameters_of_a_retraining_and_options_of_a_rehearsal_are_told() -> None:
     rows = re.findall(r"^\| ((?:`[\w-]+`(?:, )?)+) \|", read("docs/data-scientist.md"), re.MULTILINE)
     told = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
