@@ -66,8 +66,7 @@ def scene(tmp_path_factory) -> Generator[Scene]:
         assert scene.show(VOID) == "void"
         assert server.inspect(OWN)["state"] == "awaiting"
         yield scene
-        for each in scene.clients.values():
-            each.close()
+        scene.close()
 
 
 @pytest.fixture(scope="package")

@@ -48,6 +48,11 @@ class Scene:
     loose_model: str
     experiment: str
     clients: dict[str, httpx.Client] = field(default_factory=dict)
+    databases: dict[str, "Database"] = field(default_factory=dict)
+
+    def close(self) -> None:
+        for each in (*self.clients.values(), *self.databases.values()):
+            each.close()
 
     def send(self, who: str, method: str, path: str, body: Any = None, **given: Any) -> httpx.Response:
         if who not in self.clients:
@@ -90,16 +95,16 @@ class Scene:
         """Return every row of the databases and when each file was written, except for the ledger and its head."""
         kept: dict[str, Any] = {}
         for file in ("mlflow.db", "accounts.db", "decisions.db"):
-            with self.database(file) as database:
-                for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                    if table != "tidewaiter_ledger":
-                        kept[f"{file}:{table}"] = database.execute(f'SELECT * FROM "{table}"').fetchall()
+            if file not in self.databases:
+                self.databases[file] = Database(self.server.folder / file)
+            kept |= self.databases[file].rows()
         for top in ("artifacts", "signoff"):
             for folder, _, names in os.walk(self.server.folder / top):
                 for name in names:
                     if name != "head.json":
-                        found = Path(folder, name).stat()
-                        kept[f"{folder}/{name}"] = (found.st_size, found.st_mtime_ns)
+                        path = f"{folder}/{name}"  # not of pathlib, which takes as long as the rest
+                        found = os.stat(path)  # noqa: PTH116
+                        kept[path] = (found.st_size, found.st_mtime_ns)
         return kept
 
     @contextmanager
@@ -138,6 +143,32 @@ class Scene:
         if isinstance(value, dict):
             return {key: self.fill(each, version) for key, each in value.items()}
         return [self.fill(each, version) for each in value] if isinstance(value, list) else value
+
+
+class Database:
+    """A database of the server, whose rows are read again only after somebody has committed something."""
+
+    def __init__(self, file: Path) -> None:
+        self._name = file.name
+        self._connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        self._version: int | None = None
+        self._rows: dict[str, list[tuple[Any, ...]]] = {}
+
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return every row by table, except for those of the ledger."""
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()  # asked before, so that none is missed
+        if version != self._version:
+            tables = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            self._rows = {
+                f"{self._name}:{table}": self._connection.execute(f'SELECT * FROM "{table}"').fetchall()
+                for (table,) in tables
+                if table != "tidewaiter_ledger"
+            }
+            self._version = version
+        return self._rows
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
