@@ -4,17 +4,17 @@ import gc
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from tests.support import committed, prefect_server
+from tests.support.children import sitecustomize
 from tests.support.examples import TRIAL
 
-# After how many new objects Python's collector looks at the youngest, and how often at the older ones. The imports make
-# millions of objects, and going through them took a sixth of the suite's time. The defaults are 700, 10, 10.
-GARBAGE_THRESHOLDS = (100_000, 20, 20)
+CHILDREN = str(Path(sitecustomize.__file__).parent)
 
 # In which order files begin: the longest first, so that none is left alone at the end, and those that start all servers
 # of `up` while the others are light; a start takes forty seconds of CPU, and minutes where four files do so at once.
@@ -67,7 +67,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    path = os.environ.get("PYTHONPATH", "")
+    if CHILDREN not in path.split(os.pathsep):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (CHILDREN, path)))
     # LightGBM's threads spin while they wait for each other, which costs a busy machine more than they gain on small
     # data. This is set before anything imports LightGBM; children inherit it.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
