@@ -4,6 +4,7 @@ Not here: which code made a model (models/evidence). Every file here is among th
 """
 
 import ast
+import functools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ def _needed(script: Path, project: Path) -> set[Path]:
     found: set[Path] = set()
     waiting = [script]
     while waiting:
-        for name in _imported(waiting.pop()):
+        for name in _imported(waiting.pop().read_text()):
             new = set(_files(name, project)) - found
             found |= new
             waiting.extend(file for file in new if file.suffix == ".py")
@@ -49,10 +50,13 @@ def _files(name: str, project: Path) -> Iterator[Path]:
         yield room.with_suffix(".py")
 
 
-def _imported(file: Path) -> Iterator[str]:
-    """Yield the names that a module imports anywhere; a name imported from a package may be a module of it."""
-    for node in ast.walk(ast.parse(file.read_text())):
+@functools.cache
+def _imported(source: str) -> tuple[str, ...]:
+    """Return the names that a module imports anywhere; a name imported from a package may be a module of it."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+            found += (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    return tuple(found)

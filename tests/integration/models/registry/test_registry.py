@@ -77,7 +77,7 @@ def assert_registered_once(store: Registry, candidate: registry.Candidate, regis
     assert run.info.run_id == registration.run_id
     assert run.info.status == "FINISHED"
     assert run.data.metrics == candidate.metrics
-    assert all(len(client.get_metric_history(run.info.run_id, name)) == 1 for name in candidate.metrics)
+    assert points_by_metric(store) == dict.fromkeys(candidate.metrics, 1)
     assert run.data.params == {name: str(value) for name, value in candidate.params.items()}
 
     (used,) = run.inputs.dataset_inputs
@@ -98,6 +98,12 @@ def assert_registered_once(store: Registry, candidate: registry.Candidate, regis
     assert challenger.version == registration.version
     assert challenger.tags == version.tags
     assert set(store.client.get_registered_model(registry.MODEL).aliases) == {CHALLENGER}
+
+
+def points_by_metric(store: Registry) -> dict[str, int]:
+    """How many points of each metric the store has; MLflow tells it of one metric at a time, and there are hundreds."""
+    with closing(sqlite3.connect(store.tracking_uri.removeprefix("sqlite:///"))) as database:
+        return dict(database.execute("SELECT key, count(*) FROM metrics GROUP BY key").fetchall())
 
 
 def assert_evidence_holds(store: Registry, candidate: registry.Candidate, folder: Path) -> None:
