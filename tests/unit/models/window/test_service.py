@@ -17,9 +17,10 @@ from flows.commands import cli
 from flows.servers import embedded, mlflow_server, window
 from flows.settings import PREFIX, Settings
 from models import policy
+from models.access.entrance import WRONG_IN_A_ROW
 from models.criteria import InForce
 from models.decisions import DecisionLog
-from models.ledger import storage
+from models.ledger import Entry, storage
 from models.ledger.keys import Keys
 from models.ledger.storage import Ledger, Table
 from models.notices import ALARMS, PAST_PROVIDER_TO_WINDOW, Alarms
@@ -117,6 +118,12 @@ def test_a_machine_gets_a_token_is_answered_and_the_answer_is_proved_afterwards(
         code, said = tell(settings, "tokens", "list")
         assert re.search(r"single-window\s.*declaration-system.*20\d\d-.*\badmin\b.*20\d\d-", said)
         assert token not in said
+        for _ in range(WRONG_IN_A_ROW):
+            assert httpx.get(f"{settings.window_url}/window/tokens", auth=("admin", "guessed")).status_code == 401
+    with closing(Table(settings.tracking_uri)) as table:
+        noted = [Entry.model_validate_json(row.entry) for row in table.rows()]
+    assert [entry.refusal for entry in noted if entry.refusal] == ["5 wrong passwords in a row for admin"]
+    assert len([entry for entry in noted if "past the identity provider" in entry.reason]) == 1
     found_by_others = Alarms(settings.window_folder / ALARMS).look(PAGES, "2000", storage.now())
     assert [event.facts["why"] for event in found_by_others.events] == [SAID]
     past = Alarms(settings.signoff_folder / PAST_PROVIDER_TO_WINDOW).look(PAGES, "2000", storage.now())
