@@ -24,7 +24,7 @@ BASE, KNOWING = "not found is licit", "loss for missed detections"
 FIGURES = {
     "roc_auc": "ROC-AUC",
     "average_precision": "average precision",
-    "precision_at_10pct": "precision at 10 %",
+    "precision_at_10pct_by_score": "precision at 10 %",
     "revenue_at_10pct_by_priority": "revenue at 10 %",
 }
 
