@@ -56,11 +56,11 @@ def audited(world: World, share: float) -> tuple[pl.DataFrame, pl.DataFrame]:
     first_day = world.split.windows["test"][0]
     truth = world.store.scan("truth").select(*KEY, "scheme", is_there="is_illicit").collect()
     offices = world.store.scan("declarations").select(*KEY, "office").collect()
-    outcomes = (
-        world.store.scan("outcomes").filter(pl.col("is_inspected") & pl.col("is_illicit").is_not_null()).collect()
-    )
+    is_known = pl.col("is_illicit").is_not_null() & (pl.col("known_at").dt.date() < first_day)
     inspected = (
-        outcomes.filter(pl.col("known_at").dt.date() < first_day, pl.col("inspection_channel").is_in(LANES))
+        world.store.scan("outcomes")
+        .filter(is_known & pl.col("inspection_channel").is_in(LANES))
+        .collect()
         .join(truth, on=KEY, how="inner", maintain_order="left")
         .join(offices, on=KEY, how="inner", maintain_order="left")
         .with_columns(finds=pl.col("is_illicit").mean().over("scheme", "inspection_channel"))
