@@ -1,6 +1,6 @@
 """Detection is what first looks found of what second looks found; where it cannot be estimated, that is said."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import polars as pl
@@ -111,6 +111,8 @@ def test_the_last_ruling_known_by_then_holds():
 
 
 def test_what_is_known_on_the_day_itself_does_not_count():
+    midnight = datetime.combine(LATER, time())
+    assert measure(looks.rows([FOUND] * 40, known_at=midnight), judged(), LATER, 0.95).all.looked_at_twice == 0
     assert measure(looks.rows([FOUND] * 40), judged(), AT.date(), 0.95).all.looked_at_twice == 0
     with pytest.raises(ValueError, match=r"no item was looked at twice; allowed for training\.missed_"):
         required(looks.rows([FOUND] * 40), AT.date())

@@ -32,9 +32,10 @@ def test_a_share_of_none_or_all_has_an_interval(found, low, high):
     assert (told.low, told.high) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_declarations_that_are_all_alike_say_no_more_than_their_items():
-    told = shares.share(np.ones(10, np.int64), np.full(10, 2), 0.95)
-    exact = binomtest(10, 20).proportion_ci(0.95, method="exact")
+@pytest.mark.parametrize("last", [1, 2])
+def test_declarations_that_are_more_alike_than_chance_say_no_more_than_their_items(last):
+    told = shares.share(np.array([1] * 9 + [last]), np.full(10, 2), 0.95)
+    exact = binomtest(9 + last, 20).proportion_ci(0.95, method="exact")
     assert (told.low, told.high) == pytest.approx((exact.low, exact.high))
 
 
