@@ -1,7 +1,7 @@
 """Simulated customs declarations: seeded, the same to the byte everywhere, with planted fraud and its inspections.
 
-Other rooms use `generate` and `days_after` (the contract's tables) and `Parameters`; `simulate` and `companies` show
-what is behind them. docs/simulator.md tells what is realistic and what is not.
+Other rooms use `generate` and `days_after` (the contract's tables), `Parameters` and `Preset`; `simulate` and
+`companies` show what is behind them. docs/simulator.md tells what is realistic and what is not.
 """
 
 from datetime import datetime, time
@@ -11,9 +11,10 @@ import polars as pl
 from features.progress import Progress
 from features.simulator.deliveries import deliver
 from features.simulator.frames import Tables, build, companies
+from features.simulator.presets import Preset
 from features.simulator.world import Parameters, simulate
 
-__all__ = ["Parameters", "Tables", "build", "companies", "days_after", "deliver", "generate", "simulate"]
+__all__ = ["Parameters", "Preset", "Tables", "build", "companies", "days_after", "deliver", "generate", "simulate"]
 
 
 def generate(parameters: Parameters, on_progress: Progress | None = None) -> Tables:

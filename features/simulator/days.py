@@ -27,8 +27,8 @@ def month_starts(start: date, months: int) -> list[date]:
     return [date(number // 12, number % 12 + 1, 1) for number in range(first, first + months + 1)]
 
 
-def volumes(seed: int, start: date, days: int) -> Floats:
-    """Return the relative volume of each day."""
+def volumes(seed: int, start: date, days: int, factors: Floats) -> Floats:
+    """Return the relative volume of each day; `factors` has one for each of them."""
     noise = stream(seed, 4).standard_normal(days) * _SPREAD
     usual = np.empty(days)
     for number in range(days):
@@ -36,18 +36,21 @@ def volumes(seed: int, start: date, days: int) -> Floats:
         holiday = _HOLIDAY_VOLUME if (day.month, day.day) in _HOLIDAYS else 1.0
         growth = 1 + _YEARLY_GROWTH * number / 365
         usual[number] = _WEEKDAYS[day.weekday()] * _MONTHS[day.month - 1] * holiday * growth
-    return usual * np.exp(noise)
+    return usual * np.exp(noise) * factors
 
 
-def instants(seed: int, start: date, days: int, declarations: int) -> Ints:
-    """Return seconds since the start of the first day, in order, one per declaration; most are in office hours."""
+def instants(seed: int, start: date, days: int, declarations: int, factors: Floats) -> Ints:
+    """Return seconds since the start of the first day, in order, one per declaration; most are in office hours.
+
+    `factors` are on the usual volumes, one a day.
+    """
     rng = stream(seed, 5)
-    return _at_hours(rng, pick(rng, volumes(seed, start, days), declarations))
+    return _at_hours(rng, pick(rng, volumes(seed, start, days, factors), declarations))
 
 
-def instants_after(seed: int, start: date, days: int, declarations: int, more: int) -> Ints:
+def instants_after(seed: int, start: date, days: int, declarations: int, more: int, factors: Floats) -> Ints:
     """Return the same for `more` days after the first `days`, as many a day as it would be after these."""
-    usual = volumes(seed, start, days + more)
+    usual = volumes(seed, start, days + more, factors)
     count = np.rint(usual[days:] * (declarations / usual[:days].sum())).astype(np.int64)
     return _at_hours(stream(seed, 40), np.repeat(np.arange(days, days + more, dtype=np.int64), count))
 

@@ -8,12 +8,12 @@ import polars as pl
 
 from features import contract
 from features.arrays import Ints
-from features.simulator import geography, names, register
+from features.simulator import geography, names, nomenclature, register
 from features.simulator.days import SECONDS
 from features.simulator.draws import stream
 from features.simulator.goods import SECTORS, goods
-from features.simulator.inspection import CHANNELS
-from features.simulator.schemes import NONE, PROHIBITED, SCHEMES
+from features.simulator.inspection import CHANNELS, STANDS
+from features.simulator.schemes import NAMES, NONE, PROHIBITED
 from features.simulator.tariff import TAX_TYPES
 from features.simulator.world import World
 
@@ -38,7 +38,7 @@ def build(world: World, seed: int) -> Tables:
     arrives = _month_of(world, world.traffic.second)
     declarations = _declarations(world, key, seed).with_columns(arrives=pl.Series(arrives))
     truth = key.with_columns(
-        scheme=names.chosen(SCHEMES, world.declared.scheme),
+        scheme=names.chosen(NAMES, world.declared.scheme),
         is_illicit=pl.Series(world.declared.scheme != NONE),
         is_critical=pl.Series(world.declared.scheme == PROHIBITED),
         evaded_revenue=pl.Series(world.declared.evaded),
@@ -104,7 +104,7 @@ def _declarations(world: World, key: pl.DataFrame, seed: int) -> pl.DataFrame:
         "importer_id": names.party("I", traffic.importer),
         "seller_id": names.party("S", traffic.seller),
         "courier_id": names.party("C", traffic.courier),
-        "hs_code": names.chosen(table.hs6, declared.goods),
+        "hs_code": names.chosen(nomenclature.codes(), declared.code),
         "departure_country": names.chosen(geography.COUNTRIES, declared.departure),
         "origin_country": names.chosen(geography.COUNTRIES, declared.origin),
         "tax_rate_pct": pl.Series(declared.rate_pct),
@@ -128,21 +128,24 @@ def _declarations(world: World, key: pl.DataFrame, seed: int) -> pl.DataFrame:
 
 
 def _outcomes(world: World, key: pl.DataFrame) -> pl.DataFrame:
-    """Return what was found; results that are not known by the end are left out."""
+    """Return what was found, and after it what appeals made of it; what is not known by the end is left out."""
     results = world.results
-    count = len(results.position)
-    frame = key[pl.Series(results.position)].with_columns(
-        is_inspected=pl.repeat(True, count, eager=True),
-        is_illicit=pl.Series(results.is_illicit),
-        is_critical=pl.Series(results.is_critical),
-        recovered_revenue=pl.Series(results.recovered),
-        inspection_channel=names.chosen(CHANNELS, results.channel),
-        selection_probability=pl.Series(results.probability),
-        known_at=_instants(world, results.known),
+    overturned = np.flatnonzero(results.overturned != STANDS)
+    of = np.concatenate([np.arange(len(results.position), dtype=np.int64), overturned])
+    stands = np.arange(len(of)) < len(results.position)
+    known = np.concatenate([results.known, results.overturned[overturned]])
+    frame = key[pl.Series(results.position[of])].with_columns(
+        is_inspected=pl.repeat(True, len(of), eager=True),
+        is_illicit=pl.Series(results.is_illicit[of] & stands),
+        is_critical=pl.Series(results.is_critical[of]),
+        recovered_revenue=pl.Series(results.recovered[of] * stands),
+        inspection_channel=names.chosen(CHANNELS, results.channel[of]),
+        selection_probability=pl.Series(results.probability[of], nan_to_null=True),
+        known_at=_instants(world, known),
     )
     frame = frame.cast(dict(contract.schema("outcomes")))
-    is_known = results.known < world.month_starts[-1] * SECONDS
-    month = _month_of(world, np.where(is_known, results.known, 0))
+    is_known = known < world.month_starts[-1] * SECONDS
+    month = _month_of(world, np.where(is_known, known, 0))
     return frame.with_columns(arrives=pl.Series(month)).filter(pl.Series(is_known))
 
 

@@ -30,6 +30,7 @@ _NEWCOMER_DAYS = 60
 _CHEAP_RATIO = 0.4  # the share of the reference price, which knows the heading but not the origin
 
 NEVER = 1_000_000  # days
+STANDS = -1
 
 RED, YELLOW, BLUE = range(3)
 CHANNELS = ("red", "yellow", "blue")
@@ -48,6 +49,7 @@ _FINDS = np.array(
         [0.94, 0.35, 0.3],
         [0.84, 0.8, 0.9],
         [0.94, 0.3, 0.15],
+        [0.75, 0.8, 0.85],
     ]
 )
 
@@ -78,7 +80,11 @@ def joined(known: Knowledge, more: Knowledge) -> Knowledge:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of inspections, as arrays with one element each; `position` is that of the item in its traffic."""
+    """The results of inspections, as arrays with one element each; `position` is that of the item in its traffic.
+
+    `is_random` says whether the lot chose it. Instants are seconds since the start; `overturned` is when an appeal
+    against the finding is won, `STANDS` if it is not.
+    """
 
     position: Ints
     probability: Floats
@@ -86,7 +92,9 @@ class Results:
     is_illicit: Flags
     is_critical: Flags
     recovered: Floats
-    known: Ints  # seconds since the start
+    known: Ints
+    is_random: Flags
+    overturned: Ints
 
 
 def inspect(rng: np.random.Generator, traffic: Traffic, declared: Declared, known: Knowledge, today: int) -> Results:
@@ -113,6 +121,8 @@ def inspect(rng: np.random.Generator, traffic: Traffic, declared: Declared, know
         is_critical=is_illicit & (scheme == PROHIBITED),
         recovered=np.round(np.where(is_illicit, evaded * share, 0.0), 2),
         known=(traffic.second[chosen] // 60 + minutes) * 60,
+        is_random=is_random[chosen],
+        overturned=np.full(n, STANDS, np.int64),
     )
 
 

@@ -26,6 +26,8 @@ SCHEMES = (
     "phoenix",
     "prohibited_goods",
 )
+HONEST_MISTAKE = len(SCHEMES)  # nobody chooses it; see mistakes.py
+NAMES = (*SCHEMES, "honest_mistake")
 DUTY_SCHEMES = (UNDERVALUATION, MISCLASSIFICATION, FALSE_ORIGIN, UNDERDECLARED_MASS)
 
 # The weight of each duty scheme at the start, midway and at the end.
@@ -42,10 +44,11 @@ _MOST = 0.9
 class Declared:
     """Tells what a declaration says in the fields that a scheme may change, and the truth.
 
-    `described` has the goods whose words are used.
+    `code` is an index into the codes of the nomenclature, and `described` has the goods whose words are used.
     """
 
     goods: Ints
+    code: Ints
     described: Ints
     origin: Ints
     departure: Ints
@@ -59,15 +62,18 @@ class Declared:
     evaded: Floats
 
 
-def plant(rng: np.random.Generator, traffic: Traffic, importers: Importers, progress: float) -> Declared:
-    """Return declarations for `traffic`; `progress` (0 to 1 through the simulation) decides the mix of schemes."""
+def plant(rng: np.random.Generator, traffic: Traffic, importers: Importers, progress: float, changes: int) -> Declared:
+    """Return declarations for `traffic`; `progress` (0 to 1 through the simulation) decides the mix of schemes.
+
+    `changes` counts those of the tariff until then.
+    """
     n = traffic.count
     swaps = tariff.cheaper_headings()[traffic.goods]
     swapped = swaps[np.arange(n), pick_by_row(rng, (swaps >= 0) + np.array([1e-9, 0, 0]))]
-    scheme = _choose(rng, traffic, swapped, importers, progress)
+    scheme = _choose(rng, traffic, swapped, importers, progress, changes)
     has = [scheme == number for number in range(len(SCHEMES))]
     declared_goods = np.where(has[MISCLASSIFICATION], swapped, traffic.goods)
-    saved = _saved_by_origin(traffic)
+    saved = _saved_by_origin(traffic, changes)
     false_origin = tariff.pretended(pick_by_row(rng, saved + 1e-9))
     origin = np.where(has[FALSE_ORIGIN], false_origin, traffic.origin)
     moved = has[FALSE_ORIGIN] & (rng.random(n) < 0.62)
@@ -88,14 +94,15 @@ def plant(rng: np.random.Generator, traffic: Traffic, importers: Importers, prog
 
     claims = np.where(has[FALSE_ORIGIN], True, traffic.claims)
     # The heading that is declared may know no preference, and then the general rate is claimed.
-    claims &= tariff.has_preference()[declared_goods, origin]
-    rules = tariff.tariff()
+    claims &= tariff.has_preference(changes)[declared_goods, origin]
+    rules = tariff.tariff(changes)
     rate = rules.rates(declared_goods, origin, claims, traffic.is_later)
     due = traffic.value * traffic.rate_pct / 100
     evaded = np.where(scheme == NONE, 0.0, np.maximum(due - value * rate / 100, 0.0))
     evaded = np.where(has[PROHIBITED], 0.0, evaded)
     return Declared(
         goods=declared_goods,
+        code=declared_goods,
         described=np.where(rng.random(n) < 0.35, traffic.goods, declared_goods),
         origin=origin,
         departure=departure,
@@ -103,21 +110,23 @@ def plant(rng: np.random.Generator, traffic: Traffic, importers: Importers, prog
         tax_type=rules.types(declared_goods, origin, claims),
         value=value,
         mass_kg=np.round(mass, 3),
-        quantity=_quantity(traffic, declared_goods, mass),
+        quantity=quantities(traffic, declared_goods, mass),
         gross_kg=np.round(gross, 3),
         scheme=scheme,
         evaded=np.round(evaded, 2),
     )
 
 
-def _choose(rng: np.random.Generator, traffic: Traffic, swapped: Ints, importers: Importers, progress: float) -> Ints:
+def _choose(
+    rng: np.random.Generator, traffic: Traffic, swapped: Ints, importers: Importers, progress: float, changes: int
+) -> Ints:
     """Draw the scheme of each item; `swapped` are the goods as which it would be misdeclared, -1 for none."""
     kind = importers.kind[traffic.importer]
-    weights = _mix(progress)[None, :] * _suitable(traffic, swapped)
+    weights = _mix(progress)[None, :] * _suitable(traffic, swapped, changes)
     weights *= np.where(np.arange(len(DUTY_SCHEMES)) == importers.favourite[traffic.importer][:, None], _FAVOURED, 1.0)
     is_possible = weights.sum(axis=1) > 0
     chosen = 1 + pick_by_row(rng, weights + np.where(is_possible, 0.0, 1.0)[:, None])
-    pays = np.maximum(tempted(traffic.rate_pct), _saved_by_origin(traffic).max(axis=1) / 10)
+    pays = np.maximum(tempted(traffic.rate_pct), _saved_by_origin(traffic, changes).max(axis=1) / 10)
     cheats = is_possible & (rng.random(traffic.count) < np.minimum(_CHEATS[kind] * pays, _MOST))
     scheme = np.where(cheats, np.where(kind == PHOENIX, PHOENIX_COMPANY, chosen), NONE)
     is_bulk = np.array([sector.is_bulk for sector in SECTORS.values()])[goods().sector[traffic.goods]]
@@ -132,26 +141,26 @@ def _mix(progress: float) -> Floats:
     return np.array([np.interp(progress, at, column) for column in _MIX.T])
 
 
-def _suitable(traffic: Traffic, swapped: Ints) -> Floats:
+def _suitable(traffic: Traffic, swapped: Ints, changes: int) -> Floats:
     """Return how well each scheme fits the goods, items x duty schemes; 0 if it would gain nothing."""
     pays_duty = traffic.rate_pct > 0
-    claims = traffic.claims & tariff.has_preference()[swapped, traffic.origin]
-    swapped_pct = tariff.tariff().rates(swapped, traffic.origin, claims, traffic.is_later)
+    claims = traffic.claims & tariff.has_preference(changes)[swapped, traffic.origin]
+    swapped_pct = tariff.tariff(changes).rates(swapped, traffic.origin, claims, traffic.is_later)
     is_cheaper = (swapped >= 0) & (swapped_pct < traffic.rate_pct)
     by_weight = pays_duty & (goods().usd_per_kg[traffic.goods] < 12) & (traffic.courier == NOBODY)
-    gain = _saved_by_origin(traffic).max(axis=1)
+    gain = _saved_by_origin(traffic, changes).max(axis=1)
     return np.stack([1.0 * pays_duty, 1.0 * is_cheaper, np.minimum(gain / 8, 2.0), 1.0 * by_weight], axis=1)
 
 
-def _saved_by_origin(traffic: Traffic) -> Floats:
+def _saved_by_origin(traffic: Traffic, changes: int) -> Floats:
     """Return points of duty saved, items x pretended origins."""
-    at_start, later = tariff.pretended_origins()
+    at_start, later = tariff.pretended_origins(changes)
     at = (traffic.goods, traffic.origin)
     saved = np.where(traffic.is_later[:, None], later[at], at_start[at])
     return np.where((traffic.rate_pct > 0)[:, None], saved, 0.0)
 
 
-def _quantity(traffic: Traffic, declared_goods: Ints, mass: Floats) -> Floats:
+def quantities(traffic: Traffic, declared_goods: Ints, mass: Floats) -> Floats:
     """Return quantities as counted, or computed from the mass if other goods are declared; NaN without a unit."""
     unit = goods().kg_per_unit[declared_goods]
     has_unit = ~np.isnan(unit)

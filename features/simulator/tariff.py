@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from features.arrays import Flags, Floats, Ints
-from features.simulator import geography
+from features.simulator import geography, tariff_changes
 from features.simulator.draws import stream
 from features.simulator.goods import goods
 
@@ -54,12 +54,13 @@ class Tariff:
 
 
 @cache
-def tariff() -> Tariff:
-    """Return the tariff in force."""
+def tariff(changes: int = 0) -> Tariff:
+    """Return the tariff in force after so many `changes` of it."""
     rng = stream(1, 1)
     table, countries = goods(), len(geography.COUNTRIES)
     agreement = geography.agreement_of()
-    duty = np.repeat(table.duty_pct[:, None], countries, axis=1)
+    general = np.round(table.duty_pct * tariff_changes.factors(changes), 1) if changes else table.duty_pct
+    duty = np.repeat(general[:, None], countries, axis=1)
     leaves = np.ones((table.count, countries))
     for i, terms in enumerate(geography.AGREEMENTS):
         # Agreements are made by chapter: all goods of a chapter leave the same share.
@@ -89,20 +90,20 @@ def _extra(rules: tuple[tuple[int, str, float], ...]) -> Floats:
 
 
 @cache
-def has_preference() -> Flags:
-    """Return whether a preference lowers the duty, goods x countries."""
-    rates = tariff()
+def has_preference(changes: int = 0) -> Flags:
+    """Return whether a preference lowers the duty after so many changes of the tariff, goods x countries."""
+    rates = tariff(changes)
     return rates.preferential < rates.general
 
 
 @cache
-def pretended_origins() -> tuple[Floats, Floats]:
-    """Return points of duty saved, goods x true origin x `_PRETENDED`, at the start and later; 0 if too few."""
-    rates = tariff()
+def pretended_origins(changes: int = 0) -> tuple[Floats, Floats]:
+    """Return points of duty saved, goods x true origin x `_PRETENDED`, without and with later defence; 0 if too few."""
+    rates = tariff(changes)
     members = [geography.country(code) for code in _PRETENDED]
     both = []
     for own, preferred in ((rates.general, rates.preferential), (rates.later, rates.later_preferential)):
-        paid = np.where(has_preference(), preferred, own)  # an honest trader of the true origin pays this
+        paid = np.where(has_preference(changes), preferred, own)  # an honest trader of the true origin pays this
         saved = paid[:, :, None] - preferred[:, None, members]
         both.append(np.where(saved >= _WORTH_POINTS, saved, 0.0))
     return both[0], both[1]

@@ -63,9 +63,18 @@ class Setting:
 
 
 def draw(
-    rng: np.random.Generator, lanes: Lanes, setting: Setting, first_declaration: int, seconds: Ints, items: Ints
+    rng: np.random.Generator,
+    lanes: Lanes,
+    setting: Setting,
+    changes: int,
+    first_declaration: int,
+    seconds: Ints,
+    items: Ints,
 ) -> Traffic:
-    """Draw `items` items of each declaration accepted at `seconds`, from lanes open on the day of the first one."""
+    """Draw `items` items of each declaration accepted at `seconds`, from lanes open on the day of the first one.
+
+    `changes` counts those of the tariff until then.
+    """
     today = seconds[0] // SECONDS
     is_open = (lanes.birth <= today) & (lanes.death > today)
     open_lanes = np.flatnonzero(is_open)
@@ -85,7 +94,7 @@ def draw(
     log_value = of.log_value + 0.9 * rng.standard_normal(len(lane)) - np.where(items[number] > 1, 0.6, 0.0)
     mass, quantity = _amounts(rng, kinds, log_value - log_price, of.mode, of.courier)
     is_later = day >= setting.later_from
-    claims = of.claims & tariff.has_preference()[kinds, of.origin]
+    claims = of.claims & tariff.has_preference(changes)[kinds, of.origin]
     packing = 1.02 + 0.03 * exp_on_grid(0.7 * rng.standard_normal(len(lane)))
     return Traffic(
         declaration=first_declaration + number,
@@ -103,7 +112,7 @@ def draw(
         origin=of.origin,
         claims=claims,
         is_later=is_later,
-        rate_pct=tariff.tariff().rates(kinds, of.origin, claims, is_later),
+        rate_pct=tariff.tariff(changes).rates(kinds, of.origin, claims, is_later),
         log_price=log_price,
         value=np.maximum(mass * exp_on_grid(log_price), 0.5),
         mass_kg=mass,

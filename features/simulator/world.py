@@ -17,13 +17,15 @@ from features.simulator import days, entities, inspection, phoenix, prices, sche
 from features.simulator.days import SECONDS
 from features.simulator.draws import pick, stream
 from features.simulator.entities import Importers, Lanes
-from features.simulator.inspection import NEVER, Knowledge, Results
+from features.simulator.inspection import NEVER, STANDS, Knowledge, Results
 from features.simulator.phoenix import Register
+from features.simulator.presets import Preset, conditions
 from features.simulator.schemes import Declared
 from features.simulator.traffic import Setting, Traffic
 
 _WEEK = 7
 _ITEMS = (0.76, 0.12, 0.055, 0.03, 0.015, 0.01, 0.005, 0.005)  # share of declarations with 1, 2, ... items
+_NOTHING, _HIT, _OVERTURNED = range(3)  # what customs learns of an inspection
 _LATER_SHARE = 0.5  # the share of the time span before the later trade defence begins
 
 
@@ -36,6 +38,10 @@ class Parameters(BaseModel):
     start: date = Field(date(2023, 1, 1), description="First day; the month counts from its first")
     months: int = Field(18, ge=1, le=120, description="Months")
     seed: int = Field(20240229, ge=0, description="Same seed, same data")
+    # The plain world is named by the other parameters alone, as it was before there were presets.
+    preset: Preset = Field(
+        Preset.PLAIN, exclude_if=lambda preset: preset is Preset.PLAIN, description="plain, or a world less kind"
+    )
 
     def first_days(self) -> list[date]:
         """Return the first day of each month and of the one after the last."""
@@ -79,9 +85,11 @@ def simulate(parameters: Parameters, on_progress: Progress | None = None, days_a
     starts = np.array([(first - firsts[0]).days for first in firsts], np.int64)
     span = int(starts[-1])
     items = _items(seed, rows)
-    seconds = days.instants(seed, firsts[0], span, len(items))
+    befalls = conditions(parameters.preset, seed, firsts[0], span)
+    volumes = befalls.volumes(span + days_after)
+    seconds = days.instants(seed, firsts[0], span, len(items), volumes[:span])
     if days_after:
-        later = days.instants_after(seed, firsts[0], span, len(items), days_after)
+        later = days.instants_after(seed, firsts[0], span, len(items), days_after, volumes)
         items = np.concatenate([items, 1 + pick(stream(seed, 41), np.array(_ITEMS), len(later))])
         seconds = np.concatenate([seconds, later])
 
@@ -98,9 +106,9 @@ def simulate(parameters: Parameters, on_progress: Progress | None = None, days_a
     said: list[Declared] = []
     found: list[Results] = []
     risen = [phoenix.nobody()]
-    pending = np.empty((0, 3), np.int64)  # importer, second at which the result is known, whether it is a hit
+    pending = np.empty((0, 3), np.int64)  # importer, second at which it is known, and what
     position = 0
-    weeks = [*range(0, span, _WEEK), *range(span, span + days_after)]
+    weeks = [*sorted({*range(0, span, _WEEK), *befalls.turns()}), *range(span, span + days_after)]
     for week, (today, end) in enumerate(pairwise([*weeks, span + days_after])):
         rng = stream(seed, 9, week)
         is_known = pending[:, 1] < today * SECONDS
@@ -108,11 +116,13 @@ def simulate(parameters: Parameters, on_progress: Progress | None = None, days_a
         pending = pending[~is_known]
         first, last = np.searchsorted(seconds, [today * SECONDS, end * SECONDS]).tolist()
         if last > first:
-            drawn = traffic.draw(rng, state.lanes, setting, first, seconds[first:last], items[first:last])
-            declared = schemes.plant(rng, drawn, state.importers, today / span)
+            lanes, changes = befalls.lanes(state.lanes, today), befalls.tariff_changes(today)
+            drawn = traffic.draw(rng, lanes, setting, changes, first, seconds[first:last], items[first:last])
+            declared = schemes.plant(rng, drawn, state.importers, today / span, changes)
+            declared = befalls.declared(drawn, declared, today)
             results = inspection.inspect(rng, drawn, declared, state.known, today)
-            fresh = np.stack([drawn.importer[results.position], results.known, results.is_illicit], axis=1)
-            pending = np.concatenate([pending, fresh])
+            results = befalls.found(drawn, declared, results, today)
+            pending = np.concatenate([pending, _to_learn(drawn, results)])
             np.minimum.at(state.known.first_seen, drawn.importer, drawn.second // SECONDS)
             results.position[:] += position
             position += drawn.count
@@ -153,10 +163,19 @@ def _begin(importers: Importers, lanes: Lanes) -> _State:
     )
 
 
+def _to_learn(traffic: Traffic, results: Results) -> Ints:
+    """Return what there will be to learn: importer, second at which it is known, and what it is, one row each."""
+    importer = traffic.importer[results.position]
+    found = np.stack([importer, results.known, np.where(results.is_illicit, _HIT, _NOTHING)], axis=1)
+    won = np.stack([importer, results.overturned, np.full(len(importer), _OVERTURNED)], axis=1)
+    return np.concatenate([found, won[results.overturned != STANDS]])
+
+
 def _learn(rng: np.random.Generator, state: _State, results: Ints, today: int, rows: int) -> Register:
     """Take in the results known before `today`, and return companies that closed after a hit and rose again."""
-    np.add.at(state.known.concluded, results[:, 0], 1)
-    importer, second = results[results[:, 2] == 1, :2].T
+    np.add.at(state.known.concluded, results[results[:, 2] != _OVERTURNED, 0], 1)
+    np.subtract.at(state.known.hits, results[results[:, 2] == _OVERTURNED, 0], 1)
+    importer, second = results[results[:, 2] == _HIT, :2].T
     np.add.at(state.known.hits, importer, 1)
     np.maximum.at(state.known.last_hit, importer, second // SECONDS)
     np.maximum.at(state.caught, importer, second)

@@ -119,7 +119,7 @@ def open_source(inputs: Sequence[str]) -> Source:
     >>> open_source(["columns=3"])
     Traceback (most recent call last):
     ...
-    ValueError: input 'columns=3' is not for the source 'simulator'; allowed: rows=, start=, months=, seed=, folder=
+    ValueError: input 'columns=3' is not for the source 'simulator'; allowed: rows=, ..., preset=, folder=
     >>> open_source(["rows=some"])
     Traceback (most recent call last):
     ...

@@ -1,0 +1,30 @@
+"""False origins that are less plain: more of them depart from where they claim to come from, at a price between."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from features.simulator import prices
+from features.simulator.draws import exp_on_grid
+from features.simulator.schemes import FALSE_ORIGIN, Declared
+from features.simulator.traffic import Traffic
+
+_FITS = 0.75  # the share of departures that did not fit and now do
+_NEARER = 0.5  # the share of the way, in log price, from the true origin's usual price to the claimed one's
+
+
+def blended(rng: np.random.Generator, traffic: Traffic, declared: Declared) -> Declared:
+    """Return the declarations with false origins that fit better."""
+    is_false = declared.scheme == FALSE_ORIGIN
+    fits = is_false & (rng.random(traffic.count) < _FITS)
+    usual = prices.usual()
+    apart = usual[declared.goods, declared.origin] - usual[declared.goods, traffic.origin]
+    value = np.where(is_false, np.round(declared.value * exp_on_grid(_NEARER * apart), 2), declared.value)
+    due = traffic.value * traffic.rate_pct / 100
+    evaded = np.round(np.maximum(due - value * declared.rate_pct / 100, 0.0), 2)
+    return replace(
+        declared,
+        departure=np.where(fits, declared.origin, declared.departure),
+        value=value,
+        evaded=np.where(is_false, evaded, declared.evaded),
+    )
