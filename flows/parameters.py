@@ -21,6 +21,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from features.simulator import Preset
 from features.sources import names
 from flows.settings import Engine
 
@@ -45,7 +46,7 @@ class Search(StrEnum):
     FULL = "full"
 
 
-WORLD = ("rows", "months", "seed")  # these tell one simulated world from another
+WORLD = ("rows", "months", "seed", "preset")  # these tell one simulated world from another
 # The form has no bounds: for a number or none, Prefect's page would only say that it fits neither.
 OfTheWorld = Annotated[int | None, WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "null"}]})]
 # The form has no pattern: a form that has one is not checked, see models/runs/form_schemas.py.
@@ -63,7 +64,7 @@ class Authored(BaseModel):
 
 class RetrainParameters(Authored):
     """One retraining: its declarations. Without input, kcs and files retrain on what is stored. Simulated declarations
-    are one world: other rows, months or seed than those stored are refused."""
+    are one world: other rows, months, seed or preset than those stored are refused."""
 
     source: SourceName = Field(SourceName.SIMULATOR, description="Where the declarations come from")
     input: tuple[str, ...] = Field(
@@ -78,6 +79,9 @@ class RetrainParameters(Authored):
     months: OfTheWorld = Field(None, ge=6, le=120, description="Months they spread over; none: as stored, or 18")
     seed: OfTheWorld = Field(
         None, ge=0, le=LARGEST_SEED, description="Same seed, same declarations; none: as stored, or 20240229"
+    )
+    preset: Preset | None = Field(
+        None, description="plain, or a world with mistakes, appeals and shocks; none: as stored, or plain"
     )
 
     search: Search = Field(
@@ -98,7 +102,7 @@ class RetrainParameters(Authored):
         if self.source is SourceName.SIMULATOR:
             given = [name for name in ("input", "mapping") if getattr(self, name)]
             if given:
-                raise ValueError(f"{given[0]} is not for source 'simulator'; allowed with it: rows, months, seed")
+                raise ValueError(f"{given[0]} is not for source 'simulator'; allowed with it: {', '.join(WORLD)}")
             return self
         for name in WORLD:
             if getattr(self, name) is not None:
@@ -145,6 +149,7 @@ class RehearseParameters(BaseModel):
     seed: int = Field(
         20240229, ge=0, le=LARGEST_SEED, description="The first seed, of the simulation and of what is left to chance"
     )
+    preset: Preset = Field(Preset.PLAIN, description="plain, or worlds with mistakes, appeals and shocks")
     seeds: int = Field(1, ge=1, le=50, description="Worlds to simulate, with seeds that follow one another")
     warm_up_weeks: int = Field(26, ge=4, le=520, description="Weeks that stay as they were, for the first training")
     retrain_weeks: int = Field(4, ge=1, le=520, description="Weeks from one training to the next")
@@ -165,4 +170,6 @@ class RehearseParameters(BaseModel):
             raise ValueError("input goes with source 'kcs', and kcs needs it")
         if self.source is SourceName.KCS and self.new_scheme:
             raise ValueError("new_scheme is for source 'simulator' only: nobody knows the schemes of 'kcs'")
+        if self.source is SourceName.KCS and self.preset is not Preset.PLAIN:
+            raise ValueError("preset is for source 'simulator' only: 'kcs' is no simulated world")
         return self

@@ -129,11 +129,13 @@ def _strategies(policy: Policy, setting: replay.Setting, seed: int) -> dict[str,
 
 def _simulated(parameters: RehearseParameters, seed: int, delay: int) -> tuple[Known, pl.DataFrame]:
     """Return simulated declarations and their truth, without the faults of files, since nothing is quarantined here."""
-    world = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=seed)
+    world = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=seed, preset=parameters.preset)
     tables = simulator.build(simulator.simulate(world), seed)
-    declarations, outcomes = tables.declarations.drop("arrives").lazy(), tables.outcomes.drop("arrives").lazy()
+    declarations, outcomes = tables.declarations.drop("arrives").lazy(), tables.outcomes.drop("arrives")
+    stands = outcomes.select(pl.struct(KEY).is_last_distinct()).to_series()  # and was not overturned by an appeal
     register = tables.register.drop("arrives").lazy()
-    past = kinds.build(declarations, declarations.clear(), outcomes, outcomes.clear(), delay)
+    versions = (outcomes.filter(stands).lazy(), outcomes.filter(~stands).lazy())
+    past = kinds.build(declarations, declarations.clear(), *versions, delay)
     return replace(past, told=ties.told(register, register.clear())), tables.truth.drop("arrives")
 
 

@@ -8,18 +8,18 @@ store does not have them, and only its files show whether it holds a given world
 from collections.abc import Iterable, Mapping
 
 from features.reading import Batch
-from features.simulator import Parameters
+from features.simulator import Parameters, Preset
 from features.sources import simulator
 from features.store import Store
 
-_ASKED = ("rows", "months", "seed")
+_ASKED = ("rows", "months", "seed", "preset")
 _ANOTHER = "Two worlds in one store are neither: set TIDEWAITER_DATA_FOLDER to another folder for another world"
 
 
-def choose(store: Store, asked: Mapping[str, int]) -> Parameters:
+def choose(store: Store, asked: Mapping[str, int | Preset]) -> Parameters:
     """Return the world that the store holds or, if it holds none that is known, that of `asked` and the defaults.
 
-    `asked` has any of rows, months and seed. Raises ValueError if the store holds another world.
+    `asked` has any of rows, months, seed and preset. Raises ValueError if the store holds another world.
     """
     world = store.manifest().world
     if world is None:
@@ -29,8 +29,8 @@ def choose(store: Store, asked: Mapping[str, int]) -> Parameters:
     if differing:
         wanted = ", ".join(f"{name} {asked[name]}" for name in differing)
         raise ValueError(
-            f"{wanted}: {store.root} holds the simulated world of {told(held)}. {_ANOTHER}, or leave out rows, months "
-            "and seed to go on with the one that is there"
+            f"{wanted}: {store.root} holds the simulated world of {told(held)}. {_ANOTHER}, or leave out rows, months, "
+            "seed and preset to go on with the one that is there"
         )
     return held
 
@@ -50,7 +50,8 @@ def refuse_other(store: Store, source: simulator.SimulatorSource, declared_since
     if world is None:
         raise ValueError(
             f"{store.root} holds {other} of a simulated world that it does not name, which is not the one of "
-            f"{told(source.parameters)}. {_ANOTHER}, or give the rows, months and seed of the world that is there"
+            f"{told(source.parameters)}. {_ANOTHER}, or give the rows, months, seed and preset of the world "
+            "that is there"
         )
     raise ValueError(
         f"{store.root} holds the simulated world of {told(source.parameters)} as another simulator or other libraries "
@@ -59,9 +60,11 @@ def refuse_other(store: Store, source: simulator.SimulatorSource, declared_since
 
 
 def told(world: Parameters) -> str:
-    """Return a world in words.
+    """Return a world in words; one that names no preset is plain.
 
     >>> told(Parameters())
     'rows 200000, months 18, seed 20240229'
+    >>> told(Parameters(preset=Preset.UNKIND))
+    'rows 200000, months 18, seed 20240229, preset unkind'
     """
-    return ", ".join(f"{name} {getattr(world, name)}" for name in _ASKED)
+    return ", ".join(f"{name} {value}" for name, value in world.model_dump(mode="json", include={*_ASKED}).items())

@@ -52,7 +52,15 @@ from flows.commands.terminal import (
     tell_whom_to_wait_for,
 )
 from flows.host import PortInUseError, Status, Up, look
-from flows.parameters import Language, MonitorParameters, NetworkParameters, RetrainParameters, Search, SourceName
+from flows.parameters import (
+    Language,
+    MonitorParameters,
+    NetworkParameters,
+    Preset,
+    RetrainParameters,
+    Search,
+    SourceName,
+)
 from flows.processes import AlreadyRunningError, ChildError, running
 from flows.run_requests import authors
 from flows.servers import ProjectError
@@ -115,6 +123,10 @@ def retrain(
     seed: Annotated[
         int | None, typer.Option(help="Same seed, same declarations.", show_default="as stored, or 20240229")
     ] = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(help="plain, or a world with mistakes, appeals and shocks.", show_default="as stored, or plain"),
+    ] = None,
     search: Annotated[
         Search, typer.Option(help="Trials of other parameters: few, beginning with the last best, or many.")
     ] = Search.USUAL,
@@ -135,7 +147,7 @@ def retrain(
     both are temporary servers and files in .tidewaiter.
     """
     given: dict[str, object] = {"input": input, "mapping": mapping, "rows": rows, "months": months, "seed": seed}
-    given |= {"engine": engine, "address": address}
+    given |= {"preset": preset, "engine": engine, "address": address}
     parameters = checked(
         lambda: RetrainParameters.model_validate(
             {"source": source, "search": search, "again": again, **{k: v for k, v in given.items() if v is not None}}
@@ -336,6 +348,7 @@ def rehearse(
     rows: Annotated[int, typer.Option(help="Declarations to simulate, for each seed.")] = 40_000,
     months: Annotated[int, typer.Option(help="Months they spread over.")] = 18,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 20240229,
+    preset: Annotated[Preset, typer.Option(help="plain, or worlds with mistakes, appeals and shocks.")] = Preset.PLAIN,
     seeds: Annotated[int, typer.Option(help="How many worlds, with seeds that follow one another.")] = 1,
     warm_up_weeks: Annotated[int, typer.Option(help="Weeks that stay as they were, for the first training.")] = 26,
     retrain_weeks: Annotated[int, typer.Option(help="Weeks from one training to the next.")] = 4,
@@ -364,6 +377,7 @@ def rehearse(
             rows=rows,
             months=months,
             seed=seed,
+            preset=preset,
             seeds=seeds,
             warm_up_weeks=warm_up_weeks,
             retrain_weeks=retrain_weeks,

@@ -32,6 +32,7 @@ _KINDS = {
     "underdeclared_mass": "quantity",
     "phoenix": "other",
     "prohibited_goods": "prohibited_goods",
+    "honest_mistake": "other",
 }
 _CASE = re.compile(r"/desk/cases/(\d+)$")
 _KEY = re.compile(r'name="key" value="([^"]+)"><input type="hidden" name="found_at"')

@@ -8,7 +8,7 @@ import pytest
 
 from features.ingestion import worlds
 from features.ingestion.batches import ingest
-from features.simulator import Parameters
+from features.simulator import Parameters, Preset
 from features.sources.simulator import SimulatorSource
 from features.store.store import Store
 from flows.parameters import RetrainParameters
@@ -17,7 +17,7 @@ from flows.settings import Settings
 from tests.support.ingestion import LIMITS
 
 SMALL = Parameters(rows=1000, months=1, seed=3)
-BOTH_WAYS = r"TIDEWAITER_DATA_FOLDER.*or leave out rows, months and seed to go on with the one that is there"
+BOTH_WAYS = r"TIDEWAITER_DATA_FOLDER.*or leave out rows, months, seed and preset to go on with the one that is there"
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,17 @@ def test_the_first_batch_names_the_world_and_each_later_one_keeps_it(stored: Sto
     assert stored.manifest().world == {"rows": 1000, "start": "2023-01-01", "months": 1, "seed": 3}
 
 
-@pytest.mark.parametrize("asked", [{"rows": 2000}, {"months": 2}, {"seed": 4}, {"rows": 1000, "months": 1, "seed": 4}])
-def test_another_world_is_refused_with_both_ways_out(stored: Store, asked: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"rows": 2000},
+        {"months": 2},
+        {"seed": 4},
+        {"preset": Preset.UNKIND},
+        {"rows": 1000, "months": 1, "seed": 4},
+    ],
+)
+def test_another_world_is_refused_with_both_ways_out(stored: Store, asked: dict[str, int | Preset]) -> None:
     with pytest.raises(ValueError, match=rf"holds the simulated world of rows 1000, months 1, seed 3\. .*{BOTH_WAYS}"):
         worlds.choose(stored, asked)
 
@@ -58,10 +67,20 @@ def test_only_what_differs_is_named(stored: Store) -> None:
         worlds.choose(stored, {"rows": 1000, "seed": 4})
 
 
-@pytest.mark.parametrize("asked", [{}, {"seed": 3}, {"rows": 1000, "months": 1, "seed": 3}])
-def test_the_world_that_is_there_goes_on(stored: Store, source: SimulatorSource, asked: dict[str, int]) -> None:
+@pytest.mark.parametrize("asked", [{}, {"seed": 3}, {"preset": Preset.PLAIN}, {"rows": 1000, "months": 1, "seed": 3}])
+def test_the_world_that_is_there_goes_on(
+    stored: Store, source: SimulatorSource, asked: dict[str, int | Preset]
+) -> None:
     assert worlds.choose(stored, asked) == SMALL
     worlds.refuse_other(stored, source)
+
+
+def test_the_preset_of_a_world_is_kept_with_it_and_named(tmp_path: Path) -> None:
+    store, world = Store(tmp_path), SMALL.model_copy(update={"preset": Preset.UNKIND})
+    ingest(SimulatorSource(world, tmp_path / "simulated"), store, LIMITS, world=world.model_dump(mode="json"))
+    assert worlds.choose(store, {}) == world
+    with pytest.raises(ValueError, match=r"^preset plain: .* months 1, seed 3, preset unkind\."):
+        worlds.choose(store, {"preset": Preset.PLAIN})
 
 
 def test_an_empty_store_takes_any_world(tmp_path: Path, source: SimulatorSource) -> None:
