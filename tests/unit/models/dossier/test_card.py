@@ -167,6 +167,13 @@ def test_what_is_illicit_is_said_not_to_be_estimated_where_it_is_not(found, dete
     assert (f"not estimated: {why}" in cells(whole)) == (detection is not None)
 
 
+def test_hits_that_could_not_be_estimated_are_not_called_none(found):
+    unknown = Estimate(value=None, reason="the chances are not on record")
+    for text in written(found, REHEARSED.model_copy(update={"hits": unknown, "revenue": unknown})):
+        assert "what the others would find could not be judged: the chances are not on record." in text
+        assert "find none" not in text
+
+
 def test_what_could_not_be_rehearsed_is_said(found):
     for text in written(found, NotRehearsed(why="no such days")):
         assert "**No rehearsal**: no such days." in text
