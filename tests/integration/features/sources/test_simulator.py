@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from features import contract
-from features.simulator import Parameters
+from features.simulator import Parameters, Preset
 from features.sources import open_source
 from features.sources import simulator as module
 from features.sources.simulator import SimulatorSource, write
@@ -27,9 +27,10 @@ ELSEWHERE = {
 SCRIPT = """
 import sys
 from pathlib import Path
-from features.simulator import Parameters
+from features.simulator import Parameters, Preset
 from features.sources.simulator import SimulatorSource, write
-write(SimulatorSource(Parameters(rows=3000, months=6), Path(sys.argv[1])))
+for preset in Preset:
+    write(SimulatorSource(Parameters(rows=3000, months=6, preset=preset), Path(sys.argv[1])))
 """
 
 
@@ -48,9 +49,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> SimulatorSource:
 
 
 def test_another_process_writes_the_same_bytes(source: SimulatorSource, tmp_path: Path):
+    write(SimulatorSource(SMALL.model_copy(update={"preset": Preset.UNKIND}), source.folder))
     subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], check=True, env=os.environ | ELSEWHERE)
     ours = digests(source.folder)
-    assert len(ours) == 6 * len(contract.TABLES)
+    assert len(ours) == len(Preset) * 6 * len(contract.TABLES)
     assert digests(tmp_path) == ours
 
 
