@@ -18,7 +18,7 @@ from features.contract import KEY
 from features.disk import PARTIAL
 from features.ingestion.batches import ingest
 from features.matrix import cache
-from features.simulator import Parameters
+from features.simulator import Parameters, Preset
 from features.sources.simulator import SimulatorSource
 from features.store.store import Store
 from flows.settings import Settings
@@ -45,12 +45,12 @@ class World:
     judged: pl.DataFrame
 
 
-def world(seed: int, rows: int, folder: Path, policy: Policy) -> World:
+def world(seed: int, rows: int, folder: Path, policy: Policy, preset: Preset = Preset.PLAIN) -> World:
     """Return the world of a seed. It is made in `folder` unless it is there; computing its features takes a minute."""
     if not folder.exists():
         begun = folder.with_name(folder.name + PARTIAL)  # so that a world is there whole or not at all
         shutil.rmtree(begun, ignore_errors=True)
-        source = SimulatorSource(Parameters(rows=rows, seed=seed), begun / "files")
+        source = SimulatorSource(Parameters(rows=rows, seed=seed, preset=preset), begun / "files")
         ingest(source, Store(begun / "data" / "simulator"), policy.ingestion)
         begun.rename(folder)
     delay, store = policy.features.label_delay_days, Store(folder / "data" / "simulator")

@@ -102,7 +102,7 @@ def _declarations(world: World, key: pl.DataFrame, seed: int) -> pl.DataFrame:
         "transport_mode": names.chosen(geography.MODES, traffic.mode),
         "declarant_id": names.party("D", traffic.declarant),
         "importer_id": names.party("I", traffic.importer),
-        "seller_id": names.party("S", traffic.seller),
+        "seller_id": names.party("S", declared.seller),
         "courier_id": names.party("C", traffic.courier),
         "hs_code": names.chosen(nomenclature.codes(), declared.code),
         "departure_country": names.chosen(geography.COUNTRIES, declared.departure),

@@ -52,6 +52,7 @@ class Declared:
     described: Ints
     origin: Ints
     departure: Ints
+    seller: Ints
     rate_pct: Floats
     tax_type: Ints
     value: Floats
@@ -106,6 +107,7 @@ def plant(rng: np.random.Generator, traffic: Traffic, importers: Importers, prog
         described=np.where(rng.random(n) < 0.35, traffic.goods, declared_goods),
         origin=origin,
         departure=departure,
+        seller=traffic.seller,
         rate_pct=np.round(rate, 1),
         tax_type=rules.types(declared_goods, origin, claims),
         value=value,

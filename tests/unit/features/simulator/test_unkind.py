@@ -165,7 +165,7 @@ def test_only_the_lot_has_a_probability_on_record(world: World, tables: Tables, 
     assert not np.isnan(plain.results.probability).any()
 
 
-def test_false_origins_fit_their_departure_and_are_priced_between(world: World, plain: World):
+def test_false_origins_fit_their_departure_are_priced_between_and_have_sellers_there(world: World, plain: World):
     def fits(each: World) -> float:
         is_false = each.declared.scheme == FALSE_ORIGIN
         return (each.declared.departure == each.declared.origin)[is_false].mean()
@@ -179,7 +179,14 @@ def test_false_origins_fit_their_departure_and_are_priced_between(world: World, 
         moved = np.log(each.declared.value[at] / each.traffic.value[at])
         return float((moved * apart).sum() / (apart * apart).sum())
 
+    def known(each: World) -> float:
+        """The share of false origins whose seller is known from goods of the true one."""
+        is_false = each.declared.scheme == FALSE_ORIGIN
+        return (each.declared.seller == each.traffic.seller)[is_false].mean()
+
     assert fits(plain) < 0.75
+    assert known(plain) == 1
+    assert known(world) < 0.4
     assert fits(world) > 0.82
     assert abs(nearer(plain)) < 0.05
     assert nearer(world) == pytest.approx(0.5, abs=0.05)
