@@ -15,6 +15,7 @@ from features.simulator import (
     days_after,
     entities,
     inspection,
+    mistakes,
     nomenclature,
     presets,
     prices,
@@ -94,6 +95,14 @@ def test_mistakes_that_cost_nothing_are_odd_and_in_order(world: World, plain: Wo
     assert odd(plain) == 0
     assert 0.002 < odd(world) < 0.05
     assert (world.declared.evaded[world.declared.scheme == NONE] == 0).all()
+
+
+def test_nobody_errs_who_cheats(plain: World):
+    after = mistakes.made(np.random.default_rng(1), plain.traffic, plain.declared, 0)
+    cheats = plain.declared.scheme != NONE
+    for name, values in vars(plain.declared).items():
+        np.testing.assert_array_equal(getattr(after, name)[cheats], values[cheats], name)
+    assert (after.scheme[~cheats] == HONEST_MISTAKE).any()
 
 
 def test_careless_declarants_err_more_often(world: World):
