@@ -258,6 +258,11 @@ def test_codes_are_revised_on_the_first_of_january_and_some_are_late(tables: Tab
     assert not uses.filter(pl.col("day") < REVISED)["is_new"].any()
     after = uses.filter(pl.col("day") >= REVISED)
     assert after["is_new"].mean() > 0.08
+    # Of a code that was split both parts are declared.
+    parts = nomenclature._revision()[1]
+    used = tables.declarations.filter(day >= REVISED)["hs_code"].unique()
+    for each in parts[:, parts[0] != parts[1]]:
+        assert nomenclature.codes().gather(each).is_in(used.implode()).mean() > 0.5
     # Codes that went out of use are declared for a while, by a few.
     gone = old - set(nomenclature.codes().gather(nomenclature._revision()[1].ravel()))
     assert len(gone) > 40
