@@ -81,10 +81,12 @@ def test_a_difference_is_that_of_the_same_rows_averaged_over_seeds_and_its_inter
 
 
 def test_rows_are_redrawn_for_both_ways_alike(tmp_path: Path) -> None:
-    tried = comparison(blind=0.1, again=0.1, sharp=0.3)
+    tried, blind = comparison(blind=0.1, sharp=0.3), seeing(0.1)
+    ways = {**tried.ways, "squared": lambda world, seed: Scores(blind(world, seed).score ** 2)}
+    tried = replace(tried, ways=ways)
     told = comparing.compared(tried, comparing.run(tried, opened(made("1"), made("2")), (1,), tmp_path / "kept.jsonl"))
     found = told["slices"]["all"]["figures"]["average_precision"]
-    assert found["again"]["over_rows"] == [0, 0]  # by draws of its own, a way would differ from itself
+    assert found["squared"]["over_rows"] == [0, 0]  # by draws of its own, the same ranking would differ
     low, high = found["sharp"]["over_rows"]
     assert 0 < low < found["sharp"]["difference"] < high
     of_a_world = found["sharp"]["by_world"]["1"]["over_rows"]
@@ -227,18 +229,18 @@ def test_the_network_is_compared_with_and_without_its_family(features_of) -> Non
 
 def test_slices_have_hits_of_their_own(tmp_path: Path) -> None:
     def slices(world: World) -> comparing.Slices:
-        rows = np.arange(ROWS) < 100
-        return {"first": (rows, world.judged["is_hit"].to_numpy()), "nothing": (rows & ~rows, ~rows)}
+        rows = np.arange(ROWS) >= ROWS - 100
+        return {"last": (rows, world.judged["is_hit"].to_numpy()), "nothing": (rows & ~rows, ~rows)}
 
     tried, world = replace(comparison(blind=0.1, sharp=0.3), slices=slices), made("1")
     told = comparing.compared(tried, comparing.run(tried, opened(world), (1,), tmp_path / "kept.jsonl"))
-    first = world.judged.head(100)
-    assert (told["slices"]["first"]["rows"], told["slices"]["first"]["hits"]) == (
+    last = world.judged.tail(100)
+    assert (told["slices"]["last"]["rows"], told["slices"]["last"]["hits"]) == (
         {"1": 100},
-        {"1": first["is_hit"].sum()},
+        {"1": last["is_hit"].sum()},
     )
-    assert told["slices"]["first"]["figures"]["average_precision"]["sharp"]["mean"] == pytest.approx(
-        average_precision_score(first["is_hit"], seeing(0.3)(world, 1).score[:100])
+    assert told["slices"]["last"]["figures"]["average_precision"]["sharp"]["mean"] == pytest.approx(
+        average_precision_score(last["is_hit"], seeing(0.3)(world, 1).score[-100:])
     )
     assert told["slices"]["nothing"]["figures"]["average_precision"]["sharp"]["mean"] is None
 
