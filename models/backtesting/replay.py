@@ -78,19 +78,38 @@ class Strategy(Protocol):
         ...
 
 
+class Answering(Protocol):
+    """Those in the world who answer what a strategy did."""
+
+    def answer(self, world: "ReplayedWorld", number: int, found: pl.DataFrame, /) -> "Answer":
+        """Return week `number` of `world` as declared by those who know the outcomes in `found`, as of its Monday."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A world with a week as it was declared, how each row of it was `answered`, and those who will answer next."""
+
+    world: "ReplayedWorld"
+    answered: pl.DataFrame
+    answering: Answering
+
+
 @dataclass(frozen=True)
 class ReplayedWorld:
     """Declarations, what was found of them in the warm-up, and what an inspection of any of them would find.
 
     `history` has all declarations as queries. `truth` has key, `scheme`, `is_illicit`, `is_critical`, `evaded_revenue`,
     and `luck`, uniform from 0 to 1: an inspection finds what is there if its lane detects a larger share than that. Its
-    rows are those of `history.rows`, in their order. `first_day` is the first replayed one (since 1970-01-01).
+    rows are those of `history.rows`, in their order. `first_day` is the first replayed one (since 1970-01-01), and so
+    many `weeks_replayed` follow.
     """
 
     history: Known
     truth: pl.DataFrame
     label_delay_days: int
     first_day: int
+    weeks_replayed: int
 
     @classmethod
     def of(
@@ -117,7 +136,8 @@ class ReplayedWorld:
                 f"warm_up_weeks is {setting.warm_up_weeks}; allowed: fewer, as the declarations span "
                 f"{(int(day[-1]) + 1 - int(day[0])) // WEEK_DAYS} weeks"
             )
-        world = cls(history, joined.with_columns(luck=pl.Series(luck)), label_delay_days, first_day)
+        count = (int(day[-1]) + 1 - first_day) // WEEK_DAYS
+        world = cls(history, joined.with_columns(luck=pl.Series(luck)), label_delay_days, first_day, count)
         if setting.new_scheme is None:
             return world
         return world._beginning_later(setting.new_scheme, first_day + WEEK_DAYS * setting.new_from_week)
@@ -141,18 +161,13 @@ class ReplayedWorld:
     def weeks(self) -> list[slice]:
         """Return the rows of each replayed week; only whole weeks count."""
         day = self.history.rows["day"].to_numpy()
-        count = (int(day[-1]) + 1 - self.first_day) // WEEK_DAYS
-        edges = np.searchsorted(day, self.first_day + WEEK_DAYS * np.arange(count + 1)).tolist()
+        edges = np.searchsorted(day, self.first_day + WEEK_DAYS * np.arange(self.weeks_replayed + 1)).tolist()
         return [slice(start, end) for start, end in pairwise(edges)]
 
     @cached_property
     def fixed(self) -> pl.DataFrame:
         """Return what does not depend on what was inspected: such features, and the declarations' own columns."""
-        families = [family.compute(History(self.history)) for family in FAMILIES if family not in RESTS_ON_OUTCOMES]
-        features = pl.concat(families, how="horizontal")
-        names = [name for name in (*contract.schema("declarations"), *kinds.DERIVED) if name not in features.columns]
-        own = self.history.rows.select(*names, "accepted_on")
-        return pl.concat([own, features], how="horizontal")
+        return self.as_declared(slice(None))
 
     @cached_property
     def found(self) -> pl.DataFrame:
@@ -187,10 +202,40 @@ class ReplayedWorld:
         hits = self.found.filter(pl.col("is_illicit")).select(KEY)
         return frozenset(self.truth.join(hits, on=KEY, how="semi")["scheme"])
 
+    def as_declared(self, rows: slice) -> pl.DataFrame:
+        """Return what `fixed` has of `rows`, computed for them alone."""
+        asked = History(self._asked_by(rows))
+        families = [family.compute(asked) for family in FAMILIES if family not in RESTS_ON_OUTCOMES]
+        features = pl.concat(families, how="horizontal")
+        names = [name for name in (*contract.schema("declarations"), *kinds.DERIVED) if name not in features.columns]
+        return pl.concat([asked.rows.select(*names, "accepted_on"), features], how="horizontal")
+
+    def _asked_by(self, rows: slice) -> Known:
+        """Return the facts that `rows` may see, and these rows to ask about them."""
+        asked = self.history.rows[rows]
+        is_seen = pl.col("enter") <= (asked["day"].max() or 0)
+        return replace(self.history, rows=asked, declared=self.history.declared.filter(is_seen))
+
     def features(self, rows: slice, found: pl.DataFrame) -> pl.DataFrame:
         """Return the features of `rows` that rest on outcomes, as of each row's day, if only `found` had been found."""
-        asked = History(replace(self.history, rows=self.history.rows[rows], found=found))
+        asked = History(replace(self._asked_by(rows), found=found))
         return pl.concat([family.compute(asked) for family in RESTS_ON_OUTCOMES], how="horizontal")
+
+    def redeclared(
+        self, rows: slice, declared: pl.DataFrame, truth: pl.DataFrame, told: pl.DataFrame
+    ) -> "ReplayedWorld":
+        """Return the world in which `declared`, with its `truth`, came in place of `rows`; registers told `told`."""
+        every, facts = self.history.rows, self.history.declared
+        planned = every[rows].select(KEY)
+        history = replace(
+            self.history,
+            rows=pl.concat([every[: rows.start], declared, every[rows.stop :]]),
+            declared=pl.concat([facts.join(planned, on=KEY, how="anti"), kinds.signed(declared).select(facts.columns)]),
+            told=told,
+        )
+        return replace(
+            self, history=history, truth=pl.concat([self.truth[: rows.start], truth, self.truth[rows.stop :]])
+        )
 
     def results(self, chosen: pl.DataFrame, rows: slice, lanes: Lanes) -> pl.DataFrame:
         """Return `is_hit` and `revenue` of each row of `rows`, as chosen: without an inspection nothing is found."""
@@ -227,20 +272,29 @@ def replay(
     lanes: Lanes,
     seed: int,
     on_week: Progress | None = None,
+    answering: Answering | None = None,
 ) -> pl.DataFrame:
     """Return what `strategy` would have chosen and found: one row for each declaration of the replayed weeks.
 
     The columns are the key, `week` (from 0), `week_begins`, `accepted_on`, `office`, `hs2`, the truth (`scheme`,
     `is_illicit`, `evaded_revenue`), the choice (`lane`, `reason`, `selection_probability`), and what was found
     (`is_hit`, `revenue`). The strategy learns before week 0 and every `retrain_weeks` after. `seed` draws what it
-    leaves to chance.
+    leaves to chance. Where traders are `answering`, their declarations are the answer to what was found before, and the
+    columns of each `Answer` follow.
     """
     found, inspected = world.found, world.inspected
     recent: list[pl.DataFrame] = []
     log: list[pl.DataFrame] = []
     chooser: Chooser | None = None
     for number, rows in enumerate(world.weeks):
-        week = world.fixed[rows]
+        answered = pl.DataFrame()
+        if answering is None:
+            week = world.fixed[rows]
+        else:
+            answer = answering.answer(world, number, found)
+            world, answered, answering = answer.world, answer.answered, answer.answering
+            rows = world.weeks[number]
+            week = world.as_declared(rows)
         if strategy.reads_outcomes:
             week = pl.concat([week, world.features(rows, found)], how="horizontal")
         if chooser is None or number % retrain_weeks == 0:
@@ -256,7 +310,8 @@ def replay(
         inspected = pl.concat([inspected, labelled], how="diagonal_relaxed")
         recent.append(week)
         begins = _EPOCH + timedelta(days=world.first_day + WEEK_DAYS * number)
-        log.append(_logged(week, chosen, results, world.truth[rows]).with_columns(week=number, week_begins=begins))
+        logged = _logged(week, chosen, results, world.truth[rows]).with_columns(week=number, week_begins=begins)
+        log.append(pl.concat([logged, answered], how="horizontal"))
         if on_week:
             on_week(number + 1, len(world.weeks))
     return pl.concat(log)

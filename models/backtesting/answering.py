@@ -1,0 +1,275 @@
+"""Traders who cheat and answer what customs does: they move to where little is looked at, stop, and come back.
+
+Only what is illicit answers; honest trade goes on as it was. A trader knows what a trader can know: which of its own
+consignments were inspected, and which of its declarant's other clients', once the results are known. It sees no score,
+no policy, and no inspection of strangers.
+
+- **It moves.** After an inspection of its own, it looks at what its declarant's clients have declared and what has
+  passed. If it believes that one of some such consignments ran a far smaller risk, it declares its illicit goods like
+  that one from now on: the same office, route, origin, heading, rate and words. It keeps a part of what its price
+  tells, because a fraud that changes nothing brings in nothing. Moving costs, so it can do so only a few times.
+- **It stops.** After some hits under one name, nothing illicit comes from it any more.
+- **It comes back.** Some of those who stopped go on some weeks later under a new name. The register tells of it a part
+  of what it told of the old one, and some have a new seller.
+
+What is left to chance is drawn once for each declaration and each trader, before anybody chooses, so that strategies
+meet the same traders with the same luck.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from features.arrays import Floats
+from features.contract import KEY
+from features.facts import asof, entity_codes, kinds
+from features.network import links
+from models.backtesting.replay import WEEK_DAYS, Answer, ReplayedWorld
+from models.document import Document
+
+PLACE = ("office", "departure_country", "hs2")  # of which a trader has beliefs
+# What a consignment takes over from the one that it is declared like.
+LIKENESS = (
+    *("office", "departure_country", "transport_mode", "origin_country", "origin_marking", "goods_description"),
+    *("hs_code", "hs2", "hs4", "hs6", "tax_rate_pct", "tax_type", "quantity_unit", "log_value_per_kg", "unit_kg"),
+)
+_OPTIONS = 16  # consignments of others that a trader looks at before it moves
+_PRIOR = 10  # consignments after which a belief is half one's own experience
+_NEVER = (asof.NEVER - date(1970, 1, 1)).days
+_UNIT_KG = pl.when(pl.col("quantity") > 0).then(pl.col("net_mass_kg") / pl.col("quantity"))
+
+
+class Behaviour(Document):
+    """How traders answer; shares are from 0 to 1."""
+
+    moves: int = 3  # that a trader can pay for
+    bolder: float = 0.6  # it moves to where it believes the risk to be less than this share of today's
+    kept: float = 0.5  # of how far its price lies from what is usual, and of what it evades, once it has moved
+    most_hits: int = 3  # each trader stops after 1 to so many under one name
+    comes_back: float = 0.6  # share of those who stop
+    away_weeks: tuple[int, int] = (3, 12)  # until it comes back, at least and at most
+    keeps_seller: float = 0.5  # share of those who come back
+    keeps_entry: float = 0.45  # share of the register's entries that are the same under the new name
+    memory_weeks: int = 26
+
+
+@dataclass(frozen=True)
+class Traders:
+    """The traders of a world, and what has become of each in a replay.
+
+    `each` has a row for every importer (`trader`) with what was drawn for it: `patience` (hits), `away` (weeks, null
+    for ever) and `keeps_seller`; and with what has become of it: the `name` that its illicit goods come under, which
+    name that is (`number`, from 0), the day from which it brings some (`opens`), its `moves`, the day of the last one
+    (`since`), and what its goods are declared like (`LIKENESS`, null before it moves). `options` (rows of the world at
+    first, named by `keys`, x `_OPTIONS`) picks at whom a trader looks. `usual` has the price of a subheading.
+    """
+
+    behaviour: Behaviour
+    each: pl.DataFrame
+    keys: pl.DataFrame
+    options: Floats
+    usual: pl.DataFrame
+
+    @classmethod
+    def of(cls, world: ReplayedWorld, seed: int, behaviour: Behaviour) -> "Traders":
+        """Draw all that is left to chance; nobody has answered yet."""
+        rows, rng = world.history.rows.with_columns(unit_kg=_UNIT_KG), np.random.default_rng([seed, 1])
+        names = rows["importer_id"].drop_nulls().unique().sort()
+        n, (least, most) = len(names), behaviour.away_weeks
+        drawn = {
+            "trader": names,
+            "patience": rng.integers(1, behaviour.most_hits + 1, n),
+            "away": rng.integers(least, most + 1, n),
+            "comes_back": rng.random(n) < behaviour.comes_back,
+            "keeps_seller": rng.random(n) < behaviour.keeps_seller,
+        }
+        each = pl.DataFrame(drawn).with_columns(
+            away=pl.when("comes_back").then("away"),
+            name="trader",
+            number=pl.lit(0, pl.Int64),
+            opens=pl.lit(0, pl.Int64),
+            moves=pl.lit(0, pl.Int64),
+            since=pl.lit(world.first_day - 1, pl.Int64),
+            **{name: pl.lit(None, rows.schema[name]) for name in LIKENESS},
+        )
+        before = rows[: world.weeks[0].start]
+        return cls(
+            behaviour,
+            each.drop("comes_back"),
+            rows.select(KEY).with_row_index("drawn_at"),
+            rng.random((rows.height, _OPTIONS)),
+            before.group_by("hs6").agg(usual=pl.col("log_value_per_kg").median()),
+        )
+
+    def answer(self, world: ReplayedWorld, number: int, found: pl.DataFrame) -> Answer:
+        """Return week `number` as traders declare it who know `found`, the outcomes of this replay, as of its Monday.
+
+        The rows of the answer have `is_moved` and `is_renamed`; what is honest is neither.
+        """
+        today = world.first_day + WEEK_DAYS * number
+        known = found.filter(pl.col("day") < today)
+        stopped = self._stopped(known.filter(pl.col("day") >= world.first_day), today)
+        told = _told_of(world.history.told, stopped, self.behaviour.keeps_entry)
+        traders = self._with(stopped)
+
+        rows = world.weeks[number]
+        week = pl.concat([world.history.rows[rows], world.truth[rows].select("is_illicit")], how="horizontal")
+        opens = traders.each.select("opens", importer_id="trader")
+        is_declared = ~pl.col("is_illicit") | (pl.col("day") >= pl.col("opens").fill_null(0))
+        kept = week.join(opens, on="importer_id", how="left", maintain_order="left").select(is_declared).to_series()
+        week, truth = week.filter(kept), world.truth[rows].filter(kept)
+
+        traders = traders._with(traders._moved(world, week.filter("is_illicit"), rows.start, known, today))
+        declared = traders._declared(week)
+        evades = pl.when(declared["is_moved"]).then(self.behaviour.kept).otherwise(1.0)
+        return Answer(
+            world.redeclared(
+                rows,
+                declared.select(world.history.rows.columns),
+                truth.with_columns(evaded_revenue=pl.col("evaded_revenue") * evades),
+                told,
+            ),
+            declared.select("is_moved", "is_renamed"),
+            traders,
+        )
+
+    def _with(self, changed: pl.DataFrame) -> "Traders":
+        """Return all traders, those in `changed` as they are there."""
+        others = self.each.join(changed, on="trader", how="anti")
+        return replace(self, each=pl.concat([others, changed.select(others.columns)]).sort("trader"))
+
+    def _stopped(self, known: pl.DataFrame, today: int) -> pl.DataFrame:
+        """Return the traders who stop today, with the next name of each and the day on which it opens."""
+        hits = known.filter("is_illicit").group_by(name="importer_id").agg(hits=pl.len())
+        return (
+            self.each.filter(pl.col("opens") < _NEVER)
+            .join(hits, on="name", how="inner", maintain_order="left")
+            .filter(pl.col("hits") >= pl.col("patience"))
+            .with_columns(pl.col("number") + 1, opens=(today + WEEK_DAYS * pl.col("away")).fill_null(_NEVER))
+            .with_columns(name=pl.format("{}-{}", "trader", "number"), before="name")
+        )
+
+    def _moved(
+        self, world: ReplayedWorld, consignments: pl.DataFrame, until: int, known: pl.DataFrame, today: int
+    ) -> pl.DataFrame:
+        """Return the traders who move today: those who were inspected since they last did, and know a better place.
+
+        `consignments` are the illicit ones of the week. A trader decides by the first of its own.
+        """
+        seen = known.group_by(name="importer_id").agg(last=pl.col("day").max())
+        movers = (
+            self.each.filter(pl.col("moves") < self.behaviour.moves)
+            .join(seen, on="name")
+            .filter(pl.col("last") > pl.col("since"))
+        )
+        asking = (
+            consignments.unique("importer_id", keep="first", maintain_order=True)
+            .select(*KEY, "declarant_id", *(pl.col(name).alias(f"{name}_own") for name in PLACE), trader="importer_id")
+            .join(movers, on="trader", maintain_order="left")
+            .with_columns(pl.coalesce(name, f"{name}_own").alias(name) for name in PLACE)
+        )
+        clients = self._clients(world, asking, until, known, today)
+        passed = clients.filter(~pl.col("is_inspected")).sort("declarant_id", maintain_order=True).with_row_index("at")
+        asking = asking.join(
+            passed.group_by("declarant_id").agg(first=pl.col("at").min(), count=pl.len()),
+            on="declarant_id",
+            maintain_order="left",
+        )
+        if asking.is_empty():
+            return asking
+        drawn = self.options[asking.join(self.keys, on=KEY, maintain_order="left")["drawn_at"].to_numpy()]
+        looked_at = (asking["first"].to_numpy() + drawn.T * asking["count"].to_numpy()).astype(np.int64).T
+        risks = _risks(clients, passed[looked_at.ravel()]).reshape(looked_at.shape)
+        best = risks.argmin(axis=1)
+        choices = passed.select(LIKENESS)[looked_at[np.arange(len(best)), best]]
+        is_better = risks.min(axis=1) < self.behaviour.bolder * _risks(clients, asking)
+        moved = asking.with_columns(pl.col("moves") + 1, since=pl.lit(today, pl.Int64), **choices.to_dict())
+        return moved.filter(is_better)
+
+    def _clients(
+        self, world: ReplayedWorld, asking: pl.DataFrame, until: int, known: pl.DataFrame, today: int
+    ) -> pl.DataFrame:
+        """Return what clients of the asking traders' declarants have declared, and whether it `is_inspected`.
+
+        Consignments whose result may still come in tell nothing yet.
+        """
+        first = today - WEEK_DAYS * self.behaviour.memory_weeks
+        return (
+            world.history.rows[:until]
+            .filter(pl.col("day").is_between(first, today - world.label_delay_days, closed="left"))
+            .join(asking, on="declarant_id", how="semi", maintain_order="left")
+            .join(known.select(*KEY, is_inspected=True).unique(KEY), on=KEY, how="left", maintain_order="left")
+            .with_columns(pl.col("is_inspected").fill_null(value=False), unit_kg=_UNIT_KG)
+        )
+
+    def _declared(self, week: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of `week` as their traders declare them, with `is_moved` and `is_renamed`."""
+        own = self.each.rename({name: f"{name}_like" for name in LIKENESS})
+        deviation = (pl.col("log_value_per_kg") - pl.col("usual")).fill_null(0) * self.behaviour.kept
+        price = pl.col("log_value_per_kg_like") + deviation
+        mass = pl.coalesce(pl.when("is_moved").then(pl.col("item_value") / 10**price).round(3), "net_mass_kg")
+        changed = (
+            week.join(own, left_on="importer_id", right_on="trader", how="left", maintain_order="left")
+            .join(self.usual, on="hs6", how="left", maintain_order="left")
+            .with_columns(
+                is_moved=pl.col("is_illicit") & (pl.col("moves") > 0).fill_null(value=False),
+                is_renamed=pl.col("is_illicit") & (pl.col("number") > 0).fill_null(value=False),
+            )
+            .with_columns(mass=mass)
+            .with_columns(
+                importer_id=pl.when("is_renamed").then("name").otherwise("importer_id"),
+                seller_id=pl.when("is_renamed", ~pl.col("keeps_seller"))
+                .then(pl.format("{}-{}", "seller_id", "number"))
+                .otherwise("seller_id"),
+                net_mass_kg="mass",
+                gross_mass_kg=(pl.col("gross_mass_kg") * pl.col("mass") / pl.col("net_mass_kg")).round(3),
+                quantity=pl.when("is_moved")
+                .then((pl.col("mass") / pl.col("unit_kg_like")).round().clip(1))
+                .otherwise("quantity"),
+                **{
+                    name: pl.when("is_moved").then(f"{name}_like").otherwise(name)
+                    for name in LIKENESS
+                    if name not in ("log_value_per_kg", "unit_kg")
+                },
+            )
+        )
+        return changed.with_columns(log_value_per_kg=kinds.DERIVED["log_value_per_kg"])
+
+
+def _risks(clients: pl.DataFrame, asked: pl.DataFrame) -> Floats:
+    """Return the chance of an inspection at each place of `asked` that a client of its declarant believes in.
+
+    Offices, routes and chapters are believed to raise or lower the declarant's usual chance independently, each as far
+    as its clients have met it.
+    """
+
+    def rate(by: list[str], towards: Floats | float) -> Floats:
+        seen = clients.group_by(by).agg(inspected=pl.col("is_inspected").sum(), n=pl.len())
+        counted = asked.select(by).join(seen, on=by, how="left", maintain_order="left").fill_null(0)
+        return (counted["inspected"].to_numpy() + _PRIOR * towards) / (counted["n"].to_numpy() + _PRIOR)
+
+    usual = rate(["declarant_id"], float(clients["is_inspected"].to_numpy().mean()))
+    risk = usual
+    for name in PLACE:
+        risk = risk * rate(["declarant_id", name], usual) / usual
+    return risk
+
+
+def _told_of(told: pl.DataFrame, stopped: pl.DataFrame, keeps: float) -> pl.DataFrame:
+    """Return what registers told, and what they will tell of the next names of those who have `stopped`."""
+    renamed = stopped.filter(pl.col("opens") < _NEVER)
+    if renamed.is_empty():
+        return told
+    companies = renamed.select(
+        company=pl.Series(links.node("importer", renamed["before"])),
+        new=pl.Series(links.node("importer", renamed["name"])),
+        opens="opens",
+    )
+    entries = told.filter(pl.col("sign") > 0, pl.col("ends").is_null()).join(companies, on="company")
+    own = entity_codes.mixed([entries["value"].to_numpy(), entries["new"].to_numpy()], entries.height)
+    is_kept = own < np.uint64(keeps * 2**64)  # a hash is as good as a draw
+    value = np.where(is_kept, entries["value"].to_numpy(), own)
+    fresh = entries.select(company="new", value=pl.Series(value), ends="ends", enter=pl.col("opens"), sign="sign")
+    return pl.concat([told, fresh.cast(dict(told.schema))])
