@@ -17,7 +17,7 @@ from models import policy
 from models.backtesting.replay import Chooser
 from models.evaluation import baselines
 from models.policy import Policy
-from models.risk import Encoder, Matrix, boosting
+from models.risk import Encoder, Matrix, RiskModel, boosting
 from models.targeting import Exploring, Selector, exploration, lanes
 from models.training import splits, train
 
@@ -169,15 +169,19 @@ class Product:
     reads_outcomes: bool = True
 
     def learn(self, known: pl.DataFrame, recent: pl.DataFrame, before: Chooser | None) -> Chooser:
-        training = self.policy.training
-        rows = splits.labelled(known)
-        # The latest share of rows, not of time, validates: a warm-up may have been inspected more densely than later.
-        begins, ends = rows["accepted_on"][int(rows.height * (1 - training.validation_share))], rows["accepted_on"][-1]
-        parts = splits.split_off(rows, (ends - begins).days + 1, self.policy.features.label_delay_days)
-        model = train(*parts, self.features, training, self.policy.targeting, final_frame=rows)
+        model = self.model(known)
         if not self.explores:
             return Selector(self.policy, model)
         share = exploration.Share(self.policy.exploration.initial_share)
         if isinstance(before, Selector):
             share = before.next_share(known, recent)
         return Selector(self.policy, model, Exploring.of(share, model, known))
+
+    def model(self, known: pl.DataFrame) -> RiskModel:
+        """Return the model that learns from `known`."""
+        training = self.policy.training
+        rows = splits.labelled(known)
+        # The latest share of rows, not of time, validates: a warm-up may have been inspected more densely than later.
+        begins, ends = rows["accepted_on"][int(rows.height * (1 - training.validation_share))], rows["accepted_on"][-1]
+        parts = splits.split_off(rows, (ends - begins).days + 1, self.policy.features.label_delay_days)
+        return train(*parts, self.features, training, self.policy.targeting, final_frame=rows)

@@ -64,9 +64,17 @@ def weights(strategy: str, score: Floats, revenue_if_illicit: Floats, rarity: Fl
     else:
         is_shut = (_ranks(rarity) - 0.5) / len(rarity)
         wanted = (1 - is_shut) * uncertainty * _benefit(revenue_if_illicit) + is_shut
-    taught = wanted * unlike
-    # Where no row would teach anything, all are equally worth a look. Below `tiny`, a quotient is not exact any more.
-    relative = taught / taught.mean() if taught.mean() > np.finfo(np.float64).tiny else np.ones(len(taught))
+    return partly_blind(wanted * unlike)
+
+
+def partly_blind(wanted: Floats) -> Floats:
+    """Return weights in proportion to `wanted` (from 0), but for `BLIND_SHARE`, which all rows have alike; mean 1.
+
+    >>> partly_blind(np.array([0.0, 4.0])).round(2).tolist()
+    [0.1, 1.9]
+    """
+    # Where no row is wanted, all are equally worth a look. Below `tiny`, a quotient is not exact any more.
+    relative = wanted / wanted.mean() if wanted.mean() > np.finfo(np.float64).tiny else np.ones(len(wanted))
     return (1 - BLIND_SHARE) * relative + BLIND_SHARE
 
 

@@ -71,6 +71,26 @@ def capacity(office: str, declarations: int, targeting: policy.Targeting, given:
     return Capacity(**{lane: max(places[lane] - getattr(given, lane), 0) for lane in LANES})
 
 
+def to_explore(
+    frame: pl.DataFrame,
+    weights: Floats,
+    share: float,
+    targeting: policy.Targeting,
+    given: Mapping[str, Capacity] = MappingProxyType({}),
+) -> pl.Series:
+    """Return each row's chance to be explored: `share` of the places of its office and day, by weight.
+
+    `frame` has `office` and `accepted_on`; for `given` see `assign`.
+    """
+    chances = np.zeros(frame.height)
+    queues = frame.with_row_index("row").group_by("accepted_on", "office").agg("row")
+    for office, rows in queues.select("office", "row").iter_rows():
+        own = capacity(office, len(rows), targeting, given.get(office, NO_PLACES))
+        places = share * sum(getattr(own, lane) for lane in LANES)
+        chances[rows] = exploration.inclusion(weights[rows], places)
+    return pl.Series(chances)
+
+
 def assign(
     frame: pl.DataFrame,
     targeting: policy.Targeting,

@@ -15,7 +15,7 @@ from scipy.stats import ks_2samp
 
 from features.arrays import Floats, Ints
 from features.contract import KEY
-from models.policy import LANES, Policy
+from models.policy import Policy
 from models.risk import Matrix, RiskModel, boosting
 from models.targeting import by_criteria, exploration, lanes
 from models.targeting.by_criteria import Met, Used
@@ -132,13 +132,7 @@ class Selector:
         """Return each row's chance to be explored: `share` of the places of its office and day, by weight."""
         score, revenue = (frame[name].to_numpy() for name in ("score", "revenue_if_illicit"))
         weights = exploration.weights(self.policy.exploration.strategy, score, revenue, rare)
-        chances = np.zeros(frame.height)
-        queues = frame.with_row_index("row").group_by("accepted_on", "office").agg("row")
-        for office, rows in queues.select("office", "row").iter_rows():
-            own = lanes.capacity(office, len(rows), self.policy.targeting, given.get(office, lanes.NO_PLACES))
-            places = share.value * sum(getattr(own, lane) for lane in LANES)
-            chances[rows] = exploration.inclusion(weights[rows], places)
-        return pl.Series(chances)
+        return lanes.to_explore(frame, weights, share.value, self.policy.targeting, given)
 
 
 def adapted(share: Share, results: pl.DataFrame, score: Floats, policy: Policy) -> Share:
