@@ -160,6 +160,9 @@ class RehearseParameters(BaseModel):
         description="Scheme of the simulator that begins only after the warm-up",
     )
     new_from_week: int = Field(8, ge=0, le=520, description="Replayed week in which it begins")
+    answers: bool = Field(
+        default=False, description="Let traders who cheat answer: move, stop, come back; simulator only"
+    )
     out: Path | None = Field(None, description="Folder of the result; none: reports/rehearsal of the state folder")
 
     @model_validator(mode="after")
@@ -172,4 +175,6 @@ class RehearseParameters(BaseModel):
             raise ValueError("new_scheme is for source 'simulator' only: nobody knows the schemes of 'kcs'")
         if self.source is SourceName.KCS and self.preset is not Preset.PLAIN:
             raise ValueError("preset is for source 'simulator' only: 'kcs' is no simulated world")
+        if self.source is SourceName.KCS and self.answers:
+            raise ValueError("answers is for source 'simulator' only: traders of 'kcs' answered long ago")
         return self

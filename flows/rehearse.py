@@ -4,7 +4,6 @@ It needs declarations whose truth is known: simulated ones, or the public Korean
 """
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +17,6 @@ from features.contract import KEY
 from features.disk import write_atomically
 from features.facts import Known, kinds
 from features.ingestion import ingest
-from features.network import ties
 from features.sources import open_source
 from features.store import Store
 from flows.observed import observed, writes
@@ -26,7 +24,7 @@ from flows.parameters import RehearseParameters
 from flows.progress import stage
 from flows.run_requests import forms
 from flows.settings import Settings
-from models.backtesting import rehearsal_plots, replay, result, strategies
+from models.backtesting import answering, rehearsal_plots, replay, result, simulated, strategies
 from models.evaluation import schemes
 from models.lineage import datasets
 from models.metrics import Estimate
@@ -36,7 +34,15 @@ from models.policy import load as load_policy
 RESULT = "rehearsal.json"
 # Each strategy is compared with that of the literature (bacuda), and exploration with the product without it.
 PAIRS = (("exploring", "bacuda"), ("product", "bacuda"), ("exploring", "product"))
-
+# The totals of a strategy that people see, each with its title and form.
+_SHOWN = {
+    "inspected": ("inspected", ",.0f"),
+    "hits": ("hits", ",.0f"),
+    "precision": ("precision", ".3f"),
+    "revenue": ("revenue", ",.0f"),
+    "revenue_share": ("of all revenue", ".3f"),
+}
+_SHOWN_OF_ANSWERS = {"moved": ("moved", ",.0f"), "moved_hit_share": ("found of what moved", ".3f")}
 
 _DEFAULTS = RehearseParameters()
 
@@ -72,11 +78,12 @@ def replay_seed(
     """Return the log of each strategy in the world of one seed, and the schemes that its warm-up found."""
     setting, delay = setting_of(parameters), policy.features.label_delay_days
     with stage(f"Prepare, seed {seed}"):
-        past, truth = _simulated(parameters, seed, delay) if not parameters.input else _korean(parameters, policy)
+        past, truth = _korean(parameters, policy) if parameters.input else simulated(_world(parameters, seed), delay)
         world = replay.ReplayedWorld.of(past, truth, delay, setting, seed)
     with stage(f"Replay {len(world.weeks)} weeks, seed {seed}") as advance:
         chosen = _strategies(policy, setting, seed)
-        logs = replay.rehearse(world, chosen, setting.retrain_weeks, policy.targeting.lanes, seed, advance)
+        traders = answering.Traders.of(world, seed, answering.Behaviour()) if setting.answers else None
+        logs = replay.rehearse(world, chosen, setting.retrain_weeks, policy.targeting.lanes, seed, advance, traders)
     return logs, world.found_schemes
 
 
@@ -92,16 +99,10 @@ def publish(found: result.Rehearsal, folder: Path) -> None:
 
 def as_markdown(found: result.Rehearsal) -> str:
     """Return the totals of each strategy, and when it first found each new scheme, as Markdown."""
-    lines = ["| strategy | inspected | hits | precision | revenue | of all revenue |", "|---|---|---|---|---|---|"]
-    shown = (
-        ("inspected", ",.0f"),
-        ("hits", ",.0f"),
-        ("precision", ".3f"),
-        ("revenue", ",.0f"),
-        ("revenue_share", ".3f"),
-    )
+    shown = _SHOWN | _SHOWN_OF_ANSWERS if found.setting.answers else _SHOWN
+    lines = [f"| strategy | {' | '.join(title for title, _ in shown.values())} |", "|---" * (len(shown) + 1) + "|"]
     for one in found.strategies:
-        cells = (_cell(one.totals[name], how) for name, how in shown)
+        cells = (_cell(one.totals[name], how) for name, (_, how) in shown.items())
         lines.append(f"| {one.name} | {' | '.join(cells)} |")
     for one in found.strategies:
         for new in one.novelties:
@@ -127,16 +128,8 @@ def _strategies(policy: Policy, setting: replay.Setting, seed: int) -> dict[str,
     }
 
 
-def _simulated(parameters: RehearseParameters, seed: int, delay: int) -> tuple[Known, pl.DataFrame]:
-    """Return simulated declarations and their truth, without the faults of files, since nothing is quarantined here."""
-    world = simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=seed, preset=parameters.preset)
-    tables = simulator.build(simulator.simulate(world), seed)
-    declarations, outcomes = tables.declarations.drop("arrives").lazy(), tables.outcomes.drop("arrives")
-    stands = outcomes.select(pl.struct(KEY).is_last_distinct()).to_series()  # and was not overturned by an appeal
-    register = tables.register.drop("arrives").lazy()
-    versions = (outcomes.filter(stands).lazy(), outcomes.filter(~stands).lazy())
-    past = kinds.build(declarations, declarations.clear(), *versions, delay)
-    return replace(past, told=ties.told(register, register.clear())), tables.truth.drop("arrives")
+def _world(parameters: RehearseParameters, seed: int) -> simulator.Parameters:
+    return simulator.Parameters(rows=parameters.rows, months=parameters.months, seed=seed, preset=parameters.preset)
 
 
 def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.DataFrame]:
@@ -166,5 +159,5 @@ def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.D
 
 def setting_of(parameters: RehearseParameters) -> replay.Setting:
     """Return how the weeks are replayed, in the form that the rehearsal takes."""
-    names = ("warm_up_weeks", "retrain_weeks", "new_scheme", "new_from_week")
+    names = ("warm_up_weeks", "retrain_weeks", "new_scheme", "new_from_week", "answers")
     return replay.Setting(**{name: getattr(parameters, name) for name in names})

@@ -356,6 +356,9 @@ def rehearse(
         str | None, typer.Option(help="A scheme of the simulator that begins only after the warm-up.")
     ] = None,
     new_from_week: Annotated[int, typer.Option(help="Replayed week in which it begins.")] = 8,
+    answers: Annotated[
+        bool, typer.Option("--answers", help="Let traders who cheat answer: they move, stop and come back.")
+    ] = False,
     target: Annotated[
         Path | None, typer.Option("--out", file_okay=False, metavar="DIR", help="Where document and pictures go.")
     ] = None,
@@ -383,6 +386,7 @@ def rehearse(
             retrain_weeks=retrain_weeks,
             new_scheme=new_scheme,
             new_from_week=new_from_week,
+            answers=answers,
             out=target,
         )
     )

@@ -4,5 +4,16 @@ Not here: metrics (metrics).
 """
 
 from models.backtesting.backtests import backtest
+from models.backtesting.simulations import simulated
 
-__all__ = ["backtest", "rehearsal_plots", "replay", "result", "side_by_side", "strategies"]
+__all__ = [
+    "answering",
+    "backtest",
+    "looking",
+    "rehearsal_plots",
+    "replay",
+    "result",
+    "side_by_side",
+    "simulated",
+    "strategies",
+]

@@ -7,7 +7,8 @@ no policy, and no inspection of strangers.
 - **It moves.** After an inspection of its own, it looks at what its declarant's clients have declared and what has
   passed. If it believes that one of some such consignments ran a far smaller risk, it declares its illicit goods like
   that one from now on: the same office, route, origin, heading, rate and words. It keeps a part of what its price
-  tells, because a fraud that changes nothing brings in nothing. Moving costs, so it can do so only a few times.
+  tells, because a fraud that changes nothing brings in nothing. If it is inspected there as well, its name is what
+  customs looks for, so the next move goes with another name. Moving costs, so it can do so only a few times.
 - **It stops.** After some hits under one name, nothing illicit comes from it any more.
 - **It comes back.** Some of those who stopped go on some weeks later under a new name. The register tells of it a part
   of what it told of the old one, and some have a new seller.
@@ -38,6 +39,7 @@ LIKENESS = (
 _OPTIONS = 16  # consignments of others that a trader looks at before it moves
 _PRIOR = 10  # consignments after which a belief is half one's own experience
 _NEVER = (asof.NEVER - date(1970, 1, 1)).days
+_NAME = pl.when(pl.col("number") > 0).then(pl.format("{}-{}", "trader", "number")).otherwise("trader")
 _UNIT_KG = pl.when(pl.col("quantity") > 0).then(pl.col("net_mass_kg") / pl.col("quantity"))
 
 
@@ -110,9 +112,7 @@ class Traders:
         """
         today = world.first_day + WEEK_DAYS * number
         known = found.filter(pl.col("day") < today)
-        stopped = self._stopped(known.filter(pl.col("day") >= world.first_day), today)
-        told = _told_of(world.history.told, stopped, self.behaviour.keeps_entry)
-        traders = self._with(stopped)
+        traders = self._with(self._stopped(known.filter(pl.col("day") >= world.first_day), today))
 
         rows = world.weeks[number]
         week = pl.concat([world.history.rows[rows], world.truth[rows].select("is_illicit")], how="horizontal")
@@ -123,13 +123,16 @@ class Traders:
 
         traders = traders._with(traders._moved(world, week.filter("is_illicit"), rows.start, known, today))
         declared = traders._declared(week)
+        renamed = traders.each.join(self.each.select("trader", before="name"), on="trader").filter(
+            pl.col("name") != pl.col("before"), pl.col("opens") < _NEVER
+        )
         evades = pl.when(declared["is_moved"]).then(self.behaviour.kept).otherwise(1.0)
         return Answer(
             world.redeclared(
                 rows,
                 declared.select(world.history.rows.columns),
                 truth.with_columns(evaded_revenue=pl.col("evaded_revenue") * evades),
-                told,
+                _told_of(world.history.told, renamed, today, self.behaviour.keeps_entry),
             ),
             declared.select("is_moved", "is_renamed"),
             traders,
@@ -148,7 +151,7 @@ class Traders:
             .join(hits, on="name", how="inner", maintain_order="left")
             .filter(pl.col("hits") >= pl.col("patience"))
             .with_columns(pl.col("number") + 1, opens=(today + WEEK_DAYS * pl.col("away")).fill_null(_NEVER))
-            .with_columns(name=pl.format("{}-{}", "trader", "number"), before="name")
+            .with_columns(name=_NAME)
         )
 
     def _moved(
@@ -185,8 +188,13 @@ class Traders:
         best = risks.argmin(axis=1)
         choices = passed.select(LIKENESS)[looked_at[np.arange(len(best)), best]]
         is_better = risks.min(axis=1) < self.behaviour.bolder * _risks(clients, asking)
-        moved = asking.with_columns(pl.col("moves") + 1, since=pl.lit(today, pl.Int64), **choices.to_dict())
-        return moved.filter(is_better)
+        moved = asking.with_columns(
+            pl.col("moves") + 1,
+            pl.col("number") + (pl.col("moves") > 0),
+            since=pl.lit(today, pl.Int64),
+            **choices.to_dict(),
+        )
+        return moved.with_columns(name=_NAME).filter(is_better)
 
     def _clients(
         self, world: ReplayedWorld, asking: pl.DataFrame, until: int, known: pl.DataFrame, today: int
@@ -257,19 +265,18 @@ def _risks(clients: pl.DataFrame, asked: pl.DataFrame) -> Floats:
     return risk
 
 
-def _told_of(told: pl.DataFrame, stopped: pl.DataFrame, keeps: float) -> pl.DataFrame:
-    """Return what registers told, and what they will tell of the next names of those who have `stopped`."""
-    renamed = stopped.filter(pl.col("opens") < _NEVER)
+def _told_of(told: pl.DataFrame, renamed: pl.DataFrame, today: int, keeps: float) -> pl.DataFrame:
+    """Return what registers told, and what they tell of each new `name` from the day on which it opens."""
     if renamed.is_empty():
         return told
     companies = renamed.select(
         company=pl.Series(links.node("importer", renamed["before"])),
         new=pl.Series(links.node("importer", renamed["name"])),
-        opens="opens",
+        opens=pl.max_horizontal("opens", today),
     )
     entries = told.filter(pl.col("sign") > 0, pl.col("ends").is_null()).join(companies, on="company")
     own = entity_codes.mixed([entries["value"].to_numpy(), entries["new"].to_numpy()], entries.height)
     is_kept = own < np.uint64(keeps * 2**64)  # a hash is as good as a draw
     value = np.where(is_kept, entries["value"].to_numpy(), own)
-    fresh = entries.select(company="new", value=pl.Series(value), ends="ends", enter=pl.col("opens"), sign="sign")
+    fresh = entries.select(company="new", value=pl.Series(value), ends="ends", enter="opens", sign="sign")
     return pl.concat([told, fresh.cast(dict(told.schema))])

@@ -44,7 +44,8 @@ class Setting(Document):
     """Tells what is rehearsed. The weeks before the first replayed one are the warm-up: they stay as they were.
 
     `new_scheme` has no declaration before week `new_from_week` of the replay (from 0), so that nobody can have learned
-    of it. There are fewer rounds than in a real training, because a rehearsal trains a dozen times for each strategy.
+    of it. Where `answers` is set, traders who cheat answer each strategy: see answering.py. There are fewer rounds than
+    in a real training, because a rehearsal trains a dozen times for each strategy.
     """
 
     warm_up_weeks: int = Field(26, ge=1)
@@ -53,6 +54,7 @@ class Setting(Document):
     early_stopping_rounds: int = Field(15, ge=1)
     new_scheme: str | None = None
     new_from_week: int = Field(8, ge=0)
+    answers: bool = False
 
 
 class Chooser(Protocol):
@@ -324,6 +326,7 @@ def rehearse(
     lanes: Lanes,
     seed: int,
     on_week: Progress | None = None,
+    answering: Answering | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Return each strategy's `replay` in the same world with the same luck; `on_week(done, all)` counts over all."""
     total = len(world.weeks) * len(strategies)
@@ -331,7 +334,7 @@ def rehearse(
     for place, (name, strategy) in enumerate(strategies.items()):
         before = place * len(world.weeks)
         report = (lambda done, _, before=before: on_week(before + done, total)) if on_week else None
-        logs[name] = replay(world, strategy, retrain_weeks, lanes, seed, report)
+        logs[name] = replay(world, strategy, retrain_weeks, lanes, seed, report, answering)
     return logs
 
 

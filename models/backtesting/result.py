@@ -34,8 +34,15 @@ FIGURES: dict[str, tuple[str, str | None]] = {
     "revenue_share": ("revenue", "evaded_revenue"),
     "officer_hours": ("officer_hours", None),
     "delay_hours": ("delay_hours", None),
+    "moved": ("moved", None),
+    "moved_hit_share": ("moved_hits", "moved"),
 }
-_SUMS = ("declarations", "inspected", "illicit", "hits", "evaded_revenue", "revenue", "officer_hours", "delay_hours")
+# Of what traders moved to where little is looked at; told only where traders answer.
+OF_ANSWERS = ("moved", "moved_hit_share")
+_SUMS = (
+    *("declarations", "inspected", "illicit", "hits", "evaded_revenue", "revenue", "officer_hours", "delay_hours"),
+    *("moved", "moved_hits"),
+)
 
 
 class Week(Document):
@@ -73,7 +80,10 @@ class Novelty(Document):
 
 
 class Replayed(Document):
-    """One strategy. `totals` are over all weeks, by the names of FIGURES; shares are of all there was to find."""
+    """One strategy. `totals` are over all weeks, by the names of FIGURES; shares are of all there was to find.
+
+    Those named in OF_ANSWERS are there only if traders answer.
+    """
 
     name: str
     totals: dict[str, Estimate]
@@ -149,7 +159,8 @@ def summarise(
     }
     days = logs[seeds[0]][names[0]]["week_begins"].unique().sort().to_list()
     weekly = {name: np.stack([_weekly(logs[seed][name], lanes) for seed in seeds]) for name in names}
-    bands = _Bands(confidence, resamples, seeds[0])
+    told = [name for name in FIGURES if setting.answers or name not in OF_ANSWERS]
+    bands = _Bands(confidence, resamples, seeds[0], told)
     strategies = tuple(
         Replayed(
             name=name,
@@ -183,11 +194,15 @@ def summarise(
 class _Bands:
     """Turns sums, seeds x weeks x `_SUMS`, into figures with their intervals."""
 
-    def __init__(self, confidence: float, resamples: int, seed: int) -> None:
-        self._confidence, self._resamples, self._seed = confidence, resamples, seed
+    def __init__(self, confidence: float, resamples: int, seed: int, told: Sequence[str]) -> None:
+        self._confidence, self._resamples, self._seed, self._told = confidence, resamples, seed, told
 
     def totals(self, sums: Floats, against: Floats | None = None) -> dict[str, Estimate]:
-        """Return each of FIGURES over all weeks, or its difference from that of `against`."""
+        """Return each of FIGURES that is told, over all weeks, or its difference from that of `against`."""
+        every = self._every_total(sums, against)
+        return {name: every[name] for name in self._told}
+
+    def _every_total(self, sums: Floats, against: Floats | None) -> dict[str, Estimate]:
         if len(sums) > 1:
             figures = _figures(sums.sum(axis=1)) - (0.0 if against is None else _figures(against.sum(axis=1)))
             return {name: self.of_seeds(values) for name, values in zip(FIGURES, figures.T, strict=True)}
@@ -239,6 +254,7 @@ def _weekly(log: pl.DataFrame, lanes: Lanes) -> Floats:
         )
         for name in ("officer_hours", "delay_hours")
     }
+    is_moved = pl.col("is_moved") if "is_moved" in log.columns else pl.lit(value=False)
     sums = log.group_by("week").agg(
         declarations=pl.len(),
         inspected=(pl.col("lane") != GREEN).sum(),
@@ -246,6 +262,8 @@ def _weekly(log: pl.DataFrame, lanes: Lanes) -> Floats:
         hits=pl.col("is_hit").sum(),
         evaded_revenue=pl.col("evaded_revenue").sum(),
         revenue=pl.col("revenue").sum(),
+        moved=is_moved.sum(),
+        moved_hits=(is_moved & pl.col("is_hit")).sum(),
         **{name: expression.sum() for name, expression in hours.items()},
     )
     return sums.sort("week").select(pl.col(_SUMS).cast(pl.Float64)).to_numpy()

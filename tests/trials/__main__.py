@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from tests.trials import (
+    answering,
     answers,
     bundle,
     checks,
@@ -24,6 +25,7 @@ from tests.trials import (
 )
 
 TRIALS = {
+    "answering": answering.TRIAL,
     "answers": answers.TRIAL,
     "bundle": bundle.TRIAL,
     "checks": checks.TRIAL,

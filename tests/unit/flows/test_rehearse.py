@@ -1,22 +1,38 @@
-"""The world of a rehearsal, whatever its preset."""
+"""How a rehearsal makes its world: whether its traders answer, and what people see of it then."""
 
-import polars as pl
+from contextlib import nullcontext
+
 import pytest
 
-from features.contract import KEY
-from features.simulator import Preset
+import flows.rehearse
 from flows.parameters import RehearseParameters
-from flows.rehearse import _simulated
+from flows.rehearse import as_markdown, replay_seed, setting_of
+from models.backtesting.result import OF_ANSWERS, summarise
+from models.backtesting.strategies import Random
+from tests.support.replayed import POLICY, TARGETING
+
+SMALL = RehearseParameters(rows=3000, months=6, warm_up_weeks=22, seed=3)
 
 
-@pytest.mark.parametrize("preset", Preset)
-def test_a_rehearsal_knows_each_finding_until_an_appeal_overturns_it(preset: Preset):
-    past, truth = _simulated(RehearseParameters(rows=20_000, months=10, preset=preset), 3, 7)
-    assert truth.select(KEY).is_unique().all()
-    assert past.rows.height == 20_000
-    found, taken_back = (past.found.filter(pl.col("sign") == sign) for sign in (1, -1))
-    assert past.found.group_by(KEY).agg(pl.col("sign").sum())["sign"].unique().to_list() == [1]
-    assert (taken_back.height > 5) is (preset is Preset.UNKIND)
-    assert taken_back["is_illicit"].all()
-    stands = found.sort("enter").unique(KEY, keep="last").join(taken_back, on=KEY, how="semi")
-    assert not stands["is_illicit"].any()
+@pytest.fixture
+def by_chance(monkeypatch):
+    """Rehearse chance alone, which needs no training, outside of any flow, to which stages would be told."""
+    monkeypatch.setattr(flows.rehearse, "stage", lambda _: nullcontext(None))
+    monkeypatch.setattr(flows.rehearse, "_strategies", lambda *_: {"random": Random(TARGETING)})
+
+
+@pytest.mark.parametrize("answers", [False, True])
+@pytest.mark.usefixtures("by_chance")
+def test_what_traders_moved_is_told_where_they_answer(answers):
+    asked = SMALL.model_copy(update={"answers": answers})
+    logs, found_before = replay_seed.fn(asked, POLICY, asked.seed)
+    assert ("is_moved" in logs["random"].columns) == answers
+    found = summarise({3: logs}, {3: found_before}, setting_of(asked), TARGETING.lanes, [], 0.95, 50)
+    totals = found.strategy("random").totals
+    assert [name in totals for name in OF_ANSWERS] == [answers, answers]
+    assert ("| moved | found of what moved |" in as_markdown(found)) == answers
+
+
+def test_traders_of_kcs_answered_long_ago():
+    with pytest.raises(ValueError, match="answers is for source 'simulator' only"):
+        RehearseParameters(source="kcs", input=("a.csv",), answers=True)
