@@ -171,7 +171,7 @@ def save(folder: Path, rows: int) -> None:
         print(name, json.dumps(figure))
 
 
-def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str, dict[str, float]]:
+def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str, dict[str, float] | bool]:
     """Return a strategy's means over worlds, and how it compares with the product's; shares are from 0 to 1."""
 
     def over(value: Callable[[Mapping[str, float]], float], answers: bool, name: str) -> list[float]:
@@ -188,7 +188,7 @@ def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str,
         return unit["hits"]
 
     moved, worth = share("moved_hits", "moved_illicit"), share("moved_revenue", "moved_evaded")
-    return {
+    told = {
         "hits_where_none_answers": worlds.interval(over(hits, False, strategy)),
         "hits_where_traders_answer": worlds.interval(over(hits, True, strategy)),
         "moved": worlds.interval(over(lambda unit: unit["moved_illicit"], True, strategy)),
@@ -199,6 +199,8 @@ def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str,
         "more_hits_where_traders_answer": against(hits, True),
         "more_hits_where_none_answers": against(hits, False),
     }
+    gain, loss = (told[name]["mean"] for name in ("more_of_moved_than_product", "more_hits_where_none_answers"))
+    return told | {"reaches_the_goal": gain >= GOAL_FOUND and loss >= -GOAL_LOST}
 
 
 if __name__ == "__main__":

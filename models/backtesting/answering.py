@@ -216,34 +216,29 @@ class Traders:
         """Return the rows of `week` as their traders declare them, with `is_moved` and `is_renamed`."""
         own = self.each.rename({name: f"{name}_like" for name in LIKENESS})
         deviation = (pl.col("log_value_per_kg") - pl.col("usual")).fill_null(0) * self.behaviour.kept
-        price = pl.col("log_value_per_kg_like") + deviation
-        mass = pl.coalesce(pl.when("is_moved").then(pl.col("item_value") / 10**price).round(3), "net_mass_kg")
-        changed = (
+        mass = pl.col("item_value") / 10 ** (pl.col("log_value_per_kg_like") + deviation)
+        heavier = pl.when(pl.col("net_mass_kg") > 0).then(pl.col("mass") / pl.col("net_mass_kg")).otherwise(1.0)
+        moved = {name: pl.col(f"{name}_like") for name in LIKENESS if name not in ("log_value_per_kg", "unit_kg")} | {
+            "net_mass_kg": pl.col("mass"),
+            "gross_mass_kg": (pl.col("gross_mass_kg") * heavier).round(3),
+            "quantity": (pl.col("mass") / pl.col("unit_kg_like")).round().clip(1),
+        }
+        seller = pl.format("{}-{}", "seller_id", "number")
+        return (
             week.join(own, left_on="importer_id", right_on="trader", how="left", maintain_order="left")
             .join(self.usual, on="hs6", how="left", maintain_order="left")
             .with_columns(
+                mass=pl.coalesce(mass.round(3), "net_mass_kg"),
                 is_moved=pl.col("is_illicit") & (pl.col("moves") > 0).fill_null(value=False),
                 is_renamed=pl.col("is_illicit") & (pl.col("number") > 0).fill_null(value=False),
             )
-            .with_columns(mass=mass)
             .with_columns(
                 importer_id=pl.when("is_renamed").then("name").otherwise("importer_id"),
-                seller_id=pl.when("is_renamed", ~pl.col("keeps_seller"))
-                .then(pl.format("{}-{}", "seller_id", "number"))
-                .otherwise("seller_id"),
-                net_mass_kg="mass",
-                gross_mass_kg=(pl.col("gross_mass_kg") * pl.col("mass") / pl.col("net_mass_kg")).round(3),
-                quantity=pl.when("is_moved")
-                .then((pl.col("mass") / pl.col("unit_kg_like")).round().clip(1))
-                .otherwise("quantity"),
-                **{
-                    name: pl.when("is_moved").then(f"{name}_like").otherwise(name)
-                    for name in LIKENESS
-                    if name not in ("log_value_per_kg", "unit_kg")
-                },
+                seller_id=pl.when("is_renamed", ~pl.col("keeps_seller")).then(seller).otherwise("seller_id"),
+                **{name: pl.when("is_moved").then(value).otherwise(name) for name, value in moved.items()},
             )
+            .with_columns(log_value_per_kg=kinds.DERIVED["log_value_per_kg"])
         )
-        return changed.with_columns(log_value_per_kg=kinds.DERIVED["log_value_per_kg"])
 
 
 def _risks(clients: pl.DataFrame, asked: pl.DataFrame) -> Floats:
