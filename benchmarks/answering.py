@@ -167,8 +167,27 @@ def save(folder: Path, rows: int) -> None:
         strategies=told,
         units={unit.file.removesuffix(".json"): each for unit, each in units.items()},
     )
-    for name, figure in told.items():
-        print(name, json.dumps(figure))
+    print(table(told))
+
+
+def table(told: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what docs/rehearsal.md shows of `told`: means, with intervals over worlds where a strategy is compared."""
+
+    def cell(figure: Mapping[str, float], how: str) -> str:
+        return f"{figure['mean']:{how}} ({figure['low']:{how}} to {figure['high']:{how}})"
+
+    shown = {
+        "moved": ("moved", ",.0f"),
+        "found_of_moved": ("found of it", ".1%"),
+        "more_of_moved_than_product": ("against `product`", "+.1%"),
+        "more_hits_where_traders_answer": ("all hits there", "+.1%"),
+        "more_hits_where_none_answers": ("hits where none answers", "+.1%"),
+    }
+    lines = [f"| strategy | {' | '.join(title for title, _ in shown.values())} |", "| --- " * (len(shown) + 1) + "|"]
+    for name, figures in told.items():
+        cells = (cell(figures[figure], how) for figure, (_, how) in shown.items())
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str, dict[str, float] | bool]:
@@ -181,6 +200,8 @@ def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str,
         return lambda unit: unit[of] / unit[over]
 
     def against(value: Callable[[Mapping[str, float]], float], answers: bool) -> dict[str, float]:
+        if strategy == BEFORE:  # of differences that are all 0 there is no interval
+            return {"mean": 0.0, "low": 0.0, "high": 0.0}
         pairs = zip(over(value, answers, strategy), over(value, answers, BEFORE), strict=True)
         return worlds.interval([mine / theirs - 1 for mine, theirs in pairs])
 

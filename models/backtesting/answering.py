@@ -6,9 +6,10 @@ no policy, and no inspection of strangers.
 
 - **It moves.** After an inspection of its own, it looks at what its declarant's clients have declared and what has
   passed. If it believes that one of some such consignments ran a far smaller risk, it declares its illicit goods like
-  that one from now on: the same office, route, origin, heading, rate and words. It keeps a part of what its price
-  tells, because a fraud that changes nothing brings in nothing. If it is inspected there as well, its name is what
-  customs looks for, so the next move goes with another name. Moving costs, so it can do so only a few times.
+  that one from now on: the same office, route, origin, heading, rate and words. With every move it comes closer in
+  price as well, and evades as much less: a fraud that changes nothing brings in nothing. If it is inspected there too,
+  its name is what customs looks for, so the next move goes with another name. Moving costs, so it can do so only a few
+  times.
 - **It stops.** After some hits under one name, nothing illicit comes from it any more.
 - **It comes back.** Some of those who stopped go on some weeks later under a new name. The register tells of it a part
   of what it told of the old one, and some have a new seller.
@@ -48,7 +49,7 @@ class Behaviour(Document):
 
     moves: int = 3  # that a trader can pay for
     bolder: float = 0.6  # it moves to where it believes the risk to be less than this share of today's
-    kept: float = 0.5  # of how far its price lies from what is usual, and of what it evades, once it has moved
+    kept: float = 0.5  # at each move, of how far its price lies from what is usual, and of what it evades
     most_hits: int = 3  # each trader stops after 1 to so many under one name
     comes_back: float = 0.6  # share of those who stop
     away_weeks: tuple[int, int] = (3, 12)  # until it comes back, at least and at most
@@ -126,7 +127,7 @@ class Traders:
         renamed = traders.each.join(self.each.select("trader", before="name"), on="trader").filter(
             pl.col("name") != pl.col("before"), pl.col("opens") < _NEVER
         )
-        evades = pl.when(declared["is_moved"]).then(self.behaviour.kept).otherwise(1.0)
+        evades = pl.when(declared["is_moved"]).then(self.behaviour.kept ** declared["moves"]).otherwise(1.0)
         return Answer(
             world.redeclared(
                 rows,
@@ -215,7 +216,7 @@ class Traders:
     def _declared(self, week: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of `week` as their traders declare them, with `is_moved` and `is_renamed`."""
         own = self.each.rename({name: f"{name}_like" for name in LIKENESS})
-        deviation = (pl.col("log_value_per_kg") - pl.col("usual")).fill_null(0) * self.behaviour.kept
+        deviation = (pl.col("log_value_per_kg") - pl.col("usual")).fill_null(0) * self.behaviour.kept ** pl.col("moves")
         mass = pl.col("item_value") / 10 ** (pl.col("log_value_per_kg_like") + deviation)
         heavier = pl.when(pl.col("net_mass_kg") > 0).then(pl.col("mass") / pl.col("net_mass_kg")).otherwise(1.0)
         moved = {name: pl.col(f"{name}_like") for name in LIKENESS if name not in ("log_value_per_kg", "unit_kg")} | {

@@ -1,0 +1,71 @@
+"""What is made of the units of benchmarks/answering.py; the replays themselves are tested elsewhere."""
+
+import json
+
+import polars as pl
+import pytest
+
+from benchmarks import answering, measuring
+
+
+def test_a_unit_counts_what_moved_by_itself():
+    log = pl.DataFrame(
+        {
+            "week": [0, 0, 1],
+            "lane": ["red", "green", "blue"],
+            "reason": ["random", "none", "value"],
+            "is_illicit": [True, True, True],
+            "is_hit": [True, False, False],
+            "evaded_revenue": [10.0, 20.0, 40.0],
+            "revenue": [10.0, 0.0, 0.0],
+            "is_moved": [False, True, True],
+            "is_renamed": [False, False, True],
+        }
+    )
+    found = answering.figures(log)
+    assert {name: found[name] for name in ("weeks", "declared", "inspected", "illicit", "hits")} == {
+        "weeks": 2,
+        "declared": 3,
+        "inspected": 2,
+        "illicit": 3,
+        "hits": 1,
+    }
+    assert (found["moved_illicit"], found["moved_inspected"], found["moved_evaded"]) == (2, 1, 60.0)
+    assert (found["random_hits"], found["random_revenue"], found["renamed_illicit"]) == (1, 10.0, 1)
+    assert "moved_illicit" not in answering.figures(log.drop("is_moved", "is_renamed"))
+
+
+def test_the_result_compares_each_strategy_with_the_product_world_by_world(tmp_path, monkeypatch, capsys):
+    for unit in answering.UNITS:
+        better = unit.strategy == "alarms"
+        noise = unit.seed % 5 + answering.WORLDS.index(unit.seed) * len(unit.strategy) / 100
+        figures = {"hits": 1000 + noise - 20 * better, "illicit": 4000}
+        if unit.answers:
+            base = 10 + noise
+            figures |= {"moved_illicit": 100 + noise, "moved_hits": base * 1.3 if better else base}
+            figures |= {"moved_evaded": 1000.0, "moved_revenue": 500.0 + noise}
+        (tmp_path / unit.file).write_text(json.dumps(figures))
+    monkeypatch.setattr(measuring, "RESULTS", tmp_path)
+    answering.save(tmp_path, answering.ROWS)
+    result = json.loads((tmp_path / "answering.json").read_text())
+    alarms = result["strategies"]["alarms"]
+    # Shares of 10 to 14 in 100 or so, and 30 % more by alarms in every world.
+    assert alarms["more_of_moved_than_product"]["low"] < 0.3 < alarms["more_of_moved_than_product"]["high"]
+    assert alarms["more_hits_where_none_answers"]["mean"] == pytest.approx(-0.02, abs=1e-3)
+    assert alarms["found_of_moved"]["mean"] == pytest.approx(0.153, abs=5e-3)
+    assert [name for name, figures in result["strategies"].items() if figures["reaches_the_goal"]] == ["alarms"]
+    assert len(result["units"]) == len(answering.UNITS) == 100
+    assert "| `alarms` | 102 (" in capsys.readouterr().out
+
+
+def test_two_processes_do_not_replay_the_same_unit(tmp_path):
+    with answering._alone(tmp_path / "a.json") as first, answering._alone(tmp_path / "a.json") as second:
+        assert (first, second) == (True, False)
+    with answering._alone(tmp_path / "a.json") as again:
+        assert again
+
+
+def test_what_is_kept_is_not_replayed_again(tmp_path):
+    unit = answering.UNITS[0]
+    (tmp_path / unit.file).write_text('{"hits": 3}')
+    assert answering.found(unit, tmp_path, answering.ROWS) == {"hits": 3}
