@@ -149,6 +149,7 @@ def test_features_are_those_of_the_whole_history_where_nothing_differs(small):
     """The shortcut, computing a week's rows and sharing what does not depend on outcomes, changes no value."""
     rows = small.weeks[0]
     short = pl.concat([small.fixed[rows], small.features(rows, small.history.found)], how="horizontal")
+    assert_frame_equal(small.as_declared(rows), small.fixed[rows])
     for family in FAMILIES:
         assert_frame_equal(short.select(f.name for f in family.FEATURES), family.compute(History(small.history))[rows])
 
