@@ -237,3 +237,14 @@ def test_a_belief_is_the_product_of_what_is_met_each_as_far_as_it_was_met():
     np.testing.assert_allclose(found[:2], by_hand)
     assert found[3] == pytest.approx(usual)
     assert found[2] < found[1] < usual < found[0]
+
+
+def test_a_trader_moves_to_where_it_believes_the_least_risk_to_be(small):
+    """Half of what one office accepts is inspected and nothing elsewhere, so whoever moves goes elsewhere."""
+    watched = small.history.rows["office"].mode()[0]
+    found = small.found.filter(pl.col("office") == watched).gather_every(2)
+    known = found.with_columns(day=pl.lit(small.first_day, pl.Int64))
+    answer = Traders.of(small, 3, MOVERS).answer(small, 2, known)
+    went = answer.world.history.rows[answer.world.weeks[2]].filter(answer.answered["is_moved"])["office"]
+    assert len(went) > 3
+    assert watched not in went
