@@ -1,8 +1,8 @@
 """Traders who cheat and answer what customs does: they move to where little is looked at, stop, and come back.
 
-Only what is illicit answers; honest trade goes on as it was. A trader knows what a trader can know: which of its own
-consignments were inspected, and which of its declarant's other clients', once the results are known. It sees no score,
-no policy, and no inspection of strangers.
+Only what is illicit answers; honest trade goes on as it was, but under its trader's new name. A trader knows what a
+trader can know: which of its own consignments were inspected, and which of its declarant's other clients', once the
+results are known. It sees no score, no policy, and no inspection of strangers.
 
 - **It moves.** After an inspection of its own, it looks at what its declarant's clients have declared and what has
   passed. If it believes that one of some such consignments ran a far smaller risk, it declares its illicit goods like
@@ -109,7 +109,7 @@ class Traders:
     def answer(self, world: ReplayedWorld, number: int, found: pl.DataFrame) -> Answer:
         """Return week `number` as traders declare it who know `found`, the outcomes of this replay, as of its Monday.
 
-        The rows of the answer have `is_moved` and `is_renamed`; what is honest is neither.
+        The rows of the answer have `is_moved` and `is_renamed`; what is honest is not moved.
         """
         today = world.first_day + WEEK_DAYS * number
         known = found.filter(pl.col("day") < today)
@@ -231,7 +231,7 @@ class Traders:
             .with_columns(
                 mass=pl.coalesce(mass.round(3), "net_mass_kg"),
                 is_moved=pl.col("is_illicit") & (pl.col("moves") > 0).fill_null(value=False),
-                is_renamed=pl.col("is_illicit") & (pl.col("number") > 0).fill_null(value=False),
+                is_renamed=((pl.col("number") > 0) & (pl.col("day") >= pl.col("opens"))).fill_null(value=False),
             )
             .with_columns(
                 importer_id=pl.when("is_renamed").then("name").otherwise("importer_id"),
