@@ -25,12 +25,19 @@ SOURCES = ("declarations", "declarations_superseded", "outcomes", "outcomes_supe
 _PRICED = (pl.col("net_mass_kg") > 0) & (pl.col("item_value") > 0)
 VALUE_PER_KG = pl.when(_PRICED).then(pl.col("item_value") / pl.col("net_mass_kg"))
 
+
+def _log_per_unit(amount: str) -> pl.Expr:
+    return pl.when((pl.col("quantity") > 0) & (pl.col(amount) > 0)).then(pl.col(amount) / pl.col("quantity")).log10()
+
+
 # Columns by which families look up or measure histories, in addition to those of the contract.
 DERIVED = {
     "hs2": pl.col("hs_code").str.slice(0, 2),
     "hs4": pl.col("hs_code").str.slice(0, 4),
     "hs6": pl.col("hs_code").str.slice(0, 6),
     "log_value_per_kg": VALUE_PER_KG.log10(),
+    "log_value_per_unit": _log_per_unit("item_value"),
+    "log_mass_per_unit": _log_per_unit("net_mass_kg"),
 }
 
 
@@ -75,7 +82,7 @@ KINDS = {
     # Declarations by the day of acceptance and a number that they state.
     **{
         name: Kind("declared", "day", (pl.lit(1, pl.Int64),), pl.col(name).is_not_null(), by_value=True)
-        for name in ("log_value_per_kg", "tax_rate_pct")
+        for name in ("log_value_per_kg", "log_value_per_unit", "log_mass_per_unit", "tax_rate_pct")
     },
 }
 

@@ -1,7 +1,8 @@
 """Feature families: each is a pure function from a history to columns, one row a query, and states its as-of rule.
 
 A module of this folder that computes is a family. The other modules are shared: how a feature describes itself
-(feature.py, sentences.py), and how features that speak of the same thing are grouped (groups.py).
+(feature.py, sentences.py), how features that speak of the same thing are grouped (groups.py), and how a number compares
+with what is usual (usual.py).
 """
 
 from importlib import import_module
@@ -11,8 +12,8 @@ from typing import Protocol, cast
 import polars as pl
 
 from features.families.feature import Feature
-from features.families.price import MIN_HISTORY
 from features.families.sentences import Sentences, Words
+from features.families.usual import MIN_HISTORY
 from features.history import History
 
 __all__ = ["FAMILIES", "MIN_HISTORY", "Feature", "Sentences", "Words"]

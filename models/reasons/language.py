@@ -68,7 +68,8 @@ class WorkListWords(_Section):
 class Language(_Section):
     """The words of the language `name`.
 
-    `of` has phrases such as 'of this importer', by column; `counted` has pairs of singular and plural.
+    `of` has phrases such as 'of this importer', by column; `measured` names numbers that are compared with what is
+    usual; `counted` has pairs of singular and plural.
     """
 
     name: Name
@@ -80,6 +81,7 @@ class Language(_Section):
     transport_modes: dict[str, str]
     nouns: dict[str, str]
     of: dict[str, str]
+    measured: dict[str, str]
     sentences: dict[str, str]
     work_list: WorkListWords
 
@@ -113,6 +115,8 @@ class Language(_Section):
                 return self.span(value)
             case "noun":
                 return self.nouns[value]
+            case "measured":
+                return self.measured[value]
             case "code" | "origin" | "departure":
                 return self.code(*value)
             case "weekday":

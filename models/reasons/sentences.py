@@ -23,7 +23,7 @@ for _feature in CATALOGUE:
     if _feature.measure == "declarations":
         _COUNTED.setdefault(_feature.entity, []).append(_feature.name)
 _TWICE = 2.0  # from this ratio on, "3.2 times" says more than "220 % above"
-_EQUAL_PRICE, _EQUAL_MASS, _EQUAL_RATE = 0.005, 0.0005, 0.005  # smaller differences would be written as none
+_EQUAL_NUMBER, _EQUAL_MASS, _EQUAL_RATE = 0.005, 0.0005, 0.005  # smaller differences would be written as none
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ def phrase(feature: Feature, row: Item, known_codes: Set[str] = frozenset()) -> 
 
     >>> z = feature_of(("hs6",), "price_z", 365)
     >>> phrase(z, Item({"price_z_hs6": -2.0, "price_ratio_hs6": 0.29}))
-    Phrase(words='price_below', values={'of': ('hs6',), 'difference': 0.71})
+    Phrase(words='usual_below', values={'of': ('hs6',), 'measured': 'price', 'difference': 0.71})
     >>> phrase(z, Item({"price_z_hs6": None, "value_per_kg": 4.0}))
-    Phrase(words='price_few', values={'of': ('hs6',), 'least': 5, 'span': 365})
+    Phrase(words='usual_few', values={'of': ('hs6',), 'measured': 'price', 'least': 5, 'span': 365})
     """
     value = row.get(feature.name)
     if isinstance(feature.sentences, Sentences):
@@ -223,19 +223,31 @@ def _never(key: str) -> Callable[[Feature, Item], Phrase]:
     return say
 
 
-# Prices and rates against what is usual.
+# Prices, numbers per unit of quantity and rates against what is usual.
+
+# For each number that features compare (features/families/usual.py): the feature that holds the number itself.
+_COMPARED = {
+    "price": feature_of(("net_mass_kg",), "value_per_kg").name,
+    "unit_value": feature_of(("quantity",), "value_per_unit").name,
+    "unit_mass": feature_of(("quantity",), "mass_per_unit").name,
+}
 
 
-def _price(value: float, feature: Feature, row: Item) -> Phrase:
-    of = {"of": feature.entity}
+def _usual(value: float, feature: Feature, row: Item) -> Phrase:
+    of = _compared(feature)
     ratio, quantile = (
-        row.measured(feature.entity, each, feature.window_days) for each in ("price_ratio", "price_quantile")
+        row.measured(feature.entity, f"{feature.sentences}_{each}", feature.window_days)
+        for each in ("ratio", "quantile")
     )
     if ratio is not None:
-        return _against("price", ratio, _EQUAL_PRICE, of)
+        return _against("usual", ratio, _EQUAL_NUMBER, of)
     if quantile is not None:
-        return Phrase("price_quantile", {**of, "share": quantile})
-    return Phrase("price_lower" if value < 0 else "price_higher", of)
+        return Phrase("usual_quantile", {**of, "share": quantile})
+    return Phrase("usual_lower" if value < 0 else "usual_higher", of)
+
+
+def _compared(feature: Feature) -> dict[str, Any]:
+    return {"of": feature.entity, "measured": feature.sentences}
 
 
 def _against(key: str, ratio: float, equal: float, values: dict[str, Any]) -> Phrase:
@@ -247,13 +259,21 @@ def _against(key: str, ratio: float, equal: float, values: dict[str, Any]) -> Ph
     return Phrase(f"{key}_below" if ratio < 1 else f"{key}_above", {**values, "difference": difference})
 
 
-def _no_price(feature: Feature, row: Item) -> Phrase:
-    price = feature_of(("net_mass_kg",), "value_per_kg").name
-    if price not in row.values:
-        return Phrase("price_unknown", {"of": feature.entity})
-    if row.get(price) is None:
-        return Phrase("no_value_per_kg", {})
-    return Phrase("price_few", {"of": feature.entity, "least": MIN_HISTORY, "span": feature.window_days})
+def _nothing_usual(no_number: str) -> Callable[[Feature, Item], Phrase]:
+    """Return a function that says why a number cannot be compared; `no_number` says that there is no such number."""
+
+    def say(feature: Feature, row: Item) -> Phrase:
+        blank = [column for column in feature.entity if row.measured((column,), "named") == 0]
+        if blank:
+            return Phrase("not_given", {"noun": blank[0]})
+        number = _COMPARED[str(feature.sentences)]
+        if number not in row.values:
+            return Phrase("usual_unknown", _compared(feature))
+        if not row.get(number):
+            return Phrase(no_number, {})
+        return Phrase("usual_few", _compared(feature) | {"least": MIN_HISTORY, "span": feature.window_days})
+
+    return say
 
 
 def _usual_rate(value: float, feature: Feature, row: Item) -> Phrase:
@@ -318,7 +338,7 @@ _STATED: dict[str, Callable[[Any, Feature, Item], Phrase]] = {
     "days_since_seen": _seen,
     "days_since_hit": _hit,
     "is_new": _is_new,
-    "price": _price,
+    **dict.fromkeys(_COMPARED, _usual),
     "usual_rate": _usual_rate,
     "value_per_kg": _number("value_per_kg", "amount"),
     "gross_mass": _gross_mass,
@@ -331,7 +351,8 @@ _MISSING: dict[str, Callable[[Feature, Item], Phrase]] = {
     "inspection_rate": _never("not_declared"),
     "days_since_seen": _never("not_declared"),
     "days_since_hit": _never("no_hit"),
-    "price": _no_price,
+    "price": _nothing_usual("no_value_per_kg"),
+    **dict.fromkeys(("unit_value", "unit_mass"), _nothing_usual("no_number_per_unit")),
     "usual_rate": _no_usual_rate,
     "value_per_kg": _missing("no_value_per_kg"),
     "gross_mass": _missing("no_gross_mass"),

@@ -74,9 +74,12 @@ def declarations(draw: st.DrawFn, name: str, accepted: int | None = None) -> dic
         "office": draw(one_of(["10", "20"])),
         "hs_code": draw(one_of(["090121", "0901219000", "851712"])),
         "origin_country": draw(one_of(["BR", "CN"])),
+        "departure_country": draw(one_of(["BR", "SG"])),
         "net_mass_kg": draw(one_of([0.0, 1.0, 10.0, 12.5])),
         "item_value": draw(one_of([0.0, 5.0, 49.9, 100.0, 700.0, 1e9])),
         "tax_rate_pct": draw(one_of([0.0, 8.0, 13.0])),
+        "quantity": draw(one_of([None, 0.0, 1.0, 4.0])),
+        "quantity_unit": draw(one_of(["H87", "H87", "PR", None])),
     }
 
 

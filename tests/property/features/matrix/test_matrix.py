@@ -15,10 +15,10 @@ from polars.testing import assert_frame_equal
 
 from features import contract
 from features.facts.asof import LONGEST_WAIT_DAYS, LOOK_BACK_DAYS
-from features.families import FAMILIES
+from features.families import FAMILIES, price, routes, units
 from features.families.encodings import COMBINATIONS, inspections_name, rate_name
 from features.families.entities import ENTITIES, WINDOWS_DAYS
-from features.families.price import GROUPS, MIN_HISTORY
+from features.families.usual import IQR_OF_NORMAL, MIN_HISTORY, MIN_SPREAD
 from features.history.history import PRIOR_WEIGHT, History
 from features.history.preaggregated import Block, Settled
 from features.matrix import matrix
@@ -122,30 +122,54 @@ def test_encodings_equal_brute_force(world: World) -> None:
             assert rate == np.float32((hits + PRIOR_WEIGHT * usual) / (len(found) + PRIOR_WEIGHT))
 
 
+# What each number that is compared with what is usual divides, by what it divides it, and its groups.
+COMPARED = {
+    "price": ("item_value", "net_mass_kg", price.GROUPS),
+    "unit_mass": ("net_mass_kg", "quantity", units.GROUPS),
+    "unit_value": ("item_value", "quantity", units.GROUPS),
+}
+
+
+def _logarithm(row: dict[str, Any], over: str, under: str) -> float | None:
+    return np.log10(row[over] / row[under]) if row[under] and row[over] > 0 else None
+
+
 @given(world=worlds())
 @settings(max_examples=examples(15), deadline=None)
-def test_prices_equal_brute_force(world: World) -> None:
+def test_numbers_against_the_usual_equal_brute_force(world: World) -> None:
     history = History(world.known())
-    family = next(family for family in FAMILIES if family.NAME == "price")
-    computed = family.compute(history)
+    computed = matrix.compute(history)
     for index, row in enumerate(history.rows.iter_rows(named=True)):
-        for group, by in GROUPS.items():
-            past_prices = [
-                np.log10(fact["item_value"] / fact["net_mass_kg"])
-                for fact in _visible(history, "declared", row, 365, by)
-                if fact["net_mass_kg"] > 0 and fact["item_value"] > 0
-            ]
-            own = row["net_mass_kg"] > 0 and row["item_value"] > 0
-            got = computed[f"price_quantile_{group}"][index]
-            ratio = computed[f"price_ratio_{group}"][index]
-            if len(past_prices) < MIN_HISTORY or not own:
-                assert got is None
-                assert ratio is None
-                continue
-            price = np.log10(row["item_value"] / row["net_mass_kg"])
-            below = sum(p < price for p in past_prices) + 0.5 * sum(p == price for p in past_prices)
-            assert got == pytest.approx(below / len(past_prices), rel=1e-6)
-            assert ratio == pytest.approx(10 ** (price - np.median(past_prices)), rel=1e-5)
+        for number, (over, under, groups) in COMPARED.items():
+            own = _logarithm(row, over, under)
+            for group, by in groups.items():
+                visible = (_logarithm(fact, over, under) for fact in _visible(history, "declared", row, 365, by))
+                past = [each for each in visible if each is not None]
+                got = {each: computed[f"{number}_{each}_{group}"][index] for each in ("z", "quantile", "ratio")}
+                if len(past) < MIN_HISTORY or own is None:
+                    assert got == dict.fromkeys(got)
+                    continue
+                below = sum(p < own for p in past) + 0.5 * sum(p == own for p in past)
+                low, high = (sorted(past)[share * (len(past) - 1) // 4] for share in (1, 3))
+                spread = max(high - low, MIN_SPREAD) / IQR_OF_NORMAL
+                assert got["quantile"] == pytest.approx(below / len(past), rel=1e-6)
+                assert got["ratio"] == pytest.approx(10 ** (own - np.median(past)), rel=1e-5)
+                assert got["z"] == pytest.approx((own - np.median(past)) / spread, rel=1e-5, abs=1e-9)
+
+
+@given(world=worlds())
+@settings(max_examples=examples(15), deadline=None)
+def test_shares_of_ways_equal_brute_force(world: World) -> None:
+    history = History(world.known())
+    computed = routes.compute(history)
+    for index, row in enumerate(history.rows.iter_rows(named=True)):
+        for whole, column in routes.WAYS:
+            alike = _visible(history, "declared", row, 365, whole)
+            same = [fact for fact in alike if fact[column] == row[column]]
+            is_named = all(row[each] is not None for each in (*whole, column))
+            count, share = (computed[routes.name_of(each, whole, column)][index] for each in ("declarations", "share"))
+            assert count == (len(same) if is_named else None)
+            assert share == (np.float32(len(same) / len(alike)) if is_named and alike else None)
 
 
 @given(world=worlds())

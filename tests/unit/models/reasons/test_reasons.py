@@ -122,7 +122,8 @@ def phrases():
         alike = ["CN", "XX", None] if TOLD[name].kind == "categorical" else [None, -2.0, 0.0, 0.3, 1.0, 1.4, 7.0]
         for value, other in itertools.product(alike, (None, 0.0, 1.0, 7.0)):
             rest = {each: "CN" if TOLD[each].kind == "categorical" else other for each in members}
-            for row in ({name: value}, rest | {name: value}, {name: value, "value_per_kg": other}):
+            numbers = dict.fromkeys(("value_per_kg", "value_per_unit", "mass_per_unit_kg"), other)
+            for row in ({name: value}, rest | {name: value}, {name: value} | numbers):
                 yield phrase(TOLD[name], Item(row), frozenset({"CN"}))
 
 
@@ -145,6 +146,7 @@ def test_every_word_is_there_in_every_language():
         assert set(language.nouns) == columns
         assert in_records <= set(language.of) <= columns
         assert set(language.of) == set(EN.of)
+        assert set(language.measured) == set(EN.measured)
         assert set(language.counted) == set(EN.counted)
         assert set(language.transport_modes) == set("0123456789")
 
@@ -173,6 +175,32 @@ def test_every_phrase_can_be_rendered_and_reads_as_one_sentence():
         ("price_z_hs6", {"price_z_hs6": -0.5}, "Declared value per kg is below what is usual for declarations of this"),
         ("price_z_hs6", {"value_per_kg": None}, "There is no value per kg to judge: net mass or customs value is zero"),
         ("price_z_hs6", {"value_per_kg": 4.0}, "Declared value per kg cannot be compared: fewer than 5 values are"),
+        (
+            "unit_mass_z_seller_hs6",
+            {"unit_mass_ratio_seller_hs6": 0.5, "unit_mass_z_seller_hs6": -3.0},
+            "Net mass per unit of quantity is 50% below what is usual for declarations with the same seller, HS "
+            "subheading and unit of quantity.",
+        ),
+        ("unit_mass_z_hs6", {"mass_per_unit_kg": None}, "There is nothing per unit of quantity to judge: quantity, "),
+        ("unit_value_z_hs6", {"value_per_unit": 0.0}, "There is nothing per unit of quantity to judge: quantity, "),
+        (
+            "unit_value_z_hs6",
+            {"value_per_unit": 2.0},
+            "Declared value per unit of quantity cannot be compared: fewer",
+        ),
+        ("unit_mass_z_seller_hs6", {"has_seller": 0.0}, "The declaration does not give the seller."),
+        (
+            "share_departure_country_among_seller_id",
+            {"share_departure_country_among_seller_id": 0.034},
+            "Declarations with the same seller and country of departure in the past year come to 3.4% of those with "
+            "any country of departure.",
+        ),
+        (
+            "share_courier_id_among_seller_id",
+            {"share_courier_id_among_seller_id": 0.0},
+            "No declaration with the same seller and courier in the past year, but there were some with another "
+            "courier.",
+        ),
         (
             "importer_hit_rate_365d",
             {
