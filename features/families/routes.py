@@ -1,10 +1,9 @@
-"""How usual it is for goods, origin, seller, importer or courier to come this way: by this departure, by this courier.
+"""How usual this departure and this courier are for the goods of an origin, for the seller and for the importer.
 
 Contraband hides in a crowd: in express parcels, and in what passes through a hub. So it matters whether a departure is
 usual for such goods of such an origin, and whether a seller or an importer has sent this way before.
 
-As of: declarations that customs knew before the day of acceptance, accepted at most a year earlier, in the version then
-in force.
+As of: see usual.py.
 """
 
 import numpy as np
@@ -15,10 +14,10 @@ from features.facts import asof, kinds
 from features.families.feature import Feature, frame
 from features.families.groups import group_of
 from features.families.sentences import Sentences, Words
+from features.families.usual import AS_OF
 from features.history import History, Record
 
 NAME = "routes"
-_AS_OF = f"declarations known before the day of acceptance, accepted at most {asof.YEAR_DAYS} days earlier"
 
 # Whose declarations, and the column of which they have the same value or another one.
 WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -28,9 +27,6 @@ WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("seller_id",), "departure_country"),
     (("seller_id",), "courier_id"),
     (("importer_id",), "courier_id"),
-    (("courier_id",), "origin_country"),
-    (("courier_id",), "hs4"),
-    (("importer_id",), "hs4"),
 )
 
 _SHARE = Sentences(
@@ -45,12 +41,15 @@ _SHARE = Sentences(
         zh="{span}，没有{of}的申报，但有不同{noun}的同类申报。",
     ),
     none=Words(
-        en="How usual the {noun} is cannot be judged: it is not declared, or nothing alike was declared in {span}.",
-        fr="Impossible de juger si cet élément est habituel ({noun})\u00a0: il n'est pas "
-        "déclaré, ou rien de semblable ne l'a été au cours {span}.",
-        zh="无法判断该{noun}是否常见：未申报，或{span}没有同类申报。",
+        en="How usual the {noun} is cannot be judged: what it is compared by is not declared, or nothing alike was "
+        "declared in {span}.",
+        fr="Impossible de juger si cet élément est habituel ({noun})\u00a0: la déclaration omet ce qui "
+        "est comparé, ou rien de semblable n'a été déclaré au cours {span}.",
+        zh="无法判断该{noun}是否常见：申报缺少所比较的内容，或{span}没有同类申报。",
     ),
 )
+
+_MEANINGS = {"declarations": "declarations", "share": "share of declarations"}
 
 
 def name_of(measure: str, whole: tuple[str, ...], column: str) -> str:
@@ -60,16 +59,12 @@ def name_of(measure: str, whole: tuple[str, ...], column: str) -> str:
 
 def _describe(measure: str, whole: tuple[str, ...], column: str) -> Feature:
     by, of = (*whole, column), " x ".join(whole)
-    meaning = {
-        "declarations": f"declarations with the same {column} among those with the same {of}, a year",
-        "share": f"share of declarations with the same {column} among those with the same {of}, a year",
-    }
     return Feature(
         name_of(measure, whole, column),
         NAME,
         "numeric",
-        meaning[measure],
-        _AS_OF,
+        f"{_MEANINGS[measure]} with the same {column} among those with the same {of}, a year",
+        AS_OF,
         entity=by,
         measure=measure,
         group=group_of(by),
@@ -78,7 +73,7 @@ def _describe(measure: str, whole: tuple[str, ...], column: str) -> Feature:
     )
 
 
-FEATURES = tuple(_describe(measure, *way) for measure in ("declarations", "share") for way in WAYS)
+FEATURES = tuple(_describe(measure, *way) for measure in _MEANINGS for way in WAYS)
 
 _ENTITIES: tuple[tuple[str, ...], ...] = tuple(
     dict.fromkeys([*((*whole, column) for whole, column in WAYS), *(whole for whole, _ in WAYS)])

@@ -1,4 +1,4 @@
-"""The net mass and value per unit of quantity, compared with what is usual for the goods and for the trader.
+"""The net mass and value per unit of quantity, compared with what is usual for the goods and for the seller.
 
 Pieces are counted where mass is not, so a mass that was declared too low, or that hides something else, shows in the
 mass of a piece. Numbers in different units of quantity are never compared.
@@ -14,11 +14,7 @@ from features.history import History
 
 NAME = "units"
 
-GROUPS = {
-    "hs6": ("hs6", "quantity_unit"),
-    "seller_hs6": ("seller_id", "hs6", "quantity_unit"),
-    "importer_hs6": ("importer_id", "hs6", "quantity_unit"),
-}
+GROUPS = {"hs6": ("hs6", "quantity_unit"), "seller_hs6": ("seller_id", "hs6", "quantity_unit")}
 _NUMBERS = (
     Usual(NAME, "unit_mass", "log_mass_per_unit", "net mass per unit of quantity", GROUPS, watched="hs6"),
     Usual(NAME, "unit_value", "log_value_per_unit", "value per unit of quantity", GROUPS),

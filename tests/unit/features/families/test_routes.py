@@ -37,10 +37,9 @@ def test_a_courier_is_new_to_a_seller_or_is_not():
 
 
 def test_where_nothing_alike_was_declared_there_is_no_share():
-    found = computed(seller_id="S9", courier_id="C9")
+    found = computed(seller_id="S9")
     assert found["share_departure_country_among_seller_id"] is None
     assert found["declarations_departure_country_among_seller_id"] == 0
-    assert found["share_origin_country_among_courier_id"] is None
 
 
 def test_where_nobody_is_named_nothing_is_said():

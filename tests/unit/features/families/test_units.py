@@ -10,7 +10,7 @@ from features.families.usual import MIN_HISTORY
 from features.history import History
 from tests.support.declarations import frame
 
-_SHOES = {"hs_code": "640399", "importer_id": "I1", "net_mass_kg": 90.0, "quantity": 100.0, "quantity_unit": "PR"}
+_SHOES = {"hs_code": "640399", "net_mass_kg": 90.0, "quantity": 100.0, "quantity_unit": "PR"}
 
 
 def computed(**asked):
