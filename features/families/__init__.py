@@ -35,7 +35,7 @@ class Family(Protocol):
 
 
 # The matrix begins with the columns of these families, as it always has; the others follow in order of their names.
-_FIRST = ("declared", "calendar", "price", "entities", "encodings", "relations")
+_FIRST = ("declared", "calendar", "price", "entities", "encodings", "relations", "routes", "units")
 
 
 def _found() -> tuple[Family, ...]:
