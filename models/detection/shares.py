@@ -22,7 +22,7 @@ def share(found: Ints, of: Ints, confidence: float) -> Estimate:
     >>> import numpy as np
     >>> told = share(np.array([1, 1, 0, 1]), np.array([1, 1, 1, 1]), 0.95)
     >>> told.text(".3f", "-")
-    '0.750 (0.194 to 0.994)'
+    '0.750 (0.132 to 0.998)'
     """
     items = int(of.sum())
     if not items:
@@ -41,7 +41,7 @@ def quotient(part: Estimate, whole: Estimate) -> Estimate:
 
     >>> found, detects = Estimate(value=0.3, low=0.28, high=0.32), Estimate(value=0.6, low=0.5, high=0.7)
     >>> quotient(found, detects).text(".3f", "-")
-    '0.500 (0.420 to 0.609)'
+    '0.500 (0.422 to 0.607)'
     """
     share, of = part.value, whole.value
     if share is None or not of or not whole.low or whole.high is None:

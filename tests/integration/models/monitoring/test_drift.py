@@ -41,7 +41,7 @@ def test_same_distribution_shows_none(reference: pl.DataFrame, page: Path) -> No
     assert result.drifted == ()
     assert result.is_judged
     assert not result.is_breach
-    assert "0 of 25 columns drifted: within bounds; at most 3 may." in result.verdict
+    assert "0 of 27 columns drifted: within bounds; at most 3 may." in result.verdict
     assert [column.column for column in result.columns] == list(drift.COLUMNS)
 
 
@@ -55,7 +55,7 @@ def test_planted_drift_is_found_column_by_column(reference: pl.DataFrame, page: 
     result = check(reference, current, page)
     assert set(result.drifted) == {"item_value", "score", "office", "hs2"}
     assert result.is_breach
-    assert "4 of 25 columns drifted (score 1." in result.verdict
+    assert "4 of 27 columns drifted (score 1." in result.verdict
     assert "breach; at most 3 may" in result.verdict
 
 

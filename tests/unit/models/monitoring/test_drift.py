@@ -58,13 +58,13 @@ def test_more_columns_than_may_drift_are_a_breach_and_are_named_by_their_distanc
     result = check(window(400, 2), **three)
     assert (result.is_judged, result.is_breach) == (True, False)
     assert result.verdict.startswith(
-        "3 of 25 columns drifted (item_value 0.750, office 0.500, hs2 0.250): within bounds; at most 3 may. "
+        "3 of 27 columns drifted (item_value 0.750, office 0.500, hs2 0.250): within bounds; at most 3 may. "
     )
     result = check(window(400, 2), **three, score=0.125)
     assert (result.is_judged, result.is_breach) == (True, True)
     assert result.max_drifted_columns == 3
     assert "score 0.125): breach; at most 3 may. " in result.verdict
-    assert check(window(400, 2)).verdict.startswith("0 of 25 columns drifted: within bounds; at most 3 may. ")
+    assert check(window(400, 2)).verdict.startswith("0 of 27 columns drifted: within bounds; at most 3 may. ")
 
 
 def test_a_window_with_too_few_rows_is_not_judged(check):
@@ -84,7 +84,7 @@ def test_a_share_without_a_value_that_moves_by_the_threshold_is_drift_either_way
     for reference, current, said in ((full, holey, "0% then, 12% now"), (holey, full, "12% then, 0% now")):
         result = check(current, reference)
         assert result.drifted == ("item_value",)
-        assert f"1 of 25 columns drifted (item_value missing {said}): within bounds" in result.verdict
+        assert f"1 of 27 columns drifted (item_value missing {said}): within bounds" in result.verdict
     assert check(missing(full, "value_per_kg", 49)).drifted == ()
     column = next(each for each in check(full, missing(window(600, 1), "score", 1)).columns if each.column == "score")
     assert (column.missing_reference, column.missing_current) == (0.001667, 0.0)
