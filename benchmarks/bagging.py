@@ -13,17 +13,11 @@ from models.policy import Policy, load
 
 SIZES = (1, 3, 5)
 APART = 100  # between seeds of training, so that no two bags have a member in common
-FIGURES = {
-    "roc_auc": "ROC-AUC",
-    "average_precision": "average precision",
-    "precision_at_10pct": "precision at 10 %",
-    "revenue_at_10pct_by_priority": "revenue at 10 %",
-}
 
 
 def bags(policy: Policy) -> Comparison:
     ways = {_name(size): _bag(size, policy) for size in SIZES}
-    return Comparison("bagging", ways, _name(1), FIGURES)
+    return Comparison("bagging", ways, _name(1), comparing.FIGURES)
 
 
 def _name(size: int) -> str:

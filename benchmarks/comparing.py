@@ -34,6 +34,13 @@ SHARES, RESAMPLES = (0.01, 0.02, 0.05, 0.1), 500
 ALLOWED = ranking.OVERALL + tuple(
     ranking.at_share(name, share, by) for by in ("score", "priority") for share in SHARES for name in ranking.AT_SHARE
 )
+# What a way of learning is usually judged by, and what a table calls it.
+FIGURES = {
+    "roc_auc": "ROC-AUC",
+    "average_precision": "average precision",
+    "precision_at_10pct_by_score": "precision at 10 %",
+    "revenue_at_10pct_by_priority": "revenue at 10 %",
+}
 
 Way = Callable[[World, int], Scores]  # from a world and a seed of training to scores of the judged rows
 Slices = Mapping[str, tuple[Flags, Flags]]  # by name: which of the judged rows are in it, and which of all are hits

@@ -21,16 +21,12 @@ from models.policy import LANES, Policy, load
 from models.training.fitting import train
 
 BASE, KNOWING = "not found is licit", "loss for missed detections"
-FIGURES = {
-    "roc_auc": "ROC-AUC",
-    "average_precision": "average precision",
-    "precision_at_10pct_by_score": "precision at 10 %",
-    "revenue_at_10pct_by_priority": "revenue at 10 %",
-}
 
 
 def losses(policy: Policy) -> Comparison:
-    return Comparison("missed", {BASE: comparing.trees(CATALOGUE, policy), KNOWING: _knowing(policy)}, BASE, FIGURES)
+    return Comparison(
+        "missed", {BASE: comparing.trees(CATALOGUE, policy), KNOWING: _knowing(policy)}, BASE, comparing.FIGURES
+    )
 
 
 def _knowing(policy: Policy) -> Way:

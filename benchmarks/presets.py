@@ -11,19 +11,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import measuring
 import numpy as np
 import polars as pl
-import worlds
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from benchmarks import comparing, measuring, worlds
 from features.contract import KEY
 from features.disk import write_atomically
 from features.matrix.matrix import CATALOGUE
 from features.simulator import Preset
 from features.store.store import Store
 from models.policy import Policy, load
-from models.training.fitting import train
 
 WORLDS, ROWS, SEEDS = (201,), 200_000, (1, 2, 3)
 SHARE = 0.1
@@ -81,10 +79,9 @@ def _learned(world: worlds.World, policy: Policy) -> dict[str, Any]:
     is_hit, scheme = judged["is_hit"].to_numpy(), judged["scheme"].to_numpy()
     figures: dict[str, list[float]] = {"roc_auc": [], "average_precision": [], "precision_at_10pct": []}
     schemes: dict[str, list[float]] = {}
+    trained = comparing.trees(CATALOGUE, policy)
     for seed in SEEDS:
-        training = policy.training.model_copy(update={"seed": seed})
-        parts = world.split.train, world.split.validation, CATALOGUE, training, policy.targeting
-        score = train(*parts, final_frame=world.split.before_test).predict(judged)["score"].to_numpy()
+        score = trained(world, seed).score
         first = np.argsort(-score, kind="stable")[: int(SHARE * len(score))]
         figures["roc_auc"].append(float(roc_auc_score(is_hit, score)))
         figures["average_precision"].append(float(average_precision_score(is_hit, score)))

@@ -1,4 +1,4 @@
-"""One sign-on at a whole `tidewaiter up`: MLflow's server, Prefect's server, the pages and the command line.
+"""One sign-on at a whole `tidewaiter up`: MLflow's server, Prefect's server and the pages.
 
 The identity provider is a small one on loopback. Which groups have which roles is policy, so the trial runs a clone of
 this checkout with a policy of its own.

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score
 
-from benchmarks import ablation, comparing, learning, matching, network, worlds
+from benchmarks import ablation, bagging, comparing, graph_neural, learning, matching, missed, network, schemes, worlds
 from benchmarks.comparing import Comparison
 from benchmarks.worlds import World
 from features.families import FAMILIES, relations
@@ -220,6 +220,34 @@ def test_without_a_family_all_features_of_the_others_are_there(features_of) -> N
 def test_each_way_to_give_codes_is_held_against_categories() -> None:
     tried = learning.codes(load())
     assert (tuple(tried.ways), tried.base) == (CODES, "categories")
+
+
+@pytest.mark.parametrize("made", [bagging.bags, graph_neural.graph_network, missed.losses, schemes.found_schemes])
+def test_each_comparison_asks_for_figures_that_there_are_and_holds_its_ways_against_one_of_them(made) -> None:
+    tried = made(load())
+    assert tried.base in tried.ways
+    assert len(tried.ways) > 1
+
+
+def test_schemes_are_judged_with_and_without_the_families_in_question(features_of) -> None:
+    ways = features_of(schemes.found_schemes(load()))
+    gone = {way: ways["with both"] - features for way, features in ways.items()}
+    by_family = {family.NAME: {feature.name for feature in family.FEATURES} for family in FAMILIES}
+    assert gone["without units"] == by_family["units"]
+    assert gone["without routes"] == by_family["routes"]
+    assert gone["without both"] == by_family["units"] | by_family["routes"]
+
+
+def test_a_scheme_is_judged_on_all_rows_by_its_own_hits() -> None:
+    world = made("1")
+    scheme = pl.Series(["none", "phoenix", "undervaluation", "none"] * (ROWS // 4))
+    judged = world.judged.with_columns(scheme=scheme, is_hit=scheme != "none")
+    told = schemes.slices(replace(world, judged=judged))
+    assert {name: (int(rows.sum()), int(hits.sum())) for name, (rows, hits) in told.items()} == {
+        "all": (ROWS, ROWS // 2),
+        "phoenix": (ROWS, ROWS // 4),
+        "undervaluation": (ROWS, ROWS // 4),
+    }
 
 
 def test_the_network_is_compared_with_and_without_its_family(features_of) -> None:

@@ -54,20 +54,20 @@ def tables(world: World) -> Tables:
 
 @pytest.fixture(scope="module")
 def found(tables: Tables) -> pl.DataFrame:
-    """One row a version of an outcome, with the truth."""
+    """Return one row for each version of an outcome, with the truth."""
     planted = tables.truth.select(*KEY, "scheme", truly="is_illicit", evaded="evaded_revenue")
     return tables.outcomes.join(planted, on=KEY, how="left", maintain_order="left", validate="m:1")
 
 
 @pytest.fixture(scope="module")
 def first(found: pl.DataFrame) -> pl.DataFrame:
-    """What inspectors put down."""
+    """Return each outcome as the inspectors wrote it down at first."""
     return found.unique(KEY, keep="first", maintain_order=True)
 
 
 @pytest.fixture(scope="module")
 def appealed(found: pl.DataFrame) -> pl.DataFrame:
-    """Findings that an appeal overturned: the decision, and `of` it the finding as `hit`, `since` and `charged`."""
+    """Return the appeals that overturned a finding, with that finding as `hit`, `since` and `charged`."""
     was = found.select(*KEY, hit="is_illicit", since="known_at", charged="recovered_revenue")
     before = was.unique(KEY, keep="first", maintain_order=True)
     return found.filter(~pl.struct(KEY).is_first_distinct()).join(before, on=KEY, validate="1:1")

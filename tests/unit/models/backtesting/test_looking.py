@@ -59,7 +59,7 @@ def test_a_small_chapter_gets_as_many_looks_as_one_of_mean_size(model):
 
 
 def test_groups_in_which_looks_found_much_are_drawn_high(model, known, week):
-    """Of looks by chance alone: what was chosen for value would make every group that scores high look rich."""
+    """Only looks by chance count. Looks chosen for value would make every group that scores high seem rich."""
     matrix = model.encoder.encode(week)
     best, other = known["office"].unique().sort()[:2]
 

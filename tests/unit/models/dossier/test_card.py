@@ -100,7 +100,7 @@ def test_reviewers_see_what_would_have_been_otherwise(found):
 
 
 def detected(*twice):
-    """What second looks tell of rows of two lanes, in 30 of 100 of which something was found."""
+    """Return what second looks tell of rows of two lanes; something was found in 30 of each 100 rows."""
     names = [f"T{place}" for place in range(200)]
     of_rows = pl.DataFrame({"declaration_id": names, "item_number": 1, "office": "10"}).with_columns(
         lane=pl.Series(["red", "yellow"] * 100), score=0.25, is_illicit=pl.Series([True] * 60 + [False] * 140)
