@@ -109,14 +109,12 @@ def found(unit: Unit, folder: Path, rows: int) -> dict[str, Any]:
 
 def _replayed(unit: Unit, rows: int) -> dict[str, Any]:
     policy = load()
-    shorter = {"max_rounds": SETTING.max_rounds, "early_stopping_rounds": SETTING.early_stopping_rounds}
-    quick = policy.model_copy(update={"training": policy.training.model_copy(update=shorter)})
     world = _world(unit.seed, rows)
     traders = answering.Traders.of(world, unit.seed, answering.Behaviour()) if unit.answers else None
     started = process_time()
     log = replay.replay(
         world,
-        STRATEGIES[unit.strategy](quick),
+        STRATEGIES[unit.strategy](SETTING.shortened(policy)),
         SETTING.retrain_weeks,
         policy.targeting.lanes,
         unit.seed,

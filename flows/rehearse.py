@@ -117,8 +117,7 @@ def _cell(estimate: Estimate, how: str) -> str:
 
 def _strategies(policy: Policy, setting: replay.Setting, seed: int) -> dict[str, replay.Strategy]:
     """Return every strategy of choosing by its name; trainings are as short as the setting says."""
-    shorter = {"max_rounds": setting.max_rounds, "early_stopping_rounds": setting.early_stopping_rounds}
-    quick = policy.model_copy(update={"training": policy.training.model_copy(update=shorter)})
+    quick = setting.shortened(policy)
     return {
         "random": strategies.Random(policy.targeting),
         "risk_profile": strategies.RiskProfile(policy.targeting),

@@ -28,7 +28,7 @@ from features.history import History
 from features.progress import Progress
 from models.document import Document
 from models.evaluation import schemes
-from models.policy import LANES, Lanes
+from models.policy import LANES, Lanes, Policy
 
 WEEK_DAYS = 7
 GREEN = "green"
@@ -55,6 +55,11 @@ class Setting(Document):
     new_scheme: str | None = None
     new_from_week: int = Field(8, ge=0)
     answers: bool = False
+
+    def shortened(self, policy: Policy) -> Policy:
+        """Return the policy with trainings as short as this says."""
+        shorter = {"max_rounds": self.max_rounds, "early_stopping_rounds": self.early_stopping_rounds}
+        return policy.model_copy(update={"training": policy.training.model_copy(update=shorter)})
 
 
 class Chooser(Protocol):

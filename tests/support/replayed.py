@@ -12,9 +12,7 @@ POLICY = policy.load()
 TARGETING = POLICY.targeting
 LANES = TARGETING.lanes
 SETTING = Setting(warm_up_weeks=13, retrain_weeks=4, max_rounds=20, early_stopping_rounds=5)
-QUICK = POLICY.model_copy(
-    update={"training": POLICY.training.model_copy(update={"max_rounds": 20, "early_stopping_rounds": 5})}
-)
+QUICK = SETTING.shortened(POLICY)
 
 
 def world(setting: Setting = SETTING, rows: int = 3000, months: int = 6, seed: int = 3) -> ReplayedWorld:

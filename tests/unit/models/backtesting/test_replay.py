@@ -17,7 +17,7 @@ from models.backtesting.replay import Chooser, ReplayedWorld, rehearse, replay
 from models.backtesting.result import FIGURES, OF_ANSWERS, SEVERAL_FOUND, summarise
 from models.backtesting.strategies import PROFILES, Bacuda, Product, Random, RiskProfile, _risky, best_first
 from models.targeting import lanes
-from tests.support.replayed import LANES, QUICK, SETTING, TARGETING, world
+from tests.support.replayed import LANES, POLICY, QUICK, SETTING, TARGETING, world
 
 FEW = tuple(
     feature for feature in CATALOGUE if feature.name in ("duty_at_stake", "price_z_hs6", "importer_hit_rate_365d")
@@ -300,3 +300,11 @@ def test_what_was_inspected_is_learned_from(small, logs):
     is_same = changed["lane"] == logs["bacuda"]["lane"]
     assert is_same.filter(changed["week"] < SETTING.retrain_weeks).all()
     assert not is_same.filter(changed["week"] >= SETTING.retrain_weeks).all()
+
+
+def test_trainings_are_as_short_as_the_setting_says_and_nothing_else_differs():
+    training = QUICK.training
+    assert (training.max_rounds, training.early_stopping_rounds) == (20, 5)
+    usual = POLICY.training
+    given = {"max_rounds": usual.max_rounds, "early_stopping_rounds": usual.early_stopping_rounds}
+    assert QUICK.model_copy(update={"training": training.model_copy(update=given)}) == POLICY
