@@ -1,6 +1,7 @@
 """The desk and the page of criteria, in Chromium, on a real server: by keyboard, on a phone, without a network."""
 
 import gzip
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -75,6 +76,41 @@ def test_a_finding_takes_few_keys(server: Server, log: DecisionLog, desk: Desk) 
     opened = desk.looking.open(SUPERVISOR, number)
     (found,) = opened.findings
     assert (found.finding.kind, found.finding.value, opened.case.ending) == ("undervaluation", 400.0, "released")
+
+
+@pytest.mark.parametrize(
+    ("sends", "then"),
+    [
+        ("self.outbox.flush()", re.compile(r"/desk/cases/\d+$")),
+        ("dispatchEvent(new Event('online'))", re.compile("/desk$")),
+    ],
+    ids=["somebody else", "the page itself"],
+)
+def test_a_finding_that_was_sent_meanwhile_is_not_said_to_wait(
+    server: Server, log: DecisionLog, desk: Desk, sends: str, then: re.Pattern[str]
+) -> None:
+    declare(log, "red")
+    with started.watched_page(server, "ola") as page:
+        page.goto(f"{server.url}/desk")
+        page.get_by_role("button", name="Take the next case").click()
+        page.wait_for_url("**/desk/cases/*")
+        number = number_of(page)
+        impression = page.get_by_role("button", name="Nothing suspicious")
+        if impression.count():
+            impression.click()
+        expect(page.locator("[value=nothing]")).to_be_focused()
+        page.evaluate(f"""() => {{
+            navigator.locks.request("tidewaiter-desk", () => new Promise((free) => {{ self.free = free; }}));
+            {sends};
+        }}""")
+        press(page, "ArrowRight", "Tab", "Tab", "4", "0", "0", "Enter")  # undervaluation, of 400
+        while not page.evaluate("async () => (await self.outbox.all()).length"):
+            pass
+        page.evaluate("self.free()")
+        expect(page.get_by_text("ola: released").first.or_(page.get_by_role("heading", name="queue"))).to_be_visible()
+        expect(page).to_have_url(then)
+        expect(page.get_by_text("is kept on this device")).to_have_count(0)
+    assert desk.looking.open(SUPERVISOR, number).case.ending == "released"
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "zh"])

@@ -26,11 +26,14 @@
     }
   }
 
+  const became = {}; // what this page has sent, by key: also what it sent by itself meanwhile
+
   async function flush() {
-    const became = await self.outbox.flush();
+    Object.assign(became, await self.outbox.flush());
     await show();
-    return became;
   }
+
+  const isWaiting = async (key) => (await self.outbox.all()).some((each) => each.key === key && !each.refusal);
 
   const form = document.querySelector("#finding");
   if (form) {
@@ -43,12 +46,9 @@
       const number = form.action.match(/cases\/(\d+)\//)[1];
       const photos = [...form.querySelector("#photo").files];
       await self.outbox.put({ key, case: number, fields, photos, at: Date.now() });
-      const became = await flush();
-      if (key in became) {
-        if (became[key].is_released && !became[key].conflict) location.assign("/desk");
-        else location.reload();
-        return;
-      }
+      await flush();
+      if (became[key]?.is_released && !became[key].conflict) return location.assign("/desk");
+      if (!(await isWaiting(key))) return location.reload(); // another page or the service worker may have sent it
       const worker = await navigator.serviceWorker?.ready.catch(() => null);
       await worker?.sync?.register("findings").catch(() => null); // the browser sends it even when this page is closed
       form.closest("section").replaceChildren(filled(box.dataset.kept, { number }));
