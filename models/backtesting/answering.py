@@ -5,11 +5,12 @@ trader can know: which of its own consignments were inspected, and which of its 
 results are known. It sees no score, no policy, and no inspection of strangers.
 
 - **It moves.** After an inspection of its own, it looks at what its declarant's clients have declared and what has
-  passed. If it believes that one of some such consignments ran a far smaller risk, it declares its illicit goods like
-  that one from now on: the same office, route, origin, heading, rate and words. With every move it comes closer in
-  price as well, and evades as much less: a fraud that changes nothing brings in nothing. If it is inspected there too,
-  its name is what customs looks for, so the next move goes with another name. Moving costs, so it can do so only a few
-  times.
+  passed. If it believes that one of some such consignments ran a far smaller risk, it brings its illicit goods in at
+  that place from now on: the same office, departure country and chapter. Each of its consignments is declared like one
+  of about its value that has passed there, with that one's seller, route, origin, code, rate and words. With every move
+  it comes closer in price as well, and evades as much less: a fraud that changes nothing brings in nothing.
+  If it is inspected there too, its name is what customs looks for, so the next move goes with another name. Moving
+  costs, so it can do so only a few times.
 - **It stops.** After some hits under one name, nothing illicit comes from it any more.
 - **It comes back.** Some of those who stopped go on some weeks later under a new name. The register tells of it a part
   of what it told of the old one, and some have a new seller.
@@ -24,7 +25,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from features.arrays import Floats
+from features.arrays import Floats, Ints
 from features.contract import KEY
 from features.facts import asof, entity_codes, kinds
 from features.network import links
@@ -34,14 +35,18 @@ from models.document import Document
 PLACE = ("office", "departure_country", "hs2")  # of which a trader has beliefs
 # What a consignment takes over from the one that it is declared like.
 LIKENESS = (
-    *("office", "departure_country", "transport_mode", "origin_country", "origin_marking", "goods_description"),
-    *("hs_code", "hs2", "hs4", "hs6", "tax_rate_pct", "tax_type", "quantity_unit", "log_value_per_kg", "unit_kg"),
+    *("office", "departure_country", "transport_mode", "seller_id", "origin_country", "origin_marking"),
+    *("hs_code", "hs2", "hs4", "hs6", "goods_description", "tax_rate_pct", "tax_type", "quantity_unit"),
+    *("log_value_per_kg", "unit_kg", "gross_per_net"),
 )
-_OPTIONS = 16  # consignments of others that a trader looks at before it moves
+_OPTIONS = 16  # consignments of its declarant's clients that a trader looks at, at each move and each consignment
 _PRIOR = 10  # consignments after which a belief is half one's own experience
 _NEVER = (asof.NEVER - date(1970, 1, 1)).days
 _NAME = pl.when(pl.col("number") > 0).then(pl.format("{}-{}", "trader", "number")).otherwise("trader")
-_UNIT_KG = pl.when(pl.col("quantity") > 0).then(pl.col("net_mass_kg") / pl.col("quantity"))
+_RATIOS = {
+    "unit_kg": pl.when(pl.col("quantity") > 0).then(pl.col("net_mass_kg") / pl.col("quantity")),
+    "gross_per_net": pl.when(pl.col("net_mass_kg") > 0).then(pl.col("gross_mass_kg") / pl.col("net_mass_kg")),
+}
 
 
 class Behaviour(Document):
@@ -65,7 +70,7 @@ class Traders:
     `each` has a row for every importer (`trader`) with what was drawn for it: `patience` (hits), `away` (weeks, null
     for ever) and `keeps_seller`; and with what has become of it: the `name` that its illicit goods come under, which
     name that is (`number`, from 0), the day from which it brings some (`opens`), its `moves`, the day of the last one
-    (`since`), and what its goods are declared like (`LIKENESS`, null before it moves). `options` (rows of the world at
+    (`since`), and the consignment that it moved for (`LIKENESS`, null before it moves). `options` (rows of the world at
     first, named by `keys`, x `_OPTIONS`) picks at whom a trader looks. `usual` has the price of a subheading.
     """
 
@@ -78,7 +83,7 @@ class Traders:
     @classmethod
     def of(cls, world: ReplayedWorld, seed: int, behaviour: Behaviour) -> "Traders":
         """Draw all that is left to chance; nobody has answered yet."""
-        rows, rng = world.history.rows.with_columns(unit_kg=_UNIT_KG), np.random.default_rng([seed, 1])
+        rows, rng = world.history.rows.with_columns(**_RATIOS), np.random.default_rng([seed, 1])
         names = rows["importer_id"].drop_nulls().unique().sort()
         n, (least, most) = len(names), behaviour.away_weeks
         drawn = {
@@ -122,8 +127,10 @@ class Traders:
         kept = week.join(opens, on="importer_id", how="left", maintain_order="left").select(is_declared).to_series()
         week, truth = week.filter(kept), world.truth[rows].filter(kept)
 
-        traders = traders._with(traders._moved(world, week.filter("is_illicit"), rows.start, known, today))
-        declared = traders._declared(week)
+        illicit = week.filter("is_illicit")
+        clients = traders._clients(world, illicit, rows.start, known, today)
+        traders = traders._with(traders._moved(illicit, clients, known, today))
+        declared = traders._declared(week, clients.filter(~pl.col("is_inspected")))
         renamed = traders.each.join(self.each.select("trader", before="name"), on="trader").filter(
             pl.col("name") != pl.col("before"), pl.col("opens") < _NEVER
         )
@@ -156,7 +163,7 @@ class Traders:
         )
 
     def _moved(
-        self, world: ReplayedWorld, consignments: pl.DataFrame, until: int, known: pl.DataFrame, today: int
+        self, consignments: pl.DataFrame, clients: pl.DataFrame, known: pl.DataFrame, today: int
     ) -> pl.DataFrame:
         """Return the traders who move today: those who were inspected since they last did, and know a better place.
 
@@ -174,17 +181,11 @@ class Traders:
             .join(movers, on="trader", maintain_order="left")
             .with_columns(pl.coalesce(name, f"{name}_own").alias(name) for name in PLACE)
         )
-        clients = self._clients(world, asking, until, known, today)
-        passed = clients.filter(~pl.col("is_inspected")).sort("declarant_id", maintain_order=True).with_row_index("at")
-        asking = asking.join(
-            passed.group_by("declarant_id").agg(first=pl.col("at").min(), count=pl.len()),
-            on="declarant_id",
-            maintain_order="left",
-        )
+        passed = clients.filter(~pl.col("is_inspected")).sort("declarant_id", maintain_order=True)
+        asking = asking.join(_spans(passed, ["declarant_id"]), on="declarant_id", maintain_order="left")
         if asking.is_empty():
             return asking
-        drawn = self.options[asking.join(self.keys, on=KEY, maintain_order="left")["drawn_at"].to_numpy()]
-        looked_at = (asking["first"].to_numpy() + drawn.T * asking["count"].to_numpy()).astype(np.int64).T
+        looked_at = self._options(asking)
         risks = _risks(clients, passed[looked_at.ravel()]).reshape(looked_at.shape)
         best = risks.argmin(axis=1)
         choices = passed.select(LIKENESS)[looked_at[np.arange(len(best)), best]]
@@ -197,10 +198,15 @@ class Traders:
         )
         return moved.with_columns(name=_NAME).filter(is_better)
 
+    def _options(self, asking: pl.DataFrame) -> Ints:
+        """Return the rows (`asking` x `_OPTIONS`) that were drawn for each, from its `first` to its last."""
+        drawn = self.options[asking.join(self.keys, on=KEY, maintain_order="left")["drawn_at"].to_numpy()]
+        return (asking["first"].to_numpy() + drawn.T * asking["count"].to_numpy()).astype(np.int64).T
+
     def _clients(
-        self, world: ReplayedWorld, asking: pl.DataFrame, until: int, known: pl.DataFrame, today: int
+        self, world: ReplayedWorld, consignments: pl.DataFrame, until: int, known: pl.DataFrame, today: int
     ) -> pl.DataFrame:
-        """Return what clients of the asking traders' declarants have declared, and whether it `is_inspected`.
+        """Return what clients of the consignments' declarants have declared, and whether it `is_inspected`.
 
         Consignments whose result may still come in tell nothing yet.
         """
@@ -208,25 +214,29 @@ class Traders:
         return (
             world.history.rows[:until]
             .filter(pl.col("day").is_between(first, today - world.label_delay_days, closed="left"))
-            .join(asking, on="declarant_id", how="semi", maintain_order="left")
+            .join(consignments, on="declarant_id", how="semi", maintain_order="left")
             .join(known.select(*KEY, is_inspected=True).unique(KEY), on=KEY, how="left", maintain_order="left")
-            .with_columns(pl.col("is_inspected").fill_null(value=False), unit_kg=_UNIT_KG)
+            .with_columns(pl.col("is_inspected").fill_null(value=False), **_RATIOS)
         )
 
-    def _declared(self, week: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows of `week` as their traders declare them, with `is_moved` and `is_renamed`."""
+    def _declared(self, week: pl.DataFrame, passed: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of `week` as their traders declare them, with `is_moved` and `is_renamed`.
+
+        `passed` is what declarants' clients have brought in without an inspection. A consignment whose declarant has
+        none at the trader's place is declared like the one for which the trader moved.
+        """
         own = self.each.rename({name: f"{name}_like" for name in LIKENESS})
         deviation = (pl.col("log_value_per_kg") - pl.col("usual")).fill_null(0) * self.behaviour.kept ** pl.col("moves")
         mass = pl.col("item_value") / 10 ** (pl.col("log_value_per_kg_like") + deviation)
-        heavier = pl.when(pl.col("net_mass_kg") > 0).then(pl.col("mass") / pl.col("net_mass_kg")).otherwise(1.0)
-        moved = {name: pl.col(f"{name}_like") for name in LIKENESS if name not in ("log_value_per_kg", "unit_kg")} | {
+        moved = {name: pl.col(f"{name}_like") for name in LIKENESS if name not in ("log_value_per_kg", *_RATIOS)} | {
             "net_mass_kg": pl.col("mass"),
-            "gross_mass_kg": (pl.col("gross_mass_kg") * heavier).round(3),
+            "gross_mass_kg": (pl.col("mass") * pl.col("gross_per_net_like")).round(3),
             "quantity": (pl.col("mass") / pl.col("unit_kg_like")).round().clip(1),
         }
         seller = pl.format("{}-{}", "seller_id", "number")
         return (
             week.join(own, left_on="importer_id", right_on="trader", how="left", maintain_order="left")
+            .pipe(self._anew, passed)
             .join(self.usual, on="hs6", how="left", maintain_order="left")
             .with_columns(
                 mass=pl.coalesce(mass.round(3), "net_mass_kg"),
@@ -236,10 +246,27 @@ class Traders:
             .with_columns(
                 importer_id=pl.when("is_renamed").then("name").otherwise("importer_id"),
                 seller_id=pl.when("is_renamed", ~pl.col("keeps_seller")).then(seller).otherwise("seller_id"),
-                **{name: pl.when("is_moved").then(value).otherwise(name) for name, value in moved.items()},
             )
-            .with_columns(log_value_per_kg=kinds.DERIVED["log_value_per_kg"])
+            .with_columns(pl.when("is_moved").then(value).otherwise(name).alias(name) for name, value in moved.items())
+            .with_columns(**kinds.DERIVED)
         )
+
+    def _anew(self, week: pl.DataFrame, passed: pl.DataFrame) -> pl.DataFrame:
+        """Return `week` in its order, each moved consignment with the likeness of one of its value at its place."""
+        at = ["declarant_id", *PLACE]
+        passed = passed.sort(at, maintain_order=True)
+        there = {f"{name}_like": name for name in PLACE}
+        asking = week.filter("is_illicit").drop(PLACE).rename(there).join(_spans(passed, at), on=at)
+        options = self._options(asking)
+        worth = np.log10(passed["item_value"].to_numpy())[options] - np.log10(asking["item_value"].to_numpy())[:, None]
+        likest = options[np.arange(len(options)), np.abs(worth).argmin(axis=1)]
+        likeness = passed.select(pl.col(LIKENESS).name.suffix("_like"))[likest]
+        return week.update(pl.concat([asking.select(KEY), likeness], how="horizontal"), on=KEY, include_nulls=True)
+
+
+def _spans(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Return for each value of `by` the `first` of its rows and their `count`; `rows` are sorted by it."""
+    return rows.with_row_index("at").group_by(by).agg(first=pl.col("at").min(), count=pl.len())
 
 
 def _risks(clients: pl.DataFrame, asked: pl.DataFrame) -> Floats:

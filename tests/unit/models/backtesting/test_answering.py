@@ -123,9 +123,9 @@ def test_what_is_honest_is_declared_as_it_was_under_its_traders_name(moved, rise
 def test_what_moves_looks_like_what_the_declarants_clients_declared_before(small, moved):
     like = moved.declared.filter("is_moved")
     assert like.height > 20
-    columns = [name for name in LIKENESS if name not in ("log_value_per_kg", "unit_kg", "tax_rate_pct")]
+    columns = [name for name in LIKENESS if name in small.history.rows.columns and not name.startswith("log_")]
     parts = (each.select("declarant_id", *columns) for each in (small.history.rows, moved.declared))
-    before = pl.concat(parts).unique()
+    before = pl.concat(parts, how="vertical_relaxed").unique()
     is_like = {
         name: like.join(before, on=names, how="semi", nulls_equal=True).height / like.height
         for name, names in (("anybody", columns), ("client", ["declarant_id", *columns]))
@@ -133,6 +133,36 @@ def test_what_moves_looks_like_what_the_declarants_clients_declared_before(small
     # A trader whose goods go through another declarant the next time still declares them as it chose to.
     assert is_like["anybody"] == 1
     assert is_like["client"] > 0.5
+
+
+def test_a_trader_declares_each_consignment_like_one_of_its_value(small, moved):
+    like = moved.declared.filter("is_moved")
+    place = ["importer_id", *PLACE]
+    assert like.group_by(place).agg(sellers=pl.col("seller_id").n_unique())["sellers"].max() > 1
+    before = small.history.rows.filter(pl.col("day") < small.first_day)
+    value = pl.col("item_value").cast(pl.Float64).log10()
+    there = like.join(before, on=["declarant_id", *PLACE], suffix="_there").with_columns(
+        off=(value - pl.col("item_value_there").cast(pl.Float64).log10()).abs()
+    )
+    told = ["seller_id", "hs_code", "goods_description"]
+    is_alike = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_there")) for name in told)
+    off = there.group_by(KEY).agg(
+        alike=pl.col("off").filter(is_alike).min(),
+        usual=pl.col("off").mean(),
+        choices=pl.struct(f"{name}_there" for name in told).n_unique(),
+    )
+    off = off.drop_nulls().filter(pl.col("choices") > 2)
+    assert off.height > 10
+    assert off["alike"].mean() < 0.75 * off["usual"].mean()
+
+
+def test_what_is_derived_follows_what_is_declared(moved):
+    like = moved.declared.filter("is_moved", pl.col("quantity") > 0, pl.col("net_mass_kg") > 0)
+    assert like.height > 5
+    ratio = like.select(pl.col("net_mass_kg") / pl.col("quantity")).to_series().log10()
+    np.testing.assert_allclose(like["log_mass_per_unit"], ratio, atol=1e-6)
+    worth = like.select(pl.col("item_value").cast(pl.Float64) / pl.col("quantity")).to_series().log10()
+    np.testing.assert_allclose(like["log_value_per_unit"], worth, atol=1e-6)
 
 
 def test_what_moves_keeps_a_part_of_what_its_price_told(small, moved):
