@@ -38,6 +38,7 @@ def ask():
         "guess": httpx.post(f"{url}/flow_runs/filter", json={}, auth=("command", "guess")).status_code,
         "deployment": httpx.post(f"{url}/deployments/", json=deployment).status_code,
         "command": httpx.post(f"{url}/flow_runs/filter", json={}, auth=own).status_code,
+        "types of blocks": httpx.post(f"{url}/block_types/filter", json={}, auth=own).json(),
     }
     for name, protocols in (("socket", ["prefect"]), ("old socket", None)):
         try:
@@ -88,6 +89,7 @@ def test_only_the_command_that_started_it_uses_it(done):
         "guess": 401,
         "deployment": 401,
         "command": 200,
+        "types of blocks": [],
         "socket": "closed",
         "old socket": "closed",
     }
