@@ -14,7 +14,6 @@ import kubernetes_validate
 import pytest
 import yaml
 from prefect.client.schemas.objects import FlowRun
-from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
 
 from flows.processes import run_as
 from flows.servers import deploy, mlflow_server, prefect_api
@@ -48,6 +47,9 @@ def work_pools(settings):
 @pytest.fixture(scope="module")
 def job():
     """The Job of a nightly retraining, as the worker sends it to Kubernetes."""
+    # Imported here, because every process of the tests would take a second for it.
+    from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
+
     pool = work_pools(Settings(job_image=IMAGE))["flows/retrain.py:retrain", "nightly"]
     # The client is for references to blocks, of which there are none.
     configuration = asyncio.run(
