@@ -1,4 +1,4 @@
-"""How the tests are run: which of them share a worker, and that none is skipped where everything is to be tested."""
+"""How the tests are run: where they are looked for, which share a worker, and that none is skipped in CI."""
 
 import gc
 import os
@@ -41,6 +41,15 @@ class _Sharing(LoadFileScheduling):
         return next((folder for folder in SHARED if nodeid.startswith(folder)), super()._split_scope(nodeid))
 
 
+class _ExamplesAlone:
+    """Passes over modules without an example, which every worker would import and search."""
+
+    def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
+        if collection_path.suffix != ".py" or config.rootpath / "tests" in collection_path.parents:
+            return None
+        return True if ">>>" not in collection_path.read_text() else None  # None leaves it to others
+
+
 class _NothingSkipped:
     """Counts a skipped test as failed: its name and the reason are among the failures."""
 
@@ -80,13 +89,13 @@ def pytest_configure(config: pytest.Config) -> None:
         hosting.enter_context(prefect_server.hosting())
         config.add_cleanup(hosting.close)
     settings.register_profile(TRIAL, max_examples=2000, deadline=None)
+    # Registered here, because hooks of this file would see the tests of this folder but no doctests.
+    config.pluginmanager.register(_ExamplesAlone())
     if os.environ.get("CI"):
-        # Registered here, because a hook of this file would see the tests of this folder but no doctests.
         config.pluginmanager.register(_NothingSkipped())
 
 
 def pytest_collection_finish() -> None:
-    gc.collect()
     gc.freeze()  # what was imported stays, and the collector does not go through it again
 
 

@@ -1,4 +1,4 @@
-"""In continuous integration, no test is skipped silently."""
+"""Every example is collected, and in continuous integration no test is skipped silently."""
 
 import os
 import subprocess
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support import memory
 
 ROOT = Path(__file__).parents[2]
 FILE = """
@@ -43,6 +45,23 @@ def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_passed_over"),
+    [("sums.py", 'x = 1\n"""\n>>> x\n1\n"""\n', False), ("sums.py", "x = 1\n", True), ("sums.txt", "x = 1\n", False)],
+)
+def test_of_modules_outside_the_tests_those_without_an_example_are_passed_over(
+    tmp_path: Path, pytestconfig: pytest.Config, name: str, text: str, is_passed_over: bool
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    assert bool(pytestconfig.hook.pytest_ignore_collect(collection_path=file, config=pytestconfig)) == is_passed_over
+
+
+def test_the_tests_themselves_need_no_example(pytestconfig: pytest.Config) -> None:
+    assert ">>>" not in (file := Path(memory.__file__)).read_text()
+    assert not pytestconfig.hook.pytest_ignore_collect(collection_path=file, config=pytestconfig)
 
 
 def test_there_a_skipped_test_has_failed_and_is_named_with_its_reason(tmp_path: Path) -> None:
