@@ -20,8 +20,10 @@ endif
 .PHONY: run test demo demo-clean up setup test-cluster trial mutants bench bench-large screenshots docs bundle image lock clean
 
 # The packages that most of a start's time goes into; what is not compiled here is compiled by whoever imports it first.
-COMPILED := alembic evidently fastapi great_expectations hypothesis lightgbm matplotlib mlflow numba numpy opentelemetry \
-	optuna pandas polars prefect pydantic scipy shap sklearn sqlalchemy starlette
+COMPILED := PIL _pytest aiohttp alembic altair apprise authlib beartype botocore cryptography docket dvc evidently fastapi \
+	fontTools fpdf graphql great_expectations hypothesis jinja2 kopf kubernetes_asyncio lightgbm litestar matplotlib mlflow \
+	narwhals networkx nltk numba numpy openlineage opentelemetry optuna pandas playwright polars prefect pydantic pygments \
+	ray/_private ray/core ray/dashboard redis rich scipy shap sklearn splink sqlalchemy sqlglot starlette werkzeug
 
 # Installed from the lock file, by hash, and compiled once by all cores instead of by each of the tests' processes;
 # the stamp makes a second run start at once.
