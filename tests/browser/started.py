@@ -73,7 +73,8 @@ def up(folder: Path, root: Path = ROOT, **more: str) -> Generator[Servers]:
         **{name.upper(): value for name, value in more.items()},
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "PREFECT_"))}
-    environment = inherited | {PREFIX + name: value for name, value in settings.items()} | {"PYTHONPATH": str(root)}
+    path = os.pathsep.join(filter(None, (str(root), inherited.get("PYTHONPATH"))))  # tests set it for their children
+    environment = inherited | {PREFIX + name: value for name, value in settings.items()} | {"PYTHONPATH": path}
     log = folder / "up.out"
     with log.open("w") as out:
         process = subprocess.Popen([TIDEWAITER, "up"], cwd=root, env=environment, stdout=out, stderr=out)
