@@ -312,7 +312,7 @@ def test_kill_between_any_two_writes_and_rerun_gives_one_clean_result(
     candidate = candidates.candidate(folder)
     # A fork server: it has the imports done, and no threads that a fork would break.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.support.candidates"])
+    context.set_forkserver_preload(["tests.support.registering"])
     died = 0
     while True:
         state = copy_of(empty_store, tmp_path / f"killed_at_{died}")
