@@ -50,6 +50,7 @@ def test_database_that_was_left_half_made_is_made_again(tmp_path: Path) -> None:
 
 def test_two_processes_that_open_a_fresh_store_share_it(tmp_path: Path) -> None:
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     processes = [context.Process(target=connect_in, args=(tmp_path,)) for _ in range(2)]
     for process in processes:
         process.start()
