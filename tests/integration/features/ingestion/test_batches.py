@@ -1,10 +1,12 @@
 """An ingestion is killed at chosen and at random moments (kill -9) and run again: it ends as if nothing happened."""
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -78,11 +80,10 @@ is_illicit = "found"
 """
 
 
-@pytest.fixture
-def mapping(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def mapping(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files with new rows, copies, corrections that move to another day, and lines that must be refused."""
-    folder = tmp_path / "input"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("input")
     (folder / "customs.toml").write_text(MAPPING)
     draw = random.Random(7)
     for number in range(FILES):
@@ -92,6 +93,20 @@ def mapping(tmp_path: Path) -> Path:
             lines.append(f"D{name},2024-03-0{day},{draw.choice(['1', '2', 'x'])},5,{draw.choice(['0', '1', ''])}")
         (folder / f"{number}.csv").write_text("\n".join(lines))
     return folder / "customs.toml"
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """An ingestion that nobody killed: its store, and how many steps it took."""
+
+    root: Path
+    steps: int
+
+
+@pytest.fixture(scope="module")
+def undisturbed(mapping: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    root = tmp_path_factory.mktemp("undisturbed") / "data" / "files"
+    return Undisturbed(root, int(finish(run(root, mapping))[-1]))
 
 
 def run(root: Path, mapping: Path, fatal: int = 0) -> subprocess.Popen[str]:
@@ -116,11 +131,11 @@ def check_consistent(store: Store) -> None:
     assert lines == sum(batch.quarantined for batch in store.batches)
 
 
-def test_killed_anywhere_and_run_again_it_ends_as_if_never_killed(mapping: Path, tmp_path: Path) -> None:
-    undisturbed = tmp_path / "undisturbed" / "data" / "files"
-    steps = int(finish(run(undisturbed, mapping))[-1])
-    expected = tree(undisturbed)
-    check_consistent(Store(undisturbed))
+def test_killed_anywhere_and_run_again_it_ends_as_if_never_killed(
+    mapping: Path, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    check_consistent(Store(undisturbed.root))
+    steps = undisturbed.steps
     assert steps > 100
     store = Store(tmp_path / "killed" / "data" / "files")
     chosen = sorted({1, 2, 3, steps // 8, steps // 4, steps // 3, steps // 2, steps - 2, steps})
@@ -132,24 +147,24 @@ def test_killed_anywhere_and_run_again_it_ends_as_if_never_killed(mapping: Path,
         assert process.returncode == -signal.SIGKILL
         check_consistent(store)
     finish(run(store.root, mapping))
-    assert tree(store.root) == expected
-    version = versioning.snapshot(undisturbed.parent)
+    assert tree(store.root) == tree(undisturbed.root)
+    version = versioning.snapshot(undisturbed.root.parent)
     assert versioning.snapshot(store.root.parent) == version
 
 
 @pytest.mark.parametrize("fatal", [40, 90, 130])
-def test_killed_once_and_run_again_from_the_start(mapping: Path, tmp_path: Path, fatal: int) -> None:
-    undisturbed, killed = tmp_path / "undisturbed", Store(tmp_path / "killed")
-    finish(run(undisturbed, mapping))
+def test_killed_once_and_run_again_from_the_start(
+    mapping: Path, undisturbed: Undisturbed, tmp_path: Path, fatal: int
+) -> None:
+    killed = Store(tmp_path / "killed")
     run(killed.root, mapping, fatal).communicate(timeout=120)
     check_consistent(killed)
     finish(run(killed.root, mapping))
-    assert tree(killed.root) == tree(undisturbed)
+    assert tree(killed.root) == tree(undisturbed.root)
 
 
-def test_killed_at_random_times_until_it_is_done(mapping: Path, tmp_path: Path) -> None:
-    undisturbed, killed = tmp_path / "undisturbed", Store(tmp_path / "killed")
-    finish(run(undisturbed, mapping))
+def test_killed_at_random_times_until_it_is_done(mapping: Path, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    killed = Store(tmp_path / "killed")
     draw = random.Random(11)
     for _ in range(6):
         process = run(killed.root, mapping)
@@ -160,12 +175,12 @@ def test_killed_at_random_times_until_it_is_done(mapping: Path, tmp_path: Path) 
         process.communicate()
         check_consistent(killed)
     finish(run(killed.root, mapping))
-    assert tree(killed.root) == tree(undisturbed)
+    assert tree(killed.root) == tree(undisturbed.root)
 
 
-def test_killed_during_a_snapshot_the_next_one_is_whole(mapping: Path, tmp_path: Path) -> None:
+def test_killed_during_a_snapshot_the_next_one_is_whole(undisturbed: Undisturbed, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    finish(run(data / "files", mapping))
+    shutil.copytree(undisturbed.root, data / "files")
     script = "import sys; from pathlib import Path; from features.store import versioning; print('ready', flush=True); "
     script += "versioning.snapshot(Path(sys.argv[1]))"
     draw = random.Random(13)
