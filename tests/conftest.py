@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
-from tests.support import committed, memory, prefect_server
+from tests.support import authorities, committed, memory, prefect_server
 from tests.support.children import sitecustomize
 from tests.support.examples import TRIAL
 
@@ -85,6 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if prefect_server.FOLDER not in os.environ:  # in the process that starts the workers
         hosting = ExitStack()
         hosting.enter_context(memory.temporary_files())
+        hosting.enter_context(authorities.one())
         hosting.enter_context(committed.all_committed())
         hosting.enter_context(prefect_server.hosting())
         config.add_cleanup(hosting.close)
