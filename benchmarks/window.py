@@ -49,7 +49,7 @@ from models.access.accounts import SYSTEM
 from models.access.tokens import Tokens
 from models.decisions import DecisionLog, Document, Spool
 from models.dossier import Incumbent
-from models.evidence.manifest import PROJECT
+from models.evidence.source_code import PROJECT
 from models.names import RISK_MODEL
 from models.places import Places
 from models.registry import serving

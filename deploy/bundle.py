@@ -29,7 +29,7 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
 from deploy import source
-from models.evidence import manifest
+from models.evidence import digests, source_code
 
 DIST = source.ROOT / "dist"
 SITE = source.ROOT / "site"
@@ -63,7 +63,7 @@ def runtime_lock(code: Path, scratch: Path) -> Path:
 
     uv keeps versions and hashes of the lock that it finds in its place. ValueError if it had to add something.
     """
-    whole, part = code / manifest.LOCK_FILE, scratch / "runtime.lock"
+    whole, part = code / source_code.LOCK_FILE, scratch / "runtime.lock"
     shutil.copyfile(whole, part)
     options = ("--quiet", "--no-header", "--no-annotate", "--generate-hashes", "--group", "install")
     subprocess.run(
@@ -72,7 +72,7 @@ def runtime_lock(code: Path, scratch: Path) -> Path:
         check=True,
     )
     if added := set(_lines(part)) - set(_lines(whole)):
-        raise ValueError(f"{manifest.LOCK_FILE} lacks {sorted(added)[0]!r}: `make lock` makes it anew")
+        raise ValueError(f"{source_code.LOCK_FILE} lacks {sorted(added)[0]!r}: `make lock` makes it anew")
     return part
 
 
@@ -81,14 +81,14 @@ def requirements(wheels: Path) -> str:
     lines = []
     for wheel in sorted(wheels.glob("*.whl")):
         name, version = wheel.name.split("-")[:2]
-        lines.append(f"{name.replace('_', '-').lower()}=={version} --hash=sha256:{manifest.file_digest(wheel)}\n")
+        lines.append(f"{name.replace('_', '-').lower()}=={version} --hash=sha256:{digests.file_digest(wheel)}\n")
     return "".join(lines)
 
 
 def sums(folder: Path) -> str:
     """Return what `sha256sum --check` reads, of every file below a folder except of the sums themselves."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / SUMS)
-    return "".join(f"{manifest.file_digest(path)}  ./{path.relative_to(folder).as_posix()}\n" for path in paths)
+    return "".join(f"{digests.file_digest(path)}  ./{path.relative_to(folder).as_posix()}\n" for path in paths)
 
 
 def _lines(lock: Path) -> list[str]:
@@ -194,7 +194,7 @@ def placed(folder: Path, dist: Path, name: str) -> Path:
 def main() -> None:
     """Make it, and say where it is and what its SHA-256 is."""
     packed = make(DIST, print)
-    digest = manifest.file_digest(packed)
+    digest = digests.file_digest(packed)
     print(f"{packed.relative_to(source.ROOT)}: {packed.stat().st_size / 1e6:,.0f} MB\nSHA-256 {digest}")  # noqa: T201
 
 

@@ -10,12 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from models.evidence import manifest
+from models.evidence import source_code
 
 ROOT = Path(__file__).parents[1]
 PARTS = (
-    *manifest.PACKAGES,
-    *("deploy", "docs", "prefect.yaml", "pyproject.toml", manifest.LOCK_FILE, "README.md", "CHANGELOG.md"),
+    *source_code.PACKAGES,
+    *("deploy", "docs", "prefect.yaml", "pyproject.toml", source_code.LOCK_FILE, "README.md", "CHANGELOG.md"),
 )
 
 
@@ -24,7 +24,7 @@ def lay(folder: Path, project: Path = ROOT) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     commit = _git(project, "rev-parse", "HEAD").decode().strip()
     subprocess.run(["tar", "-x", "-C", folder], input=_git(project, "archive", commit, "--", *PARTS), check=True)
-    manifest.deliver(folder, commit)
+    source_code.deliver(folder, commit)
     return commit
 
 

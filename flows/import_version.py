@@ -27,7 +27,7 @@ from flows.settings import Settings
 from flows.steps import Summary, reports
 from models import transfer
 from models.dossier import CARD, EVALUATION, Judged, assessment
-from models.evidence import manifest, seal
+from models.evidence import digests, manifest, seal, source_code
 from models.ledger import Keys, chain, read_public_key
 from models.policy import load as load_policy
 from models.risk import RiskModel
@@ -70,7 +70,7 @@ def import_version(parameters: ImportParameters) -> Summary:
 def _assess(
     settings: Settings, workspace: Workspace, exported: transfer.Exported, made_by: str, scratch: Path
 ) -> Summary:
-    code, uncommitted, version = manifest.code_state(), manifest.uncommitted(), version_data(settings)
+    code, uncommitted, version = source_code.code_state(), source_code.uncommitted(), version_data(settings)
     built = compute_features(workspace)
     trained = put_to_test(workspace, built, exported)
     _keep_origin(exported, scratch / "evidence" / ORIGIN)
@@ -83,7 +83,7 @@ def _assess(
         uncommitted,
         made_by,
         trained.found,
-        manifest.json_digest(made_from),
+        digests.json_digest(made_from),
         exported.origin.sentence,
     )
     return assess(settings, workspace, trained, origin, IngestReport(()), built, scratch)

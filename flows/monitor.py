@@ -21,7 +21,7 @@ from flows.settings import Settings
 from flows.steps import reports
 from flows.watching import unjudged, watch
 from models.dossier import Incumbent, assessment
-from models.evidence import manifest
+from models.evidence import source_code
 from models.lineage import datasets
 from models.monitoring import DriftResult, Quality
 from models.registry import Registry, tracking
@@ -123,6 +123,6 @@ def record_drift(registry: Registry, watched: Incumbent, drift: DriftResult, fol
     version = versioning.taken(settings.data_folder, settings.state_folder)
     looked_at = tracking.data_input(watched.source, version, "monitoring") if version else None
     with stage("Record"):
-        run = registry.record_drift(drift, folder, watched.version, manifest.code_state().commit, looked_at)
+        run = registry.record_drift(drift, folder, watched.version, source_code.code_state().commit, looked_at)
     writes(datasets.report("monitoring", watched.source, run))
     reports.publish_monitoring(drift, watched.version, reports.run_url(settings, run))

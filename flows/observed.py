@@ -27,7 +27,7 @@ from prefect.logging import get_run_logger
 from features.store import Store, versioning
 from flows.settings import Settings
 from models import spans
-from models.evidence import manifest
+from models.evidence import source_code
 from models.lineage import Dataset, Log, Run, published
 
 _Given = ParamSpec("_Given")
@@ -48,7 +48,7 @@ _under_way: ContextVar[_Observed | None] = ContextVar("under_way", default=None)
 
 def observed(flow: Callable[_Given, _Found]) -> Callable[_Given, _Found]:
     """Return the flow's function such that each of its runs is told."""
-    file = Path(inspect.getfile(flow)).relative_to(manifest.PROJECT).as_posix()
+    file = Path(inspect.getfile(flow)).relative_to(source_code.PROJECT).as_posix()
 
     @wraps(flow)
     def run(*args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
@@ -95,7 +95,7 @@ def tell_published(settings: Settings) -> None:
 @contextmanager
 def _told(settings: Settings, name: str, file: str, flow_run: FlowRun) -> Generator[None]:
     """Tell that a run has started and how it has ended."""
-    code = manifest.code_state()
+    code = source_code.code_state()
     commit = f"{code.commit}-dirty" if code.is_dirty else code.commit
     under_way = _Observed(Run(_id(flow_run), name, settings.lineage_namespace, commit, file))
     begun = _written(lambda: _log(settings).begin(under_way.run, _now()))

@@ -36,7 +36,7 @@ from models.backtesting import side_by_side
 from models.decisions import exports
 from models.dossier import CARD, Incumbent, assessment, committed_code
 from models.evaluation import Evaluation, Gate
-from models.evidence import manifest, origins
+from models.evidence import origins, source_code
 from models.ledger import reading
 from models.lineage import datasets
 from models.monitoring import DriftResult, Quality
@@ -85,7 +85,7 @@ def retrain(parameters: RetrainParameters = _DEFAULTS) -> Summary | Unchanged:
 def _retrain(parameters: RetrainParameters, settings: Settings, made_by: str) -> Summary | Unchanged:
     parameters = asked.settle(parameters, settings)  # again: the run before may have changed what is stored
     ask_to_register(settings, made_by)
-    code, uncommitted = manifest.code_state(), manifest.uncommitted()
+    code, uncommitted = source_code.code_state(), source_code.uncommitted()
     policy = load_policy()  # what is made here is signed with it
     if policy.gates.committed_code and not (gate := committed_code.judge(uncommitted)).passed:
         get_run_logger().warning("This will not be registered, as a gate will fail. %s", gate.sentence)

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from flows.backup import kept
 from models.document import Document
-from models.evidence import manifest as digests
+from models.evidence import digests
 
 NAME = "backup.json"
 

@@ -21,7 +21,7 @@ from flows.settings import Settings
 from models import database, policy
 from models.decisions import BrokenChain, DecisionLog, Unavailable
 from models.evidence import Manifest as Evidence
-from models.evidence import manifest, seal
+from models.evidence import digests, manifest, seal
 from models.ledger import Book, Entry, Keys, LedgerError, chain, reading
 from models.retention import TOMBSTONES, Tombstones
 from models.window import sealing
@@ -102,7 +102,7 @@ class Whole:
             raise ValueError(f"it was opened over {digest[:12]}, and the manifest is {evidence.digest[:12]}")
         for name, stated in evidence.files.items():
             place = model / "artifacts" / name if name.startswith(f"{manifest.MODEL_FOLDER}/") else run / name
-            if manifest.file_digest(place) != stated:
+            if digests.file_digest(place) != stated:
                 raise ValueError(f"{name} is not the file that was signed")
         if sealed is None:
             return
@@ -132,7 +132,7 @@ class Whole:
             found = [path for path in there if path.suffix != ".purged"]
             if not found and purged.get(row.kept, date.min) >= row.last.date():
                 continue
-            if not found or manifest.file_digest(found[0]) != row.kept:
+            if not found or digests.file_digest(found[0]) != row.kept:
                 yield f"photo {row.kept} of a case is missing or not as it was kept"
 
     def _data(self) -> Iterator[str]:

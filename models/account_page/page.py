@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.access import Call, PersonalToken, PersonalTokens, Refused, accounts, strict_json
-from models.evidence import manifest
+from models.evidence import digests
 from models.ledger import Entry, storage
 from models.site import Form, Site
 
@@ -66,7 +66,7 @@ class AccountPage:
                 self.tokens.revoke(call.actor, name, now)
         except ValueError as error:
             raise Refused(str(error), HTTPStatus.BAD_REQUEST) from error
-        self.note(call.entry("account", storage.now(), reason=manifest.canonical(told).decode()))
+        self.note(call.entry("account", storage.now(), reason=digests.canonical(told).decode()))
         return token
 
     def _page(

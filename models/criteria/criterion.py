@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features import contract
-from models.evidence import manifest
+from models.evidence import digests
 from models.policy import LANES
 
 Operator = Literal["in", "not in", "begins with", "contains", "at least", "below"]
@@ -93,7 +93,7 @@ class Criterion(_Record):
     @cached_property
     def digest(self) -> str:
         """Return the SHA-256, in hexadecimal, of the criterion as canonical JSON."""
-        return hashlib.sha256(manifest.canonical(self.model_dump(mode="json"))).hexdigest()
+        return hashlib.sha256(digests.canonical(self.model_dump(mode="json"))).hexdigest()
 
     @property
     def rank(self) -> tuple[int, str]:

@@ -27,7 +27,7 @@ from models.desk import Desk
 from models.disclosure.answers import FILE, Answers
 from models.disclosure.work import Work, work_of
 from models.dossier import Dossier
-from models.evidence import Manifest, manifest
+from models.evidence import Manifest, manifest, source_code
 from models.ledger import Book, Case, Entry, Keys, chain, reading
 from models.places import Places
 from models.policy import Policy
@@ -109,7 +109,7 @@ class Material:
     @cached_property
     def is_code_the_same(self) -> bool:
         """Whether the installed code is the one that made the version."""
-        return manifest.source_digest() == self.manifest.code.source_sha256
+        return source_code.source_digest() == self.manifest.code.source_sha256
 
 
 def gather(

@@ -10,7 +10,7 @@ from models.disclosure.answers import FILE
 from models.disclosure.facts import FACTS
 from models.disclosure.material import Material
 from models.disclosure.statement import Statement
-from models.evidence import manifest
+from models.evidence import digests
 from models.names import MODEL
 from models.site import Words
 
@@ -135,7 +135,7 @@ def draw_up(material: Material, form: str, language: str) -> Paper:
         Section(each.number, say(f"{form}.section.{each.number}"), [point(asked) for asked in each.points])
         for each in forms.read(form)
     ]
-    sources = [Source(number, name, manifest.bytes_digest(material.content(name))) for name, number in numbers.items()]
+    sources = [Source(number, name, digests.bytes_digest(material.content(name))) for name, number in numbers.items()]
     return Paper(form, material.version, material.at, say, sections, sources)
 
 

@@ -22,7 +22,7 @@ from models.dossier.dossier import POLICY, About, Dossier, Judged, validation_of
 from models.dossier.incumbent import Incumbent
 from models.evaluation import Evaluation, Gate, baselines, figures, repeats, schemes
 from models.evidence import manifest as evidence
-from models.evidence import origins
+from models.evidence import origins, source_code
 from models.metrics import Scores, off_policy, ranking
 from models.monitoring import DriftResult, Quality, drift
 from models.plots import burden_plots, plots
@@ -51,8 +51,8 @@ class Origin:
     source: str
     data_version: str
     validation: Mapping[str, Any]
-    code: evidence.Code
-    uncommitted: evidence.Uncommitted | None
+    code: source_code.Code
+    uncommitted: source_code.Uncommitted | None
     author: str
     tuning: Found
     made_from: str

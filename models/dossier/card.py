@@ -15,7 +15,7 @@ from models.backtesting import side_by_side
 from models.burden import BurdenReport
 from models.detection import Detection
 from models.evaluation import Evaluation, Gate, figures, slices
-from models.evidence.manifest import Uncommitted
+from models.evidence.source_code import Uncommitted
 from models.metrics import Estimate
 from models.policy import SignoffStep
 from models.risk import training_record

@@ -1,8 +1,8 @@
 """The gate `committed_code`: a version is made from code that others can check out, to the byte."""
 
 from models.evaluation import Gate, gates
-from models.evidence import manifest
-from models.evidence.manifest import Uncommitted
+from models.evidence import source_code
+from models.evidence.source_code import Uncommitted
 
 NAME = "committed_code"
 _NAMED = 3  # evaluation.json has all of them
@@ -12,7 +12,7 @@ def judge(uncommitted: Uncommitted | None) -> Gate:
     """Return the verdict on the code that differs from its commit; None fails, since nobody can say what differs."""
     if uncommitted is None:
         sentence = (
-            f"nobody can say whether the code is committed: neither git nor {manifest.DELIVERED} knows its commit"
+            f"nobody can say whether the code is committed: neither git nor {source_code.DELIVERED} knows its commit"
         )
         return gates.entered(NAME, False, None, 0, sentence)
     count = len(uncommitted.files)

@@ -23,8 +23,8 @@ from models.detection import Detection
 from models.document import Document
 from models.dossier import card, committed_code
 from models.evaluation import Evaluation, Gate, gates
-from models.evidence import manifest
-from models.evidence.manifest import Uncommitted
+from models.evidence import digests, manifest
+from models.evidence.source_code import Uncommitted
 from models.monitoring import DriftResult
 from models.names import MODEL
 from models.policy import Policy
@@ -137,7 +137,7 @@ class Dossier:
             imported=judged.about.imported,
             currency=judged.burden.currency,
             detection=judged.detection,
-            documents={name: manifest.file_digest(folder / name) for name in _NAMED},
+            documents={name: digests.file_digest(folder / name) for name in _NAMED},
         )
         whole = card.render(subject, judged.evaluation, judged.gates, judged.burden, judged.rehearsal)
         places = card.Addresses(manifest.RUN_PAGE, manifest.RUN_FILE)

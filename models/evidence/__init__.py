@@ -1,4 +1,4 @@
-"""What people sign: the manifest of a version, the seal over everything stored with it, and what it was made from.
+"""What people sign: the manifest of a version and its code, the seal over all that is stored, and what it is made from.
 
 Not here: where it is stored (registry) and who signed (signoff).
 """
@@ -7,7 +7,9 @@ from models.evidence.manifest import Manifest
 
 __all__ = [
     "Manifest",
+    "digests",
     "manifest",
     "origins",
     "seal",
+    "source_code",
 ]

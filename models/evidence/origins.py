@@ -8,8 +8,8 @@ over is an exception: it would have found something else on a quicker machine.
 from dataclasses import dataclass
 
 from features.code_digest import code_version
-from models.evidence import manifest
-from models.evidence.manifest import Code
+from models.evidence import digests, source_code
+from models.evidence.source_code import Code
 from models.policy import Policy
 
 NO_CHAMPION = "none"
@@ -36,14 +36,14 @@ def digest(source: str, data_version: str, code: Code, policy: Policy, search: s
     The commit plays no part, as the same source may be committed twice. Whether there is one, and something was
     uncommitted, does, since it is in the evidence that people sign.
     """
-    return manifest.json_digest(
+    return digests.json_digest(
         {
             "source": source,
             "data_version": data_version,
             "source_sha256": code.source_sha256,
             "is_dirty": code.is_dirty,
-            "has_commit": code.commit != manifest.NO_COMMIT,
-            "lock_sha256": manifest.lock_digest(),
+            "has_commit": code.commit != source_code.NO_COMMIT,
+            "lock_sha256": source_code.lock_digest(),
             "feature_code": code_version(),  # the libraries as installed, whatever the lock file says
             "policy_sha256": policy.digest,
             "search": search,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from models.document import Document
-from models.evidence import manifest
-from models.evidence.manifest import Sha256
+from models.evidence import digests, manifest
+from models.evidence.digests import Sha256
 
 SEAL_FILE = "sealed.json"
 RISK_MODEL = f"artifacts/{manifest.MODEL_FOLDER}"  # the risk model's folder among the files of a logged model
@@ -31,12 +31,12 @@ class Seal(Document):
     @property
     def digest(self) -> str:
         """Return the SHA-256 over the canonical form, in hexadecimal."""
-        return manifest.json_digest(self.model_dump())
+        return digests.json_digest(self.model_dump())
 
     def write(self, folder: Path) -> Path:
         """Put the seal into a folder, in its canonical form; return its path."""
         path = folder / SEAL_FILE
-        path.write_bytes(manifest.canonical(self.model_dump()))
+        path.write_bytes(digests.canonical(self.model_dump()))
         return path
 
 
@@ -54,7 +54,7 @@ def read(folder: Path) -> Seal | None:
 def parse(content: bytes) -> Seal:
     """Return the seal in a file's bytes; ValueError if they are not one in its canonical form."""
     found = Seal.model_validate_json(content)
-    if manifest.canonical(found.model_dump()) != content:
+    if digests.canonical(found.model_dump()) != content:
         raise ValueError(f"{SEAL_FILE} is not in its canonical form")
     return found
 
@@ -63,7 +63,7 @@ def listed(folder: Path) -> dict[str, str]:
     """Return every file below a folder, except the seal itself, by its path, with its SHA-256."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     names = ((path.relative_to(folder).as_posix(), path) for path in paths)
-    return {name: manifest.file_digest(path) for name, path in names if name != SEAL_FILE}
+    return {name: digests.file_digest(path) for name, path in names if name != SEAL_FILE}
 
 
 def differences(stated: Seal, found: Seal) -> tuple[str, ...]:

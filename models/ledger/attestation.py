@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from models.evidence import Manifest, manifest, seal
+from models.evidence import Manifest, digests, manifest, seal
 from models.ledger.book import Case
 from models.ledger.chain import LedgerError
 from models.names import MODEL
@@ -53,7 +53,7 @@ def statement(case: Case | None, evidence: Manifest) -> dict[str, Any]:
 
 def envelope(content: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
     """Return the DSSE envelope of a statement, signed."""
-    payload = manifest.canonical(content)
+    payload = digests.canonical(content)
     return {
         "payloadType": PAYLOAD_TYPE,
         "payload": base64.b64encode(payload).decode(),

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from models.criteria import Criterion
-from models.evidence import manifest
+from models.evidence import digests
 from models.policy import SignoffStep
 
 Action = Literal[
@@ -177,7 +177,7 @@ class Chain:
 
     def follow(self, entry: Entry, key: Ed25519PrivateKey) -> Row:
         """Return the row that `entry` makes at the end; `extend` adds it."""
-        text = manifest.canonical(entry.model_dump(mode="json")).decode()
+        text = digests.canonical(entry.model_dump(mode="json")).decode()
         digest = _hash(self._last, text)
         return Row(
             number=self._last.number + 1, entry=text, hash=digest, signature=key.sign(bytes.fromhex(digest)).hex()

@@ -18,7 +18,7 @@ from openlineage.client.facet_v2 import (
 )
 from openlineage.client.serde import Serde
 
-from models.evidence import manifest
+from models.evidence import source_code
 
 set_producer(f"urn:tidewaiter:{installed('tidewaiter')}")  # of events and facets; the library would name itself
 _OWN = UUID("6f0a1d0e-3c7b-5e55-9a64-0d1f6a1f2b90")  # of the ids that are made of names; it never changes
@@ -63,7 +63,7 @@ class Run:
 
     def _job_facets(self) -> dict[str, JobFacet]:
         kind = "JOB" if self.parent else "FLOW"
-        url = (manifest.PROJECT / self.file).as_uri()
+        url = (source_code.PROJECT / self.file).as_uri()
         return {
             "jobType": job_type_job.JobTypeJobFacet("BATCH", "TIDEWAITER", kind),
             "sourceCodeLocation": source_code_location_job.SourceCodeLocationJobFacet(

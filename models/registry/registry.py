@@ -22,8 +22,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
+from models.evidence import digests, origins, seal, source_code
 from models.evidence import manifest as evidence
-from models.evidence import origins, seal
 from models.monitoring import DriftResult
 from models.names import (
     AUTHOR,
@@ -242,7 +242,7 @@ class Registry:
         self, result: DriftResult, folder: Path, version: str, commit: str, data: DatasetInput | None = None
     ) -> str:
         """Log a drift report (`folder`: its page and JSON) for a version, once per result; return the run's id."""
-        key = evidence.json_digest({"version": version, "result": result.model_dump(mode="json")})
+        key = digests.json_digest({"version": version, "result": result.model_dump(mode="json")})
         content = RunContent(
             key=key,
             name=f"drift {result.current.until}",
@@ -447,7 +447,9 @@ def _save_serving_model(candidate: Candidate, folder: Path, run: Run, model: Log
             folder,
             python_model=serving.__file__,
             artifacts={RISK_MODEL: str(candidate.folder / evidence.MODEL_FOLDER)},
-            code_paths=[str(each) for each in serving_code.copy(Path(serving.__file__), evidence.PROJECT, Path(code))],
+            code_paths=[
+                str(each) for each in serving_code.copy(Path(serving.__file__), source_code.PROJECT, Path(code))
+            ],
             pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
             signature=candidate.signature,
             input_example=candidate.input_example,

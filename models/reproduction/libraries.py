@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from models.evidence import manifest
+from models.evidence import source_code
 from models.reproduction.stages import NotTried
 
 _PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?==([^\s;\\]+)", re.MULTILINE)
@@ -20,8 +20,8 @@ def python(code: Path, folder: Path) -> Path:
 
     NotTried if they cannot be installed.
     """
-    lock = code / manifest.LOCK_FILE
-    if manifest.lock_digest(code) == manifest.lock_digest(manifest.PROJECT) and is_in_force(lock.read_text()):
+    lock = code / source_code.LOCK_FILE
+    if source_code.lock_digest(code) == source_code.lock_digest(source_code.PROJECT) and is_in_force(lock.read_text()):
         return Path(sys.executable)
     interpreter = folder / "bin" / "python"
     _uv("venv", "--quiet", "--python", sys.executable, str(folder))

@@ -12,7 +12,7 @@ from pathlib import Path
 from mlflow.exceptions import MlflowException
 
 from features.store import versioning
-from models.evidence import Manifest, manifest
+from models.evidence import Manifest, manifest, source_code
 from models.places import Places
 from models.registry import Registry
 from models.reproduction import libraries
@@ -40,10 +40,10 @@ def _stages(registry: Registry, places: Places, number: str, scratch: Scratch) -
     evidence, data, made = (scratch.folder / name for name in ("evidence", "data", "made"))
     stated, source = _fetched(registry, number, evidence)
     with _code(stated) as code:
-        yield Stage("code", stated.code.source_sha256, manifest.source_digest(code))
+        yield Stage("code", stated.code.source_sha256, source_code.source_digest(code))
         if stated.lock_sha256 is None:
-            raise NotTried(f"it was made without {manifest.LOCK_FILE}, so nobody knows its libraries")
-        yield Stage("lock", stated.lock_sha256, manifest.lock_digest(code) or "none")
+            raise NotTried(f"it was made without {source_code.LOCK_FILE}, so nobody knows its libraries")
+        yield Stage("lock", stated.lock_sha256, source_code.lock_digest(code) or "none")
         if not (code / PROGRAM).is_file():
             raise NotTried(f"its code, commit {stated.code.commit}, is older than this command")
         _lay_data(places, stated, data)
@@ -71,12 +71,12 @@ def _fetched(registry: Registry, number: str, folder: Path) -> tuple[Manifest, s
 @contextmanager
 def _code(stated: Manifest) -> Generator[Path]:
     """Give a folder with the version's code: what runs here if that is the same, or else its commit."""
-    if manifest.source_digest(manifest.PROJECT) == stated.code.source_sha256:
-        yield manifest.PROJECT
+    if source_code.source_digest(source_code.PROJECT) == stated.code.source_sha256:
+        yield source_code.PROJECT
         return
-    with manifest.committed(stated.code.commit, manifest.PROJECT) as folder:
+    with source_code.committed(stated.code.commit, source_code.PROJECT) as folder:
         if folder is None:
-            raise NotTried(f"git knows no commit {stated.code.commit} here: fetch it into {manifest.PROJECT}")
+            raise NotTried(f"git knows no commit {stated.code.commit} here: fetch it into {source_code.PROJECT}")
         yield folder
 
 

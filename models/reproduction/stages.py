@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from models.evidence import manifest
+from models.evidence import digests
 
 
 class NotTried(Exception):
@@ -53,7 +53,7 @@ _TOLD = {
 
 
 def _digest(model: dict[str, Any], places: tuple[str, ...]) -> str:
-    return manifest.json_digest([_at(model, place) for place in places])
+    return digests.json_digest([_at(model, place) for place in places])
 
 
 def _at(model: dict[str, Any], place: str) -> object:

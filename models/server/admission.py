@@ -15,7 +15,7 @@ from threading import Lock
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from models.evidence import manifest
+from models.evidence import source_code
 
 RUN, LOGGED = "run", "logged"  # the two folders with a version's files
 IDLE_S = 60.0
@@ -54,7 +54,7 @@ class Request(BaseModel):
     data: Path
     state: Path | None = None
     policy: str
-    project: Path = manifest.PROJECT
+    project: Path = source_code.PROJECT
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Judge:
                 stdout=subprocess.PIPE,
                 text=True,
                 env={name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)},
-                cwd=manifest.PROJECT,
+                cwd=source_code.PROJECT,
             )
         return self._process
 

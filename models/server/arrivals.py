@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from models.access import Account, Directory, Identities, Refused, accounts
-from models.evidence import manifest
+from models.evidence import digests
 from models.ledger import Entry, storage
 from models.names import ADMINISTRATOR, SERVER
 from models.policy import Policy
@@ -77,5 +77,5 @@ class Arrivals:
             self.store.update_user(account.name, is_admin=is_admin)
 
     def _note(self, told: Mapping[str, object], address: str) -> None:
-        reason = manifest.canonical({**told, "by": "one sign-on"}).decode()
+        reason = digests.canonical({**told, "by": "one sign-on"}).decode()
         self.note(Entry(at=storage.now(), actor=SERVER, address=address, action="account", reason=reason))

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.access import Call, Identities, Identity, Refused, accounts, identities, strict_json
-from models.evidence import manifest
+from models.evidence import digests
 from models.ledger import Entry, storage
 
 PREFIX = "identities"
@@ -44,7 +44,7 @@ class GivenIdentities:
         present = self.kept.account(identity)
         told = {"username": name, "issuer": identity.issuer, "subject": identity.subject}
         one_person = (name, present) if present not in (None, name) else ()
-        reason = manifest.canonical(told).decode()
+        reason = digests.canonical(told).decode()
         self.note(call.entry("account", storage.now(), reason=reason, one_person=one_person))
         if present is None:
             self.kept.link(identity, name, datetime.now(UTC))

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.access import Call, Refused, accounts, offices, strict_json
-from models.evidence import manifest
+from models.evidence import digests
 from models.ledger import Entry, storage
 
 PREFIX = "offices"
@@ -50,7 +50,7 @@ class GivenOffices:
             offices.refuse_odd(listed)
         except ValueError as error:
             raise Refused(str(error), 400) from error
-        told = manifest.canonical({"username": name, "offices": sorted(set(listed))}).decode()
+        told = digests.canonical({"username": name, "offices": sorted(set(listed))}).decode()
         self.note(call.entry("account", storage.now(), reason=told))
         self.kept.give(name, listed, call.actor)
         return JSONResponse({"username": name, "offices": self.kept.of(name)})

@@ -22,7 +22,7 @@ from jinja2 import TemplateError
 from features.store import versioning
 from models import policy
 from models.dossier import DRIFT, EVALUATION, POLICY, Dossier
-from models.evidence import Manifest, seal
+from models.evidence import Manifest, seal, source_code
 from models.evidence import manifest as evidence
 from models.names import AUTHOR, CODE_COMMIT, CODE_IS_DIRTY, DATA_VERSION, EVIDENCE_DIGEST
 from models.policy import Policy
@@ -129,14 +129,14 @@ def _documents(case: _Case) -> Iterator[str]:
     if manifest.window != dossier.windows():
         yield f"the windows of the manifest, {manifest.window}, are not those of the model, {dossier.windows()}"
     changed, code = dossier.judged.about.uncommitted, manifest.code
-    if (changed is not None, bool(changed and changed.files)) != (code.commit != evidence.NO_COMMIT, code.is_dirty):
+    if (changed is not None, bool(changed and changed.files)) != (code.commit != source_code.NO_COMMIT, code.is_dirty):
         yield f"{EVALUATION}: what was not committed is not what the manifest says of commit {code.commit}"
     names, told = set(dossier.model.encoder.names), set(dossier.judged.about.importance)
     if names != told:
         yield f"{EVALUATION}: importance is told of other features than the model has"
         return
     texts = dossier.texts(case.run, manifest.data_version, manifest.code.commit)
-    is_own = manifest.code.source_sha256 == evidence.source_digest(case.request.project)
+    is_own = manifest.code.source_sha256 == source_code.source_digest(case.request.project)
     for name, text in texts.items():
         if (case.run / name).read_bytes() != text.encode():
             other = (
@@ -148,23 +148,23 @@ def _documents(case: _Case) -> Iterator[str]:
 def _origin(case: _Case) -> Iterator[str]:
     """Yield code and data that do not exist, and served code that is another."""
     manifest, project = case.manifest, case.request.project
-    code, here = manifest.code, evidence.code_state(project)
+    code, here = manifest.code, source_code.code_state(project)
     if not versioning.exists(case.request.data, manifest.data_version, case.request.state):
         yield f"data version {manifest.data_version} is neither in the cache nor in the remote of {case.request.data}"
-    with evidence.committed(code.commit, project) as committed:
-        if committed is None and code.commit != evidence.NO_COMMIT:
+    with source_code.committed(code.commit, project) as committed:
+        if committed is None and code.commit != source_code.NO_COMMIT:
             yield f"commit {code.commit} is not in the repository of this server: retrain"
             return
         places = [project] if code.source_sha256 == here.source_sha256 else []
         if committed and not code.is_dirty:
             # Code that claims to be a commit is compared with it, even if the same code lies here.
-            places = [committed] if evidence.source_digest(committed) == code.source_sha256 else []
+            places = [committed] if source_code.source_digest(committed) == code.source_sha256 else []
         if not places or (code.is_dirty and not here.is_dirty and code.commit == here.commit):
             yield "the code that made it is neither committed nor here: commit it and retrain"
             return
-        if manifest.lock_sha256 not in (evidence.lock_digest(project), evidence.lock_digest(places[0])):
-            yield f"{evidence.LOCK_FILE} was another than the one here or in its commit: retrain"
-        yield from served.faults(case.logged, evidence.source(places[0]))
+        if manifest.lock_sha256 not in (source_code.lock_digest(project), source_code.lock_digest(places[0])):
+            yield f"{source_code.LOCK_FILE} was another than the one here or in its commit: retrain"
+        yield from served.faults(case.logged, source_code.source(places[0]))
 
 
 def _shown(case: _Case) -> Iterator[str]:

@@ -16,7 +16,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from models.access import LONGEST_TEXT, Call, Refused, account_changes
 from models.criteria import Criterion, criterion
-from models.evidence import manifest
+from models.evidence import digests
 from models.ledger import Case, Entry, chain, lifecycle, storage
 from models.names import CHALLENGER, CHAMPION, MODEL, PENDING, PREVIOUS, SERVER, SERVICE, SIGNOFF
 from models.registry import tracking
@@ -325,7 +325,7 @@ class Rules:
     def _change_account(self, call: Call) -> Call:
         told = account_changes.judge(call, self.role_numbers(), self.accounts())
         with self.ledger.writing() as writer:
-            writer.append(call.entry("account", storage.now(), reason=manifest.canonical(told).decode()))
+            writer.append(call.entry("account", storage.now(), reason=digests.canonical(told).decode()))
         return call
 
     def answered(self, call: Call, status: int) -> None:
@@ -333,7 +333,7 @@ class Rules:
         told = account_changes.judge(call, self.role_numbers(), ())  # a new account exists by now
         with self.ledger.writing() as writer:
             writer.append(
-                call.entry("account", storage.now(), reason=manifest.canonical({**told, "answer": status}).decode())
+                call.entry("account", storage.now(), reason=digests.canonical({**told, "answer": status}).decode())
             )
 
     def note_roles(self) -> None:

@@ -24,8 +24,8 @@ from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from models.evidence import digests, seal
 from models.evidence import manifest as evidence
-from models.evidence import seal
 from models.names import AUTHOR, EVIDENCE_DIGEST, MODEL
 from models.registry import tracking
 from models.server import admission
@@ -155,14 +155,14 @@ def find_evidence(found: ModelVersion, sealed: str | None, is_thorough: bool) ->
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             if not _is_about_evidence(error):
                 raise _unreadable(found, reason) from error
-            return Finding(evidence.json_digest(["unreadable", found.version, reason]), (reason,))
+            return Finding(digests.json_digest(["unreadable", found.version, reason]), (reason,))
         differences += evidence.verify(manifest, place)
         differences += evidence.verify_description(place, tracking.artifacts_page(run), found.description)
         if (stated := found.tags.get(EVIDENCE_DIGEST)) != manifest.digest:
             differences.append(f"the version carries evidence digest {stated}, its manifest is {manifest.digest}")
         if differences:
             _refuse_away(found, run, model)  # the folders may have gone while they were read
-            return Finding(evidence.json_digest([manifest.digest, *differences]), tuple(differences))
+            return Finding(digests.json_digest([manifest.digest, *differences]), tuple(differences))
     return Finding(manifest.digest, ())
 
 

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from mlflow.exceptions import MlflowException
 
 from features.store import versioning
-from models.evidence import Manifest, manifest
+from models.evidence import Manifest, manifest, source_code
 from models.ledger import Case
 from models.places import Places
 from models.registry import Registry
@@ -78,10 +78,10 @@ def _code(evidence: Manifest | None) -> None:
     code = _known(evidence).code
     if code.is_dirty:
         raise NotChecked("some of the code was not committed when the model was trained")
-    with manifest.committed(code.commit, manifest.PROJECT) as folder:
+    with source_code.committed(code.commit, source_code.PROJECT) as folder:
         if folder is None:
             raise NotChecked(f"git knows no commit {code.commit} here")
-        found = manifest.source_digest(folder)
+        found = source_code.source_digest(folder)
     if found != code.source_sha256:
         raise Broken(f"the commit's code has the digest {found}, and the evidence names {code.source_sha256}")
 

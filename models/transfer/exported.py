@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
 from models.document import Document
-from models.evidence import Manifest, manifest, seal
+from models.evidence import Manifest, digests, manifest, seal
 from models.ledger import Book, Case, LedgerError, chain, lifecycle, reading
 from models.policy import Signoff
 from models.registry import Registry
@@ -91,7 +91,7 @@ def export(registry: Registry, book: Book, number: int, at: datetime, file: Path
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     rows = reading.rows(registry.tracking_uri)
     files[_LEDGER] = b"".join(row.model_dump_json().encode() + b"\n" for row in rows)
-    files[_VERSION] = manifest.canonical(Named(version=number).model_dump())
+    files[_VERSION] = digests.canonical(Named(version=number).model_dump())
     file.write_bytes(package.packed(files))
     return case
 
@@ -134,7 +134,7 @@ def read(file: Path, key: Ed25519PublicKey, head: chain.Head, policy: Signoff, a
 def fingerprint(key: Ed25519PublicKey) -> str:
     """Return the SHA-256 over a public key in its DER form, in hexadecimal."""
     form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return manifest.bytes_digest(key.public_bytes(serialization.Encoding.DER, form))
+    return digests.bytes_digest(key.public_bytes(serialization.Encoding.DER, form))
 
 
 def _sound(book: Book, number: int, at: datetime) -> Case:

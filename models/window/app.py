@@ -35,7 +35,7 @@ from models.access import Account, Entrance, Refused, machines, refuse_length, s
 from models.access.accounts import DECLARING, METRICS, TRADE
 from models.access.tokens import Machine, Tokens
 from models.decisions import Decision, DecisionLog, Document
-from models.evidence import manifest
+from models.evidence import digests
 from models.ledger import Entry, LedgerError, storage
 from models.reasons import LANGUAGES
 from models.window import openapi, telling
@@ -203,7 +203,7 @@ class Window:
             address=request.client.host if request.client else "",
             request=f"{request.method} {request.url.path}",
             action="account",
-            reason=manifest.canonical(dict(what)).decode(),
+            reason=digests.canonical(dict(what)).decode(),
         )
 
         def do_it() -> Any:  # noqa: ANN401

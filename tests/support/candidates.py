@@ -26,6 +26,7 @@ from models.backtesting.side_by_side import NotRehearsed
 from models.detection import Detection, measure
 from models.dossier.dossier import About, Dossier, Judged, Validation, verdicts
 from models.evidence import manifest as evidence
+from models.evidence import source_code
 from models.metrics.bootstrap import Estimate
 from models.metrics.cbpe import ExpectedPerformance
 from models.metrics.ranking import chance_in_top
@@ -38,7 +39,7 @@ from tests.support import looks, scored
 from tests.support.described import catalogued
 
 FEATURES = catalogued("office", "item_value", "duty_at_stake")
-CODE = evidence.code_state()
+CODE = source_code.code_state()
 STEPS = ("technical", "governance")
 
 # The smallest picture, so that a browser has one to show.
@@ -78,7 +79,7 @@ def dossier() -> Dossier:
         update={"resamples": resamples}
     )
     importance = dict.fromkeys(model.encoder.names, 0.25)
-    about = About(source="simulator", importance=importance, changes=(), uncommitted=evidence.uncommitted())
+    about = About(source="simulator", importance=importance, changes=(), uncommitted=source_code.uncommitted())
     batch = BatchRecord("made.csv", "a" * 64, 900, 890, 10, 0, 0, {"R01": 10})
     judged = Judged(
         about=about,

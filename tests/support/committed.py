@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from models.evidence import manifest
+from models.evidence import source_code
 
 _IDENTITY = ("-c", "user.name=tests", "-c", "user.email=tests@example.org")
 _GIT = """#!/bin/sh
@@ -28,12 +28,12 @@ exec {git} "$@"
 @contextmanager
 def all_committed() -> Iterator[None]:
     """Have git say so until the end of the block."""
-    git, known = shutil.which("git"), manifest.uncommitted()
+    git, known = shutil.which("git"), source_code.uncommitted()
     if git is None or (known is not None and not known.files):
         yield
         return
     with TemporaryDirectory(prefix="tidewaiter-") as scratch:
-        commit(git, manifest.PROJECT, Path(scratch))
+        commit(git, source_code.PROJECT, Path(scratch))
         before = os.environ["PATH"]
         os.environ["PATH"] = f"{scratch}{os.pathsep}{before}"
         try:
@@ -48,7 +48,7 @@ def commit(git: str, project: Path, folder: Path) -> None:
     environment = os.environ | {"GIT_DIR": str(repository), "GIT_WORK_TREE": str(project)}
     for arguments in (
         ("init", "--quiet"),
-        ("add", "--", *manifest.PACKAGES, manifest.LOCK_FILE, "pyproject.toml"),
+        ("add", "--", *source_code.PACKAGES, source_code.LOCK_FILE, "pyproject.toml"),
         (*_IDENTITY, "commit", "--quiet", "--message", "as it lies there"),
     ):
         subprocess.run([git, *arguments], cwd=project, env=environment, check=True, capture_output=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from models.dossier.dossier import Dossier
+from models.evidence import digests, seal
 from models.evidence import manifest as evidence
-from models.evidence import seal
 from models.names import CODE_COMMIT, CODE_IS_DIRTY, DATA_VERSION, EVIDENCE_DIGEST
 from models.policy import POLICY_FILE
 from models.registry import tracking
@@ -69,7 +69,7 @@ class Version:
     def restate(self, **fields: Any) -> None:
         """Write manifest, tags and seal over what lies there now; `fields` are the manifest's own."""
         before = evidence.read((self.run / evidence.MANIFEST_FILE).read_bytes())
-        files = {name: evidence.file_digest(self.place(name)) for name in before.files}
+        files = {name: digests.file_digest(self.place(name)) for name in before.files}
         manifest = before.model_copy(update={"files": files, **fields})
         manifest.write(self.run)
         told = {

@@ -10,7 +10,7 @@ from models.detection import Detection
 from models.dossier.card import Subject
 from models.evaluation import baselines, figures, repeats
 from models.evaluation.figures import Evaluation
-from models.evidence.manifest import Uncommitted
+from models.evidence.source_code import Uncommitted
 from models.metrics.ranking import Scores
 from models.policy import Policy
 from models.risk import training_record

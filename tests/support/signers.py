@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from models.evidence import manifest
+from models.evidence import manifest, source_code
 from models.ledger import attestation
 from models.ledger import storage as ledgers
 from models.ledger.book import SERVICE
@@ -113,7 +113,7 @@ class SignerTests(OnDatabases):
         assert len(ledger.book.cases[1].approvals) == 1
 
     def test_a_promotion_that_another_section_has_not_written_is_not_attested(self, ledger, keys, served, monkeypatch):
-        code = manifest.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
+        code = source_code.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
         files = dict.fromkeys((*manifest.FILES, "model/illicit.txt"), "b" * 64)
         evidence = manifest.Manifest(code=code, data_version="d", lock_sha256=None, window={}, files=files)
         mine = {"digest": evidence.digest}
@@ -130,7 +130,7 @@ class SignerTests(OnDatabases):
             asking.attested(keys.socket_file, 1, evidence)
 
     def test_it_signs_a_model_that_was_promoted_over_this_evidence_and_no_other(self, ledger, keys):
-        code = manifest.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
+        code = source_code.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
         files = dict.fromkeys((*manifest.FILES, "model/illicit.txt"), "b" * 64)
         evidence = manifest.Manifest(code=code, data_version="d", lock_sha256=None, window={}, files=files)
         mine = {"digest": evidence.digest}

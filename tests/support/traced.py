@@ -19,8 +19,8 @@ from models.criteria import Register
 from models.decisions import Decision, DecisionLog, Document, Spool
 from models.desk import Desk, Finding, Officer
 from models.dossier import Incumbent
-from models.evidence import manifest, seal
-from models.evidence.manifest import Code
+from models.evidence import manifest, seal, source_code
+from models.evidence.source_code import Code
 from models.ledger import Entry, Keys
 from models.ledger.book import SERVER, SERVICE
 from models.ledger.storage import Ledger, Table
@@ -95,11 +95,11 @@ def at_home(monkeypatch: pytest.MonkeyPatch, made: Traced) -> None:
     monkeypatch.setenv("TIDEWAITER_STATE_FOLDER", str(made.settings.state_folder))
     monkeypatch.setenv("TIDEWAITER_DATA_FOLDER", str(made.settings.data_folder))
     monkeypatch.setenv("TIDEWAITER_WINDOW_SOURCE", "simulator")
-    monkeypatch.setattr(manifest, "PROJECT", made.folder / "project")
+    monkeypatch.setattr(source_code, "PROJECT", made.folder / "project")
 
 
 def _project(folder: Path) -> Path:
-    for package in manifest.PACKAGES:
+    for package in source_code.PACKAGES:
         (folder / package).mkdir(parents=True)
         (folder / package / "code.py").write_text(f"# {package}\n")
     identity = ("-c", "user.name=dan", "-c", "user.email=dan@example.org")
@@ -116,7 +116,7 @@ def _registered(world: Opened, settings: Settings, folder: Path, project: Path, 
     judged = usual.judged.model_copy(update={"about": about})
     made = replace(usual, judged=judged, model=model, policy=world.champion.policy.written)
     told = subprocess.run(["git", "-C", str(project), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    code = Code(commit=told.stdout.strip(), is_dirty=False, source_sha256=manifest.source_digest(project))
+    code = Code(commit=told.stdout.strip(), is_dirty=False, source_sha256=source_code.source_digest(project))
     for name in ("usual", "evidence"):
         (folder / name).mkdir()
     made.write(folder / "evidence", data_version, code.commit)

@@ -19,7 +19,7 @@ from features.store.store import Store
 from flows.settings import Settings
 from models import artifact_places, policy
 from models.dossier import Judged
-from models.evidence import manifest
+from models.evidence import source_code
 from models.lineage import Log
 from models.places import Places
 from models.registry.registry import CHALLENGER, MODEL
@@ -246,10 +246,10 @@ def test_a_failed_gate_registers_nothing(undisturbed, prefect, tmp_path, monkeyp
     policy.POLICY_FILE.write_bytes(strict)
     for part in ("data", ".tidewaiter/cache"):  # nothing is ingested or computed again
         shutil.copytree(undisturbed[0] / part, tmp_path / part)
-    code = manifest.code_state().model_copy(update={"is_dirty": True})
-    monkeypatch.setattr(manifest, "code_state", lambda: code)
-    changed = manifest.Uncommitted(files=("models/more.py",), sha256="a" * 64)
-    monkeypatch.setattr(manifest, "uncommitted", lambda: changed)
+    code = source_code.code_state().model_copy(update={"is_dirty": True})
+    monkeypatch.setattr(source_code, "code_state", lambda: code)
+    changed = source_code.Uncommitted(files=("models/more.py",), sha256="a" * 64)
+    monkeypatch.setattr(source_code, "uncommitted", lambda: changed)
     runs = logging.getLogger(
         "prefect.flow_runs"
     )  # Prefect's own handler keeps the stderr of the first run in a process

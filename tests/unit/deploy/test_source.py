@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from deploy import source
-from models.evidence import manifest
+from models.evidence import source_code
 
 
 @pytest.fixture
@@ -32,10 +32,10 @@ def test_what_was_committed_is_laid_and_nothing_else(project, tmp_path):
     assert (laid / "models" / "here.py").read_text() == "models\n"
     assert not (laid / "flows" / "new.py").exists()
     assert re.fullmatch("[0-9a-f]{40}", commit)
-    listed = manifest.Delivered.model_validate_json((laid / manifest.DELIVERED).read_bytes())
+    listed = source_code.Delivered.model_validate_json((laid / source_code.DELIVERED).read_bytes())
     assert listed.commit == commit
-    assert manifest.source(laid).items() <= listed.files.items()
-    assert listed.files.keys() - manifest.source(laid).keys() == {"pyproject.toml", manifest.LOCK_FILE}
+    assert source_code.source(laid).items() <= listed.files.items()
+    assert listed.files.keys() - source_code.source(laid).keys() == {"pyproject.toml", source_code.LOCK_FILE}
 
 
 def test_where_git_knows_nothing_it_fails(tmp_path):
@@ -46,7 +46,7 @@ def test_where_git_knows_nothing_it_fails(tmp_path):
 def test_the_image_is_made_of_what_is_laid():
     text = (source.ROOT / "deploy" / "Containerfile").read_text()
     copied = {word for words in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE) for word in words.split()}
-    assert manifest.DELIVERED in copied
-    assert {word.partition("/")[0] for word in copied} - {manifest.DELIVERED} <= set(source.PARTS)
+    assert source_code.DELIVERED in copied
+    assert {word.partition("/")[0] for word in copied} - {source_code.DELIVERED} <= set(source.PARTS)
     extras = tomllib.loads((source.ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(re.findall(r"--extra (\S+)", text)) == set(extras) - {"ray"}

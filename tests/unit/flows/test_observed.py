@@ -11,7 +11,7 @@ import yaml
 
 from flows import observed, progress
 from flows.settings import PREFIX, Settings
-from models.evidence.manifest import PROJECT
+from models.evidence.source_code import PROJECT
 from models.lineage import Log, datasets
 from tests.support.lineage import batch, store, told
 from tests.support.traces import receiving

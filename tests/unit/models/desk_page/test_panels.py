@@ -8,7 +8,7 @@ import pytest
 from models import policy
 from models.access.call import Call
 from models.desk_page.page import DeskPage
-from models.evidence import manifest
+from models.evidence import digests, manifest, source_code
 from models.ledger.book import SERVER
 from models.ledger.chain import Entry
 from models.policy import Desk as Rules
@@ -18,7 +18,7 @@ from tests.support import desks, requests
 from tests.support.signing import POLICY, on, promotion
 
 STATED = manifest.Manifest(
-    code=manifest.Code(commit="c" * 40, is_dirty=False, source_sha256="d" * 64),
+    code=source_code.Code(commit="c" * 40, is_dirty=False, source_sha256="d" * 64),
     data_version="a" * 32 + ".dir",
     lock_sha256=None,
     window={"train": "2024-01-01/2024-02-01"},
@@ -44,7 +44,7 @@ def page(world, entries=None):
         world.log,
         None,
         lambda: ledger.whole(lambda: whole, POLICY),
-        lambda number: manifest.canonical(STATED.model_dump()),
+        lambda number: digests.canonical(STATED.model_dump()),
         Unchecked(),
     )
     return DeskPage(

@@ -15,7 +15,7 @@ from models.detection import Detection, measure
 from models.dossier.card import DESCRIPTION_LIMIT, Addresses, describe, render
 from models.evaluation.gates import judge
 from models.evaluation.schemes import SchemeRecall
-from models.evidence.manifest import Uncommitted
+from models.evidence.source_code import Uncommitted
 from models.metrics.bootstrap import Estimate
 from models.metrics.off_policy import Expected, Log, estimate
 from models.reasons.agreement import Stability

@@ -4,7 +4,7 @@ import pytest
 
 from models import policy
 from models.dossier import committed_code
-from models.evidence.manifest import Uncommitted
+from models.evidence.source_code import Uncommitted
 from tests.support import candidates
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from models import policy
-from models.evidence import manifest, origins
-from models.evidence.manifest import Code
+from models.evidence import origins, source_code
+from models.evidence.source_code import Code
 
 CODE = Code(commit="a" * 40, is_dirty=False, source_sha256="1" * 64)
 GIVEN: dict[str, Any] = {
@@ -44,7 +44,7 @@ def test_another_commit_of_the_same_source_does_not() -> None:
     assert digest(code=CODE.model_copy(update={"commit": "b" * 40})) == digest()
 
 
-@pytest.mark.parametrize("moved", [(manifest, "lock_digest"), (origins, "code_version")])
+@pytest.mark.parametrize("moved", [(source_code, "lock_digest"), (origins, "code_version")])
 def test_other_libraries_move_it(monkeypatch: pytest.MonkeyPatch, moved: tuple[Any, str]) -> None:
     before = digest()
     monkeypatch.setattr(*moved, lambda: "other")

@@ -7,13 +7,13 @@ import re
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from models.evidence import manifest, seal
+from models.evidence import digests, manifest, seal, source_code
 from models.ledger import Keys, attestation
 from models.ledger.chain import LedgerError
 from tests.support import envelopes
 from tests.support.signing import book_of, entry, opening, promotion, signing
 
-CODE = manifest.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
+CODE = source_code.Code(commit="c" * 40, is_dirty=False, source_sha256="a" * 64)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def signed(folder, keys):
 def test_it_names_every_file_of_the_evidence_and_who_had_signed(evidence):
     found = attestation.statement(case(evidence), read(evidence))
     listed = {each["name"]: each["digest"]["sha256"] for each in found["subject"]}
-    there = {p.relative_to(evidence).as_posix(): manifest.file_digest(p) for p in evidence.rglob("*") if p.is_file()}
+    there = {p.relative_to(evidence).as_posix(): digests.file_digest(p) for p in evidence.rglob("*") if p.is_file()}
     assert listed == there
     assert found["predicate"]["version"] == 2
     assert [(each["step"], each["account"]) for each in found["predicate"]["signed_by"]] == [

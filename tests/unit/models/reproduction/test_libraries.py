@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from models.evidence import manifest
+from models.evidence import digests, source_code
 from models.reproduction import NotTried, libraries
 
 POLARS = f"polars=={version('polars')} \\\n    --hash=sha256:{'0' * 64}\n"
@@ -28,8 +28,8 @@ def code(tmp_path, monkeypatch):
     """The code of a version beside the project that runs here; both have a lock file."""
     for name in ("here", "code"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / manifest.LOCK_FILE).write_text(POLARS)
-    monkeypatch.setattr(manifest, "PROJECT", tmp_path / "here")
+        (tmp_path / name / source_code.LOCK_FILE).write_text(POLARS)
+    monkeypatch.setattr(source_code, "PROJECT", tmp_path / "here")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "code"
@@ -52,7 +52,7 @@ def wheel(folder):
     with ZipFile(path, "w") as packed:
         for name, text in {**files, "made_up-1.0.dist-info/RECORD": record}.items():
             packed.writestr(name, text)
-    return f"made-up==1.0 \\\n    --hash=sha256:{manifest.file_digest(path)}\n"
+    return f"made-up==1.0 \\\n    --hash=sha256:{digests.file_digest(path)}\n"
 
 
 def test_the_same_lock_in_force_needs_no_others(code, tmp_path):
@@ -61,7 +61,7 @@ def test_the_same_lock_in_force_needs_no_others(code, tmp_path):
 
 
 def test_another_lock_is_installed_from_a_folder_of_wheels(code, tmp_path, monkeypatch):
-    (code / manifest.LOCK_FILE).write_text(wheel(tmp_path / "wheels"))
+    (code / source_code.LOCK_FILE).write_text(wheel(tmp_path / "wheels"))
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
     python = libraries.python(code, tmp_path / "libraries")
     assert python.is_relative_to(tmp_path / "libraries")
@@ -72,13 +72,13 @@ def test_another_lock_is_installed_from_a_folder_of_wheels(code, tmp_path, monke
 
 def test_the_same_lock_is_installed_too_where_something_else_is_in_force(code, tmp_path):
     for folder in (code, tmp_path / "here"):
-        (folder / manifest.LOCK_FILE).write_text(POLARS.replace(version("polars"), "0.1"))
+        (folder / source_code.LOCK_FILE).write_text(POLARS.replace(version("polars"), "0.1"))
     with pytest.raises(NotTried, match=r"could not be installed: .*polars.*UV_DEFAULT_INDEX.*UV_FIND_LINKS"):
         libraries.python(code, tmp_path / "libraries")
 
 
 def test_without_uv_it_says_so(code, tmp_path, monkeypatch):
-    (code / manifest.LOCK_FILE).write_text("# other\n")
+    (code / source_code.LOCK_FILE).write_text("# other\n")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotTried, match="there is no uv"):

@@ -15,8 +15,8 @@ import pytest
 from mlflow.exceptions import RESOURCE_DOES_NOT_EXIST, TEMPORARILY_UNAVAILABLE, MlflowException
 
 from features.store import versioning
-from models.evidence import manifest
-from models.evidence.manifest import Code
+from models.evidence import manifest, source_code
+from models.evidence.source_code import Code
 from models.places import Places
 from models.reproduction import NotTried, Purged, alone, libraries, reproduce
 from models.reproduction.reproducing import PROGRAM
@@ -104,18 +104,20 @@ def git(project: Path, *arguments: str) -> str:
 def world(tmp_path, monkeypatch) -> World:
     project = tmp_path / "project"
     (project / PROGRAM).parent.mkdir(parents=True)
-    for package in manifest.PACKAGES:
+    for package in source_code.PACKAGES:
         (project / package).mkdir(exist_ok=True)
         (project / package / "__init__.py").touch()
     (project / PROGRAM.with_name("__init__.py")).touch()
     (project / PROGRAM).write_text(TRAINING)
-    (project / manifest.LOCK_FILE).write_text("# nothing is installed\n")
+    (project / source_code.LOCK_FILE).write_text("# nothing is installed\n")
     for arguments in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "--message", "first")):
         git(project, *arguments)
-    monkeypatch.setattr(manifest, "PROJECT", project)
+    monkeypatch.setattr(source_code, "PROJECT", project)
     made = candidates.dossier()
     (tmp_path / "evidence").mkdir()
-    code = Code(commit=git(project, "rev-parse", "HEAD"), is_dirty=False, source_sha256=manifest.source_digest(project))
+    code = Code(
+        commit=git(project, "rev-parse", "HEAD"), is_dirty=False, source_sha256=source_code.source_digest(project)
+    )
     made.write(tmp_path / "evidence", "abc.dir", code.commit)
     stated = manifest.assemble(tmp_path / "evidence", "abc.dir", made.windows(), code, project)
     (tmp_path / "lake" / "data" / "simulator").mkdir(parents=True)
@@ -192,7 +194,7 @@ def test_a_commit_with_other_code_differs_in_the_code(world):
 def test_a_commit_with_other_libraries_differs_in_the_lock(world):
     found = world.change(lock_sha256="2" * 64).made_again()
     assert named(found) == ["code", "lock"]
-    (world.project / manifest.LOCK_FILE).unlink()
+    (world.project / source_code.LOCK_FILE).unlink()
     assert world.made_again()[-1].found == "none"
 
 
@@ -211,7 +213,7 @@ def without_data(world):
 def of_old_code(world):
     (world.project / PROGRAM).unlink()
     return world.change(
-        code=world.manifest.code.model_copy(update={"source_sha256": manifest.source_digest(world.project)})
+        code=world.manifest.code.model_copy(update={"source_sha256": source_code.source_digest(world.project)})
     )
 
 
@@ -256,12 +258,12 @@ def test_a_version_that_there_is_not_or_that_is_not_given_is_no_difference(world
 
 def test_libraries_of_another_lock_are_asked_for_before_anything_is_trained(world, monkeypatch):
     """The commit has its own lock file, and the one here is another."""
-    (world.project / manifest.LOCK_FILE).write_text("# other libraries\n")
+    (world.project / source_code.LOCK_FILE).write_text("# other libraries\n")
     (world.project / "flows" / "more.py").write_text("changed = True\n")  # so that the commit is checked out
     asked = []
 
     def python(code, folder):
-        asked.append((code / manifest.LOCK_FILE).read_text())
+        asked.append((code / source_code.LOCK_FILE).read_text())
         raise NotTried("there is no index")
 
     monkeypatch.setattr(libraries, "python", python)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models.dossier.dossier import Dossier
 from models.evidence import manifest as evidence
-from models.evidence import seal
+from models.evidence import seal, source_code
 from models.server import judging
 from models.server.admission import Judge, Request
 from tests.support import candidates, judged
@@ -120,8 +120,8 @@ def test_every_field_of_the_manifest_is_judged(version, fields, sentence):
 def test_a_version_of_a_commit_is_opened_though_something_was_changed_here_since(version, monkeypatch):
     clean = candidates.CODE.model_copy(update={"is_dirty": False})
     changed = clean.model_copy(update={"is_dirty": True, "source_sha256": "1" * 64})
-    monkeypatch.setattr(evidence, "committed", lambda commit, project: nullcontext(project))
-    monkeypatch.setattr(evidence, "code_state", lambda project: changed)
+    monkeypatch.setattr(source_code, "committed", lambda commit, project: nullcontext(project))
+    monkeypatch.setattr(source_code, "code_state", lambda project: changed)
     say(version, {"code": clean})
     assert not any("neither committed nor here" in fault for fault in version.faults())
 
@@ -196,7 +196,7 @@ def other_groups() -> Dossier:
 def uncommitted(**fields) -> Dossier:
     """Made from code of which one file was not committed, as it says."""
     about = candidates.dossier().judged.about.model_copy(
-        update={"uncommitted": evidence.Uncommitted(files=("models/more.py",), sha256="a" * 64), **fields}
+        update={"uncommitted": source_code.Uncommitted(files=("models/more.py",), sha256="a" * 64), **fields}
     )
     made = with_judged(about=about)
     return replace(made, judged=made.judged.model_copy(update={"gates": made.verdicts(made.in_force())}))
@@ -239,7 +239,7 @@ def test_what_people_read_is_rendered_again(version, name):
 def test_a_card_of_other_code_is_not_taken_and_says_what_to_do(version, monkeypatch):
     (version.run / "card.md").write_text("as another product had it")
     version.restate()
-    monkeypatch.setattr(judging.evidence, "source_digest", lambda project: "of another product")
+    monkeypatch.setattr(judging.source_code, "source_digest", lambda project: "of another product")
     monkeypatch.setattr(judging, "_origin", lambda case: ())
     (fault,) = version.faults()
     assert fault.startswith("card.md was rendered by other code, commit ")

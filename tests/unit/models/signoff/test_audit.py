@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from models.evidence import manifest, seal
+from models.evidence import digests, seal
 from models.ledger.book import SERVICE, Case
 from models.ledger.chain import Entry, LedgerError
 from models.ledger.keys import Keys
@@ -134,7 +134,7 @@ def test_another_seal_than_that_of_the_ledger_is_told(registry, state, promoted)
     page = file.with_name("drift.html")
     page.write_text("<p>all is well</p>")
     stated = seal.read(file.parent)
-    stated.model_copy(update={"run": stated.run | {"drift.html": manifest.file_digest(page)}}).write(file.parent)
+    stated.model_copy(update={"run": stated.run | {"drift.html": digests.file_digest(page)}}).write(file.parent)
     (fault,) = faults(registry, state)
     assert fault.startswith("evidence of version 1: version 1 was opened under seal ")
     file.unlink()

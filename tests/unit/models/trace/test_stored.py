@@ -9,7 +9,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from features.store import versioning
-from models.evidence import manifest, seal
+from models.evidence import manifest, seal, source_code
 from models.ledger.book import Case
 from models.places import Places
 from models.retention import TOMBSTONES, Tombstones
@@ -119,19 +119,19 @@ def test_data_are_kept_or_gone_or_nobody_can_say(registered, places, monkeypatch
 
 
 def test_code_is_in_its_commit_or_not_or_nobody_can_say(registered, places, tmp_path, monkeypatch):
-    for package in manifest.PACKAGES:
+    for package in source_code.PACKAGES:
         (tmp_path / "project" / package).mkdir(parents=True)
         (tmp_path / "project" / package / "code.py").write_text(f"# {package}\n")
     git = ["git", "-C", str(tmp_path / "project"), "-c", "user.name=dan", "-c", "user.email=dan@example.org"]
     for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
         subprocess.run([*git, *arguments], check=True, capture_output=True)
     told_by_git = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    commit, digest = told_by_git.stdout.strip(), manifest.source_digest(tmp_path / "project")
-    monkeypatch.setattr(manifest, "PROJECT", tmp_path / "project")
+    commit, digest = told_by_git.stdout.strip(), source_code.source_digest(tmp_path / "project")
+    monkeypatch.setattr(source_code, "PROJECT", tmp_path / "project")
     case, evidence = signed(registered)
 
     def of(**code):
-        made = manifest.Code(**{"commit": commit, "is_dirty": False, "source_sha256": digest} | code)
+        made = source_code.Code(**{"commit": commit, "is_dirty": False, "source_sha256": digest} | code)
         return told(AWAY, places, case, evidence.model_copy(update={"code": made}))["code"]
 
     assert of() == ("held", "")

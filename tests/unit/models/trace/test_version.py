@@ -3,14 +3,14 @@
 import pytest
 from mlflow.exceptions import MlflowException
 
-from models.evidence import manifest
+from models.evidence import digests, manifest, source_code
 from models.trace import Ledger
 from models.trace.version import behind
 from tests.support.signing import POLICY, entry, on, promotion
 
 MODEL = "b" * 64
 STATED = manifest.Manifest(
-    code=manifest.Code(commit="c" * 40, is_dirty=False, source_sha256="d" * 64),
+    code=source_code.Code(commit="c" * 40, is_dirty=False, source_sha256="d" * 64),
     data_version="a" * 32 + ".dir",
     lock_sha256=None,
     window={"train": "2024-01-01/2024-02-01"},
@@ -33,7 +33,7 @@ def found(entries, *, version="1", digest=MODEL, span=AROUND, stored=STATED):
             raise stored
         if stored is None:
             raise FileNotFoundError(f"version {number} has no file evidence.json")
-        return stored if isinstance(stored, bytes) else manifest.canonical(stored.model_dump())
+        return stored if isinstance(stored, bytes) else digests.canonical(stored.model_dump())
 
     return behind(version, digest, span, Ledger.of(entries, POLICY) if entries is not None else None, read)
 
