@@ -110,7 +110,7 @@ def assemble(settings: AppSettings) -> Guard:
     front = Front.of(Path(mlflow.server.app.static_folder or ""), stored.is_registered, landings)
     versions = Versions(ledger, table, chain.Chain(keys.public_key), stored.numbers, stored.file)
     live = partial(agreement.live_agreement, DecisionLog(settings.decisions_uri))
-    signing = SignoffPage(versions, partial(_sign, rules), live, settings.is_played)
+    signing = SignoffPage(versions, partial(_sign, rules), live, rules.unlinked, settings.is_played)
     given = offices.Offices(directory.database_uri)
     giving = GivenOffices(given, directory.role_names, note)
     linking = GivenIdentities(identities, directory.names, settings.sign_on_issuer, note)

@@ -101,6 +101,10 @@ class Rules:
         self.changed()
         return {"version": str(target.version)}
 
+    def unlinked(self, number: int) -> list[str]:
+        """Return the accounts whose names keep a version from being approved, as nobody is linked to them."""
+        return self._unlinked(self._people(number, storage.now()))
+
     def take_step(self, call: Call) -> dict[str, object]:
         """Propose, confirm, refuse or withdraw a criterion; return the criterion."""
         with self.noting(call):
@@ -187,15 +191,18 @@ class Rules:
 
     def _refuse_unlinked(self, what: str, names: Iterable[str]) -> None:
         """Raise Refused if who is behind one of these names may come by the identity provider under another one."""
-        if self.linked is None:
-            return
-        person = self.ledger.book.person
-        known = {person(name) for name in (*self.linked(), SERVICE)}
-        if unlinked := sorted({name for name in names if person(name) not in known}):
+        if unlinked := self._unlinked(names):
             raise Refused(
                 f"{what} bears the name of {', '.join(unlinked)}, and it is not known who that is at the identity "
                 "provider: an administrator links the account first (tidewaiter users link)"
             )
+
+    def _unlinked(self, names: Iterable[str]) -> list[str]:
+        if self.linked is None:
+            return []
+        person = self.ledger.book.person
+        known = {person(name) for name in (*self.linked(), SERVICE)}
+        return sorted({name for name in names if person(name) not in known})
 
     def _repair(self, call: Call) -> Call:
         """Let the service set a tag to what the ledger says, or to `pending` if it says nothing yet."""

@@ -1,7 +1,7 @@
 """What the guard asks of the page: its addresses, what it shows there, and the form by which people sign."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.access import Call, Refused
+from models.access import Call, Refused, accounts
 from models.decisions import Unavailable, agreement
 from models.ledger import Book, Case, chain
 from models.ledger.lifecycle import State
@@ -22,6 +22,7 @@ from models.signoff_page.versions import Unreadable, Versions
 from models.site import Form, Site
 
 PREFIX = "signoff"
+_OPEN = (State.AWAITING, State.EXPIRED)  # which may be signed, now or later
 DECISIONS = ("approved", "rejected", "revoked", "withdrawn")
 _VERSION = re.compile(rf"{PREFIX}/versions/([1-9][0-9]{{0,8}})(?:/(.+))?")
 _SHOWN = ("gain", "reliability", "burden", "returns")  # pictures of the run
@@ -60,7 +61,8 @@ class Line:
 class SignoffPage:
     """The page; `sign` takes a call that edits the tag of a step, as MLflow's own page sends it.
 
-    `live` returns how a version agrees with the champion on what the window has asked both about, or None.
+    `live` returns how a version agrees with the champion on what the window has asked both about, or None. `unlinked`
+    returns the accounts whose names a version bears, and which are linked to nobody at the identity provider.
     """
 
     def __init__(
@@ -68,9 +70,10 @@ class SignoffPage:
         versions: Versions,
         sign: Callable[[Call], None],
         live: Callable[[str], agreement.LiveAgreement | None],
+        unlinked: Callable[[int], Collection[str]],
         is_played: bool = False,
     ) -> None:
-        self._versions, self._sign, self._live = versions, sign, live
+        self._versions, self._sign, self._live, self._unlinked = versions, sign, live, unlinked
         self._site = Site(PREFIX, Path(__file__).parent, is_played)
 
     def answer(self, call: Call, request: Request) -> Response:
@@ -108,7 +111,7 @@ class SignoffPage:
     def _list(self, call: Call, request: Request) -> Response:
         book, now = self._versions.book(), datetime.now(UTC)
         lines = [_line(book, case, call, now) for case in sorted(book.cases.values(), key=lambda case: -case.version)]
-        is_open = {line.number: line.state in (State.AWAITING, State.EXPIRED) for line in lines}
+        is_open = {line.number: line.state in _OPEN for line in lines}
         return self._site.render(
             "list.html",
             call,
@@ -160,13 +163,16 @@ class SignoffPage:
         book, now = self._versions.book(), datetime.now(UTC)
         case = book.cases[case.version]
         awaited, signed = case.awaited(now), next((s for s in case.in_force(now) if s.user == call.actor), None)
+        state = book.state(case.version, now)
         return {
             "case": case,
-            "state": book.state(case.version, now),
+            "state": state,
             "now": now,
             "awaited": awaited,
             "signed": signed if signed and not _refusal(book, call, case, "revoke", signed.step, now) else None,
             "cannot": _refusal(book, call, case, "approve", awaited.name, now) if awaited else "",
+            "unlinked": self._unlinked(case.version) if state in _OPEN else (),
+            "local_administrator": accounts.ADMINISTRATOR_ACCOUNT,
             "may_refuse": awaited and not _refusal(book, call, case, "reject", awaited.name, now),
             "is_mine_to_withdraw": not _refusal(book, call, case, "withdraw", case.steps[0].name, now),
             "champion": book.champion,

@@ -56,7 +56,9 @@ class TestSigning:
         with pytest.raises(Refused, match=r"version 1 bears the name of max, .* links the account first"):
             rules.judge(signing("ana", "technical"))
         assert last(table).refusal.startswith("version 1 bears the name of max")
+        assert rules.unlinked(1) == ["max"]
         linked.add("max")
+        assert rules.unlinked(1) == []
         rules.judge(signing("ana", "technical"))
         linked.remove("ana")  # as if her signature were from before there was one sign-on
         with pytest.raises(Refused, match="bears the name of ana"):

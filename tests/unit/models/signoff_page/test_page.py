@@ -31,6 +31,7 @@ class Versions:
         )
         self.judged, self.unreadable = candidates.dossier().judged, ""
         self.live = None
+        self.unlinked = {}
 
     def book(self):
         return signing.book_of(*(entry for entry in self.entries if entry.is_accepted))
@@ -88,7 +89,7 @@ def page(versions):
             raise versions.live
         return versions.live if version == str(WAITING) else None
 
-    return SignoffPage(versions, sign, live)
+    return SignoffPage(versions, sign, live, lambda number: versions.unlinked.get(number, []))
 
 
 def call(who, name="signoff", method="GET"):
@@ -145,6 +146,36 @@ def test_a_version_says_where_it_stands_and_offers_the_step_that_is_the_readers(
 def test_who_cannot_sign_reads_why(page):
     body = shown(page, "eve", "signoff/versions/3")
     assert "You cannot sign now: eve made version 3, and so may not sign it." in body
+    assert 'value="approved"' not in body
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "Nobody can sign this version now: it bears the name of e&lt;e, "),
+        ("fr", "Personne ne peut signer cette version maintenant : elle porte le nom de e&lt;e, "),
+        ("zh", "目前任何人都不能签署本版本：它署有 e&lt;e 的名字"),
+    ],
+)
+def test_a_version_that_bears_the_name_of_an_unlinked_account_is_not_signed_and_says_what_to_do(
+    versions, page, language, told
+):
+    assert told not in shown(page, "bob", "signoff/versions/3", language=language)
+    versions.unlinked = {WAITING: ["e<e", "ann"]}
+    body = section(shown(page, "bob", "signoff/versions/3", language=language), "[^<]*")
+    assert told in body
+    assert "tidewaiter users link e&lt;e SUBJECT" in body
+    assert "tidewaiter users link ann SUBJECT" in body
+    assert 'value="approved"' not in body
+    assert 'value="rejected"' in body  # which nobody gains by
+    assert told in shown(page, "eve", "signoff/versions/3", language=language)  # who cannot sign in any case
+
+
+def test_what_the_local_administrator_made_is_made_again_as_nobody_can_be_linked(versions, page):
+    versions.unlinked = {WAITING: ["admin"]}
+    body = shown(page, "bob", "signoff/versions/3")
+    assert "A person makes it again, under their own account." in body
+    assert "users link" not in body
     assert 'value="approved"' not in body
 
 
@@ -253,9 +284,10 @@ def test_the_page_speaks_the_readers_language(page, language, title):
 def test_a_void_version_takes_no_signature(versions, page):
     altered = {"actor": "mlflow-server", "digest": "0" * 64}
     versions.entries.append(signing.entry("void", "ann", WAITING).model_copy(update=altered))
-    assert "You cannot sign now: version 3 is void: nothing more can be signed." in shown(
-        page, "bob", "signoff/versions/3"
-    )
+    versions.unlinked = {WAITING: ["eve"]}
+    body = shown(page, "bob", "signoff/versions/3")
+    assert "You cannot sign now: version 3 is void: nothing more can be signed." in body
+    assert "users link" not in body  # which would not help
 
 
 def test_what_cannot_be_read_is_said_and_not_left_out(versions, page):
