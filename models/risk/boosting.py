@@ -186,6 +186,8 @@ def contributions(booster: lgb.Booster, matrix: Matrix) -> Floats:
 
 def leaves(booster: lgb.Booster, matrix: Matrix) -> Ints:
     """Return rows x trees: the number of the leaf that each tree sends a row to."""
+    if not len(matrix):  # LightGBM divides by the number of rows
+        return np.empty((0, booster.num_trees()), np.int64)
     return _by_lightgbm(booster, matrix, pred_leaf=True).astype(np.int64).reshape(len(matrix), -1)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.risk import risk_model
+from models.risk import boosting, risk_model
 from models.risk.risk_model import OUTPUTS, RiskModel
 from models.training.fitting import train
 from models.training.splits import split_by_time
@@ -100,6 +100,9 @@ def test_labels_play_no_part_in_predictions(model):
 
 def test_no_rows_give_no_predictions(model):
     assert model.predict(SPLIT.test.clear()).height == 0
+    matrix = model.encoder.encode(SPLIT.test)
+    for told in (boosting.leaves, boosting.contributions):
+        assert told(model.illicit, matrix[:0]).shape == (0, told(model.illicit, matrix).shape[1])
 
 
 def test_contributions_add_up_to_the_raw_log_odds(model):

@@ -96,6 +96,17 @@ def test_a_champion_is_asked_and_nothing_is_made_again_while_nothing_changes(kee
     assert keeper.told == []
 
 
+def test_the_champion_is_asked_where_nothing_was_declared_for_years(keeper, registry, world):
+    keeper.clock[0] += timedelta(days=900)
+    keeper.look()
+    ground = keeper.ground()
+    assert (ground.champion, ground.unscored, ground.past.height) == (world.champion, "", 0)
+    asked = world.asked(0, accepted_at=keeper.clock[0])
+    found, _ = decide(ground, asked, ground.judged(asked.rows, "en"), start(ground, world), None, None, str)
+    assert all(0 < item.score < 1 for item in found.items)
+    assert keeper.told == []
+
+
 def test_looks_begin_once_the_log_has_been_read(keeper, monkeypatch):
     has_read, looked = Event(), Event()
     monkeypatch.setattr(keeper, "look", looked.set)
