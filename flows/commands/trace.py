@@ -234,7 +234,7 @@ def _show_touched(touched: "list[Decided]", as_json: bool) -> None:
         when = each.decided_at.isoformat(timespec="seconds")
         table.add_row(each.declaration_id, number, version, each.lane, each.by, each.id, when, each.how)
     show_table(table)
-    out.print(f"{len(touched):,} decisions about items were touched.")
+    out.print(f"Decisions about items that were touched: {len(touched):,}")
 
 
 def _show(found: "Trace", as_json: bool) -> None:

@@ -126,7 +126,7 @@ def test_what_a_company_touched_is_listed(world, settings):
     code, said = tell("--company", "I-7")
     assert code == 0
     assert "N1" in said
-    assert said.splitlines()[-1] == "2 decisions about items were touched."
+    assert said.splitlines()[-1] == "Decisions about items that were touched: 2"
     code, said = tell("--company", "I-7", "--json")
     assert [(each["declaration_id"], each["how"]) for each in json.loads(said)] == [
         ("N1", "importer_id"),
