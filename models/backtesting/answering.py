@@ -185,7 +185,7 @@ class Traders:
         asking = asking.join(_spans(passed, ["declarant_id"]), on="declarant_id", maintain_order="left")
         if asking.is_empty():
             return asking
-        looked_at = self._options(asking)
+        looked_at = self._looked_at(asking)
         risks = _risks(clients, passed[looked_at.ravel()]).reshape(looked_at.shape)
         best = risks.argmin(axis=1)
         choices = passed.select(LIKENESS)[looked_at[np.arange(len(best)), best]]
@@ -198,7 +198,7 @@ class Traders:
         )
         return moved.with_columns(name=_NAME).filter(is_better)
 
-    def _options(self, asking: pl.DataFrame) -> Ints:
+    def _looked_at(self, asking: pl.DataFrame) -> Ints:
         """Return the rows (`asking` x `_OPTIONS`) that were drawn for each, from its `first` to its last."""
         drawn = self.options[asking.join(self.keys, on=KEY, maintain_order="left")["drawn_at"].to_numpy()]
         return (asking["first"].to_numpy() + drawn.T * asking["count"].to_numpy()).astype(np.int64).T
@@ -257,7 +257,7 @@ class Traders:
         passed = passed.sort(at, maintain_order=True)
         there = {f"{name}_like": name for name in PLACE}
         asking = week.filter("is_illicit").drop(PLACE).rename(there).join(_spans(passed, at), on=at)
-        options = self._options(asking)
+        options = self._looked_at(asking)
         worth = np.log10(passed["item_value"].to_numpy())[options] - np.log10(asking["item_value"].to_numpy())[:, None]
         likest = options[np.arange(len(options)), np.abs(worth).argmin(axis=1)]
         likeness = passed.select(pl.col(LIKENESS).name.suffix("_like"))[likest]
