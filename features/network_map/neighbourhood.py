@@ -22,13 +22,13 @@ class Neighbourhood:
     """The nodes around a node on a Monday.
 
     `nodes` has files.NODES with `distance` in steps, queries.RECORD, and `risk`: hits over inspections, smoothed
-    towards everyone's share, which is `usual`; null for nodes that are not declared. `edges` has queries.EDGES.
-    `not_shown` counts neighbours that are left out.
+    towards everyone's share, which is `usual`; null for nodes that are not declared. Both are null where nothing was
+    inspected. `edges` has queries.EDGES. `not_shown` counts neighbours that are left out.
     """
 
     nodes: pl.DataFrame
     edges: pl.DataFrame
-    usual: float
+    usual: float | None
     not_shown: int
 
 
@@ -57,7 +57,8 @@ def around(graph: Graph, node: int, since: int, until: int, most: int) -> Neighb
 
 def details(graph: Graph, nodes: entity_codes.Hashes, since: int, until: int) -> pl.DataFrame:
     """Return files.NODES of `nodes`, queries.RECORD and `risk`, see `Neighbourhood`; in the order of `nodes`."""
-    risk = (pl.col("hits") + PRIOR_WEIGHT * graph.usual(since, until)) / (pl.col("inspected") + PRIOR_WEIGHT)
+    usual = pl.lit(graph.usual(since, until), pl.Float64)
+    risk = (pl.col("hits") + PRIOR_WEIGHT * usual) / (pl.col("inspected") + PRIOR_WEIGHT)
     records = graph.records(nodes, since, until)
     return graph.named(nodes).join(records, on="node", how="left", maintain_order="left").with_columns(risk=risk)
 

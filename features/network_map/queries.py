@@ -72,10 +72,14 @@ class Graph:
         checksums.check(folder)
         return cls(*(arrow_files.read(folder / f"{name}.arrow") for name in FILES))
 
-    def usual(self, since: int, until: int) -> float:
-        """Return everyone's hits over inspections that became known after Monday `since` and by Monday `until`."""
+    def usual(self, since: int, until: int) -> float | None:
+        """Return everyone's hits over inspections that became known after Monday `since` and by Monday `until`.
+
+        None if none did.
+        """
         known = self.weeks.filter(pl.col("week") > since, pl.col("week") <= until).sum()
-        return known["hits"].item() / max(known["inspected"].item(), 1)
+        inspected = known["inspected"].item()
+        return known["hits"].item() / inspected if inspected else None
 
     def named(self, nodes: entity_codes.Hashes) -> pl.DataFrame:
         """Return `NODES` of those of `nodes` that exist, in their order."""

@@ -102,6 +102,18 @@ def test_colour_is_risk_size_is_value_and_lines_tell_their_source(page: Page, se
     assert lines == {"declarations": "solid", "register": "dashed", "matching": "dotted"}
 
 
+def test_without_any_hit_nobody_looks_worse_than_others_and_what_has_no_risk_looks_like_none(
+    page: Page, server: Server
+) -> None:
+    open_company(page, server, "I-OLD", until="2023-07-03")
+    colours = page.evaluate("""() => Object.fromEntries(window.network.cy.nodes().map((node) => [
+        node.data("fact").identity, node.style("background-color")
+    ]))""")
+    declared, unknown = colours["I-OLD"], colours["Mara Quay"]
+    assert {colours["S-FAR"], colours["D-BUSY"]} == {declared}
+    assert (declared, unknown) == ("rgb(247,244,230)", "rgb(255,255,255)")
+
+
 def test_what_was_declared_before_a_day_can_be_left_out(page: Page, server: Server) -> None:
     open_company(page, server, "I-OLD")
     assert "S-FAR" in listed(page)

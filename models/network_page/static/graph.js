@@ -31,7 +31,11 @@ const MARGIN = 160;
 const MOST_NAMED = 12;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-const colour = (node, usual) => RISK.findLast(({ from }) => node.risk >= from * usual)?.colour ?? "#ffffff";
+/** The colour of a risk; white where none is known, and the first where nobody's inspections hit. */
+const colour = ({ risk }, usual) => {
+  if (risk === null) return "#ffffff";
+  return RISK.findLast(({ from }) => from === 0 || (usual > 0 && risk >= from * usual)).colour;
+};
 const size = ({ value }) => Math.max(26, 12 + 5 * Math.log10(1 + (value ?? 0)));
 const width = ({ declared, weight }) => Math.min(7, 1.2 + 0.6 * Math.log2(1 + (declared ?? (weight ?? 0) / 4)));
 

@@ -110,6 +110,14 @@ def test_a_neighbourhood_has_partners_values_and_who_is_behind_them(answers):
     assert edges["I-NEW", "seller", "S-FAR"]["declared"] == 6
 
 
+def test_risk_is_not_known_where_nothing_was_inspected_and_0_where_no_inspection_hit(answers):
+    nothing = company(answers, "I-OLD", since=LAST)
+    assert nothing["usual"] is None
+    assert {node["risk"] for node in nothing["nodes"]} == {None}
+    no_hit = company(answers, "I-OLD", until="2023-06-12")
+    assert (no_hit["usual"], around(no_hit)["importer", "I-OLD"]["risk"]) == (0, 0)
+
+
 def test_companies_that_are_probably_one_are_listed_for_review(folder):
     clusters = pl.read_csv(folder / "networks" / "files" / build.CLUSTERS)
     assert clusters.select("party_id", "companies", "name").rows() == [
