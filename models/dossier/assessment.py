@@ -170,9 +170,7 @@ def watch(dataset: Dataset, reference: RiskModel, at_training: Quality, policy: 
     learned = reference.training.parts.final
     _, latest = days.of_data(dataset)
     seed, bounds = policy.training.seed, policy.drift
-    before = drift.sample_by_day(
-        drift.reference_rows(dataset, learned.first_day, learned.last_day), bounds.max_sample_rows, seed
-    )
+    before = drift.sample_reference(dataset, learned.first_day, learned.last_day, bounds.max_sample_rows, seed)
     now = splits.accepted_between(dataset, (latest - timedelta(days=bounds.window_days - 1), latest))
     return drift.check(
         replace(before, rows=_scored(reference, before.rows)), _scored(reference, now), bounds, seed, at_training, page

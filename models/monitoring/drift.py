@@ -29,6 +29,7 @@ from models.monitoring.drift_result import (
     Quality,
     QualityCheck,
     Window,
+    nothing_to_compare,
 )
 from models.policy import Drift
 from models.training import Dataset, days
@@ -69,16 +70,15 @@ def check(
 
     `current` is sampled here, because its quality is measured on all of it. Both windows have accepted_at, the key and
     `COLUMNS`; `current` also has is_illicit (null: no outcome yet). `at_training` is what the model showed on its test
-    rows. Raises ValueError for an empty window and for a column that is not there.
+    rows. Where `reference` has no rows, columns are not compared. Raises ValueError if `current` has none, and for a
+    column that is not there.
     """
     for name, frame in (("reference", reference.rows), ("current", current)):
         _check_frame(name, frame)
     compact = sample_by_day(current, policy.max_sample_rows, seed)
     windows = [reference.window, compact.window]
-    is_judged = len(current) >= policy.min_rows
-    compared = _comparable(reference.rows, compact.rows)
-    snapshot, distances = _compare(*compared, policy.column_threshold)
-    columns = tuple(_column(name, distances.get(name), *compared, policy.column_threshold) for name in COLUMNS)
+    is_judged = len(current) >= policy.min_rows and not reference.rows.is_empty()
+    columns, report = ((), "") if reference.rows.is_empty() else _compared(reference.rows, compact.rows, policy)
     quality = _check_quality(measure(current), at_training, policy)
     promise = _promise(compact.rows, seed)
     drifted = [column for column in columns if column.is_drifted]
@@ -94,8 +94,20 @@ def check(
         verdict=f"{_verdict(windows, drifted, policy)} {quality.sentence}{_promised(promise)}",
     )
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(drift_page.render(result, snapshot.get_html_str(as_iframe=False)), encoding="utf-8")
+    page.write_text(drift_page.render(result, report), encoding="utf-8")
     return result
+
+
+def sample_reference(dataset: Dataset, first: date, last: date, rows: int, seed: int) -> Sampled:
+    """Return a sample, see `sample_by_day`, of what was accepted from `first` to `last`; see `reference_rows`.
+
+    It has no rows where nothing of those days is stored, as with a model that has learned elsewhere.
+    """
+    found = reference_rows(dataset, first, last)
+    one = found.head(1).collect()
+    if one.is_empty():
+        return Sampled(one, Window(since=first, until=last, rows=0, sampled=0))
+    return sample_by_day(found, rows, seed)
 
 
 def reference_rows(dataset: Dataset, first: date, last: date) -> pl.LazyFrame:
@@ -161,8 +173,16 @@ def _check_frame(name: str, frame: pl.DataFrame) -> None:
     needed = [*KEY, "accepted_at", *COLUMNS, *(["is_illicit"] if name == "current" else [])]
     if absent := [column for column in needed if column not in frame.columns]:
         raise ValueError(f"the {name} window lacks the columns {', '.join(absent)}")
-    if frame.is_empty():
+    if name == "current" and frame.is_empty():
         raise ValueError(f"the {name} window has no rows; at least one is needed")
+
+
+def _compared(reference: pl.DataFrame, current: pl.DataFrame, policy: Drift) -> tuple[tuple[ColumnDrift, ...], str]:
+    """Return the gate of each of `COLUMNS`, and Evidently's report as a document of HTML."""
+    compared = _comparable(reference, current)
+    snapshot, distances = _compare(*compared, policy.column_threshold)
+    columns = tuple(_column(name, distances.get(name), *compared, policy.column_threshold) for name in COLUMNS)
+    return columns, snapshot.get_html_str(as_iframe=False)
 
 
 def _comparable(reference: pl.DataFrame, current: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -238,6 +258,8 @@ def _column(
 
 
 def _verdict(windows: list[Window], drifted: list[ColumnDrift], policy: Drift) -> str:
+    if not windows[0].rows:
+        return nothing_to_compare(windows[0])
     names = ", ".join(_said(column) for column in sorted(drifted, key=lambda column: -(column.distance or 0)))
     found = f"{len(drifted)} of {len(COLUMNS)} columns drifted{f' ({names})' if drifted else ''}"
     if windows[1].rows < policy.min_rows:

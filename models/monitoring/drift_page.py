@@ -10,7 +10,7 @@ FIGURES = {"roc_auc": "ROC-AUC", "brier": "Brier", "precision_at_10pct": "precis
 
 
 def render(result: DriftResult, evidently: str) -> str:
-    """Return HTML that needs no network; `evidently` is the document of Evidently's report."""
+    """Return HTML that needs no network; `evidently` is the document of Evidently's report, or empty without one."""
     return pages.template("models", "drift.html").render(
         result=result,
         columns=sorted(result.columns, key=lambda column: (not column.is_drifted, column.column)),

@@ -19,6 +19,14 @@ class Window(Document):
     sampled: int
 
 
+def nothing_to_compare(reference: Window) -> str:
+    """Return the sentence on columns where nothing of what the model has learned from is stored."""
+    return (
+        f"Columns not judged: nothing is stored here of {reference.since} to {reference.until}, the days from which "
+        "the model has learned."
+    )
+
+
 class ColumnDrift(Document):
     """The gate of one column. `distance` is null where the column has no value at all in one of the windows.
 
@@ -83,7 +91,10 @@ class Promise(Document):
 
 
 class DriftResult(Document):
-    """The verdict on a window: `is_judged` is False if it has too few rows to say anything about its columns."""
+    """The verdict on a window: `is_judged` is False if it has too few rows to say anything about its columns.
+
+    It is False, and there are no columns, if nothing is stored to compare it with, so that `reference` has no rows.
+    """
 
     reference: Window
     current: Window
@@ -99,7 +110,8 @@ class DriftResult(Document):
     def unjudged(self) -> tuple[str, ...]:
         """Return a sentence for each of columns and quality that could not be judged; empty where both were."""
         window = f"{self.current.rows} rows accepted from {self.current.since} to {self.current.until}"
-        columns = () if self.is_judged else (f"Columns not judged: {window} are too few.",)
+        few = f"Columns not judged: {window} are too few."
+        columns = () if self.is_judged else (few if self.reference.rows else nothing_to_compare(self.reference),)
         return (*columns, *(() if self.quality.is_judged else (self.quality.sentence,)))
 
     @property

@@ -121,6 +121,19 @@ def test_what_is_watched_are_the_latest_days_that_hold_data(
     assert seen[1].equals(seen[0])
 
 
+def test_a_model_that_has_learned_from_days_that_are_not_stored_here_is_watched_without_them(
+    model: RiskModel, parts: Split, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(assessment.drift, "check", lambda reference, *_rest: seen.append(reference))
+    learned_from = model.training.parts.final
+    later = datasets.dataset().filter(pl.col("accepted_at").dt.date() > learned_from.last_day)
+    assessment.watch(later, model, UNUSED, policy.load(), tmp_path / "drift.html")
+    (reference,) = seen
+    assert (reference.rows.height, reference.window.rows) == (0, 0)
+    assert (reference.window.since, reference.window.until) == (learned_from.first_day, learned_from.last_day)
+
+
 def test_what_is_watched_are_as_many_days_as_the_policy_says(
     model: RiskModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -74,6 +74,25 @@ def test_a_window_with_too_few_rows_is_not_judged(check):
     assert "): not judged, as the current window has 399 rows and 400 are needed. " in result.verdict
 
 
+def test_where_nothing_is_stored_of_what_the_model_has_learned_from_columns_are_not_judged(tmp_path):
+    rows, page = window(400, 2, labelled=1.0), tmp_path / "drift.html"
+    elsewhere = drift.sample_reference(rows, date(2022, 1, 1), date(2022, 12, 31), 100, 7)
+    assert elsewhere.rows.is_empty()
+    found = drift.check(elsewhere, rows, POLICY, 7, AT_TRAINING.model_copy(update={"roc_auc": 0.5}), page)
+    said = "Columns not judged: nothing is stored here of 2022-01-01 to 2022-12-31, the days from which the model"
+    assert (found.columns, found.is_judged, found.is_breach, found.state) == ((), False, False, "Not judged")
+    assert found.quality.is_judged
+    assert found.verdict.startswith(said)
+    assert [each.startswith(said) for each in found.unjudged] == [True]
+    told = page.read_text()
+    assert "there is nothing to compare with" in told
+    assert "Evidently" not in told
+    worse = drift.check(elsewhere, rows, POLICY, 7, AT_TRAINING.model_copy(update={"roc_auc": 1.0}), page)
+    assert (worse.is_breach, worse.state) == (True, "Breach")
+    stored = drift.sample_reference(rows, date(2024, 1, 1), date(2024, 1, 31), 100, 7)
+    assert (stored.window.rows, stored.window.sampled) == (400, 100)
+
+
 def missing(rows: pl.DataFrame, column: str, count: int) -> pl.DataFrame:
     place = pl.int_range(pl.len())
     return rows.with_columns(pl.when(place >= count).then(column).alias(column))

@@ -188,6 +188,18 @@ def blind() -> Dossier:
     return replace(dossier, drift=dossier.drift.model_copy(update={"max_drifted_columns": 99}))
 
 
+def compared_with_nothing(**reference: int) -> Dossier:
+    dossier = candidates.dossier()
+    window = dossier.drift.reference.model_copy(update=reference)
+    return replace(dossier, drift=dossier.drift.model_copy(update={"reference": window, "columns": ()}))
+
+
+def test_drift_has_no_columns_where_nothing_is_stored_to_compare_with_and_only_there(version):
+    for made, is_fault in ((compared_with_nothing(rows=0, sampled=0), False), (compared_with_nothing(), True)):
+        version.rewrite(made)
+        assert any("drift.json was judged by other bounds" in fault for fault in version.faults()) is is_fault
+
+
 def other_groups() -> Dossier:
     load = candidates.dossier().judged.burden
     return with_judged(burden=load.model_copy(update={"min_rows": 100_000}))
