@@ -5,7 +5,7 @@ how even the weeks were and nothing of another world. What a strategy does and f
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 import numpy as np
@@ -153,12 +153,12 @@ def summarise(
             raise ValueError(
                 f"seed {seed} has strategies {', '.join(one)}; allowed: the same for all: {', '.join(names)}"
             )
-    fewest = min(log["week"].n_unique() for one in logs.values() for log in one.values())
-    logs = {
-        seed: {name: log.filter(pl.col("week") < fewest) for name, log in one.items()} for seed, one in logs.items()
-    }
-    days = logs[seeds[0]][names[0]]["week_begins"].unique().sort().to_list()
-    weekly = {name: np.stack([_weekly(logs[seed][name], lanes) for seed in seeds]) for name in names}
+    # A week may have no declaration, so weeks are not counted by their rows.
+    weeks: int = min(log.select(pl.col("week").max() + 1).item() for one in logs.values() for log in one.values())
+    logs = {seed: {name: log.filter(pl.col("week") < weeks) for name, log in one.items()} for seed, one in logs.items()}
+    week, begins = logs[seeds[0]][names[0]].select("week", "week_begins").row(0)
+    days = [begins + timedelta(weeks=number - week) for number in range(weeks)]
+    weekly = {name: np.stack([_weekly(logs[seed][name], lanes, weeks) for seed in seeds]) for name in names}
     told = [name for name in FIGURES if setting.answers or name not in OF_ANSWERS]
     bands = _Bands(confidence, resamples, seeds[0], told)
     strategies = tuple(
@@ -177,7 +177,9 @@ def summarise(
             of=of,
             against=against,
             totals=bands.totals(weekly[of], weekly[against]),
-            loads=_loads(*(pl.concat([logs[seed][name] for seed in seeds]) for name in (of, against)), len(seeds)),
+            loads=_loads(
+                *(pl.concat([logs[seed][name] for seed in seeds]) for name in (of, against)), weeks * len(seeds)
+            ),
         )
         for of, against in pairs
     )
@@ -246,7 +248,7 @@ def _figures(sums: Floats) -> Floats:
     return np.stack(parts, axis=-1)
 
 
-def _weekly(log: pl.DataFrame, lanes: Lanes) -> Floats:
+def _weekly(log: pl.DataFrame, lanes: Lanes, weeks: int) -> Floats:
     """Return weeks x `_SUMS`."""
     hours = {
         name: pl.col("lane").replace_strict(
@@ -266,7 +268,9 @@ def _weekly(log: pl.DataFrame, lanes: Lanes) -> Floats:
         moved_hits=(is_moved & pl.col("is_hit")).sum(),
         **{name: expression.sum() for name, expression in hours.items()},
     )
-    return sums.sort("week").select(pl.col(_SUMS).cast(pl.Float64)).to_numpy()
+    every = pl.DataFrame({"week": range(weeks)}, schema={"week": log.schema["week"]})
+    found = every.join(sums, on="week", how="left", maintain_order="left").fill_null(0)
+    return found.select(pl.col(_SUMS).cast(pl.Float64)).to_numpy()
 
 
 def _weeks(sums: Floats, days: Sequence[date], bands: _Bands) -> tuple[Week, ...]:
@@ -314,9 +318,11 @@ def _novelties(log: pl.DataFrame, found_before: frozenset[str], seed: int) -> li
     return sorted(novelties, key=lambda one: one.scheme)
 
 
-def _loads(of: pl.DataFrame, against: pl.DataFrame, seeds: int) -> tuple[Load, ...]:
-    """Return the offices and chapters that change, by how much their inspections do, then by how much their hits do."""
-    weeks = of["week"].n_unique() * seeds
+def _loads(of: pl.DataFrame, against: pl.DataFrame, weeks: int) -> tuple[Load, ...]:
+    """Return the offices and chapters that change, by how much their inspections do, then by how much their hits do.
+
+    `weeks` are those of all seeds together.
+    """
     loads: list[Load] = []
     kinds: tuple[tuple[Literal["office", "chapter"], str], ...] = (("office", "office"), ("chapter", "hs2"))
     inspected, hits = (pl.col("lane") != GREEN).sum() / weeks, pl.col("is_hit").sum() / weeks

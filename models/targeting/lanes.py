@@ -363,7 +363,8 @@ def _selection_probability(rows: _Rows, cases: _Cases, entries: _Entries) -> Flo
 
     taken = entries.chance + with_fewer * is_reached(fewer) + with_more * is_reached(fewer + 1)
     missed = (1 - drawn / size) * np.maximum(1 - taken, 0)
-    return (1 - np.bincount(entries.row, cases.probability[case] * missed, len(rows.score))).round(12)
+    every = np.bincount(entries.row, cases.probability[case] * missed, len(rows.score))
+    return (1 - every.astype(np.float64)).round(12)  # NumPy counts no rows in whole numbers, even with weights
 
 
 @dataclass(frozen=True)

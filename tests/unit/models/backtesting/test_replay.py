@@ -287,6 +287,30 @@ def test_weeks_that_not_all_seeds_have_do_not_count():
     assert replayed.totals["hits"].value == 1
 
 
+def test_a_week_without_declarations_is_a_week():
+    gap = _log([0, 2, 3], ["known"] * 3, ["red"] * 3)
+    replayed = _summary({1: {"a": gap}, 2: {"a": _log([0, 1, 2, 3], ["known"] * 4, ["red"] * 4)}}).strategy("a")
+    assert [week.first_day for week in replayed.weeks] == [date(2024, 1, day) for day in (1, 8, 15, 22)]
+    assert [week.declarations.value for week in replayed.weeks] == [1, 0.5, 1, 1]
+    assert replayed.totals["hits"].value == 3.5
+    assert _summary({1: {"a": gap[1:]}}).strategy("a").weeks[0].first_day == date(2024, 1, 1)
+    none = gap.with_columns(lane=pl.lit("green"), is_hit=pl.lit(value=False))
+    (load, _) = _summary({1: {"a": gap, "b": none}}, [("a", "b")]).differences[0].loads
+    assert (load.declarations_a_week, load.inspected_a_week) == (0.75, 0.75)
+
+
+def test_every_strategy_goes_on_after_a_week_without_declarations(small):
+    closed = small.history.rows["day"].is_between(small.first_day + 7, small.first_day + 13)
+    rows = small.history.rows.filter(~closed)
+    gap = replace(small, history=replace(small.history, rows=rows), truth=small.truth.filter(~closed), weeks_replayed=3)
+    strategies = {
+        "bacuda": Bacuda(TARGETING, seed=1),
+        "exploring": Product(QUICK, explores=True, features=FEW),
+    }
+    for log in rehearse(gap, strategies, SETTING.retrain_weeks, LANES, seed=5).values():
+        assert log["week"].unique().sort().to_list() == [0, 2]
+
+
 def test_seeds_with_different_strategies_are_refused():
     log = _log([0], ["known"], ["red"])
     with pytest.raises(ValueError, match="seed 2 has strategies b; allowed: the same for all: a"):

@@ -228,6 +228,7 @@ def test_the_same_generator_gives_the_same_lanes_and_another_does_not():
 
 def test_no_rows_need_no_places():
     assigned = run(frame([0.5]).clear(), targeting())
+    assert assigned.schema == run(frame([0.5]), targeting()).schema
     assert assigned.columns == ["declaration_id", "item_number", "lane", "reason", "selection_probability"]
     assert assigned.is_empty()
 
