@@ -124,8 +124,8 @@ class ReplayedWorld:
     ) -> "ReplayedWorld":
         """Match `truth` (contract.TRUTH) with the history's rows, draw their luck, and leave out what begins later.
 
-        Raises ValueError where the truth of a declaration is not known, no whole week is left to replay, or no
-        declaration is of the scheme that is to be new.
+        Raises ValueError where the truth of a declaration is not known, no result of an inspection is known when the
+        warm-up is over, no whole week is left to replay, or no declaration is of the scheme that is to be new.
         """
         joined = history.rows.select(KEY).join(
             truth.select(*KEY, *_TRUTH), on=KEY, how="left", maintain_order="left", validate="1:1"
@@ -142,6 +142,12 @@ class ReplayedWorld:
             raise ValueError(
                 f"warm_up_weeks is {setting.warm_up_weeks}; allowed: fewer, as the declarations span "
                 f"{(int(day[-1]) + 1 - int(day[0])) // WEEK_DAYS} weeks"
+            )
+        is_learned = pl.col("is_inspected") & pl.col("is_illicit").is_not_null() & (pl.col("day") < first_day)
+        if history.found.filter(is_learned).is_empty():
+            raise ValueError(
+                f"warm_up_weeks is {setting.warm_up_weeks}; allowed: more, as no result of an inspection is known when "
+                "they are over, and there is nothing to learn from"
             )
         count = (int(day[-1]) + 1 - first_day) // WEEK_DAYS
         world = cls(history, joined.with_columns(luck=pl.Series(luck)), label_delay_days, first_day, count)

@@ -180,6 +180,10 @@ def test_a_new_scheme_has_no_declaration_before_its_week():
     ("change", "message"),
     [
         ({"warm_up_weeks": 90}, "warm_up_weeks is 90; allowed: fewer, as the declarations span 25 weeks"),
+        (
+            {"warm_up_weeks": 1},
+            "warm_up_weeks is 1; allowed: more, as no result of an inspection is known when they are",
+        ),
         ({"new_scheme": "smuggling"}, "new_scheme is 'smuggling'; allowed: false_origin, "),
     ],
 )
