@@ -15,7 +15,8 @@ from scipy.special import expit
 
 from features.arrays import Floats
 
-_MOST = 0.99  # illicit, where more is found than such a detection allows
+# Illicit, where nothing is found (as LightGBM has it), and where more is found than such a detection allows.
+_LEAST, _MOST = 1e-15, 0.99
 # What LightGBM writes of its own objective whose predictions are expit(raw), and the line before which it does.
 _LINK, _BEFORE = "objective=binary sigmoid:1", "feature_names="
 
@@ -40,7 +41,7 @@ class MissedLoss:
         """
         if not 0 < detects <= 1:
             raise ValueError(f"detects is {detects}; allowed: above 0, up to 1")
-        illicit = min(float(target.mean()) / detects, _MOST)
+        illicit = min(max(float(target.mean()) / detects, _LEAST), _MOST)
         return cls(detects, math.log(illicit / (1 - illicit)))
 
     def __call__(self, raw: Floats, rows: lgb.Dataset) -> tuple[Floats, Floats]:

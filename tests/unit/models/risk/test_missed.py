@@ -42,6 +42,18 @@ def test_more_found_than_detection_allows_starts_from_almost_all():
     assert MissedLoss.of(np.array([1.0, 1.0, 0.0]), 0.5).start == pytest.approx(logit(0.99))
 
 
+def test_rows_among_which_nothing_was_found_are_learned_from_as_lightgbms_own_objective_learns_from_them(world):
+    matrix, illicit, _ = world
+    nothing, judged = (boosting.Rows(matrix[:200], target) for target in (np.zeros(200), (illicit[:200] > 0.5) * 1.0))
+    losses = [
+        boosting.fit_until_best(
+            boosting.illicit(nothing.target, detects), boosting.PARAMETERS, 1, Plain(), nothing, judged, 5, 5
+        ).loss
+        for detects in (None, 1.0)
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+
+
 @pytest.fixture(scope="module")
 def world():
     """Rows of which the chance to be illicit is known, and what inspections that find 60 % found."""
