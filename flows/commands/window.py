@@ -15,6 +15,7 @@ import httpx
 import typer
 from rich.table import Table
 
+from flows.commands.signoff import keys_of, reading_ledger
 from flows.commands.terminal import EXIT_CODES, PURGED, AsJson, begin, checked, fail, out, show_table
 from flows.settings import Settings
 from models.access import accounts
@@ -65,15 +66,14 @@ def tokens_revoke(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 def window_verify() -> None:
     """Check that no decision was changed, added or taken away since it was made, by the log and the ledger's seals."""
     from models.decisions import BrokenChain, DecisionLog, Unavailable
-    from models.ledger import Keys, LedgerError
     from models.signoff import audit
     from models.window import sealing
 
     settings = begin()
-    with closing(DecisionLog(settings.decisions_uri)) as log:
+    with closing(DecisionLog(settings.decisions_uri)) as log, reading_ledger():
         try:
-            head = sealing.verified(log, audit.entries(settings.tracking_uri, Keys(settings.signoff_folder)))
-        except (BrokenChain, LedgerError, Unavailable, OSError) as error:
+            head = sealing.verified(log, audit.entries(settings.tracking_uri, keys_of(settings)))
+        except (BrokenChain, Unavailable) as error:
             fail(str(error))
     out.print(f"{head.number:,} decisions are as they were made; the last one has the hash {head.hash[:12]}.")
 

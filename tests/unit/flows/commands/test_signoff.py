@@ -34,9 +34,12 @@ def test_without_a_server_it_is_told_how_to_start_one(run, arguments):
     assert result.stderr.strip() == "MLflow is not running: start `tidewaiter up`"
 
 
-@pytest.mark.parametrize("arguments", [("verify",), ("show", "1"), ("export-head", "head.json")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("audit", "verify"), ("audit", "show", "1"), ("audit", "export-head", "head.json"), ("window", "verify")],
+)
 def test_without_a_ledger_nothing_is_made_of_it(run, arguments, tmp_path):
-    result = run("audit", *arguments)
+    result = run(*arguments)
     assert result.exit_code == terminal.FAILED
     assert "there is no ledger" in result.stderr
     assert list(tmp_path.rglob("*.db")) == []
