@@ -11,6 +11,7 @@ columns look back over short windows, and `reference_rows` leaves out the first 
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -77,7 +78,7 @@ def check(
         _check_frame(name, frame)
     compact = sample_by_day(current, policy.max_sample_rows, seed)
     windows = [reference.window, compact.window]
-    is_judged = len(current) >= policy.min_rows and not reference.rows.is_empty()
+    is_judged = min(window.rows for window in windows) >= policy.min_rows
     columns, report = ((), "") if reference.rows.is_empty() else _compared(reference.rows, compact.rows, policy)
     quality = _check_quality(measure(current), at_training, policy)
     promise = _promise(compact.rows, seed)
@@ -262,8 +263,9 @@ def _verdict(windows: list[Window], drifted: list[ColumnDrift], policy: Drift) -
         return nothing_to_compare(windows[0])
     names = ", ".join(_said(column) for column in sorted(drifted, key=lambda column: -(column.distance or 0)))
     found = f"{len(drifted)} of {len(COLUMNS)} columns drifted{f' ({names})' if drifted else ''}"
-    if windows[1].rows < policy.min_rows:
-        judged = f"not judged, as the current window has {windows[1].rows} rows and {policy.min_rows} are needed"
+    name, rows = min(zip(("reference", "current"), (window.rows for window in windows), strict=True), key=itemgetter(1))
+    if rows < policy.min_rows:
+        judged = f"not judged, as the {name} window has {rows} rows and {policy.min_rows} are needed"
     else:
         judged = f"{_judgement(drifted, policy)}; at most {policy.max_drifted_columns} may"
     said = f"{found}: {judged}."

@@ -91,9 +91,9 @@ class Promise(Document):
 
 
 class DriftResult(Document):
-    """The verdict on a window: `is_judged` is False if it has too few rows to say anything about its columns.
+    """The verdict on a window: `is_judged` is False if it or its reference has too few rows to tell of its columns.
 
-    It is False, and there are no columns, if nothing is stored to compare it with, so that `reference` has no rows.
+    There are no columns if nothing is stored to compare it with, so that `reference` has no rows.
     """
 
     reference: Window
@@ -109,8 +109,8 @@ class DriftResult(Document):
     @property
     def unjudged(self) -> tuple[str, ...]:
         """Return a sentence for each of columns and quality that could not be judged; empty where both were."""
-        window = f"{self.current.rows} rows accepted from {self.current.since} to {self.current.until}"
-        few = f"Columns not judged: {window} are too few."
+        less = min(self.current, self.reference, key=lambda window: window.rows)
+        few = f"Columns not judged: {less.rows} rows accepted from {less.since} to {less.until} are too few."
         columns = () if self.is_judged else (few if self.reference.rows else nothing_to_compare(self.reference),)
         return (*columns, *(() if self.quality.is_judged else (self.quality.sentence,)))
 

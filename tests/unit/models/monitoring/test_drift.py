@@ -74,6 +74,13 @@ def test_a_window_with_too_few_rows_is_not_judged(check):
     assert "): not judged, as the current window has 399 rows and 400 are needed. " in result.verdict
 
 
+def test_too_few_rows_of_what_the_model_has_learned_from_are_not_judged_either(check):
+    result = check(window(500, 2), window(399, 1), **dict.fromkeys(drift.CATEGORICAL, 0.5))
+    assert (result.is_judged, result.is_breach, result.state) == (False, False, "Not judged")
+    assert "): not judged, as the reference window has 399 rows and 400 are needed. " in result.verdict
+    assert result.unjudged[0] == "Columns not judged: 399 rows accepted from 2024-01-01 to 2024-01-28 are too few."
+
+
 def test_where_nothing_is_stored_of_what_the_model_has_learned_from_columns_are_not_judged(tmp_path):
     rows, page = window(400, 2, labelled=1.0), tmp_path / "drift.html"
     elsewhere = drift.sample_reference(rows, date(2022, 1, 1), date(2022, 12, 31), 100, 7)
@@ -116,11 +123,11 @@ def test_columns_that_drifted_by_missing_values_come_after_those_with_a_distance
 
 def test_a_window_that_is_too_large_is_compared_on_a_sample_and_the_verdict_says_so(check):
     few = POLICY.model_copy(update={"max_sample_rows": 100})
-    result = check(window(400, 2), window(300, 1), few)
-    assert (result.reference.rows, result.reference.sampled) == (300, 100)
+    result = check(window(400, 2), window(450, 1), few)
+    assert (result.reference.rows, result.reference.sampled) == (450, 100)
     assert (result.current.rows, result.current.sampled) == (400, 100)
     assert (result.current.since, result.current.until) == (date(2024, 1, 1), date(2024, 1, 28))
-    said = "Compared on samples stratified by day: 100 of 300 reference rows, 100 of 400 current rows."
+    said = "Compared on samples stratified by day: 100 of 450 reference rows, 100 of 400 current rows."
     assert f"may. {said} Quality not judged" in result.verdict
     assert "samples" not in check(window(400, 2)).verdict
 
