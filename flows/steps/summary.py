@@ -101,7 +101,9 @@ def _tables(summary: Summary | Unchanged) -> Iterator[tuple[str, Line, list[Line
         f"{100 * summary.evaluation.confidence:.0f} % intervals"
     )
     yield title, head, list(_figures(scorers))
-    gates: list[Line] = [("passed" if gate.passed else "FAILED", gate.name, gate.sentence) for gate in summary.gates]
+    gates: list[Line] = [
+        (gate.verdict if gate.passed else "FAILED", gate.name, gate.sentence) for gate in summary.gates
+    ]
     yield "Gates", ("", "gate", "finding"), gates
 
 

@@ -1,6 +1,7 @@
 """The verdicts on the gates of policy.toml: what a model must show before anyone is asked to sign it."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from models.document import Document
 from models.evaluation.figures import Evaluation
@@ -20,6 +21,13 @@ class Gate(Document):
     observed: float | None
     bound: float | None
     sentence: str
+
+    @property
+    def verdict(self) -> Literal["passed", "failed", "not judged"]:
+        """Return the verdict in words: a gate without anything to judge by, as without a champion, stops nobody."""
+        if not self.passed:
+            return "failed"
+        return "not judged" if self.observed is None else "passed"
 
 
 def judge(evaluation: Evaluation, gates: Gates) -> tuple[Gate, ...]:

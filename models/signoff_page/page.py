@@ -1,6 +1,7 @@
 """What the guard asks of the page: its addresses, what it shows there, and the form by which people sign."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -146,7 +147,7 @@ class SignoffPage:
         values |= {
             "judged": documents.judged,
             **self._agreement(case),
-            "failed": [gate for gate in documents.judged.gates if not gate.passed],
+            "verdicts": Counter(gate.verdict for gate in documents.judged.gates),
             "card": _html(documents.card),
         }
         return self._site.render("version.html", call, request, values, status)

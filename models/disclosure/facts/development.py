@@ -141,10 +141,9 @@ def selection_of_data(material: Material, say: Words) -> Statement:
 
 def gates(material: Material, say: Words) -> Statement:
     judged = material.dossier.judged.gates
-    passed = sum(gate.passed for gate in judged)
+    passed = sum(gate.verdict == "passed" for gate in judged)
     rows = [
-        (gate.name, say("yes" if gate.passed else "no"), _bare(say, gate.observed), _bare(say, gate.bound))
-        for gate in judged
+        (gate.name, say(f"gate.{gate.verdict}"), _bare(say, gate.observed), _bare(say, gate.bound)) for gate in judged
     ]
     heads = [say(head) for head in ("head.gate", "head.passed", "head.observed", "head.bound")]
     return Statement(say("fact.gates", passed=passed, gates=len(judged)), (EVALUATION, POLICY), Table(heads, rows))

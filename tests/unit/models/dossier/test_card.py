@@ -294,6 +294,13 @@ def test_a_first_model_without_hits_to_test_on_still_has_a_card():
         assert "no rows" in text
 
 
+def test_a_gate_that_had_nothing_to_judge_by_is_not_shown_as_passed():
+    first = evaluated(rows(900))
+    told = cells(written(first, min_test_rows=900, min_roc_auc=1.1)[0])
+    names = ("`champion`", "`test_rows`", "`roc_auc`")
+    assert [told[told.index(name) + 1] for name in names] == ["not judged", "passed", "**failed**"]
+
+
 def test_rows_that_no_part_has_are_counted(found):
     stray = replace(subject(), stray=2)
     text = render(stray, found, judge(found, SMALL.gates), LOAD, REHEARSED)

@@ -101,7 +101,7 @@ def test_an_unknown_baseline_is_refused(good):
 
 def test_without_a_champion_there_is_none_to_fall_behind(good):
     gate = verdicts(good)["champion"]
-    assert (gate.passed, gate.observed) == (True, None)
+    assert (gate.passed, gate.observed, gate.verdict) == (True, None, "not judged")
 
 
 def test_falling_behind_the_champion_by_more_than_the_margin_fails(compared):
@@ -114,7 +114,8 @@ def test_falling_behind_the_champion_by_more_than_the_margin_fails(compared):
 
 
 def test_small_slices_are_not_judged(good):
-    assert verdicts(good, slice_min_rows=10_000, slice_min_roc_auc=1.0)["slices"].passed
+    gate = verdicts(good, slice_min_rows=10_000, slice_min_roc_auc=1.0)["slices"]
+    assert (gate.passed, gate.verdict) == (True, "not judged")
 
 
 def test_what_could_not_be_measured_fails():
@@ -124,7 +125,7 @@ def test_what_could_not_be_measured_fails():
         found["roc_auc"].sentence == "ROC-AUC on goods never seen before could not be measured: no hits among 50 rows."
     )
     for name in ("roc_auc", "average_precision_lift", "beats_random", "beats_risk_profile", "champion"):
-        assert (found[name].passed, found[name].observed) == (False, None)
+        assert (found[name].passed, found[name].observed, found[name].verdict) == (False, None, "failed")
 
 
 def in_place(evaluation, dimension, value, **changes):

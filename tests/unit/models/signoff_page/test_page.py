@@ -10,6 +10,7 @@ from models.access.call import Call, Refused
 from models.decisions import Unavailable
 from models.decisions.agreement import LiveAgreement
 from models.evaluation.figures import Comparison
+from models.evaluation.gates import Gate
 from models.ledger.chain import Entry
 from models.ledger.storage import now
 from models.metrics.bootstrap import Estimate
@@ -193,6 +194,20 @@ def test_what_is_different_from_the_champion(versions, page):
     assert "Against the champion, version 2" in body
     assert "a new family of features" in body
     assert re.search(r"-0\.012 <span[^>]*>\[-0\.03, 0\.004\]", body)
+
+
+def test_a_gate_that_had_nothing_to_judge_by_is_not_among_those_that_were_passed(versions, page):
+    passed = Gate(name="roc_auc", passed=True, observed=0.9, bound=0.8, sentence="It reaches 0.8.")
+    unjudged = Gate(name="champion", passed=True, observed=None, bound=-0.01, sentence="No champion yet.")
+    failed = Gate(name="test_rows", passed=False, observed=3, bound=500, sentence="3 is below 500.")
+    for gates, told in (
+        ((passed, passed), ["2 of 2 passed"]),
+        ((passed, unjudged), ["1 of 2 passed", "1 not judged"]),
+        ((passed, unjudged, failed), ["1 of 3 failed", "1 not judged"]),
+    ):
+        versions.judged = versions.judged.model_copy(update={"gates": gates})
+        body = section(shown(page, "bob", "signoff/versions/3"), "What is different")
+        assert re.findall(r"\d+ of \d+ \w+|\d+ not judged", body) == told
 
 
 @pytest.mark.parametrize(
