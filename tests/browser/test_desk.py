@@ -14,7 +14,7 @@ from models.desk import Desk, Officer
 from models.policy import Desk as Rules
 from tests.browser import started
 from tests.support import signoff_server
-from tests.support.offline import assert_stored_once, declare, file_without_network, number_of
+from tests.support.offline import assert_stored_once, declare, file_without_network, number_of, take
 from tests.support.signoff_server import ADMINISTRATOR, Server
 
 pytestmark = [
@@ -91,10 +91,7 @@ def test_a_finding_that_was_sent_meanwhile_is_not_said_to_wait(
 ) -> None:
     declare(log, "red")
     with started.watched_page(server, "ola") as page:
-        page.goto(f"{server.url}/desk")
-        page.get_by_role("button", name="Take the next case").click()
-        page.wait_for_url("**/desk/cases/*")
-        number = number_of(page)
+        number = take(server, page)
         impression = page.get_by_role("button", name="Nothing suspicious")
         if impression.count():
             impression.click()
@@ -209,10 +206,7 @@ def test_what_somebody_else_has_closed_meanwhile_is_shown_and_not_overwritten(
 ) -> None:
     declare(log, "red")
     with started.watched_page(server, "ola") as page:
-        page.goto(f"{server.url}/desk")
-        page.get_by_role("button", name="Take the next case").click()
-        page.wait_for_url("**/desk/cases/*")
-        number = number_of(page)
+        number = take(server, page)
         desk.queue.hand_over(SUPERVISOR, number, Officer("oli", ("010",)))
         page.locator("[value=other]").check()
         page.get_by_role("button", name="File it and release").click()

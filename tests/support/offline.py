@@ -44,6 +44,14 @@ def declare(log: DecisionLog, *lanes: str) -> None:
     desks.World(None, log, None).decide(*made)  # type: ignore[arg-type]
 
 
+def take(server: Server, page: Page) -> int:
+    """Take the next case at the desk, and return its number."""
+    page.goto(f"{server.url}/desk")
+    page.get_by_role("button", name="Take the next case").click()
+    page.wait_for_url("**/desk/cases/*")
+    return number_of(page)
+
+
 def number_of(page: Page) -> int:
     """Return the number of the case that a page shows."""
     found = re.search(r"/desk/cases/(\d+)", page.url)
@@ -58,7 +66,7 @@ def file_without_network(server: Server, who: str, count: int) -> Sent:
     AssertionError if some still do after many openings.
     """
     with started.watched_page(server, who) as page:
-        numbers = [_take(server, page) for _ in range(count)]
+        numbers = [_take_for_later(server, page) for _ in range(count)]
         page.context.set_offline(True)
         for place, number in enumerate(numbers):
             _file(server, page, number, place)
@@ -98,13 +106,11 @@ def assert_stored_once(desk: Desk, supervisor: Officer, sent: Sent) -> None:
         assert opened.case.ending == "released"
 
 
-def _take(server: Server, page: Page) -> int:
-    page.goto(f"{server.url}/desk")
-    page.get_by_role("button", name="Take the next case").click()
-    page.wait_for_url("**/desk/cases/*")
+def _take_for_later(server: Server, page: Page) -> int:
+    number = take(server, page)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.reload()  # the worker keeps what it has seen
-    return number_of(page)
+    return number
 
 
 def _file(server: Server, page: Page, number: int, place: int) -> None:

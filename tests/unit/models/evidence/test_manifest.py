@@ -12,16 +12,6 @@ WINDOW = {"train": "2024-01-01/2024-06-30"}
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    project = tmp_path / "project"
-    for package in source_code.PACKAGES:
-        (project / package).mkdir(parents=True)
-        (project / package / "__init__.py").write_text(f"# {package}\n")
-    (project / source_code.LOCK_FILE).write_text("polars==2.1\n")
-    return project
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "evidence"
     (folder / evidence.MODEL_FOLDER).mkdir(parents=True)

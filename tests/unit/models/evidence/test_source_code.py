@@ -10,18 +10,6 @@ from pydantic import ValidationError
 from models.evidence import digests, source_code
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    project = tmp_path / "project"
-    for package in source_code.PACKAGES:
-        (project / package).mkdir(parents=True)
-        (project / package / "__init__.py").write_text(f"# {package}\n")
-    (project / "models" / "evidence").mkdir()
-    (project / "models" / "evidence" / "source_code.py").write_text("# this one\n")
-    (project / source_code.LOCK_FILE).write_text("polars==2.1\n")
-    return project
-
-
 def git(project: Path, *arguments: str) -> None:
     identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     subprocess.run(["git", "-C", str(project), *identity, *arguments], check=True, capture_output=True)
