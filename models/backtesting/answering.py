@@ -41,6 +41,7 @@ LIKENESS = (
 )
 _OPTIONS = 16  # consignments of its declarant's clients that a trader looks at, at each move and each consignment
 _PRIOR = 10  # consignments after which a belief is half one's own experience
+_LEAST = 0.01  # of a value, before its logarithm is taken
 _NEVER = (asof.NEVER - date(1970, 1, 1)).days
 _NAME = pl.when(pl.col("number") > 0).then(pl.format("{}-{}", "trader", "number")).otherwise("trader")
 _RATIOS = {
@@ -258,8 +259,8 @@ class Traders:
         there = {f"{name}_like": name for name in PLACE}
         asking = week.filter("is_illicit").drop(PLACE).rename(there).join(_spans(passed, at), on=at)
         options = self._looked_at(asking)
-        worth = np.log10(passed["item_value"].to_numpy())[options] - np.log10(asking["item_value"].to_numpy())[:, None]
-        likest = options[np.arange(len(options)), np.abs(worth).argmin(axis=1)]
+        worth, own = (np.log10(np.maximum(each["item_value"].to_numpy(), _LEAST)) for each in (passed, asking))
+        likest = options[np.arange(len(options)), np.abs(worth[options] - own[:, None]).argmin(axis=1)]
         likeness = passed.select(pl.col(LIKENESS).name.suffix("_like"))[likest]
         return week.update(pl.concat([asking.select(KEY), likeness], how="horizontal"), on=KEY, include_nulls=True)
 
