@@ -75,14 +75,19 @@ def monitor(parameters: MonitorParameters = _DEFAULTS) -> State[DriftResult]:
 
 
 def tell_unjudged(settings: Settings, source: str, drift: DriftResult) -> State[DriftResult]:
-    """Return the state in which the run ends, and emit an event if nights were not judged for longer than is set."""
+    """Return the state in which the run ends, and emit an event if nights were not judged for longer than is set.
+
+    The state names the days that were judged.
+    """
     noted = unjudged.note(settings.runs_folder, source, drift.unjudged, datetime.now(UTC).date())
     if noted.is_overdue(settings.unjudged_nights):
         resource = {"prefect.resource.id": f"tidewaiter.source.{source}"}
         emit_event(watch.UNJUDGED, resource=resource, payload={"source": source, "said": noted.sentence})
+    # A feed that has stopped leaves the same window night after night, which only its days tell.
+    said = f"{drift.state}, of {drift.current.since} to {drift.current.until}"
     if not noted.nights:
-        return Completed(data=drift, message=drift.state)
-    return Completed(data=drift, name=watch.NOT_JUDGED, message=f"{drift.state}; {noted.sentence}")
+        return Completed(data=drift, message=said)
+    return Completed(data=drift, name=watch.NOT_JUDGED, message=f"{said}; {noted.sentence}")
 
 
 @task(name="fetch the model to watch", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)

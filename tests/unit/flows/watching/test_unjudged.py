@@ -10,6 +10,7 @@ from flows import monitor
 from flows.host import status
 from flows.settings import Settings
 from flows.watching import unjudged, watch
+from models.monitoring.drift_result import Window
 
 FIRST = date(2026, 3, 1)
 FEW = "Quality not judged: 12 outcomes known, 3 of them hits; 300 outcomes are needed."
@@ -55,7 +56,8 @@ def test_status_warns_and_then_is_unhealthy(tmp_path, count, is_ok, is_warning):
 
 
 def result(*what, state="Within bounds") -> Any:
-    return SimpleNamespace(unjudged=what, state=state)
+    window = Window(since=date(2026, 2, 2), until=date(2026, 3, 1), rows=900, sampled=900)
+    return SimpleNamespace(unjudged=what, state=state, current=window)
 
 
 def test_the_run_s_state_says_it_and_the_event_comes_after_the_nights(tmp_path, monkeypatch):
@@ -63,13 +65,13 @@ def test_the_run_s_state_says_it_and_the_event_comes_after_the_nights(tmp_path, 
     monkeypatch.setattr(monitor, "emit_event", lambda event, resource, payload: told.append((event, payload["said"])))
     settings = Settings(state_folder=tmp_path, unjudged_nights=1)
     good = monitor.tell_unjudged(settings, "kcs", result())
-    assert (good.name, good.message) == ("Completed", "Within bounds")
+    assert (good.name, good.message) == ("Completed", "Within bounds, of 2026-02-02 to 2026-03-01")
     unjudged.note(settings.runs_folder, "kcs", (FEW,), FIRST)
     state = monitor.tell_unjudged(settings, "kcs", result(FEW, state="Not judged"))
     assert state.type.value == "COMPLETED"
     assert (state.name, state.message) == (
         "NotJudged",
-        f"Not judged; not judged for 2 nights, since 2026-03-01: {FEW}",
+        f"Not judged, of 2026-02-02 to 2026-03-01; not judged for 2 nights, since 2026-03-01: {FEW}",
     )
     assert told == [(watch.UNJUDGED, f"not judged for 2 nights, since 2026-03-01: {FEW}")]
 
