@@ -20,7 +20,9 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+import numpy as np
 import polars as pl
+from scipy import stats
 
 from benchmarks import measuring, worlds
 from features.simulator import Parameters
@@ -165,7 +167,7 @@ def save(folder: Path, rows: int) -> None:
         strategies=told,
         units={unit.file.removesuffix(".json"): each for unit, each in units.items()},
     )
-    print(table(told))
+    print(table(told), table_of_chance(told), sep="\n\n")
 
 
 def table(told: Mapping[str, Mapping[str, Any]]) -> str:
@@ -188,7 +190,43 @@ def table(told: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str, dict[str, float] | bool]:
+def table_of_chance(told: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what shares drawn by chance cost, and how well they tell what share of all declarations would be a hit."""
+    shares = {"random_0": "none", BEFORE: "1 %", "random_2": "2 %", "random_5": "5 %"}
+    lines = [
+        "| by chance | drawn in a year | hits where none answers | hits where traders answer | rate of hits known |"
+    ]
+    lines.append("| --- " * 5 + "|")
+    for name, share in shares.items():
+        figures, chance = told[name], told[name]["chance"]
+        hits = (f"{figures[f'hits_where_{which}']['mean']:,.0f}" for which in ("none_answers", "traders_answer"))
+        known = f"{chance['rate']:.1%}, give or take {100 * chance['off_by']:.1f} points" if chance else "no"
+        lines.append(f"| {share} | {chance['drawn'] if chance else 0:,.0f} | {' | '.join(hits)} | {known} |")
+    return "\n".join(lines)
+
+
+def _chance(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str, float] | None:
+    """Return means over all replays of what chance drew: how many, their rate of hits, and half its interval's width.
+
+    The interval is Wilson's of one year. None for a strategy that draws nothing by chance beside what it chooses.
+    """
+    drawn = [each for unit, each in units.items() if unit.strategy == strategy and each["random_inspected"]]
+    if not drawn:
+        return None
+
+    def half(each: Mapping[str, float]) -> float:
+        found = stats.binomtest(int(each["random_hits"]), int(each["random_inspected"]))
+        interval = found.proportion_ci(worlds.CONFIDENCE, method="wilson")
+        return (interval.high - interval.low) / 2
+
+    return {
+        "drawn": float(np.mean([each["random_inspected"] for each in drawn])),
+        "rate": float(np.mean([each["random_hits"] / each["random_inspected"] for each in drawn])),
+        "off_by": float(np.mean([half(each) for each in drawn])),
+    }
+
+
+def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str, Any]:
     """Return a strategy's means over worlds, and how it compares with the product's; shares are from 0 to 1."""
 
     def over(value: Callable[[Mapping[str, float]], float], answers: bool, name: str) -> list[float]:
@@ -207,7 +245,7 @@ def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str,
         return unit["hits"]
 
     moved, worth = share("moved_hits", "moved_illicit"), share("moved_revenue", "moved_evaded")
-    told = {
+    told: dict[str, Any] = {
         "hits_where_none_answers": worlds.interval(over(hits, False, strategy)),
         "hits_where_traders_answer": worlds.interval(over(hits, True, strategy)),
         "moved": worlds.interval(over(lambda unit: unit["moved_illicit"], True, strategy)),
@@ -219,7 +257,7 @@ def _told(units: Mapping[Unit, Mapping[str, float]], strategy: str) -> dict[str,
         "more_hits_where_none_answers": against(hits, False),
     }
     gain, loss = (told[name]["mean"] for name in ("more_of_moved_than_product", "more_hits_where_none_answers"))
-    return told | {"reaches_the_goal": gain >= GOAL_FOUND and loss >= -GOAL_LOST}
+    return told | {"chance": _chance(units, strategy), "reaches_the_goal": gain >= GOAL_FOUND and loss >= -GOAL_LOST}
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ def test_the_result_compares_each_strategy_with_the_product_world_by_world(tmp_p
         better = unit.strategy == "alarms"
         noise = unit.seed % 5 + answering.WORLDS.index(unit.seed) * len(unit.strategy) / 100
         figures = {"hits": 1000 + noise - 20 * better, "illicit": 4000}
+        share = {"random_0": 0, "random_2": 2, "random_5": 5}.get(unit.strategy, 1)
+        figures |= {"random_inspected": 1400 * share, "random_hits": 70 * share}
         if unit.answers:
             base = 10 + noise
             figures |= {"moved_illicit": 100 + noise, "moved_hits": base * 1.3 if better else base}
@@ -55,7 +57,12 @@ def test_the_result_compares_each_strategy_with_the_product_world_by_world(tmp_p
     assert alarms["found_of_moved"]["mean"] == pytest.approx(0.153, abs=5e-3)
     assert [name for name, figures in result["strategies"].items() if figures["reaches_the_goal"]] == ["alarms"]
     assert len(result["units"]) == len(answering.UNITS) == 100
-    assert "| `alarms` | 102 (" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| `alarms` | 102 (" in printed
+    # A rate of 0.05 among n is known to about 1.96 * sqrt(0.05 * 0.95 / n): 1,400 and 7,000 were drawn.
+    assert "| 1 % | 1,400 | 1,002 | 1,002 | 5.0%, give or take 1.1 points |" in printed
+    assert "| 5 % | 7,000 | 1,002 | 1,002 | 5.0%, give or take 0.5 points |" in printed
+    assert "| none | 0 | 1,002 | 1,002 | no |" in printed
 
 
 def test_two_processes_do_not_replay_the_same_unit(tmp_path):
