@@ -1,6 +1,6 @@
 """What the families `units` and `routes` are worth, scheme by scheme: trees with them against trees without.
 
-    python benchmarks/slices.py             # simulated worlds, every declaration against the truth
+    python benchmarks/schemes.py            # simulated worlds, every declaration against the truth
 
 It prints a Markdown table (comparing.py says how figures are compared): of all that is illicit, and of each planted
 scheme, the share that the tenth with the highest scores holds.

@@ -61,6 +61,13 @@ def test_the_page_of_rooms_is_current() -> None:
     assert make_rooms.PAGE.read_text() == make_rooms.page(), "run: python -m docs.make_rooms"
 
 
+def test_a_benchmark_is_run_as_it_says() -> None:
+    told = re.compile(r"^ +python (?:-m benchmarks\.|benchmarks/)(\w+)", re.MULTILINE)
+    says = {file.stem: set(told.findall(file.read_text())) for file in (ROOT / "benchmarks").glob("*.py")}
+    assert sum(map(bool, says.values())) > 10
+    assert [(name, shown) for name, shown in says.items() if shown - {name}] == []
+
+
 def test_every_term_of_the_glossary_is_where_it_says() -> None:
     places = re.findall(r"\| `([\w/.]+)`(?:: `(\w+)`)? \|$", read("docs/glossary.md"), re.MULTILINE)
     assert len(places) >= 30
