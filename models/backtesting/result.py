@@ -333,7 +333,9 @@ def _loads(of: pl.DataFrame, against: pl.DataFrame, weeks: int) -> tuple[Load, .
         theirs = against.group_by(code=column).agg(inspected_a_week_against=inspected, hits_a_week_against=hits)
         changes = [(pl.col(name) - pl.col(f"{name}_against")).abs() for name in ("inspected_a_week", "hits_a_week")]
         changed = (
-            mine.join(theirs, on="code", validate="1:1")
+            # Traders who answer may use an office under one strategy that they leave alone under the other.
+            mine.join(theirs, on="code", how="full", coalesce=True, validate="1:1")
+            .fill_null(0)
             .filter(pl.sum_horizontal(changes) > 0)
             .sort(*changes, "code", descending=[True, True, False])
         )

@@ -263,6 +263,15 @@ def test_bands_over_seeds_are_students_and_differences_are_paired():
     assert _summary({1: {"a": high[1], "b": high[1]}}, [("a", "b")]).differences[0].loads == ()
 
 
+def test_an_office_that_one_strategy_alone_was_declared_at_is_among_the_changes():
+    here, there = (
+        _log([0] * 2, ["known"] * 2, ["red"] * 2).with_columns(office=pl.lit(office)) for office in ("10", "20")
+    )
+    loads = _summary({1: {"a": here, "b": there}}, [("a", "b")]).differences[0].loads
+    told = {load.code: (load.declarations_a_week, load.inspected_a_week, load.hits_a_week_against) for load in loads}
+    assert told == {"10": (2.0, 2.0, 0.0), "20": (0.0, 0.0, 2.0)}
+
+
 def test_a_new_scheme_is_dated_from_its_first_declaration():
     weeks = [0, 1, 2, 3, 3, 4, 4, 5]
     log = _log(weeks, ["known"] * 2 + ["new"] * 6, ["red"] * 2 + ["green"] + ["red"] * 5)
