@@ -154,7 +154,7 @@ class Traders:
 
     def _stopped(self, known: pl.DataFrame, today: int) -> pl.DataFrame:
         """Return the traders who stop today, with the next name of each and the day on which it opens."""
-        hits = known.filter("is_illicit").group_by(name="importer_id").agg(hits=pl.len())
+        hits = known.filter("is_illicit", pl.col("sign") > 0).group_by(name="importer_id").agg(hits=pl.len())
         return (
             self.each.filter(pl.col("opens") < _NEVER)
             .join(hits, on="name", how="inner", maintain_order="left")

@@ -107,6 +107,18 @@ def test_a_caught_trader_stops_once_it_knows_and_not_before(small):
     assert_frame_equal(stays.select(KEY), replayed.declared.select(KEY))
 
 
+def test_a_hit_that_an_appeal_took_back_is_no_second_one(small):
+    """A finding that was overturned is there twice, as it came in and as it was taken back."""
+    hits = small.history.found.filter("is_illicit").unique("importer_id", keep="first", maintain_order=True)
+    hits = hits.with_columns(day=pl.lit(small.first_day, pl.Int64))
+    back = hits.with_columns(sign=pl.lit(-1, pl.Int64), enter=pl.lit(small.first_day + 99, pl.Int64))
+    drawn = Traders.of(small, 3, NOBODY)
+    patient = replace(drawn, each=drawn.each.with_columns(patience=pl.lit(2)))
+    once, twice = (patient.answer(small, 1, pl.concat([hits, more])).answering.each for more in (back, hits))
+    assert_frame_equal(once, patient.each)
+    assert (twice["opens"] > 0).sum() == hits.height
+
+
 def test_what_is_honest_is_declared_as_it_was_under_its_traders_name(moved, risen):
     for each in (moved, risen):
         honest = each.declared.filter(~pl.col("is_illicit"))
