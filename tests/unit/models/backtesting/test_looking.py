@@ -53,6 +53,11 @@ def test_every_declaration_has_a_chance_and_all_places_stay(small, plain, name):
     assert_frame_equal(*inspected)
 
 
+def test_without_places_of_its_own_it_is_the_product(small, plain):
+    log = replay(small, Looking(QUICK, floor, share=0.0, features=FEW), SETTING.retrain_weeks, LANES, seed=5)
+    assert_frame_equal(log, plain)
+
+
 def test_a_small_chapter_gets_as_many_looks_as_one_of_mean_size(model):
     week = pl.DataFrame({"office": ["1"] * 8, "hs2": ["61"] * 6 + ["24"] * 2})
     wanted = floor(model, pl.DataFrame())(week, np.empty((8, 0)), np.random.default_rng(1))
