@@ -100,13 +100,23 @@ def _alone(file: Path) -> Iterator[bool]:
 
 
 def found(unit: Unit, folder: Path, rows: int) -> dict[str, Any]:
-    """Return what is kept of a unit, or replay it and keep that."""
+    """Return what is kept of a unit, or replay it and keep that; ValueError as from `_kept`."""
     file = folder / unit.file
     if not file.exists():
         draft = file.with_suffix(".draft")
         draft.write_text(json.dumps(_replayed(unit, rows)))
         draft.rename(file)
-    return json.loads(file.read_text())
+    return _kept(file, rows)
+
+
+def _kept(file: Path, rows: int) -> dict[str, Any]:
+    """Return what is kept of a unit; ValueError if it is of a world of another size."""
+    kept = json.loads(file.read_text())
+    if kept["rows"] != rows:
+        raise ValueError(
+            f"{file} is of a world of {kept['rows']} declarations; allowed: {rows}, so give --rows or another --folder"
+        )
+    return kept
 
 
 def _replayed(unit: Unit, rows: int) -> dict[str, Any]:
@@ -155,8 +165,8 @@ def figures(log: pl.DataFrame) -> dict[str, float]:
 
 
 def save(folder: Path, rows: int) -> None:
-    """Write the result; FileNotFoundError names a unit that is not there yet."""
-    units = {unit: json.loads((folder / unit.file).read_text()) for unit in UNITS}
+    """Write the result; FileNotFoundError names a unit that is not there yet, ValueError one of other rows."""
+    units = {unit: _kept(folder / unit.file, rows) for unit in UNITS}
     told = {name: _told(units, name) for name in STRATEGIES}
     measuring.save(
         "answering",

@@ -39,7 +39,7 @@ def test_the_result_compares_each_strategy_with_the_product_world_by_world(tmp_p
     for unit in answering.UNITS:
         better = unit.strategy == "alarms"
         noise = unit.seed % 5 + answering.WORLDS.index(unit.seed) * len(unit.strategy) / 100
-        figures = {"hits": 1000 + noise - 20 * better, "illicit": 4000}
+        figures = {"rows": answering.ROWS, "hits": 1000 + noise - 20 * better, "illicit": 4000}
         share = {"random_0": 0, "random_2": 2, "random_5": 5}.get(unit.strategy, 1)
         figures |= {"random_inspected": 1400 * share, "random_hits": 70 * share}
         if unit.answers:
@@ -74,5 +74,13 @@ def test_two_processes_do_not_replay_the_same_unit(tmp_path):
 
 def test_what_is_kept_is_not_replayed_again(tmp_path):
     unit = answering.UNITS[0]
-    (tmp_path / unit.file).write_text('{"hits": 3}')
-    assert answering.found(unit, tmp_path, answering.ROWS) == {"hits": 3}
+    (tmp_path / unit.file).write_text('{"hits": 3, "rows": 2000}')
+    assert answering.found(unit, tmp_path, 2000) == {"hits": 3, "rows": 2000}
+
+
+@pytest.mark.parametrize("asked", [answering.found, lambda _, *where: answering.save(*where)])
+def test_what_is_kept_of_smaller_worlds_is_not_taken_for_a_unit(tmp_path, asked):
+    unit = answering.UNITS[0]
+    (tmp_path / unit.file).write_text('{"hits": 3, "rows": 2000}')
+    with pytest.raises(ValueError, match=rf"{unit.file} is of a world of 2000 declarations; allowed: 200000"):
+        asked(unit, tmp_path, answering.ROWS)
