@@ -1,8 +1,9 @@
 """Traders who cheat and answer what customs does: they move to where little is looked at, stop, and come back.
 
-Only what is illicit answers; honest trade goes on as it was, but under its trader's new name. A trader knows what a
-trader can know: which of its own consignments were inspected, and which of its declarant's other clients', once the
-results are known. It sees no score, no policy, and no inspection of strangers.
+Only what is illicit answers; honest trade goes on as it was, but under its trader's new name, and while the trader is
+away under the first one. A trader knows what a trader can know: which of its own consignments were inspected, and which
+of its declarant's other clients', once the results are known. It sees no score, no policy, and no inspection of
+strangers.
 
 - **It moves.** After an inspection of its own, it looks at what its declarant's clients have declared and what has
   passed. If it believes that one of some such consignments ran a far smaller risk, it brings its illicit goods in at
