@@ -16,7 +16,7 @@ def computed(**asked):
     """The features of one declaration after three from China itself and one by way of Singapore, by courier."""
     past = [_CHINESE, _CHINESE, _CHINESE, _CHINESE | {"departure_country": "SG", "courier_id": "C1"}]
     rows = [each | {"accepted_at": datetime(2024, 3, 1 + day)} for day, each in enumerate(past)]
-    rows.append({**_CHINESE, **asked, "accepted_at": datetime(2024, 4, 1)})
+    rows.append({**_CHINESE, "accepted_at": datetime(2024, 4, 1), **asked})
     named = frame("declarations", [row | {"declaration_id": f"D{n}"} for n, row in enumerate(rows)]).lazy()
     none = frame("outcomes", []).lazy()
     history = History(kinds.build(named, named.head(0), none, none, label_delay_days=7))
@@ -29,6 +29,14 @@ def test_a_departure_has_its_share_of_the_origin(departure, share):
     for whole in ("origin_country", "hs4_x_origin_country", "importer_id_x_origin_country", "seller_id"):
         assert found[f"share_departure_country_among_{whole}"] == share
         assert found[f"declarations_departure_country_among_{whole}"] == 4 * share
+
+
+def test_what_was_declared_more_than_a_year_before_does_not_count():
+    """Of three from China, accepted on 1, 2 and 3 March, and one from Singapore on the 4th."""
+    for day, declared, share in ((3, 1, 0.5), (4, 0, 0.0), (5, 0, None)):
+        found = computed(accepted_at=datetime(2025, 3, day))
+        assert found["declarations_departure_country_among_seller_id"] == declared
+        assert found["share_departure_country_among_seller_id"] == share
 
 
 def test_a_courier_is_new_to_a_seller_or_is_not():

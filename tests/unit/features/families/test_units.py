@@ -18,7 +18,7 @@ def computed(**asked):
     past = [{**_SHOES, "quantity_unit": unit} for unit in ("PR", "NPX") for _ in range(MIN_HISTORY)]
     past = [each | {"net_mass_kg": 1200.0} if each["quantity_unit"] == "NPX" else each for each in past]
     rows = [each | {"accepted_at": datetime(2024, 3, 1 + day)} for day, each in enumerate(past)]
-    rows.append({**_SHOES, **asked, "accepted_at": datetime(2024, 4, 1)})
+    rows.append({**_SHOES, "accepted_at": datetime(2024, 4, 1), **asked})
     named = frame("declarations", [row | {"declaration_id": f"D{n}"} for n, row in enumerate(rows)]).lazy()
     none = frame("outcomes", []).lazy()
     return units.compute(History(kinds.build(named, named.head(0), none, none, label_delay_days=7))).row(-1, named=True)
@@ -39,6 +39,11 @@ def test_shoes_that_are_declared_too_light_stand_out_among_shoes():
 def test_nothing_is_said_where_there_is_no_mass_per_piece(asked):
     found = computed(**asked)
     assert {found[f"unit_mass_{each}_hs6"] for each in ("z", "quantile", "ratio")} == {None}
+
+
+def test_what_was_declared_more_than_a_year_before_is_not_compared_with():
+    for day, ratio in ((1, pytest.approx(1)), (2, None)):  # the first of as many as are needed came on 1 March 2024
+        assert computed(accepted_at=datetime(2025, 3, day))["unit_mass_ratio_hs6"] == ratio
 
 
 def test_a_seller_of_whom_nothing_is_known_has_nothing_usual():
