@@ -262,6 +262,15 @@ def test_what_becomes_known_later_moves_nobody_today(small):
     assert_frame_equal(nothing.answered, early.answered)
 
 
+def test_a_trader_remembers_some_weeks_and_takes_nothing_for_passed_whose_result_may_still_come_in(small):
+    traders, today = Traders.of(small, 3, Behaviour(memory_weeks=4)), small.first_day + 7
+    every = small.history.rows.filter(pl.col("declarant_id").is_not_null())
+    seen = traders._clients(small, every, small.weeks[1].start, small.found.clear(), today)
+    is_seen = pl.col("day").is_between(today - 28, today - small.label_delay_days - 1)
+    assert_frame_equal(seen.select(KEY), every.filter(is_seen).select(KEY))
+    assert 0 < seen.height < every.filter(pl.col("day") < today).height
+
+
 def test_a_belief_is_the_product_of_what_is_met_each_as_far_as_it_was_met():
     clients = pl.DataFrame(
         {
