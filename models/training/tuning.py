@@ -1,7 +1,8 @@
 """The search for how features are encoded and the illicit head's parameters, by Optuna, on folds by time, in a budget.
 
 Each fold learns from outcomes known before its days and is judged on them by log loss: the head's scores are used as
-probabilities, so ranking well is not enough. A trial's loss is the mean over folds. The first trial is what was best
+probabilities, so ranking well is not enough. A trial's loss is the mean over folds. Each fold has a seed of training of
+its own, the same for all trials, so that no tuning is chosen for the luck of one seed. The first trial is what was best
 the last time, or the parameters as they stand. It stays unless another is better by more than chance explains: by one
 standard error of the differences, fold by fold (Breiman et al., "Classification and regression trees", 1984).
 
@@ -137,7 +138,8 @@ def search(
         tuning = _suggested(trial)
         losses: list[float] = []
         for number, (encoder, part) in enumerate(zip(encoders, parts, strict=True)):
-            losses.append(_loss(encoder.giving(tuning.smoothing, tuning.codes), part, tuning, training, detects))
+            given, seed = encoder.giving(tuning.smoothing, tuning.codes), training.seed + number
+            losses.append(_loss(given, part, tuning, training, seed, detects))
             trial.report(float(np.mean(losses)), number)
             if trial.should_prune():
                 break
@@ -186,7 +188,9 @@ def folds(rows: pl.DataFrame, training: policy.Training, label_delay_days: int) 
     return found
 
 
-def _loss(encoder: Encoder, part: Fold, tuning: Tuning, training: policy.Training, detects: float | None) -> float:
+def _loss(
+    encoder: Encoder, part: Fold, tuning: Tuning, training: policy.Training, seed: int, detects: float | None
+) -> float:
     fitted, judged = (
         boosting.Rows(encoder.table(rows), rows["is_illicit"].cast(pl.Float64).to_numpy())
         for rows in map(labelled, part)
@@ -194,7 +198,7 @@ def _loss(encoder: Encoder, part: Fold, tuning: Tuning, training: policy.Trainin
     return boosting.fit_until_best(
         boosting.illicit(fitted.target, detects),
         tuning.parameters,
-        training.seed,
+        seed,
         encoder,
         fitted,
         judged,

@@ -1,6 +1,7 @@
 from datetime import date
 
 import numpy as np
+import optuna
 import polars as pl
 import pytest
 
@@ -88,6 +89,20 @@ def test_each_fold_is_judged_on_days_after_all_that_it_learned_from():
     assert judged == sorted(judged)
     assert judged[0][1] < judged[1][0]
     assert judged[-1][1] == window(SPLIT.before_test)[1]
+
+
+def test_each_fold_has_a_seed_of_its_own_and_all_trials_have_the_same(monkeypatch):
+    seeds, fit = [], boosting.fit_until_best
+
+    def noted(head, parameters, seed, *rest):
+        seeds.append(seed)
+        return fit(head, parameters, seed, *rest)
+
+    monkeypatch.setattr(boosting, "fit_until_best", noted)
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: False)
+    found(2)
+    assert seeds == 2 * [TRAINING.seed + fold for fold in range(TRAINING.search.folds)]
+    assert TRAINING.search.folds > 1
 
 
 def test_how_codes_are_given_is_searched_too():
