@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from features.validation import Limits
 
@@ -228,7 +229,7 @@ def load() -> Policy:
 def parse(text: bytes) -> Policy:
     """Read and check a policy file of this version or an earlier one.
 
-    ValueError (pydantic's where a value is wrong) names the key and what it allows.
+    ValueError names each key that is wrong, its value and what is allowed.
     """
     content = tomllib.loads(text.decode())
     found = content.get("version", 1)  # the first files did not state one
@@ -236,9 +237,24 @@ def parse(text: bytes) -> Policy:
         raise ValueError(f"version of the policy is {found!r}; allowed: a whole number from 1 to {VERSION}")
     for number in range(found, VERSION):
         content = _UPGRADES[number](content) | {"version": number + 1}
-    policy = Policy.model_validate(content)
+    try:
+        policy = Policy.model_validate(content)
+    except ValidationError as error:
+        raise ValueError("\n".join(_refused(each) for each in error.errors())) from None
     policy._written = text
     return policy
+
+
+def _refused(error: ErrorDetails) -> str:
+    """Return one line that says which key of the policy is wrong, and what is allowed."""
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"policy: {key} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"policy: {key} is unknown; allowed: the keys of models/policy.toml as delivered"
+    if error["type"] == "value_error":
+        return f"policy: {key}: {error['msg'].removeprefix('Value error, ')}"
+    return f"policy: {key} is {error['input']!r}; allowed: {error['msg'].removeprefix('Input should be ')}"
 
 
 def _from_1(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -127,6 +127,28 @@ def test_a_bag_of_none_or_of_very_many_is_refused(bag):
         changed("training", bag=bag)
 
 
+@pytest.mark.parametrize(
+    ("text", "other", "said"),
+    [
+        ("bag = 1 ", "bag = 0 ", "policy: training.bag is 0; allowed: greater than or equal to 1"),
+        (
+            "bag = 1 ",
+            "bags = 3 ",
+            "policy: training.bags is unknown; allowed: the keys of models/policy.toml as delivered",
+        ),
+        ("folds = 3", "", "policy: training.search.folds is missing"),
+        (
+            "initial_share = 0.10",
+            "initial_share = 0.5",
+            "policy: exploration: initial_share is 0.5; allowed: from min_share, 0.02, to max_share, 0.3",
+        ),
+    ],
+)
+def test_a_file_with_a_wrong_key_is_refused_in_one_line_that_names_it(text, other, said):
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        policy.parse(POLICY_FILE.read_text().replace(text, other).encode())
+
+
 def test_the_delivered_policy_carries_documents_and_audits_and_no_crew():
     lanes = policy.load().targeting.lanes
     assert (lanes.red.carried_days, lanes.yellow.carried_days, lanes.blue.carried_days) == (0, 5, 5)
