@@ -113,8 +113,8 @@ def required(rows: pl.DataFrame, before: date) -> float:
     if not found.value:
         why = found.reason or "first looks had found nothing of what second looks found"
         raise ValueError(
-            f"detection is not estimated before {before}: {why}; allowed for training.missed_detection_loss: at least "
-            f"{MIN_FOUND} infringements found by second looks until then"
+            f"detection is not estimated before {before}: {why}; allowed: training.missed_detection_loss = false in "
+            f"the policy, or at least {MIN_FOUND} infringements found by second looks until then"
         )
     return found.value
 

@@ -31,6 +31,7 @@ from models.training.tuning import AS_THEY_STAND, Tuning
 
 MIN_ROWS = 100  # of each part
 MIN_PER_CLASS = 10  # of hits and of other rows, in each part
+_MORE = "give more declarations, or more weeks to learn from"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,10 @@ def train(
     `on_progress(done, all)` counts rounds of boosting; early stopping skips some.
     """
     if training.missed_detection_loss and detects is None:
-        raise ValueError("training.missed_detection_loss is true, and detection is not known here; allowed: false")
+        raise ValueError(
+            "training.missed_detection_loss of the policy is true, but no second looks are known here, which would "
+            "tell what inspections miss; allowed: false"
+        )
     if final_frame is None:
         final_frame = pl.concat([train_frame, validation_frame])
     fitted, held_out = _checked("training", train_frame), _checked("validation", validation_frame)
@@ -234,11 +238,12 @@ def _checked(part: str, frame: pl.DataFrame) -> pl.DataFrame:
     rows = labelled(frame)
     hits = rows["is_illicit"].sum()
     if rows.height < MIN_ROWS:
-        raise ValueError(f"{part} part: {rows.height} labelled rows; at least {MIN_ROWS} are needed")
+        raise ValueError(f"{part} part: {rows.height} labelled rows; at least {MIN_ROWS} are needed: {_MORE}")
     for count, kind in ((hits, "illicit"), (rows.height - hits, "licit")):
         if count < MIN_PER_CLASS:
             raise ValueError(
-                f"{part} part: {count} of {rows.height} labelled rows are {kind}; at least {MIN_PER_CLASS} are needed"
+                f"{part} part: {count} of {rows.height} labelled rows are {kind}; at least {MIN_PER_CLASS} are needed: "
+                f"{_MORE}"
             )
     return rows
 

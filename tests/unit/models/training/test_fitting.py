@@ -193,7 +193,10 @@ def test_progress_rises_to_the_end(bag):
         (lambda rows: rows.with_columns(is_illicit=pl.lit(None, pl.Boolean)), "none of .* rows has a label"),
         (lambda rows: rows.with_columns(is_illicit=pl.lit(False)), "training part: 0 of .* labelled rows are illicit"),
         (lambda rows: rows.with_columns(is_illicit=pl.lit(True)), "training part: 0 of .* labelled rows are licit"),
-        (lambda rows: rows.head(99), "training part: 99 labelled rows; at least 100 are needed"),
+        (
+            lambda rows: rows.head(99),
+            "training part: 99 labelled rows; at least 100 are needed: give more declarations",
+        ),
         (lambda rows: rows.with_columns(recovered_revenue=pl.lit(float("nan"))), "recovered_revenue is nan; allowed"),
         (lambda rows: rows.drop("office"), "feature column 'office' is not in the frame"),
     ],
@@ -220,7 +223,9 @@ def test_a_loss_for_missed_detections_changes_the_ranking_and_the_score_still_sa
 
 def test_a_loss_for_missed_detections_needs_detection_and_a_calibration():
     wanted = TRAINING.model_copy(update={"missed_detection_loss": True})
-    with pytest.raises(ValueError, match="missed_detection_loss is true, and detection is not known here"):
+    with pytest.raises(
+        ValueError, match="missed_detection_loss of the policy is true, but no second looks are known here"
+    ):
         trained(training=wanted)
     hits = SPLIT.validation.filter("is_illicit").head(15)
     few = pl.concat([hits, SPLIT.validation.filter(~pl.col("is_illicit"))])
