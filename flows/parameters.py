@@ -169,12 +169,14 @@ class RehearseParameters(BaseModel):
     def _has_truth(self) -> Self:
         if self.source is SourceName.FILES:
             raise ValueError("source 'files' tells nothing of what was not inspected; allowed: simulator, kcs")
-        if (self.source is SourceName.KCS) != bool(self.input):
-            raise ValueError("input goes with source 'kcs', and kcs needs it")
         if self.source is SourceName.KCS and self.new_scheme:
             raise ValueError("new_scheme is for source 'simulator' only: nobody knows the schemes of 'kcs'")
         if self.source is SourceName.KCS and self.preset is not Preset.PLAIN:
             raise ValueError("preset is for source 'simulator' only: 'kcs' is no simulated world")
         if self.source is SourceName.KCS and self.answers:
-            raise ValueError("answers is for source 'simulator' only: traders of 'kcs' answered long ago")
+            raise ValueError("answers is for source 'simulator' only: declarations of 'kcs' are as they were made")
+        if self.source is SourceName.KCS and not self.input:
+            raise ValueError("source 'kcs' needs input: its files")
+        if self.source is SourceName.SIMULATOR and self.input:
+            raise ValueError("input is for source 'kcs' only: 'simulator' makes its declarations")
         return self

@@ -65,8 +65,10 @@ def test_all_inspect_as_much(rehearsed):
     ("given", "message"),
     [
         ({"source": "files"}, "source 'files' tells nothing of what was not inspected"),
-        ({"source": "kcs"}, "kcs needs it"),
-        ({"input": ("a.csv",)}, "input goes with source 'kcs'"),
+        ({"source": "kcs"}, "source 'kcs' needs input"),
+        ({"source": "kcs", "answers": True}, "answers is for source 'simulator' only"),
+        ({"source": "kcs", "preset": "unkind"}, "preset is for source 'simulator' only"),
+        ({"input": ("a.csv",)}, "input is for source 'kcs' only"),
         ({"source": "kcs", "input": ("a.csv",), "new_scheme": "phoenix"}, "new_scheme is for source 'simulator' only"),
     ],
 )

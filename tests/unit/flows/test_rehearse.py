@@ -33,6 +33,6 @@ def test_what_traders_moved_is_told_where_they_answer(answers):
     assert ("| moved | found of what moved |" in as_markdown(found)) == answers
 
 
-def test_traders_of_kcs_answered_long_ago():
+def test_traders_of_kcs_do_not_answer():
     with pytest.raises(ValueError, match="answers is for source 'simulator' only"):
         RehearseParameters(source="kcs", input=("a.csv",), answers=True)
