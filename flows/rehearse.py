@@ -54,7 +54,6 @@ def rehearse(parameters: RehearseParameters = _DEFAULTS) -> result.Rehearsal:
     settings, policy = Settings(), load_policy()
     if deployment.name:
         forms.judge_run(parameters, settings, Path.cwd())
-    folder = parameters.out or settings.state_folder / "reports" / "rehearsal"
     seeds = range(parameters.seed, parameters.seed + parameters.seeds)
     replayed = {seed: replay_seed(parameters, policy, seed) for seed in seeds}
     found = result.summarise(
@@ -66,7 +65,7 @@ def rehearse(parameters: RehearseParameters = _DEFAULTS) -> result.Rehearsal:
         policy.evaluation.confidence,
         policy.evaluation.bootstrap_resamples,
     )
-    publish(found, folder)
+    publish(found, folder_of(parameters, settings))
     writes(datasets.report("rehearsals", parameters.source.value, str(flow_run.id)))
     return found
 
@@ -97,6 +96,11 @@ def publish(found: result.Rehearsal, folder: Path) -> None:
     create_markdown_artifact(as_markdown(found), key="rehearsal", description="What each strategy would have found")
 
 
+def folder_of(parameters: RehearseParameters, settings: Settings) -> Path:
+    """Return where the document and the pictures go."""
+    return parameters.out or settings.state_folder / "reports" / "rehearsal"
+
+
 def as_markdown(found: result.Rehearsal) -> str:
     """Return the totals of each strategy, and when it first found each new scheme, as Markdown."""
     shown = _SHOWN | _SHOWN_OF_ANSWERS if found.setting.answers else _SHOWN
@@ -104,10 +108,14 @@ def as_markdown(found: result.Rehearsal) -> str:
     for one in found.strategies:
         cells = (_cell(one.totals[name], how) for name, (_, how) in shown.items())
         lines.append(f"| {one.name} | {' | '.join(cells)} |")
+    over = "worlds" if len(found.seeds) > 1 else "the weeks of this one world, which say nothing of another"
+    lines.append(f"\nIn brackets: {100 * found.confidence:g} % intervals over {over}.")
+    if found.setting.answers:
+        lines.append("Moved: illicit consignments of traders who went to where they believe little is looked at.")
     for one in found.strategies:
         for new in one.novelties:
-            when = "never" if new.weeks_until_first is None else f"in week {new.weeks_until_first}"
-            lines.append(f"\n{one.name}, seed {new.seed}: {new.scheme} first found {when} ({new.occurred} declared)")
+            when = "never found" if new.weeks_until_first is None else f"first found in week {new.weeks_until_first}"
+            lines.append(f"\n{one.name}, seed {new.seed}: {new.scheme} {when} ({new.occurred} declared)")
     return "\n".join(lines) + "\n"
 
 

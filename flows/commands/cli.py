@@ -368,9 +368,9 @@ def rehearse(
 
     docs/rehearsal.md says how long it takes and how to read the result.
     """
-    begin()
+    settings = begin()
     from flows.progress import on_terminal
-    from flows.rehearse import RehearseParameters, as_markdown
+    from flows.rehearse import RehearseParameters, as_markdown, folder_of
     from flows.rehearse import rehearse as run
 
     parameters = checked(
@@ -393,6 +393,7 @@ def rehearse(
     with on_terminal(err), failures():
         found = run(parameters)
     sys.stdout.write(found.model_dump_json(indent=2) + "\n" if as_json else as_markdown(found))
+    err.print(f"Document and pictures: {folder_of(parameters, settings)}", markup=False, soft_wrap=True)
 
 
 @app.command(epilog=f"{EXIT_CODES}, a port in use or a program that keeps dying among them.")

@@ -30,7 +30,9 @@ def test_what_traders_moved_is_told_where_they_answer(answers):
     found = summarise({3: logs}, {3: found_before}, setting_of(asked), TARGETING.lanes, [], 0.95, 50)
     totals = found.strategy("random").totals
     assert [name in totals for name in OF_ANSWERS] == [answers, answers]
-    assert ("| moved | found of what moved |" in as_markdown(found)) == answers
+    shown = as_markdown(found)
+    assert ("| moved | found of what moved |" in shown) == ("\nMoved: illicit consignments" in shown) == answers
+    assert "In brackets: 95 % intervals over the weeks of this one world, which say nothing of another." in shown
 
 
 def test_traders_of_kcs_do_not_answer():
