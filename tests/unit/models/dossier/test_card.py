@@ -124,7 +124,7 @@ def test_both_say_what_would_be_found_and_what_is_illicit(found):
         "60",
         "60 % [50, 70]",
         "100",
-        "0.250",
+        "25.0 %",
         "30 % [21, 40]",
     ]
     assert said[place + 8] == "50 % [34, 71]"
@@ -186,6 +186,8 @@ def test_the_whole_card_tells_whom_inspections_fall_upon_and_what_they_cost(foun
     assert "importer: new" in said
     assert said[said.index("Office: 10" if "Office: 10" in said else "office: 10") + 1].isdigit()
     assert "Its cost is not known: the rows have no currency" in whole
+    assert "By the policy, an inspection takes" in whole
+    assert "these are settings, and not measured." in whole
     assert "## Whom inspections fall upon" not in short
 
 
