@@ -212,8 +212,8 @@ def backtest(
     """Train on one period, score a later one, and say how good that would have been.
 
     Nothing of the scored files' outcomes reaches the model. DIR/predictions.csv has declaration_id, score (calibrated
-    probability that the item is illicit), expected_revenue and priority (what inspection ranks by). Files without
-    outcomes are scored too; their metrics are left out. Needs no server, and writes nowhere but DIR.
+    probability that an inspection finds an infringement), expected_revenue and priority (what inspection ranks by).
+    Files without outcomes are scored too; their metrics are left out. Needs no server, and writes nowhere but DIR.
     """
     if source is SourceName.SIMULATOR:
         raise typer.BadParameter("'simulator' has no files; allowed: kcs, files", param_hint="--source")
