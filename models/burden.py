@@ -4,8 +4,9 @@ A selection is each row's chance to be inspected, see ranking.chance_in_top. How
 where places go is in lanes.py, and what would be found among rows that nobody inspected is in off_policy.py.
 
 Groups are measured by what labels say, so that a hit rate is that of the goods, whatever the lane. Costs are those of
-the policy's lanes, in which a lane finds only the share `detects` of what the labels say. Where a row's lane is not
-known, the row takes the mean of the lanes, weighted by their places. Intervals are from resampled rows, each with its
+the policy's lanes. Labels already miss what inspections miss, so the mean lane finds what they say, and another one so
+much more or less as its `detects` is above or below the mean's. Where a row's lane is not known, the row takes the mean
+of the lanes, weighted by their places. Intervals are from resampled rows, each with its
 chance: they show how far figures would move if other declarations had come, not if the selection had been made again.
 Places are not given by chance, so every resample is scaled to as many inspections as the sample has.
 """
@@ -365,11 +366,12 @@ def _efforts(
         raise ValueError("capacity_share is 0 in every lane; allowed: one above 0, or rows with a column lane")
     shares = places / places.sum()
     mean = shares @ rates
+    finds = np.array([mean[0], 1.0, 1.0])  # of what labels say, the mean lane finds all
 
-    efforts = {(name, None): _adds(chance, sample, mean) for name, chance in chances.items()}
+    efforts = {(name, None): _adds(chance, sample, mean / finds) for name, chance in chances.items()}
     if takes is not None:
-        efforts[model, None] = _adds(first, sample, takes @ rates)
-        efforts |= {(model, lane): _adds(first * takes[:, i], sample, rates[i]) for i, lane in enumerate(LANES)}
+        efforts[model, None] = _adds(first, sample, takes @ rates / finds)
+        efforts |= {(model, lane): _adds(first * takes[:, i], sample, rates[i] / finds) for i, lane in enumerate(LANES)}
     cost = float(sum(price.hours(*mean[1:])))
     inspection = Inspection(
         lane_shares=dict(zip(LANES, shares.tolist(), strict=True)),
@@ -380,9 +382,12 @@ def _efforts(
 
 
 def _adds(chance: Floats, sample: Sample, rates: Floats) -> Floats:
-    """Return rows x 5: inspections, hits, revenue, officer and delay hours; `rates` are one for all, or one a row."""
-    detects, officer_hours, delay_hours = rates.T
-    found = detects * chance
+    """Return rows x 5: inspections, hits, revenue, officer and delay hours.
+
+    `rates` are what is found of what labels say, officer and delay hours of an inspection: one of each, or one a row.
+    """
+    finds, officer_hours, delay_hours = rates.T
+    found = finds * chance
     return np.stack(
         [chance, found * sample.is_hit, found * sample.revenue, chance * officer_hours, chance * delay_hours], axis=1
     )

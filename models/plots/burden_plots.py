@@ -58,7 +58,7 @@ def returns(path: Path, report: BurdenReport, sample: Sample, scorers: Mapping[s
             key = scores.score if scores.priority is None else scores.priority
             curve = ranking.Ranking(sample, key).curve(sample.ones)
             share = curve.rows[0] / max(curve.rows[0, -1], 1)
-            axes.plot(share, each.detects * curve.revenue[0], color=COLOURS.get(name), label=TITLES.get(name, name))
+            axes.plot(share, curve.revenue[0], color=COLOURS.get(name), label=TITLES.get(name, name))
         if each.cost.value is not None:
             cost = [0, each.cost.value * report.rows]
             axes.plot([0, 1], cost, color="#111111", linestyle="--", label="cost of inspecting")

@@ -70,7 +70,7 @@ def test_intervals_are_those_of_a_bootstrap_of_rows():
     for _ in range(2000):
         drawn = generator.integers(0, 600, 600)
         ratios.append(CHOSEN[drawn][is_here[drawn]].mean() / CHOSEN[drawn].mean())
-        hits.append(60 * report.inspection.detects * (CHOSEN * IS_HIT)[drawn].sum() / CHOSEN[drawn].sum())
+        hits.append(60 * (CHOSEN * IS_HIT)[drawn].sum() / CHOSEN[drawn].sum())
     for figure, drawn, within in ((part.selection_ratio, ratios, 0.03), (total.hits, hits, 0.75)):
         low, high = np.quantile(drawn, [0.025, 0.975])
         assert figure.low == pytest.approx(low, abs=within)
@@ -106,12 +106,13 @@ def test_effort_is_that_of_the_mean_lane_where_none_is_given():
     price = each["officer_hours"] * cost.officer_hour + each["delay_hours"] * cost.delay_hour
     assert report.inspection.lane_shares == pytest.approx({"red": 0.4, "yellow": 0.4, "blue": 0.2})
     assert report.inspection.cost.value == pytest.approx(price)
+    assert report.inspection.detects == pytest.approx(each["detects"])
     assert report.currency == "USD"
     assert [one.name for one in report.selections] == ["model", "risk_profile", "random"]
     revenue = TEST["recovered_revenue"].to_numpy()
     for name, chance in {"model": CHOSEN, **OTHERS, "random": np.full(600, 0.1)}.items():
         total = effort(report, name).total
-        hits, money = each["detects"] * (chance @ IS_HIT), each["detects"] * (chance @ revenue)
+        hits, money = chance @ IS_HIT, chance @ revenue  # as labels say: they miss what inspections miss
         assert total.inspected.value == pytest.approx(60)
         assert total.hits.value == pytest.approx(hits)
         assert total.revenue.value == pytest.approx(money)
@@ -131,11 +132,12 @@ def test_effort_is_that_of_each_rows_lane_where_it_is_given():
     own = effort(report)
     assert list(own.lanes) == list(LANES)
     revenue = TEST["recovered_revenue"].to_numpy()
+    mean = sum(getattr(lanes, lane).detects * ((lane == LANE).to_numpy() * CHOSEN).sum() for lane in LANES) / 60
     for lane in LANES:
         is_here, rates = (lane == LANE).to_numpy() * CHOSEN, getattr(lanes, lane)
         assert own.lanes[lane].inspected.value == pytest.approx(is_here.sum())
-        assert own.lanes[lane].hits.value == pytest.approx(rates.detects * (is_here @ IS_HIT))
-        assert own.lanes[lane].revenue.value == pytest.approx(rates.detects * (is_here @ revenue))
+        assert own.lanes[lane].hits.value == pytest.approx(rates.detects / mean * (is_here @ IS_HIT))
+        assert own.lanes[lane].revenue.value == pytest.approx(rates.detects / mean * (is_here @ revenue))
         assert own.lanes[lane].officer_hours.value == pytest.approx(rates.officer_hours * is_here.sum())
         assert own.lanes[lane].delay_hours.value == pytest.approx(rates.delay_hours * is_here.sum())
         assert report.inspection.lane_shares[lane] == pytest.approx(is_here.sum() / 60)
