@@ -59,6 +59,7 @@ def rehearse(parameters: RehearseParameters = _DEFAULTS) -> result.Rehearsal:
     found = result.summarise(
         {seed: logs for seed, (logs, _) in replayed.items()},
         {seed: known for seed, (_, known) in replayed.items()},
+        declarations_of(parameters),
         setting_of(parameters),
         policy.targeting.lanes,
         PAIRS,
@@ -162,6 +163,14 @@ def _korean(parameters: RehearseParameters, policy: Policy) -> tuple[Known, pl.D
     )
     outcomes = (table.lazy() for table in tables[2:])
     return kinds.build(*declarations, *outcomes, policy.features.label_delay_days), truth
+
+
+def declarations_of(parameters: RehearseParameters) -> dict[str, str | int]:
+    """Return which declarations are replayed: files of their source, or what a simulated world is made by."""
+    source = {"source": parameters.source.value}
+    if parameters.input:
+        return {**source, "input": " ".join(parameters.input)}
+    return {**source, "preset": parameters.preset.value, "rows": parameters.rows, "months": parameters.months}
 
 
 def setting_of(parameters: RehearseParameters) -> replay.Setting:

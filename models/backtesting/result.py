@@ -116,8 +116,9 @@ class Difference(Document):
 
 
 class Rehearsal(Document):
-    """Everything a rehearsal showed."""
+    """Everything a rehearsal showed. `declarations` says which were replayed: their source, and how they were made."""
 
+    declarations: dict[str, str | int]
     setting: Setting
     seeds: tuple[int, ...]
     confidence: float
@@ -136,6 +137,7 @@ class Rehearsal(Document):
 def summarise(
     logs: Logs,
     found_before: Mapping[int, frozenset[str]],
+    declarations: Mapping[str, str | int],
     setting: Setting,
     lanes: Lanes,
     pairs: Sequence[tuple[str, str]],
@@ -184,6 +186,7 @@ def summarise(
         for of, against in pairs
     )
     return Rehearsal(
+        declarations=dict(declarations),
         setting=setting,
         seeds=seeds,
         confidence=confidence,

@@ -6,7 +6,7 @@ import pytest
 
 import flows.rehearse
 from flows.parameters import RehearseParameters
-from flows.rehearse import as_markdown, replay_seed, setting_of
+from flows.rehearse import as_markdown, declarations_of, replay_seed, setting_of
 from models.backtesting.result import OF_ANSWERS, summarise
 from models.backtesting.strategies import Random
 from tests.support.replayed import POLICY, TARGETING
@@ -27,12 +27,19 @@ def test_what_traders_moved_is_told_where_they_answer(answers):
     asked = SMALL.model_copy(update={"answers": answers})
     logs, found_before = replay_seed.fn(asked, POLICY, asked.seed)
     assert ("is_moved" in logs["random"].columns) == answers
-    found = summarise({3: logs}, {3: found_before}, setting_of(asked), TARGETING.lanes, [], 0.95, 50)
+    of, lanes = declarations_of(asked), TARGETING.lanes
+    found = summarise({3: logs}, {3: found_before}, of, setting_of(asked), lanes, [], 0.95, 50)
+    assert found.declarations == {"source": "simulator", "preset": "plain", "rows": 3000, "months": 6}
     totals = found.strategy("random").totals
     assert [name in totals for name in OF_ANSWERS] == [answers, answers]
     shown = as_markdown(found)
     assert ("| moved | found of what moved |" in shown) == ("\nMoved: illicit consignments" in shown) == answers
     assert "In brackets: 95 % intervals over the weeks of this one world, which say nothing of another." in shown
+
+
+def test_declarations_of_kcs_are_named_by_their_files():
+    asked = RehearseParameters(source="kcs", input=("a.csv", "b.csv"))
+    assert declarations_of(asked) == {"source": "kcs", "input": "a.csv b.csv"}
 
 
 def test_traders_of_kcs_do_not_answer():

@@ -225,7 +225,7 @@ def _log(week: list[int], scheme: list[str], lane: list[str], revenue: float = 1
 
 
 def _summary(logs, pairs=()):
-    return summarise(logs, dict.fromkeys(logs, frozenset({"known"})), SETTING, LANES, pairs, 0.95, 200)
+    return summarise(logs, dict.fromkeys(logs, frozenset({"known"})), {"rows": 9}, SETTING, LANES, pairs, 0.95, 200)
 
 
 def test_totals_are_sums_and_ratios():
@@ -287,7 +287,7 @@ def test_a_new_scheme_that_nobody_found_is_said_so():
 
 
 def test_the_document_survives_json(logs):
-    found = summarise({5: logs}, {5: frozenset()}, SETTING, LANES, [("exploring", "bacuda")], 0.95, 200)
+    found = summarise({5: logs}, {5: frozenset()}, {"rows": 9}, SETTING, LANES, [("exploring", "bacuda")], 0.95, 200)
     assert type(found).model_validate_json(found.model_dump_json()) == found
     precision = found.strategy("model").totals["precision"]
     assert precision.low <= precision.value <= precision.high
