@@ -53,7 +53,9 @@ def test_everybody_meets_the_new_scheme_and_is_told_when(rehearsed):
     }
     assert len(occurred) == 1
     assert occurred.pop()[1] > 0
-    assert "exploring, seed 1: false_origin first found" in as_markdown(found)
+    (new,) = (each for each in found.strategy("exploring").novelties if each.scheme == "false_origin")
+    when = "never found" if new.weeks_until_first is None else f"first found in week {new.weeks_until_first}"
+    assert f"exploring, seed 1: false_origin {when} ({new.occurred} declared)" in as_markdown(found)
 
 
 def test_all_inspect_as_much(rehearsed):
