@@ -241,7 +241,7 @@ def test_what_decides_is_what_was_signed_whatever_the_file_on_the_disk_says(stor
         (b"label_delay_days = 7 ", b"label_delay_days = 60 "),
         (b"random_share = 0.01", b"random_share = 0.03"),
         (b"capacity_share = 0.04", b"capacity_share = 0.20"),
-        (b"initial_share = 0.10", b"initial_share = 0.30"),
+        (b"initial_share = 0.02", b"initial_share = 0.30"),
         (b"kept_precision = 0.93", b"kept_precision = 0.10"),
     ):
         assert mine in edited

@@ -138,7 +138,7 @@ def test_a_bag_of_none_or_of_very_many_is_refused(bag):
         ),
         ("folds = 3", "", "policy: training.search.folds is missing"),
         (
-            "initial_share = 0.10",
+            "initial_share = 0.02",
             "initial_share = 0.5",
             "policy: exploration: initial_share is 0.5; allowed: from min_share, 0.02, to max_share, 0.3",
         ),

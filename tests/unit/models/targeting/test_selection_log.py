@@ -17,7 +17,9 @@ from models.targeting.selection_log import (
     with_probabilities,
 )
 
-POLICY = policy.load()
+_DELIVERED = policy.load()
+# So that the share has room below it.
+POLICY = _DELIVERED.model_copy(update={"exploration": _DELIVERED.exploration.model_copy(update={"initial_share": 0.1})})
 FIRST = date(2024, 3, 1)
 PERIOD = POLICY.drift.window_days
 
