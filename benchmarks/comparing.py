@@ -11,7 +11,7 @@ Each figure of a world, way and seed is kept as soon as it is there, and a compa
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -65,6 +65,7 @@ class Comparison:
     base: str
     figures: Mapping[str, str]
     slices: Callable[[World], Slices] = whole
+    _: KW_ONLY
     beside: Mapping[str, Callable[[str, World, int], float]] = field(default_factory=dict)
     libraries: tuple[str, ...] = measuring.LIBRARIES
 

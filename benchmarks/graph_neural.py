@@ -86,7 +86,8 @@ def graph_network(policy: Policy) -> Comparison:
         "the same without neighbours": lambda world, seed: Scores(_scores(world, seed)[1]),  # learned beside it
     }
     judged = partial(slices, policy.features.label_delay_days)
-    return Comparison("graph-neural", ways, next(iter(ways)), FIGURES, judged, (*measuring.LIBRARIES, "torch"))
+    libraries = (*measuring.LIBRARIES, "torch")
+    return Comparison("graph-neural", ways, next(iter(ways)), FIGURES, judged, libraries=libraries)
 
 
 @dataclass(frozen=True)
