@@ -123,6 +123,7 @@ def _fill(
             evaluation=evaluation,
             gates=gates,
             failed=[gate for gate in gates if not gate.passed],
+            unjudged=[gate for gate in gates if gate.verdict == "not judged"],
             slices=shown,
             scorers=scorers,
             shares=[each.share for each in evaluation.model.at_shares if each.by == "score"],

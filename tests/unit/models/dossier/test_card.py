@@ -301,6 +301,14 @@ def test_a_gate_that_had_nothing_to_judge_by_is_not_shown_as_passed():
     told = cells(written(first, min_test_rows=900, min_roc_auc=1.1)[0])
     names = ("`champion`", "`test_rows`", "`roc_auc`")
     assert [told[told.index(name) + 1] for name in names] == ["not judged", "passed", "**failed**"]
+    gates = judge(first, SMALL.gates)
+    unjudged = [gate.name for gate in gates if gate.verdict == "not judged"]
+    assert "champion" in unjudged
+    assert all(gate.passed for gate in gates)
+    for text in written(first):
+        told = cells(text)
+        counted = f"{len(gates) - len(unjudged)} of {len(gates)} passed, {len(unjudged)} not judged"
+        assert told[told.index("Gates") + 1] == counted
 
 
 def test_rows_that_no_part_has_are_counted(found):
