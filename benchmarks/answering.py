@@ -184,7 +184,8 @@ def table(told: Mapping[str, Mapping[str, Any]]) -> str:
     """Return what docs/rehearsal.md shows of `told`: means, with intervals over worlds where a strategy is compared."""
 
     def cell(figure: Mapping[str, float], how: str) -> str:
-        return f"{figure['mean']:{how}} ({figure['low']:{how}} to {figure['high']:{how}})"
+        mean, low, high = (f"{figure[end]:{how}}".replace("%", " %") for end in ("mean", "low", "high"))
+        return f"{mean} ({low} to {high})" if figure["high"] > figure["low"] else ""
 
     shown = {
         "moved": ("moved", ",.0f"),
@@ -201,7 +202,7 @@ def table(told: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def table_of_chance(told: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return what shares drawn by chance cost, and how well they tell what share of all declarations would be a hit."""
+    """Return what docs/rehearsal.md shows of chance: what a share costs, and how well it tells the rate of hits."""
     shares = {"random_0": "none", BEFORE: "1 %", "random_2": "2 %", "random_5": "5 %"}
     lines = [
         "| by chance | drawn in a year | hits where none answers | hits where traders answer | rate of hits known |"
@@ -210,7 +211,7 @@ def table_of_chance(told: Mapping[str, Mapping[str, Any]]) -> str:
     for name, share in shares.items():
         figures, chance = told[name], told[name]["chance"]
         hits = (f"{figures[f'hits_where_{which}']['mean']:,.0f}" for which in ("none_answers", "traders_answer"))
-        known = f"{chance['rate']:.1%}, give or take {100 * chance['off_by']:.1f} points" if chance else "no"
+        known = f"{100 * chance['rate']:.1f} %, give or take {100 * chance['off_by']:.1f} points" if chance else "no"
         lines.append(f"| {share} | {chance['drawn'] if chance else 0:,.0f} | {' | '.join(hits)} | {known} |")
     return "\n".join(lines)
 

@@ -1,6 +1,7 @@
 """What is made of the units of benchmarks/answering.py; the replays themselves are tested elsewhere."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -60,9 +61,16 @@ def test_the_result_compares_each_strategy_with_the_product_world_by_world(tmp_p
     printed = capsys.readouterr().out
     assert "| `alarms` | 102 (" in printed
     # A rate of 0.05 among n is known to about 1.96 * sqrt(0.05 * 0.95 / n): 1,400 and 7,000 were drawn.
-    assert "| 1 % | 1,400 | 1,002 | 1,002 | 5.0%, give or take 1.1 points |" in printed
-    assert "| 5 % | 7,000 | 1,002 | 1,002 | 5.0%, give or take 0.5 points |" in printed
+    assert "| 1 % | 1,400 | 1,002 | 1,002 | 5.0 %, give or take 1.1 points |" in printed
+    assert "| 5 % | 7,000 | 1,002 | 1,002 | 5.0 %, give or take 0.5 points |" in printed
     assert "| none | 0 | 1,002 | 1,002 | no |" in printed
+
+
+def test_the_page_shows_what_was_measured():
+    told = json.loads((measuring.RESULTS / "answering.json").read_text())["strategies"]
+    page = (measuring.RESULTS.parents[1] / "docs" / "rehearsal.md").read_text()
+    for table in (answering.table(told), answering.table_of_chance(told)):
+        assert re.sub(" +", " ", table) in re.sub(" +", " ", page)
 
 
 def test_two_processes_do_not_replay_the_same_unit(tmp_path):

@@ -32,7 +32,7 @@ def test_a_departure_has_its_share_of_the_origin(departure, share):
 
 
 def test_what_was_declared_more_than_a_year_before_does_not_count():
-    """Of three from China, accepted on 1, 2 and 3 March, and one from Singapore on the 4th."""
+    """Three declarations come from China, on 1, 2 and 3 March, and one comes from Singapore on the 4th."""
     for day, declared, share in ((3, 1, 0.5), (4, 0, 0.0), (5, 0, None)):
         found = computed(accepted_at=datetime(2025, 3, day))
         assert found["declarations_departure_country_among_seller_id"] == declared
