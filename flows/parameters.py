@@ -54,7 +54,7 @@ Scheme = Annotated[str | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"t
 
 
 class Authored(BaseModel):
-    """Of a run that has an author, who is signed in: Prefect's guard sets `requested_by`, and no form asks for it."""
+    """Holds the author of a run, who is signed in: Prefect's guard sets `requested_by`, and no form asks for it."""
 
     # Prefect holds the parameters that the guard has set against the form's schema, which does not name this one.
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"additionalProperties": True})

@@ -36,7 +36,7 @@ class Departure(msgspec.Struct, frozen=True):
 
 
 class LaneDepartures(msgspec.Struct, frozen=True):
-    """Of an office's cases closed that were recommended for a lane: how many were departed from, and in which way.
+    """Counts cases closed at an office that were recommended for a lane, and how many were departed from, and how.
 
     A case that was raised and lowered counts in both, and once in `departed`.
     """

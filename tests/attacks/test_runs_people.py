@@ -221,7 +221,7 @@ def test_one_persons_key_does_not_give_anothers_run(prefect):
 
 
 class TestStates:
-    """Of a run that exists."""
+    """Somebody sets states of a run that exists."""
 
     def set(self, prefect, who, run, state, **more):
         return prefect.ask(who, "POST", f"/api/flow_runs/{run}/set_state", {"state": state, **more})

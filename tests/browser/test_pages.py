@@ -221,7 +221,7 @@ def test_a_rejection_ends_a_version(signed_in: SignedIn) -> None:
 
 
 def test_a_reviewer_begins_at_what_waits_and_sees_pictures_and_all_tags(servers: Servers, page: Page) -> None:
-    """From the address of the server to the row that is edited, as somebody who was never here."""
+    """Somebody who was never here goes from the address of the server to the row that is edited."""
     page.goto(servers.mlflow_url)
     expect(page.get_by_text(f"Version {TO_PROMOTE} decides now.")).to_be_visible()
     page.get_by_role("link", name="MLflow", exact=True).click()

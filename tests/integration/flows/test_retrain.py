@@ -199,7 +199,7 @@ def test_the_data_can_be_listed_and_brought_back(undisturbed):
 def test_killed_during_ingestion_and_registration_it_leaves_one_clean_result(
     undisturbed, prefect, tmp_path, object_storage
 ):
-    """With evidence in a bucket, which changes nothing else: the result is that of a folder.
+    """Evidence lies in a bucket, which changes nothing else: the result is that of a folder.
 
     Two kills of many: `make trial kills` has them at any moment.
     """
@@ -238,7 +238,7 @@ def test_a_version_brings_the_policy_that_it_was_made_by(undisturbed, tmp_path):
 
 
 def test_a_failed_gate_registers_nothing(undisturbed, prefect, tmp_path, monkeypatch, caplog):
-    """On the same declarations, by a policy that asks for more of them; and with code that is not committed."""
+    """The policy asks for more declarations than there are, and then the code is not committed."""
     written = policy.load().written
     strict = written.replace(b"min_test_rows = 500", b"min_test_rows = 9000")
     assert strict != written

@@ -1,1 +1,1 @@
-"""On the path of every Python that tests start."""
+"""These modules are on the path of every Python that tests start."""

@@ -39,7 +39,7 @@ def played(plan: Plan, day: list[Candidate], own: bytes, met=lambda number: ()) 
 
 
 def z_of(inspected, stated):
-    """For each item, how far its inspections are from what was stated, in standard deviations; items x secrets."""
+    """Return how far inspections of each item are from what was stated, in standard deviations; items x secrets."""
     inspected, stated = np.array(inspected, float), np.array(stated)
     variance = (stated * (1 - stated)).sum(axis=1)
     open_ = variance >= 5

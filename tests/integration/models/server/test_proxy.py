@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 @pytest.fixture(scope="module")
 def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    """Of Kubernetes, before the real server."""
+    """Run the proxy of Kubernetes before the real server."""
     port, mlflow = free_port(), str(httpx.URL(server.url).port)
     replaced = [("8500", str(port)), ("8420", str(free_port())), ("127.0.0.1:5000", f"127.0.0.1:{mlflow}")]
     with nginx(of_kubernetes(), replaced, tmp_path_factory.mktemp("proxy"), port):

@@ -48,7 +48,7 @@ def registers(draw: st.DrawFn) -> list[Entry]:
 
 
 def _matches(versions: list[Entry]) -> pl.DataFrame:
-    """Of a store in which these versions arrived: the last of each entry is current."""
+    """Return the matches of a store in which these versions arrived: the last of each entry is current."""
     last = {version["entry_id"]: at for at, version in enumerate(versions)}
     rows = [[v for at, v in enumerate(versions) if (last[v["entry_id"]] == at) == current] for current in (True, False)]
     return matching.matches(entries.read(*(pl.LazyFrame(each, schema=schema("register")) for each in rows)))

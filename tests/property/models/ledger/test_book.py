@@ -51,7 +51,7 @@ def accepted(database: Path) -> list[dict]:
 
 
 def champion(said: list[dict]) -> int | None:
-    """By what was accepted; each promotion and rollback must have had what it takes at its moment."""
+    """Return the champion by what was accepted; each promotion and rollback must have had what it takes then."""
     reigns: list[int] = []
     for place, each in enumerate(said):
         version, past = each["version"], said[:place]

@@ -102,7 +102,7 @@ def test_the_oracle_inspects_no_fewer_illicit_declarations_than_anybody(logs):
 
 
 def test_chance_hits_at_the_base_rate():
-    """Of 3,600 inspections, within four standard errors."""
+    """There are 3,600 inspections, and four standard errors are allowed."""
     large = world(rows=40_000)
     log = replay(large, Random(TARGETING), 4, LANES, seed=2)
     inspected = log.filter(pl.col("lane") != "green")["is_illicit"]

@@ -174,7 +174,7 @@ def test_each_criterion_stands_beside_the_model_on_the_days_on_which_it_placed_a
 
 
 def test_intervals_are_wilsons():
-    """For 2 of 8 by the formula: centre 0.331, half width 0.2597."""
+    """For 2 of 8 the formula gives a centre of 0.331 and a half width of 0.2597."""
     rate = Rate.of(2, 8).rate
     assert (rate.value, rate.low, rate.high) == (0.25, pytest.approx(0.0715, abs=1e-4), pytest.approx(0.5907, abs=1e-4))
     assert Rate.of(0, 5).rate.low == 0.0

@@ -160,7 +160,7 @@ def honest() -> Dossier:
 
 
 def lenient() -> Dossier:
-    """By a policy of its own, under which its figures pass."""
+    """Return a version that was judged by a policy of its own, under which its figures pass."""
     own = candidates.dossier().policy.replace(b"min_test_rows = 500", b"min_test_rows = 1")
     return replace(honest(), policy=own, judged=replace(failing(), policy=own).judged)
 

@@ -181,7 +181,7 @@ def test_an_unopened_version_that_is_shown_as_signed_is_told(registry, state, pr
 
 
 def test_time_that_ran_backwards_is_told(registry, state):
-    """By the server's own hand, key and all: a clock that was turned back lets signatures last longer."""
+    """The server itself does it, with its key: a clock that was turned back lets signatures last longer."""
     keys = Keys(state / "signoff")
     table = Table(registry.tracking_uri)
     with pytest.MonkeyPatch.context() as patch:

@@ -181,7 +181,7 @@ def test_drift_is_that_of_the_scores_of_one_model_within_the_period():
     after = FIRST + timedelta(days=PERIOD)
 
     def share(*scores: tuple[str, int, float]) -> float:
-        """Of a period in which both kinds brought in alike; of each model and day forty rows with such a score."""
+        """Return the share after a period in which both kinds brought in alike; each score is that of forty rows."""
         rows = [
             {"declaration_id": f"{place:02}-{row}", "model_digest": digest, "accepted_on": day, "score": score}
             for place, (digest, ahead, score) in enumerate(scores)
