@@ -375,7 +375,7 @@ def test_runs_that_fell_silent_are_marked_crashed_or_begun_again(project):
         def told():
             return f"run-failed/{run}" in project.tidewaiter("notices", "list").stdout
 
-        wait_for(told, 90, "a message of the crashed run")
+        wait_for(told, 90, "a message of the crashed run", shown=lambda: f"{project.said()}\n{project.log('notices')}")
         assert project.said().count("mlflow ended with code -9: starting it again") == 1
         health = f"http://127.0.0.1:{project.mlflow_port}/health"
         wait_for(lambda: prefect_api.answers(health), 60, "MLflow again", shown=lambda: project.log("mlflow"))
