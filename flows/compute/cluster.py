@@ -27,6 +27,7 @@ from models.risk import boosting
 ATTEMPTS = 3  # at a piece of work, and at growing trees
 _LISTENS_MINUTES = 2  # to wait for the others of a network; after that one of them is gone
 _ANSWERS_SECONDS = 60.0
+_STARTS_SECONDS = 180.0  # a node that is busy takes its time to start a worker
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,10 @@ def _nodes() -> list[str]:
 
 def _check(nodes: Sequence[str], shared: Sequence[Path]) -> None:
     look = ray.remote(num_cpus=1, max_retries=0)(_look)
-    for node in nodes:
+    asked = {node: look.options(**_on(node)).remote(shared) for node in nodes}
+    for node, answer in asked.items():
         try:
-            name, absent, version = ray.get(look.options(**_on(node)).remote(shared), timeout=_ANSWERS_SECONDS)
+            name, absent, version = ray.get(answer, timeout=_STARTS_SECONDS)
         except RayError as error:
             raise ClusterError(f"node {node} does not answer, or lacks this project: {error}") from error
         if absent:

@@ -54,6 +54,13 @@ def two():
         yield made
 
 
+@pytest.fixture(scope="module")
+def workers(two, folder):
+    """One connection for the last tests of this file: each one starts processes on every node."""
+    with workforce(Engine.RAY, two.address, _settings(folder)) as made:
+        yield made
+
+
 @pytest.fixture
 def nodes(request):
     with cluster(request.param) as made:
@@ -83,11 +90,6 @@ def _dies_once(marker: Path, work, *pieces, **given):
 
 def _dies(**given):
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_two_nodes_compute_the_same_features(two, folder, embedded):
-    with workforce(Engine.RAY, two.address, _settings(folder)) as workers:
-        assert _bytes(_build(folder, "two", workers.run)) == embedded
 
 
 @pytest.mark.cluster
@@ -160,14 +162,6 @@ def _auc(fit, held_out):
     return roc_auc_score(held_out.target, boosting.predict(fit.booster, np.asarray(held_out.matrix)))
 
 
-def test_trees_grown_by_two_are_as_good(two, folder, learning):
-    fit, rows, held_out = learning
-    with workforce(Engine.RAY, two.address, _settings(folder)) as workers:
-        both = workers.grow(fit, rows, None)
-    assert len(both.curve["validation"]) == min(both.rounds + 10, 60)  # both stopped at the same round
-    assert _auc(both, held_out) == pytest.approx(_auc(boosting.alone(fit, rows, None), held_out), abs=0.02)
-
-
 @pytest.mark.cluster
 @pytest.mark.parametrize("nodes", [2], indirect=True)
 def test_a_worker_and_a_node_lost_at_training_cost_only_time(nodes, folder, learning, tmp_path):
@@ -220,3 +214,14 @@ def _metrics(uri):
     client = MlflowClient(uri)
     (version,) = client.search_model_versions(f"name = '{MODEL}'")
     return client.get_run(version.run_id).data.metrics
+
+
+def test_two_nodes_compute_the_same_features(workers, folder, embedded):
+    assert _bytes(_build(folder, "two", workers.run)) == embedded
+
+
+def test_trees_grown_by_two_are_as_good(workers, learning):
+    fit, rows, held_out = learning
+    both = workers.grow(fit, rows, None)
+    assert len(both.curve["validation"]) == min(both.rounds + 10, 60)  # both stopped at the same round
+    assert _auc(both, held_out) == pytest.approx(_auc(boosting.alone(fit, rows, None), held_out), abs=0.02)
