@@ -93,7 +93,7 @@ def look(settings: Settings, project: Path, now: datetime) -> Status:
         _disk(settings),
         _runs(settings, up.pid),
         *_monitoring(settings),
-        *_notices(settings, now),
+        *_notices(settings, up, now),
         *_lineage(settings, now),
     ]
     shown: list[Night] = []
@@ -222,8 +222,11 @@ def _monitoring(settings: Settings) -> list[Check]:
     ]
 
 
-def _notices(settings: Settings, now: datetime) -> list[Check]:
-    """Return the check whether people are told what there is to tell; none if nobody is to be told anything."""
+def _notices(settings: Settings, up: running.Running, now: datetime) -> list[Check]:
+    """Return the check whether people are told what there is to tell; none if nobody is to be told anything.
+
+    The first look comes some seconds after `up` is ready, and until then the last one may be days old.
+    """
     log = settings.logs_folder / "notices.log"
     try:
         found = telling.recipients(settings)
@@ -237,8 +240,9 @@ def _notices(settings: Settings, now: datetime) -> list[Check]:
     if strangers:
         return [Check(name="notices", is_ok=False, detail=f"there is no account {', '.join(strangers)}")]
     if looked is None or now - datetime.fromisoformat(looked) > GRACE:
+        is_fresh = up.since is not None and now - datetime.fromisoformat(up.since) < GRACE
         detail = f"runs were last looked at {looked or 'never'}: see {log}"
-        return [Check(name="notices", is_ok=False, detail=detail)]
+        return [Check(name="notices", is_ok=is_fresh, is_warning=is_fresh, detail=detail)]
     if since and now - since > TOLD_WITHIN:
         detail = f"{count} events wait to be told since {since:%Y-%m-%d %H:%M} UTC: see {log}"
         return [Check(name="notices", is_ok=False, detail=detail)]

@@ -223,8 +223,8 @@ class Up:
             processes.stop_strays(grace_s=1)
 
     def _state(self, is_ready: bool, is_stopping: bool = False) -> running.Running:
-        settings = self.settings
-        return running.Running(os.getpid(), settings.mlflow_url, settings.prefect_url, is_ready, is_stopping)
+        settings, now = self.settings, datetime.now(UTC).isoformat()
+        return running.Running(os.getpid(), settings.mlflow_url, settings.prefect_url, is_ready, is_stopping, now)
 
     def _greet(self) -> None:
         url = f"{self.settings.window_url}/window/declarations"

@@ -22,13 +22,17 @@ PATIENCE_S = 1.0  # a reader holds the lock for an instant
 
 @dataclass(frozen=True)
 class Running:
-    """A running `up`. `is_ready` is false while its servers start or stop; `is_stopping` tells which of the two."""
+    """A running `up`. `is_ready` is false while its servers start or stop; `is_stopping` tells which of the two.
+
+    `since` is the instant from which this is so, in ISO 8601; None where an earlier version announced it.
+    """
 
     pid: int
     mlflow_url: str
     prefect_url: str
     is_ready: bool
     is_stopping: bool = False
+    since: str | None = None
 
     @property
     def prefect_api(self) -> str:

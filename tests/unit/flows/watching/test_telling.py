@@ -1,5 +1,6 @@
 """The process that tells, on an installation with accounts, a ledger and a desk; Prefect is away."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from flows.commands import cli
 from flows.host.status import _notices
+from flows.processes.running import Running
 from flows.settings import PREFIX, Settings
 from flows.watching import telling
 from models.ledger import Book, Keys
@@ -21,6 +23,8 @@ from tests.support.opened import accounts
 from tests.support.ports import free_port
 from tests.support.receiver import receiving
 from tests.support.signing import POLICY, digest_of, entry, on
+
+UP = Running(1, "http://127.0.0.1:9", "http://127.0.0.1:9", is_ready=True)
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ def recipients(settings, receiver):
 
 def test_nothing_runs_where_nobody_is_to_be_told(settings):
     assert telling.program(settings) is None
-    assert _notices(settings, datetime.now(UTC)) == []
+    assert _notices(settings, UP, datetime.now(UTC)) == []
     assert not list(settings.window_folder.iterdir())
 
 
@@ -63,7 +67,7 @@ def test_what_is_wrong_with_the_file_is_told_before_anything_starts(settings, re
     recipients.write_text(recipients.read_text().replace("operator", "boss"))
     with pytest.raises(ValueError, match=r"role is 'boss'; allowed: .*analyst, .*operator"):
         telling.program(settings)
-    (check,) = _notices(settings, datetime.now(UTC))
+    (check,) = _notices(settings, UP, datetime.now(UTC))
     assert not check.is_ok
 
 
@@ -88,9 +92,21 @@ def test_what_happens_in_the_house_is_told_to_whom_it_concerns(settings, recipie
     told.round(now + BLIND_AFTER + timedelta(seconds=20))
     told.round(now + 2 * BLIND_AFTER)
     assert receiver.messages[-1]["title"] == "Tidewaiter: messages may be missing"
-    (check,) = _notices(settings, now)
+    (check,) = _notices(settings, UP, now)
     assert not check.is_ok
     assert "runs were last looked at never" in check.detail
+
+
+@pytest.mark.parametrize(("ready_for", "is_well"), [(timedelta(minutes=4), True), (timedelta(minutes=6), False)])
+@pytest.mark.parametrize("looked", [None, timedelta(days=3)])
+def test_that_nobody_has_looked_yet_is_well_for_a_while_only(settings, recipients, looked, ready_for, is_well):
+    told, now = telling.teller(settings, lambda text: None), datetime.now(UTC)
+    if looked is not None:
+        told.outbox.put([], "runs", (now - looked).isoformat(), now)
+    up = replace(UP, since=(now - ready_for).isoformat())
+    (check,) = _notices(settings, up, now)
+    assert (check.is_ok, check.is_warning) == (is_well, is_well)
+    assert "runs were last looked at" in check.detail
 
 
 @pytest.mark.parametrize("file", [PAST_PROVIDER, PAST_PROVIDER_TO_RUNS, PAST_PROVIDER_TO_WINDOW])
@@ -111,14 +127,14 @@ def test_status_tells_who_is_told_and_what_waits_too_long(settings, recipients):
     told.send = lambda *given: "away"
     told.sources["runs"] = told.sources["window"]
     told.outbox.put([], "runs", now.isoformat(), now)
-    (check,) = _notices(settings, now)
+    (check,) = _notices(settings, UP, now)
     assert (check.is_ok, check.detail) == (True, "2 addresses are told, 0 events wait")
     Alarms(settings.window_folder / ALARMS)("x")
     told.round(now)
     Alarms(settings.window_folder / ALARMS)("y")
     told.round(now)
     told.outbox.put([], "runs", (now + timedelta(hours=2)).isoformat(), now)
-    (check,) = _notices(settings, now + timedelta(hours=2))
+    (check,) = _notices(settings, UP, now + timedelta(hours=2))
     assert not check.is_ok
     assert "wait to be told since" in check.detail
 
@@ -164,7 +180,7 @@ def test_the_commands_check_try_and_list(settings, recipients, receiver):
     recipients.write_text(recipients.read_text().replace("ann", "zoe"))
     checked = run("notices", "check")
     assert (checked.exit_code, "There is no account zoe" in checked.output) == (1, True)
-    (check,) = _notices(settings, datetime.now(UTC))
+    (check,) = _notices(settings, UP, datetime.now(UTC))
     assert (check.is_ok, check.detail) == (False, "there is no account zoe")
     recipients.write_text("[[recipients]]\nrole = 'x'")
     assert run("notices", "check").exit_code == 2
