@@ -96,6 +96,7 @@ def test_a_finding_that_was_sent_meanwhile_is_not_said_to_wait(
         if impression.count():
             impression.click()
         expect(page.locator("[value=nothing]")).to_be_focused()
+        page.wait_for_load_state("domcontentloaded")  # the page's own scripts have run
         page.evaluate(f"""() => {{
             navigator.locks.request("tidewaiter-desk", () => new Promise((free) => {{ self.free = free; }}));
             {sends};
