@@ -42,8 +42,13 @@ def hosting() -> Iterator[None]:
 
 @contextmanager
 def prefect_server() -> Iterator[str]:
-    """Send the flows of this process to the server, and yield its URL, for children."""
+    """Send the flows of this process to the server, and yield its URL, for children.
+
+    Events that wait to be sent are sent before it ends: when the process exits the server may be gone, and Prefect's
+    client would wait for it for ever.
+    """
     # Imported here, because the import takes seconds that most tests need not wait for.
+    from prefect.events.worker import EventsWorker
     from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     settings = embedded.environment(Settings())
@@ -51,6 +56,7 @@ def prefect_server() -> Iterator[str]:
     url = _url(Path(os.environ[FOLDER]))
     with temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: retries}):
         yield url
+        EventsWorker.drain_all()
 
 
 def _url(folder: Path) -> str:
