@@ -3,7 +3,6 @@
 No test asks a server outside; those that speak TLS bring an authority of their own.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +16,8 @@ _END = "-----END CERTIFICATE-----\n"
 
 @contextmanager
 def one() -> Iterator[None]:
-    """Let this process and its children trust the first authority alone, unless SSL_CERT_FILE says which."""
-    if "SSL_CERT_FILE" in os.environ:
-        yield
-        return
-    first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
+    """Let this process and its children trust the first authority alone."""
+    first, end, _ = certifi.contents().partition(_END)
     with tempfile.TemporaryDirectory(prefix="tidewaiter-authority-") as folder, pytest.MonkeyPatch.context() as patch:
         Path(folder).chmod(0o755)  # some tests work as another user
         file = Path(folder, "authority.pem")
