@@ -55,7 +55,7 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/ty check
-	$(BIN)/python -m pytest -q -n 5 --dist loadfile --no-loadscope-reorder -m "not cluster" --durations 8
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not cluster" --durations 8
 
 # Random stores on a cluster, and what one does when it loses workers and nodes: Ray takes its time to notice.
 test-cluster: setup
