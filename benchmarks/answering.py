@@ -185,7 +185,7 @@ def table(told: Mapping[str, Mapping[str, Any]]) -> str:
 
     def cell(figure: Mapping[str, float], how: str) -> str:
         mean, low, high = (f"{figure[end]:{how}}".replace("%", " %") for end in ("mean", "low", "high"))
-        return f"{mean} ({low} to {high})" if figure["high"] > figure["low"] else ""
+        return f"{mean} ({low} to {high})"
 
     shown = {
         "moved": ("moved", ",.0f"),
@@ -196,7 +196,11 @@ def table(told: Mapping[str, Mapping[str, Any]]) -> str:
     }
     lines = [f"| strategy | {' | '.join(title for title, _ in shown.values())} |", "| --- " * (len(shown) + 1) + "|"]
     for name, figures in told.items():
-        cells = (cell(figures[figure], how) for figure, (_, how) in shown.items())
+        # `product` is not compared with itself.
+        cells = (
+            "" if name == BEFORE and figure.startswith("more_") else cell(figures[figure], how)
+            for figure, (_, how) in shown.items()
+        )
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
