@@ -4,8 +4,8 @@ Imports make millions of objects, and going through them takes a sixth of the ti
 of a server. So Python's collector looks at the youngest after 100,000 new ones, and at the older ones every 20 times;
 the defaults are 700, 10, 10.
 
-A hash of a password takes 60 ms by design, and tests make and check some thousand. What a hash costs stands in it, so
-a cheap one is checked like any other.
+A hash of a password takes 60 ms by design, and so does each check of one. What a hash costs stands in it, so a cheap
+one is checked like any other.
 
 An HTTP client that takes nothing from the environment reads all authorities of certifi, for 12 ms. It reads those of
 `SSL_CERT_FILE` here, which tests/support/authorities.py sets.

@@ -38,7 +38,7 @@ def test_an_empty_registry_is_found_at_the_first_attempt(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("who", ["ann", ""])
 def test_a_retraining_on_drift_is_by_who_had_the_monitor_run(monkeypatch: pytest.MonkeyPatch, who: str) -> None:
-    """Where nobody had, it is by the nights."""
+    """Its event names that person, and nobody where the night ran the monitor."""
     found, told = SimpleNamespace(is_breach=True, verdict="drifted"), []
     watched = SimpleNamespace(version="3", alias="champion", model=None, policy=None)
     store = SimpleNamespace(days=lambda: [1], root=Path("simulator"))
