@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.processes import children
+from flows.processes import children, running
 from flows.servers import prefect_api
 from flows.watching import nights
 from models.ledger.keys import Keys
@@ -192,6 +192,10 @@ def test_one_command_starts_everything(project):
     checks = {check["name"]: check for check in status["checks"]}
     assert [name for name, check in checks.items() if not check["is_ok"]] == []
     assert code == 0
+    up = running.find(project.state)
+    assert up is not None
+    assert up.since is not None
+    assert timedelta(0) < datetime.now(UTC) - datetime.fromisoformat(up.since) < timedelta(minutes=2)
     assert checks["deployments"]["detail"].split(", ") == [
         "monitor/nightly",
         "network/nightly",
