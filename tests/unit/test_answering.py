@@ -66,6 +66,15 @@ def test_the_result_compares_each_strategy_with_the_product_world_by_world(tmp_p
     assert "| none | 0 | 1,002 | 1,002 | no |" in printed
 
 
+def test_a_difference_of_nothing_is_shown_and_the_product_has_none():
+    same = {"mean": 0.0, "low": 0.0, "high": 0.0}
+    compared = ("more_of_moved_than_product", "more_hits_where_traders_answer", "more_hits_where_none_answers")
+    figures = dict.fromkeys(("moved", "found_of_moved", *compared), same)
+    *_, product, floor = answering.table({answering.BEFORE: figures, "floor": figures}).splitlines()
+    assert product == "| `product` | 0 (0 to 0) | 0.0 % (0.0 % to 0.0 %) |  |  |  |"
+    assert floor.count("+0.0 % (+0.0 % to +0.0 %)") == 3
+
+
 def test_the_page_shows_what_was_measured():
     told = json.loads((measuring.RESULTS / "answering.json").read_text())["strategies"]
     page = (measuring.RESULTS.parents[1] / "docs" / "rehearsal.md").read_text()
