@@ -225,7 +225,7 @@ def _monitoring(settings: Settings) -> list[Check]:
 def _notices(settings: Settings, up: running.Running, now: datetime) -> list[Check]:
     """Return the check whether people are told what there is to tell; none if nobody is to be told anything.
 
-    The first look comes some seconds after `up` is ready, and until then the last one may be days old.
+    On a busy machine the first look may come after `up` is ready, and until then the last one may be days old.
     """
     log = settings.logs_folder / "notices.log"
     try:
